@@ -1,0 +1,25 @@
+/** Writes crds/*.yaml from src/kube/resources.ts. A test fails where they differ. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { customResourceDefinition } from "../src/kube/crd.ts";
+import { GROUP, type Kind, resources } from "../src/kube/resources.ts";
+
+const HEADER = "# Generated from src/kube/resources.ts by `npm run generate`. Do not edit.\n";
+
+/** The CRD files by name. */
+export function crdFiles(): ReadonlyMap<string, string> {
+  const kinds = Object.keys(resources) as Kind[];
+  return new Map(
+    kinds.map((kind) => [
+      `${GROUP}_${resources[kind].plural}.yaml`,
+      HEADER + stringify(customResourceDefinition(kind), { lineWidth: 0, aliasDuplicateObjects: false }),
+    ]),
+  );
+}
+
+if (import.meta.main) {
+  const folder = join(import.meta.dirname, "..", "crds");
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of crdFiles()) writeFileSync(join(folder, name), text);
+}

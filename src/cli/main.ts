@@ -1,0 +1,40 @@
+import { messageOf } from "../errors.ts";
+import { type Command, UsageError } from "./command.ts";
+
+/**
+ * Each command is loaded when asked for: `plugin` must not pay for the
+ * Kubernetes client that `operator` imports.
+ */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./serve.ts")).serve,
+  plugin: async () => (await import("./plugin.ts")).plugin,
+  operator: async () => (await import("./operator.ts")).operator,
+  status: async () => (await import("./status.ts")).status,
+};
+
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") return printHelp();
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined)
+    throw new UsageError(`there is no command ${JSON.stringify(name)}; see claviger help`);
+  const command = await load();
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(`claviger ${command.usage}\n\n${command.summary}\n`);
+    return;
+  }
+  await command.run(args);
+}
+
+async function printHelp(): Promise<void> {
+  const loaded = await Promise.all(Object.values(commands).map((load) => load()));
+  const width = Math.max(...loaded.map((command) => command.usage.length));
+  const lines = loaded.map((command) => `  claviger ${command.usage.padEnd(width)}  ${command.summary}`);
+  process.stdout.write(`The system of AWS KMS for a Kubernetes cluster.\n\n${lines.join("\n")}\n`);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`claviger: ${messageOf(error)}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,21 @@
+import { readConfig } from "../config.ts";
+import { stderrLog } from "../log.ts";
+import { runOperator } from "../operator/operator.ts";
+import { type Command, configOption, stopSignal } from "./command.ts";
+
+export const operator: Command = {
+  summary: "Follow the custom resources, keep this node's keyring in step, and lead if elected.",
+  usage: "operator --config FILE",
+  async run(args) {
+    const config = readConfig(configOption(args));
+    const stop = AbortSignal.any([stopSignal(), parentGone()]);
+    await runOperator(config, stderrLog("operator"), stop);
+  },
+};
+
+/** Under `serve` the operator must not outlive its parent: it would hold the state folder's lock. */
+function parentGone(): AbortSignal {
+  const controller = new AbortController();
+  if (process.channel !== undefined) process.once("disconnect", () => controller.abort());
+  return controller.signal;
+}

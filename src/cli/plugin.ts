@@ -1,0 +1,11 @@
+import { stderrLog } from "../log.ts";
+import { runPlugin } from "../plugin/plugin.ts";
+import { type Command, configOption, stopSignal } from "./command.ts";
+
+export const plugin: Command = {
+  summary: "Serve the KMS v2 sockets of this node to its API server.",
+  usage: "plugin --config FILE",
+  async run(args) {
+    await runPlugin({ configPath: configOption(args), log: stderrLog("plugin"), signal: stopSignal() });
+  },
+};

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readConfig } from "../config.ts";
+import { encryptionConfiguration } from "../encryption-configuration.ts";
+import { messageOf } from "../errors.ts";
+import { keyRefText } from "../keyring/live-keyring.ts";
+import { type Log, stderrLog } from "../log.ts";
+import { type Plugin, runPlugin } from "../plugin/plugin.ts";
+import { roundTrip } from "../plugin/round-trip.ts";
+import type { SocketServer } from "../plugin/socket-server.ts";
+import { type Command, configOption, stopSignal } from "./command.ts";
+
+const MIN_RESTART_MILLISECONDS = 500;
+const MAX_RESTART_MILLISECONDS = 30_000;
+/** An operator that ran this long had begun well: its next restart is quick again. */
+const GOOD_RUN_MILLISECONDS = 60_000;
+const CHECK_MILLISECONDS = 100;
+/** After this long without a key, say why. */
+const PATIENCE_MILLISECONDS = 5_000;
+
+export const serve: Command = {
+  summary: "Run the plugin here and the operator as a child that is restarted when it dies.",
+  usage: "serve --config FILE",
+  async run(args) {
+    const configPath = configOption(args);
+    const config = readConfig(configPath);
+    const stop = stopSignal();
+    // The operator ends with us, whichever way we end: also when a socket cannot be had.
+    const ended = new AbortController();
+    const signal = AbortSignal.any([stop, ended.signal]);
+    const log = stderrLog("plugin");
+    const operator = superviseOperator(config.path, signal, stderrLog("serve"));
+    try {
+      await runPlugin({ configPath, log, signal, onListening: (plugin) => void introduce(plugin, signal) });
+    } finally {
+      ended.abort();
+      await operator;
+    }
+  },
+};
+
+/** Runs `claviger operator` again and again. It gets an IPC channel only to notice when we are gone. */
+async function superviseOperator(configPath: string, signal: AbortSignal, log: Log): Promise<void> {
+  let delay = MIN_RESTART_MILLISECONDS;
+  while (!signal.aborted) {
+    const started = performance.now();
+    const child = spawn(process.execPath, [process.argv[1] ?? "", "operator", "--config", configPath], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    const how = await ended(child, signal);
+    if (signal.aborted) return;
+    delay = performance.now() - started > GOOD_RUN_MILLISECONDS ? MIN_RESTART_MILLISECONDS : delay * 2;
+    delay = Math.min(delay, MAX_RESTART_MILLISECONDS);
+    log("error", `the operator ended (${how}) and is started again in ${delay / 1000} s; the sockets go on`);
+    await sleep(delay, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function ended(child: ChildProcess, signal: AbortSignal): Promise<string> {
+  const terminate = () => child.kill("SIGTERM");
+  signal.addEventListener("abort", terminate, { once: true });
+  if (signal.aborted) terminate();
+  return new Promise((resolve) => {
+    const done = (how: string) => {
+      signal.removeEventListener("abort", terminate);
+      resolve(how);
+    };
+    child.once("error", (error) => done(messageOf(error)));
+    child.once("exit", (code, killedBy) => done(killedBy ?? `exit code ${code}`));
+  });
+}
+
+/** Tells a newcomer, once, where the sockets are and what to paste, and proves that they work. */
+async function introduce(plugin: Plugin, signal: AbortSignal): Promise<void> {
+  if (plugin.servers.length === 0) {
+    process.stdout.write("No providers are configured: there is no socket to serve.\n");
+  }
+  for (const server of plugin.servers) {
+    if (!(await keyArrives(server, signal))) return;
+    process.stdout.write(await introduction(server));
+  }
+}
+
+async function keyArrives({ provider }: SocketServer, signal: AbortSignal): Promise<boolean> {
+  const started = performance.now();
+  let told = false;
+  while (!provider.usable) {
+    if (signal.aborted) return false;
+    if (!told && performance.now() - started > PATIENCE_MILLISECONDS) {
+      told = true;
+      const why = provider.problem?.message ?? "the key is disabled";
+      process.stdout.write(`Provider ${provider.name} has no key to serve yet: ${why}.\n`);
+    }
+    await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+  }
+  return true;
+}
+
+async function introduction({ provider, path }: SocketServer): Promise<string> {
+  let proof: string;
+  try {
+    const { ciphertextBytes, milliseconds } = await roundTrip(path);
+    proof = `ok: 32 bytes encrypted to ${ciphertextBytes} and back over the socket in ${milliseconds.toFixed(1)} ms`;
+  } catch (error) {
+    proof = `FAILED: ${messageOf(error)}`;
+  }
+  return `
+claviger serves KMS v2 for provider ${provider.name}
+  socket      ${path}
+  key         ${keyRefText(provider.ref)}
+  key_id      ${provider.observation?.kmsKeyId ?? ""}
+  round trip  ${proof}
+
+For kube-apiserver --encryption-provider-config:
+
+${encryptionConfiguration({ name: provider.name, socket: path }).replaceAll(/^(?=.)/gm, "  ")}
+`;
+}

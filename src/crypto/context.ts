@@ -1,0 +1,40 @@
+import { ClavigerError } from "../errors.ts";
+
+/** AWS KMS's encryption context: names and values that are authenticated, not encrypted. */
+export type EncryptionContext = Readonly<Record<string, string>>;
+
+/** AWS publishes no limit; this one keeps a context within an SDK's request and an audit line. */
+export const MAX_CONTEXT_BYTES = 8192;
+
+/**
+ * The canonical bytes of an encryption context: pairs sorted by the UTF-8 bytes
+ * of their names, each name and value preceded by its length (4 bytes, big-endian).
+ *
+ *   length(name) ‖ name ‖ length(value) ‖ value ‖ …        (empty for no pairs)
+ *
+ * Length prefixes make the encoding injective. Throws InvalidArgument for text
+ * that has no UTF-8 form (lone surrogates would all become U+FFFD, and two
+ * contexts one) and for more than MAX_CONTEXT_BYTES.
+ */
+export function canonicalContext(context: EncryptionContext): Buffer {
+  const pairs = Object.entries(context).map(([name, value]) => ({ name: utf8(name), value: utf8(value) }));
+  pairs.sort((a, b) => Buffer.compare(a.name, b.name));
+  const bytes = Buffer.concat(pairs.flatMap(({ name, value }) => [length(name), name, length(value), value]));
+  if (bytes.length > MAX_CONTEXT_BYTES) {
+    throw new ClavigerError("InvalidArgument", `the encryption context exceeds ${MAX_CONTEXT_BYTES} bytes`);
+  }
+  return bytes;
+}
+
+function utf8(text: string): Buffer {
+  if (!text.isWellFormed()) {
+    throw new ClavigerError("InvalidArgument", "the encryption context holds text that is not valid Unicode");
+  }
+  return Buffer.from(text, "utf8");
+}
+
+function length(bytes: Buffer): Buffer {
+  const prefix = Buffer.alloc(4);
+  prefix.writeUInt32BE(bytes.length);
+  return prefix;
+}

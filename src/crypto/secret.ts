@@ -1,0 +1,63 @@
+import { randomBytes } from "node:crypto";
+import { inspect } from "node:util";
+
+const REDACTED = "[secret]";
+
+/**
+ * Secret bytes that no log line, template, JSON or inspection shows by accident.
+ * `exposeSecretBytes` is the only way to the bytes; grep for it to audit their use.
+ *
+ * `wipe` zeroes the one buffer held here. JavaScript cannot promise more: the
+ * engine may have copied bytes while moving memory, and node:crypto copies keys
+ * into OpenSSL's own memory (docs/threat-model.md).
+ */
+export class Secret {
+  readonly #bytes: Uint8Array;
+  #wiped = false;
+
+  private constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** Takes ownership of `bytes`: the caller must not keep or change them. */
+  static take(bytes: Uint8Array): Secret {
+    return new Secret(bytes);
+  }
+
+  /** A secret of `size` random bytes from the system's generator. */
+  static random(size: number): Secret {
+    return new Secret(randomBytes(size));
+  }
+
+  /** The length in bytes. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  /** The bytes themselves, not a copy. Throws once wiped, so that zeros are never used as a key. */
+  exposeSecretBytes(): Uint8Array {
+    if (this.#wiped) throw new Error("a wiped secret was used");
+    return this.#bytes;
+  }
+
+  wipe(): void {
+    this.#bytes.fill(0);
+    this.#wiped = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.wipe();
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
+}

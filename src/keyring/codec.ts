@@ -1,0 +1,81 @@
+import type { SQLOutputValue } from "node:sqlite";
+import { type KmsKeyId, parseKeyId, parseVersionId } from "../crypto/ids.ts";
+import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
+import { ClavigerError } from "../errors.ts";
+import type { AliasRow, KeyRow, ObservationRow, VersionRow } from "./rows.ts";
+
+/** One row as SQLite gives it. */
+export type RawRow = Record<string, SQLOutputValue>;
+
+/** The functions below check what they read: a damaged row is an error, not a wrong key. */
+export function toVersionRow(row: RawRow): VersionRow {
+  return {
+    versionId: parseVersionId(text(row, "version_id")),
+    keyId: parseKeyId(text(row, "key_id")),
+    number: integer(row, "number"),
+    masterKey: { namespace: text(row, "namespace"), name: text(row, "name") },
+    keySpec: oneOf(row, "key_spec", KEY_SPECS),
+    keyUsage: oneOf(row, "key_usage", KEY_USAGES),
+    origin: oneOf(row, "origin", ORIGINS),
+    sealed: {
+      provider: text(row, "seal_provider"),
+      rootKeyId: text(row, "root_key_id"),
+      blob: blob(row, "sealed"),
+    },
+  };
+}
+
+export function toKeyRow(row: RawRow): KeyRow {
+  const current = row.current_version_id;
+  return {
+    namespace: text(row, "namespace"),
+    name: text(row, "name"),
+    keyId: parseKeyId(text(row, "key_id")),
+    enabled: integer(row, "enabled") === 1,
+    ...(typeof current === "string" && {
+      current: { versionId: parseVersionId(current), number: integer(row, "current_number") },
+    }),
+  };
+}
+
+export function toAliasRow(row: RawRow): AliasRow {
+  return { namespace: text(row, "namespace"), name: text(row, "name"), masterKey: text(row, "master_key") };
+}
+
+export function toObservationRow(row: RawRow): ObservationRow {
+  const lastEncryptAt = row.last_encrypt_at;
+  return {
+    provider: text(row, "provider"),
+    kmsKeyId: text(row, "kms_key_id") as KmsKeyId,
+    servingSince: integer(row, "serving_since"),
+    encrypts: integer(row, "encrypts"),
+    ...(typeof lastEncryptAt === "number" && { lastEncryptAt }),
+  };
+}
+
+function text(row: RawRow, column: string): string {
+  const value = row[column];
+  if (typeof value !== "string") throw damaged(column);
+  return value;
+}
+
+function integer(row: RawRow, column: string): number {
+  const value = row[column];
+  if (typeof value !== "number") throw damaged(column);
+  return value;
+}
+
+function blob(row: RawRow, column: string): Uint8Array {
+  const value = row[column];
+  if (!(value instanceof Uint8Array)) throw damaged(column);
+  return value;
+}
+
+function oneOf<T extends string>(row: RawRow, column: string, allowed: readonly T[]): T {
+  const value = allowed.find((candidate) => candidate === row[column]);
+  if (value === undefined) throw damaged(column);
+  return value;
+}
+
+const damaged = (column: string): ClavigerError =>
+  new ClavigerError("KeyringCorrupt", `the keyring holds a value of column ${column} that it never wrote`);

@@ -1,0 +1,204 @@
+import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
+import type { Secret } from "../crypto/secret.ts";
+import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+import { KeyringReader, type KeyringSnapshot } from "./reader.ts";
+import { type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
+
+/** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
+export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
+
+export const keyRefText = (ref: KeyRef): string =>
+  "key" in ref ? nameText(ref.key) : `alias ${nameText(ref.alias)}`;
+
+/** A key and the version of it that encrypts now. */
+export interface CurrentVersion {
+  readonly key: KeyRow;
+  readonly version: VersionRow;
+  readonly kmsKeyId: KmsKeyId;
+}
+
+/** A commit by the operator is seen within this time; design: one second at most. */
+const POLL_MILLISECONDS = 200;
+/** Rows per turn of the event loop while the rest of the keyring is read in. */
+const LOAD_CHUNK = 500;
+const EMPTY: KeyringSnapshot = { keys: new Map(), aliases: new Map() };
+
+/**
+ * The keyring as the doors use it: in memory, following the file.
+ *
+ * At start it reads the small tables only, so that ten thousand versions do not
+ * delay the first answer; versions are then read in, still sealed, in the
+ * background. Material is opened when first used and kept. When the file becomes
+ * unreadable, what is in memory goes on serving and `problem` says so.
+ */
+export class LiveKeyring {
+  readonly path: string;
+  readonly #seals: SealSource;
+  readonly #versions = new Map<string, VersionRow>();
+  readonly #materials = new Map<string, Secret>();
+  readonly #opening = new Map<string, Promise<Secret>>();
+  readonly #listeners = new Set<() => void>();
+  #reader: KeyringReader | undefined;
+  #snapshot = EMPTY;
+  #loadedSeq = 0;
+  #problem: ClavigerError | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #loading = false;
+  #closed = false;
+
+  constructor(path: string, seals: SealSource) {
+    this.path = path;
+    this.#seals = seals;
+  }
+
+  /** Reads the keyring for the first time and follows it from then on. Never throws: see `problem`. */
+  start(): void {
+    this.#poll();
+    this.#timer = setInterval(() => this.#poll(), POLL_MILLISECONDS);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#reader?.close();
+    this.#reader = undefined;
+    for (const material of this.#materials.values()) material.wipe();
+    this.#materials.clear();
+  }
+
+  /** Why the file cannot be read just now, if so. */
+  get problem(): ClavigerError | undefined {
+    return this.#problem;
+  }
+
+  get versionCount(): number {
+    return this.#versions.size;
+  }
+
+  /** Calls `listener` after every change of keys, aliases or versions. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Throws NotFound or NotReady, naming what is missing. A disabled key is returned: its user decides. */
+  current(ref: KeyRef): CurrentVersion {
+    const name = "key" in ref ? ref.key : this.#aliasTarget(ref.alias);
+    const key = this.#snapshot.keys.get(nameText(name));
+    if (key === undefined) throw this.#absent(`MasterKey ${nameText(name)}`);
+    if (key.current === undefined) {
+      throw new ClavigerError(
+        "NotReady",
+        `MasterKey ${nameText(name)} has no current version on this node yet`,
+      );
+    }
+    const version = this.version(key.current.versionId);
+    if (version === undefined) {
+      throw new ClavigerError(
+        "KeyringCorrupt",
+        `the current version of MasterKey ${nameText(name)} is not in the keyring`,
+      );
+    }
+    return { key, version, kmsKeyId: kmsKeyId(version.keyId, version.versionId) };
+  }
+
+  /** One version by id, from memory or the file. */
+  version(versionId: string): VersionRow | undefined {
+    const known = this.#versions.get(versionId);
+    if (known !== undefined || this.#reader === undefined) return known;
+    const row = this.#reader.version(versionId);
+    if (row !== undefined) this.#versions.set(versionId, row);
+    return row;
+  }
+
+  /** The MasterKeys that a keyId goes by. More than one only after a key was renamed by re-creation. */
+  keysOf(keyId: string): KeyRow[] {
+    return [...this.#snapshot.keys.values()].filter((key) => key.keyId === keyId);
+  }
+
+  /** A version's material, opened once. Throws SealUnavailable or SealMismatch. */
+  async material(version: VersionRow): Promise<Secret> {
+    const known = this.#materials.get(version.versionId);
+    if (known !== undefined) return known;
+    const opening = this.#opening.get(version.versionId) ?? this.#open(version);
+    this.#opening.set(version.versionId, opening);
+    return opening.finally(() => this.#opening.delete(version.versionId));
+  }
+
+  async #open(version: VersionRow): Promise<Secret> {
+    const material = await this.#seals.unseal(version, version.sealed);
+    this.#materials.set(version.versionId, material);
+    return material;
+  }
+
+  #aliasTarget(alias: ObjectName): ObjectName {
+    const row = this.#snapshot.aliases.get(nameText(alias));
+    if (row === undefined) throw this.#absent(`KeyAlias ${nameText(alias)}`);
+    return { namespace: alias.namespace, name: row.masterKey };
+  }
+
+  #absent(what: string): ClavigerError {
+    return this.#problem ?? new ClavigerError("NotFound", `${what} is not in the keyring of this node`);
+  }
+
+  #poll(): void {
+    try {
+      if (this.#reader?.replaced()) this.#reopen();
+      this.#reader ??= KeyringReader.open(this.path);
+      if (this.#reader.changed()) {
+        this.#snapshot = this.#reader.snapshot();
+        void this.#loadVersions();
+        this.#notify();
+      }
+      if (this.#problem !== undefined) {
+        this.#problem = undefined;
+        this.#notify();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #reopen(): void {
+    this.#reader?.close();
+    this.#reader = undefined;
+    this.#loadedSeq = 0;
+  }
+
+  /** A file that fails is opened anew next time; whoever restores it need not restart us. */
+  #fail(error: unknown): void {
+    this.#reopen();
+    const before = this.#problem?.message;
+    this.#problem =
+      error instanceof ClavigerError
+        ? error
+        : new ClavigerError(codeOf(error), messageOf(error), { cause: error });
+    if (this.#problem.message !== before) this.#notify();
+  }
+
+  async #loadVersions(): Promise<void> {
+    if (this.#loading) return;
+    this.#loading = true;
+    try {
+      for (;;) {
+        // Between chunks the event loop answers the API server.
+        await new Promise(setImmediate);
+        if (this.#closed || this.#reader === undefined) return;
+        const rows = this.#reader.versionsAfter(this.#loadedSeq, LOAD_CHUNK);
+        for (const { seq, version } of rows) {
+          this.#versions.set(version.versionId, version);
+          this.#loadedSeq = seq;
+        }
+        if (rows.length < LOAD_CHUNK) return;
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#loading = false;
+    }
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

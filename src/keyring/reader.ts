@@ -1,0 +1,124 @@
+import { statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { ClavigerError } from "../errors.ts";
+import { type RawRow, toAliasRow, toKeyRow, toVersionRow } from "./codec.ts";
+import { type AliasRow, type KeyRow, nameText, type VersionRow } from "./rows.ts";
+import { schemaVersion } from "./schema.ts";
+import { withKeyringErrors } from "./sqlite.ts";
+
+/** The small tables and what is new of the large one, all of one moment. */
+export interface KeyringSnapshot {
+  readonly keys: ReadonlyMap<string, KeyRow>;
+  readonly aliases: ReadonlyMap<string, AliasRow>;
+}
+
+/** Reads a keyring that another process writes. Sees whole transactions only. */
+export class KeyringReader {
+  readonly #path: string;
+  readonly #db: DatabaseSync;
+  readonly #inode: number;
+  readonly #dataVersion: ReturnType<DatabaseSync["prepare"]>;
+  #seen = -1;
+
+  private constructor(path: string, db: DatabaseSync, inode: number) {
+    this.#path = path;
+    this.#db = db;
+    this.#inode = inode;
+    this.#dataVersion = db.prepare("PRAGMA data_version");
+  }
+
+  /** Throws NotReady while there is no keyring yet, KeyringUnavailable or KeyringCorrupt where it cannot be read. */
+  static open(path: string): KeyringReader {
+    const inode = inodeOf(path);
+    if (inode === undefined) {
+      throw new ClavigerError("NotReady", `there is no keyring ${path} yet: start the operator of this node`);
+    }
+    return withKeyringErrors(path, () => {
+      const db = openReadable(path);
+      try {
+        if (schemaVersion(db, path) === 0)
+          throw new ClavigerError("NotReady", `keyring ${path} is still being made`);
+        return new KeyringReader(path, db, inode);
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+    });
+  }
+
+  /** Whether anything was committed since the last `snapshot`. Costs a few microseconds. */
+  changed(): boolean {
+    return withKeyringErrors(this.#path, () => this.#readDataVersion() !== this.#seen);
+  }
+
+  /** Whether the file at our path is no longer the one that is open (it was restored or rebuilt). */
+  replaced(): boolean {
+    return inodeOf(this.#path) !== this.#inode;
+  }
+
+  /** All keys and aliases, of one moment. */
+  snapshot(): KeyringSnapshot {
+    return withKeyringErrors(this.#path, () => {
+      this.#seen = this.#readDataVersion();
+      this.#db.exec("BEGIN");
+      try {
+        const keys = this.#db.prepare("SELECT * FROM keys").all().map(toKeyRow);
+        const aliases = this.#db.prepare("SELECT * FROM aliases").all().map(toAliasRow);
+        return {
+          keys: new Map(keys.map((key) => [nameText(key), key])),
+          aliases: new Map(aliases.map((alias) => [nameText(alias), alias])),
+        };
+      } finally {
+        this.#db.exec("COMMIT");
+      }
+    });
+  }
+
+  /** One version by its id. */
+  version(versionId: string): VersionRow | undefined {
+    return withKeyringErrors(this.#path, () => {
+      const row = this.#db.prepare("SELECT * FROM versions WHERE version_id = ?").get(versionId);
+      return row && toVersionRow(row);
+    });
+  }
+
+  /** Up to `limit` versions written or re-sealed after `seq`, oldest first, each with its seq. */
+  versionsAfter(seq: number, limit: number): { readonly seq: number; readonly version: VersionRow }[] {
+    return withKeyringErrors(this.#path, () =>
+      this.#db
+        .prepare("SELECT * FROM versions WHERE seq > ? ORDER BY seq LIMIT ?")
+        .all(seq, limit)
+        .map((row: RawRow) => ({ seq: Number(row.seq), version: toVersionRow(row) })),
+    );
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #readDataVersion(): number {
+    return Number(this.#dataVersion.get()?.data_version);
+  }
+}
+
+/**
+ * A WAL database needs its -shm file, which a read-only disk cannot get. With
+ * nothing in the log the database file is complete, and `immutable` reads it
+ * without: a broken disk must not keep a node from decrypting.
+ */
+function openReadable(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
+  try {
+    db.prepare("PRAGMA user_version").get();
+    return db;
+  } catch (error) {
+    db.close();
+    if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw error;
+    const url = pathToFileURL(path);
+    url.searchParams.set("immutable", "1");
+    return new DatabaseSync(url, { readOnly: true });
+  }
+}
+
+const inodeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;

@@ -1,0 +1,52 @@
+import type { KeyId, KmsKeyId, VersionId } from "../crypto/ids.ts";
+import type { KeySpec, KeyUsage, Origin } from "../crypto/key-specs.ts";
+import type { Sealed } from "../seal/seal.ts";
+
+/** A namespaced name. */
+export interface ObjectName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** How a MasterKey or KeyAlias is written in configuration, messages and maps: NAMESPACE/NAME. */
+export const nameText = ({ namespace, name }: ObjectName): string => `${namespace}/${name}`;
+
+/** What this node knows of a MasterKey. */
+export interface KeyRow extends ObjectName {
+  readonly keyId: KeyId;
+  readonly enabled: boolean;
+  /** The version that encrypts; absent until the first promotion. */
+  readonly current?: { readonly versionId: VersionId; readonly number: number };
+}
+
+/** One version's sealed material and what it belongs to. */
+export interface VersionRow {
+  readonly versionId: VersionId;
+  readonly keyId: KeyId;
+  readonly number: number;
+  readonly masterKey: ObjectName;
+  readonly keySpec: KeySpec;
+  readonly keyUsage: KeyUsage;
+  readonly origin: Origin;
+  readonly sealed: Sealed;
+}
+
+/** A name for a MasterKey of the same namespace. */
+export interface AliasRow extends ObjectName {
+  readonly masterKey: string;
+}
+
+/**
+ * What the plugin saw of the API server behind one socket. Written by the
+ * plugin, reported by the operator in its KeyServer. Times are epoch milliseconds.
+ */
+export interface ObservationRow {
+  readonly provider: string;
+  /** The key_id that Status answers. */
+  readonly kmsKeyId: KmsKeyId;
+  /** Since when this plugin has answered no other key_id than this one; a restart begins anew. */
+  readonly servingSince: number;
+  /** Encrypts answered under this key_id: each entry of the API server's configuration sends one at a switch. */
+  readonly encrypts: number;
+  readonly lastEncryptAt?: number;
+}

@@ -1,0 +1,79 @@
+import type { DatabaseSync } from "node:sqlite";
+import { ClavigerError } from "../errors.ts";
+
+/**
+ * The schema's history: entry N brings a database from user_version N to N + 1.
+ * Entries are never edited once released; a change is a new entry.
+ *
+ * `versions.seq` grows with every insert and re-seal, so that a reader asks for
+ * what is new instead of reading ten thousand rows again.
+ * `objects` holds the custom resources' status in standalone mode.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE versions (
+    version_id    TEXT PRIMARY KEY,
+    key_id        TEXT NOT NULL,
+    number        INTEGER NOT NULL CHECK (number > 0),
+    namespace     TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    key_spec      TEXT NOT NULL,
+    key_usage     TEXT NOT NULL,
+    origin        TEXT NOT NULL,
+    seal_provider TEXT NOT NULL,
+    root_key_id   TEXT NOT NULL,
+    sealed        BLOB NOT NULL,
+    seq           INTEGER NOT NULL UNIQUE
+  ) STRICT;
+  CREATE TABLE keys (
+    namespace          TEXT NOT NULL,
+    name               TEXT NOT NULL,
+    key_id             TEXT NOT NULL,
+    enabled            INTEGER NOT NULL,
+    current_version_id TEXT REFERENCES versions (version_id),
+    current_number     INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (namespace, name)
+  ) STRICT;
+  CREATE TABLE aliases (
+    namespace  TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    master_key TEXT NOT NULL,
+    PRIMARY KEY (namespace, name)
+  ) STRICT;
+  CREATE TABLE observations (
+    provider        TEXT PRIMARY KEY,
+    kms_key_id      TEXT NOT NULL,
+    serving_since   INTEGER NOT NULL,
+    encrypts        INTEGER NOT NULL,
+    last_encrypt_at INTEGER
+  ) STRICT;
+  CREATE TABLE objects (
+    kind      TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    json      TEXT NOT NULL,
+    PRIMARY KEY (kind, namespace, name)
+  ) STRICT;
+  `,
+];
+
+export const SCHEMA_VERSION = migrations.length;
+
+/** Brings a database to this release's schema, each step in a transaction of its own. */
+export function migrate(db: DatabaseSync, path: string): void {
+  for (let version = schemaVersion(db, path); version < SCHEMA_VERSION; version++) {
+    db.exec(`BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT`);
+  }
+}
+
+/** The schema version of a database. Throws KeyringCorrupt where a newer release wrote it. */
+export function schemaVersion(db: DatabaseSync, path: string): number {
+  const version = Number(db.prepare("PRAGMA user_version").get()?.user_version);
+  if (version > SCHEMA_VERSION) {
+    throw new ClavigerError(
+      "KeyringCorrupt",
+      `keyring ${path} has schema ${version} and this release knows ${SCHEMA_VERSION}: run the newer release that wrote it`,
+    );
+  }
+  return version;
+}

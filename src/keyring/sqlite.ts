@@ -1,0 +1,60 @@
+import { ClavigerError } from "../errors.ts";
+
+/** SQLite's primary result codes (sqlite.org/rescode.html); the extended ones hold them in the low byte. */
+const code = {
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  io: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notADatabase: 26,
+};
+
+/** Runs `work` and turns SQLite's errors into ours, naming the file and what to do. */
+export function withKeyringErrors<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw asKeyringError(path, error);
+  }
+}
+
+function asKeyringError(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return error;
+  const { kind, advice } = explain(error.errcode & 0xff);
+  return new ClavigerError(kind, `keyring ${path}: ${error.message}${advice}`, { cause: error });
+}
+
+interface Explanation {
+  readonly kind: "KeyringCorrupt" | "KeyringUnavailable" | "Internal";
+  readonly advice: string;
+}
+
+function explain(primary: number): Explanation {
+  switch (primary) {
+    case code.corrupt:
+    case code.notADatabase:
+      return {
+        kind: "KeyringCorrupt",
+        advice:
+          "; the file is damaged: move it away, with its -wal and -shm, and keep it." +
+          " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
+      };
+    case code.full:
+      return { kind: "KeyringUnavailable", advice: "; make room on its disk, nothing was changed" };
+    case code.readOnly:
+      return {
+        kind: "KeyringUnavailable",
+        advice: "; it cannot be written: check its file system and owner",
+      };
+    case code.busy:
+    case code.locked:
+    case code.io:
+    case code.cannotOpen:
+      return { kind: "KeyringUnavailable", advice: "" };
+    default:
+      return { kind: "Internal", advice: "" };
+  }
+}

@@ -1,0 +1,245 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { ClavigerError } from "../errors.ts";
+import { writePoint } from "../write-points.ts";
+import { toAliasRow, toKeyRow, toObservationRow, toVersionRow } from "./codec.ts";
+import { FileLock } from "./file-lock.ts";
+import {
+  type AliasRow,
+  type KeyRow,
+  nameText,
+  type ObjectName,
+  type ObservationRow,
+  type VersionRow,
+} from "./rows.ts";
+import { migrate } from "./schema.ts";
+import { withKeyringErrors } from "./sqlite.ts";
+
+export const KEYRING_FILE = "keyring.db";
+
+/** One change to a keyring. A list of them is one transaction: all or nothing, in order. */
+export type KeyringChange =
+  /** Stores a version; one that is there already gets only its seal replaced (re-sealing). */
+  | { readonly kind: "putVersion"; readonly version: VersionRow }
+  /** Names a key and says whether it may be used. The current version is left as it is. */
+  | { readonly kind: "putKey"; readonly key: Omit<KeyRow, "current"> }
+  /** Makes a stored version the one that encrypts; never one of a lower number. */
+  | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
+  | { readonly kind: "putAlias"; readonly alias: AliasRow };
+
+/** The one writer of a keyring: the node's operator. Others open it for reading. */
+export class KeyringWriter {
+  readonly path: string;
+  readonly #db: DatabaseSync;
+  readonly #lock: FileLock;
+
+  private constructor(path: string, db: DatabaseSync, lock: FileLock) {
+    this.path = path;
+    this.#db = db;
+    this.#lock = lock;
+  }
+
+  /**
+   * Opens or makes `stateDir`/keyring.db (0600 in a 0700 folder) and brings it to this release's schema.
+   * Throws InUse where another operator has it, KeyringCorrupt where it is
+   * damaged, KeyringUnavailable where it cannot be written.
+   */
+  static open(stateDir: string): KeyringWriter {
+    const path = join(stateDir, KEYRING_FILE);
+    makePrivateFolder(stateDir);
+    const lock = FileLock.acquire(
+      join(stateDir, "operator.lock"),
+      `another claviger operator is using ${stateDir}: stop it, or give this one a stateDir of its own`,
+    );
+    try {
+      return withKeyringErrors(path, () => new KeyringWriter(path, openDatabase(path), lock));
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Applies all changes or none. They are on disk (fsync) when this returns. */
+  apply(changes: readonly KeyringChange[]): void {
+    if (changes.length === 0) return;
+    writePoint("keyring.apply", "before");
+    this.transaction(() => {
+      for (const change of changes) this.#applyOne(change);
+    });
+    writePoint("keyring.apply", "after");
+  }
+
+  keys(): KeyRow[] {
+    return this.all("SELECT * FROM keys ORDER BY namespace, name").map(toKeyRow);
+  }
+
+  aliases(): AliasRow[] {
+    return this.all("SELECT * FROM aliases ORDER BY namespace, name").map(toAliasRow);
+  }
+
+  versions(): VersionRow[] {
+    return this.all("SELECT * FROM versions ORDER BY seq").map(toVersionRow);
+  }
+
+  observations(): ObservationRow[] {
+    return this.all("SELECT * FROM observations ORDER BY provider").map(toObservationRow);
+  }
+
+  /** A number that moves when another connection (the plugin) has written. */
+  dataVersion(): number {
+    return Number(this.all("PRAGMA data_version")[0]?.data_version);
+  }
+
+  /** Standalone mode keeps its objects in the same file: its statements run on the same connection. */
+  run(sql: string, ...values: (string | number | null)[]): void {
+    withKeyringErrors(this.path, () => this.#db.prepare(sql).run(...values));
+  }
+
+  all(
+    sql: string,
+    ...values: (string | number | null)[]
+  ): ReturnType<ReturnType<DatabaseSync["prepare"]>["all"]> {
+    return withKeyringErrors(this.path, () => this.#db.prepare(sql).all(...values));
+  }
+
+  /** Runs `work` in one transaction. */
+  transaction(work: () => void): void {
+    withKeyringErrors(this.path, () => {
+      this.#db.exec("BEGIN IMMEDIATE");
+      try {
+        work();
+        this.#db.exec("COMMIT");
+      } catch (error) {
+        // After an I/O error SQLite has rolled back by itself and a second ROLLBACK would hide the cause.
+        if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+
+  close(): void {
+    this.#db.close();
+    this.#lock.release();
+  }
+
+  #applyOne(change: KeyringChange): void {
+    switch (change.kind) {
+      case "putVersion":
+        this.#putVersion(change.version);
+        break;
+      case "putKey":
+        this.#putKey(change.key);
+        break;
+      case "setCurrent":
+        this.#setCurrent(change.key, change.version);
+        break;
+      case "putAlias":
+        this.#putAlias(change.alias);
+        break;
+    }
+  }
+
+  #putAlias({ namespace, name, masterKey }: AliasRow): void {
+    this.run(
+      "INSERT INTO aliases VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET master_key = excluded.master_key",
+      namespace,
+      name,
+      masterKey,
+    );
+  }
+
+  #putVersion(version: VersionRow): void {
+    const insert = this.#db.prepare(
+      `INSERT INTO versions
+         (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, seq)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM versions))
+       ON CONFLICT (version_id) DO UPDATE SET
+         seal_provider = excluded.seal_provider, root_key_id = excluded.root_key_id,
+         sealed = excluded.sealed, seq = excluded.seq`,
+    );
+    insert.run(
+      version.versionId,
+      version.keyId,
+      version.number,
+      version.masterKey.namespace,
+      version.masterKey.name,
+      version.keySpec,
+      version.keyUsage,
+      version.origin,
+      version.sealed.provider,
+      version.sealed.rootKeyId,
+      version.sealed.blob,
+    );
+  }
+
+  /** Where a name passes to another keyId, the old key's versions stay and its current version is forgotten. */
+  #putKey(key: Omit<KeyRow, "current">): void {
+    this.run(
+      `INSERT INTO keys (namespace, name, key_id, enabled) VALUES (?, ?, ?, ?)
+       ON CONFLICT (namespace, name) DO UPDATE SET
+         enabled = excluded.enabled,
+         current_version_id = CASE WHEN key_id = excluded.key_id THEN current_version_id END,
+         current_number = CASE WHEN key_id = excluded.key_id THEN current_number ELSE 0 END,
+         key_id = excluded.key_id`,
+      key.namespace,
+      key.name,
+      key.keyId,
+      key.enabled ? 1 : 0,
+    );
+  }
+
+  #setCurrent(key: ObjectName, version: VersionRow): void {
+    const update = this.#db.prepare(
+      `UPDATE keys SET current_version_id = ?, current_number = ?
+       WHERE namespace = ? AND name = ? AND key_id = ? AND current_number <= ?`,
+    );
+    const result = update.run(
+      version.versionId,
+      version.number,
+      key.namespace,
+      key.name,
+      version.keyId,
+      version.number,
+    );
+    if (result.changes === 1) return;
+    throw new ClavigerError(
+      "Internal",
+      `version ${version.number} of ${nameText(key)} cannot become current: the key is another one or is further on already`,
+    );
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: 10_000 });
+  try {
+    chmodSync(path, 0o600);
+    // secure_delete overwrites what is deleted; WAL with FULL syncs every commit.
+    db.exec(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON",
+    );
+    const check = db.prepare("PRAGMA quick_check(1)").get()?.quick_check;
+    if (check !== "ok") {
+      throw new ClavigerError(
+        "KeyringCorrupt",
+        `keyring ${path} is damaged (${String(check)}): move it away, with its -wal and -shm, and keep it.` +
+          " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
+      );
+    }
+    migrate(db, path);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function makePrivateFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new ClavigerError("KeyringUnavailable", `state folder ${folder} cannot be made: ${String(cause)}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,201 @@
+import type { IncomingMessage } from "node:http";
+import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
+import { createInterface } from "node:readline";
+import { KubeConfig } from "@kubernetes/client-node";
+import { ClavigerError, messageOf } from "../errors.ts";
+
+/** An answer of the API server that is not 2xx. */
+export class KubeError extends ClavigerError {
+  readonly httpStatus: number;
+
+  constructor(httpStatus: number, message: string) {
+    super(httpStatus === 409 ? "Conflict" : httpStatus === 404 ? "NotFound" : "ApiServer", message);
+    this.httpStatus = httpStatus;
+  }
+}
+
+export interface KubeRequest {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A server-side apply of one object or subresource. */
+export interface ApplyRequest {
+  readonly path: string;
+  readonly object: object;
+  readonly fieldManager: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Unary calls end within this time; watches have none, their server ends them. */
+const CALL_TIMEOUT_MILLISECONDS = 30_000;
+/** Bookmarks come about once a minute: a watch as silent as this has lost its connection. */
+const WATCH_SILENCE_MILLISECONDS = 180_000;
+/** Tokens and certificates of a kubeconfig may be renewed on disk. */
+const CREDENTIAL_AGE_MILLISECONDS = 60_000;
+
+interface Connection {
+  readonly options: RequestOptions;
+  readonly loadedAt: number;
+}
+
+/**
+ * JSON over HTTPS to one API server, with the credentials of a kubeconfig. Reads
+ * and connects when first used, so that it can be made while the server is down.
+ */
+export class KubeClient {
+  readonly #kubeconfigPath: string;
+  #connection: Connection | undefined;
+  #server: URL | undefined;
+
+  constructor(kubeconfigPath: string) {
+    this.#kubeconfigPath = kubeconfigPath;
+  }
+
+  /** One call; the parsed body. Throws KubeError (NotFound, Conflict or ApiServer). */
+  async request(call: KubeRequest): Promise<unknown> {
+    const timeout = AbortSignal.timeout(CALL_TIMEOUT_MILLISECONDS);
+    const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
+    const response = await this.#send({ ...call, signal });
+    const text = await readAll(response);
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) throw errorOf(call, status, text);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  /** Server-side apply (KEP-555). `object` may carry a resourceVersion, and then must still have it. */
+  apply({ path, object, fieldManager, signal }: ApplyRequest): Promise<unknown> {
+    return this.request({
+      method: "PATCH",
+      path,
+      query: { fieldManager, force: "true" },
+      contentType: "application/apply-patch+yaml",
+      body: object,
+      ...(signal && { signal }),
+    });
+  }
+
+  /** A watch's events, one by one, until the server ends it. Throws KubeError, or what broke the connection. */
+  async *watch(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<unknown> {
+    const call: KubeRequest = { method: "GET", path, query: { ...query, watch: "true" }, signal };
+    const response = await this.#send(call);
+    const status = response.statusCode ?? 0;
+    if (status !== 200) throw errorOf(call, status, await readAll(response));
+    response.socket.setTimeout(WATCH_SILENCE_MILLISECONDS, () =>
+      response.destroy(new Error(`watch of ${path} fell silent`)),
+    );
+    try {
+      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+        if (line !== "") yield JSON.parse(line);
+      }
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #send(call: KubeRequest): Promise<IncomingMessage> {
+    const { options, url } = await this.#connect(call);
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest(url, {
+        ...options,
+        method: call.method,
+        headers: {
+          ...options.headers,
+          accept: "application/json",
+          ...(body !== undefined && {
+            "content-type": call.contentType ?? "application/json",
+            "content-length": Buffer.byteLength(body),
+          }),
+        },
+        ...(call.signal && { signal: call.signal }),
+      });
+      request.once("response", resolve);
+      request.once("error", (cause) =>
+        reject(new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause })),
+      );
+      request.end(body);
+    });
+  }
+
+  async #connect(call: KubeRequest): Promise<{ readonly options: RequestOptions; readonly url: URL }> {
+    const now = Date.now();
+    if (this.#connection === undefined || now - this.#connection.loadedAt > CREDENTIAL_AGE_MILLISECONDS) {
+      await this.#load(now);
+    }
+    if (this.#connection === undefined || this.#server === undefined)
+      throw new Error("no connection was loaded");
+    const url = new URL(this.#server.href.replace(/\/$/, "") + call.path);
+    for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
+    return { options: this.#connection.options, url };
+  }
+
+  async #load(now: number): Promise<void> {
+    const config = new KubeConfig();
+    try {
+      config.loadFromFile(this.#kubeconfigPath);
+    } catch (cause) {
+      const text = `kubeconfig ${this.#kubeconfigPath} cannot be used: ${messageOf(cause)}`;
+      throw new ClavigerError("ConfigInvalid", text, { cause });
+    }
+    const server = config.getCurrentCluster()?.server;
+    if (server === undefined || !server.startsWith("https://")) {
+      const text = `kubeconfig ${this.#kubeconfigPath} has no current context with an https server`;
+      throw new ClavigerError("ConfigInvalid", text);
+    }
+    const options: RequestOptions = {};
+    await config.applyToHTTPSOptions(options);
+    this.#server = new URL(server);
+    this.#connection = {
+      options: { ...options, agent: keepAliveAgent(options, this.#connection) },
+      loadedAt: now,
+    };
+  }
+}
+
+/** client-node's agent opens a connection per call; behind a proxy it is the one that knows how. */
+function keepAliveAgent(options: RequestOptions, before: Connection | undefined): RequestOptions["agent"] {
+  if (!(options.agent instanceof Agent) || options.agent.constructor !== Agent) return options.agent;
+  const { ca, cert, key, rejectUnauthorized, servername } = options;
+  const previous = before?.options;
+  const same = previous && previous.ca === ca && String(previous.cert) === String(cert);
+  if (same && previous.agent instanceof Agent) return previous.agent;
+  return new Agent({
+    keepAlive: true,
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
+    ...(servername && { servername }),
+  });
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function errorOf(call: KubeRequest, status: number, text: string): KubeError {
+  return new KubeError(status, `${call.method} ${call.path}: ${statusMessage(text) ?? `HTTP ${status}`}`);
+}
+
+/** The message of a Kubernetes Status object, if the body is one. */
+function statusMessage(text: string): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== "object" || parsed === null || !("message" in parsed)) return undefined;
+    return typeof parsed.message === "string" ? parsed.message : undefined;
+  } catch {
+    // A proxy's HTML page, for instance; the HTTP status is what we can say.
+    return undefined;
+  }
+}

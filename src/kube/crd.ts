@@ -1,0 +1,72 @@
+import { GROUP, type Kind, resources, VERSION } from "./resources.ts";
+import type { JsonSchema } from "./schema.ts";
+
+type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+
+/** The CustomResourceDefinition of a kind (apiextensions.k8s.io/v1). */
+export function customResourceDefinition(kind: Kind): Json {
+  const definition = resources[kind];
+  const { plural, shortName } = definition;
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${GROUP}` },
+    spec: {
+      group: GROUP,
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames: [shortName],
+        categories: ["claviger"],
+      },
+      scope: definition.namespaced ? "Namespaced" : "Cluster",
+      versions: [
+        {
+          name: VERSION,
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          additionalPrinterColumns: definition.columns.map((column) => ({ ...column })),
+          schema: { openAPIV3Schema: rootSchema(kind) },
+        },
+      ],
+    },
+  };
+}
+
+function rootSchema(kind: Kind): Json {
+  const { description, spec, status } = resources[kind];
+  const specNeeded = spec !== undefined && spec.json.default === undefined;
+  return {
+    type: "object",
+    description,
+    properties: {
+      apiVersion: { type: "string", description: "The version of this representation of the object." },
+      kind: { type: "string", description: "The kind of the object." },
+      metadata: { type: "object", description: "Standard object metadata." },
+      ...(spec && { spec: toJson(spec.json) }),
+      status: toJson(status.json),
+    },
+    ...(specNeeded && { required: ["spec"] }),
+  };
+}
+
+/** A schema in the CRD's dialect: lists and rules are `x-kubernetes-` extensions there. */
+function toJson(schema: JsonSchema): Json {
+  const { items, properties, additionalProperties, listType, listMapKeys, rules, ...plain } = schema;
+  return {
+    ...(plain as { readonly [name: string]: Json }),
+    ...(items && { items: toJson(items) }),
+    ...(additionalProperties && { additionalProperties: toJson(additionalProperties) }),
+    ...(properties && {
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, field]) => [name, toJson(field)]),
+      ),
+    }),
+    ...(listType && { "x-kubernetes-list-type": listType }),
+    ...(listMapKeys && { "x-kubernetes-list-map-keys": listMapKeys }),
+    ...(rules && { "x-kubernetes-validations": rules.map(({ cel, message }) => ({ rule: cel, message })) }),
+  };
+}

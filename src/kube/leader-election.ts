@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { KubeClient } from "./client.ts";
+import { type Lease, type LeaseRef, type LeaseSpec, microTime, readLease, writeLease } from "./leases.ts";
+
+/** client-go's defaults. A holder stops acting `renew` after its last good renewal, others wait `lease`. */
+const LEASE_SECONDS = 15;
+const RENEW_MILLISECONDS = 10_000;
+const RETRY_MILLISECONDS = 2_000;
+
+/** The Lease as this candidate last saw it change, by its own clock: clocks of two machines are never compared. */
+export interface Sighting {
+  readonly resourceVersion: string;
+  readonly at: number;
+}
+
+export type ElectionMove =
+  | { readonly kind: "take"; readonly spec: LeaseSpec }
+  | { readonly kind: "renew"; readonly spec: LeaseSpec }
+  | { readonly kind: "follow"; readonly holder: string };
+
+/** What a candidate does about a Lease. */
+export function decideElection(
+  lease: Lease | undefined,
+  sighting: Sighting | undefined,
+  identity: string,
+  now: number,
+): ElectionMove {
+  const spec = lease?.spec;
+  const renewed = {
+    holderIdentity: identity,
+    leaseDurationSeconds: LEASE_SECONDS,
+    renewTime: microTime(now),
+  };
+  if (spec?.holderIdentity === identity) {
+    return { kind: "renew", spec: { ...spec, ...renewed } };
+  }
+  const held = spec?.holderIdentity !== undefined && spec.holderIdentity !== "";
+  const duration = (spec?.leaseDurationSeconds ?? LEASE_SECONDS) * 1000;
+  const seenFor = sighting === undefined ? 0 : now - sighting.at;
+  if (held && seenFor <= duration) return { kind: "follow", holder: spec.holderIdentity ?? "" };
+  const transitions = spec === undefined ? 0 : (spec.leaseTransitions ?? 0) + 1;
+  return { kind: "take", spec: { ...renewed, acquireTime: microTime(now), leaseTransitions: transitions } };
+}
+
+/**
+ * Elects one leader among the operators by a Lease. Leadership here only says
+ * who works: every write that matters also names the resourceVersion it was
+ * decided on, so that two leaders for a moment could not undo one another.
+ */
+export class LeaderElector {
+  readonly #client: KubeClient;
+  readonly #ref: LeaseRef;
+  readonly #identity: string;
+  readonly #log: Log;
+  readonly #onChange: (leading: boolean) => void;
+  #sighting: Sighting | undefined;
+  #lastRenewal = 0;
+  #leading = false;
+
+  constructor(options: {
+    readonly client: KubeClient;
+    readonly ref: LeaseRef;
+    /** Unique among living operators. */
+    readonly identity: string;
+    readonly log: Log;
+    readonly onChange: (leading: boolean) => void;
+  }) {
+    this.#client = options.client;
+    this.#ref = options.ref;
+    this.#identity = options.identity;
+    this.#log = options.log;
+    this.#onChange = options.onChange;
+  }
+
+  /** Whether this operator may act as leader at this moment. */
+  get leading(): boolean {
+    return this.#leading && performance.now() - this.#lastRenewal < RENEW_MILLISECONDS;
+  }
+
+  /** Runs until aborted, then gives the Lease back. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#attempt(AbortSignal.any([signal, AbortSignal.timeout(RENEW_MILLISECONDS)]));
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#log("warn", `leader election failed and is tried again: ${messageOf(error)}`);
+      }
+      if (this.#leading && !this.leading) this.#set(false);
+      await sleep(RETRY_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+    }
+    await this.#release();
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    const started = performance.now();
+    const lease = await readLease(this.#client, this.#ref, signal);
+    if (lease !== undefined && lease.metadata.resourceVersion !== this.#sighting?.resourceVersion) {
+      this.#sighting = { resourceVersion: lease.metadata.resourceVersion, at: Date.now() };
+    }
+    const move = decideElection(lease, this.#sighting, this.#identity, Date.now());
+    if (move.kind === "follow") return this.#set(false);
+    await writeLease(this.#client, this.#ref, lease, move.spec, signal);
+    // Counted from before the call: the others count from when they see it.
+    this.#lastRenewal = started;
+    this.#set(true);
+  }
+
+  #set(leading: boolean): void {
+    if (leading === this.#leading) return;
+    this.#leading = leading;
+    this.#log("info", leading ? "this operator leads" : "this operator no longer leads");
+    this.#onChange(leading);
+  }
+
+  /** A clean stop hands over at once instead of after 15 s. */
+  async #release(): Promise<void> {
+    if (!this.leading) return;
+    this.#set(false);
+    try {
+      const signal = AbortSignal.timeout(RETRY_MILLISECONDS);
+      const lease = await readLease(this.#client, this.#ref, signal);
+      if (lease?.spec?.holderIdentity !== this.#identity) return;
+      await writeLease(this.#client, this.#ref, lease, { ...lease.spec, holderIdentity: "" }, signal);
+    } catch (error) {
+      this.#log("warn", `the leader's Lease was not given back and will expire: ${messageOf(error)}`);
+    }
+  }
+}

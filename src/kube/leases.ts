@@ -1,0 +1,70 @@
+import { type KubeClient, KubeError } from "./client.ts";
+import { leasesPath } from "./paths.ts";
+
+/** coordination.k8s.io/v1 Lease, as far as it is used. */
+export interface Lease {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: LeaseSpec;
+}
+
+export interface LeaseSpec {
+  readonly holderIdentity?: string;
+  readonly leaseDurationSeconds?: number;
+  readonly acquireTime?: string;
+  readonly renewTime?: string;
+  readonly leaseTransitions?: number;
+}
+
+/** Which Lease, and what it is labelled with when made. */
+export interface LeaseRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Reads a Lease, or undefined. */
+export async function readLease(
+  client: KubeClient,
+  ref: LeaseRef,
+  signal: AbortSignal,
+): Promise<Lease | undefined> {
+  try {
+    const path = `${leasesPath(ref.namespace)}/${ref.name}`;
+    return (await client.request({ method: "GET", path, signal })) as Lease;
+  } catch (error) {
+    if (error instanceof KubeError && error.httpStatus === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Makes or replaces a Lease. Throws Conflict where somebody else wrote it since `before` was read. */
+export async function writeLease(
+  client: KubeClient,
+  ref: LeaseRef,
+  before: Lease | undefined,
+  spec: LeaseSpec,
+  signal: AbortSignal,
+): Promise<Lease> {
+  const object = {
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: before?.metadata ?? { namespace: ref.namespace, name: ref.name, labels: ref.labels ?? {} },
+    spec,
+  };
+  const path = leasesPath(ref.namespace);
+  const call =
+    before === undefined
+      ? { method: "POST" as const, path, body: object, signal }
+      : { method: "PUT" as const, path: `${path}/${ref.name}`, body: object, signal };
+  return (await client.request(call)) as Lease;
+}
+
+/** Kubernetes' MicroTime. */
+export const microTime = (milliseconds: number): string =>
+  new Date(milliseconds).toISOString().replace("Z", "000Z");

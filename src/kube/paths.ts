@@ -1,0 +1,19 @@
+import type { ObjectName } from "../keyring/rows.ts";
+import { GROUP, type Kind, resources, VERSION } from "./resources.ts";
+
+/** The path of all objects of a kind. */
+export const collectionPath = (kind: Kind): string => `/apis/${GROUP}/${VERSION}/${resources[kind].plural}`;
+
+/** The path of one object. */
+export function objectPath(
+  kind: Kind,
+  { namespace, name }: Partial<ObjectName> & { readonly name: string },
+): string {
+  const { plural, namespaced } = resources[kind];
+  const scope = namespaced ? `/namespaces/${namespace}` : "";
+  return `/apis/${GROUP}/${VERSION}${scope}/${plural}/${name}`;
+}
+
+/** The path of the Leases of a namespace. */
+export const leasesPath = (namespace: string): string =>
+  `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;

@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { type KubeClient, KubeError } from "./client.ts";
+
+/** What a reflector needs to know of an object. */
+export interface Reflectable {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
+}
+
+interface ListBody<T> {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly T[];
+}
+
+interface WatchEvent<T> {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: T;
+}
+
+const PAGE = "500";
+const MIN_DELAY_MILLISECONDS = 200;
+const MAX_DELAY_MILLISECONDS = 10_000;
+
+/**
+ * A copy of one collection that follows the API server: list in pages, then
+ * watch with bookmarks; list anew when the server has forgotten our place (410).
+ * Every other failure is tried again, with jitter, for as long as it takes.
+ */
+export class Reflector<T extends Reflectable> {
+  readonly #client: KubeClient;
+  readonly #path: string;
+  readonly #query: Readonly<Record<string, string>>;
+  readonly #log: Log;
+  readonly #onChange: (object: T, event: "set" | "deleted") => void;
+  #objects = new Map<string, T>();
+  #resourceVersion: string | undefined;
+  #failures = 0;
+
+  constructor(options: {
+    readonly client: KubeClient;
+    readonly path: string;
+    readonly query?: Readonly<Record<string, string>>;
+    readonly log: Log;
+    /** Called after the copy changed, once per object. */
+    readonly onChange: (object: T, event: "set" | "deleted") => void;
+  }) {
+    this.#client = options.client;
+    this.#path = options.path;
+    this.#query = options.query ?? {};
+    this.#log = options.log;
+    this.#onChange = options.onChange;
+  }
+
+  /** Whether a full list has ever arrived. */
+  get synced(): boolean {
+    return this.#resourceVersion !== undefined;
+  }
+
+  /** Every change up to here is in `objects`; undefined before the first list. */
+  get resourceVersion(): string | undefined {
+    return this.#resourceVersion;
+  }
+
+  objects(): T[] {
+    return [...this.#objects.values()];
+  }
+
+  /** Runs until aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    let listed = false;
+    while (!signal.aborted) {
+      try {
+        if (!listed) await this.#list(signal);
+        listed = true;
+        await this.#watch(signal);
+        this.#failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isGone(error)) listed = false;
+        else await this.#backOff(error, signal);
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const found = new Map<string, T>();
+    let page: ListBody<T>;
+    let token = "";
+    do {
+      const query = { ...this.#query, limit: PAGE, ...(token !== "" && { continue: token }) };
+      // The API server answers a list of the collection that was asked for.
+      page = (await this.#client.request({ method: "GET", path: this.#path, query, signal })) as ListBody<T>;
+      for (const object of page.items) found.set(keyOf(object), object);
+      token = page.metadata.continue ?? "";
+    } while (token !== "");
+    this.#replace(found, page.metadata.resourceVersion);
+  }
+
+  /** Changes are told after the whole copy is in place. A name that came back with another uid counts as changed. */
+  #replace(found: Map<string, T>, resourceVersion: string): void {
+    const before = this.#objects;
+    const first = !this.synced;
+    this.#objects = found;
+    this.#resourceVersion = resourceVersion;
+    for (const [key, object] of before) if (!found.has(key)) this.#onChange(object, "deleted");
+    for (const [key, object] of found) {
+      const old = before.get(key);
+      const same = old?.metadata.uid === object.metadata.uid;
+      if (first || !same || old?.metadata.resourceVersion !== object.metadata.resourceVersion) {
+        this.#onChange(object, "set");
+      }
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const query = {
+      ...this.#query,
+      allowWatchBookmarks: "true",
+      resourceVersion: this.#resourceVersion ?? "",
+      // Spread, so that many nodes do not reconnect at once.
+      timeoutSeconds: String(300 + Math.floor(Math.random() * 300)),
+    };
+    for await (const event of this.#client.watch(this.#path, query, signal)) {
+      this.#failures = 0;
+      this.#take(event as WatchEvent<T>);
+    }
+  }
+
+  #take(event: WatchEvent<T>): void {
+    if (event.type === "ERROR") throw watchError(event.object);
+    this.#resourceVersion = event.object.metadata.resourceVersion;
+    if (event.type === "BOOKMARK") return;
+    const key = keyOf(event.object);
+    if (event.type === "DELETED") this.#objects.delete(key);
+    else this.#objects.set(key, event.object);
+    this.#onChange(event.object, event.type === "DELETED" ? "deleted" : "set");
+  }
+
+  async #backOff(error: unknown, signal: AbortSignal): Promise<void> {
+    const delay = Math.min(MAX_DELAY_MILLISECONDS, MIN_DELAY_MILLISECONDS * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#log("warn", `following ${this.#path} failed and is tried again: ${messageOf(error)}`);
+    await sleep(delay * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
+  }
+}
+
+const keyOf = ({ metadata }: Reflectable): string => `${metadata.namespace ?? ""}/${metadata.name}`;
+
+/** 410: our resourceVersion was compacted away. */
+const isGone = (error: unknown): boolean => error instanceof KubeError && error.httpStatus === 410;
+
+/** An ERROR event carries a Status object. */
+function watchError(status: unknown): KubeError {
+  const { code, message } = status as { readonly code?: number; readonly message?: string };
+  return new KubeError(code ?? 500, message ?? "the watch failed");
+}

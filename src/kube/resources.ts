@@ -1,0 +1,357 @@
+import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
+import * as s from "./schema.ts";
+
+export const GROUP = "kms.claviger.dev";
+export const VERSION = "v1alpha1";
+export const API_VERSION = `${GROUP}/${VERSION}` as const;
+
+const DNS_SUBDOMAIN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+const UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+
+const objectName = (description: string) => s.string(description, { pattern: DNS_SUBDOMAIN, maxLength: 253 });
+const uuid = (description: string) => s.string(description, { pattern: UUID, maxLength: 36 });
+const kmsKeyId = () =>
+  s.string("The key_id that a KMS v2 provider answers for this version. Not secret.", { maxLength: 64 });
+
+const condition = s.object("One aspect of the object's state.", {
+  type: s.string("What the condition is about.", { maxLength: 316 }),
+  status: s.oneOf("Whether it holds.", ["True", "False", "Unknown"]),
+  reason: s.string("A word for programs.", { maxLength: 1024 }),
+  message: s.string("A sentence for people.", { maxLength: 32768 }),
+  observedGeneration: s.optional(
+    s.integer("The generation of the spec that this was decided on.", { minimum: 0 }),
+  ),
+  lastTransitionTime: s.time("When status last changed."),
+});
+
+const conditions = s.array("The latest observations of the object's state.", condition, {
+  listType: "map",
+  listMapKeys: ["type"],
+});
+
+const observedGeneration = s.integer("The generation of the spec that this status was decided on.", {
+  minimum: 0,
+});
+
+const unchanged = (field: string): s.Rule => ({
+  cel: `self.${field} == oldSelf.${field}`,
+  message: `${field} is immutable`,
+  holds: (self, old) => old === undefined || JSON.stringify(self[field]) === JSON.stringify(old[field]),
+});
+
+const masterKeySpec = s.object(
+  "What is wanted of the key.",
+  {
+    description: s.string("What the key is for.", { default: "", maxLength: 8192 }),
+    enabled: s.boolean(
+      "Whether the key may be used. A disabled key neither encrypts nor decrypts, for the API server too.",
+      { default: true },
+    ),
+    keySpec: s.oneOf("The kind of key material, in AWS KMS's names.", KEY_SPECS, {
+      default: "SYMMETRIC_DEFAULT",
+    }),
+    keyUsage: s.oneOf("What the key may do. Needed for every keySpec but SYMMETRIC_DEFAULT.", KEY_USAGES, {
+      default: "ENCRYPT_DECRYPT",
+    }),
+    origin: s.oneOf("Where the material comes from: AWS_KMS means that claviger makes it.", ORIGINS, {
+      default: "AWS_KMS",
+    }),
+    tags: s.map("Tags, as AWS KMS has them.", s.string("The tag's value.", { maxLength: 256 }), {
+      maxProperties: 50,
+      default: {},
+      rules: [
+        {
+          cel: "self.all(name, size(name) >= 1 && size(name) <= 128 && !name.startsWith('aws:'))",
+          message: "a tag's name has 1 to 128 characters and does not begin with aws:",
+          holds: (self) =>
+            Object.keys(self).every(
+              (name) => name.length >= 1 && [...name].length <= 128 && !name.startsWith("aws:"),
+            ),
+        },
+      ],
+    }),
+  },
+  {
+    default: {},
+    rules: [
+      {
+        cel: "self.keySpec.startsWith('HMAC_') == (self.keyUsage == 'GENERATE_VERIFY_MAC')",
+        message:
+          "keyUsage does not fit keySpec: SYMMETRIC_DEFAULT is for ENCRYPT_DECRYPT, HMAC_* for GENERATE_VERIFY_MAC",
+        holds: (self) =>
+          String(self.keySpec).startsWith("HMAC_") === (self.keyUsage === "GENERATE_VERIFY_MAC"),
+      },
+      unchanged("keySpec"),
+      unchanged("keyUsage"),
+      unchanged("origin"),
+    ],
+  },
+);
+
+const masterKeyStatus = s.object("What is.", {
+  observedGeneration: s.optional(observedGeneration),
+  keyId: s.optional(uuid("The key's own id. Minted once; survives re-creation and restore.")),
+  arn: s.optional(s.string("The key's ARN in the AWS-compatible API.", { maxLength: 256 })),
+  keyState: s.optional(s.oneOf("AWS KMS's key state.", ["Creating", "Enabled", "Disabled"])),
+  currentVersion: s.optional(
+    s.object("The version that encrypts.", {
+      number: s.integer("Its number.", { minimum: 1 }),
+      versionId: uuid("Its id."),
+      kmsKeyId: kmsKeyId(),
+      promotedAt: s.time("When it became current."),
+    }),
+  ),
+  conditions: s.optional(conditions),
+});
+
+const keyVersionSpec = s.object(
+  "One version's sealed material. Written by claviger; immutable but for the seal.",
+  {
+    masterKey: s.object("The MasterKey that it belongs to.", {
+      namespace: objectName("Its namespace."),
+      name: objectName("Its name."),
+    }),
+    keyId: uuid("The keyId of that MasterKey."),
+    number: s.integer("The version's number, from 1.", { minimum: 1 }),
+    versionId: uuid("The version's id."),
+    keySpec: s.oneOf("The kind of material.", KEY_SPECS),
+    keyUsage: s.oneOf("What it may do.", KEY_USAGES),
+    origin: s.oneOf("Where it came from.", ORIGINS),
+    seal: s.object("The material, sealed under a root key that only the nodes have.", {
+      provider: s.string("The seal that made it.", { maxLength: 63 }),
+      rootKeyId: s.string("Which root key opens it. Not secret.", { maxLength: 256 }),
+      sealed: s.string("The sealed bytes.", { format: "byte", maxLength: 16384 }),
+    }),
+  },
+  {
+    rules: ["masterKey", "keyId", "number", "versionId", "keySpec", "keyUsage", "origin"].map(unchanged),
+  },
+);
+
+const keyVersionStatus = s.object("Where the version is in its life.", {
+  state: s.optional(
+    s.oneOf("Pending: on its way to the nodes. Current: encrypts. Retired: still decrypts.", [
+      "Pending",
+      "Current",
+      "Retired",
+    ]),
+  ),
+  kmsKeyId: s.optional(kmsKeyId()),
+});
+
+const keyAliasSpec = s.object("What the alias points to.", {
+  masterKey: objectName("The name of a MasterKey of the same namespace."),
+});
+
+const keyAliasStatus = s.object("What the alias is served as.", {
+  observedGeneration: s.optional(observedGeneration),
+  arn: s.optional(s.string("The alias's ARN in the AWS-compatible API.", { maxLength: 1024 })),
+  masterKey: s.optional(objectName("The MasterKey that the nodes serve under this alias.")),
+  keyId: s.optional(uuid("Its keyId.")),
+  formerTargets: s.optional(
+    s.array(
+      "Keys that the alias pointed to before, and the version that was current when it left. Coming back needs a later version, as a key_id must never return.",
+      s.object("A former target.", {
+        keyId: uuid("The key's id."),
+        number: s.integer("The version that was current.", { minimum: 1 }),
+      }),
+      { listType: "map", listMapKeys: ["keyId"] },
+    ),
+  ),
+  conditions: s.optional(conditions),
+});
+
+const keyServerStatus = s.object("What this node has and serves.", {
+  nodeUid: s.optional(s.string("The uid of the Node object, where there is one.", { maxLength: 64 })),
+  persistedResourceVersion: s.optional(
+    s.string("Every KeyVersion up to this resourceVersion is in the node's keyring.", { maxLength: 64 }),
+  ),
+  versions: s.optional(s.integer("How many versions the keyring holds.", { minimum: 0 })),
+  prepared: s.optional(
+    s.array(
+      "Versions that are not current anywhere yet, stored, opened and tested on this node.",
+      s.object("A version.", { name: objectName("The KeyVersion."), versionId: uuid("Its versionId.") }),
+      { listType: "map", listMapKeys: ["name"] },
+    ),
+  ),
+  seal: s.optional(
+    s.object("The seal of this node.", {
+      provider: s.string("Its kind.", { maxLength: 63 }),
+      rootKeyId: s.string("Its root key. Not secret.", { maxLength: 256 }),
+    }),
+  ),
+  providers: s.optional(
+    s.array(
+      "What each KMS v2 socket of this node serves.",
+      s.object("A provider.", {
+        name: s.string("Its name in the configuration.", { maxLength: 63 }),
+        socket: s.string("The socket's path.", { maxLength: 107 }),
+        serves: s.string("The MasterKey or KeyAlias that it names.", { maxLength: 600 }),
+        kmsKeyId: s.optional(kmsKeyId()),
+        version: s.optional(s.integer("That version's number.", { minimum: 1 })),
+        servingSince: s.optional(s.time("Since when the plugin has answered no other key_id.")),
+        encrypts: s.optional(
+          s.integer(
+            "Encrypts answered under this key_id: an API server's entry sends one when it switches.",
+            {
+              minimum: 0,
+            },
+          ),
+        ),
+        lastEncryptTime: s.optional(s.time("The last of them.")),
+      }),
+      { listType: "map", listMapKeys: ["name"] },
+    ),
+  ),
+  serving: s.optional(s.string("Providers and versions in one line, for kubectl get.", { maxLength: 4096 })),
+  conditions: s.optional(conditions),
+});
+
+export type Condition = s.Infer<typeof condition>;
+export type MasterKeySpec = s.Infer<typeof masterKeySpec>;
+export type MasterKeyStatus = s.Infer<typeof masterKeyStatus>;
+export type KeyVersionSpec = s.Infer<typeof keyVersionSpec>;
+export type KeyVersionStatus = s.Infer<typeof keyVersionStatus>;
+export type KeyAliasSpec = s.Infer<typeof keyAliasSpec>;
+export type KeyAliasStatus = s.Infer<typeof keyAliasStatus>;
+export type KeyServerStatus = s.Infer<typeof keyServerStatus>;
+
+/** The part of Kubernetes' ObjectMeta that claviger uses. */
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly creationTimestamp: string;
+  readonly deletionTimestamp?: string;
+}
+
+interface Resource<Kind extends string> {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: Kind;
+  readonly metadata: ObjectMeta;
+}
+
+export interface MasterKey extends Resource<"MasterKey"> {
+  readonly spec: MasterKeySpec;
+  readonly status?: MasterKeyStatus;
+}
+export interface KeyVersion extends Resource<"KeyVersion"> {
+  readonly spec: KeyVersionSpec;
+  readonly status?: KeyVersionStatus;
+}
+export interface KeyAlias extends Resource<"KeyAlias"> {
+  readonly spec: KeyAliasSpec;
+  readonly status?: KeyAliasStatus;
+}
+export interface KeyServer extends Resource<"KeyServer"> {
+  readonly status?: KeyServerStatus;
+}
+
+/** Each kind's object type. */
+export interface ResourceOf {
+  readonly MasterKey: MasterKey;
+  readonly KeyVersion: KeyVersion;
+  readonly KeyAlias: KeyAlias;
+  readonly KeyServer: KeyServer;
+}
+export type Kind = keyof ResourceOf;
+export type AnyResource = ResourceOf[Kind];
+
+export interface PrinterColumn {
+  readonly name: string;
+  readonly type: "string" | "integer" | "date";
+  readonly description: string;
+  readonly jsonPath: string;
+  readonly priority?: number;
+}
+
+export interface ResourceDefinition {
+  readonly plural: string;
+  readonly shortName: string;
+  readonly namespaced: boolean;
+  readonly description: string;
+  readonly spec?: s.Schema<unknown>;
+  readonly status: s.Schema<unknown>;
+  readonly columns: readonly PrinterColumn[];
+}
+
+const column = (
+  name: string,
+  jsonPath: string,
+  description: string,
+  options: { readonly type?: PrinterColumn["type"]; readonly priority?: number } = {},
+): PrinterColumn => ({ name, type: options.type ?? "string", description, jsonPath, ...options });
+
+const ready = column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether it can be used");
+const reason = column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why, in a word");
+const age = column("Age", ".metadata.creationTimestamp", "Time since creation", { type: "date" });
+
+/** The resources by kind, as the CRDs declare them. */
+export const resources: Readonly<Record<Kind, ResourceDefinition>> = {
+  MasterKey: {
+    plural: "masterkeys",
+    shortName: "mk",
+    namespaced: true,
+    description: "A master key, as in AWS KMS: its versions wrap data keys and never leave claviger.",
+    spec: masterKeySpec,
+    status: masterKeyStatus,
+    columns: [
+      column("State", ".status.keyState", "AWS KMS's key state"),
+      column("Version", ".status.currentVersion.number", "The version that encrypts", { type: "integer" }),
+      column("Key_ID", ".status.currentVersion.kmsKeyId", "Its KMS v2 key_id"),
+      ready,
+      reason,
+      column("Spec", ".spec.keySpec", "The kind of key material", { priority: 1 }),
+      column("KeyId", ".status.keyId", "The key's own id", { priority: 1 }),
+      age,
+    ],
+  },
+  KeyVersion: {
+    plural: "keyversions",
+    shortName: "kv",
+    namespaced: false,
+    description: "One version of a MasterKey: its sealed material. Written by claviger only.",
+    spec: keyVersionSpec,
+    status: keyVersionStatus,
+    columns: [
+      column("Namespace", ".spec.masterKey.namespace", "The MasterKey's namespace"),
+      column("MasterKey", ".spec.masterKey.name", "The MasterKey's name"),
+      column("Version", ".spec.number", "The version's number", { type: "integer" }),
+      column("State", ".status.state", "Pending, Current or Retired"),
+      column("Key_ID", ".status.kmsKeyId", "Its KMS v2 key_id"),
+      age,
+    ],
+  },
+  KeyAlias: {
+    plural: "keyaliases",
+    shortName: "ka",
+    namespaced: true,
+    description: "A name for a MasterKey, which can be pointed to another one.",
+    spec: keyAliasSpec,
+    status: keyAliasStatus,
+    columns: [
+      column("MasterKey", ".spec.masterKey", "The MasterKey that it should point to"),
+      column("Serves", ".status.masterKey", "The MasterKey that it points to on the nodes"),
+      ready,
+      reason,
+      age,
+    ],
+  },
+  KeyServer: {
+    plural: "keyservers",
+    shortName: "ks",
+    namespaced: false,
+    description: "One node's keyring and KMS v2 sockets, reported by that node.",
+    status: keyServerStatus,
+    columns: [
+      column("Serving", ".status.serving", "Which provider serves which version"),
+      column("Versions", ".status.versions", "Versions in the keyring", { type: "integer" }),
+      column("RootKey", ".status.seal.rootKeyId", "The node's root key", { priority: 1 }),
+      ready,
+      reason,
+      age,
+    ],
+  },
+};

@@ -1,0 +1,128 @@
+/**
+ * One definition of a resource's fields gives three things that cannot drift:
+ * the TypeScript type (Infer), the CRD's structural schema (crd.ts), and the
+ * checks of standalone mode (validate.ts).
+ */
+export interface JsonSchema {
+  readonly type: "string" | "integer" | "boolean" | "array" | "object";
+  readonly description: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly format?: "date-time" | "byte";
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxItems?: number;
+  readonly items?: JsonSchema;
+  readonly maxProperties?: number;
+  readonly additionalProperties?: JsonSchema;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly listType?: "atomic" | "map" | "set";
+  readonly listMapKeys?: readonly string[];
+  readonly rules?: readonly Rule[];
+}
+
+/** A rule in CEL, which the API server runs, and its twin, which standalone mode runs. */
+export interface Rule {
+  readonly cel: string;
+  readonly message: string;
+  /** `old` is there on an update only; a rule about change must pass without it. */
+  readonly holds: (self: Fields, old: Fields | undefined) => boolean;
+}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A schema and, in the type only, what it describes. */
+export interface Schema<T, Optional extends boolean = false> {
+  readonly json: JsonSchema;
+  readonly optional: Optional;
+  readonly __type?: T;
+}
+
+export type Infer<S> = S extends Schema<infer T, boolean> ? T : never;
+
+type Properties = Readonly<Record<string, Schema<unknown, boolean>>>;
+type OptionalKeys<P extends Properties> = {
+  [K in keyof P]: P[K] extends Schema<unknown, true> ? K : never;
+}[keyof P];
+type ObjectOf<P extends Properties> = {
+  readonly [K in Exclude<keyof P, OptionalKeys<P>>]: Infer<P[K]>;
+} & { readonly [K in OptionalKeys<P>]?: Infer<P[K]> };
+
+type Options<K extends keyof JsonSchema> = { readonly [P in K]?: NonNullable<JsonSchema[P]> };
+
+export function string(
+  description: string,
+  options: Options<"default" | "pattern" | "format" | "minLength" | "maxLength"> = {},
+): Schema<string> {
+  return required({ type: "string", description, ...options });
+}
+
+export function oneOf<const T extends string>(
+  description: string,
+  values: readonly T[],
+  options: Options<"default"> = {},
+): Schema<T> {
+  return required({ type: "string", description, enum: values, ...options });
+}
+
+export function integer(
+  description: string,
+  options: Options<"default" | "minimum" | "maximum"> = {},
+): Schema<number> {
+  return required({ type: "integer", description, ...options });
+}
+
+export function boolean(description: string, options: Options<"default"> = {}): Schema<boolean> {
+  return required({ type: "boolean", description, ...options });
+}
+
+/** RFC 3339, as Kubernetes writes times. */
+export function time(description: string): Schema<string> {
+  return string(description, { format: "date-time" });
+}
+
+export function array<T>(
+  description: string,
+  items: Schema<T>,
+  options: Options<"maxItems" | "listType" | "listMapKeys"> = {},
+): Schema<readonly T[]> {
+  return required({ type: "array", description, items: items.json, ...options });
+}
+
+export function map<T>(
+  description: string,
+  values: Schema<T>,
+  options: Options<"maxProperties" | "default" | "rules"> = {},
+): Schema<Readonly<Record<string, T>>> {
+  return required({ type: "object", description, additionalProperties: values.json, ...options });
+}
+
+export function object<const P extends Properties>(
+  description: string,
+  properties: P,
+  options: Options<"default" | "rules"> = {},
+): Schema<ObjectOf<P>> {
+  const entries = Object.entries(properties);
+  // A field with a default need not be given, and is always there once stored.
+  const needed = entries.filter(([, field]) => !field.optional && field.json.default === undefined);
+  return required({
+    type: "object",
+    description,
+    properties: Object.fromEntries(entries.map(([name, field]) => [name, field.json])),
+    ...(needed.length > 0 && { required: needed.map(([name]) => name) }),
+    ...options,
+  });
+}
+
+/** A field that may be absent. */
+export function optional<T>(schema: Schema<T>): Schema<T, true> {
+  return { json: schema.json, optional: true };
+}
+
+function required<T>(json: JsonSchema): Schema<T> {
+  return { json, optional: false };
+}

@@ -1,0 +1,109 @@
+import type { KeyAlias, KeyAliasStatus, MasterKey } from "../kube/resources.ts";
+import { type Finding, withFindings } from "./conditions.ts";
+
+export interface ObservedKeyAlias {
+  readonly alias: KeyAlias;
+  /** The MasterKey that spec names, if it exists. */
+  readonly target: MasterKey | undefined;
+  /** The MasterKey that the nodes serve under the alias now, if any. */
+  readonly served: MasterKey | undefined;
+  /** `arn:aws:kms:<region>:<account>:alias/` */
+  readonly arnPrefix: string;
+}
+
+/** "point" switches the nodes to the target; "stay" leaves them where they are and says why. */
+export type KeyAliasStep = { readonly kind: "point" } | { readonly kind: "stay"; readonly finding: Finding };
+
+export interface KeyAliasPlan {
+  readonly step: KeyAliasStep;
+  readonly status: KeyAliasStatus;
+}
+
+/**
+ * Decides where an alias points. The nodes follow status, not spec, and status
+ * moves only to a key whose current version is on every node, as a promotion does.
+ */
+export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasPlan {
+  const { alias, target, arnPrefix } = observed;
+  const obstacle = firstObstacle(observed);
+  const step: KeyAliasStep = obstacle ? { kind: "stay", finding: obstacle } : { kind: "point" };
+  const moves = step.kind === "point" && target !== undefined;
+  const former = moves ? formerTargets(observed) : alias.status?.formerTargets;
+  const masterKey = moves ? target.metadata.name : alias.status?.masterKey;
+  const keyId = moves ? target.status?.keyId : alias.status?.keyId;
+  const finding = obstacle ?? pointsTo(masterKey ?? "");
+  const { generation, namespace, name } = alias.metadata;
+  const status = {
+    observedGeneration: generation,
+    arn: `${arnPrefix}${namespace}/${name}`,
+    ...(masterKey !== undefined && { masterKey }),
+    ...(keyId !== undefined && { keyId }),
+    ...(former !== undefined && { formerTargets: former }),
+    conditions: withFindings(alias.status?.conditions, [finding], generation, now),
+  };
+  return { step, status };
+}
+
+type Check = (observed: ObservedKeyAlias) => Finding | undefined;
+
+/** In this order: the first that fails is the one to mend. */
+const checks: readonly Check[] = [targetExists, targetHasCurrentVersion, sameSpecAndUsage, keyIdNeverReturns];
+
+function firstObstacle(observed: ObservedKeyAlias): Finding | undefined {
+  for (const check of checks) {
+    const finding = check(observed);
+    if (finding !== undefined) return finding;
+  }
+  return undefined;
+}
+
+function targetExists({ alias, target }: ObservedKeyAlias): Finding | undefined {
+  if (target !== undefined) return undefined;
+  const wanted = `${alias.metadata.namespace}/${alias.spec.masterKey}`;
+  return notReady(alias, "MasterKeyNotFound", `MasterKey ${wanted} does not exist`);
+}
+
+function targetHasCurrentVersion({ alias, target }: ObservedKeyAlias): Finding | undefined {
+  if (target?.status?.currentVersion !== undefined) return undefined;
+  return notReady(alias, "MasterKeyNotReady", `MasterKey ${alias.spec.masterKey} has no current version yet`);
+}
+
+/** AWS KMS UpdateAlias: "The current and new key must be the same type, and have the same key usage". */
+function sameSpecAndUsage({ alias, target, served }: ObservedKeyAlias): Finding | undefined {
+  if (served === undefined || target === undefined) return undefined;
+  if (served.spec.keySpec === target.spec.keySpec && served.spec.keyUsage === target.spec.keyUsage)
+    return undefined;
+  const message = `MasterKey ${target.metadata.name} is ${target.spec.keySpec} and ${served.metadata.name} is ${served.spec.keySpec}; an alias moves between keys of one spec and usage`;
+  return notReady(alias, "KeySpecDiffers", message);
+}
+
+function keyIdNeverReturns({ alias, target }: ObservedKeyAlias): Finding | undefined {
+  const left = alias.status?.formerTargets?.find(({ keyId }) => keyId === target?.status?.keyId);
+  const current = target?.status?.currentVersion;
+  if (left === undefined || current === undefined || current.number > left.number) return undefined;
+  if (alias.status?.keyId === target?.status?.keyId) return undefined;
+  const message = `the alias left MasterKey ${alias.spec.masterKey} at version ${left.number}, which is still current; a key_id must not return, so that key needs a new version first`;
+  return notReady(alias, "KeyIDWouldReturn", message);
+}
+
+/** The key that is left, with its current version; once per key. */
+function formerTargets({ alias, target, served }: ObservedKeyAlias): KeyAliasStatus["formerTargets"] {
+  const before = alias.status?.formerTargets;
+  const keyId = served?.status?.keyId;
+  const number = served?.status?.currentVersion?.number;
+  if (keyId === undefined || number === undefined || keyId === target?.status?.keyId) return before;
+  return [...(before ?? []).filter((former) => former.keyId !== keyId), { keyId, number }];
+}
+
+function notReady(alias: KeyAlias, reason: string, message: string): Finding {
+  const kept = alias.status?.masterKey;
+  const stays = kept === undefined || kept === alias.spec.masterKey ? "" : `; the nodes still serve ${kept}`;
+  return { type: "Ready", status: "False", reason, message: message + stays };
+}
+
+const pointsTo = (masterKey: string): Finding => ({
+  type: "Ready",
+  status: "True",
+  reason: "Pointing",
+  message: `the alias is served as MasterKey ${masterKey}`,
+});

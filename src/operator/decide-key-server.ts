@@ -1,0 +1,104 @@
+import { kmsKeyId } from "../crypto/ids.ts";
+import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
+import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
+import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
+import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import type { NodeView } from "./decide-master-key.ts";
+
+/** What this node's operator found after bringing its keyring in step. */
+export interface ObservedNode {
+  readonly before: KeyServerStatus | undefined;
+  readonly nodeUid: string | undefined;
+  readonly persistedResourceVersion: string;
+  readonly versions: readonly VersionRow[];
+  /** Candidates for promotion that are stored, opened and tested here. */
+  readonly prepared: readonly { readonly name: string; readonly versionId: string }[];
+  /** Why something of this node does not work; the first is shown. */
+  readonly problems: readonly { readonly reason: string; readonly message: string }[];
+  readonly seal: { readonly provider: string; readonly rootKeyId: string } | undefined;
+  readonly providers: readonly { readonly name: string; readonly socket: string; readonly ref: KeyRef }[];
+  readonly observations: readonly ObservationRow[];
+}
+
+/** The status of this node's KeyServer. */
+export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeyServerStatus {
+  const providers = observed.providers.map((provider) => describeProvider(provider, observed));
+  return {
+    ...(observed.nodeUid !== undefined && { nodeUid: observed.nodeUid }),
+    persistedResourceVersion: observed.persistedResourceVersion,
+    versions: observed.versions.length,
+    prepared: observed.prepared,
+    ...(observed.seal !== undefined && { seal: observed.seal }),
+    providers,
+    serving: providers.map(summarize).join(", "),
+    conditions: withFindings(observed.before?.conditions, [readiness(observed)], undefined, now),
+  };
+}
+
+type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
+
+function describeProvider(
+  { name, socket, ref }: ObservedNode["providers"][number],
+  { observations, versions }: ObservedNode,
+): ProviderStatus {
+  const seen = observations.find((observation) => observation.provider === name);
+  const version = seen && versions.find((row) => kmsKeyId(row.keyId, row.versionId) === seen.kmsKeyId);
+  return {
+    name,
+    socket,
+    serves: keyRefText(ref),
+    ...(seen && {
+      kmsKeyId: seen.kmsKeyId,
+      servingSince: rfc3339(new Date(seen.servingSince)),
+      encrypts: seen.encrypts,
+      ...(seen.lastEncryptAt !== undefined && { lastEncryptTime: rfc3339(new Date(seen.lastEncryptAt)) }),
+    }),
+    ...(version && { version: version.number }),
+  };
+}
+
+const summarize = ({ name, serves, version }: ProviderStatus): string =>
+  `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
+
+function readiness({ problems, versions }: ObservedNode): Finding {
+  const [problem] = problems;
+  if (problem !== undefined) return { type: "Ready", status: "False", ...problem };
+  const message = `all ${versions.length} versions are stored; those that are to become current were opened and tested`;
+  return { type: "Ready", status: "True", reason: "InStep", message };
+}
+
+/** A node's operator renews its Lease every 10 s; this long without is "not heard of" (the kubelet's figures). */
+export const NODE_LEASE_SECONDS = 40;
+
+/** The nodes as the decisions see them. */
+export function nodeViews(
+  keyServers: readonly KeyServer[],
+  heardOf: ReadonlyMap<string, number>,
+  now: Date,
+): NodeView[] {
+  return keyServers.map(({ metadata, status }) => {
+    const heard = heardOf.get(metadata.name) ?? Date.parse(metadata.creationTimestamp);
+    const ready = status?.conditions?.find((condition) => condition.type === "Ready");
+    return {
+      name: metadata.name,
+      lastHeard: new Date(heard),
+      stale: now.getTime() - heard > NODE_LEASE_SECONDS * 1000,
+      prepared: new Set(status?.prepared?.map((version) => version.versionId)),
+      ...(ready?.status === "False" && { problem: ready.message }),
+    };
+  });
+}
+
+/**
+ * Whether a KeyServer outlived its node: it reported a Node object, that Node is
+ * gone or another one, and its operator is silent. Where there never was a Node
+ * object (a test cluster, standalone) a KeyServer is only deleted by hand.
+ */
+export function outlivedItsNode(
+  server: KeyServer,
+  node: NodeView,
+  currentNodeUid: string | undefined,
+): boolean {
+  const reported = server.status?.nodeUid;
+  return reported !== undefined && node.stale && reported !== currentNodeUid;
+}

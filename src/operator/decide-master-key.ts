@@ -1,0 +1,184 @@
+import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import { promotionCandidate, versionsOf } from "./versions.ts";
+
+/** What the leader knows of one node when it decides. */
+export interface NodeView {
+  readonly name: string;
+  /** When the node's operator was last heard of. */
+  readonly lastHeard: Date;
+  /** Whether that is longer ago than its Lease lasts. */
+  readonly stale: boolean;
+  /** versionIds stored, opened and tested there, not current yet. */
+  readonly prepared: ReadonlySet<string>;
+  /** What the node says is wrong with it. */
+  readonly problem?: string;
+}
+
+export interface ObservedMasterKey {
+  readonly masterKey: MasterKey;
+  /** All KeyVersions, of all keys. */
+  readonly versions: readonly KeyVersion[];
+  readonly nodes: readonly NodeView[];
+  /** Random, for a key that has no keyId yet. */
+  readonly freshKeyId: KeyId;
+  /** `arn:aws:kms:<region>:<account>:key/` */
+  readonly arnPrefix: string;
+}
+
+/** At most one step forward; the status says the rest. */
+export type MasterKeyStep =
+  /** Take on the versions that name this MasterKey already: a restore or a re-creation. */
+  | { readonly kind: "adopt"; readonly keyId: KeyId }
+  | { readonly kind: "assignKeyId"; readonly keyId: KeyId }
+  | { readonly kind: "createVersion"; readonly keyId: KeyId; readonly number: number }
+  | { readonly kind: "promote"; readonly version: KeyVersion }
+  | { readonly kind: "wait"; readonly reason: string; readonly message: string }
+  | { readonly kind: "settled" };
+
+export interface MasterKeyPlan {
+  readonly step: MasterKeyStep;
+  /** The status to write, the step's own effect (keyId, currentVersion) included. */
+  readonly status: MasterKeyStatus;
+}
+
+/** Decides one step of a MasterKey's life. */
+export function decideMasterKey(observed: ObservedMasterKey, now: Date): MasterKeyPlan {
+  const step = decideStep(observed);
+  return { step, status: statusAfter(observed, step, now) };
+}
+
+function decideStep({ masterKey, versions, nodes, freshKeyId }: ObservedMasterKey): MasterKeyStep {
+  const keyId = masterKey.status?.keyId;
+  if (keyId === undefined) {
+    const adopted = adoptable(masterKey, versions);
+    return adopted ? { kind: "adopt", keyId: adopted } : { kind: "assignKeyId", keyId: freshKeyId };
+  }
+  if (versionsOf(keyId, versions).length === 0) {
+    if (masterKey.status?.currentVersion === undefined) {
+      return { kind: "createVersion", keyId: keyId as KeyId, number: 1 };
+    }
+    return { kind: "wait", reason: "VersionsMissing", message: versionsMissing(masterKey) };
+  }
+  const candidate = promotionCandidate(masterKey, versions);
+  return candidate === undefined ? { kind: "settled" } : decidePromotion(candidate, nodes);
+}
+
+/** The keyId of the newest version that names this MasterKey, whoever made it and whenever. */
+function adoptable(masterKey: MasterKey, versions: readonly KeyVersion[]): KeyId | undefined {
+  const { namespace, name } = masterKey.metadata;
+  const named = versions.filter(
+    ({ spec }) => spec.masterKey.namespace === namespace && spec.masterKey.name === name,
+  );
+  const newest = named.sort((a, b) => compareAge(a, b)).at(-1);
+  return newest && (newest.spec.keyId as KeyId);
+}
+
+function compareAge(a: KeyVersion, b: KeyVersion): number {
+  const [older, newer] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
+  if (older !== newer) return older < newer ? -1 : 1;
+  return a.metadata.name < b.metadata.name ? -1 : 1;
+}
+
+/** Promoted only when every node has it: a node without it could not read what the others write. */
+function decidePromotion(candidate: KeyVersion, nodes: readonly NodeView[]): MasterKeyStep {
+  const what = `version ${candidate.spec.number}`;
+  if (nodes.length === 0) {
+    return {
+      kind: "wait",
+      reason: "NoKeyServers",
+      message: `${what} waits for a node: no KeyServer has reported yet`,
+    };
+  }
+  const lacking = nodes.filter((node) => node.stale || !node.prepared.has(candidate.spec.versionId));
+  if (lacking.length === 0) return { kind: "promote", version: candidate };
+  const has = nodes.length - lacking.length;
+  const names = lacking.map(describe).join(", ");
+  return {
+    kind: "wait",
+    reason: "WaitingForNodes",
+    message: `${what} is on ${has} of ${nodes.length} nodes; waiting for ${names}`,
+  };
+}
+
+function describe(node: NodeView): string {
+  if (node.stale) {
+    return `${node.name} (its operator has not been heard of since ${rfc3339(node.lastHeard)}: start it, or delete KeyServer ${node.name} if the node is gone)`;
+  }
+  return node.problem === undefined ? node.name : `${node.name} (${node.problem})`;
+}
+
+function statusAfter(observed: ObservedMasterKey, step: MasterKeyStep, now: Date): MasterKeyStatus {
+  const { masterKey, arnPrefix } = observed;
+  const before = masterKey.status;
+  const keyId = step.kind === "adopt" || step.kind === "assignKeyId" ? step.keyId : before?.keyId;
+  const currentVersion = step.kind === "promote" ? promoted(step.version, now) : before?.currentVersion;
+  const findings = [readiness(masterKey, currentVersion, step), distribution(step)];
+  return {
+    observedGeneration: masterKey.metadata.generation,
+    ...(keyId !== undefined && { keyId, arn: arnPrefix + keyId }),
+    keyState: keyState(masterKey, currentVersion),
+    ...(currentVersion !== undefined && { currentVersion }),
+    conditions: withFindings(before?.conditions, findings, masterKey.metadata.generation, now),
+  };
+}
+
+function promoted({ spec }: KeyVersion, now: Date): NonNullable<MasterKeyStatus["currentVersion"]> {
+  return {
+    number: spec.number,
+    versionId: spec.versionId,
+    kmsKeyId: kmsKeyId(spec.keyId as KeyId, spec.versionId as VersionId),
+    promotedAt: rfc3339(now),
+  };
+}
+
+type CurrentVersion = MasterKeyStatus["currentVersion"];
+
+function keyState(masterKey: MasterKey, current: CurrentVersion): NonNullable<MasterKeyStatus["keyState"]> {
+  if (!masterKey.spec.enabled) return "Disabled";
+  return current === undefined ? "Creating" : "Enabled";
+}
+
+function readiness(masterKey: MasterKey, current: CurrentVersion, step: MasterKeyStep): Finding {
+  if (!masterKey.spec.enabled) {
+    const message = "spec.enabled is false: nothing encrypts or decrypts under this key";
+    return { type: "Ready", status: "False", reason: "Disabled", message };
+  }
+  if (current === undefined) {
+    const waiting =
+      step.kind === "wait" ? step : { reason: "Creating", message: "the first version is being made" };
+    return { type: "Ready", status: "False", reason: waiting.reason, message: waiting.message };
+  }
+  const message = `version ${current.number} encrypts, with key_id ${current.kmsKeyId}`;
+  return { type: "Ready", status: "True", reason: "VersionCurrent", message };
+}
+
+function distribution(step: MasterKeyStep): Finding {
+  switch (step.kind) {
+    case "wait":
+      return { type: "Distributed", status: "False", reason: step.reason, message: step.message };
+    case "promote":
+    case "settled":
+      return {
+        type: "Distributed",
+        status: "True",
+        reason: "OnEveryNode",
+        message: "the newest version was on every node when it was promoted",
+      };
+    case "adopt":
+    case "assignKeyId":
+    case "createVersion":
+      return {
+        type: "Distributed",
+        status: "False",
+        reason: "Creating",
+        message: "the newest version is not on the nodes yet",
+      };
+  }
+}
+
+function versionsMissing(masterKey: MasterKey): string {
+  const current = masterKey.status?.currentVersion?.number;
+  return `version ${current} was current and no KeyVersion of this key exists: the nodes bring them back from their keyrings; restore a backup if none has it`;
+}

@@ -1,0 +1,270 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NodeConfig } from "../config.ts";
+import { messageOf } from "../errors.ts";
+import { KubeClient, KubeError } from "../kube/client.ts";
+import { LeaderElector } from "../kube/leader-election.ts";
+import { type Lease, microTime, readLease, writeLease } from "../kube/leases.ts";
+import { collectionPath, leasesPath, objectPath } from "../kube/paths.ts";
+import { Reflector } from "../kube/reflector.ts";
+import {
+  API_VERSION,
+  type KeyAlias,
+  type KeyServer,
+  type KeyServerStatus,
+  type KeyVersion,
+  type Kind,
+  type MasterKey,
+  type ResourceOf,
+} from "../kube/resources.ts";
+import type { Log } from "../log.ts";
+import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
+import type {
+  Change,
+  ObjectRef,
+  ResourceEvent,
+  ResourceStore,
+  StoreListener,
+  View,
+} from "./resource-store.ts";
+
+const NODE_LABEL = "kms.claviger.dev/node";
+const HEARTBEAT_MILLISECONDS = 10_000;
+
+/** The custom resources of an API server. */
+export class KubeStore implements ResourceStore {
+  readonly #client: KubeClient;
+  readonly #config: NodeConfig;
+  readonly #log: Log;
+  readonly #fieldManager: string;
+  readonly #masterKeys: Reflector<MasterKey>;
+  readonly #keyVersions: Reflector<KeyVersion>;
+  readonly #keyAliases: Reflector<KeyAlias>;
+  readonly #keyServers: Reflector<KeyServer>;
+  readonly #leases: Reflector<Lease>;
+  readonly #heardOf = new Map<string, number>();
+  readonly #elector: LeaderElector;
+  #listener: StoreListener | undefined;
+  #view: View | undefined;
+
+  constructor(config: NodeConfig, kubeconfigPath: string, log: Log) {
+    this.#client = new KubeClient(kubeconfigPath);
+    this.#config = config;
+    this.#log = log;
+    this.#fieldManager = "claviger";
+    this.#masterKeys = this.#reflect("MasterKey");
+    this.#keyVersions = this.#reflect("KeyVersion");
+    this.#keyAliases = this.#reflect("KeyAlias");
+    this.#keyServers = this.#reflect("KeyServer");
+    this.#leases = new Reflector({
+      client: this.#client,
+      path: leasesPath(config.leaseNamespace),
+      query: { labelSelector: NODE_LABEL },
+      log,
+      onChange: (lease, event) => this.#hear(lease, event),
+    });
+    this.#elector = new LeaderElector({
+      client: this.#client,
+      ref: { namespace: config.leaseNamespace, name: "claviger-operator" },
+      // One operator per state folder (its lock sees to it), so the node's name is one identity.
+      identity: config.nodeName,
+      log,
+      onChange: (leading) => leading && this.#listener?.onLead(),
+    });
+  }
+
+  get leading(): boolean {
+    return this.#elector.leading;
+  }
+
+  async run(signal: AbortSignal, listener: StoreListener): Promise<void> {
+    this.#listener = listener;
+    await Promise.all([
+      ...[this.#masterKeys, this.#keyVersions, this.#keyAliases, this.#keyServers, this.#leases].map(
+        (reflector) => reflector.run(signal),
+      ),
+      this.#heartbeat(signal),
+      this.#elector.run(signal),
+    ]);
+  }
+
+  view(): View | undefined {
+    if (this.#view !== undefined) return this.#view;
+    const reflectors = [
+      this.#masterKeys,
+      this.#keyVersions,
+      this.#keyAliases,
+      this.#keyServers,
+      this.#leases,
+    ];
+    if (!reflectors.every((reflector) => reflector.synced)) return undefined;
+    this.#view = {
+      masterKeys: this.#masterKeys.objects(),
+      keyVersions: this.#keyVersions.objects(),
+      keyAliases: this.#keyAliases.objects(),
+      keyServers: this.#keyServers.objects(),
+      keyVersionsUpTo: this.#keyVersions.resourceVersion ?? "",
+      heardOf: this.#heardOf,
+    };
+    return this.#view;
+  }
+
+  async freshKeyServers(signal: AbortSignal): Promise<readonly KeyServer[]> {
+    // Without a resourceVersion the API server reads from etcd with quorum.
+    const path = collectionPath("KeyServer");
+    const list = (await this.#client.request({ method: "GET", path, signal })) as {
+      items: readonly KeyServer[];
+    };
+    return list.items;
+  }
+
+  async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
+    const { kind, metadata } = object;
+    const { name, namespace, uid, resourceVersion } = metadata;
+    await this.#client.apply({
+      path: `${objectPath(kind, metadata)}/status`,
+      fieldManager: this.#fieldManager,
+      object: {
+        apiVersion: API_VERSION,
+        kind,
+        metadata: { name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
+        status,
+      },
+    });
+  }
+
+  async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
+    const body = { apiVersion: API_VERSION, kind: "KeyVersion", metadata: { name }, spec };
+    await this.#client.request({ method: "POST", path: collectionPath("KeyVersion"), body });
+  }
+
+  async replaceSeal({ metadata }: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void> {
+    const { resourceVersion } = metadata;
+    await this.#client.request({
+      method: "PATCH",
+      path: objectPath("KeyVersion", metadata),
+      contentType: "application/merge-patch+json",
+      body: { metadata: { resourceVersion }, spec: { seal } },
+    });
+  }
+
+  async reportKeyServer(name: string, status: KeyServerStatus): Promise<void> {
+    const path = objectPath("KeyServer", { name });
+    const fieldManager = `claviger-node-${name}`;
+    const object = { apiVersion: API_VERSION, kind: "KeyServer", metadata: { name } };
+    await this.#client.apply({ path, fieldManager, object });
+    await this.#client.apply({ path: `${path}/status`, fieldManager, object: { ...object, status } });
+  }
+
+  async deleteKeyServer({ metadata }: KeyServer): Promise<void> {
+    const { uid, resourceVersion } = metadata;
+    const body = { preconditions: { uid, resourceVersion } };
+    await this.#client.request({ method: "DELETE", path: objectPath("KeyServer", metadata), body });
+    this.#log("info", `KeyServer ${metadata.name} was deleted: its Node is gone`);
+  }
+
+  async recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void> {
+    const { kind, metadata } = object;
+    const namespace = metadata.namespace ?? "default";
+    const now = microTime(Date.now());
+    const body = {
+      apiVersion: "events.k8s.io/v1",
+      kind: "Event",
+      metadata: { generateName: `${metadata.name.slice(0, 200)}.`, namespace },
+      eventTime: now,
+      reportingController: "claviger.dev/operator",
+      reportingInstance: this.#config.nodeName.slice(0, 128),
+      action: event.reason,
+      reason: event.reason,
+      type: event.type,
+      // The API's own limit on a note.
+      note: event.message.slice(0, 1024),
+      regarding: { apiVersion: API_VERSION, kind, ...metadata },
+    };
+    try {
+      await this.#client.request({
+        method: "POST",
+        path: `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
+        body,
+      });
+    } catch (error) {
+      this.#log(
+        "warn",
+        `event ${event.reason} of ${kind} ${metadata.name} was not recorded: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  async nodeUid(name: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const node = await this.#client.request({ method: "GET", path: `/api/v1/nodes/${name}`, signal });
+      return (node as { readonly metadata: { readonly uid: string } }).metadata.uid;
+    } catch (error) {
+      if (error instanceof KubeError && error.httpStatus === 404) return undefined;
+      throw error;
+    }
+  }
+
+  #reflect<K extends Kind>(kind: K): Reflector<ResourceOf[K]> {
+    return new Reflector<ResourceOf[K]>({
+      client: this.#client,
+      path: collectionPath(kind),
+      log: this.#log,
+      // The API server names kind and apiVersion in each item of a list of custom resources.
+      onChange: (object) => this.#changed(object),
+    });
+  }
+
+  #changed(object: Change): void {
+    this.#view = undefined;
+    this.#listener?.onChange(object);
+  }
+
+  /** Renewals are timed by our own clock, as we see them; only the first sight of a Lease takes its word. */
+  #hear(lease: Lease, event: "set" | "deleted"): void {
+    const node = lease.metadata.labels?.[NODE_LABEL];
+    if (node === undefined) return;
+    if (event === "deleted") {
+      this.#heardOf.delete(node);
+      return;
+    }
+    const now = Date.now();
+    const renewed = Date.parse(lease.spec?.renewTime ?? "");
+    const first = !this.#heardOf.has(node);
+    this.#heardOf.set(node, first && !Number.isNaN(renewed) ? Math.min(now, renewed) : now);
+  }
+
+  async #heartbeat(signal: AbortSignal): Promise<void> {
+    const { nodeName, leaseNamespace: namespace } = this.#config;
+    const ref = { namespace, name: `claviger-node-${nodeName}`, labels: { [NODE_LABEL]: nodeName } };
+    while (!signal.aborted) {
+      try {
+        const lease = await readLease(this.#client, ref, signal);
+        const spec = {
+          holderIdentity: nodeName,
+          leaseDurationSeconds: NODE_LEASE_SECONDS,
+          renewTime: microTime(Date.now()),
+        };
+        await writeLease(this.#client, ref, lease, spec, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#log("warn", `this node's Lease was not renewed: ${messageOf(error)}`);
+        await this.#ensureNamespace(error, signal);
+      }
+      await sleep(HEARTBEAT_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** On a new cluster the Leases' namespace may not exist yet. */
+  async #ensureNamespace(error: unknown, signal: AbortSignal): Promise<void> {
+    if (!(error instanceof KubeError) || error.httpStatus !== 404) return;
+    const { leaseNamespace: name } = this.#config;
+    const body = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
+    try {
+      await this.#client.request({ method: "POST", path: "/api/v1/namespaces", body, signal });
+      this.#log("info", `namespace ${name} was made for claviger's Leases`);
+    } catch (cause) {
+      if (cause instanceof KubeError && cause.httpStatus === 409) return;
+      this.#log("warn", `namespace ${name} cannot be made: ${messageOf(cause)}`);
+    }
+  }
+}

@@ -1,0 +1,206 @@
+import { isDeepStrictEqual } from "node:util";
+import type { NodeConfig } from "../config.ts";
+import { type KeyId, newKeyId, newVersionId } from "../crypto/ids.ts";
+import { generateMaterial } from "../crypto/key-specs.ts";
+import { nameText, type VersionRow } from "../keyring/rows.ts";
+import type { KeyAlias, KeyServer, MasterKey } from "../kube/resources.ts";
+import { sealAad } from "../seal/seal.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+import { atWritePoint } from "../write-points.ts";
+import { decideKeyAlias } from "./decide-key-alias.ts";
+import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
+import { decideKeyVersionStatus } from "./decide-key-version.ts";
+import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import { decideMasterKey, type MasterKeyPlan } from "./decide-master-key.ts";
+import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
+import { objectText, ViewIndex } from "./view-index.ts";
+
+/** What the leader's queue works on: `MasterKey NAMESPACE/NAME`, `KeyAlias NAMESPACE/NAME` or `KeyServers`. */
+export const KEY_SERVERS = "KeyServers";
+/** How soon to look again at something that waits for a node: Leases run out without an event. */
+const WAITING_MILLISECONDS = 5_000;
+
+/** Decides for the whole cluster. Run by the operator that leads. */
+export class LeaderLoop {
+  readonly #config: NodeConfig;
+  readonly #store: ResourceStore;
+  readonly #seals: SealSource;
+  readonly #now: () => Date;
+  #index: ViewIndex | undefined;
+
+  constructor(options: {
+    readonly config: NodeConfig;
+    readonly store: ResourceStore;
+    readonly seals: SealSource;
+    readonly now: () => Date;
+  }) {
+    this.#config = options.config;
+    this.#store = options.store;
+    this.#seals = options.seals;
+    this.#now = options.now;
+  }
+
+  /** Everything there is to look at. */
+  allWork(): string[] {
+    const view = this.#store.view();
+    if (view === undefined) return [];
+    return [
+      ...view.masterKeys.map((key) => `MasterKey ${objectText(key)}`),
+      ...view.keyAliases.map((alias) => `KeyAlias ${objectText(alias)}`),
+      KEY_SERVERS,
+    ];
+  }
+
+  /** What a change makes worth looking at. */
+  workFor(change: Change): string[] {
+    switch (change.kind) {
+      case "MasterKey":
+        return [`MasterKey ${objectText(change)}`, ...this.#aliasesTo(change)];
+      case "KeyVersion":
+        return [`MasterKey ${nameText(change.spec.masterKey)}`];
+      case "KeyAlias":
+        return [`KeyAlias ${objectText(change)}`];
+      case "KeyServer":
+        return this.allWork();
+    }
+  }
+
+  #aliasesTo({ metadata }: MasterKey): string[] {
+    const aliases = this.#store.view()?.keyAliases ?? [];
+    return aliases
+      .filter(
+        (alias) => alias.metadata.namespace === metadata.namespace && alias.spec.masterKey === metadata.name,
+      )
+      .map((alias) => `KeyAlias ${objectText(alias)}`);
+  }
+
+  /** One step for one object. Returns after how many milliseconds to look again, if a wait is needed. */
+  async reconcile(work: string, signal: AbortSignal): Promise<number | undefined> {
+    const index = this.#currentIndex();
+    if (index === undefined) return undefined;
+    if (work === KEY_SERVERS) return this.#removeOrphans(index.view, signal);
+    const [kind, name = ""] = work.split(" ");
+    if (kind === "MasterKey") {
+      const [namespace = "", keyName = ""] = name.split("/");
+      const masterKey = index.masterKey({ namespace, name: keyName });
+      return masterKey && this.#reconcileMasterKey(masterKey, index, signal);
+    }
+    const alias = index.alias(name);
+    return alias && this.#reconcileAlias(alias, index);
+  }
+
+  #currentIndex(): ViewIndex | undefined {
+    const view = this.#store.view();
+    if (view === undefined) return undefined;
+    if (this.#index?.view !== view) this.#index = new ViewIndex(view);
+    return this.#index;
+  }
+
+  async #reconcileMasterKey(
+    masterKey: MasterKey,
+    index: ViewIndex,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    // An object on its way out is not given new material.
+    if (masterKey.metadata.deletionTimestamp !== undefined) return undefined;
+    const plan = await this.#planMasterKey(masterKey, index, signal);
+    if (plan.step.kind === "createVersion") await this.#createVersion(masterKey, plan.step);
+    if (!isDeepStrictEqual(masterKey.status, plan.status)) {
+      await atWritePoint("masterkey.status", () =>
+        this.#store.applyStatus<"MasterKey">(masterKey, plan.status),
+      );
+      await this.#record(masterKey, masterKeyEvents(masterKey.status, plan.status));
+    }
+    // What the step changed comes back as an event; version states follow the MasterKey as it is stored.
+    await this.#updateVersions(masterKey, index);
+    return plan.step.kind === "wait" ? WAITING_MILLISECONDS : undefined;
+  }
+
+  /** A promotion is decided once more on KeyServers read past the cache: a node that has just joined counts. */
+  async #planMasterKey(masterKey: MasterKey, index: ViewIndex, signal: AbortSignal): Promise<MasterKeyPlan> {
+    const plan = this.#decide(masterKey, index, index.view.keyServers);
+    if (plan.step.kind !== "promote") return plan;
+    return this.#decide(masterKey, index, await this.#store.freshKeyServers(signal));
+  }
+
+  #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {
+    const now = this.#now();
+    const observed = {
+      masterKey,
+      versions: index.versionsFor(masterKey),
+      nodes: nodeViews(keyServers, index.view.heardOf, now),
+      freshKeyId: newKeyId(),
+      arnPrefix: this.#arn("key/"),
+    };
+    return decideMasterKey(observed, now);
+  }
+
+  /** New material exists in memory, then sealed in a KeyVersion; its name lets one of two leaders win. */
+  async #createVersion(
+    { metadata, spec }: MasterKey,
+    step: { readonly keyId: KeyId; readonly number: number },
+  ) {
+    const identity = {
+      versionId: newVersionId(),
+      keyId: step.keyId,
+      number: step.number,
+      masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
+      keySpec: spec.keySpec,
+      keyUsage: spec.keyUsage,
+      origin: spec.origin,
+    };
+    using material = generateMaterial(spec.keySpec);
+    const sealed = await this.#seals.get().wrap(material, sealAad(identity));
+    const version: VersionRow = { ...identity, sealed };
+    await atWritePoint("keyversion.create", () =>
+      this.#store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),
+    );
+  }
+
+  async #updateVersions(masterKey: MasterKey, index: ViewIndex): Promise<void> {
+    for (const version of index.versionsFor(masterKey)) {
+      const status = decideKeyVersionStatus(version, masterKey);
+      if (isDeepStrictEqual(version.status, status)) continue;
+      await atWritePoint("keyversion.status", () => this.#store.applyStatus<"KeyVersion">(version, status));
+    }
+  }
+
+  async #reconcileAlias(alias: KeyAlias, index: ViewIndex): Promise<number | undefined> {
+    const { namespace = "" } = alias.metadata;
+    const served = alias.status?.masterKey;
+    const plan = decideKeyAlias(
+      {
+        alias,
+        target: index.masterKey({ namespace, name: alias.spec.masterKey }),
+        served: served === undefined ? undefined : index.masterKey({ namespace, name: served }),
+        arnPrefix: this.#arn("alias/"),
+      },
+      this.#now(),
+    );
+    if (isDeepStrictEqual(alias.status, plan.status)) return undefined;
+    await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, plan.status));
+    await this.#record(alias, keyAliasEvents(alias.status, plan.status));
+    return undefined;
+  }
+
+  /** A KeyServer whose Node was deleted would block every promotion for ever. */
+  async #removeOrphans(view: View, signal: AbortSignal): Promise<number> {
+    const nodes = nodeViews(view.keyServers, view.heardOf, this.#now());
+    for (const server of view.keyServers) {
+      const node = nodes.find(({ name }) => name === server.metadata.name);
+      if (node === undefined || !node.stale || server.status?.nodeUid === undefined) continue;
+      const uid = await this.#store.nodeUid(node.name, signal);
+      if (outlivedItsNode(server, node, uid)) await this.#store.deleteKeyServer(server);
+    }
+    return WAITING_MILLISECONDS;
+  }
+
+  async #record(object: ObjectRef, events: readonly ResourceEvent[]): Promise<void> {
+    for (const event of events) await this.#store.recordEvent(object, event);
+  }
+
+  #arn(resource: string): string {
+    return `arn:aws:kms:${this.#config.region}:${this.#config.account}:${resource}`;
+  }
+}

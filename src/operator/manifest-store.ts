@@ -1,0 +1,245 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { ClavigerError, messageOf } from "../errors.ts";
+import type { KeyringWriter } from "../keyring/writer.ts";
+import {
+  type AnyResource,
+  API_VERSION,
+  type KeyServer,
+  type KeyServerStatus,
+  type KeyVersion,
+  type Kind,
+  type ResourceOf,
+  resources,
+} from "../kube/resources.ts";
+import { validate } from "../kube/validate.ts";
+import type { Log } from "../log.ts";
+import { rfc3339 } from "./conditions.ts";
+import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
+import type { ObjectRef, ResourceEvent, ResourceStore, StoreListener, View } from "./resource-store.ts";
+
+const POLL_MILLISECONDS = 500;
+
+/**
+ * Standalone mode's resources: specs from a folder of manifests, everything else
+ * (status, KeyVersions, the KeyServer) in the keyring's own file.
+ *
+ * It does what an API server would: defaults, schema, rules about change, uid,
+ * generation, resourceVersion. A manifest that is refused changes nothing: the
+ * object stays as it was.
+ */
+export class ManifestStore implements ResourceStore {
+  readonly #folder: string;
+  readonly #nodeName: string;
+  readonly #keyring: KeyringWriter;
+  readonly #log: Log;
+  readonly #objects = new Map<string, AnyResource>();
+  /** Which file each MasterKey and KeyAlias came from. */
+  readonly #sources = new Map<string, string>();
+  #resourceVersion = 0;
+  #listener: StoreListener | undefined;
+  #view: View | undefined;
+  #synced = false;
+
+  constructor(options: {
+    readonly folder: string;
+    readonly nodeName: string;
+    readonly keyring: KeyringWriter;
+    readonly log: Log;
+  }) {
+    this.#folder = options.folder;
+    this.#nodeName = options.nodeName;
+    this.#keyring = options.keyring;
+    this.#log = options.log;
+    for (const row of this.#keyring.all("SELECT json FROM objects")) this.#load(JSON.parse(String(row.json)));
+    // A node that was renamed is still the only one.
+    for (const server of this.#ofKind("KeyServer"))
+      if (server.metadata.name !== this.#nodeName) this.#remove(server);
+  }
+
+  /** The only node always leads. */
+  readonly leading = true;
+
+  async run(signal: AbortSignal, listener: StoreListener): Promise<void> {
+    this.#listener = listener;
+    let seen: string | undefined;
+    let complaint: string | undefined;
+    while (!signal.aborted) {
+      try {
+        const now = fingerprint(this.#folder);
+        if (now !== seen) this.#readFolder();
+        seen = now;
+        complaint = undefined;
+      } catch (error) {
+        if (complaint !== messageOf(error)) this.#log("error", messageOf(error));
+        complaint = messageOf(error);
+      }
+      await sleep(POLL_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  view(): View | undefined {
+    if (!this.#synced) return undefined;
+    this.#view ??= {
+      masterKeys: this.#ofKind("MasterKey"),
+      keyVersions: this.#ofKind("KeyVersion"),
+      keyAliases: this.#ofKind("KeyAlias"),
+      keyServers: this.#ofKind("KeyServer"),
+      keyVersionsUpTo: String(this.#resourceVersion),
+      // The one node is the one that asks.
+      heardOf: new Map([[this.#nodeName, Number.POSITIVE_INFINITY]]),
+    };
+    return this.#view;
+  }
+
+  async freshKeyServers(): Promise<readonly KeyServer[]> {
+    return this.#ofKind("KeyServer");
+  }
+
+  async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
+    const stored = this.#objects.get(keyOf(object));
+    if (
+      stored?.metadata.uid !== object.metadata.uid ||
+      stored.metadata.resourceVersion !== object.metadata.resourceVersion
+    ) {
+      throw new ClavigerError("Conflict", `${keyOf(object)} has changed`);
+    }
+    this.#put({ ...stored, ...(status !== undefined && { status }) } as AnyResource);
+  }
+
+  async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
+    const object = {
+      apiVersion: API_VERSION,
+      kind: "KeyVersion" as const,
+      metadata: newMetadata(name),
+      spec,
+    };
+    if (this.#objects.has(keyOf(object))) throw new ClavigerError("Conflict", `KeyVersion ${name} exists`);
+    this.#put(object);
+  }
+
+  async replaceSeal(version: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void> {
+    this.#put({ ...version, spec: { ...version.spec, seal } });
+  }
+
+  async reportKeyServer(name: string, status: KeyServerStatus): Promise<void> {
+    const stored = this.#ofKind("KeyServer").find((server) => server.metadata.name === name);
+    const metadata = stored?.metadata ?? newMetadata(name);
+    this.#put({ apiVersion: API_VERSION, kind: "KeyServer", metadata, status });
+  }
+
+  async deleteKeyServer(server: KeyServer): Promise<void> {
+    this.#remove(server);
+  }
+
+  async recordEvent({ kind, metadata }: ObjectRef, { type, reason, message }: ResourceEvent): Promise<void> {
+    const name = metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+    this.#log(type === "Normal" ? "info" : "warn", `${kind} ${name}: ${message}`, { reason });
+  }
+
+  async nodeUid(): Promise<undefined> {
+    return undefined;
+  }
+
+  #ofKind<K extends Kind>(kind: K): ResourceOf[K][] {
+    const ofKind = (object: AnyResource): object is Extract<AnyResource, ResourceOf[K]> =>
+      object.kind === kind;
+    return [...this.#objects.values()].filter(ofKind);
+  }
+
+  #readFolder(): void {
+    const { manifests, problems, unreadable } = readManifests(this.#folder);
+    for (const problem of problems) this.#log("error", problem);
+    for (const manifest of manifests) this.#accept(manifest);
+    const wanted = new Set(manifests.map(manifestKey));
+    for (const object of [...this.#ofKind("MasterKey"), ...this.#ofKind("KeyAlias")]) {
+      const key = keyOf(object);
+      // A file that is broken just now has not taken its objects back.
+      if (!wanted.has(key) && !unreadable.has(this.#sources.get(key) ?? "")) this.#remove(object);
+    }
+    this.#synced = true;
+  }
+
+  #accept(manifest: Manifest): void {
+    const key = manifestKey(manifest);
+    const stored = this.#objects.get(key);
+    const old = stored !== undefined && "spec" in stored ? stored.spec : undefined;
+    const schema = resources[manifest.kind].spec;
+    if (schema === undefined) return;
+    const { value, problems } = validate(schema.json, manifest.spec, old, "spec");
+    this.#sources.set(key, manifest.source);
+    if (problems.length > 0) {
+      const kept = stored === undefined ? "it is not used" : "it stays as it was";
+      for (const problem of problems) this.#log("error", `${manifest.source}: ${key}: ${problem}; ${kept}`);
+      return;
+    }
+    if (stored !== undefined && isDeepStrictEqual(old, value)) {
+      this.#listener?.onChange(stored);
+      return;
+    }
+    const before = stored?.metadata ?? newMetadata(manifest.name, manifest.namespace);
+    const metadata = { ...before, generation: stored === undefined ? 1 : before.generation + 1 };
+    this.#put({
+      ...stored,
+      apiVersion: API_VERSION,
+      kind: manifest.kind,
+      metadata,
+      spec: value,
+    } as AnyResource);
+  }
+
+  #load(object: AnyResource): void {
+    this.#objects.set(keyOf(object), object);
+    this.#resourceVersion = Math.max(this.#resourceVersion, Number(object.metadata.resourceVersion));
+  }
+
+  #put(object: AnyResource): void {
+    const resourceVersion = String(this.#resourceVersion + 1);
+    const next = { ...object, metadata: { ...object.metadata, resourceVersion } } as AnyResource;
+    const { namespace = "", name } = next.metadata;
+    this.#keyring.run(
+      "INSERT INTO objects VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET json = excluded.json",
+      next.kind,
+      namespace,
+      name,
+      JSON.stringify(next),
+    );
+    this.#load(next);
+    this.#changed(next);
+  }
+
+  #remove(object: AnyResource): void {
+    const { namespace = "", name } = object.metadata;
+    this.#keyring.run(
+      "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?",
+      object.kind,
+      namespace,
+      name,
+    );
+    this.#objects.delete(keyOf(object));
+    this.#changed(object);
+  }
+
+  #changed(object: AnyResource): void {
+    this.#view = undefined;
+    this.#listener?.onChange(object);
+  }
+}
+
+const manifestKey = ({ kind, namespace, name }: Manifest): string => `${kind} ${namespace}/${name}`;
+
+function keyOf({ kind, metadata }: AnyResource): string {
+  return `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
+}
+
+function newMetadata(name: string, namespace?: string) {
+  return {
+    name,
+    ...(namespace !== undefined && { namespace }),
+    uid: randomUUID(),
+    resourceVersion: "0",
+    generation: 1,
+    creationTimestamp: rfc3339(new Date()),
+  };
+}

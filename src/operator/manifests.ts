@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { API_VERSION, GROUP } from "../kube/resources.ts";
+import type { Fields } from "../kube/schema.ts";
+
+/** A MasterKey or KeyAlias as somebody wrote it; its spec is not checked yet. */
+export interface Manifest {
+  readonly kind: "MasterKey" | "KeyAlias";
+  readonly namespace: string;
+  readonly name: string;
+  readonly spec: unknown;
+  /** The file, for messages. */
+  readonly source: string;
+}
+
+export interface ManifestFolder {
+  readonly manifests: readonly Manifest[];
+  /** What could not be read, a sentence each. */
+  readonly problems: readonly string[];
+  /** Files that could not be read at all: what came from them before is still wanted. */
+  readonly unreadable: ReadonlySet<string>;
+}
+
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+/** A text that changes when any manifest of the folder does. */
+export function fingerprint(folder: string): string {
+  return manifestFiles(folder)
+    .map((file) => {
+      const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
+      return `${file} ${stat?.ino} ${stat?.size} ${stat?.mtimeNs}`;
+    })
+    .join("\n");
+}
+
+/** Reads every .yaml and .yml file of a folder. Throws ConfigInvalid where there is no such folder. */
+export function readManifests(folder: string): ManifestFolder {
+  const manifests: Manifest[] = [];
+  const problems: string[] = [];
+  const unreadable = new Set<string>();
+  for (const file of manifestFiles(folder)) {
+    try {
+      manifests.push(...parseManifests(readFileSync(file, "utf8"), file, problems));
+    } catch (error) {
+      unreadable.add(file);
+      problems.push(`${file}: ${messageOf(error)}`);
+    }
+  }
+  return { manifests: firstOfEach(manifests, problems), problems, unreadable };
+}
+
+/** Kubernetes mounts a folder as links to `..data`: hidden names are skipped, links are followed. */
+function manifestFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."))
+      .sort()
+      .map((name) => join(folder, name));
+  } catch (cause) {
+    throw new ClavigerError(
+      "ConfigInvalid",
+      `manifests folder ${folder} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** The manifests of one file. Throws where the file is not YAML: half of a file is not taken. */
+export function parseManifests(text: string, source: string, problems: string[]): Manifest[] {
+  const documents = parseAllDocuments(text);
+  const broken = documents.flatMap((document) => document.errors)[0];
+  if (broken !== undefined) throw new ClavigerError("ConfigInvalid", broken.message);
+  return documents.flatMap((document) => {
+    const value: unknown = document.toJS();
+    if (value === null || value === undefined) return [];
+    const manifest = toManifest(value, source);
+    if (typeof manifest === "string") problems.push(`${source}: ${manifest}`);
+    return typeof manifest === "object" ? [manifest] : [];
+  });
+}
+
+/** A manifest, a sentence that says what is wrong, or nothing for an object that is not claviger's. */
+function toManifest(value: unknown, source: string): Manifest | string | undefined {
+  if (!isObject(value)) return "a document is not an object";
+  const { apiVersion, kind, metadata, spec } = value;
+  if (typeof apiVersion !== "string" || typeof kind !== "string")
+    return "a document lacks apiVersion or kind";
+  // Namespaces and the like, which the same files need on a cluster.
+  if (!apiVersion.startsWith(`${GROUP}/`)) return undefined;
+  if (apiVersion !== API_VERSION)
+    return `${kind} has apiVersion ${apiVersion}; this release knows ${API_VERSION}`;
+  if (kind !== "MasterKey" && kind !== "KeyAlias") return `${kind} is not a kind that a manifest may hold`;
+  if (!isObject(metadata)) return `a ${kind} lacks metadata`;
+  const { name, namespace = "default" } = metadata;
+  if (typeof name !== "string" || !NAME.test(name)) return `a ${kind} has no valid metadata.name`;
+  if (typeof namespace !== "string" || !NAME.test(namespace))
+    return `${kind} ${name} has no valid metadata.namespace`;
+  return { kind, namespace, name, spec, source };
+}
+
+function firstOfEach(manifests: readonly Manifest[], problems: string[]): Manifest[] {
+  const seen = new Map<string, Manifest>();
+  for (const manifest of manifests) {
+    const key = `${manifest.kind} ${manifest.namespace}/${manifest.name}`;
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, manifest);
+    else problems.push(`${manifest.source}: ${key} is in ${first.source} already; that one is used`);
+  }
+  return [...seen.values()];
+}
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

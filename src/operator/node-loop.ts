@@ -1,0 +1,245 @@
+import { createHmac } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import type { NodeConfig } from "../config.ts";
+import { decryptMessage, encryptMessage, parseMessage } from "../crypto/message.ts";
+import { Secret } from "../crypto/secret.ts";
+import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import type { KeyringWriter } from "../keyring/writer.ts";
+import type { KeyServerStatus } from "../kube/resources.ts";
+import type { Log } from "../log.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+import { atWritePoint } from "../write-points.ts";
+import { withFindings } from "./conditions.ts";
+import { decideKeyServerStatus } from "./decide-key-server.ts";
+import {
+  decideKeyring,
+  type KeyringPlan,
+  keyVersionName,
+  toKeyVersionSpec,
+  toVersionRow,
+} from "./decide-keyring.ts";
+import type { ResourceStore, View } from "./resource-store.ts";
+import { promotionCandidate } from "./versions.ts";
+
+type Problem = { readonly reason: string; readonly message: string };
+
+/**
+ * Keeps this node's keyring in step with the resources and reports what it
+ * holds. Every node's operator runs one, leader or not.
+ */
+export class NodeLoop {
+  readonly #config: NodeConfig;
+  readonly #store: ResourceStore;
+  readonly #keyring: KeyringWriter;
+  readonly #seals: SealSource;
+  readonly #log: Log;
+  /** versionIds whose stored blob was opened and tested, with the blob: tested once. */
+  readonly #tested = new Map<string, Uint8Array>();
+  #nodeUid: string | undefined;
+  #reported: KeyServerStatus | undefined;
+
+  constructor(options: {
+    readonly config: NodeConfig;
+    readonly store: ResourceStore;
+    readonly keyring: KeyringWriter;
+    readonly seals: SealSource;
+    readonly log: Log;
+  }) {
+    this.#config = options.config;
+    this.#store = options.store;
+    this.#keyring = options.keyring;
+    this.#seals = options.seals;
+    this.#log = options.log;
+  }
+
+  /**
+   * One pass: register, store, hand back, report. A node makes itself known
+   * before it stores its first version, so that no promotion misses it.
+   * Returns whether all is well; where not, a later pass may find it mended.
+   */
+  async reconcile(now: Date, signal: AbortSignal): Promise<boolean> {
+    const view = this.#store.view();
+    if (view === undefined) return false;
+    const { nodeName } = this.#config;
+    const own = view.keyServers.find((server) => server.metadata.name === nodeName);
+    this.#nodeUid ??= await this.#store.nodeUid(nodeName, signal);
+    if (own === undefined) await this.#register(now);
+    const problems: Problem[] = [];
+    const plan = decideKeyring(view, this.#contents());
+    this.#keyring.apply(plan.changes);
+    await this.#handBack(plan, problems);
+    await this.#settleSeals(plan, view, problems);
+    const prepared = await this.#prepare(view, problems);
+    const status = decideKeyServerStatus(
+      {
+        before: own?.status,
+        nodeUid: this.#nodeUid,
+        persistedResourceVersion: view.keyVersionsUpTo,
+        versions: this.#keyring.versions(),
+        prepared,
+        problems: [
+          ...problems,
+          ...plan.contradictions.map((message) => ({ reason: "KeyVersionAltered", message })),
+        ],
+        seal: this.#seal(problems),
+        providers: this.#config.providers,
+        observations: this.#keyring.observations(),
+      },
+      now,
+    );
+    await this.#report(status, own?.status);
+    return status.conditions?.every((condition) => condition.status === "True") ?? true;
+  }
+
+  async #register(now: Date): Promise<void> {
+    if (this.#reported !== undefined) return;
+    const starting = {
+      type: "Ready",
+      status: "False",
+      reason: "Starting",
+      message: "reading the versions",
+    } as const;
+    const status = {
+      versions: 0,
+      prepared: [],
+      conditions: withFindings(undefined, [starting], undefined, now),
+    };
+    await this.#store.reportKeyServer(this.#config.nodeName, status);
+  }
+
+  #contents() {
+    return {
+      keys: this.#keyring.keys(),
+      aliases: this.#keyring.aliases(),
+      versions: this.#keyring.versions(),
+    };
+  }
+
+  /** A conflict means that another node handed it back first. */
+  async #handBack({ handBack }: KeyringPlan, problems: Problem[]): Promise<void> {
+    for (const version of handBack) {
+      try {
+        await this.#createUnderFreeName(version);
+        this.#log(
+          "warn",
+          `KeyVersion ${keyVersionName(version)} was missing and is handed back from this node's keyring`,
+        );
+      } catch (error) {
+        if (codeOf(error) === "Conflict") continue;
+        problems.push({ reason: "HandBackFailed", message: messageOf(error) });
+      }
+    }
+  }
+
+  /** After a restore the usual name may belong to another version of the same number. */
+  async #createUnderFreeName(version: VersionRow): Promise<void> {
+    const usual = keyVersionName(version);
+    const taken = this.#store.view()?.keyVersions.some((other) => other.metadata.name === usual) ?? false;
+    const name = taken ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
+    await atWritePoint("keyversion.create", () =>
+      this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
+    );
+  }
+
+  /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */
+  async #settleSeals({ sealsDiffer }: KeyringPlan, view: View, problems: Problem[]): Promise<void> {
+    for (const { mine, theirs } of sealsDiffer) {
+      const theirFault = await this.#fault(theirs);
+      if (theirFault === undefined) {
+        this.#keyring.apply([{ kind: "putVersion", version: theirs }]);
+        continue;
+      }
+      const name = keyVersionName(mine);
+      problems.push({
+        reason: "SealAltered",
+        message: `the seal of KeyVersion ${name} was changed: ${theirFault.message}`,
+      });
+      const object = view.keyVersions.find(({ spec }) => spec.versionId === mine.versionId);
+      if (object === undefined || (await this.#fault(mine)) !== undefined) continue;
+      await atWritePoint("keyversion.seal", () =>
+        this.#store.replaceSeal(object, toKeyVersionSpec(mine).seal),
+      );
+      this.#log("warn", `the seal of KeyVersion ${name} did not open and was replaced by this node's own`);
+    }
+  }
+
+  /** The candidates for promotion that this node could serve this very moment. */
+  async #prepare(view: View, problems: Problem[]): Promise<{ name: string; versionId: string }[]> {
+    const stored = new Map(this.#keyring.versions().map((version) => [version.versionId, version]));
+    const prepared: { name: string; versionId: string }[] = [];
+    for (const masterKey of view.masterKeys) {
+      const candidate = promotionCandidate(masterKey, view.keyVersions);
+      if (candidate === undefined) continue;
+      const row = stored.get(toVersionRow(candidate).versionId);
+      if (row === undefined) continue;
+      const fault = await this.#fault(row);
+      if (fault === undefined) prepared.push({ name: candidate.metadata.name, versionId: row.versionId });
+      else problems.push(fault);
+    }
+    return prepared;
+  }
+
+  /** Opens and tests a version; what is wrong with it, if anything. */
+  async #fault(version: VersionRow): Promise<Problem | undefined> {
+    const { blob } = version.sealed;
+    const tested = this.#tested.get(version.versionId);
+    if (tested !== undefined && Buffer.compare(tested, blob) === 0) return undefined;
+    try {
+      using material = await this.#seals.unseal(version, version.sealed);
+      testMaterial(version, material);
+      this.#tested.set(version.versionId, blob);
+      return undefined;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== "SealUnavailable" && code !== "SealMismatch") throw error;
+      return { reason: code, message: messageOf(error) };
+    }
+  }
+
+  #seal(problems: Problem[]): { provider: string; rootKeyId: string } | undefined {
+    try {
+      const { provider, rootKeyId } = this.#seals.get();
+      return { provider, rootKeyId };
+    } catch (error) {
+      problems.push({ reason: "SealUnavailable", message: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  async #report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {
+    const known = before ?? this.#reported;
+    if (known !== undefined && isDeepStrictEqual(withoutPosition(known), withoutPosition(status))) return;
+    await atWritePoint("keyserver.status", () => this.#store.reportKeyServer(this.#config.nodeName, status));
+    this.#reported = status;
+  }
+}
+
+/** resourceVersions move with every heartbeat elsewhere; alone they are no news. */
+function withoutPosition(status: KeyServerStatus): KeyServerStatus {
+  const { persistedResourceVersion: _, ...rest } = status;
+  return rest;
+}
+
+/** Proves that material works before anybody relies on it. Throws SealMismatch. */
+function testMaterial(version: VersionRow, material: Secret): void {
+  if (version.keyUsage === "GENERATE_VERIFY_MAC") {
+    createHmac("sha256", material.exposeSecretBytes()).update("test").digest();
+    return;
+  }
+  const scope = {
+    keyId: version.keyId,
+    versionId: version.versionId,
+    material,
+    purpose: "kms-v2",
+    context: {},
+  } as const;
+  using probe = Secret.random(32);
+  const opened = decryptMessage(scope, parseMessage(encryptMessage(scope, probe.exposeSecretBytes())));
+  if (Buffer.compare(opened, probe.exposeSecretBytes()) !== 0) {
+    throw new ClavigerError(
+      "SealMismatch",
+      `version ${version.number} of key ${version.keyId} failed its self-test`,
+    );
+  }
+}

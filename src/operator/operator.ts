@@ -1,0 +1,129 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { NodeConfig } from "../config.ts";
+import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
+import type { Log } from "../log.ts";
+import { createRootKey } from "../seal/root-key-file.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { LeaderLoop } from "./leader-loop.ts";
+import { ManifestStore } from "./manifest-store.ts";
+import { NodeLoop } from "./node-loop.ts";
+import type { Change, ResourceStore } from "./resource-store.ts";
+import { WorkQueue } from "./work-queue.ts";
+
+const NODE = "node";
+/** How often the plugin's observations are looked for. */
+const OBSERVE_MILLISECONDS = 500;
+/** How soon a node that reported a problem looks again whether it was mended. */
+const MEND_MILLISECONDS = 2_000;
+
+/**
+ * The operator of one node: keeps the keyring in step, and decides for all when
+ * it leads. Runs until aborted. Throws where it cannot begin: InUse,
+ * KeyringCorrupt, KeyringUnavailable, SealUnavailable.
+ */
+export async function runOperator(config: NodeConfig, log: Log, signal: AbortSignal): Promise<void> {
+  for (const warning of config.warnings) log("warn", warning);
+  makeFirstRootKey(config, log);
+  const keyring = KeyringWriter.open(config.stateDir);
+  try {
+    const store = await openStore(config, keyring, log);
+    await new Operator(config, keyring, store, log).run(signal);
+  } finally {
+    keyring.close();
+  }
+}
+
+/**
+ * Standalone, the very first start makes the root key. Never beside an existing
+ * keyring, whose versions a new root key could not open.
+ */
+function makeFirstRootKey({ resources, rootKeyPath, stateDir }: NodeConfig, log: Log): void {
+  if (resources.kind !== "manifests" || existsSync(rootKeyPath)) return;
+  if (existsSync(join(stateDir, KEYRING_FILE))) return;
+  createRootKey(rootKeyPath);
+  log("info", `a new root key was made in ${rootKeyPath}: back it up, everything is sealed under it`);
+}
+
+/** The Kubernetes client takes a second to load, and standalone mode has no use for it. */
+async function openStore(config: NodeConfig, keyring: KeyringWriter, log: Log): Promise<ResourceStore> {
+  const { resources, nodeName } = config;
+  if (resources.kind === "manifests") {
+    return new ManifestStore({ folder: resources.folder, nodeName, keyring, log });
+  }
+  const { KubeStore } = await import("./kube-store.ts");
+  return new KubeStore(config, resources.path, log);
+}
+
+class Operator {
+  readonly #keyring: KeyringWriter;
+  readonly #log: Log;
+  readonly #store: ResourceStore;
+  readonly #node: NodeLoop;
+  readonly #leader: LeaderLoop;
+  readonly #nodeQueue: WorkQueue;
+  readonly #leaderQueue: WorkQueue;
+  #signal: AbortSignal = AbortSignal.abort();
+
+  constructor(config: NodeConfig, keyring: KeyringWriter, store: ResourceStore, log: Log) {
+    this.#keyring = keyring;
+    this.#store = store;
+    this.#log = log;
+    const seals = new SealSource(config.rootKeyPath);
+    this.#node = new NodeLoop({ config, store, keyring, seals, log });
+    this.#leader = new LeaderLoop({ config, store, seals, now: () => new Date() });
+    this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
+    this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    const observing = this.#followObservations();
+    this.#nodeQueue.add(NODE);
+    try {
+      await Promise.all([
+        this.#store.run(signal, {
+          onChange: (change) => this.#changed(change),
+          onLead: () => this.#leadEverything(),
+        }),
+        this.#nodeQueue.run(signal),
+        this.#leaderQueue.run(signal),
+      ]);
+    } finally {
+      clearInterval(observing);
+    }
+  }
+
+  #changed(change: Change): void {
+    this.#nodeQueue.add(NODE);
+    for (const work of this.#leader.workFor(change)) this.#leaderQueue.add(work);
+  }
+
+  #leadEverything(): void {
+    for (const work of this.#leader.allWork()) this.#leaderQueue.add(work);
+  }
+
+  async #reconcileNode(): Promise<void> {
+    const well = await this.#node.reconcile(new Date(), this.#signal);
+    if (!well) this.#nodeQueue.addAfter(NODE, MEND_MILLISECONDS);
+  }
+
+  async #lead(work: string): Promise<void> {
+    if (!this.#store.leading) return;
+    const again = await this.#leader.reconcile(work, this.#signal);
+    if (again !== undefined) this.#leaderQueue.addAfter(work, again);
+  }
+
+  #followObservations(): NodeJS.Timeout {
+    let seen = this.#keyring.dataVersion();
+    return setInterval(() => {
+      try {
+        const now = this.#keyring.dataVersion();
+        if (now !== seen) this.#nodeQueue.add(NODE);
+        seen = now;
+      } catch (error) {
+        this.#log("warn", `the keyring cannot be watched: ${String(error)}`);
+      }
+    }, OBSERVE_MILLISECONDS);
+  }
+}

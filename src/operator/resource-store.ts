@@ -1,0 +1,76 @@
+import type {
+  KeyAlias,
+  KeyServer,
+  KeyServerStatus,
+  KeyVersion,
+  Kind,
+  MasterKey,
+  ObjectMeta,
+  ResourceOf,
+} from "../kube/resources.ts";
+
+/** The custom resources of one moment, and who was heard of when. */
+export interface View {
+  readonly masterKeys: readonly MasterKey[];
+  readonly keyVersions: readonly KeyVersion[];
+  readonly keyAliases: readonly KeyAlias[];
+  readonly keyServers: readonly KeyServer[];
+  /** Every KeyVersion up to this resourceVersion is in `keyVersions`. */
+  readonly keyVersionsUpTo: string;
+  /** When each node's operator last renewed its Lease, by this process's clock (epoch milliseconds). */
+  readonly heardOf: ReadonlyMap<string, number>;
+}
+
+/** An object that was made, changed or deleted. */
+export type Change = MasterKey | KeyVersion | KeyAlias | KeyServer;
+
+/** What happened to an object, for `kubectl describe` or the log. */
+export interface ResourceEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The object an event is about. */
+export interface ObjectRef {
+  readonly kind: Kind;
+  readonly metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion">;
+}
+
+export interface StoreListener {
+  /** Called after every change of the view. */
+  onChange(change: Change): void;
+  /** Called when this operator begins to lead. */
+  onLead(): void;
+}
+
+/**
+ * Where the operator finds the custom resources and writes what it decided: an
+ * API server (kube-store.ts), or a folder of manifests with a SQLite file beside
+ * it (manifest-store.ts).
+ *
+ * Writes of status name the object as it was when the decision was made and
+ * throw Conflict where it has changed since.
+ */
+export interface ResourceStore {
+  /** Follows the resources, and stands for election where there are others, until aborted. */
+  run(signal: AbortSignal, listener: StoreListener): Promise<void>;
+  /** Whether this operator decides for all at this moment. */
+  readonly leading: boolean;
+  /** The latest view; undefined until the first one is complete. */
+  view(): View | undefined;
+  /** Reads KeyServers past every cache, for the one decision that must not miss a node. */
+  freshKeyServers(signal: AbortSignal): Promise<readonly KeyServer[]>;
+  applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void>;
+  /** Throws Conflict where the name exists. */
+  createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void>;
+  /** Replaces a KeyVersion's seal, its only mutable part. */
+  replaceSeal(version: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void>;
+  /** Makes or updates this node's own KeyServer. */
+  reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
+  deleteKeyServer(server: KeyServer): Promise<void>;
+  /** Best effort: an event that cannot be written is logged. */
+  recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void>;
+  /** The uid of the Node object of that name; undefined where there is none. */
+  nodeUid(name: string, signal: AbortSignal): Promise<string | undefined>;
+}

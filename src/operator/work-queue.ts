@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ClavigerError, messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+
+const MIN_DELAY_MILLISECONDS = 100;
+const MAX_DELAY_MILLISECONDS = 30_000;
+
+/**
+ * Works on one key at a time, each key at most once in the queue, and again
+ * later after a failure: twice as long each time, for that key alone.
+ */
+export class WorkQueue {
+  readonly #work: (key: string) => Promise<void>;
+  readonly #log: Log;
+  readonly #waiting = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  #wake: (() => void) | undefined;
+
+  constructor(work: (key: string) => Promise<void>, log: Log) {
+    this.#work = work;
+    this.#log = log;
+  }
+
+  /** Asks for work on `key`, now. Adding a key that waits changes nothing; one that is worked on runs again after. */
+  add(key: string): void {
+    this.#cancelTimer(key);
+    this.#waiting.add(key);
+    this.#wake?.();
+  }
+
+  /** Asks for work on `key` in `milliseconds`, unless it is asked for sooner. */
+  addAfter(key: string, milliseconds: number): void {
+    if (this.#waiting.has(key) || this.#timers.has(key)) return;
+    this.#timers.set(
+      key,
+      setTimeout(() => this.add(key), milliseconds),
+    );
+  }
+
+  /** Works until aborted; the key in hand is finished. */
+  async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#wake?.(), { once: true });
+    while (!signal.aborted) {
+      const [key] = this.#waiting;
+      if (key === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
+      else await this.#attempt(key);
+    }
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  async #attempt(key: string): Promise<void> {
+    this.#waiting.delete(key);
+    try {
+      await this.#work(key);
+      this.#failures.delete(key);
+    } catch (error) {
+      this.#retry(key, error);
+    }
+    // Let sockets and timers have their turn between two keys.
+    await sleep(0);
+  }
+
+  /** A conflict only means that somebody was faster: observe again, soon and without a word. */
+  #retry(key: string, error: unknown): void {
+    const conflict = error instanceof ClavigerError && error.code === "Conflict";
+    const failures = this.#failures.get(key) ?? 0;
+    if (!conflict) {
+      this.#failures.set(key, failures + 1);
+      this.#log("warn", `${key} failed and is tried again: ${messageOf(error)}`);
+    }
+    const delay = conflict ? MIN_DELAY_MILLISECONDS : MIN_DELAY_MILLISECONDS * 2 ** failures;
+    this.addAfter(key, Math.min(delay, MAX_DELAY_MILLISECONDS));
+  }
+
+  #cancelTimer(key: string): void {
+    clearTimeout(this.#timers.get(key));
+    this.#timers.delete(key);
+  }
+}

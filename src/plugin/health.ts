@@ -1,0 +1,107 @@
+import type {
+  MethodDefinition,
+  ServerUnaryCall,
+  ServerWritableStream,
+  ServiceDefinition,
+  sendUnaryData,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
+import type { Codec } from "./kms-messages.ts";
+import { unary } from "./kms-service.ts";
+import { asText, readFields, stringField, varintField } from "./protobuf.ts";
+
+/**
+ * grpc.health.v1.Health (the gRPC Health Checking Protocol), which the kubelet's
+ * gRPC probes ask. Known services: "" and "v2.KeyManagementService".
+ */
+interface HealthRequest {
+  readonly service: string;
+}
+interface HealthResponse {
+  readonly status: number;
+}
+
+const SERVING = 1;
+const NOT_SERVING = 2;
+const SERVICE_UNKNOWN = 3;
+const SERVICES = new Set(["", "v2.KeyManagementService"]);
+
+const healthRequest: Codec<HealthRequest> = {
+  encode: (message) => Buffer.concat(stringField(1, message.service)),
+  decode: (bytes) => {
+    let service = "";
+    readFields(bytes, (field, value) => {
+      if (field === 1) service = asText(value);
+    });
+    return { service };
+  },
+};
+
+const healthResponse: Codec<HealthResponse> = {
+  encode: (message) => Buffer.concat(varintField(1, message.status)),
+  decode: (bytes) => {
+    let code = 0;
+    readFields(bytes, (field, value) => {
+      if (field === 1 && typeof value === "number") code = value;
+    });
+    return { status: code };
+  },
+};
+
+export interface HealthService extends ServiceDefinition {
+  readonly Check: MethodDefinition<HealthRequest, HealthResponse>;
+  readonly Watch: MethodDefinition<HealthRequest, HealthResponse>;
+}
+
+export const healthService: HealthService = {
+  Check: unary("/grpc.health.v1.Health/Check", healthRequest, healthResponse),
+  Watch: { ...unary("/grpc.health.v1.Health/Watch", healthRequest, healthResponse), responseStream: true },
+};
+
+/** Tells whether a provider can encrypt, when asked and to those who watch. */
+export class Health {
+  readonly #isServing: () => boolean;
+  readonly #watchers = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
+  #told: number | undefined;
+
+  constructor(isServing: () => boolean) {
+    this.#isServing = isServing;
+  }
+
+  implementation(): UntypedServiceImplementation {
+    return {
+      Check: (call: ServerUnaryCall<HealthRequest, HealthResponse>, reply: sendUnaryData<HealthResponse>) => {
+        if (SERVICES.has(call.request.service)) reply(null, { status: this.#status() });
+        else reply({ code: status.NOT_FOUND, details: "unknown service" });
+      },
+      Watch: (call: ServerWritableStream<HealthRequest, HealthResponse>) => {
+        if (!SERVICES.has(call.request.service)) {
+          call.write({ status: SERVICE_UNKNOWN });
+          return;
+        }
+        call.write({ status: this.#status() });
+        this.#watchers.add(call);
+        call.once("cancelled", () => this.#watchers.delete(call));
+      },
+    };
+  }
+
+  /** Tells the watchers, if the answer is another one than before. */
+  refresh(): void {
+    const now = this.#status();
+    if (now === this.#told) return;
+    this.#told = now;
+    for (const watcher of this.#watchers) watcher.write({ status: now });
+  }
+
+  /** A watch never ends by itself: a server that stops ends them. */
+  close(): void {
+    for (const watcher of this.#watchers) watcher.end();
+    this.#watchers.clear();
+  }
+
+  #status(): number {
+    return this.#isServing() ? SERVING : NOT_SERVING;
+  }
+}

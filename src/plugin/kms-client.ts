@@ -1,0 +1,52 @@
+import { Client, credentials, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
+import type { DecryptRequest, EncryptRequest, EncryptResponse, StatusResponse } from "./kms-messages.ts";
+import { kmsService } from "./kms-service.ts";
+
+/** The API server's default timeout for a provider. */
+const DEADLINE_MILLISECONDS = 3_000;
+
+/** Calls a KMS v2 provider as an API server does. Calls reject with grpc-js's ServiceError. */
+export class KmsClient {
+  readonly #client: Client;
+
+  constructor(socket: string) {
+    this.#client = new Client(`unix:${socket}`, credentials.createInsecure(), {
+      // The path of a socket is not an authority; newer API servers say localhost too.
+      "grpc.default_authority": "localhost",
+    });
+  }
+
+  status(): Promise<StatusResponse> {
+    return this.#call(kmsService.Status, {});
+  }
+
+  encrypt(request: EncryptRequest): Promise<EncryptResponse> {
+    return this.#call(kmsService.Encrypt, request);
+  }
+
+  async decrypt(request: DecryptRequest): Promise<Buffer> {
+    return (await this.#call(kmsService.Decrypt, request)).plaintext;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {
+    const deadline = Date.now() + DEADLINE_MILLISECONDS;
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        { deadline },
+        (error: ServiceError | null, response?: Response) => {
+          if (error !== null) reject(error);
+          else if (response === undefined) reject(new Error(`${method.path} answered nothing`));
+          else resolve(response);
+        },
+      );
+    });
+  }
+}

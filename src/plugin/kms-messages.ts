@@ -1,0 +1,128 @@
+import { asBytes, asText, bytesField, readFields, stringField } from "./protobuf.ts";
+
+/** The messages of proto/kms-v2.proto. Field numbers are the contract. */
+export interface StatusResponse {
+  readonly version: string;
+  readonly healthz: string;
+  readonly keyId: string;
+}
+export interface EncryptRequest {
+  readonly plaintext: Buffer;
+  readonly uid: string;
+}
+export interface EncryptResponse {
+  readonly ciphertext: Uint8Array;
+  readonly keyId: string;
+}
+export interface DecryptRequest {
+  readonly ciphertext: Buffer;
+  readonly uid: string;
+  readonly keyId: string;
+  readonly annotations: ReadonlyMap<string, Buffer>;
+}
+export interface DecryptResponse {
+  readonly plaintext: Buffer;
+}
+
+/** How a message becomes bytes and is read from them. */
+export interface Codec<T> {
+  readonly encode: (message: T) => Buffer;
+  readonly decode: (bytes: Buffer) => T;
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+export const statusRequest: Codec<object> = {
+  encode: () => EMPTY,
+  decode: (bytes) => {
+    readFields(bytes, () => {});
+    return {};
+  },
+};
+
+export const statusResponse: Codec<StatusResponse> = {
+  encode: (message) =>
+    Buffer.concat([
+      ...stringField(1, message.version),
+      ...stringField(2, message.healthz),
+      ...stringField(3, message.keyId),
+    ]),
+  decode: (bytes) => {
+    const message = { version: "", healthz: "", keyId: "" };
+    readFields(bytes, (field, value) => {
+      if (field === 1) message.version = asText(value);
+      else if (field === 2) message.healthz = asText(value);
+      else if (field === 3) message.keyId = asText(value);
+    });
+    return message;
+  },
+};
+
+export const encryptRequest: Codec<EncryptRequest> = {
+  encode: (message) => Buffer.concat([...bytesField(1, message.plaintext), ...stringField(2, message.uid)]),
+  decode: (bytes) => {
+    const message = { plaintext: EMPTY, uid: "" };
+    readFields(bytes, (field, value) => {
+      if (field === 1) message.plaintext = asBytes(value);
+      else if (field === 2) message.uid = asText(value);
+    });
+    return message;
+  },
+};
+
+export const encryptResponse: Codec<EncryptResponse> = {
+  encode: (message) =>
+    Buffer.concat([...bytesField(1, message.ciphertext), ...stringField(2, message.keyId)]),
+  decode: (bytes) => {
+    const message = { ciphertext: EMPTY, keyId: "" };
+    readFields(bytes, (field, value) => {
+      if (field === 1) message.ciphertext = asBytes(value);
+      else if (field === 2) message.keyId = asText(value);
+    });
+    return message;
+  },
+};
+
+export const decryptRequest: Codec<DecryptRequest> = {
+  encode: (message) =>
+    Buffer.concat([
+      ...bytesField(1, message.ciphertext),
+      ...stringField(2, message.uid),
+      ...stringField(3, message.keyId),
+      ...[...message.annotations].flatMap(([name, value]) =>
+        bytesField(4, Buffer.concat([...stringField(1, name), ...bytesField(2, value)])),
+      ),
+    ]),
+  decode: (bytes) => {
+    const annotations = new Map<string, Buffer>();
+    const message = { ciphertext: EMPTY, uid: "", keyId: "", annotations };
+    readFields(bytes, (field, value) => {
+      if (field === 1) message.ciphertext = asBytes(value);
+      else if (field === 2) message.uid = asText(value);
+      else if (field === 3) message.keyId = asText(value);
+      else if (field === 4) annotations.set(...mapEntry(asBytes(value)));
+    });
+    return message;
+  },
+};
+
+export const decryptResponse: Codec<DecryptResponse> = {
+  encode: (message) => Buffer.concat(bytesField(1, message.plaintext)),
+  decode: (bytes) => {
+    const message = { plaintext: EMPTY };
+    readFields(bytes, (field, value) => {
+      if (field === 1) message.plaintext = asBytes(value);
+    });
+    return message;
+  },
+};
+
+function mapEntry(bytes: Buffer): [string, Buffer] {
+  let name = "";
+  let value = EMPTY;
+  readFields(bytes, (field, part) => {
+    if (field === 1) name = asText(part);
+    else if (field === 2) value = asBytes(part);
+  });
+  return [name, value];
+}

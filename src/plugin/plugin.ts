@@ -1,0 +1,226 @@
+import { watch } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
+import { codeOf, messageOf } from "../errors.ts";
+import { serveMetrics } from "../http-text.ts";
+import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
+import { writeObservations } from "../keyring/observations.ts";
+import type { Log } from "../log.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";
+import { Provider } from "./provider.ts";
+import { SocketServer } from "./socket-server.ts";
+
+const KEYRING_FILE = "keyring.db";
+/** How soon something that is wrong is looked at again. */
+const RETRY_MILLISECONDS = 1_000;
+/** Observations are written together, and never on the way of an answer: each write is an fsync. */
+const OBSERVE_MILLISECONDS = 250;
+
+export interface PluginOptions {
+  readonly configPath: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Called when the sockets of the first configuration listen. */
+  readonly onListening?: (plugin: Plugin) => void;
+}
+
+/**
+ * Serves the sockets of a configuration until aborted. Throws ConfigInvalid or
+ * InUse where it cannot begin; afterwards it never stops by itself: what goes
+ * wrong is answered to the API server, logged, and tried again.
+ */
+export async function runPlugin(options: PluginOptions): Promise<void> {
+  // Sockets and their folders belong to us alone, or to us and one group.
+  const config = readConfig(options.configPath);
+  process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
+  const plugin = new Plugin(config, options.log);
+  try {
+    await plugin.start();
+    options.onListening?.(plugin);
+    const watching = plugin.followConfiguration();
+    await aborted(options.signal);
+    watching.close();
+  } finally {
+    await plugin.close();
+  }
+}
+
+export class Plugin {
+  readonly #log: Log;
+  readonly #keyring: LiveKeyring;
+  readonly #servers = new Map<string, SocketServer>();
+  #config: NodeConfig;
+  #metrics: PluginMetrics | undefined;
+  #metricsServer: Awaited<ReturnType<typeof serveMetrics>> | undefined;
+  /** Calls answered before prom-client was there. */
+  #early: Observation[] | undefined = [];
+  #observationTimer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #reloading: Promise<void> = Promise.resolve();
+
+  constructor(config: NodeConfig, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), new SealSource(config.rootKeyPath));
+  }
+
+  async start(): Promise<void> {
+    this.#keyring.onChange(() => this.#followAll());
+    this.#keyring.start();
+    for (const provider of this.#config.providers) await this.#add(provider);
+    this.#timer = setInterval(() => this.#mend(), RETRY_MILLISECONDS);
+    await this.#startMetrics();
+  }
+
+  /** Reads the configuration again at SIGHUP and when its file changes. */
+  followConfiguration(): { close(): void } {
+    const reload = () => void this.reload();
+    process.on("SIGHUP", reload);
+    // The folder, because an editor or a Kubernetes volume replaces the file.
+    const name = basename(this.#config.path);
+    const watcher = watch(dirname(this.#config.path), (_, changed) => {
+      if (changed === name || changed === "..data") reload();
+    });
+    watcher.on("error", (error) =>
+      this.#log("warn", `the configuration cannot be watched: ${messageOf(error)}`),
+    );
+    return {
+      close: () => {
+        process.off("SIGHUP", reload);
+        watcher.close();
+      },
+    };
+  }
+
+  /** Takes up a changed configuration; a bad one changes nothing. Reloads follow one another. */
+  reload(): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload());
+    return this.#reloading;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all([...this.#servers.values()].map((server) => server.close()));
+    this.#metricsServer?.close();
+    if (this.#observationTimer !== undefined) this.#writeObservations();
+    clearTimeout(this.#observationTimer);
+    this.#keyring.close();
+  }
+
+  get servers(): readonly SocketServer[] {
+    return [...this.#servers.values()];
+  }
+
+  async #reload(): Promise<void> {
+    let next: NodeConfig;
+    try {
+      next = readConfig(this.#config.path);
+    } catch (error) {
+      this.#log("error", `the configuration stays as it was: ${messageOf(error)}`);
+      return;
+    }
+    if (next.stateDir !== this.#config.stateDir || next.rootKeyPath !== this.#config.rootKeyPath) {
+      this.#log("error", "the configuration stays as it was: stateDir and seal change with a restart only");
+      return;
+    }
+    const wanted = new Map(next.providers.map((provider) => [identity(provider), provider]));
+    for (const [key, server] of this.#servers) {
+      if (wanted.has(key)) continue;
+      this.#servers.delete(key);
+      await server.close();
+      this.#log("info", `provider ${server.provider.name} was removed`, { socket: server.path });
+    }
+    this.#config = next;
+    for (const provider of next.providers) await this.#addLater(provider);
+  }
+
+  /** On a reload a socket that cannot be had must not take the others down. */
+  async #addLater(provider: ProviderConfig): Promise<void> {
+    try {
+      await this.#add(provider);
+    } catch (error) {
+      this.#log("error", `provider ${provider.name}: ${messageOf(error)}`);
+    }
+  }
+
+  async #add(config: ProviderConfig): Promise<void> {
+    const key = identity(config);
+    if (this.#servers.has(key)) return;
+    const provider = new Provider({
+      name: config.name,
+      ref: config.ref,
+      keyring: this.#keyring,
+      now: Date.now,
+      log: this.#log,
+      onObserved: () => this.#observed(),
+    });
+    const observe = (observation: Observation) => this.#count(observation);
+    const server = new SocketServer({ provider, path: config.socket, log: this.#log, observe });
+    await Promise.all([server.listen(this.#config.socketGroup), server.follow()]);
+    this.#servers.set(key, server);
+  }
+
+  #followAll(): void {
+    for (const server of this.#servers.values()) void server.follow();
+  }
+
+  /** What was wrong may have been put right: a root key, a socket's owner, a full disk. */
+  #mend(): void {
+    for (const server of this.#servers.values())
+      if (server.provider.problem !== undefined) void server.follow();
+    for (const provider of this.#config.providers) {
+      if (!this.#servers.has(identity(provider))) void this.reload();
+    }
+  }
+
+  #observed(): void {
+    this.#observationTimer ??= setTimeout(() => {
+      this.#observationTimer = undefined;
+      // The operator is writing, or the disk refuses (the operator reports that): later again.
+      if (!this.#writeObservations()) this.#observed();
+    }, OBSERVE_MILLISECONDS);
+  }
+
+  /** Whether they were written. */
+  #writeObservations(): boolean {
+    const rows = this.servers.flatMap(({ provider }) => provider.observation ?? []);
+    try {
+      writeObservations(this.#keyring.path, rows);
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== "KeyringUnavailable") this.#log("warn", messageOf(error));
+      return false;
+    }
+  }
+
+  async #startMetrics(): Promise<void> {
+    const address = this.#config.metrics.plugin;
+    if (address !== undefined) {
+      this.#metrics = await loadPluginMetrics({
+        providers: () =>
+          this.servers.map(({ provider }) => ({
+            name: provider.name,
+            keyId: provider.usable ? provider.observation?.kmsKeyId : undefined,
+          })),
+        versions: () => this.#keyring.versionCount,
+      });
+      for (const observation of this.#early ?? []) this.#metrics.observe(observation);
+      const { render } = this.#metrics;
+      this.#metricsServer = await serveMetrics(address, render);
+    }
+    this.#early = undefined;
+  }
+
+  #count(observation: Observation): void {
+    this.#early?.push(observation);
+    this.#metrics?.observe(observation);
+  }
+}
+
+const identity = ({ name, socket, ref }: ProviderConfig): string => `${name} ${socket} ${keyRefText(ref)}`;
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

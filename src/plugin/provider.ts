@@ -1,0 +1,260 @@
+import { timingSafeEqual } from "node:crypto";
+import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
+import {
+  decryptMessage,
+  encryptMessage,
+  type MessageScope,
+  OVERHEAD_BYTES,
+  parseMessage,
+} from "../crypto/message.ts";
+import { Secret } from "../crypto/secret.ts";
+import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import { type CurrentVersion, type KeyRef, keyRefText, type LiveKeyring } from "../keyring/live-keyring.ts";
+import { type KeyRow, nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
+import type { Log } from "../log.ts";
+
+/** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
+const MAX_CIPHERTEXT_BYTES = 1024;
+const MAX_PLAINTEXT_BYTES = MAX_CIPHERTEXT_BYTES - OVERHEAD_BYTES;
+
+export interface DecryptRequest {
+  readonly ciphertext: Uint8Array;
+  readonly keyId: string;
+  readonly annotationCount: number;
+}
+
+export interface Encrypted {
+  readonly ciphertext: Buffer;
+  readonly keyId: KmsKeyId;
+}
+
+/** What one socket serves. Everything a call needs is one immutable value, replaced in one assignment. */
+interface Serving {
+  readonly current: CurrentVersion;
+  readonly material: Secret;
+  readonly observation: ObservationRow;
+}
+
+/**
+ * One KMS v2 provider: a key or alias, followed through the keyring.
+ *
+ * A new current version is opened and tested before Status names it; one that
+ * fails is not served, and the one before goes on.
+ */
+export class Provider {
+  readonly name: string;
+  readonly ref: KeyRef;
+  readonly #keyring: LiveKeyring;
+  readonly #now: () => number;
+  readonly #log: Log;
+  readonly #onObserved: () => void;
+  #serving: Serving | undefined;
+  /** Why the current version that the keyring names is not served. */
+  #problem: ClavigerError | undefined;
+  #following: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    readonly name: string;
+    readonly ref: KeyRef;
+    readonly keyring: LiveKeyring;
+    /** Epoch milliseconds. */
+    readonly now: () => number;
+    readonly log: Log;
+    /** Called after an observation changed. */
+    readonly onObserved: () => void;
+  }) {
+    this.name = options.name;
+    this.ref = options.ref;
+    this.#keyring = options.keyring;
+    this.#now = options.now;
+    this.#log = options.log;
+    this.#onObserved = options.onObserved;
+  }
+
+  /** Brings this provider in step with the keyring; calls follow one another. Never throws: see `problem`. */
+  follow(): Promise<void> {
+    this.#following = this.#following.then(() => this.#follow());
+    return this.#following;
+  }
+
+  get problem(): ClavigerError | undefined {
+    return this.#problem;
+  }
+
+  /** Whether Status would answer with a key_id. */
+  get usable(): boolean {
+    return this.#serving !== undefined && this.#disabledKey(this.#serving.current.version) === undefined;
+  }
+
+  get observation(): ObservationRow | undefined {
+    return this.#serving?.observation;
+  }
+
+  /** The key_id that Encrypt uses now. From memory. Throws NotReady, NotFound, KeyDisabled, SealUnavailable… */
+  status(): KmsKeyId {
+    return this.#usable().current.kmsKeyId;
+  }
+
+  /** Wraps a data key seed (1–910 bytes). */
+  encrypt(plaintext: Uint8Array): Encrypted {
+    if (plaintext.length === 0 || plaintext.length > MAX_PLAINTEXT_BYTES) {
+      throw new ClavigerError(
+        "InvalidArgument",
+        `plaintext has ${plaintext.length} bytes; a KMS v2 provider takes 1 to ${MAX_PLAINTEXT_BYTES}`,
+      );
+    }
+    const { current, material } = this.#usable();
+    const ciphertext = encryptMessage(scopeOf(current.version, material), plaintext);
+    this.#observeEncrypt();
+    return { ciphertext, keyId: current.kmsKeyId };
+  }
+
+  /** Opens what any provider of this node wrapped, under whichever version it names. */
+  async decrypt(request: DecryptRequest): Promise<Buffer> {
+    if (request.annotationCount > 0) {
+      throw new ClavigerError(
+        "InvalidArgument",
+        "the request has annotations, and claviger never returned any",
+      );
+    }
+    if (request.ciphertext.length > MAX_CIPHERTEXT_BYTES) {
+      throw new ClavigerError(
+        "InvalidArgument",
+        `ciphertext has ${request.ciphertext.length} bytes; a KMS v2 provider takes at most ${MAX_CIPHERTEXT_BYTES}`,
+      );
+    }
+    const message = parseMessage(request.ciphertext);
+    if (kmsKeyId(message.keyId, message.versionId) !== request.keyId) {
+      throw new ClavigerError("InvalidArgument", "key_id is not the one that the ciphertext was made under");
+    }
+    const version = this.#keyring.version(message.versionId);
+    if (version === undefined) throw this.#unknownVersion(request.keyId);
+    this.#refuseDisabled(version);
+    const material = await this.#keyring.material(version);
+    return decryptMessage(scopeOf(version, material), message);
+  }
+
+  #usable(): Serving {
+    if (this.#serving === undefined) {
+      throw this.#problem ?? new ClavigerError("NotReady", `provider ${this.name} is starting`);
+    }
+    this.#refuseDisabled(this.#serving.current.version);
+    return this.#serving;
+  }
+
+  #disabledKey(version: VersionRow): KeyRow | undefined {
+    return this.#keyring.keysOf(version.keyId).find((key) => !key.enabled);
+  }
+
+  #refuseDisabled(version: VersionRow): void {
+    const disabled = this.#disabledKey(version);
+    if (disabled === undefined) return;
+    throw new ClavigerError(
+      "KeyDisabled",
+      `MasterKey ${nameText(disabled)} is disabled; set spec.enabled to true to use it again`,
+    );
+  }
+
+  #unknownVersion(keyId: string): ClavigerError {
+    return (
+      this.#keyring.problem ??
+      new ClavigerError(
+        "NotFound",
+        `no version with key_id ${keyId} is in ${this.#keyring.path}: its operator has not brought it yet, or it was destroyed`,
+      )
+    );
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      const current = this.#keyring.current(this.ref);
+      if (this.#isServed(current)) {
+        this.#problem = undefined;
+        return;
+      }
+      this.#refuseGoingBack(current);
+      this.#serve(current, await this.#testedMaterial(current.version));
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #isServed(current: CurrentVersion): boolean {
+    return this.#serving?.current.kmsKeyId === current.kmsKeyId;
+  }
+
+  /** A keyring put back from an old copy must not turn a key_id back: the API server takes that as data loss. */
+  #refuseGoingBack({ version }: CurrentVersion): void {
+    const served = this.#serving?.current.version;
+    if (served === undefined || served.keyId !== version.keyId || version.number >= served.number) return;
+    throw new ClavigerError(
+      "KeyringCorrupt",
+      `the keyring went back from version ${served.number} to ${version.number}; version ${served.number} is served on`,
+    );
+  }
+
+  async #testedMaterial(version: VersionRow): Promise<Secret> {
+    if (version.keySpec !== "SYMMETRIC_DEFAULT") {
+      throw new ClavigerError(
+        "ConfigInvalid",
+        `provider ${this.name} names a ${version.keySpec} key; KMS v2 needs SYMMETRIC_DEFAULT`,
+      );
+    }
+    const material = await this.#keyring.material(version);
+    selfTest(scopeOf(version, material));
+    return material;
+  }
+
+  #serve(current: CurrentVersion, material: Secret): void {
+    this.#problem = undefined;
+    const observation = {
+      provider: this.name,
+      kmsKeyId: current.kmsKeyId,
+      servingSince: this.#now(),
+      encrypts: 0,
+    };
+    this.#serving = { current, material, observation };
+    this.#log("info", `provider ${this.name} serves ${keyRefText(this.ref)}`, {
+      version: current.version.number,
+      key_id: current.kmsKeyId,
+    });
+    this.#onObserved();
+  }
+
+  #observeEncrypt(): void {
+    const serving = this.#serving;
+    if (serving === undefined) return;
+    const { observation } = serving;
+    this.#serving = {
+      ...serving,
+      observation: { ...observation, encrypts: observation.encrypts + 1, lastEncryptAt: this.#now() },
+    };
+    this.#onObserved();
+  }
+
+  #report(error: unknown): void {
+    const problem =
+      error instanceof ClavigerError ? error : new ClavigerError(codeOf(error), messageOf(error));
+    if (problem.message !== this.#problem?.message) {
+      // On a first start the key is a moment away: that is no warning.
+      const level = problem.code === "NotReady" ? "info" : "warn";
+      this.#log(level, `provider ${this.name}: ${problem.message}`, {
+        served: this.#serving?.current.kmsKeyId ?? "nothing",
+      });
+    }
+    this.#problem = problem;
+  }
+}
+
+function scopeOf(version: VersionRow, material: Secret): MessageScope {
+  return { keyId: version.keyId, versionId: version.versionId, material, purpose: "kms-v2", context: {} };
+}
+
+/** An Encrypt that no Decrypt could open would lose data: prove the pair before it is offered. */
+function selfTest(scope: MessageScope): void {
+  using probe = Secret.random(32);
+  const opened = decryptMessage(scope, parseMessage(encryptMessage(scope, probe.exposeSecretBytes())));
+  if (!timingSafeEqual(opened, probe.exposeSecretBytes())) {
+    throw new ClavigerError("Internal", `version ${scope.versionId} failed its self-test`);
+  }
+}

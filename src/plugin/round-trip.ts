@@ -1,0 +1,31 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { ClavigerError } from "../errors.ts";
+import { KmsClient } from "./kms-client.ts";
+
+/** What a provider showed of itself over its socket. */
+export interface RoundTrip {
+  readonly keyId: string;
+  readonly ciphertextBytes: number;
+  readonly milliseconds: number;
+}
+
+/** Status, Encrypt and Decrypt of 32 random bytes, over the socket. Throws what the provider answered. */
+export async function roundTrip(socket: string): Promise<RoundTrip> {
+  const client = new KmsClient(socket);
+  try {
+    const started = performance.now();
+    const { keyId } = await client.status();
+    const seed = randomBytes(32);
+    const uid = `self-check-${randomUUID()}`;
+    const encrypted = await client.encrypt({ plaintext: seed, uid });
+    const request = { ciphertext: Buffer.from(encrypted.ciphertext), uid, keyId, annotations: new Map() };
+    const opened = await client.decrypt(request);
+    if (encrypted.keyId !== keyId || Buffer.compare(opened, seed) !== 0) {
+      throw new ClavigerError("Internal", `the provider on ${socket} did not give back what it encrypted`);
+    }
+    const milliseconds = performance.now() - started;
+    return { keyId, ciphertextBytes: encrypted.ciphertext.length, milliseconds };
+  } finally {
+    client.close();
+  }
+}

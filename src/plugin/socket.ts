@@ -1,0 +1,97 @@
+import { chownSync, lstatSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import { ClavigerError } from "../errors.ts";
+import { FileLock } from "../keyring/file-lock.ts";
+
+/** sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)). */
+const MAX_SOCKET_PATH_BYTES = 107;
+const OTHERS = 0o007;
+const GROUP = 0o070;
+
+/** A socket path that this process alone may bind until `release`. */
+export interface ClaimedSocket {
+  readonly path: string;
+  /** Removes the socket and gives the path back. */
+  release(): void;
+}
+
+/**
+ * Makes a path ready to be bound: its folder exists and is closed to others, no
+ * other claviger holds it, and a socket that a killed process left is removed,
+ * after a connection to it was refused.
+ *
+ * Throws InUse where somebody serves it, ConfigInvalid where the path cannot be
+ * a socket or its folder is open to others.
+ */
+export async function claimSocket(path: string, group: number | undefined): Promise<ClaimedSocket> {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    throw new ClavigerError(
+      "ConfigInvalid",
+      `socket path ${path} has ${Buffer.byteLength(path)} bytes and the system allows ${MAX_SOCKET_PATH_BYTES}: choose a shorter one`,
+    );
+  }
+  preparePrivateFolder(dirname(path), group);
+  // Held until release: between the probe and the bind nobody else can do the same.
+  const lock = FileLock.acquire(`${path}.lock`, `another claviger plugin serves ${path}: stop it first`);
+  try {
+    await removeStaleSocket(path);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  return {
+    path,
+    release: () => {
+      rmSync(path, { force: true });
+      lock.release();
+    },
+  };
+}
+
+/** The folder is what protects the socket: it gets its mode when made, never a chmod after the bind. */
+function preparePrivateFolder(folder: string, group: number | undefined): void {
+  const made = mkdirSync(folder, { recursive: true, mode: group === undefined ? 0o700 : 0o750 });
+  if (made !== undefined && group !== undefined) chownSync(folder, -1, group);
+  const { mode, gid } = statSync(folder);
+  if ((mode & (group === undefined ? GROUP | OTHERS : OTHERS)) !== 0) {
+    throw new ClavigerError(
+      "ConfigInvalid",
+      `socket folder ${folder} has mode 0${(mode & 0o777).toString(8)} and is open to others:` +
+        ` run chmod ${group === undefined ? "700" : "750"} ${folder}, or choose a folder of the socket's own`,
+    );
+  }
+  if (group !== undefined && gid !== group) {
+    throw new ClavigerError(
+      "ConfigInvalid",
+      `socket folder ${folder} belongs to group ${gid} and not to ${group}`,
+    );
+  }
+}
+
+async function removeStaleSocket(path: string): Promise<void> {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isSocket()) {
+    throw new ClavigerError(
+      "ConfigInvalid",
+      `${path} exists and is not a socket: move it away or choose another path`,
+    );
+  }
+  if (await somebodyListens(path)) {
+    throw new ClavigerError("InUse", `another process serves ${path}: stop it first`);
+  }
+  rmSync(path);
+}
+
+/** Only a refused connection proves that nobody listens; any other failure counts as somebody. */
+function somebodyListens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", (error) => resolve(!("code" in error && error.code === "ECONNREFUSED")));
+  });
+}

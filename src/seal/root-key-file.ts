@@ -1,0 +1,105 @@
+import { randomUUID } from "node:crypto";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { Secret } from "../crypto/secret.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
+
+const ROOT_KEY_BYTES = 32;
+const GROUP_OR_OTHERS = 0o077;
+const WRITABLE_BY_OTHERS = 0o022;
+
+/**
+ * Reads the root key: exactly 32 bytes, in a file that only its owner may open
+ * (0600 or stricter), in a folder that only its owner may change.
+ * Throws SealUnavailable, which says what is wrong with which file and what to do.
+ */
+export function readRootKey(path: string): Secret {
+  const fd = openForReading(path);
+  try {
+    // fstat of the open file: what is checked is what is read.
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw unsafe(path, "is not a regular file");
+    if ((stat.mode & GROUP_OR_OTHERS) !== 0) {
+      throw unsafe(path, `has mode ${octal(stat.mode)} and can be opened by others; run: chmod 600 ${path}`);
+    }
+    const folder = dirname(path);
+    const folderMode = statSync(folder).mode;
+    if ((folderMode & WRITABLE_BY_OTHERS) !== 0) {
+      throw unsafe(path, `lies in a folder of mode ${octal(folderMode)}; run: chmod 700 ${folder}`);
+    }
+    if (stat.size !== ROOT_KEY_BYTES) {
+      throw unsafe(path, `has ${stat.size} bytes instead of ${ROOT_KEY_BYTES}; restore it from your backup`);
+    }
+    const bytes = new Uint8Array(ROOT_KEY_BYTES);
+    if (readSync(fd, bytes) !== ROOT_KEY_BYTES) throw unsafe(path, "could not be read whole");
+    return Secret.take(bytes);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Makes a new root key file (0600, its folder 0700) and never replaces one: the
+ * bytes are complete and synced under another name before the name appears.
+ * Throws SealUnavailable where the file exists or cannot be written.
+ */
+export function createRootKey(path: string): void {
+  const draft = `${path}.${randomUUID()}`;
+  using key = Secret.random(ROOT_KEY_BYTES);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const fd = openSync(draft, "wx", 0o600);
+    try {
+      writeSync(fd, key.exposeSecretBytes());
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    linkSync(draft, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    throw new ClavigerError("SealUnavailable", `root key ${path} could not be made: ${messageOf(cause)}`, {
+      cause,
+    });
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (cause) {
+    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    const advice = missing
+      ? "does not exist; restore it from your backup (without it nothing sealed under it can ever be opened)"
+      : `cannot be opened: ${messageOf(cause)}`;
+    throw new ClavigerError("SealUnavailable", `root key ${path} ${advice}`, { cause });
+  }
+}
+
+/** A new name is only safe from a power cut once its folder is on disk. */
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const octal = (mode: number): string => `0${(mode & 0o777).toString(8)}`;
+
+const unsafe = (path: string, what: string): ClavigerError =>
+  new ClavigerError("SealUnavailable", `root key ${path} ${what}`);

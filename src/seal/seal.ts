@@ -1,0 +1,48 @@
+import { canonicalContext } from "../crypto/context.ts";
+import type { KeyId, VersionId } from "../crypto/ids.ts";
+import type { KeySpec, KeyUsage } from "../crypto/key-specs.ts";
+import type { Secret } from "../crypto/secret.ts";
+
+/** Sealed material as it is kept in keyring.db and in a KeyVersion. */
+export interface Sealed {
+  /** Which seal made it: "file". */
+  readonly provider: string;
+  /** Which root key it needs: not secret, 32 hex digits. */
+  readonly rootKeyId: string;
+  readonly blob: Uint8Array;
+}
+
+/**
+ * "Not mine, try the next" is an outcome and steers; every other failure stops.
+ * (age's Identity interface has the same rule.)
+ */
+export type Unsealed = { readonly material: Secret } | { readonly notMine: true };
+
+/** Wraps version material under a root key. `aad` must be given again, unchanged, to unwrap. */
+export interface Seal {
+  readonly provider: string;
+  readonly rootKeyId: string;
+  wrap(material: Secret, aad: Uint8Array, signal?: AbortSignal): Promise<Sealed>;
+  /** Throws SealMismatch where the blob is ours and does not open: altered, or swapped with another's. */
+  unwrap(sealed: Sealed, aad: Uint8Array, signal?: AbortSignal): Promise<Unsealed>;
+}
+
+/** What a sealed blob belongs to. */
+export interface SealBinding {
+  readonly keyId: KeyId;
+  readonly versionId: VersionId;
+  readonly number: number;
+  readonly keySpec: KeySpec;
+  readonly keyUsage: KeyUsage;
+}
+
+/** The AAD of a version's seal: two blobs that change places no longer open. */
+export function sealAad(binding: SealBinding): Buffer {
+  return canonicalContext({
+    keyId: binding.keyId,
+    versionId: binding.versionId,
+    number: String(binding.number),
+    keySpec: binding.keySpec,
+    keyUsage: binding.keyUsage,
+  });
+}
