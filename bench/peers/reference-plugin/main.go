@@ -1,0 +1,89 @@
+// Command reference-plugin is the peer that claviger's plugin is measured
+// against: Kubernetes' own KMS v2 server (k8s.io/kms/pkg/service) around one
+// AES-256-GCM key in memory. It does the least that a plugin can do, so what
+// claviger takes beyond it is the price of claviger.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"k8s.io/kms/pkg/service"
+)
+
+const (
+	connectionTimeout = 3 * time.Second
+	// The longest wait for requests in flight, well under the 30 s after which
+	// a kubelet kills the pod.
+	drainTimeout = 5 * time.Second
+)
+
+func main() {
+	log.SetFlags(0)
+	socket := flag.String("socket", "", "path of the unix socket to serve on")
+	keyFile := flag.String("key-file", "", "file that holds the key, made if missing; without it the key dies with the process")
+	flag.Parse()
+	if *socket == "" || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(*socket, *keyFile); err != nil {
+		log.Fatalf("reference-plugin: %v", err)
+	}
+}
+
+func run(socket, keyFile string) error {
+	key, err := loadKey(keyFile)
+	if err != nil {
+		return err
+	}
+	svc, err := newMemoryService(key)
+	if err != nil {
+		return err
+	}
+	if err := removeStale(socket); err != nil {
+		return err
+	}
+
+	server := service.NewGRPCService(socket, connectionTimeout, svc)
+	served := make(chan error, 1)
+	go func() { served <- server.ListenAndServe() }()
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+
+	// Shutdown waits without bound; one request that hangs must not keep the
+	// process alive.
+	force := time.AfterFunc(drainTimeout, server.Close)
+	defer force.Stop()
+	server.Shutdown()
+	return nil
+}
+
+// removeStale clears the way after a SIGKILL, which leaves the socket's file
+// behind. Only a refused connection proves that nobody listens; anything else
+// is left for bind to report.
+func removeStale(socket string) error {
+	conn, err := net.Dial("unix", socket)
+	if err == nil {
+		conn.Close()
+		return fmt.Errorf("%s: another process listens on it", socket)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return os.Remove(socket)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+import { createHash } from "node:crypto";
+import { access, constants, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { withLock } from "./lock.ts";
+import { keepOnExit, removeOnExit } from "./reaper.ts";
+import { run } from "./run.ts";
+
+const MODULE = import.meta.dirname;
+
+/** How long a first build takes on two cores, so that nobody takes it for a hang. */
+const USUAL_TIME = {
+  etcd: "40 seconds",
+  "kube-apiserver": "4 minutes",
+  "kube-controller-manager": "2 minutes",
+  kubectl: "30 seconds",
+};
+
+export type BinaryName = keyof typeof USUAL_TIME;
+
+export const BINARY_NAMES: readonly BinaryName[] = [
+  "etcd",
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kubectl",
+];
+
+/**
+ * The named binaries out of this folder's Go module, from the user's cache or built
+ * into it; the result has their absolute paths in the order of `names`. Undefined
+ * where one would have to be built and there is no Go. A failed build throws.
+ */
+export async function buildBinaries(names: readonly BinaryName[]): Promise<readonly string[] | undefined> {
+  const versions = await moduleVersions();
+  const root = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "claviger", "controlplane");
+  const folder = join(root, await cacheKey(versions));
+  const paths = names.map((name) => join(folder, name));
+  if ((await missing(folder, names)).length === 0) return paths;
+  const go = await findExecutable("go");
+  if (go === undefined) return undefined;
+  await mkdir(folder, { recursive: true });
+  await withLock(
+    join(root, "build.lock"),
+    () => buildMissing(go, folder, names, versions),
+    () => say("another process builds the test control plane; waiting for it…"),
+  );
+  return paths;
+}
+
+/** Whether `path` is a file that this user may execute. */
+export function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** One line on stderr about the test control plane. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+interface Versions {
+  readonly kubernetes: string;
+  readonly etcd: string;
+}
+
+async function moduleVersions(): Promise<Versions> {
+  const gomod = await readFile(join(MODULE, "go.mod"), "utf8");
+  const version = (module: string) => {
+    const found = new RegExp(`^\\s*${module} v(\\S+)`, "m").exec(gomod)?.[1];
+    if (found === undefined) throw new Error(`test/controlplane/go.mod does not require ${module}`);
+    return found;
+  };
+  return { kubernetes: version("k8s.io/kubernetes"), etcd: version("go.etcd.io/etcd/server/v3") };
+}
+
+async function cacheKey(versions: Versions): Promise<string> {
+  const hash = createHash("sha256").update(goFlags(versions).join("\0"));
+  const sources = ["go.mod", "go.sum", ...BINARY_NAMES.map((name) => join(name, "main.go"))];
+  for (const source of sources) hash.update(await readFile(join(MODULE, source)));
+  const platform = `${process.platform}-${process.arch}`;
+  return `${versions.kubernetes}-etcd${versions.etcd}-${platform}-${hash.digest("hex").slice(0, 12)}`;
+}
+
+function goFlags({ kubernetes }: Versions): string[] {
+  const [major, minor] = kubernetes.split(".");
+  const variables = { gitVersion: `v${kubernetes}`, gitMajor: major, gitMinor: minor };
+  const stamps = Object.entries(variables).map(([k, v]) => `-X k8s.io/component-base/version.${k}=${v}`);
+  // Without -buildvcs=false, Go runs git, which refuses a checkout of another user.
+  return ["-trimpath", "-buildvcs=false", "-ldflags", ["-s", "-w", ...stamps].join(" ")];
+}
+
+async function missing(folder: string, names: readonly BinaryName[]): Promise<BinaryName[]> {
+  const absent: BinaryName[] = [];
+  for (const name of names) if (!(await isExecutable(join(folder, name)))) absent.push(name);
+  return absent;
+}
+
+/** Runs under the lock: whatever else lies in a build folder is a dead builder's. */
+async function buildMissing(
+  go: string,
+  folder: string,
+  names: readonly BinaryName[],
+  versions: Versions,
+): Promise<void> {
+  for (const entry of await readdir(folder)) {
+    if (entry.startsWith("building-")) await rm(join(folder, entry), { recursive: true, force: true });
+  }
+  const absent = await missing(folder, names);
+  if (absent.length === 0) return;
+  const temporary = await mkdtemp(join(folder, "building-"));
+  removeOnExit(temporary);
+  try {
+    for (const name of absent) {
+      await buildOne(go, temporary, name, versions);
+      await rename(join(temporary, name), join(folder, name));
+    }
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+    keepOnExit(temporary);
+  }
+}
+
+async function buildOne(go: string, folder: string, name: BinaryName, versions: Versions): Promise<void> {
+  const version = name === "etcd" ? versions.etcd : versions.kubernetes;
+  say(`building ${name} ${version} from Go modules (about ${USUAL_TIME[name]} the first time)…`);
+  const { code, stderr } = await run(go, ["build", ...goFlags(versions), "-o", folder, `./${name}`], {
+    cwd: MODULE,
+    env: { ...process.env, CGO_ENABLED: "0", GOWORK: "off" },
+  });
+  if (code !== 0) throw new Error(`go build of ${name} failed:\n${stderr.slice(-4000)}`);
+}
+
+async function findExecutable(name: string): Promise<string | undefined> {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    if (folder !== "" && (await isExecutable(join(folder, name)))) return join(folder, name);
+  }
+  return undefined;
+}

@@ -1,0 +1,76 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { call } from "./https.ts";
+import { freePort } from "./ports.ts";
+import { type RunningProcess, startProcess } from "./processes.ts";
+import { eventually } from "./wait.ts";
+
+/** The controllers without which a cluster's API does not behave like one. */
+export const USUAL_CONTROLLERS: readonly string[] = [
+  "namespace-controller",
+  "garbage-collector-controller",
+  "serviceaccount-controller",
+];
+
+export interface ControllersOptions {
+  readonly binary: string;
+  /** Its own folder, for its certificate and its log; created if need be. */
+  readonly dir: string;
+  /** The kubeconfig file of a user who may do everything. */
+  readonly kubeconfig: string;
+  readonly controllers?: readonly string[];
+}
+
+/** A kube-controller-manager with a few controllers and no leader election: run one per control plane. */
+export class Controllers {
+  readonly #options: ControllersOptions;
+  readonly #port: number;
+  #process: RunningProcess | undefined;
+
+  private constructor(options: ControllersOptions, port: number) {
+    this.#options = options;
+    this.#port = port;
+  }
+
+  static async create(options: ControllersOptions): Promise<Controllers> {
+    await mkdir(options.dir, { recursive: true });
+    return new Controllers(options, await freePort());
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Starts the process; resolves when its health check passes, which is before all caches are filled. */
+  async start(): Promise<void> {
+    const { binary, dir, kubeconfig, controllers = USUAL_CONTROLLERS } = this.#options;
+    const args = [
+      `--kubeconfig=${kubeconfig}`,
+      `--controllers=${controllers.join(",")}`,
+      "--leader-elect=false",
+      "--bind-address=127.0.0.1",
+      `--secure-port=${this.#port}`,
+      `--cert-dir=${dir}`,
+    ];
+    const log = join(dir, "kube-controller-manager.log");
+    const started = await startProcess({ name: "kube-controller-manager", binary, args, log, home: dir });
+    this.#process = started;
+    await eventually("kube-controller-manager is healthy", async () => {
+      started.mustLive();
+      const ca = await readFile(join(dir, "kube-controller-manager.crt"), "utf8");
+      const url = `https://127.0.0.1:${this.#port}/healthz`;
+      const { status, body } = await call(url, { method: "GET", ca, deadline: 10_000 });
+      if (status !== 200) throw new Error(`${status} ${body}`);
+      return true;
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+  }
+
+  /** Ends the controllers as a crash would. */
+  async kill9(): Promise<void> {
+    await this.#process?.kill9();
+  }
+}

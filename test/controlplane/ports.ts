@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
+
+// Below the range from which Linux (32768…) and macOS (49152…) draw the ports of
+// outgoing connections, so that none of these takes a port while its server restarts.
+const FIRST = 20_000;
+const BLOCK = 20;
+const BLOCKS = 500;
+
+/** The first port of a block is held open: it reserves the others for this process. */
+interface Block {
+  readonly base: number;
+  used: number;
+}
+
+let current: Promise<Block> | undefined;
+
+/**
+ * A loopback TCP port that nothing listens on, and that no other process gets from
+ * here while this process lives. A port is handed out once; a restart may keep it.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    current ??= reserveBlock();
+    const reservation = current;
+    const block = await reservation;
+    block.used += 1;
+    const port = block.base + block.used;
+    if (block.used < BLOCK) {
+      if (await isFree(port)) return port;
+    } else if (current === reservation) {
+      current = undefined;
+    }
+  }
+}
+
+/** The kernel gives the block back when this process ends, even by kill -9: no stale locks. */
+async function reserveBlock(): Promise<Block> {
+  const start = Math.floor(Math.random() * BLOCKS);
+  for (let step = 0; step < BLOCKS; step += 1) {
+    const base = FIRST + ((start + step) % BLOCKS) * BLOCK;
+    const guard = await listen(base);
+    if (guard === undefined) continue;
+    guard.unref();
+    return { base, used: 0 };
+  }
+  throw new Error(`no free block of ports from ${FIRST} to ${FIRST + BLOCKS * BLOCK - 1}`);
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = await listen(port);
+  if (server === undefined) return false;
+  server.close();
+  await once(server, "close");
+  return true;
+}
+
+async function listen(port: number): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  server.listen({ host: "127.0.0.1", port, exclusive: true });
+  try {
+    await once(server, "listening");
+    return server;
+  } catch {
+    return undefined;
+  }
+}

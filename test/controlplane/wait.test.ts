@@ -1,0 +1,40 @@
+import { expect, it } from "vitest";
+import { eventually, Hopeless } from "./wait.ts";
+
+it("eventually returns what the probe gives first besides undefined and false", async () => {
+  const answers: (string | undefined | false)[] = [undefined, false, "there"];
+  expect(await eventually("it is there", async () => answers.shift(), { every: 1 })).toBe("there");
+});
+
+it("eventually outlives errors of the probe", async () => {
+  let calls = 0;
+  const probe = async () => {
+    calls += 1;
+    if (calls < 3) throw new Error("not yet");
+    return calls;
+  };
+  expect(await eventually("three calls", probe, { every: 1 })).toBe(3);
+});
+
+it("past the deadline, eventually names the condition and the last error", async () => {
+  const probe = async () => {
+    throw new Error("fetch failed", { cause: new Error("connection refused") });
+  };
+  await expect(eventually("the server is up", probe, { deadline: 20, every: 1 })).rejects.toThrow(
+    "not within 0.02 s: the server is up (fetch failed: connection refused)",
+  );
+});
+
+it("eventually does not wait for a probe that hangs", async () => {
+  const probe = () => new Promise<string>(() => undefined);
+  await expect(eventually("an answer", probe, { deadline: 20 })).rejects.toThrow(
+    "an answer (the last probe did not answer)",
+  );
+});
+
+it("eventually stops at once when the probe says that it is hopeless", async () => {
+  const probe = async () => {
+    throw new Hopeless("the process has ended");
+  };
+  await expect(eventually("an answer", probe)).rejects.toThrow("the process has ended");
+});

@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How long `eventually` waits in all, and between two probes, in milliseconds. */
+export interface Patience {
+  readonly deadline?: number;
+  readonly every?: number;
+}
+
+/** Thrown by a probe, it ends the wait at once: the condition cannot come true any more. */
+export class Hopeless extends Error {
+  override readonly name = "Hopeless";
+}
+
+/**
+ * Polls `probe` until it gives something other than undefined or false, and
+ * returns that. A probe that throws is tried again, unless it throws `Hopeless`.
+ * Past the deadline, throws an Error that names `what` and carries the last error.
+ */
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T | undefined | false>,
+  { deadline = 120_000, every = 100 }: Patience = {},
+): Promise<T> {
+  const end = performance.now() + deadline;
+  let last: unknown;
+  for (let left = deadline; left > 0; left = end - performance.now()) {
+    try {
+      const found = await within(left, probe());
+      if (found !== undefined && found !== false) return found;
+      last = undefined;
+    } catch (error) {
+      if (error instanceof Hopeless) throw error;
+      last = error;
+    }
+    await sleep(every);
+  }
+  const reason = last === undefined ? "the condition never held" : describe(last);
+  throw new Error(`not within ${deadline / 1000} s: ${what} (${reason})`, { cause: last });
+}
+
+/** A probe that hangs must not outlive the deadline, or the test would end without a reason. */
+async function within<T>(limit: number, probe: Promise<T>): Promise<T> {
+  const done = new AbortController();
+  const expiry = sleep(limit, undefined, { signal: done.signal }).then(() => {
+    throw new Error("the last probe did not answer");
+  });
+  try {
+    return await Promise.race([probe, expiry]);
+  } finally {
+    expiry.catch(() => undefined);
+    done.abort();
+  }
+}
+
+/** fetch says only "fetch failed"; the reason is in the cause. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
