@@ -1,2 +1,100 @@
-import type { Command } from "./command.ts";
-export const status: Command = { summary: "", usage: "status", async run() {} };
+import { join } from "node:path";
+import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
+import { kmsKeyId } from "../crypto/ids.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { keyRefText } from "../keyring/live-keyring.ts";
+import { KeyringReader } from "../keyring/reader.ts";
+import { nameText } from "../keyring/rows.ts";
+import { KEYRING_FILE } from "../keyring/writer.ts";
+import { KmsClient } from "../plugin/kms-client.ts";
+import { type Command, parseOptions, UsageError } from "./command.ts";
+import { table } from "./table.ts";
+
+interface ProviderReport {
+  readonly name: string;
+  readonly socket: string;
+  readonly serves: string;
+  /** "ok", or what the socket answered. */
+  readonly status: string;
+  readonly kmsKeyId?: string;
+}
+
+interface KeyReport {
+  readonly key: string;
+  readonly keyId: string;
+  readonly enabled: boolean;
+  readonly currentVersion?: number;
+  readonly kmsKeyId?: string;
+}
+
+export const status: Command = {
+  summary: "Show what this node's keyring holds and what its sockets answer.",
+  usage: "status --config FILE [-o json]",
+  async run(args) {
+    const options = parseOptions(args, {
+      config: { type: "string" },
+      output: { type: "string", short: "o" },
+    });
+    if (options.config === undefined) throw new UsageError("--config FILE is needed");
+    if (options.output !== undefined && options.output !== "json") throw new UsageError("-o takes json");
+    const config = readConfig(options.config);
+    const providers = await Promise.all(config.providers.map(reportProvider));
+    const keys = reportKeys(config);
+    process.stdout.write(
+      options.output === "json"
+        ? `${JSON.stringify({ providers, keys }, undefined, 2)}\n`
+        : asTables(providers, keys),
+    );
+    const failing = providers.filter((provider) => provider.status !== "ok").map((provider) => provider.name);
+    if (failing.length > 0) throw new ClavigerError("NotReady", `not serving: ${failing.join(", ")}`);
+  },
+};
+
+async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<ProviderReport> {
+  const client = new KmsClient(socket);
+  const report = { name, socket, serves: keyRefText(ref) };
+  try {
+    const { healthz, keyId } = await client.status();
+    return { ...report, status: healthz, kmsKeyId: keyId };
+  } catch (error) {
+    return { ...report, status: messageOf(error) };
+  } finally {
+    client.close();
+  }
+}
+
+function reportKeys(config: NodeConfig): KeyReport[] {
+  const reader = KeyringReader.open(join(config.stateDir, KEYRING_FILE));
+  try {
+    return [...reader.snapshot().keys.values()].map((key) => ({
+      key: nameText(key),
+      keyId: key.keyId,
+      enabled: key.enabled,
+      ...(key.current && {
+        currentVersion: key.current.number,
+        kmsKeyId: kmsKeyId(key.keyId, key.current.versionId),
+      }),
+    }));
+  } finally {
+    reader.close();
+  }
+}
+
+function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport[]): string {
+  const providerRows = providers.map((row) => [
+    row.name,
+    row.serves,
+    row.kmsKeyId ?? "",
+    row.socket,
+    row.status,
+  ]);
+  const keyRows = keys.map((row) => [
+    row.key,
+    row.enabled ? "Enabled" : "Disabled",
+    String(row.currentVersion ?? ""),
+    row.kmsKeyId ?? "",
+    row.keyId,
+  ]);
+  const providersTable = table(["PROVIDER", "SERVES", "KEY_ID", "SOCKET", "STATUS"], providerRows);
+  return `${providersTable}\n${table(["KEY", "STATE", "VERSION", "KEY_ID", "KEYID"], keyRows)}`;
+}

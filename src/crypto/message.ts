@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { InvalidCiphertext } from "../errors.ts";
 import { canonicalContext, type EncryptionContext } from "./context.ts";
 import { type KeyId, uuidFromBytes, uuidToBytes, type VersionId } from "./ids.ts";
+import { freshSalt } from "./salt.ts";
 import type { Secret } from "./secret.ts";
 import {
   COMMITMENT_BYTES,
@@ -54,7 +54,7 @@ export interface MessageScope {
 
 /** Encrypts `plaintext` (0–4096 bytes) under a version's material. */
 export function encryptMessage(scope: MessageScope, plaintext: Uint8Array): Buffer {
-  return encryptWithSalt(scope, plaintext, randomBytes(SALT_BYTES));
+  return encryptWithSalt(scope, plaintext, freshSalt());
 }
 
 /** For test vectors, which need a known salt. A salt used twice under one material breaks AES-GCM. */

@@ -45,7 +45,7 @@ function rootSchema(kind: Kind): Json {
     properties: {
       apiVersion: { type: "string", description: "The version of this representation of the object." },
       kind: { type: "string", description: "The kind of the object." },
-      metadata: { type: "object", description: "Standard object metadata." },
+      metadata: { type: "object" },
       ...(spec && { spec: toJson(spec.json) }),
       status: toJson(status.json),
     },

@@ -72,7 +72,8 @@ const masterKeySpec = s.object(
     }),
   },
   {
-    default: {},
+    // Written out: the API server runs the rules on this value before it fills in the fields' own defaults.
+    default: { keySpec: "SYMMETRIC_DEFAULT", keyUsage: "ENCRYPT_DECRYPT", origin: "AWS_KMS" },
     rules: [
       {
         cel: "self.keySpec.startsWith('HMAC_') == (self.keyUsage == 'GENERATE_VERIFY_MAC')",

@@ -97,9 +97,15 @@ function decidePromotion(candidate: KeyVersion, nodes: readonly NodeView[]): Mas
   const names = lacking.map(describe).join(", ");
   return {
     kind: "wait",
-    reason: "WaitingForNodes",
+    reason: waitReason(lacking),
     message: `${what} is on ${has} of ${nodes.length} nodes; waiting for ${names}`,
   };
+}
+
+/** WaitingForNodes passes by itself; the others need somebody. */
+function waitReason(lacking: readonly NodeView[]): string {
+  if (lacking.some((node) => node.stale)) return "NodeNotHeardOf";
+  return lacking.some((node) => node.problem !== undefined) ? "NodeNotReady" : "WaitingForNodes";
 }
 
 function describe(node: NodeView): string {

@@ -37,7 +37,10 @@ export function keyAliasEvents(before: KeyAlias["status"], after: KeyAliasStatus
 
 type WithConditions = Pick<MasterKeyStatus, "conditions"> | undefined;
 
-/** A warning when a condition falls, or falls for another reason. "Creating" is how every key begins: no news. */
+/** How every key begins, and what passes by itself: no news. */
+const ordinary = new Set(["Creating", "WaitingForNodes"]);
+
+/** A warning when a condition falls, or falls for another reason. */
 function changedCondition(
   before: WithConditions,
   after: WithConditions,
@@ -45,7 +48,7 @@ function changedCondition(
   bad: string,
 ): ResourceEvent[] {
   const condition = conditionOf(after?.conditions, type);
-  if (condition?.status !== bad || condition.reason === "Creating") return [];
+  if (condition?.status !== bad || ordinary.has(condition.reason)) return [];
   const old = conditionOf(before?.conditions, type);
   if (old?.status === bad && old.reason === condition.reason) return [];
   return [{ type: "Warning", reason: condition.reason, message: condition.message }];

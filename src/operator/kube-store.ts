@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
@@ -29,6 +30,7 @@ import type {
 
 const NODE_LABEL = "kms.claviger.dev/node";
 const HEARTBEAT_MILLISECONDS = 10_000;
+const RETRY_MILLISECONDS = 1_000;
 
 /** The custom resources of an API server. */
 export class KubeStore implements ResourceStore {
@@ -169,7 +171,7 @@ export class KubeStore implements ResourceStore {
     const body = {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
-      metadata: { generateName: `${metadata.name.slice(0, 200)}.`, namespace },
+      metadata: { name: `${metadata.name.slice(0, 200)}.${randomBytes(8).toString("hex")}`, namespace },
       eventTime: now,
       reportingController: "claviger.dev/operator",
       reportingInstance: this.#config.nodeName.slice(0, 128),
@@ -237,6 +239,7 @@ export class KubeStore implements ResourceStore {
     const { nodeName, leaseNamespace: namespace } = this.#config;
     const ref = { namespace, name: `claviger-node-${nodeName}`, labels: { [NODE_LABEL]: nodeName } };
     while (!signal.aborted) {
+      let pause = HEARTBEAT_MILLISECONDS;
       try {
         const lease = await readLease(this.#client, ref, signal);
         const spec = {
@@ -247,24 +250,27 @@ export class KubeStore implements ResourceStore {
         await writeLease(this.#client, ref, lease, spec, signal);
       } catch (error) {
         if (signal.aborted) return;
-        this.#log("warn", `this node's Lease was not renewed: ${messageOf(error)}`);
-        await this.#ensureNamespace(error, signal);
+        pause = RETRY_MILLISECONDS;
+        if (!(await this.#madeNamespace(error, signal))) {
+          this.#log("warn", `this node's Lease was not renewed: ${messageOf(error)}`);
+        }
       }
-      await sleep(HEARTBEAT_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** On a new cluster the Leases' namespace may not exist yet. */
-  async #ensureNamespace(error: unknown, signal: AbortSignal): Promise<void> {
-    if (!(error instanceof KubeError) || error.httpStatus !== 404) return;
+  /** On a new cluster the Leases' namespace may not exist yet. Returns whether it was made now. */
+  async #madeNamespace(error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!(error instanceof KubeError) || error.httpStatus !== 404) return false;
     const { leaseNamespace: name } = this.#config;
     const body = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
     try {
       await this.#client.request({ method: "POST", path: "/api/v1/namespaces", body, signal });
       this.#log("info", `namespace ${name} was made for claviger's Leases`);
+      return true;
     } catch (cause) {
-      if (cause instanceof KubeError && cause.httpStatus === 409) return;
-      this.#log("warn", `namespace ${name} cannot be made: ${messageOf(cause)}`);
+      // Another node's operator was faster.
+      return cause instanceof KubeError && cause.httpStatus === 409;
     }
   }
 }

@@ -11,6 +11,8 @@ export interface Launch {
   readonly args: readonly string[];
   readonly log: string;
   readonly home: string;
+  /** Added to the bare environment. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** How a process ended: one of the two is not null. */
@@ -25,7 +27,7 @@ export async function startProcess(launch: Launch): Promise<RunningProcess> {
   try {
     const child = spawnTracked(launch.binary, launch.args, {
       stdio: ["ignore", log, log],
-      env: childEnvironment(launch.home),
+      env: { ...childEnvironment(launch.home), ...launch.environment },
     });
     await once(child, "spawn");
     return new RunningProcess(launch, child);

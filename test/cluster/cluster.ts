@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { encryptionConfiguration } from "../../src/encryption-configuration.ts";
+import type { ApiServer } from "../controlplane/apiserver.ts";
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  startControlPlane,
+} from "../controlplane/controlplane.ts";
+import { eventually } from "../controlplane/wait.ts";
+import { ClavigerNode } from "./node.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+export const CRDS = join(ROOT, "crds");
+export const PROVIDER = "secrets";
+export const KEY = "claviger-system/secrets";
+
+export interface ClusterOptions {
+  /** API servers, each with a claviger node beside it; 1 if left out. */
+  readonly nodes?: number;
+  readonly dir?: string;
+  readonly controllers?: boolean;
+  readonly flags?: ControlPlaneOptions["flags"];
+  /** What the provider serves; the MasterKey `claviger-system/secrets` if left out. */
+  readonly serves?: { readonly key: string } | { readonly alias: string };
+}
+
+/** A control plane whose Secrets are encrypted by claviger, every part a process of its own on loopback. */
+export interface Cluster extends AsyncDisposable {
+  readonly plane: ControlPlane;
+  readonly nodes: readonly ClavigerNode[];
+  /** The root key that all nodes share, for tests that look for it where it must not be. */
+  readonly rootKey: Buffer;
+  /** Runs kubectl as the admin and returns its output; rejects where it fails. */
+  kubectl(args: readonly string[], stdin?: string): Promise<string>;
+  /** Waits until every API server answers /readyz, KMS included. */
+  ready(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts etcd, API servers configured for KMS v2, the CRDs, and a claviger node
+ * beside each. The API servers come up without their key, as on a first install:
+ * Secrets work once the MasterKey is applied.
+ */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const plane = await startControlPlane({
+    apiServers: options.nodes ?? 1,
+    encryptionConfig: (index, dir) => writeEncryptionConfig(dir, index),
+    readyPath: "/livez",
+    ...(options.dir !== undefined && { dir: options.dir }),
+    ...(options.controllers !== undefined && { controllers: options.controllers }),
+    ...(options.flags !== undefined && { flags: options.flags }),
+  });
+  const rootKey = randomBytes(32);
+  const nodes: ClavigerNode[] = [];
+  const stop = async () => {
+    await Promise.all(nodes.map((node) => node.killAll()));
+    await plane.stop();
+  };
+  try {
+    const kubectl = kubectlOf(plane);
+    await kubectl(["apply", "-f", CRDS]);
+    await kubectl(["wait", "--for=condition=Established", "--timeout=120s", "-f", CRDS]);
+    for (const [index, server] of plane.apiServers.entries()) {
+      nodes.push(await createNode({ plane, server, index, rootKey, options }));
+    }
+    await Promise.all(nodes.map((node) => node.startBoth()));
+    const ready = async () => {
+      await Promise.all(plane.apiServers.map((server) => server.ready()));
+    };
+    return { plane, nodes, rootKey, kubectl, ready, stop, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Applies the MasterKey that the provider serves and waits until Secrets work on every API server. */
+export async function applyKey(cluster: Cluster, text = exampleKey()): Promise<void> {
+  await eventually("the namespace of claviger is there", async () => {
+    await cluster.kubectl(["get", "namespace", "claviger-system"]);
+    return true;
+  });
+  await cluster.kubectl(["apply", "-f", "-"], text);
+  await cluster.kubectl([
+    "wait",
+    "--for=condition=Ready",
+    "--timeout=120s",
+    "-n",
+    "claviger-system",
+    "masterkey/secrets",
+  ]);
+  await cluster.ready();
+}
+
+export const exampleKey = (): string => `
+apiVersion: kms.claviger.dev/v1alpha1
+kind: MasterKey
+metadata: { namespace: claviger-system, name: secrets }
+spec: {}
+`;
+
+interface Site {
+  readonly plane: ControlPlane;
+  readonly server: ApiServer;
+  readonly index: number;
+  readonly rootKey: Buffer;
+  readonly options: ClusterOptions;
+}
+
+async function createNode({ plane, server, index, rootKey, options }: Site): Promise<ClavigerNode> {
+  return ClavigerNode.create({
+    name: nodeName(index),
+    dir: nodeDir(plane.dir, index),
+    rootKey,
+    kubeconfig: await server.kubeconfig(),
+    providers: { [PROVIDER]: options.serves ?? { key: KEY } },
+  });
+}
+
+const nodeName = (index: number): string => `node-${index + 1}`;
+const nodeDir = (dir: string, index: number): string => join(dir, nodeName(index));
+
+async function writeEncryptionConfig(dir: string, index: number): Promise<string> {
+  const path = join(dir, `encryption-${index}.yaml`);
+  const socket = join(nodeDir(dir, index), "run", `${PROVIDER}.sock`);
+  await writeFile(path, encryptionConfiguration({ name: PROVIDER, socket }));
+  return path;
+}
+
+function kubectlOf(plane: ControlPlane): Cluster["kubectl"] {
+  return async (args, stdin) => {
+    const result = await plane.kubectl(args, stdin === undefined ? {} : { stdin });
+    if (result.code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${result.stderr}`);
+    return result.stdout;
+  };
+}

@@ -1,0 +1,122 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { type RunningProcess, startProcess } from "../controlplane/processes.ts";
+
+const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
+/** What the package's own scripts use for the long-running processes. */
+const NODE_FLAGS = ["--max-semi-space-size=1"];
+
+export type Part = "plugin" | "operator";
+
+export interface NodeOptions {
+  readonly name: string;
+  /** Everything of this node lies in here. */
+  readonly dir: string;
+  /** The one root key of the cluster. */
+  readonly rootKey: Buffer;
+  readonly kubeconfig: string;
+  /** Provider name → what it serves, `NAMESPACE/NAME` of a MasterKey or a KeyAlias. */
+  readonly providers: Readonly<Record<string, { readonly key: string } | { readonly alias: string }>>;
+}
+
+/** One control-plane node's claviger: plugin and operator as processes of their own. */
+export class ClavigerNode {
+  readonly name: string;
+  readonly dir: string;
+  readonly configPath: string;
+  readonly #options: NodeOptions;
+  readonly #running = new Map<Part, RunningProcess>();
+
+  private constructor(options: NodeOptions) {
+    this.name = options.name;
+    this.dir = options.dir;
+    this.configPath = join(options.dir, "claviger.yaml");
+    this.#options = options;
+  }
+
+  /** Writes configuration and root key; `start` starts the parts. */
+  static async create(options: NodeOptions): Promise<ClavigerNode> {
+    const node = new ClavigerNode(options);
+    await mkdir(node.dir, { recursive: true, mode: 0o700 });
+    await writeFile(node.rootKeyPath, options.rootKey, { mode: 0o600 });
+    await writeFile(node.configPath, stringify(node.#config()));
+    return node;
+  }
+
+  get rootKeyPath(): string {
+    return join(this.dir, "root.key");
+  }
+
+  get stateDir(): string {
+    return join(this.dir, "state");
+  }
+
+  get keyringPath(): string {
+    return join(this.stateDir, "keyring.db");
+  }
+
+  socket(provider: string): string {
+    return join(this.dir, "run", `${provider}.sock`);
+  }
+
+  logPath(part: Part): string {
+    return join(this.dir, `${part}.log`);
+  }
+
+  log(part: Part): Promise<string> {
+    return readFile(this.logPath(part), "utf8");
+  }
+
+  running(part: Part): RunningProcess | undefined {
+    const process_ = this.#running.get(part);
+    return process_?.alive ? process_ : undefined;
+  }
+
+  /** Starts a part; `environment` adds to its environment. Does not wait until it is ready. */
+  async start(part: Part, environment: Readonly<Record<string, string>> = {}): Promise<RunningProcess> {
+    const started = await startProcess({
+      name: `${part} of ${this.name}`,
+      binary: process.execPath,
+      args: [...(part === "plugin" ? NODE_FLAGS : []), CLAVIGER, part, "--config", this.configPath],
+      log: this.logPath(part),
+      home: this.dir,
+      environment,
+    });
+    this.#running.set(part, started);
+    return started;
+  }
+
+  async startBoth(): Promise<void> {
+    await this.start("plugin");
+    await this.start("operator");
+  }
+
+  async stop(part: Part): Promise<void> {
+    await this.#running.get(part)?.stop();
+  }
+
+  async kill9(part: Part): Promise<void> {
+    await this.#running.get(part)?.kill9();
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((process_) => process_.kill9()));
+  }
+
+  #config(): object {
+    return {
+      apiVersion: "config.claviger.dev/v1alpha1",
+      kind: "NodeConfig",
+      nodeName: this.name,
+      stateDir: "./state",
+      seal: { file: { path: "./root.key" } },
+      providers: Object.entries(this.#options.providers).map(([name, serves]) => ({
+        name,
+        socket: `./run/${name}.sock`,
+        ...serves,
+      })),
+      kubeconfig: this.#options.kubeconfig,
+    };
+  }
+}
