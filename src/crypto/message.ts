@@ -1,4 +1,4 @@
-import { InvalidCiphertext } from "../errors.ts";
+import { ClavigerError, InvalidCiphertext } from "../errors.ts";
 import { canonicalContext, type EncryptionContext } from "./context.ts";
 import { type KeyId, uuidFromBytes, uuidToBytes, type VersionId } from "./ids.ts";
 import { freshSalt } from "./salt.ts";
@@ -31,7 +31,8 @@ export const HEADER_BYTES = COMMITMENT_AT + COMMITMENT_BYTES;
 export const OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES;
 
 /** No door takes more than 4096 bytes of plaintext; longer input is refused before it is read. */
-export const MAX_MESSAGE_BYTES = 4096 + OVERHEAD_BYTES;
+const MAX_PLAINTEXT_BYTES = 4096;
+export const MAX_MESSAGE_BYTES = MAX_PLAINTEXT_BYTES + OVERHEAD_BYTES;
 
 /** Which key and version a message names, and its parts (views of the input, not copies). */
 export interface Message {
@@ -52,13 +53,17 @@ export interface MessageScope {
   readonly context: EncryptionContext;
 }
 
-/** Encrypts `plaintext` (0–4096 bytes) under a version's material. */
+/** Encrypts `plaintext` (0–4096 bytes) under a version's material. Throws InvalidArgument for more. */
 export function encryptMessage(scope: MessageScope, plaintext: Uint8Array): Buffer {
   return encryptWithSalt(scope, plaintext, freshSalt());
 }
 
 /** For test vectors, which need a known salt. A salt used twice under one material breaks AES-GCM. */
 export function encryptWithSalt(scope: MessageScope, plaintext: Uint8Array, salt: Uint8Array): Buffer {
+  if (plaintext.length > MAX_PLAINTEXT_BYTES) {
+    // What is longer would be refused when it is read: nobody could ever open it.
+    throw new ClavigerError("InvalidArgument", `a plaintext has at most ${MAX_PLAINTEXT_BYTES} bytes`);
+  }
   const derived = deriveMessageKey(scope.material, salt, scope.purpose);
   try {
     const header = Buffer.concat([

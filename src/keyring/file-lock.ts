@@ -1,5 +1,7 @@
+import { accessSync, constants } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { ClavigerError } from "../errors.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { isBusy } from "./sqlite.ts";
 
 /**
  * A lock that the kernel gives back when its process dies, even by kill -9.
@@ -14,16 +16,25 @@ export class FileLock {
     this.#db = db;
   }
 
-  /** Takes the lock at `path` or throws InUse with `message`. The file stays behind, empty. */
+  /**
+   * Takes the lock at `path`. Throws InUse with `message` where somebody has it,
+   * KeyringUnavailable where there cannot be a lock. The file stays behind, empty.
+   */
   static acquire(path: string, message: string): FileLock {
-    const db = new DatabaseSync(path, { timeout: 0 });
+    let db: DatabaseSync | undefined;
     try {
+      db = new DatabaseSync(path, { timeout: 0 });
+      // On a file that it may only read, SQLite calls a shared lock exclusive.
+      accessSync(path, constants.W_OK);
       db.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+      return new FileLock(db);
     } catch (cause) {
-      db.close();
-      throw new ClavigerError("InUse", message, { cause });
+      db?.close();
+      if (isBusy(cause)) throw new ClavigerError("InUse", message, { cause });
+      throw new ClavigerError("KeyringUnavailable", `${path} cannot be locked: ${messageOf(cause)}`, {
+        cause,
+      });
     }
-    return new FileLock(db);
   }
 
   release(): void {

@@ -127,6 +127,10 @@ export class LiveKeyring {
 
   async #open(version: VersionRow): Promise<Secret> {
     const material = await this.#seals.unseal(version, version.sealed);
+    if (this.#closed) {
+      material.wipe();
+      throw new ClavigerError("NotReady", "the keyring is closed");
+    }
     this.#materials.set(version.versionId, material);
     return material;
   }

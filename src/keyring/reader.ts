@@ -5,7 +5,7 @@ import { ClavigerError } from "../errors.ts";
 import { type RawRow, toAliasRow, toKeyRow, toVersionRow } from "./codec.ts";
 import { type AliasRow, type KeyRow, nameText, type VersionRow } from "./rows.ts";
 import { schemaVersion } from "./schema.ts";
-import { withKeyringErrors } from "./sqlite.ts";
+import { isBusy, withKeyringErrors } from "./sqlite.ts";
 
 /** The small tables and what is new of the large one, all of one moment. */
 export interface KeyringSnapshot {
@@ -18,13 +18,16 @@ export class KeyringReader {
   readonly #path: string;
   readonly #db: DatabaseSync;
   readonly #inode: number;
+  /** Set where the file is read as one that nobody writes: how it looked when it was opened. */
+  readonly #frozen: string | undefined;
   readonly #dataVersion: ReturnType<DatabaseSync["prepare"]>;
   #seen = -1;
 
-  private constructor(path: string, db: DatabaseSync, inode: number) {
+  private constructor(path: string, { db, frozen }: Opened, inode: number) {
     this.#path = path;
     this.#db = db;
     this.#inode = inode;
+    this.#frozen = frozen;
     this.#dataVersion = db.prepare("PRAGMA data_version");
   }
 
@@ -35,13 +38,13 @@ export class KeyringReader {
       throw new ClavigerError("NotReady", `there is no keyring ${path} yet: start the operator of this node`);
     }
     return withKeyringErrors(path, () => {
-      const db = openReadable(path);
+      const opened = openReadable(path);
       try {
-        if (schemaVersion(db, path) === 0)
+        if (schemaVersion(opened.db, path) === 0)
           throw new ClavigerError("NotReady", `keyring ${path} is still being made`);
-        return new KeyringReader(path, db, inode);
+        return new KeyringReader(path, opened, inode);
       } catch (error) {
-        db.close();
+        opened.db.close();
         throw error;
       }
     });
@@ -52,8 +55,9 @@ export class KeyringReader {
     return withKeyringErrors(this.#path, () => this.#readDataVersion() !== this.#seen);
   }
 
-  /** Whether the file at our path is no longer the one that is open (it was restored or rebuilt). */
+  /** Whether the file must be opened anew: another one is at our path (a restore), or its disk can be written again. */
   replaced(): boolean {
+    if (this.#frozen !== undefined) return appearance(this.#path) !== this.#frozen;
     return inodeOf(this.#path) !== this.#inode;
   }
 
@@ -102,23 +106,40 @@ export class KeyringReader {
   }
 }
 
+interface Opened {
+  readonly db: DatabaseSync;
+  readonly frozen?: string;
+}
+
 /**
  * A WAL database needs its -shm file, which a read-only disk cannot get. With
  * nothing in the log the database file is complete, and `immutable` reads it
- * without: a broken disk must not keep a node from decrypting.
+ * without: a broken disk must not keep a node from decrypting. SQLite does not
+ * see changes of such a file, so we look for them ourselves.
  */
-function openReadable(path: string): DatabaseSync {
+function openReadable(path: string): Opened {
+  const frozen = appearance(path);
   const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
   try {
     db.prepare("PRAGMA user_version").get();
-    return db;
+    return { db };
   } catch (error) {
     db.close();
-    if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw error;
+    if (isBusy(error) || (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw error;
     const url = pathToFileURL(path);
     url.searchParams.set("immutable", "1");
-    return new DatabaseSync(url, { readOnly: true });
+    return { db: new DatabaseSync(url, { readOnly: true }), frozen };
   }
 }
 
 const inodeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;
+
+/** A text that changes when the database or its log is written or replaced. */
+function appearance(path: string): string {
+  return [path, `${path}-wal`]
+    .map((name) => {
+      const stat = statSync(name, { throwIfNoEntry: false, bigint: true });
+      return stat === undefined ? "none" : `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+    })
+    .join(", ");
+}

@@ -1,4 +1,4 @@
-import { ClavigerError } from "../errors.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
 
 /** SQLite's primary result codes (sqlite.org/rescode.html); the extended ones hold them in the low byte. */
 const code = {
@@ -21,10 +21,20 @@ export function withKeyringErrors<T>(path: string, work: () => T): T {
   }
 }
 
+/** Whether somebody else holds the lock that was needed. */
+export const isBusy = (error: unknown): boolean => codeOf(error) === code.busy;
+
+/** SQLite's primary result code, where the error is one of its. */
+const codeOf = (error: unknown): number | undefined =>
+  error instanceof Error && "errcode" in error && typeof error.errcode === "number"
+    ? error.errcode & 0xff
+    : undefined;
+
 function asKeyringError(path: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return error;
-  const { kind, advice } = explain(error.errcode & 0xff);
-  return new ClavigerError(kind, `keyring ${path}: ${error.message}${advice}`, { cause: error });
+  const primary = codeOf(error);
+  if (primary === undefined) return error;
+  const { kind, advice } = explain(primary);
+  return new ClavigerError(kind, `keyring ${path}: ${messageOf(error)}${advice}`, { cause: error });
 }
 
 interface Explanation {

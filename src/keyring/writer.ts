@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { ClavigerError } from "../errors.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
 import { writePoint } from "../write-points.ts";
 import { toAliasRow, toKeyRow, toObservationRow, toVersionRow } from "./codec.ts";
 import { FileLock } from "./file-lock.ts";
@@ -213,7 +213,7 @@ export class KeyringWriter {
 function openDatabase(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 10_000 });
   try {
-    chmodSync(path, 0o600);
+    makePrivate(path);
     // secure_delete overwrites what is deleted; WAL with FULL syncs every commit.
     db.exec(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON",
@@ -231,6 +231,15 @@ function openDatabase(path: string): DatabaseSync {
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+function makePrivate(path: string): void {
+  try {
+    chmodSync(path, 0o600);
+  } catch (cause) {
+    const text = `keyring ${path} cannot be closed to others: ${messageOf(cause)}`;
+    throw new ClavigerError("KeyringUnavailable", text, { cause });
   }
 }
 

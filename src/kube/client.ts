@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
-import { createInterface } from "node:readline";
 import { KubeConfig } from "@kubernetes/client-node";
 import { ClavigerError, messageOf } from "../errors.ts";
 
@@ -93,9 +92,7 @@ export class KubeClient {
       response.destroy(new Error(`watch of ${path} fell silent`)),
     );
     try {
-      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
-        if (line !== "") yield JSON.parse(line);
-      }
+      for await (const line of linesOf(response)) yield JSON.parse(line);
     } finally {
       response.destroy();
     }
@@ -176,6 +173,17 @@ function keepAliveAgent(options: RequestOptions, before: Connection | undefined)
     ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
     ...(servername && { servername }),
   });
+}
+
+/** node:readline would hang for ever where the connection breaks: it does not pass its input's errors on. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = "";
+  response.setEncoding("utf8");
+  for await (const chunk of response) {
+    const lines = (rest + String(chunk)).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line !== "") yield line;
+  }
 }
 
 async function readAll(response: IncomingMessage): Promise<string> {

@@ -38,6 +38,7 @@ export class Reflector<T extends Reflectable> {
   readonly #query: Readonly<Record<string, string>>;
   readonly #log: Log;
   readonly #onChange: (object: T, event: "set" | "deleted") => void;
+  readonly #onSynced: () => void;
   #objects = new Map<string, T>();
   #resourceVersion: string | undefined;
   #failures = 0;
@@ -49,12 +50,15 @@ export class Reflector<T extends Reflectable> {
     readonly log: Log;
     /** Called after the copy changed, once per object. */
     readonly onChange: (object: T, event: "set" | "deleted") => void;
+    /** Called after the first list is in place and was told. */
+    readonly onSynced?: () => void;
   }) {
     this.#client = options.client;
     this.#path = options.path;
     this.#query = options.query ?? {};
     this.#log = options.log;
     this.#onChange = options.onChange;
+    this.#onSynced = options.onSynced ?? (() => {});
   }
 
   /** Whether a full list has ever arrived. */
@@ -79,12 +83,13 @@ export class Reflector<T extends Reflectable> {
         if (!listed) await this.#list(signal);
         listed = true;
         await this.#watch(signal);
-        this.#failures = 0;
       } catch (error) {
         if (signal.aborted) return;
         if (isGone(error)) listed = false;
-        else await this.#backOff(error, signal);
+        else this.#log("warn", `following ${this.#path} failed and is tried again: ${messageOf(error)}`);
       }
+      // Also after 410 or an early end: a server that answers nothing else must not be asked without a pause.
+      await this.#pause(signal);
     }
   }
 
@@ -102,13 +107,15 @@ export class Reflector<T extends Reflectable> {
     this.#replace(found, page.metadata.resourceVersion);
   }
 
-  /** Changes are told after the whole copy is in place. A name that came back with another uid counts as changed. */
+  /** Changes are told after the whole copy is in place. A name that came back with another uid is another object. */
   #replace(found: Map<string, T>, resourceVersion: string): void {
     const before = this.#objects;
     const first = !this.synced;
     this.#objects = found;
     this.#resourceVersion = resourceVersion;
-    for (const [key, object] of before) if (!found.has(key)) this.#onChange(object, "deleted");
+    for (const [key, object] of before) {
+      if (found.get(key)?.metadata.uid !== object.metadata.uid) this.#onChange(object, "deleted");
+    }
     for (const [key, object] of found) {
       const old = before.get(key);
       const same = old?.metadata.uid === object.metadata.uid;
@@ -116,6 +123,7 @@ export class Reflector<T extends Reflectable> {
         this.#onChange(object, "set");
       }
     }
+    if (first) this.#onSynced();
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -126,9 +134,15 @@ export class Reflector<T extends Reflectable> {
       // Spread, so that many nodes do not reconnect at once.
       timeoutSeconds: String(300 + Math.floor(Math.random() * 300)),
     };
-    for await (const event of this.#client.watch(this.#path, query, signal)) {
-      this.#failures = 0;
-      this.#take(event as WatchEvent<T>);
+    const started = performance.now();
+    try {
+      for await (const event of this.#client.watch(this.#path, query, signal)) {
+        this.#take(event as WatchEvent<T>);
+        this.#failures = 0;
+      }
+    } finally {
+      // A quiet watch that lasted was a good one.
+      if (performance.now() - started > MAX_DELAY_MILLISECONDS) this.#failures = 0;
     }
   }
 
@@ -142,10 +156,9 @@ export class Reflector<T extends Reflectable> {
     this.#onChange(event.object, event.type === "DELETED" ? "deleted" : "set");
   }
 
-  async #backOff(error: unknown, signal: AbortSignal): Promise<void> {
+  async #pause(signal: AbortSignal): Promise<void> {
     const delay = Math.min(MAX_DELAY_MILLISECONDS, MIN_DELAY_MILLISECONDS * 2 ** this.#failures);
     this.#failures += 1;
-    this.#log("warn", `following ${this.#path} failed and is tried again: ${messageOf(error)}`);
     await sleep(delay * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
   }
 }

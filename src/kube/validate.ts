@@ -82,14 +82,14 @@ function numeric(schema: JsonSchema, value: number, path: string): string[] {
 }
 
 function fields(schema: JsonSchema, value: Fields, path: string): string[] {
-  const { properties, additionalProperties, maxProperties, required = [] } = schema;
+  const { properties = {}, additionalProperties, maxProperties, required = [] } = schema;
   const entries = Object.entries(value);
   const problems = required.filter((name) => !(name in value)).map((name) => `${path}.${name} is required`);
   if (maxProperties !== undefined && entries.length > maxProperties) {
     problems.push(`${path} must have at most ${maxProperties} entries`);
   }
   for (const [name, item] of entries) {
-    const field = properties?.[name] ?? additionalProperties;
+    const field = Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
     if (field === undefined) problems.push(`${path}.${name} is not a field that claviger knows`);
     else problems.push(...structure(field, item, `${path}.${name}`));
   }

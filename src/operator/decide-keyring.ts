@@ -41,11 +41,13 @@ export function decideKeyring(resources: ObservedResources, keyring: KeyringCont
   });
   const consistent = known.filter(({ mine, theirs }) => sameIdentity(mine, theirs));
   const have = new Map([...offered, ...held]);
+  const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, have));
+  const canEncrypt = encrypting(keyring.keys, keys);
   return {
     changes: [
       ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
-      ...resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, have)),
-      ...resources.keyAliases.flatMap((alias) => aliasChanges(alias, keyring.aliases)),
+      ...keys,
+      ...resources.keyAliases.flatMap((alias) => aliasChanges(alias, keyring.aliases, canEncrypt)),
     ],
     handBack: keyring.versions.filter((version) => !offered.has(version.versionId)),
     sealsDiffer: consistent.filter(({ mine, theirs }) => !sameSeal(mine, theirs)),
@@ -119,11 +121,26 @@ function isNewer(version: VersionRow, current: KeyRow["current"]): boolean {
   return version.number === current.number && version.versionId !== current.versionId;
 }
 
-function aliasChanges({ metadata, status }: KeyAlias, aliases: readonly AliasRow[]): KeyringChange[] {
+/** The keys that have a current version once `changes` are made. */
+function encrypting(keys: readonly KeyRow[], changes: readonly KeyringChange[]): ReadonlySet<string> {
+  const already = keys.filter((key) => key.current !== undefined).map(nameText);
+  const soon = changes.flatMap((change) => (change.kind === "setCurrent" ? nameText(change.key) : []));
+  return new Set([...already, ...soon]);
+}
+
+/** Watches of two kinds keep no order: an alias moves once its new target can encrypt here. */
+function aliasChanges(
+  { metadata, status }: KeyAlias,
+  aliases: readonly AliasRow[],
+  canEncrypt: ReadonlySet<string>,
+): KeyringChange[] {
   if (status?.masterKey === undefined) return [];
   const alias = { namespace: metadata.namespace ?? "", name: metadata.name, masterKey: status.masterKey };
   const row = aliases.find((candidate) => nameText(candidate) === nameText(alias));
-  return row?.masterKey === alias.masterKey ? [] : [{ kind: "putAlias", alias }];
+  if (row?.masterKey === alias.masterKey) return [];
+  const target = nameText({ namespace: alias.namespace, name: alias.masterKey });
+  if (row !== undefined && !canEncrypt.has(target)) return [];
+  return [{ kind: "putAlias", alias }];
 }
 
 function sameIdentity(a: VersionRow, b: VersionRow): boolean {

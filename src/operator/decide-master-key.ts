@@ -55,14 +55,14 @@ function decideStep({ masterKey, versions, nodes, freshKeyId }: ObservedMasterKe
     const adopted = adoptable(masterKey, versions);
     return adopted ? { kind: "adopt", keyId: adopted } : { kind: "assignKeyId", keyId: freshKeyId };
   }
-  if (versionsOf(keyId, versions).length === 0) {
-    if (masterKey.status?.currentVersion === undefined) {
-      return { kind: "createVersion", keyId: keyId as KeyId, number: 1 };
-    }
-    return { kind: "wait", reason: "VersionsMissing", message: versionsMissing(masterKey) };
-  }
   const candidate = promotionCandidate(masterKey, versions);
-  return candidate === undefined ? { kind: "settled" } : decidePromotion(candidate, nodes);
+  if (candidate !== undefined) return decidePromotion(candidate, nodes);
+  const current = masterKey.status?.currentVersion;
+  if (current === undefined) return { kind: "createVersion", keyId: keyId as KeyId, number: 1 };
+  const there = versionsOf(keyId, versions).some(({ spec }) => spec.versionId === current.versionId);
+  return there
+    ? { kind: "settled" }
+    : { kind: "wait", reason: "VersionsMissing", message: versionMissing(current.number) };
 }
 
 /** The keyId of the newest version that names this MasterKey, whoever made it and whenever. */
@@ -184,7 +184,5 @@ function distribution(step: MasterKeyStep): Finding {
   }
 }
 
-function versionsMissing(masterKey: MasterKey): string {
-  const current = masterKey.status?.currentVersion?.number;
-  return `version ${current} was current and no KeyVersion of this key exists: the nodes bring them back from their keyrings; restore a backup if none has it`;
-}
+const versionMissing = (current: number): string =>
+  `version ${current} was current and its KeyVersion does not exist: the nodes bring it back from their keyrings; restore a backup if none has it`;

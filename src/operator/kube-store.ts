@@ -63,6 +63,7 @@ export class KubeStore implements ResourceStore {
       query: { labelSelector: NODE_LABEL },
       log,
       onChange: (lease, event) => this.#hear(lease, event),
+      onSynced: () => this.#synced(),
     });
     this.#elector = new LeaderElector({
       client: this.#client,
@@ -70,7 +71,7 @@ export class KubeStore implements ResourceStore {
       // One operator per state folder (its lock sees to it), so the node's name is one identity.
       identity: config.nodeName,
       log,
-      onChange: (leading) => leading && this.#listener?.onLead(),
+      onChange: (leading) => leading && this.#listener?.onBegin(),
     });
   }
 
@@ -213,7 +214,13 @@ export class KubeStore implements ResourceStore {
       log: this.#log,
       // The API server names kind and apiVersion in each item of a list of custom resources.
       onChange: (object) => this.#changed(object),
+      onSynced: () => this.#synced(),
     });
+  }
+
+  /** What was told before the view was complete could not be worked on. */
+  #synced(): void {
+    if (this.view() !== undefined) this.#listener?.onBegin();
   }
 
   #changed(object: Change): void {

@@ -69,6 +69,7 @@ export class ManifestStore implements ResourceStore {
       try {
         const now = fingerprint(this.#folder);
         if (now !== seen) this.#readFolder();
+        if (seen === undefined) listener.onBegin();
         seen = now;
         complaint = undefined;
       } catch (error) {
@@ -98,14 +99,8 @@ export class ManifestStore implements ResourceStore {
   }
 
   async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
-    const stored = this.#objects.get(keyOf(object));
-    if (
-      stored?.metadata.uid !== object.metadata.uid ||
-      stored.metadata.resourceVersion !== object.metadata.resourceVersion
-    ) {
-      throw new ClavigerError("Conflict", `${keyOf(object)} has changed`);
-    }
-    this.#put({ ...stored, ...(status !== undefined && { status }) } as AnyResource);
+    this.#refuseStale(object);
+    this.#put({ ...object, ...(status !== undefined && { status }) } as AnyResource);
   }
 
   async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
@@ -120,6 +115,7 @@ export class ManifestStore implements ResourceStore {
   }
 
   async replaceSeal(version: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void> {
+    this.#refuseStale(version);
     this.#put({ ...version, spec: { ...version.spec, seal } });
   }
 
@@ -142,6 +138,14 @@ export class ManifestStore implements ResourceStore {
     return undefined;
   }
 
+  /** Throws Conflict unless the object is the one that is stored. */
+  #refuseStale(object: AnyResource): void {
+    const stored = this.#objects.get(keyOf(object))?.metadata;
+    const { uid, resourceVersion } = object.metadata;
+    if (stored?.uid === uid && stored.resourceVersion === resourceVersion) return;
+    throw new ClavigerError("Conflict", `${keyOf(object)} has changed`);
+  }
+
   #ofKind<K extends Kind>(kind: K): ResourceOf[K][] {
     const ofKind = (object: AnyResource): object is Extract<AnyResource, ResourceOf[K]> =>
       object.kind === kind;
@@ -154,11 +158,15 @@ export class ManifestStore implements ResourceStore {
     for (const manifest of manifests) this.#accept(manifest);
     const wanted = new Set(manifests.map(manifestKey));
     for (const object of [...this.#ofKind("MasterKey"), ...this.#ofKind("KeyAlias")]) {
-      const key = keyOf(object);
-      // A file that is broken just now has not taken its objects back.
-      if (!wanted.has(key) && !unreadable.has(this.#sources.get(key) ?? "")) this.#remove(object);
+      if (!wanted.has(keyOf(object)) && !this.#mayBeIn(unreadable, object)) this.#remove(object);
     }
     this.#synced = true;
+  }
+
+  /** A file that is broken just now has not taken its objects back. After a restart it may be any file's. */
+  #mayBeIn(unreadable: ReadonlySet<string>, object: AnyResource): boolean {
+    const source = this.#sources.get(keyOf(object));
+    return source === undefined ? unreadable.size > 0 : unreadable.has(source);
   }
 
   #accept(manifest: Manifest): void {

@@ -116,30 +116,35 @@ export class NodeLoop {
     };
   }
 
-  /** A conflict means that another node handed it back first. */
   async #handBack({ handBack }: KeyringPlan, problems: Problem[]): Promise<void> {
     for (const version of handBack) {
       try {
-        await this.#createUnderFreeName(version);
-        this.#log(
-          "warn",
-          `KeyVersion ${keyVersionName(version)} was missing and is handed back from this node's keyring`,
-        );
+        if (await this.#createMissing(version)) {
+          this.#log(
+            "warn",
+            `KeyVersion ${keyVersionName(version)} was missing and is handed back from this node's keyring`,
+          );
+        }
       } catch (error) {
+        // Another node was faster.
         if (codeOf(error) === "Conflict") continue;
         problems.push({ reason: "HandBackFailed", message: messageOf(error) });
       }
     }
   }
 
-  /** After a restore the usual name may belong to another version of the same number. */
-  async #createUnderFreeName(version: VersionRow): Promise<void> {
+  /** Looks once more, as every node hands back at the same moment. Returns whether it was made here. */
+  async #createMissing(version: VersionRow): Promise<boolean> {
+    const present = this.#store.view()?.keyVersions ?? [];
+    if (present.some(({ spec }) => spec.versionId === version.versionId)) return false;
+    // After a restore the usual name may belong to another version of the same number.
     const usual = keyVersionName(version);
-    const taken = this.#store.view()?.keyVersions.some((other) => other.metadata.name === usual) ?? false;
+    const taken = present.some(({ metadata }) => metadata.name === usual);
     const name = taken ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
     await atWritePoint("keyversion.create", () =>
       this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
     );
+    return true;
   }
 
   /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */

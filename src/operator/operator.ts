@@ -84,7 +84,7 @@ class Operator {
       await Promise.all([
         this.#store.run(signal, {
           onChange: (change) => this.#changed(change),
-          onLead: () => this.#leadEverything(),
+          onBegin: () => this.#begin(),
         }),
         this.#nodeQueue.run(signal),
         this.#leaderQueue.run(signal),
@@ -99,7 +99,8 @@ class Operator {
     for (const work of this.#leader.workFor(change)) this.#leaderQueue.add(work);
   }
 
-  #leadEverything(): void {
+  #begin(): void {
+    this.#nodeQueue.add(NODE);
     for (const work of this.#leader.allWork()) this.#leaderQueue.add(work);
   }
 

@@ -40,8 +40,8 @@ export interface ObjectRef {
 export interface StoreListener {
   /** Called after every change of the view. */
   onChange(change: Change): void;
-  /** Called when this operator begins to lead. */
-  onLead(): void;
+  /** Called when the first view is complete, and when this operator begins to lead: look at everything. */
+  onBegin(): void;
 }
 
 /**

@@ -14,7 +14,7 @@ export class WorkQueue {
   readonly #log: Log;
   readonly #waiting = new Set<string>();
   readonly #failures = new Map<string, number>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly due: number }>();
   #wake: (() => void) | undefined;
 
   constructor(work: (key: string) => Promise<void>, log: Log) {
@@ -31,11 +31,11 @@ export class WorkQueue {
 
   /** Asks for work on `key` in `milliseconds`, unless it is asked for sooner. */
   addAfter(key: string, milliseconds: number): void {
-    if (this.#waiting.has(key) || this.#timers.has(key)) return;
-    this.#timers.set(
-      key,
-      setTimeout(() => this.add(key), milliseconds),
-    );
+    if (this.#waiting.has(key)) return;
+    const due = performance.now() + milliseconds;
+    if ((this.#timers.get(key)?.due ?? Number.POSITIVE_INFINITY) <= due) return;
+    this.#cancelTimer(key);
+    this.#timers.set(key, { due, timer: setTimeout(() => this.add(key), milliseconds) });
   }
 
   /** Works until aborted; the key in hand is finished. */
@@ -46,7 +46,7 @@ export class WorkQueue {
       if (key === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
       else await this.#attempt(key);
     }
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const { timer } of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
 
@@ -75,7 +75,7 @@ export class WorkQueue {
   }
 
   #cancelTimer(key: string): void {
-    clearTimeout(this.#timers.get(key));
+    clearTimeout(this.#timers.get(key)?.timer);
     this.#timers.delete(key);
   }
 }

@@ -1,4 +1,4 @@
-import { asBytes, asText, bytesField, readFields, stringField } from "./protobuf.ts";
+import { asBytes, asText, bytesField, entryField, readFields, stringField } from "./protobuf.ts";
 
 /** The messages of proto/kms-v2.proto. Field numbers are the contract. */
 export interface StatusResponse {
@@ -90,7 +90,7 @@ export const decryptRequest: Codec<DecryptRequest> = {
       ...stringField(2, message.uid),
       ...stringField(3, message.keyId),
       ...[...message.annotations].flatMap(([name, value]) =>
-        bytesField(4, Buffer.concat([...stringField(1, name), ...bytesField(2, value)])),
+        entryField(4, Buffer.concat([...stringField(1, name), ...bytesField(2, value)])),
       ),
     ]),
   decode: (bytes) => {

@@ -10,6 +10,8 @@ const WIRE_VARINT = 0;
 const WIRE_64_BIT = 1;
 const WIRE_BYTES = 2;
 const WIRE_32_BIT = 5;
+/** Other implementations refuse a higher one, or read it as the field of its lower 32 bits. */
+const MAX_FIELD = 2 ** 29 - 1;
 /** A varint has at most ten bytes. */
 const MAX_VARINT_BYTES = 10;
 
@@ -26,7 +28,7 @@ export function readFields(bytes: Buffer, visit: FieldVisitor): void {
     const tag = readVarint(bytes, position);
     position = tag.end;
     const field = Math.floor(tag.value / 8);
-    if (field === 0) throw new MalformedMessage("field number 0");
+    if (field === 0 || field > MAX_FIELD) throw new MalformedMessage("a field number that there is not");
     switch (tag.value % 8) {
       case WIRE_VARINT: {
         const varint = readVarint(bytes, position);
@@ -68,7 +70,11 @@ function readVarint(bytes: Buffer, start: number): { readonly value: number; rea
 
 /** A length-delimited field; nothing for an empty value, as proto3 has it. */
 export function bytesField(field: number, value: Uint8Array): Uint8Array[] {
-  if (value.length === 0) return [];
+  return value.length === 0 ? [] : entryField(field, value);
+}
+
+/** An entry of a map or list: there even when it is empty. */
+export function entryField(field: number, value: Uint8Array): Uint8Array[] {
   return [Uint8Array.from([...varint(field * 8 + WIRE_BYTES), ...varint(value.length)]), value];
 }
 
@@ -97,12 +103,14 @@ export function asBytes(value: Buffer | number): Buffer {
   return value;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+// ignoreBOM means that a byte order mark is text like any other: two texts never become one.
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The text that a field must have. Throws MalformedMessage for a number or for bytes that are not UTF-8. */
 export function asText(value: Buffer | number): string {
+  const bytes = asBytes(value);
   try {
-    return utf8.decode(asBytes(value));
+    return utf8.decode(bytes);
   } catch {
     throw new MalformedMessage("a text is not UTF-8");
   }

@@ -53,6 +53,10 @@ function identify(rootKey: Secret): string {
 }
 
 function wrap(rootKey: Secret, rootKeyId: string, material: Secret, aad: Uint8Array): Buffer {
+  if (HEADER_BYTES + material.size + TAG_BYTES > MAX_SEALED_BYTES) {
+    // unwrap would refuse it: nobody could ever open it.
+    throw new ClavigerError("InvalidArgument", `material of ${material.size} bytes is too long to be sealed`);
+  }
   const salt = randomBytes(SALT_BYTES);
   const derived = deriveMessageKey(rootKey, salt, "seal-file");
   try {
@@ -79,7 +83,13 @@ function unwrap(rootKey: Secret, rootKeyId: string, sealed: Sealed, aad: Uint8Ar
     throw new ClavigerError("SealMismatch", "sealed material has a format that this release does not know");
   }
   const named = Buffer.from(blob.subarray(2, SALT_AT)).toString("hex");
-  if (named !== rootKeyId) return { notMine: true };
+  if (named !== rootKeyId) {
+    // The record said that it is ours. Another root key would not help.
+    throw new ClavigerError(
+      "SealMismatch",
+      "sealed material names another root key than its record: it was altered",
+    );
+  }
   const derived = deriveMessageKey(rootKey, blob.subarray(SALT_AT, COMMITMENT_AT), "seal-file");
   try {
     const header = blob.subarray(0, HEADER_BYTES);

@@ -63,17 +63,16 @@ export function createRootKey(path: string): void {
     try {
       writeSync(fd, key.exposeSecretBytes());
       fsyncSync(fd);
+      linkSync(draft, path);
+      syncFolder(dirname(path));
     } finally {
       closeSync(fd);
+      rmSync(draft, { force: true });
     }
-    linkSync(draft, path);
-    syncFolder(dirname(path));
   } catch (cause) {
     throw new ClavigerError("SealUnavailable", `root key ${path} could not be made: ${messageOf(cause)}`, {
       cause,
     });
-  } finally {
-    rmSync(draft, { force: true });
   }
 }
 

@@ -1,0 +1,232 @@
+import { copyFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Secret } from "../crypto/secret.ts";
+import { fileSeal } from "../seal/file.ts";
+import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
+import { sealAad } from "../seal/seal.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { keyRefText, LiveKeyring } from "./live-keyring.ts";
+import type { VersionRow } from "./rows.ts";
+import { deadline, key, promoted, temporaryFolder, version, versionId } from "./testing.ts";
+import { KEYRING_FILE, type KeyringChange, KeyringWriter } from "./writer.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+let live: LiveKeyring;
+beforeEach(() => {
+  folder = temporaryFolder();
+  createRootKey(rootKey());
+  live = new LiveKeyring(file(), new SealSource(rootKey()));
+});
+afterEach(() => {
+  live.close();
+  folder.remove();
+});
+
+const rootKey = () => join(folder.path, "root.key");
+const stateDir = () => join(folder.path, "state");
+const file = () => join(stateDir(), KEYRING_FILE);
+const ref = { key: { namespace: "apps", name: "secrets" } };
+const aliasRef = { alias: { namespace: "apps", name: "main" } };
+const alias = { namespace: "apps", name: "main", masterKey: "secrets" };
+const failure = (code: string, message: string | RegExp = "") =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) });
+const eventually = (assertion: () => void) => vi.waitFor(assertion, deadline);
+
+/** Writes as the operator does, and is gone again. */
+function write(...changes: readonly KeyringChange[]): void {
+  const keyring = KeyringWriter.open(stateDir());
+  try {
+    keyring.apply(changes);
+  } finally {
+    keyring.close();
+  }
+}
+
+/** A version whose material is 32 times `byte`, sealed under this node's root key. */
+async function sealed(n: number, byte = n): Promise<VersionRow> {
+  const row = version(n);
+  using material = Secret.take(new Uint8Array(32).fill(byte));
+  return { ...row, sealed: await fileSeal(readRootKey(rootKey())).wrap(material, sealAad(row)) };
+}
+
+describe("what is served", () => {
+  test("a key, or an alias of it => its current version", () => {
+    write(...promoted(version(1), version(2)), { kind: "putAlias", alias });
+    live.start();
+    for (const name of [ref, aliasRef]) {
+      expect(live.current(name)).toMatchObject({ key: { name: "secrets" }, version: { number: 2 } });
+    }
+    expect(live.problem).toBeUndefined();
+    expect(live.keysOf(key().keyId).map(({ name }) => name)).toEqual(["secrets"]);
+  });
+  test("a disabled key => is returned: who uses it decides", () => {
+    write(...promoted(version(1)), { kind: "putKey", key: key({ enabled: false }) });
+    live.start();
+    expect(live.current(ref).key.enabled).toBe(false);
+  });
+  test.each([
+    ["an unknown key", ref, "NotFound", /MasterKey apps\/secrets is not in the keyring/],
+    ["an unknown alias", aliasRef, "NotFound", /KeyAlias apps\/main is not in the keyring/],
+  ])("%s => NotFound naming it", (_, name, code, message) => {
+    write();
+    live.start();
+    expect(() => live.current(name)).toThrow(failure(code, message));
+  });
+  test("an alias of a key that is not there => NotFound naming the key", () => {
+    write({ kind: "putAlias", alias });
+    live.start();
+    expect(() => live.current(aliasRef)).toThrow(failure("NotFound", /MasterKey apps\/secrets/));
+  });
+  test("a key without a current version => NotReady", () => {
+    write({ kind: "putKey", key: key() });
+    live.start();
+    expect(() => live.current(ref)).toThrow(failure("NotReady", /has no current version on this node yet/));
+  });
+  test("how a reference is written", () => {
+    expect([keyRefText(ref), keyRefText(aliasRef)]).toEqual(["apps/secrets", "alias apps/main"]);
+  });
+});
+
+describe("the file changes", () => {
+  test("a commit of another connection => is seen by itself, and told", async () => {
+    write(...promoted(version(1)));
+    live.start();
+    const heard = vi.fn();
+    live.onChange(heard);
+    write(...promoted(version(2)));
+    await eventually(() => expect(live.current(ref).version.number).toBe(2));
+    await eventually(() => expect(live.versionCount).toBe(2));
+    expect(heard).toHaveBeenCalled();
+  });
+  test("there is none at first => NotReady says so; it is made => served", async () => {
+    live.start();
+    expect(() => live.current(ref)).toThrow(failure("NotReady", /start the operator/));
+    expect(live.problem?.code).toBe("NotReady");
+    write(...promoted(version(1)));
+    await eventually(() => expect(live.current(ref).version.number).toBe(1));
+    expect(live.problem).toBeUndefined();
+  });
+  test("it is replaced by another (a restore) => that one is served, and old versions still open", async () => {
+    write(...promoted(version(1)));
+    copyFileSync(file(), join(folder.path, "backup"));
+    write(...promoted(version(2)));
+    live.start();
+    await eventually(() => expect(live.versionCount).toBe(2));
+    copyFileSync(join(folder.path, "backup"), join(folder.path, "restored"));
+    renameSync(join(folder.path, "restored"), file());
+    await eventually(() => expect(live.current(ref).version.number).toBe(1));
+    expect(live.version(versionId(2))?.number).toBe(2);
+    write(...promoted(version(3)));
+    await eventually(() => expect(live.current(ref).version.number).toBe(3));
+    await eventually(() => expect(live.versionCount).toBe(3));
+  });
+  test("it is deleted => what is in memory goes on, and `problem` says so; it is back => no problem", async () => {
+    const row = await sealed(1);
+    write(...promoted(row));
+    live.start();
+    await eventually(() => expect(live.versionCount).toBe(1));
+    const heard = vi.fn();
+    live.onChange(heard);
+    renameSync(file(), `${file()}.away`);
+    await eventually(() => expect(live.problem).toMatchObject({ code: "NotReady" }));
+    expect(heard).toHaveBeenCalledTimes(1);
+    expect(live.current(ref).version.number).toBe(1);
+    expect([...(await live.material(row)).exposeSecretBytes()]).toEqual(Array(32).fill(1));
+    renameSync(`${file()}.away`, file());
+    await eventually(() => expect(live.problem).toBeUndefined());
+  });
+  test("it becomes something else => what is in memory goes on, `problem` gives the advice", async () => {
+    write(...promoted(version(1)));
+    live.start();
+    writeFileSync(join(folder.path, "garbage"), "not a database at all ".repeat(100));
+    renameSync(join(folder.path, "garbage"), file());
+    await eventually(() => expect(live.problem).toEqual(failure("KeyringCorrupt", /move it away/)));
+    expect(live.current(ref).version.number).toBe(1);
+  });
+  test("a version is re-sealed => the new seal is taken up", async () => {
+    write(...promoted(version(1)));
+    live.start();
+    await eventually(() => expect(live.versionCount).toBe(1));
+    const other = { provider: "file", rootKeyId: "root-2", blob: Uint8Array.of(1) };
+    write({ kind: "putVersion", version: version(1, { sealed: other }) });
+    await eventually(() => expect(live.version(versionId(1))?.sealed.rootKeyId).toBe("root-2"));
+  });
+});
+
+test("10,000 versions => the first answer does not wait for them, and all are loaded in the end", async () => {
+  const many = Array.from({ length: 10_000 }, (_, n) => version(n + 1));
+  write(...promoted(...many));
+  live.start();
+  expect(live.current(ref).version.number).toBe(10_000);
+  expect(live.versionCount).toBe(1);
+  expect(live.version(versionId(4_321))?.number).toBe(4_321);
+  await eventually(() => expect(live.versionCount).toBe(10_000));
+  rmSync(file());
+  await eventually(() => expect(live.problem).toBeDefined());
+  expect(many.every((row) => live.version(row.versionId) !== undefined)).toBe(true);
+});
+
+test("versions that are added while the first ones load => all are loaded", async () => {
+  write(...promoted(...Array.from({ length: 3_000 }, (_, n) => version(n + 1))));
+  live.start();
+  write(...promoted(...Array.from({ length: 1_000 }, (_, n) => version(n + 3_001))));
+  await eventually(() => expect(live.versionCount).toBe(4_000));
+});
+
+describe("material", () => {
+  test("asked for twice at once and again later => opened once", async () => {
+    const row = await sealed(1, 0x42);
+    write(...promoted(row));
+    live.start();
+    const unseal = vi.spyOn(SealSource.prototype, "unseal");
+    const [a, b] = await Promise.all([live.material(row), live.material(row)]);
+    expect(a).toBe(b);
+    expect(await live.material(row)).toBe(a);
+    expect([...a.exposeSecretBytes()]).toEqual(Array(32).fill(0x42));
+    expect(unseal).toHaveBeenCalledTimes(1);
+    unseal.mockRestore();
+  });
+  test("it does not open => SealMismatch, and it is tried again when asked again", async () => {
+    const row = await sealed(1);
+    const other = { ...row, number: 2 };
+    live.start();
+    await expect(live.material(other)).rejects.toMatchObject({ code: "SealMismatch" });
+    expect((await live.material(row)).size).toBe(32);
+  });
+  test("the root key is missing and is put back => opened without a restart", async () => {
+    const row = await sealed(1);
+    renameSync(rootKey(), `${rootKey()}.away`);
+    await expect(live.material(row)).rejects.toMatchObject({ code: "SealUnavailable" });
+    renameSync(`${rootKey()}.away`, rootKey());
+    expect((await live.material(row)).size).toBe(32);
+  });
+  test("closed => what was opened is wiped", async () => {
+    const material = await live.material(await sealed(1));
+    const bytes = material.exposeSecretBytes();
+    live.close();
+    expect([...bytes]).toEqual(Array(32).fill(0));
+    expect(() => material.exposeSecretBytes()).toThrow();
+  });
+  test("closed while it is being opened => it is wiped too, and not given out", async () => {
+    const opening = live.material(await sealed(1));
+    live.close();
+    await expect(opening).rejects.toMatchObject({ code: "NotReady" });
+  });
+});
+
+test("closed => it follows no more", async () => {
+  write(...promoted(version(1)));
+  live.start();
+  const heard = vi.fn();
+  live.onChange(heard);
+  live.close();
+  write(...promoted(version(2)));
+  const witness = new LiveKeyring(file(), new SealSource(rootKey()));
+  witness.start();
+  await eventually(() => expect(witness.versionCount).toBe(2));
+  write(...promoted(version(3)));
+  await eventually(() => expect(witness.current(ref).version.number).toBe(3));
+  witness.close();
+  expect(heard).not.toHaveBeenCalled();
+});

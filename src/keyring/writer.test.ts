@@ -1,0 +1,351 @@
+import { chmodSync, closeSync, openSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { SCHEMA_VERSION } from "./schema.ts";
+import {
+  deadline,
+  key,
+  keyId,
+  OtherProcess,
+  promoted,
+  temporaryFolder,
+  version,
+  versionId,
+} from "./testing.ts";
+import { canMount, Tmpfs } from "./tmpfs.ts";
+import { KEYRING_FILE, type KeyringChange, KeyringWriter } from "./writer.ts";
+
+const UNIX_MODE = 0o777;
+let folder: ReturnType<typeof temporaryFolder>;
+let opened: KeyringWriter[] = [];
+beforeEach(() => {
+  folder = temporaryFolder();
+  opened = [];
+});
+afterEach(() => {
+  for (const keyring of opened) keyring.close();
+  folder.remove();
+});
+
+const stateDir = () => join(folder.path, "state");
+const file = () => join(stateDir(), KEYRING_FILE);
+function open(path = stateDir()): KeyringWriter {
+  const keyring = KeyringWriter.open(path);
+  opened.push(keyring);
+  return keyring;
+}
+function close(keyring: KeyringWriter): void {
+  keyring.close();
+  opened = opened.filter((other) => other !== keyring);
+}
+/** A closed keyring with this in it. */
+function made(...changes: readonly KeyringChange[]): void {
+  const keyring = open();
+  keyring.apply(changes);
+  close(keyring);
+}
+const contents = (keyring: KeyringWriter) => ({
+  keys: keyring.keys(),
+  aliases: keyring.aliases(),
+  versions: keyring.versions(),
+});
+const NOTHING = { keys: [], aliases: [], versions: [] };
+const failure = (code: string, message: string | RegExp = "") =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) });
+const mode = (path: string) => statSync(path).mode & UNIX_MODE;
+const alias = { namespace: "apps", name: "main", masterKey: "secrets" };
+
+describe("what is written", () => {
+  test("is read again, also after closing", () => {
+    const keyring = open();
+    keyring.apply([...promoted(version(1), version(2)), { kind: "putAlias", alias }]);
+    const expected = {
+      keys: [{ ...key(), current: { versionId: versionId(2), number: 2 } }],
+      aliases: [alias],
+      versions: [version(1), version(2)],
+    };
+    expect(contents(keyring)).toEqual(expected);
+    close(keyring);
+    expect(contents(open())).toEqual(expected);
+  });
+  test("a key is disabled => its current version stays", () => {
+    const keyring = open();
+    keyring.apply(promoted(version(1)));
+    keyring.apply([{ kind: "putKey", key: key({ enabled: false }) }]);
+    expect(keyring.keys()).toEqual([
+      { ...key(), enabled: false, current: { versionId: versionId(1), number: 1 } },
+    ]);
+  });
+  test("a name passes to another keyId => its current version is forgotten, the versions stay", () => {
+    const keyring = open();
+    keyring.apply(promoted(version(1)));
+    keyring.apply([{ kind: "putKey", key: key({ keyId: keyId(2) }) }]);
+    expect(keyring.keys()).toEqual([key({ keyId: keyId(2) })]);
+    expect(keyring.versions()).toEqual([version(1)]);
+  });
+  test("a version again with another seal => only the seal is replaced", () => {
+    const keyring = open();
+    keyring.apply([{ kind: "putVersion", version: version(1) }]);
+    const sealed = { provider: "hsm", rootKeyId: "root-2", blob: Uint8Array.of(1) };
+    keyring.apply([{ kind: "putVersion", version: version(1, { sealed, number: 9, keyId: keyId(2) }) }]);
+    expect(keyring.versions()).toEqual([version(1, { sealed })]);
+  });
+  test("an alias moves => once, to the other key", () => {
+    const keyring = open();
+    keyring.apply([
+      { kind: "putAlias", alias },
+      { kind: "putAlias", alias: { ...alias, masterKey: "b" } },
+    ]);
+    expect(keyring.aliases()).toEqual([{ ...alias, masterKey: "b" }]);
+  });
+  test("no changes => nothing is committed", () => {
+    const keyring = open();
+    using other = new DatabaseSync(file(), { readOnly: true });
+    const seen = other.prepare("PRAGMA data_version");
+    const before = seen.get()?.data_version;
+    keyring.apply([]);
+    expect(seen.get()?.data_version).toBe(before);
+  });
+  test("another connection wrote => dataVersion moves; we wrote => it does not", () => {
+    const keyring = open();
+    const before = keyring.dataVersion();
+    keyring.apply(promoted(version(1)));
+    expect(keyring.dataVersion()).toBe(before);
+    using other = new DatabaseSync(file());
+    other.exec("INSERT INTO observations VALUES ('p', 'k', 1, 1, NULL)");
+    expect(keyring.dataVersion()).not.toBe(before);
+    expect(keyring.observations()).toEqual([{ provider: "p", kmsKeyId: "k", servingSince: 1, encrypts: 1 }]);
+  });
+});
+
+describe("a change fails => all of its transaction is undone", () => {
+  const unknown = { namespace: "apps", name: "unknown" };
+  const rows: readonly (readonly [string, KeyringChange])[] = [
+    ["a current version of an unknown key", { kind: "setCurrent", key: unknown, version: version(1) }],
+    ["a current version that is not stored", { kind: "setCurrent", key: key(), version: version(7) }],
+    ["a version without a number", { kind: "putVersion", version: version(5, { number: 0 }) }],
+    [
+      "a version of another key",
+      { kind: "setCurrent", key: key(), version: version(2, { keyId: keyId(2) }) },
+    ],
+  ];
+  test.each(rows)("%s", (_, bad) => {
+    const keyring = open();
+    const around: KeyringChange[] = [{ kind: "putAlias", alias }];
+    expect(() => keyring.apply([...promoted(version(1)), bad, ...around])).toThrow();
+    expect(contents(keyring)).toEqual(NOTHING);
+    keyring.apply(promoted(version(1)));
+    expect(keyring.keys()).toHaveLength(1);
+  });
+  test("a defect in a transaction of others => the same", () => {
+    const keyring = open();
+    const work = () => {
+      keyring.run("INSERT INTO objects VALUES ('k', '', 'n', '{}')");
+      throw new Error("a defect");
+    };
+    expect(() => keyring.transaction(work)).toThrow("a defect");
+    expect(keyring.all("SELECT * FROM objects")).toEqual([]);
+  });
+  test("kill -9 in the middle => the same, and the lock is free", async () => {
+    made(...promoted(version(1)));
+    await using other = new OtherProcess(`
+      const { KeyringWriter } = await import_("writer.ts");
+      const { version } = await import_("testing.ts");
+      const keyring = KeyringWriter.open(${JSON.stringify(stateDir())});
+      keyring.transaction(() => {
+        keyring.run("UPDATE keys SET enabled = 0");
+        keyring.run("DELETE FROM aliases");
+        say("half");
+        hang();
+      });`);
+    await vi.waitFor(() => expect(other.heard("half")).toBe(true), deadline);
+    expect(() => open()).toThrow(failure("InUse", /another claviger operator is using .*: stop it/));
+    await other.kill();
+    expect(open().keys()).toMatchObject([{ enabled: true, current: { number: 1 } }]);
+  });
+});
+
+describe("the current version", () => {
+  test("a lower number => refused, the higher one stays", () => {
+    const keyring = open();
+    keyring.apply(promoted(version(1), version(2)));
+    const lower: KeyringChange = { kind: "setCurrent", key: key(), version: version(1) };
+    expect(() => keyring.apply([lower])).toThrow(
+      failure("Internal", /version 1 of apps\/secrets cannot become current/),
+    );
+    expect(keyring.keys()[0]?.current?.number).toBe(2);
+  });
+  test("the same number under another id => is taken", () => {
+    const keyring = open();
+    const twin = version(1, { versionId: versionId(99) });
+    keyring.apply(promoted(version(1)));
+    keyring.apply(promoted(twin));
+    expect(keyring.keys()[0]?.current).toEqual({ versionId: versionId(99), number: 1 });
+  });
+  test("the name has passed to another key => that key begins at 1 again", () => {
+    const keyring = open();
+    keyring.apply(promoted(version(5)));
+    const other = version(1, { keyId: keyId(2) });
+    keyring.apply([
+      { kind: "putVersion", version: other },
+      { kind: "putKey", key: key({ keyId: keyId(2) }) },
+      { kind: "setCurrent", key: key(), version: other },
+    ]);
+    expect(keyring.keys()[0]).toMatchObject({ keyId: keyId(2), current: { number: 1 } });
+  });
+});
+
+describe("schema", () => {
+  test("a database of user_version 0 => is brought to this release's", () => {
+    made();
+    using db = new DatabaseSync(file());
+    expect(db.prepare("PRAGMA user_version").get()).toEqual({ user_version: SCHEMA_VERSION });
+    db.exec(
+      "DROP TABLE versions; DROP TABLE keys; DROP TABLE aliases; DROP TABLE observations; DROP TABLE objects",
+    );
+    db.exec("PRAGMA user_version = 0");
+    db.close();
+    const keyring = open();
+    keyring.apply(promoted(version(1)));
+    expect(keyring.versions()).toEqual([version(1)]);
+  });
+  test("an empty file => becomes a keyring", () => {
+    made();
+    close(open());
+    truncateSync(file());
+    expect(contents(open())).toEqual(NOTHING);
+  });
+  test("a newer release's => refused with advice, untouched, and the lock is given back", () => {
+    made(...promoted(version(1)));
+    const set = (number: number) => {
+      using db = new DatabaseSync(file());
+      db.exec(`PRAGMA user_version = ${number}`);
+    };
+    set(SCHEMA_VERSION + 1);
+    const advice = /has schema \d+ and this release knows \d+: run the newer release that wrote it/;
+    for (let i = 0; i < 2; i++) expect(() => open()).toThrow(failure("KeyringCorrupt", advice));
+    set(SCHEMA_VERSION);
+    expect(open().versions()).toEqual([version(1)]);
+  });
+});
+
+describe("modes", () => {
+  test("folder 0700; database, log and index 0600", () => {
+    open().apply(promoted(version(1)));
+    expect(mode(stateDir())).toBe(0o700);
+    for (const suffix of ["", "-wal", "-shm"]) expect(mode(file() + suffix), suffix).toBe(0o600);
+  });
+  test("a database that was open to others => is closed to them", () => {
+    made();
+    chmodSync(file(), 0o666);
+    open();
+    expect(mode(file())).toBe(0o600);
+  });
+  test("folders above it => are made too", () => {
+    open(join(folder.path, "a", "b", "c"));
+  });
+  test("a folder that cannot be made => KeyringUnavailable naming it", () => {
+    writeFileSync(join(folder.path, "state"), "");
+    expect(() => open()).toThrow(failure("KeyringUnavailable", stateDir()));
+    expect(() => open(join(stateDir(), "x"))).toThrow(failure("KeyringUnavailable", join(stateDir(), "x")));
+  });
+});
+
+describe("two writers", () => {
+  test("the second => InUse with advice; the first goes on", () => {
+    const keyring = open();
+    expect(() => open()).toThrow(
+      failure("InUse", /another claviger operator is using .*stateDir of its own/),
+    );
+    keyring.apply(promoted(version(1)));
+    close(keyring);
+    expect(open().versions()).toEqual([version(1)]);
+  });
+});
+
+describe("a damaged file => KeyringCorrupt with advice, and the lock is given back", () => {
+  const many = Array.from(
+    { length: 200 },
+    (_, n): KeyringChange => ({ kind: "putVersion", version: version(n + 1) }),
+  );
+  const advice =
+    /move it away, with its -wal and -shm, and keep it\..*builds it anew.*put a backup in its place/;
+  const overwrite = (at: number, bytes: number) => {
+    const fd = openSync(file(), "r+");
+    writeSync(fd, Buffer.alloc(bytes, 0xa5), 0, bytes, at);
+    closeSync(fd);
+  };
+  test.each([
+    ["a page is overwritten", () => overwrite(4096, 4096)],
+    ["every page but the first is overwritten", () => overwrite(4096, statSync(file()).size - 4096)],
+    ["the header is overwritten", () => overwrite(0, 100)],
+    ["it is cut in the middle", () => truncateSync(file(), 4096 * 3)],
+    ["it is cut inside a page", () => truncateSync(file(), 4096 * 3 + 100)],
+    ["it is something else", () => writeFileSync(file(), "not a database at all ".repeat(100))],
+  ])("%s", (_, damage) => {
+    made(...many);
+    damage();
+    for (let i = 0; i < 2; i++) expect(() => open()).toThrow(failure("KeyringCorrupt", advice));
+  });
+  test("a value that we never wrote => KeyringCorrupt naming its column", () => {
+    const keyring = open();
+    keyring.apply(promoted(version(1)));
+    keyring.run("UPDATE versions SET key_spec = 'ROT13'");
+    expect(() => keyring.versions()).toThrow(failure("KeyringCorrupt", /column key_spec/));
+  });
+});
+
+describe("a full disk", () => {
+  const big = (from: number) =>
+    Array.from(
+      { length: 100 },
+      (_, n): KeyringChange => ({
+        kind: "putVersion",
+        version: version(from + n, {
+          sealed: { provider: "file", rootKeyId: "r", blob: new Uint8Array(8000) },
+        }),
+      }),
+    );
+  const full = failure("KeyringUnavailable", /make room on its disk, nothing was changed/);
+
+  test("SQLite may use no more pages => KeyringUnavailable, nothing is changed; room is made => it works again", () => {
+    const keyring = open();
+    keyring.apply(promoted(version(1)));
+    const before = contents(keyring);
+    const pages = Number(keyring.all("PRAGMA page_count")[0]?.page_count);
+    keyring.all(`PRAGMA max_page_count = ${pages + 3}`);
+    expect(() => keyring.apply(big(2))).toThrow(full);
+    expect(contents(keyring)).toEqual(before);
+    keyring.all("PRAGMA max_page_count = 100000");
+    keyring.apply(big(2));
+    expect(keyring.versions()).toHaveLength(101);
+  });
+
+  test.skipIf(!canMount())("a real one => the same, and it opens again", () => {
+    using disk = new Tmpfs("1m");
+    const keyring = open(disk.path);
+    keyring.apply(promoted(version(1)));
+    let stored = 1;
+    const fill = () => {
+      for (;;) {
+        keyring.apply(big(stored + 1));
+        stored += 100;
+      }
+    };
+    expect(fill).toThrow(full);
+    expect(keyring.versions()).toHaveLength(stored);
+    expect(keyring.keys()[0]?.current?.number).toBe(1);
+    close(keyring);
+    const again = open(disk.path);
+    expect(again.versions()).toHaveLength(stored);
+    close(again);
+  });
+
+  test.skipIf(!canMount())("a disk that cannot be written => KeyringUnavailable, not InUse", () => {
+    using disk = new Tmpfs("1m");
+    close(open(disk.path));
+    disk.remount("ro");
+    expect(() => open(disk.path)).toThrow(failure("KeyringUnavailable"));
+  });
+});

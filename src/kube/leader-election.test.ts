@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { decideElection, type ElectionMove } from "./leader-election.ts";
+import type { Lease, LeaseSpec } from "./leases.ts";
+
+const NOW = Date.parse("2026-01-02T03:04:05.678Z");
+const NOW_TEXT = "2026-01-02T03:04:05.678000Z";
+const LONG_AGO = "2026-01-01T00:00:00.000000Z";
+
+const lease = (spec?: LeaseSpec): Lease => ({
+  metadata: { name: "l", uid: "u", resourceVersion: "7" },
+  ...(spec && { spec }),
+});
+const held = (by: string, more: LeaseSpec = {}): Lease =>
+  lease({
+    holderIdentity: by,
+    leaseDurationSeconds: 15,
+    acquireTime: LONG_AGO,
+    renewTime: LONG_AGO,
+    leaseTransitions: 4,
+    ...more,
+  });
+const seen = (secondsAgo: number) => ({ resourceVersion: "7", at: NOW - secondsAgo * 1000 });
+const brief = (move: ElectionMove) => (move.kind === "follow" ? `follow ${move.holder}` : move.kind);
+
+describe("move", () => {
+  const { holderIdentity: _, ...nobody } = held("b").spec ?? {};
+  const { leaseDurationSeconds: __, ...noDuration } = held("b").spec ?? {};
+  const rows = [
+    ["no Lease => take", undefined, undefined, "take"],
+    ["a Lease without a spec => take", lease(), seen(0), "take"],
+    ["nobody's => take", lease(nobody), seen(0), "take"],
+    ["given back => take, at once", held(""), seen(0), "take"],
+    ["our own => renew", held("a"), seen(0), "renew"],
+    ["our own, run out long ago and nobody took it => renew", held("a"), seen(3600), "renew"],
+    [
+      "another's, seen for the first time => follow, however old its times are",
+      held("b"),
+      undefined,
+      "follow b",
+    ],
+    ["another's, just renewed => follow", held("b"), seen(0), "follow b"],
+    ["another's, not renewed for as long as it lasts => follow", held("b"), seen(15), "follow b"],
+    ["another's, not renewed for longer => take", held("b"), seen(15.001), "take"],
+    ["another's that lasts longer => follow", held("b", { leaseDurationSeconds: 60 }), seen(59), "follow b"],
+    ["another's that lasts less => take", held("b", { leaseDurationSeconds: 5 }), seen(6), "take"],
+    ["another's without a duration => our own counts", lease(noDuration), seen(14), "follow b"],
+    ["our clock was set back => follow", held("b"), seen(-3600), "follow b"],
+  ] as const;
+  test.each(rows)("%s", (_, current, sighting, expected) => {
+    expect(brief(decideElection(current, sighting, "a", NOW))).toBe(expected);
+  });
+});
+
+describe("what is written", () => {
+  test("the first Lease => no transition yet", () => {
+    expect(decideElection(undefined, undefined, "a", NOW)).toEqual({
+      kind: "take",
+      spec: {
+        holderIdentity: "a",
+        leaseDurationSeconds: 15,
+        acquireTime: NOW_TEXT,
+        renewTime: NOW_TEXT,
+        leaseTransitions: 0,
+      },
+    });
+  });
+  test("taken from another => one more transition, and acquired now", () => {
+    expect(decideElection(held("b"), seen(20), "a", NOW)).toMatchObject({
+      spec: { holderIdentity: "a", acquireTime: NOW_TEXT, leaseTransitions: 5 },
+    });
+  });
+  test("renewed => renewTime alone moves", () => {
+    expect(decideElection(held("a"), seen(1), "a", NOW)).toEqual({
+      kind: "renew",
+      spec: { ...held("a").spec, renewTime: NOW_TEXT },
+    });
+  });
+  test("renewed after another duration was configured => ours", () => {
+    const move = decideElection(held("a", { leaseDurationSeconds: 60 }), seen(1), "a", NOW);
+    expect(move).toMatchObject({ spec: { leaseDurationSeconds: 15 } });
+  });
+});

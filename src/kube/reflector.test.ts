@@ -1,0 +1,259 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { KubeClient } from "./client.ts";
+import { type Answer, FakeApiServer, failure, gone, json, list, object, watch } from "./fake-api-server.ts";
+import { type Reflectable, Reflector } from "./reflector.ts";
+
+/** Only ends a test that hangs. */
+const deadline = { timeout: 60_000, interval: 5 };
+
+let server: FakeApiServer;
+let stop: (() => Promise<void>) | undefined;
+beforeAll(async () => {
+  server = await FakeApiServer.start();
+});
+afterEach(() => stop?.());
+afterAll(() => server.stop());
+
+/** A reflector that follows the scripted server. */
+function follow(onList: readonly Answer[], onWatch: readonly Answer[], query?: Record<string, string>) {
+  server.script(onList, onWatch);
+  const events: string[] = [];
+  const lines: string[] = [];
+  const reflector = new Reflector<Reflectable>({
+    client: new KubeClient(server.kubeconfig),
+    path: server.path,
+    ...(query && { query }),
+    log: (level, message) => lines.push(`${level} ${message}`),
+    onChange: ({ metadata }, event) => events.push(`${event} ${metadata.name} ${metadata.uid}`),
+  });
+  const controller = new AbortController();
+  const ended = reflector.run(controller.signal);
+  stop = async () => {
+    stop = undefined;
+    controller.abort();
+    await ended;
+  };
+  const names = () =>
+    reflector.objects().map(({ metadata }) => `${metadata.name}@${metadata.resourceVersion}`);
+  return { reflector, events, lines, names };
+}
+
+const eventually = (assertion: () => void) => vi.waitFor(assertion, deadline);
+const versionsAsked = () => server.watches.map((query) => query.get("resourceVersion"));
+
+test("a list, then a watch from where the list was made", async () => {
+  const { reflector, events, names } = follow([list(10, [object("a", 3), object("b", 9)])], [watch([])]);
+  expect([reflector.synced, reflector.resourceVersion, names()]).toEqual([false, undefined, []]);
+  await eventually(() => expect(versionsAsked()).toEqual(["10"]));
+  expect([reflector.synced, reflector.resourceVersion, names()]).toEqual([true, "10", ["a@3", "b@9"]]);
+  expect(events).toEqual(["set a uid-of-a", "set b uid-of-b"]);
+  expect(server.watches[0]?.get("allowWatchBookmarks")).toBe("true");
+});
+
+test("an empty collection => it is synced all the same", async () => {
+  const { reflector, events } = follow([list(10, [])], [watch([])]);
+  await eventually(() => expect(reflector.synced).toBe(true));
+  expect(events).toEqual([]);
+});
+
+test("a selector => is asked for by list and watch", async () => {
+  follow([list(1, [])], [watch([])], { labelSelector: "node" });
+  await eventually(() => expect(server.watches).toHaveLength(1));
+  expect([...server.lists, ...server.watches].map((query) => query.get("labelSelector"))).toEqual([
+    "node",
+    "node",
+  ]);
+});
+
+test("several pages => one copy, told after the last one", async () => {
+  const pages = [
+    list(10, [object("a", 1)], "second"),
+    list(10, [object("b", 2)], "third"),
+    list(10, [object("c", 3)]),
+  ];
+  const { names, events } = follow(pages, [watch([])]);
+  await eventually(() => expect(events).toHaveLength(3));
+  expect(names()).toEqual(["a@1", "b@2", "c@3"]);
+  expect(server.lists.map((query) => query.get("continue"))).toEqual([null, "second", "third"]);
+  expect(server.lists.map((query) => query.get("limit"))).toEqual(["500", "500", "500"]);
+});
+
+test("410 between two pages => from the first page again, nothing of the half list is told", async () => {
+  const pages = [
+    list(10, [object("half", 1)], "second"),
+    failure(410, "continue token expired"),
+    list(20, [object("a", 2)]),
+  ];
+  const { names, events } = follow(pages, [watch([])]);
+  await eventually(() => expect(versionsAsked()).toEqual(["20"]));
+  expect([names(), events]).toEqual([["a@2"], ["set a uid-of-a"]]);
+});
+
+test("added, changed, deleted => the copy follows, and each is told once", async () => {
+  const { names, events, reflector } = follow(
+    [list(10, [object("a", 1)])],
+    [
+      watch([
+        ["ADDED", object("b", 11)],
+        ["MODIFIED", object("a", 12)],
+        ["DELETED", object("b", 13)],
+      ]),
+    ],
+  );
+  await eventually(() => expect(events).toHaveLength(4));
+  expect(events).toEqual(["set a uid-of-a", "set b uid-of-b", "set a uid-of-a", "deleted b uid-of-b"]);
+  expect([names(), reflector.resourceVersion]).toEqual([["a@12"], "13"]);
+});
+
+test("a bookmark => the place moves, nothing is told, and the next watch begins there", async () => {
+  const { reflector, events } = follow(
+    [list(10, [])],
+    [watch([["BOOKMARK", { metadata: { resourceVersion: "50" } }]], "end"), watch([])],
+  );
+  await eventually(() => expect(versionsAsked()).toEqual(["10", "50"]));
+  expect([reflector.resourceVersion, events, server.lists.length]).toEqual(["50", [], 1]);
+});
+
+test("the server ends the watch => another from the last event, no new list, no complaint", async () => {
+  const { lines } = follow([list(10, [])], [watch([["ADDED", object("a", 12)]], "end"), watch([])]);
+  await eventually(() => expect(versionsAsked()).toEqual(["10", "12"]));
+  expect([server.lists.length, lines]).toEqual([1, []]);
+});
+
+test("the connection is cut => another from the last event, no new list", async () => {
+  const { names } = follow(
+    [list(10, [])],
+    [watch([["ADDED", object("a", 12)]], "cut"), watch([["MODIFIED", object("a", 13)]])],
+  );
+  await eventually(() => expect(names()).toEqual(["a@13"]));
+  expect([versionsAsked(), server.lists.length]).toEqual([["10", "12"], 1]);
+});
+
+test("the connection is cut in the middle of a line => that event comes again", async () => {
+  const half = JSON.stringify({ type: "ADDED", object: object("a", 12) }).slice(0, 20);
+  const { names } = follow([list(10, [])], [watch([half], "cut"), watch([["ADDED", object("a", 12)]])]);
+  await eventually(() => expect(names()).toEqual(["a@12"]));
+  expect(versionsAsked()).toEqual(["10", "10"]);
+});
+
+test.each([
+  ["not JSON", "<html>\n"],
+  ["an event without an object", '{"type":"ADDED"}\n'],
+  ["not an object", "null\n"],
+])("a line that is %s => is logged, and the watch begins again from the last good event", async (_, line) => {
+  const { names, lines } = follow(
+    [list(10, [])],
+    [watch([["ADDED", object("a", 11)], line]), watch([["ADDED", object("b", 12)]])],
+  );
+  await eventually(() => expect(names()).toEqual(["a@11", "b@12"]));
+  expect(versionsAsked()).toEqual(["10", "11"]);
+  expect(lines).toEqual([expect.stringContaining(`warn following ${server.path} failed and is tried again`)]);
+});
+
+test("410 as an event in mid-watch => a new list; what went meanwhile is told", async () => {
+  const { names, events, lines } = follow(
+    [list(10, [object("a", 1), object("b", 2)]), list(30, [object("b", 25), object("c", 26)])],
+    [watch([["ERROR", gone]]), watch([])],
+  );
+  await eventually(() => expect(versionsAsked()).toEqual(["10", "30"]));
+  expect(names()).toEqual(["b@25", "c@26"]);
+  expect(events.slice(2)).toEqual(["deleted a uid-of-a", "set b uid-of-b", "set c uid-of-c"]);
+  expect(lines).toEqual([]);
+});
+
+test("410 as the watch's answer => a new list", async () => {
+  const { names } = follow([list(10, []), list(30, [object("a", 25)])], [failure(410, "Expired"), watch([])]);
+  await eventually(() => expect(names()).toEqual(["a@25"]));
+});
+
+test("410 again and again => each new list waits longer than the last", async () => {
+  const pauses = vi.spyOn(Math, "random").mockReturnValue(0);
+  const { reflector } = follow([list(10, [])], [...Array(4).fill(watch([["ERROR", gone]])), watch([])]);
+  await eventually(() => expect(server.watches).toHaveLength(5));
+  expect(reflector.synced).toBe(true);
+  expect(server.lists).toHaveLength(5);
+  // One for each watch's length, one for each pause.
+  expect(pauses.mock.calls.length).toBe(5 + 4);
+  pauses.mockRestore();
+});
+
+test("each watch is ended at once => each new one waits longer than the last", async () => {
+  const pauses = vi.spyOn(Math, "random").mockReturnValue(0);
+  follow([list(10, [])], [...Array(4).fill(watch([], "end")), watch([])]);
+  await eventually(() => expect(server.watches).toHaveLength(5));
+  expect(server.lists).toHaveLength(1);
+  expect(pauses.mock.calls.length).toBe(5 + 4);
+  pauses.mockRestore();
+});
+
+test("a new list finds the same objects => nothing is told", async () => {
+  const same = [object("a", 1), object("b", 2)];
+  const { events } = follow([list(10, same), list(30, same)], [watch([["ERROR", gone]]), watch([])]);
+  await eventually(() => expect(versionsAsked()).toEqual(["10", "30"]));
+  expect(events).toHaveLength(2);
+});
+
+test("a new list finds one of the same name with another uid => the old one's end and the new one are told", async () => {
+  const { reflector, events } = follow(
+    [list(10, [object("a", 1, "first")]), list(30, [object("a", 1, "second")])],
+    [watch([["ERROR", gone]]), watch([])],
+  );
+  await eventually(() => expect(versionsAsked()).toEqual(["10", "30"]));
+  expect(events).toEqual(["set a first", "deleted a first", "set a second"]);
+  expect(reflector.objects().map(({ metadata }) => metadata.uid)).toEqual(["second"]);
+});
+
+test("one name in two namespaces => two objects", async () => {
+  const inNamespace = (namespace: string) => ({ metadata: { ...object("a", 1).metadata, namespace } });
+  const { reflector } = follow([list(10, [inNamespace("x"), inNamespace("y")])], [watch([])]);
+  await eventually(() => expect(reflector.objects()).toHaveLength(2));
+});
+
+test.each([
+  ["500", failure(500, "etcd is away")],
+  ["403", failure(403, "forbidden")],
+  ["an HTML page of a proxy", json("<html>", 502)],
+])("the list is answered by %s => it is logged and tried again until it works", async (_, answer) => {
+  const { names, lines } = follow([answer, answer, list(10, [object("a", 1)])], [watch([])]);
+  await eventually(() => expect(names()).toEqual(["a@1"]));
+  expect(lines).toHaveLength(2);
+});
+
+test("the watch fails by something else than 410 => no new list, the copy stays", async () => {
+  const error = { kind: "Status", code: 500, message: "etcd is away" };
+  const { names, lines } = follow(
+    [list(10, [object("a", 1)])],
+    [failure(503, "starting"), watch([["ERROR", error]]), watch([["ADDED", object("b", 11)]])],
+  );
+  await eventually(() => expect(names()).toEqual(["a@1", "b@11"]));
+  expect(server.lists).toHaveLength(1);
+  expect(lines).toEqual([expect.stringContaining("starting"), expect.stringContaining("etcd is away")]);
+});
+
+test("a listener throws => the copy is right, and following goes on", async () => {
+  server.script([list(10, [])], [watch([["ADDED", object("a", 11)]]), watch([["ADDED", object("b", 12)]])]);
+  let thrown = 0;
+  const reflector = new Reflector<Reflectable>({
+    client: new KubeClient(server.kubeconfig),
+    path: server.path,
+    log: () => undefined,
+    onChange: ({ metadata }) => {
+      if (metadata.name === "a" && ++thrown > 0) throw new Error("a defect");
+    },
+  });
+  const controller = new AbortController();
+  const ended = reflector.run(controller.signal);
+  await eventually(() => expect(reflector.objects()).toHaveLength(2));
+  controller.abort();
+  await ended;
+  expect(thrown).toBe(1);
+});
+
+test("aborted in a watch, or while it waits to try again => it ends", async () => {
+  follow([list(10, [])], [watch([])]);
+  await eventually(() => expect(server.watches).toHaveLength(1));
+  await stop?.();
+  const { lines } = follow([failure(500, "no")], []);
+  await eventually(() => expect(lines.length).toBeGreaterThan(0));
+  await stop?.();
+});

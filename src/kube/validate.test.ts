@@ -1,0 +1,226 @@
+import { describe, expect, test } from "vitest";
+import { resources } from "./resources.ts";
+import * as s from "./schema.ts";
+import { validate } from "./validate.ts";
+
+function specOf(kind: "MasterKey" | "KeyAlias" | "KeyVersion") {
+  const { spec } = resources[kind];
+  if (spec === undefined) throw new Error(`${kind} has no spec`);
+  return spec.json;
+}
+const check = (schema: { readonly json: s.JsonSchema }, value: unknown, old?: unknown) =>
+  validate(schema.json, value, old, "spec");
+const problems = (...given: Parameters<typeof check>) => check(...given).problems;
+
+describe("defaults", () => {
+  const schema = s.object("d", {
+    name: s.string("d", { default: "x" }),
+    nested: s.object("d", { on: s.boolean("d", { default: true }) }, { default: {} }),
+    maybe: s.optional(s.string("d")),
+  });
+  test("nothing given => every default, nested ones too, nothing else", () => {
+    expect(check(schema, {}).value).toEqual({ name: "x", nested: { on: true } });
+  });
+  test("null => is as if it were not given", () => {
+    expect(check(schema, { name: null, nested: { on: null }, maybe: null })).toEqual({
+      value: { name: "x", nested: { on: true } },
+      problems: [],
+    });
+  });
+  test("given => is kept, false and the empty text too", () => {
+    const value = { name: "", nested: { on: false }, maybe: "y" };
+    expect(check(schema, value)).toEqual({ value, problems: [] });
+  });
+  test("what was given and the schema's default => are not changed in place", () => {
+    const given = {};
+    const { value } = check(schema, given);
+    expect(given).toEqual({});
+    Object.assign((value as { nested: object }).nested, { on: "spoilt" });
+    expect(check(schema, {}).value).toEqual({ name: "x", nested: { on: true } });
+  });
+  test.each([undefined, null])("a whole spec that is %s => its default", (spec) => {
+    expect(check({ json: specOf("MasterKey") }, spec)).toEqual({
+      value: {
+        description: "",
+        enabled: true,
+        keySpec: "SYMMETRIC_DEFAULT",
+        keyUsage: "ENCRYPT_DECRYPT",
+        origin: "AWS_KMS",
+        tags: {},
+      },
+      problems: [],
+    });
+  });
+  test("no default for the whole => it is required", () => {
+    expect(problems({ json: specOf("KeyAlias") }, undefined)).toEqual(["spec must be of type object"]);
+  });
+});
+
+describe("structure", () => {
+  const field = <T>(schema: s.Schema<T>) => s.object("d", { f: schema });
+  const rows: readonly (readonly [string, s.Schema<unknown>, unknown, string | undefined])[] = [
+    ["text where text belongs => well", s.string("d"), "x", undefined],
+    ["a number where text belongs", s.string("d"), 1, "spec.f must be of type string"],
+    ["a whole number => well", s.integer("d"), 3, undefined],
+    ["half a number", s.integer("d"), 0.5, "spec.f must be of type integer"],
+    ["a number past what is exact", s.integer("d"), 2 ** 53, "spec.f must be of type integer"],
+    ["not a number", s.integer("d"), Number.NaN, "spec.f must be of type integer"],
+    ["text where a flag belongs", s.boolean("d"), "true", "spec.f must be of type boolean"],
+    ["a list where a mapping belongs", s.object("d", {}), [], "spec.f must be of type object"],
+    ["a mapping where a list belongs", s.array("d", s.string("d")), {}, "spec.f must be of type array"],
+    ["a wrong item", s.array("d", s.string("d")), ["a", 1], "spec.f[1] must be of type string"],
+    ["a wrong value of a map", s.map("d", s.string("d")), { a: 1 }, "spec.f.a must be of type string"],
+    ["not one of the words", s.oneOf("d", ["A", "B"]), "C", "spec.f must be one of A, B"],
+    ["as many characters as allowed => well", s.string("d", { maxLength: 2 }), "😀😀", undefined],
+    ["too many characters", s.string("d", { maxLength: 2 }), "abc", "spec.f must have at most 2 characters"],
+    ["too few characters", s.string("d", { minLength: 2 }), "a", "spec.f must have at least 2 characters"],
+    ["another pattern", s.string("d", { pattern: "^a+$" }), "b", "spec.f must match ^a+$"],
+    ["too small", s.integer("d", { minimum: 1 }), 0, "spec.f must be at least 1"],
+    ["too large", s.integer("d", { maximum: 1 }), 2, "spec.f must be at most 1"],
+    ["the bounds themselves => well", s.integer("d", { minimum: 1, maximum: 1 }), 1, undefined],
+    [
+      "too many entries",
+      s.map("d", s.string("d"), { maxProperties: 1 }),
+      { a: "", b: "" },
+      "spec.f must have at most 1 entries",
+    ],
+  ];
+  test.each(rows)("%s", (_, schema, value, problem) => {
+    expect(problems(field(schema), { f: value })).toEqual(problem === undefined ? [] : [problem]);
+  });
+  test("a required field is missing", () => {
+    expect(problems(field(s.string("d")), {})).toEqual(["spec.f is required"]);
+  });
+  test("several problems => all are told", () => {
+    const schema = s.object("d", { a: s.string("d"), b: s.integer("d") });
+    expect(problems(schema, { b: "x", c: 1 })).toEqual([
+      "spec.a is required",
+      "spec.b must be of type integer",
+      "spec.c is not a field that claviger knows",
+    ]);
+  });
+  test.each(["enabeld", "constructor", "toString", "hasOwnProperty", "__proto__"])(
+    "the unknown field %s => is named",
+    (name) => {
+      const value: unknown = JSON.parse(`{ "f": "x", "${name}": {} }`);
+      expect(problems(field(s.string("d")), value)).toEqual([
+        `spec.${name} is not a field that claviger knows`,
+      ]);
+    },
+  );
+});
+
+describe("rules", () => {
+  const rule = (message: string, holds: s.Rule["holds"]): s.Rule => ({ cel: "", message, holds });
+  const schema = s.object(
+    "d",
+    {
+      n: s.integer("d"),
+      inner: s.object(
+        "d",
+        { m: s.integer("d", { default: 0 }) },
+        {
+          default: {},
+          rules: [
+            rule("m must not fall", (self, old) => old === undefined || Number(self.m) >= Number(old.m)),
+          ],
+        },
+      ),
+    },
+    { rules: [rule("n must be even", (self) => Number(self.n) % 2 === 0)] },
+  );
+  test("it holds => well", () => {
+    expect(problems(schema, { n: 2 })).toEqual([]);
+  });
+  test("it does not => its message with the path", () => {
+    expect(problems(schema, { n: 1 })).toEqual(["spec: n must be even"]);
+  });
+  test("the value does not fit => no rule is asked", () => {
+    expect(problems(schema, { n: "x" })).toEqual(["spec.n must be of type integer"]);
+  });
+  test("a rule about change, made anew => passes", () => {
+    expect(problems(schema, { n: 2, inner: { m: -5 } })).toEqual([]);
+  });
+  test("a rule about change, changed => is asked with what was", () => {
+    expect(problems(schema, { n: 2, inner: { m: 1 } }, { n: 2, inner: { m: 2 } })).toEqual([
+      "spec.inner: m must not fall",
+    ]);
+  });
+});
+
+describe("a MasterKey", () => {
+  const key = (spec: object, old?: object) => {
+    const json = specOf("MasterKey");
+    const before = old && validate(json, old, undefined, "spec").value;
+    return validate(json, spec, before, "spec").problems;
+  };
+  test.each(["HMAC_224", "HMAC_256", "HMAC_384", "HMAC_512"])("%s with its usage => well", (keySpec) => {
+    expect(key({ keySpec, keyUsage: "GENERATE_VERIFY_MAC" })).toEqual([]);
+  });
+  test.each([
+    { keySpec: "HMAC_256" },
+    { keyUsage: "GENERATE_VERIFY_MAC" },
+    { keySpec: "HMAC_256", keyUsage: "ENCRYPT_DECRYPT" },
+  ])("%o => the usage does not fit", (spec) => {
+    expect(key(spec)).toEqual([expect.stringMatching(/^spec: keyUsage does not fit keySpec/)]);
+  });
+  test("RSA_2048 => this release does not know it", () => {
+    expect(key({ keySpec: "RSA_2048" })).toEqual([expect.stringContaining("spec.keySpec must be one of")]);
+  });
+  test("description, enabled and tags change => well", () => {
+    expect(key({ description: "x", enabled: false, tags: { team: "a" } }, {})).toEqual([]);
+  });
+  test("keySpec and keyUsage change => both are immutable", () => {
+    expect(key({ keySpec: "HMAC_256", keyUsage: "GENERATE_VERIFY_MAC" }, {})).toEqual([
+      "spec: keySpec is immutable",
+      "spec: keyUsage is immutable",
+    ]);
+  });
+  const named = (name: string) => ({ tags: { [name]: "x" } });
+  test.each([
+    ["128 characters", named("a".repeat(128)), true],
+    ["128 characters of two code units each", named("😀".repeat(128)), true],
+    ["129 characters", named("a".repeat(129)), false],
+    ["no characters", named(""), false],
+    ["a name of AWS's", named("aws:cloudformation"), false],
+    ["a name that only looks like AWS's", named("aws"), true],
+  ])("a tag's name of %s", (_, spec, well) => {
+    expect(key(spec)).toEqual(well ? [] : [expect.stringMatching(/^spec\.tags: a tag's name/)]);
+  });
+  test("50 tags => well; 51 => too many; a value of 257 characters => too long", () => {
+    const tags = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`t${i}`, ""]));
+    expect(key({ tags: tags(50) })).toEqual([]);
+    expect(key({ tags: tags(51) })).toEqual(["spec.tags must have at most 50 entries"]);
+    expect(key({ tags: { t: "x".repeat(257) } })).toEqual(["spec.tags.t must have at most 256 characters"]);
+  });
+  test("tags by the names of JavaScript's own properties => are tags", () => {
+    expect(key({ tags: { constructor: "x", toString: "y" } })).toEqual([]);
+  });
+});
+
+describe("a KeyAlias", () => {
+  const alias = (masterKey: unknown) => problems({ json: specOf("KeyAlias") }, { masterKey });
+  test.each(["a", "a-b.c1", "a".repeat(253)])("%s => well", (name) => expect(alias(name)).toEqual([]));
+  test.each(["", "A", "-a", "a-", "a..b", "a/b", "a\n", "a".repeat(254)])("%j => refused", (name) => {
+    expect(alias(name)).not.toEqual([]);
+  });
+});
+
+test("a KeyVersion => nothing but its seal may change", () => {
+  const json = specOf("KeyVersion");
+  const old = {
+    masterKey: { namespace: "a", name: "b" },
+    keyId: "00000000-0000-4000-8000-000000000001",
+    number: 1,
+    versionId: "00000000-0000-4000-8000-000000000002",
+    keySpec: "SYMMETRIC_DEFAULT",
+    keyUsage: "ENCRYPT_DECRYPT",
+    origin: "AWS_KMS",
+    seal: { provider: "file", rootKeyId: "r", sealed: "YQ==" },
+  };
+  const change = (change: object) => validate(json, { ...old, ...change }, old, "spec").problems;
+  expect(change({ seal: { ...old.seal, sealed: "Yg==" } })).toEqual([]);
+  expect(change({ masterKey: { namespace: "a", name: "c" } })).toEqual(["spec: masterKey is immutable"]);
+  expect(change({ number: 2 })).toEqual(["spec: number is immutable"]);
+  expect(change({ versionId: old.keyId })).toEqual(["spec: versionId is immutable"]);
+});

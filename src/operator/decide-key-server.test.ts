@@ -1,0 +1,191 @@
+import { describe, expect, test } from "vitest";
+import { kmsKeyId } from "../crypto/ids.ts";
+import { conditionOf } from "./conditions.ts";
+import {
+  decideKeyServerStatus,
+  NODE_LEASE_SECONDS,
+  nodeViews,
+  type ObservedNode,
+  outlivedItsNode,
+} from "./decide-key-server.ts";
+import {
+  condition,
+  EARLIER,
+  keyId,
+  keyServer,
+  NOW,
+  NOW_TEXT,
+  node,
+  versionId,
+  versionRow,
+} from "./testing.ts";
+
+const SERVED = kmsKeyId(keyId(1), versionId(2));
+const provider = {
+  name: "secrets",
+  socket: "/run/s.sock",
+  ref: { key: { namespace: "apps", name: "secrets" } },
+};
+const observation = {
+  provider: "secrets",
+  kmsKeyId: SERVED,
+  servingSince: Date.parse("2026-01-01T10:00:00.900Z"),
+  encrypts: 3,
+};
+
+const status = (changes: Partial<ObservedNode> = {}) =>
+  decideKeyServerStatus(
+    {
+      before: undefined,
+      nodeUid: undefined,
+      persistedResourceVersion: "41",
+      versions: [versionRow(1), versionRow(2)],
+      prepared: [],
+      problems: [],
+      seal: { provider: "file", rootKeyId: "root-1" },
+      providers: [provider],
+      observations: [],
+      ...changes,
+    },
+    NOW,
+  );
+
+describe("the status of a KeyServer", () => {
+  test("all is well => Ready, with what is stored", () => {
+    expect(status({ prepared: [{ name: "k-3", versionId: versionId(3) }] })).toMatchObject({
+      persistedResourceVersion: "41",
+      versions: 2,
+      prepared: [{ name: "k-3", versionId: versionId(3) }],
+      seal: { provider: "file", rootKeyId: "root-1" },
+      conditions: [{ type: "Ready", status: "True", reason: "InStep", lastTransitionTime: NOW_TEXT }],
+    });
+  });
+  test("no Node object, no seal => neither is stated", () => {
+    const stated = status({ seal: undefined });
+    expect(stated).not.toHaveProperty("nodeUid");
+    expect(stated).not.toHaveProperty("seal");
+  });
+  test("a Node object => its uid", () => {
+    expect(status({ nodeUid: "uid-1" }).nodeUid).toBe("uid-1");
+  });
+  test("several problems => not Ready, for the first", () => {
+    const problems = [
+      { reason: "SealUnavailable", message: "no root key" },
+      { reason: "HandBackFailed", message: "refused" },
+    ];
+    expect(status({ problems }).conditions).toMatchObject([
+      { status: "False", reason: "SealUnavailable", message: "no root key" },
+    ]);
+  });
+  test("Ready before and after => lastTransitionTime stays", () => {
+    const before = { conditions: [condition("Ready")] };
+    expect(conditionOf(status({ before }).conditions, "Ready")?.lastTransitionTime).toBe(EARLIER);
+  });
+});
+
+describe("providers", () => {
+  test("the plugin has not served it yet => name, socket and key only", () => {
+    const stated = status();
+    expect(stated.providers).toEqual([{ name: "secrets", socket: "/run/s.sock", serves: "apps/secrets" }]);
+    expect(stated.serving).toBe("secrets: nothing yet");
+  });
+  test("the plugin serves it => key_id, version and what was seen", () => {
+    const lastEncryptAt = Date.parse("2026-01-01T11:00:00Z");
+    const stated = status({ observations: [{ ...observation, lastEncryptAt }] });
+    expect(stated.providers).toEqual([
+      {
+        name: "secrets",
+        socket: "/run/s.sock",
+        serves: "apps/secrets",
+        kmsKeyId: SERVED,
+        version: 2,
+        servingSince: "2026-01-01T10:00:00Z",
+        encrypts: 3,
+        lastEncryptTime: "2026-01-01T11:00:00Z",
+      },
+    ]);
+    expect(stated.serving).toBe("secrets: apps/secrets v2");
+  });
+  test("nothing was encrypted yet => no lastEncryptTime", () => {
+    expect(status({ observations: [observation] }).providers?.[0]).not.toHaveProperty("lastEncryptTime");
+  });
+  test("a key_id of no version that is stored here => the key_id without a version", () => {
+    const [stated] = status({ observations: [observation], versions: [] }).providers ?? [];
+    expect(stated).toMatchObject({ kmsKeyId: SERVED });
+    expect(stated).not.toHaveProperty("version");
+  });
+  test("an observation of a provider that is configured no more => is left out", () => {
+    const stale = { ...observation, provider: "former" };
+    expect(status({ observations: [stale] }).providers).toHaveLength(1);
+  });
+  test("several, one by an alias => all in one line", () => {
+    const alias = { name: "b", socket: "/run/b.sock", ref: { alias: { namespace: "apps", name: "main" } } };
+    const observations = [observation, { ...observation, provider: "b" }];
+    expect(status({ providers: [provider, alias], observations }).serving).toBe(
+      "secrets: apps/secrets v2, b: alias apps/main v2",
+    );
+  });
+  test("no providers => an empty line", () => {
+    expect(status({ providers: [] }).serving).toBe("");
+  });
+});
+
+describe("nodeViews", () => {
+  const ago = (seconds: number) => NOW.getTime() - seconds * 1000;
+  const view = (server: Parameters<typeof nodeViews>[0][number], heard?: number) =>
+    nodeViews([server], new Map(heard === undefined ? [] : [[server.metadata.name, heard]]), NOW)[0];
+
+  const rows = [
+    ["heard of just now => fresh", 0, false],
+    ["heard of as long ago as its Lease lasts => fresh", NODE_LEASE_SECONDS, false],
+    ["heard of longer ago => stale", NODE_LEASE_SECONDS + 0.001, true],
+    ["heard of in the future (a clock was set back) => fresh", -3600, false],
+  ] as const;
+  test.each(rows)("%s", (_, seconds, stale) => {
+    expect(view(keyServer("a"), ago(seconds))).toMatchObject({ stale, lastHeard: new Date(ago(seconds)) });
+  });
+  test("standalone, the one node is the one that asks => fresh", () => {
+    expect(view(keyServer("a"), Number.POSITIVE_INFINITY)?.stale).toBe(false);
+  });
+  test("never heard of and made just now => fresh, its Lease may follow", () => {
+    expect(view(keyServer("a", {}, { creationTimestamp: NOW_TEXT }))?.stale).toBe(false);
+  });
+  test("never heard of and made long ago => stale since then", () => {
+    expect(view(keyServer("a", {}, { creationTimestamp: EARLIER }))).toMatchObject({
+      stale: true,
+      lastHeard: new Date(EARLIER),
+    });
+  });
+  test("no status yet => nothing prepared, no problem", () => {
+    const seen = view(keyServer("a"), ago(0));
+    expect(seen?.prepared.size).toBe(0);
+    expect(seen).not.toHaveProperty("problem");
+  });
+  test("prepared versions => by their ids", () => {
+    const prepared = [{ name: "k-1", versionId: versionId(1) }];
+    expect(view(keyServer("a", { prepared }), ago(0))?.prepared).toEqual(new Set([versionId(1)]));
+  });
+  test("not Ready => its message is the problem", () => {
+    const conditions = [condition("Ready", { status: "False", message: "no root key" })];
+    expect(view(keyServer("a", { conditions }), ago(0))?.problem).toBe("no root key");
+  });
+  test("Ready => no problem", () => {
+    expect(view(keyServer("a", { conditions: [condition("Ready")] }), ago(0))).not.toHaveProperty("problem");
+  });
+});
+
+describe("outlivedItsNode", () => {
+  const reported = keyServer("a", { nodeUid: "uid-1" });
+  const silent = node("a", [], { stale: true });
+  const rows = [
+    ["silent and its Node is gone => yes", reported, silent, undefined, true],
+    ["silent and its Node is another one of that name => yes", reported, silent, "uid-2", true],
+    ["silent and its Node is there => no, it may come back", reported, silent, "uid-1", false],
+    ["its Node is gone and its operator is heard of => no", reported, node("a", []), undefined, false],
+    ["it never had a Node => no, that is for somebody to say", keyServer("a", {}), silent, undefined, false],
+    ["it never reported => no", keyServer("a"), silent, undefined, false],
+  ] as const;
+  test.each(rows)("%s", (_, server, view, uid, expected) => {
+    expect(outlivedItsNode(server, view, uid)).toBe(expected);
+  });
+});

@@ -1,0 +1,292 @@
+import { describe, expect, test } from "vitest";
+import type { KeyringChange } from "../keyring/writer.ts";
+import type { MasterKey } from "../kube/resources.ts";
+import {
+  decideKeyring,
+  type KeyringContents,
+  keyVersionName,
+  type ObservedResources,
+  toKeyVersionSpec,
+  toVersionRow,
+} from "./decide-keyring.ts";
+import {
+  keyAlias,
+  keyId,
+  keyRow,
+  keyVersion,
+  masterKey,
+  statusWith,
+  versionId,
+  versionRow,
+} from "./testing.ts";
+
+const v1 = keyVersion(1);
+const v2 = keyVersion(2);
+const v3 = keyVersion(3);
+const twin2 = keyVersion(2, { spec: { versionId: versionId(99) } });
+const rows = { v1: versionRow(1), v2: versionRow(2), v3: versionRow(3), twin2: toVersionRow(twin2) };
+const atV1 = masterKey({ status: statusWith(v1) });
+const atV2 = masterKey({ status: statusWith(v2) });
+const disabled = (key: MasterKey) => ({ ...key, spec: { ...key.spec, enabled: false } });
+
+const decide = (resources: Partial<ObservedResources>, keyring: Partial<KeyringContents> = {}) =>
+  decideKeyring(
+    { masterKeys: [], keyVersions: [], keyAliases: [], ...resources },
+    { keys: [], aliases: [], versions: [], ...keyring },
+  );
+
+/** A change in a few words. */
+function brief(change: KeyringChange): string {
+  switch (change.kind) {
+    case "putVersion":
+      return `putVersion ${change.version.versionId}`;
+    case "putKey":
+      return `putKey ${change.key.keyId}${change.key.enabled ? "" : " disabled"}`;
+    case "setCurrent":
+      return `setCurrent ${change.version.versionId}`;
+    case "putAlias":
+      return `putAlias ${change.alias.name} ${change.alias.masterKey}`;
+  }
+}
+const changes = (...given: Parameters<typeof decide>) => decide(...given).changes.map(brief);
+
+const putVersion = (n: number) => `putVersion ${versionId(n)}`;
+const setCurrent = (n: number) => `setCurrent ${versionId(n)}`;
+const putKey = (n: number) => `putKey ${keyId(n)}`;
+
+interface Row {
+  readonly name: string;
+  readonly resources?: Partial<ObservedResources>;
+  readonly keyring?: Partial<KeyringContents>;
+  readonly expected: readonly string[];
+}
+
+describe("keys and versions", () => {
+  const table: readonly Row[] = [
+    { name: "nothing anywhere => no changes", expected: [] },
+    { name: "a key without a keyId => no changes", resources: { masterKeys: [masterKey()] }, expected: [] },
+    {
+      name: "versions that are new here => stored, also of keys that are not known yet",
+      resources: { keyVersions: [v1, v2] },
+      keyring: { versions: [rows.v1] },
+      expected: [putVersion(2)],
+    },
+    {
+      name: "a key that has nothing current yet => it is named",
+      resources: { masterKeys: [masterKey({ status: { keyId: keyId(1) } })], keyVersions: [v1] },
+      expected: [putVersion(1), putKey(1)],
+    },
+    {
+      name: "a new node => version before key before current version, in one transaction",
+      resources: { masterKeys: [atV1], keyVersions: [v1] },
+      expected: [putVersion(1), putKey(1), setCurrent(1)],
+    },
+    {
+      name: "in step => no changes",
+      resources: { masterKeys: [atV1], keyVersions: [v1] },
+      keyring: { keys: [keyRow(1)], versions: [rows.v1] },
+      expected: [],
+    },
+    {
+      name: "promoted => the new version is current",
+      resources: { masterKeys: [atV2], keyVersions: [v1, v2] },
+      keyring: { keys: [keyRow(1)], versions: [rows.v1, rows.v2] },
+      expected: [setCurrent(2)],
+    },
+    {
+      name: "promoted before the KeyVersion was seen => the old one stays current",
+      resources: { masterKeys: [atV2], keyVersions: [v1] },
+      keyring: { keys: [keyRow(1)], versions: [rows.v1] },
+      expected: [],
+    },
+    {
+      name: "the KeyVersion is gone and this node has it => it is made current all the same",
+      resources: { masterKeys: [atV2] },
+      keyring: { keys: [keyRow(1)], versions: [rows.v1, rows.v2] },
+      expected: [setCurrent(2)],
+    },
+    {
+      name: "etcd was restored and status names a lower number => never a lower current version",
+      resources: { masterKeys: [atV1], keyVersions: [v1] },
+      keyring: { keys: [keyRow(2)], versions: [rows.v1, rows.v2] },
+      expected: [],
+    },
+    {
+      name: "status names the current number under another id => all nodes take that one",
+      resources: { masterKeys: [masterKey({ status: statusWith(twin2) })], keyVersions: [v2, twin2] },
+      keyring: { keys: [keyRow(2)], versions: [rows.v2, rows.twin2] },
+      expected: [setCurrent(99)],
+    },
+    {
+      name: "status was emptied by a restore => nothing is taken away",
+      resources: { masterKeys: [masterKey()] },
+      keyring: { keys: [keyRow(2)], versions: [rows.v2] },
+      expected: [],
+    },
+    {
+      name: "disabled => the key is disabled and its version stays current",
+      resources: { masterKeys: [disabled(atV1)], keyVersions: [v1] },
+      keyring: { keys: [keyRow(1)], versions: [rows.v1] },
+      expected: [`${putKey(1)} disabled`],
+    },
+    {
+      name: "enabled again => the key is enabled",
+      resources: { masterKeys: [atV1], keyVersions: [v1] },
+      keyring: { keys: [keyRow(1, { enabled: false })], versions: [rows.v1] },
+      expected: [putKey(1)],
+    },
+    {
+      name: "disabled and promoted at once => both",
+      resources: { masterKeys: [disabled(atV2)], keyVersions: [v1, v2] },
+      keyring: { keys: [keyRow(1)], versions: [rows.v1, rows.v2] },
+      expected: [`${putKey(1)} disabled`, setCurrent(2)],
+    },
+    {
+      name: "everything was deleted => nothing is removed",
+      keyring: {
+        keys: [keyRow(1)],
+        versions: [rows.v1],
+        aliases: [{ namespace: "apps", name: "main", masterKey: "secrets" }],
+      },
+      expected: [],
+    },
+    {
+      name: "status names a version of another key => it does not become current",
+      resources: {
+        masterKeys: [masterKey({ status: { ...statusWith(v1), keyId: keyId(2) } })],
+        keyVersions: [v1],
+      },
+      expected: [putVersion(1), putKey(2)],
+    },
+  ];
+  test.each(table)("$name", ({ resources = {}, keyring = {}, expected }) => {
+    expect(changes(resources, keyring)).toEqual(expected);
+  });
+});
+
+describe("a name that has passed to another key", () => {
+  const other = keyVersion(1, { spec: { keyId: keyId(2), versionId: versionId(50) } });
+  const old = { keys: [keyRow(3)], versions: [rows.v1, rows.v2, rows.v3] };
+
+  test("the new key has no version => the old one is served on", () => {
+    const masterKeys = [masterKey({ status: { keyId: keyId(2) } })];
+    expect(changes({ masterKeys, keyVersions: [v1, v2, v3] }, old)).toEqual([]);
+  });
+  test("the new key's version is stored and not promoted => the old one is served on", () => {
+    const masterKeys = [masterKey({ status: { keyId: keyId(2) } })];
+    expect(changes({ masterKeys, keyVersions: [v1, v2, v3, other] }, old)).toEqual([putVersion(50)]);
+  });
+  test("promoted and not seen here yet => the old one is served on", () => {
+    const masterKeys = [masterKey({ status: statusWith(other) })];
+    expect(changes({ masterKeys, keyVersions: [v1, v2, v3] }, old)).toEqual([]);
+  });
+  test("promoted => name and current version pass in one transaction, though the number is lower", () => {
+    const masterKeys = [masterKey({ status: statusWith(other) })];
+    expect(changes({ masterKeys, keyVersions: [v1, v2, v3, other] }, old)).toEqual([
+      putVersion(50),
+      putKey(2),
+      setCurrent(50),
+    ]);
+  });
+  test("the old one never had a current version => the name passes at once", () => {
+    const masterKeys = [masterKey({ status: { keyId: keyId(2) } })];
+    expect(changes({ masterKeys }, { keys: [keyRow()] })).toEqual([putKey(2)]);
+  });
+});
+
+describe("aliases", () => {
+  const wants = (name: string) => keyAlias({ status: { masterKey: name } });
+  const row = { namespace: "apps", name: "main", masterKey: "secrets" };
+  const other = keyVersion(1, { spec: { keyId: keyId(2), versionId: versionId(50) } });
+  const otherRow = keyRow(undefined, { name: "other", keyId: keyId(2) });
+  const current = { versionId: versionId(50), number: 1 };
+
+  test("spec alone, not decided yet => no change", () => {
+    expect(changes({ keyAliases: [keyAlias({})] })).toEqual([]);
+  });
+  test("status points for the first time => the alias is stored", () => {
+    expect(changes({ keyAliases: [wants("secrets")] })).toEqual(["putAlias main secrets"]);
+  });
+  test("status points where it is => no change", () => {
+    expect(changes({ keyAliases: [wants("secrets")] }, { aliases: [row] })).toEqual([]);
+  });
+  test("status moves to a key that encrypts here => the alias moves", () => {
+    const keyring = { aliases: [row], keys: [{ ...otherRow, current }] };
+    expect(changes({ keyAliases: [wants("other")] }, keyring)).toEqual(["putAlias main other"]);
+  });
+  test("status moves to a key that cannot encrypt here yet => the alias stays until it can", () => {
+    const keyring = { aliases: [row], keys: [keyRow(1), otherRow] };
+    expect(changes({ keyAliases: [wants("other")] }, keyring)).toEqual([]);
+  });
+  test("status moves to a key that is not known here yet => the alias stays until it is", () => {
+    expect(changes({ keyAliases: [wants("other")] }, { aliases: [row], keys: [keyRow(1)] })).toEqual([]);
+  });
+  test("its key's first version and the alias arrive together => both, the alias last", () => {
+    const masterKeys = [masterKey({ metadata: { name: "other" }, status: statusWith(other) })];
+    const resources = { masterKeys, keyVersions: [other], keyAliases: [wants("other")] };
+    expect(changes(resources, { aliases: [row], keys: [otherRow] })).toEqual([
+      putVersion(50),
+      setCurrent(50),
+      "putAlias main other",
+    ]);
+  });
+});
+
+describe("what the node and the API server hold against one another", () => {
+  test("the API server has lost a version => it is handed back", () => {
+    const plan = decide({ keyVersions: [v1] }, { versions: [rows.v1, rows.v2] });
+    expect(plan.handBack).toEqual([rows.v2]);
+    expect(plan.changes).toEqual([]);
+  });
+  test("all are there under other object names => none is handed back", () => {
+    const renamed = keyVersion(1, { metadata: { name: "another-name" } });
+    expect(decide({ keyVersions: [renamed] }, { versions: [rows.v1] }).handBack).toEqual([]);
+  });
+  test("two versions of one number, one lost => that one is handed back", () => {
+    expect(decide({ keyVersions: [v2] }, { versions: [rows.v2, rows.twin2] }).handBack).toEqual([rows.twin2]);
+  });
+
+  const resealed = (seal: object) =>
+    keyVersion(1, { spec: { seal: { provider: "file", rootKeyId: "root-1", sealed: "YmxvYiAx", ...seal } } });
+  test.each([
+    ["provider", { provider: "hsm" }],
+    ["root key", { rootKeyId: "root-2" }],
+    ["sealed bytes", { sealed: "b3RoZXI=" }],
+  ])("another %s => the seals differ, and nothing is stored before one has opened", (_, seal) => {
+    const theirs = resealed(seal);
+    const plan = decide({ keyVersions: [theirs] }, { versions: [rows.v1] });
+    expect(plan.sealsDiffer).toEqual([{ mine: rows.v1, theirs: toVersionRow(theirs) }]);
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toEqual([]);
+  });
+  test("the same seal => no difference", () => {
+    expect(decide({ keyVersions: [resealed({})] }, { versions: [rows.v1] }).sealsDiffer).toEqual([]);
+  });
+
+  test.each([
+    ["keyId", { keyId: keyId(2) }],
+    ["number", { number: 7 }],
+    ["keySpec", { keySpec: "HMAC_256" }],
+    ["keyUsage", { keyUsage: "GENERATE_VERIFY_MAC" }],
+    ["MasterKey", { masterKey: { namespace: "apps", name: "other" } }],
+  ] as const)("another %s under the same versionId => a contradiction, ours stays", (_, spec) => {
+    const altered = keyVersion(1, { spec });
+    const plan = decide({ keyVersions: [altered] }, { versions: [rows.v1] });
+    expect(plan.contradictions).toEqual([
+      `KeyVersion ${keyId(1)}-1 does not match what this node holds under versionId ${versionId(1)}`,
+    ]);
+    expect(plan).toMatchObject({ changes: [], handBack: [], sealsDiffer: [] });
+  });
+  test("a contradiction in a number => ours decides what may become current", () => {
+    const altered = keyVersion(1, { spec: { number: 9 } });
+    const keyring = { keys: [keyRow(2)], versions: [rows.v1, rows.v2] };
+    expect(
+      changes({ masterKeys: [masterKey({ status: statusWith(altered) })], keyVersions: [altered] }, keyring),
+    ).toEqual([]);
+  });
+});
+
+test("a version's object and row are one another's image", () => {
+  expect(toKeyVersionSpec(toVersionRow(v1))).toEqual(v1.spec);
+  expect(keyVersionName(rows.v1)).toBe(`${keyId(1)}-1`);
+});

@@ -1,0 +1,387 @@
+import { describe, expect, test } from "vitest";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import { conditionOf } from "./conditions.ts";
+import { decideMasterKey, type MasterKeyStep, type NodeView } from "./decide-master-key.ts";
+import {
+  condition,
+  currentVersion,
+  EARLIER,
+  keyId,
+  keyVersion,
+  masterKey,
+  NOW,
+  NOW_TEXT,
+  node,
+  statusWith,
+  versionId,
+} from "./testing.ts";
+
+const FRESH = keyId(77);
+const ARN = "arn:aws:kms:local-cluster-1:000000000000:key/";
+const v1 = keyVersion(1);
+const v2 = keyVersion(2);
+const v3 = keyVersion(3);
+const twin1 = keyVersion(1, { spec: { versionId: versionId(99) } });
+const twin2 = keyVersion(2, { spec: { versionId: versionId(99) } });
+const HEARD = new Date("2026-01-02T02:00:00Z");
+
+function decide(key: MasterKey, versions: readonly KeyVersion[], nodes: readonly NodeView[], now = NOW) {
+  return decideMasterKey({ masterKey: key, versions, nodes, freshKeyId: FRESH, arnPrefix: ARN }, now);
+}
+
+/** A step in a few words. */
+function brief(step: MasterKeyStep): string {
+  switch (step.kind) {
+    case "adopt":
+    case "assignKeyId":
+      return `${step.kind} ${step.keyId}`;
+    case "createVersion":
+      return `createVersion ${step.number} of ${step.keyId}`;
+    case "promote":
+      return `promote ${step.version.spec.versionId}`;
+    case "wait":
+      return `wait ${step.reason}`;
+    case "settled":
+      return "settled";
+  }
+}
+
+interface Row {
+  readonly name: string;
+  readonly status?: MasterKeyStatus;
+  readonly versions?: readonly KeyVersion[];
+  readonly nodes?: readonly NodeView[];
+  readonly step: string;
+}
+
+const has = (...versions: readonly KeyVersion[]) => versions.map(({ spec }) => spec.versionId);
+const made = (n: number, id: number, creationTimestamp: string) =>
+  keyVersion(n, { spec: { keyId: keyId(id) }, metadata: { name: `${keyId(id)}-${n}`, creationTimestamp } });
+
+describe("a key without a keyId", () => {
+  const older = made(5, 1, "2026-01-01T00:00:00Z");
+  const newer = made(1, 2, "2026-01-01T00:00:01Z");
+  const elsewhere = keyVersion(1, { spec: { masterKey: { namespace: "other", name: "secrets" } } });
+  const otherName = keyVersion(1, { spec: { masterKey: { namespace: "apps", name: "other" } } });
+  const rows: readonly Row[] = [
+    { name: "no versions => a fresh keyId", step: `assignKeyId ${FRESH}` },
+    { name: "a version names it => its keyId is adopted", versions: [v1], step: `adopt ${keyId(1)}` },
+    {
+      name: "versions of several keyIds name it => the newest one's, whatever the numbers",
+      versions: [older, newer],
+      step: `adopt ${keyId(2)}`,
+    },
+    { name: "the same in another order => the same", versions: [newer, older], step: `adopt ${keyId(2)}` },
+    {
+      name: "several of one age => the last name's, so that two leaders agree",
+      versions: [made(1, 2, EARLIER), made(1, 3, EARLIER), made(1, 1, EARLIER)],
+      step: `adopt ${keyId(3)}`,
+    },
+    {
+      name: "versions of the same name in another namespace => not adopted",
+      versions: [elsewhere],
+      step: `assignKeyId ${FRESH}`,
+    },
+    { name: "versions of another name => not adopted", versions: [otherName], step: `assignKeyId ${FRESH}` },
+    {
+      name: "versions that name it and every node ready => only adopted, not promoted in the same step",
+      versions: [v1],
+      nodes: [node("a", has(v1))],
+      step: `adopt ${keyId(1)}`,
+    },
+  ];
+  test.each(rows)("$name", ({ versions = [], nodes = [], step }) => {
+    expect(brief(decide(masterKey(), versions, nodes).step)).toBe(step);
+  });
+});
+
+describe("a key with a keyId", () => {
+  const pending = { keyId: keyId(1) };
+  const ready = [node("a", has(v1, v2, v3)), node("b", has(v1, v2, v3))];
+  const rows: readonly (Row & { readonly status: MasterKeyStatus })[] = [
+    {
+      name: "no versions => version 1 is created",
+      status: pending,
+      step: `createVersion 1 of ${keyId(1)}`,
+    },
+    {
+      name: "versions of another key only => version 1 is created",
+      status: pending,
+      versions: [keyVersion(4, { spec: { keyId: keyId(2) } })],
+      step: `createVersion 1 of ${keyId(1)}`,
+    },
+    {
+      name: "no versions though one was current => VersionsMissing, none is created",
+      status: statusWith(v2),
+      nodes: ready,
+      step: "wait VersionsMissing",
+    },
+    {
+      name: "the current version is gone and older ones are there => VersionsMissing",
+      status: statusWith(v2),
+      versions: [v1],
+      nodes: ready,
+      step: "wait VersionsMissing",
+    },
+    {
+      name: "the current version is gone and a newer one is everywhere => promoted",
+      status: statusWith(v2),
+      versions: [v1, v3],
+      nodes: ready,
+      step: `promote ${versionId(3)}`,
+    },
+    {
+      name: "a version and no nodes => NoKeyServers",
+      status: pending,
+      versions: [v1],
+      step: "wait NoKeyServers",
+    },
+    {
+      name: "every node has the first version => promoted",
+      status: pending,
+      versions: [v1],
+      nodes: ready,
+      step: `promote ${versionId(1)}`,
+    },
+    {
+      name: "every node has the second version => promoted",
+      status: statusWith(v1),
+      versions: [v1, v2],
+      nodes: ready,
+      step: `promote ${versionId(2)}`,
+    },
+    {
+      name: "one node lacks it => WaitingForNodes",
+      status: statusWith(v1),
+      versions: [v1, v2],
+      nodes: [...ready, node("c", has(v1))],
+      step: "wait WaitingForNodes",
+    },
+    {
+      name: "a node has the older candidate only => WaitingForNodes, the older one is not promoted in between",
+      status: statusWith(v1),
+      versions: [v1, v2, v3],
+      nodes: [node("a", has(v2)), node("b", has(v2, v3))],
+      step: "wait WaitingForNodes",
+    },
+    {
+      name: "a stale node lacks it => NodeNotHeardOf",
+      status: statusWith(v1),
+      versions: [v1, v2],
+      nodes: [...ready, node("c", [], { stale: true })],
+      step: "wait NodeNotHeardOf",
+    },
+    {
+      name: "a stale node that has it => NodeNotHeardOf: it may have lost it since",
+      status: statusWith(v1),
+      versions: [v1, v2],
+      nodes: [...ready, node("c", has(v2), { stale: true })],
+      step: "wait NodeNotHeardOf",
+    },
+    {
+      name: "a node with a problem lacks it => NodeNotReady",
+      status: statusWith(v1),
+      versions: [v1, v2],
+      nodes: [...ready, node("c", [], { problem: "no root key" })],
+      step: "wait NodeNotReady",
+    },
+    {
+      name: "a node with a problem has it all the same => promoted",
+      status: statusWith(v1),
+      versions: [v1, v2],
+      nodes: [...ready, node("c", has(v2), { problem: "another key's seal was altered" })],
+      step: `promote ${versionId(2)}`,
+    },
+    {
+      name: "a stale node and one with a problem => NodeNotHeardOf first",
+      status: statusWith(v1),
+      versions: [v1, v2],
+      nodes: [node("a", [], { problem: "no root key" }), node("b", [], { stale: true })],
+      step: "wait NodeNotHeardOf",
+    },
+    {
+      name: "the newest is current => settled, stale nodes or not",
+      status: statusWith(v2),
+      versions: [v1, v2],
+      nodes: [node("a", [], { stale: true })],
+      step: "settled",
+    },
+    {
+      name: "etcd was restored, the status is behind and the nodes have more => the highest is promoted",
+      status: statusWith(v1),
+      versions: [v1, v2, v3],
+      nodes: ready,
+      step: `promote ${versionId(3)}`,
+    },
+    {
+      name: "etcd was restored to before the first promotion => the highest is promoted",
+      status: pending,
+      versions: [v1, v2, v3],
+      nodes: ready,
+      step: `promote ${versionId(3)}`,
+    },
+    {
+      name: "the status is ahead of every version that is left => never a lower one",
+      status: statusWith(v3),
+      versions: [v1, v2],
+      nodes: ready,
+      step: "wait VersionsMissing",
+    },
+    {
+      name: "a second version of the current number => settled, the current one stays",
+      status: statusWith(v2),
+      versions: [v1, v2, twin2],
+      nodes: [node("a", has(v2, twin2))],
+      step: "settled",
+    },
+    {
+      name: "two first versions of one number, both everywhere => the higher id",
+      status: pending,
+      versions: [twin1, v1],
+      nodes: [node("a", has(v1, twin1))],
+      step: `promote ${versionId(99)}`,
+    },
+    {
+      name: "two first versions, a node has only the lower id => WaitingForNodes",
+      status: pending,
+      versions: [v1, twin1],
+      nodes: [node("a", has(v1))],
+      step: "wait WaitingForNodes",
+    },
+  ];
+  test.each(rows)("$name", ({ status, versions = [], nodes = [], step }) => {
+    expect(brief(decide(masterKey({ status }), versions, nodes).step)).toBe(step);
+  });
+
+  test("disabled => it goes on as if enabled", () => {
+    const key = masterKey({ spec: { enabled: false }, status: statusWith(v1) });
+    expect(brief(decide(key, [v1, v2], ready).step)).toBe(`promote ${versionId(2)}`);
+  });
+});
+
+describe("what a wait says", () => {
+  const wait = (nodes: readonly NodeView[]) =>
+    conditionOf(
+      decide(masterKey({ status: statusWith(v1) }), [v1, v2], nodes).status.conditions,
+      "Distributed",
+    );
+
+  test("no KeyServer => so", () => {
+    expect(wait([])?.message).toBe("version 2 waits for a node: no KeyServer has reported yet");
+  });
+  test("nodes that lack it => are counted and named", () => {
+    expect(wait([node("a", has(v2)), node("b", []), node("c", [])])?.message).toBe(
+      "version 2 is on 1 of 3 nodes; waiting for b, c",
+    );
+  });
+  test("a stale node => is named, with the time and what to do", () => {
+    expect(wait([node("a", has(v2)), node("b", has(v2), { stale: true, lastHeard: HEARD })])?.message).toBe(
+      "version 2 is on 1 of 2 nodes; waiting for b (its operator has not been heard of since 2026-01-02T02:00:00Z: start it, or delete KeyServer b if the node is gone)",
+    );
+  });
+  test("a node's problem => is shown", () => {
+    expect(wait([node("a", [], { problem: "root key /k does not exist" })])?.message).toBe(
+      "version 2 is on 0 of 1 nodes; waiting for a (root key /k does not exist)",
+    );
+  });
+  test("versions are missing => which one, and where to get it", () => {
+    const { status } = decide(masterKey({ status: statusWith(v2) }), [v1], []);
+    expect(conditionOf(status.conditions, "Distributed")?.message).toMatch(
+      /^version 2 was current.*restore a backup/,
+    );
+  });
+});
+
+describe("status", () => {
+  test("a keyId is assigned => keyId, ARN, Creating", () => {
+    const { status } = decide(masterKey({ metadata: { generation: 3 } }), [], []);
+    expect(status).toMatchObject({
+      observedGeneration: 3,
+      keyId: FRESH,
+      arn: ARN + FRESH,
+      keyState: "Creating",
+    });
+    expect(status).not.toHaveProperty("currentVersion");
+    expect(conditionOf(status.conditions, "Ready")).toMatchObject({ status: "False", reason: "Creating" });
+    expect(conditionOf(status.conditions, "Distributed")).toMatchObject({
+      status: "False",
+      reason: "Creating",
+      observedGeneration: 3,
+    });
+  });
+
+  test("promoted => number, id, key_id and time of the new version; Enabled and Ready", () => {
+    const { status } = decide(masterKey({ status: { keyId: keyId(1) } }), [v1], [node("a", has(v1))]);
+    expect(status.currentVersion).toEqual({ ...currentVersion(v1), promotedAt: NOW_TEXT });
+    expect(status.keyState).toBe("Enabled");
+    expect(conditionOf(status.conditions, "Ready")).toMatchObject({
+      status: "True",
+      reason: "VersionCurrent",
+    });
+    expect(conditionOf(status.conditions, "Distributed")).toMatchObject({ status: "True" });
+  });
+
+  test("settled => the time of the promotion stays", () => {
+    const { status } = decide(masterKey({ status: statusWith(v1) }), [v1], []);
+    expect(status.currentVersion?.promotedAt).toBe(EARLIER);
+  });
+
+  test("the first version waits => not Ready, for the reason of the wait", () => {
+    const { status } = decide(masterKey({ status: { keyId: keyId(1) } }), [v1], []);
+    expect(conditionOf(status.conditions, "Ready")).toMatchObject({
+      status: "False",
+      reason: "NoKeyServers",
+    });
+  });
+
+  test("a later version waits => Ready all the same, Distributed False", () => {
+    const { status } = decide(masterKey({ status: statusWith(v1) }), [v1, v2], []);
+    expect(conditionOf(status.conditions, "Ready")).toMatchObject({ status: "True" });
+    expect(conditionOf(status.conditions, "Distributed")).toMatchObject({ status: "False" });
+    expect(status.currentVersion?.number).toBe(1);
+  });
+
+  test("disabled => Disabled whatever the step, and the version stays current", () => {
+    const key = masterKey({ spec: { enabled: false }, status: statusWith(v1) });
+    const { status } = decide(key, [v1], []);
+    expect(status).toMatchObject({ keyState: "Disabled", currentVersion: { number: 1 } });
+    expect(conditionOf(status.conditions, "Ready")).toMatchObject({ status: "False", reason: "Disabled" });
+  });
+
+  test("conditions of others => are kept", () => {
+    const status = { ...statusWith(v1), conditions: [condition("Theirs")] };
+    expect(decide(masterKey({ status }), [v1], []).status.conditions).toContainEqual(condition("Theirs"));
+  });
+
+  test("lastTransitionTime => moves with the status of its condition only", () => {
+    const before = { ...statusWith(v1), conditions: [condition("Ready"), condition("Distributed")] };
+    const { conditions } = decide(masterKey({ status: before }), [v1, v2], []).status;
+    expect(conditionOf(conditions, "Ready")?.lastTransitionTime).toBe(EARLIER);
+    expect(conditionOf(conditions, "Distributed")?.lastTransitionTime).toBe(NOW_TEXT);
+  });
+
+  test("decided again later on what was decided => the same status, so that nothing is written", () => {
+    const later = new Date(NOW.getTime() + 3_600_000);
+    for (const nodes of [[], [node("a", [])], [node("a", [], { stale: true })]]) {
+      const { status } = decide(masterKey({ status: statusWith(v1) }), [v1, v2], nodes);
+      expect(decide(masterKey({ status }), [v1, v2], nodes, later).status).toEqual(status);
+    }
+  });
+});
+
+test("from nothing to settled => one step at a time, each on what the last one left", () => {
+  const nodes = [node("a", has(v1))];
+  const first = decide(masterKey(), [], nodes);
+  expect(first.step.kind).toBe("assignKeyId");
+  const second = decide(masterKey({ status: first.status }), [], nodes);
+  expect(brief(second.step)).toBe(`createVersion 1 of ${FRESH}`);
+  expect(second.status).not.toHaveProperty("currentVersion");
+  const stored = [keyVersion(1, { spec: { keyId: FRESH } })];
+  const third = decide(masterKey({ status: second.status }), stored, []);
+  expect(brief(third.step)).toBe("wait NoKeyServers");
+  const fourth = decide(masterKey({ status: third.status }), stored, nodes);
+  expect(brief(fourth.step)).toBe(`promote ${versionId(1)}`);
+  const fifth = decide(masterKey({ status: fourth.status }), stored, nodes);
+  expect(fifth.step.kind).toBe("settled");
+  expect(fifth.status).toEqual(fourth.status);
+});

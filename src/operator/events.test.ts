@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import { condition, currentVersion, keyId, keyVersion, statusWith } from "./testing.ts";
+
+const v1 = keyVersion(1);
+const v2 = keyVersion(2);
+const ready = { conditions: [condition("Ready"), condition("Distributed")] };
+const waiting = (reason: string, message = "it waits") => ({
+  conditions: [condition("Distributed", { status: "False", reason, message })],
+});
+
+describe("masterKeyEvents", () => {
+  test("nothing changed => no events", () => {
+    const status = { ...statusWith(v1), ...ready };
+    expect(masterKeyEvents(status, status)).toEqual([]);
+  });
+  test("the first keyId => KeyIdAssigned", () => {
+    expect(masterKeyEvents(undefined, { keyId: keyId(1) })).toEqual([
+      { type: "Normal", reason: "KeyIdAssigned", message: `keyId is ${keyId(1)}` },
+    ]);
+  });
+  test("another current version => VersionPromoted with number and key_id", () => {
+    const message = `version 2 is current, with key_id ${currentVersion(v2).kmsKeyId}`;
+    expect(masterKeyEvents(statusWith(v1), statusWith(v2))).toEqual([
+      { type: "Normal", reason: "VersionPromoted", message },
+    ]);
+  });
+  test("the same number under another id => VersionPromoted too", () => {
+    const twin = keyVersion(1, { spec: { versionId: v2.spec.versionId } });
+    expect(masterKeyEvents(statusWith(v1), statusWith(twin)).map(({ reason }) => reason)).toEqual([
+      "VersionPromoted",
+    ]);
+  });
+  test("Distributed falls => a warning with the condition's words", () => {
+    expect(masterKeyEvents(ready, waiting("NodeNotHeardOf"))).toEqual([
+      { type: "Warning", reason: "NodeNotHeardOf", message: "it waits" },
+    ]);
+  });
+  test("it waits on for the same reason with other words => no second event", () => {
+    const before = waiting("NodeNotHeardOf", "waiting for a, b");
+    expect(masterKeyEvents(before, waiting("NodeNotHeardOf", "waiting for b"))).toEqual([]);
+  });
+  test("it waits for another reason => a warning", () => {
+    const events = masterKeyEvents(waiting("NoKeyServers"), waiting("NodeNotReady"));
+    expect(events.map(({ reason }) => reason)).toEqual(["NodeNotReady"]);
+  });
+  test.each(["Creating", "WaitingForNodes"])("%s passes by itself => no warning", (reason) => {
+    expect(masterKeyEvents(undefined, waiting(reason))).toEqual([]);
+  });
+  test("what passed by itself begins to need somebody => a warning", () => {
+    const events = masterKeyEvents(waiting("WaitingForNodes"), waiting("NodeNotHeardOf"));
+    expect(events.map(({ reason }) => reason)).toEqual(["NodeNotHeardOf"]);
+  });
+  test("both conditions fall => both are told", () => {
+    const after = {
+      conditions: ["Ready", "Distributed"].map((type) =>
+        condition(type, { status: "False", reason: `${type}Fell` }),
+      ),
+    };
+    expect(masterKeyEvents(ready, after).map(({ reason }) => reason)).toEqual([
+      "DistributedFell",
+      "ReadyFell",
+    ]);
+  });
+  test("a condition that recovers => no event", () => {
+    expect(masterKeyEvents(waiting("WaitingForNodes"), ready)).toEqual([]);
+  });
+});
+
+describe("keyAliasEvents", () => {
+  test("the first target => Pointing", () => {
+    expect(keyAliasEvents(undefined, { masterKey: "secrets" })).toEqual([
+      { type: "Normal", reason: "Pointing", message: "the alias is served as MasterKey secrets" },
+    ]);
+  });
+  test("the same target => no event", () => {
+    expect(keyAliasEvents({ masterKey: "secrets" }, { masterKey: "secrets" })).toEqual([]);
+  });
+  test("another target => Pointing", () => {
+    expect(keyAliasEvents({ masterKey: "a" }, { masterKey: "b" }).map(({ reason }) => reason)).toEqual([
+      "Pointing",
+    ]);
+  });
+  test("it cannot move => a warning", () => {
+    const after = {
+      masterKey: "a",
+      conditions: [condition("Ready", { status: "False", reason: "KeySpecDiffers" })],
+    };
+    expect(keyAliasEvents({ masterKey: "a" }, after)).toEqual([
+      { type: "Warning", reason: "KeySpecDiffers", message: "it is so" },
+    ]);
+  });
+});

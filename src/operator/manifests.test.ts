@@ -1,0 +1,180 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ClavigerError } from "../errors.ts";
+import { fingerprint, parseManifests, readManifests } from "./manifests.ts";
+
+const key = (name: string, more = "") =>
+  `apiVersion: kms.claviger.dev/v1alpha1\nkind: MasterKey\nmetadata: { name: ${name}, namespace: apps }\n${more}`;
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-manifests-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+const names = () => readManifests(folder).manifests.map(({ name }) => name);
+
+describe("a folder", () => {
+  test("several documents in a file => each is an object", () => {
+    write("all.yaml", `${key("a")}---\n${key("b")}---\n`);
+    expect(readManifests(folder)).toMatchObject({
+      manifests: [
+        { kind: "MasterKey", namespace: "apps", name: "a", source: join(folder, "all.yaml") },
+        { kind: "MasterKey", namespace: "apps", name: "b" },
+      ],
+      problems: [],
+    });
+  });
+  test(".yaml and .yml => are read; other names are not", () => {
+    for (const name of ["a.yaml", "b.yml"]) write(name, key(name.slice(0, 1)));
+    for (const name of ["c.json", "d.yaml~", "e.txt", "f.yaml.bak", "yaml"]) write(name, key("wrong"));
+    expect(names()).toEqual(["a", "b"]);
+  });
+  test("hidden files (an editor's, Kubernetes' ..data) => are skipped", () => {
+    write(".hidden.yaml", key("wrong"));
+    write("..data.yaml", key("wrong"));
+    expect(names()).toEqual([]);
+  });
+  test("a volume of a ConfigMap: links through ..data => each file is read once", () => {
+    mkdirSync(join(folder, "..2026_01"));
+    writeFileSync(join(folder, "..2026_01", "a.yaml"), key("a"));
+    symlinkSync("..2026_01", join(folder, "..data"));
+    symlinkSync("..data/a.yaml", join(folder, "a.yaml"));
+    expect(readManifests(folder)).toMatchObject({ manifests: [{ name: "a" }], problems: [] });
+  });
+  test("folders within => are not entered", () => {
+    mkdirSync(join(folder, "more"));
+    writeFileSync(join(folder, "more", "a.yaml"), key("wrong"));
+    expect(names()).toEqual([]);
+  });
+  test("no files => nothing, and no problem", () => {
+    expect(readManifests(folder)).toEqual({ manifests: [], problems: [], unreadable: new Set() });
+  });
+  test("no such folder => ConfigInvalid naming it", () => {
+    const missing = join(folder, "missing");
+    expect(() => readManifests(missing)).toThrow(expect.objectContaining({ code: "ConfigInvalid" }));
+    expect(() => fingerprint(missing)).toThrow(missing);
+  });
+  test("a file that is not YAML => unreadable, half of it is not taken, the others are", () => {
+    write("a.yaml", key("a"));
+    write("b.yaml", `${key("b")}---\nfoo: [1,\n`);
+    const read = readManifests(folder);
+    expect(read.manifests.map(({ name }) => name)).toEqual(["a"]);
+    expect([...read.unreadable]).toEqual([join(folder, "b.yaml")]);
+    expect(read.problems).toEqual([expect.stringContaining(join(folder, "b.yaml"))]);
+  });
+  test("a link to nowhere, a folder of that name => unreadable", () => {
+    symlinkSync("nowhere", join(folder, "a.yaml"));
+    mkdirSync(join(folder, "b.yaml"));
+    expect(readManifests(folder).unreadable.size).toBe(2);
+  });
+  test("anchors that unfold without end => unreadable, quickly", () => {
+    const levels = Array.from({ length: 12 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n},`.repeat(9)}]`);
+    write("a.yaml", `a0: &a0 x\n${levels.join("\n")}\n`);
+    expect(readManifests(folder).unreadable.size).toBe(1);
+  });
+  test("one object twice => the first file's is used, and the second is a problem", () => {
+    write("a.yaml", key("k", "spec: { description: first }"));
+    write("b.yaml", key("k", "spec: { description: second }"));
+    const { manifests, problems } = readManifests(folder);
+    expect(manifests).toMatchObject([{ spec: { description: "first" } }]);
+    expect(problems).toEqual([
+      `${join(folder, "b.yaml")}: MasterKey apps/k is in ${join(folder, "a.yaml")} already; that one is used`,
+    ]);
+  });
+  test("one name in two kinds or namespaces => two objects", () => {
+    write("a.yaml", key("k"));
+    write("b.yaml", key("k").replace("MasterKey", "KeyAlias"));
+    write("c.yaml", key("k").replace("apps", "other"));
+    expect(readManifests(folder)).toMatchObject({ manifests: [{}, {}, {}], problems: [] });
+  });
+});
+
+describe("a document", () => {
+  const parse = (text: string) => {
+    const problems: string[] = [];
+    return { manifests: parseManifests(text, "f.yaml", problems), problems };
+  };
+  test("no namespace => default", () => {
+    expect(parse(key("a").replace(", namespace: apps", "")).manifests).toMatchObject([
+      { namespace: "default" },
+    ]);
+  });
+  test("empty documents and comments => nothing, no problem", () => {
+    expect(parse("---\n---\n# nothing\n")).toEqual({ manifests: [], problems: [] });
+    expect(parse("")).toEqual({ manifests: [], problems: [] });
+  });
+  test.each([
+    ["a Namespace", "apiVersion: v1\nkind: Namespace\nmetadata: { name: apps }"],
+    [
+      "a group that only begins like ours",
+      key("a").replace("kms.claviger.dev/", "kms.claviger.dev.example/"),
+    ],
+  ])("%s => is ignored without a word", (_, text) => {
+    expect(parse(text)).toEqual({ manifests: [], problems: [] });
+  });
+  test.each([
+    ["a list", "- 1", "a document is not an object"],
+    ["no kind", "apiVersion: v1", "a document lacks apiVersion or kind"],
+    [
+      "a newer version",
+      key("a").replace("v1alpha1", "v2"),
+      "MasterKey has apiVersion kms.claviger.dev/v2; this release knows kms.claviger.dev/v1alpha1",
+    ],
+    [
+      "a KeyVersion",
+      key("a").replace("MasterKey", "KeyVersion"),
+      "KeyVersion is not a kind that a manifest may hold",
+    ],
+    ["no metadata", "apiVersion: kms.claviger.dev/v1alpha1\nkind: MasterKey", "a MasterKey lacks metadata"],
+    ["a name in capitals", key("Wrong"), "a MasterKey has no valid metadata.name"],
+    ["a name that is a number", key("1"), "a MasterKey has no valid metadata.name"],
+    [
+      "a namespace with a slash",
+      key("a").replace("apps", "x/y"),
+      "MasterKey a has no valid metadata.namespace",
+    ],
+  ])("%s => a problem that names the file", (_, text, problem) => {
+    expect(parse(text)).toEqual({ manifests: [], problems: [`f.yaml: ${problem}`] });
+  });
+  test("a wrong document => the others of its file are taken", () => {
+    expect(parse(`- 1\n---\n${key("a")}`)).toMatchObject({ manifests: [{ name: "a" }], problems: [{}] });
+  });
+  test("a key twice in a mapping => not YAML", () => {
+    expect(() => parse(`${key("a")}kind: KeyAlias\n`)).toThrow(ClavigerError);
+  });
+});
+
+describe("the fingerprint", () => {
+  test("nothing changed => the same", () => {
+    write("a.yaml", key("a"));
+    expect(fingerprint(folder)).toBe(fingerprint(folder));
+  });
+  test("a file is added, changed, removed => another each time; other files do not matter", () => {
+    const seen = [fingerprint(folder)];
+    write("a.yaml", key("a"));
+    seen.push(fingerprint(folder));
+    write("a.yaml", key("a", "spec: {}"));
+    seen.push(fingerprint(folder));
+    rmSync(join(folder, "a.yaml"));
+    expect(new Set(seen).size).toBe(3);
+    expect(fingerprint(folder)).toBe(seen[0]);
+    write("notes.txt", "x");
+    expect(fingerprint(folder)).toBe(seen[0]);
+  });
+  test("..data is switched to another folder => another", () => {
+    for (const version of ["..1", "..2"]) {
+      mkdirSync(join(folder, version));
+      writeFileSync(join(folder, version, "a.yaml"), key("a"));
+    }
+    symlinkSync("..1", join(folder, "..data"));
+    symlinkSync("..data/a.yaml", join(folder, "a.yaml"));
+    const before = fingerprint(folder);
+    rmSync(join(folder, "..data"));
+    symlinkSync("..2", join(folder, "..data"));
+    expect(fingerprint(folder)).not.toBe(before);
+  });
+});

@@ -1,0 +1,163 @@
+/** Small builders of objects for the tests of the decisions. */
+import { type KeyId, kmsKeyId, parseKeyId, parseVersionId, type VersionId } from "../crypto/ids.ts";
+import type { KeyRow, VersionRow } from "../keyring/rows.ts";
+import {
+  API_VERSION,
+  type Condition,
+  type KeyAlias,
+  type KeyServer,
+  type KeyServerStatus,
+  type KeyVersion,
+  type MasterKey,
+  type MasterKeyStatus,
+  type ObjectMeta,
+} from "../kube/resources.ts";
+import { toVersionRow } from "./decide-keyring.ts";
+import type { NodeView } from "./decide-master-key.ts";
+
+export const NOW = new Date("2026-01-02T03:04:05.678Z");
+export const NOW_TEXT = "2026-01-02T03:04:05Z";
+export const EARLIER = "2026-01-01T00:00:00Z";
+
+/** The n-th key. */
+export const keyId = (n: number): KeyId => parseKeyId(`aaaaaaaa-0000-4000-8000-${digits(n)}`);
+/** The n-th version id; they sort as their numbers do. */
+export const versionId = (n: number): VersionId => parseVersionId(`bbbbbbbb-0000-4000-8000-${digits(n)}`);
+
+const digits = (n: number): string => String(n).padStart(12, "0");
+
+const metadata = (name: string, changes: Partial<ObjectMeta>): ObjectMeta => ({
+  name,
+  uid: `uid-of-${name}`,
+  resourceVersion: "1",
+  generation: 1,
+  creationTimestamp: EARLIER,
+  ...changes,
+});
+
+interface MasterKeyChanges {
+  readonly metadata?: Partial<ObjectMeta>;
+  readonly spec?: Partial<MasterKey["spec"]>;
+  readonly status?: MasterKeyStatus;
+}
+
+/** MasterKey apps/secrets, new unless `status` says otherwise. */
+export const masterKey = (changes: MasterKeyChanges = {}): MasterKey => ({
+  apiVersion: API_VERSION,
+  kind: "MasterKey",
+  metadata: metadata("secrets", { namespace: "apps", ...changes.metadata }),
+  spec: {
+    description: "",
+    enabled: true,
+    keySpec: "SYMMETRIC_DEFAULT",
+    keyUsage: "ENCRYPT_DECRYPT",
+    origin: "AWS_KMS",
+    tags: {},
+    ...changes.spec,
+  },
+  ...(changes.status && { status: changes.status }),
+});
+
+/** The n-th version of key 1 of apps/secrets; the object is named and numbered after n. */
+export function keyVersion(
+  n: number,
+  changes: {
+    readonly metadata?: Partial<ObjectMeta>;
+    readonly spec?: Partial<KeyVersion["spec"]>;
+    readonly status?: KeyVersion["status"];
+  } = {},
+): KeyVersion {
+  const spec = {
+    masterKey: { namespace: "apps", name: "secrets" },
+    keyId: keyId(1),
+    number: n,
+    versionId: versionId(n),
+    keySpec: "SYMMETRIC_DEFAULT",
+    keyUsage: "ENCRYPT_DECRYPT",
+    origin: "AWS_KMS",
+    seal: { provider: "file", rootKeyId: "root-1", sealed: Buffer.from(`blob ${n}`).toString("base64") },
+    ...changes.spec,
+  } as const;
+  return {
+    apiVersion: API_VERSION,
+    kind: "KeyVersion",
+    metadata: metadata(`${spec.keyId}-${n}`, changes.metadata ?? {}),
+    spec,
+    ...(changes.status && { status: changes.status }),
+  };
+}
+
+/** The same version as a node keeps it. */
+export const versionRow = (
+  n: number,
+  changes: { readonly spec?: Partial<KeyVersion["spec"]> } = {},
+): VersionRow => toVersionRow(keyVersion(n, changes));
+
+/** What status says of a version that is current. */
+export const currentVersion = ({ spec }: KeyVersion): NonNullable<MasterKeyStatus["currentVersion"]> => ({
+  number: spec.number,
+  versionId: spec.versionId,
+  kmsKeyId: kmsKeyId(parseKeyId(spec.keyId), parseVersionId(spec.versionId)),
+  promotedAt: EARLIER,
+});
+
+/** The status of a key whose current version this is. */
+export const statusWith = (current: KeyVersion): MasterKeyStatus => ({
+  keyId: current.spec.keyId,
+  currentVersion: currentVersion(current),
+});
+
+/** apps/secrets as this node has it, with version `n` current. */
+export const keyRow = (n?: number, changes: Partial<KeyRow> = {}): KeyRow => ({
+  namespace: "apps",
+  name: "secrets",
+  keyId: keyId(1),
+  enabled: true,
+  ...(n !== undefined && { current: { versionId: versionId(n), number: n } }),
+  ...changes,
+});
+
+/** KeyAlias apps/main, which should point to apps/secrets. */
+export const keyAlias = (changes: {
+  readonly spec?: KeyAlias["spec"];
+  readonly status?: KeyAlias["status"];
+}): KeyAlias => ({
+  apiVersion: API_VERSION,
+  kind: "KeyAlias",
+  metadata: metadata("main", { namespace: "apps", generation: 4 }),
+  spec: changes.spec ?? { masterKey: "secrets" },
+  ...(changes.status && { status: changes.status }),
+});
+
+export const keyServer = (
+  name: string,
+  status?: KeyServerStatus,
+  changes: Partial<ObjectMeta> = {},
+): KeyServer => ({
+  apiVersion: API_VERSION,
+  kind: "KeyServer",
+  metadata: metadata(name, changes),
+  ...(status && { status }),
+});
+
+/** A node that was heard of just now and has prepared these versions. */
+export const node = (
+  name: string,
+  prepared: readonly string[],
+  changes: Partial<NodeView> = {},
+): NodeView => ({
+  name,
+  lastHeard: NOW,
+  stale: false,
+  prepared: new Set(prepared),
+  ...changes,
+});
+
+export const condition = (type: string, changes: Partial<Condition> = {}): Condition => ({
+  type,
+  status: "True",
+  reason: "Because",
+  message: "it is so",
+  lastTransitionTime: EARLIER,
+  ...changes,
+});

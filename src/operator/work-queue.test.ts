@@ -1,0 +1,234 @@
+import { expect, test, vi } from "vitest";
+import { ClavigerError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { WorkQueue } from "./work-queue.ts";
+
+/** Only ends a test that hangs. */
+const deadline = { timeout: 60_000, interval: 5 };
+
+/** A queue that runs until the test is over, and the lines it logged. */
+function running(work: (key: string) => Promise<void>) {
+  const lines: string[] = [];
+  const log: Log = (level, message) => lines.push(`${level} ${message}`);
+  const queue = new WorkQueue(work, log);
+  const controller = new AbortController();
+  const ended = queue.run(controller.signal);
+  const stop = async () => {
+    controller.abort();
+    await ended;
+  };
+  return { queue, lines, controller, ended, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Work that waits to be let go. */
+function gate() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}
+
+test("keys that are added => each is worked on, in order, also what was added before it ran", async () => {
+  const done: string[] = [];
+  const queue = new WorkQueue(
+    async (key) => void done.push(key),
+    () => undefined,
+  );
+  queue.add("a");
+  queue.add("b");
+  const controller = new AbortController();
+  const ended = queue.run(controller.signal);
+  await vi.waitFor(() => expect(done).toEqual(["a", "b"]), deadline);
+  queue.add("c");
+  await vi.waitFor(() => expect(done).toEqual(["a", "b", "c"]), deadline);
+  controller.abort();
+  await ended;
+});
+
+test("a key that waits is added again => it is worked on once", async () => {
+  const first = gate();
+  const done: string[] = [];
+  await using used = running(async (key) => {
+    done.push(key);
+    if (key === "first") await first.opened;
+  });
+  used.queue.add("first");
+  await vi.waitFor(() => expect(done).toEqual(["first"]), deadline);
+  for (let i = 0; i < 5; i++) used.queue.add("a");
+  used.queue.add("last");
+  first.open();
+  await vi.waitFor(() => expect(done).toContain("last"), deadline);
+  expect(done).toEqual(["first", "a", "last"]);
+});
+
+test("a key that is worked on is added => it is worked on again afterwards, never twice at a time", async () => {
+  const gates = [gate(), gate()];
+  let at = 0;
+  let most = 0;
+  let runs = 0;
+  await using used = running(async () => {
+    at += 1;
+    most = Math.max(most, at);
+    await gates[runs++]?.opened;
+    at -= 1;
+  });
+  used.queue.add("a");
+  await vi.waitFor(() => expect(runs).toBe(1), deadline);
+  used.queue.add("a");
+  used.queue.add("a");
+  gates[0]?.open();
+  await vi.waitFor(() => expect(runs).toBe(2), deadline);
+  gates[1]?.open();
+  await vi.waitFor(() => expect(at).toBe(0), deadline);
+  expect([most, runs]).toEqual([1, 2]);
+});
+
+test("a key fails => it is logged and tried again, and others are not held up", async () => {
+  const done: string[] = [];
+  let failures = 0;
+  await using used = running(async (key) => {
+    if (key === "bad" && failures < 3) {
+      failures += 1;
+      throw new Error(`failure ${failures}`);
+    }
+    done.push(key);
+  });
+  used.queue.add("bad");
+  used.queue.add("good");
+  await vi.waitFor(() => expect(done).toContain("bad"), deadline);
+  expect(done).toEqual(["good", "bad"]);
+  expect(used.lines).toEqual([1, 2, 3].map((n) => `warn bad failed and is tried again: failure ${n}`));
+});
+
+test("a key fails again and again => it is asked for later each time; a success forgets that", async () => {
+  const failing = [true, true, true, false, true, false];
+  const delays: number[] = [];
+  const spy = vi.spyOn(WorkQueue.prototype, "addAfter").mockImplementation(function (
+    this: WorkQueue,
+    key,
+    delay,
+  ) {
+    delays.push(delay);
+    this.add(key);
+  });
+  let runs = 0;
+  await using used = running(async () => {
+    if (failing[runs++] === true) throw new Error("no");
+  });
+  used.queue.add("a");
+  await vi.waitFor(() => expect(runs).toBe(4), deadline);
+  used.queue.add("a");
+  await vi.waitFor(() => expect(runs).toBe(6), deadline);
+  expect(delays).toEqual([100, 200, 400, 100]);
+  spy.mockRestore();
+});
+
+test("a key fails for ever => the delay has a limit", async () => {
+  const delays: number[] = [];
+  const spy = vi.spyOn(WorkQueue.prototype, "addAfter").mockImplementation(function (
+    this: WorkQueue,
+    key,
+    delay,
+  ) {
+    delays.push(delay);
+    if (delays.length < 1_100) this.add(key);
+  });
+  await using used = running(async () => {
+    throw new Error("no");
+  });
+  used.queue.add("a");
+  await vi.waitFor(() => expect(delays).toHaveLength(1_100), deadline);
+  expect(Math.max(...delays)).toBe(30_000);
+  spy.mockRestore();
+});
+
+test("a conflict => it is tried again soon and without a word, however often", async () => {
+  const delays: number[] = [];
+  const spy = vi.spyOn(WorkQueue.prototype, "addAfter").mockImplementation(function (
+    this: WorkQueue,
+    key,
+    delay,
+  ) {
+    delays.push(delay);
+    this.add(key);
+  });
+  let runs = 0;
+  await using used = running(async () => {
+    runs += 1;
+    if (runs <= 5) throw new ClavigerError("Conflict", "somebody was faster");
+  });
+  used.queue.add("a");
+  await vi.waitFor(() => expect(runs).toBe(6), deadline);
+  expect(delays).toEqual([100, 100, 100, 100, 100]);
+  expect(used.lines).toEqual([]);
+  spy.mockRestore();
+});
+
+test("asked for later => it is worked on then", async () => {
+  const done: string[] = [];
+  await using used = running(async (key) => void done.push(key));
+  used.queue.addAfter("a", 1);
+  await vi.waitFor(() => expect(done).toEqual(["a"]), deadline);
+});
+
+test("asked for later and then now => once, now", async () => {
+  const done: string[] = [];
+  await using used = running(async (key) => void done.push(key));
+  used.queue.addAfter("a", 2 ** 30);
+  used.queue.add("a");
+  await vi.waitFor(() => expect(done).toEqual(["a"]), deadline);
+});
+
+test("asked for later and then sooner => sooner", async () => {
+  const done: string[] = [];
+  await using used = running(async (key) => void done.push(key));
+  used.queue.addAfter("a", 2 ** 30);
+  used.queue.addAfter("a", 1);
+  await vi.waitFor(() => expect(done).toEqual(["a"]), deadline);
+});
+
+test("asked for soon and then later => soon stands", async () => {
+  const done: string[] = [];
+  await using used = running(async (key) => void done.push(key));
+  used.queue.addAfter("a", 1);
+  used.queue.addAfter("a", 2 ** 30);
+  await vi.waitFor(() => expect(done).toEqual(["a"]), deadline);
+});
+
+test("stopped => the key in hand is finished, what waits is left", async () => {
+  const first = gate();
+  const done: string[] = [];
+  const started: string[] = [];
+  const { queue, controller, ended } = running(async (key) => {
+    started.push(key);
+    await first.opened;
+    done.push(key);
+  });
+  queue.add("a");
+  queue.add("b");
+  await vi.waitFor(() => expect(started).toEqual(["a"]), deadline);
+  controller.abort();
+  first.open();
+  await ended;
+  expect(done).toEqual(["a"]);
+  expect(started).toEqual(["a"]);
+});
+
+test("stopped while idle, or before it began => it ends", async () => {
+  await running(async () => undefined).stop();
+  await new WorkQueue(
+    async () => undefined,
+    () => undefined,
+  ).run(AbortSignal.abort());
+});
+
+test("stopped while a failed key waits => no timer is left that would keep the process alive", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const { queue, lines, stop } = running(async () => {
+    throw new Error("no");
+  });
+  queue.add("a");
+  await vi.waitFor(() => expect(lines).toHaveLength(1), deadline);
+  queue.addAfter("b", 2 ** 30);
+  const before = timers();
+  await stop();
+  await vi.waitFor(() => expect(timers()).toBeLessThan(before), deadline);
+});

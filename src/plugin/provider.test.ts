@@ -1,0 +1,611 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { inspect } from "node:util";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { kmsKeyId, newKeyId, newVersionId } from "../crypto/ids.ts";
+import { generateMaterial, type KeySpec, usageOf } from "../crypto/key-specs.ts";
+import { encryptMessage } from "../crypto/message.ts";
+import { Secret } from "../crypto/secret.ts";
+import { type ErrorCode, InvalidCiphertext } from "../errors.ts";
+import { type KeyRef, LiveKeyring } from "../keyring/live-keyring.ts";
+import type { KeyRow, ObjectName, VersionRow } from "../keyring/rows.ts";
+import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
+import { fileSeal } from "../seal/file.ts";
+import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
+import { sealAad } from "../seal/seal.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { Provider } from "./provider.ts";
+
+/**
+ * A provider on a real keyring.db that a real writer changes beneath it, as the
+ * operator's process does.
+ */
+const SECRETS: ObjectName = { namespace: "claviger-system", name: "secrets" };
+const OTHER: ObjectName = { namespace: "claviger-system", name: "other" };
+const ALIAS: ObjectName = { namespace: "claviger-system", name: "alias" };
+const SEED = Buffer.from("canary: these bytes must stay in", "ascii");
+
+type Key = Omit<KeyRow, "current">;
+
+let folder: string;
+let stateDir: string;
+let rootKeyPath: string;
+let writer: KeyringWriter;
+let keyring: LiveKeyring;
+let following: boolean;
+/** Everything that was logged. */
+let lines: string[];
+/** The material of every version made, to look for where it must not be. */
+let materials: Buffer[];
+let now: number;
+let observed: number;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-test-"));
+  stateDir = join(folder, "state");
+  rootKeyPath = join(folder, "root.key");
+  createRootKey(rootKeyPath);
+  writer = KeyringWriter.open(stateDir);
+  keyring = new LiveKeyring(join(stateDir, KEYRING_FILE), new SealSource(rootKeyPath));
+  following = false;
+  lines = [];
+  materials = [];
+  now = 1_000;
+  observed = 0;
+  onTestFinished(() => {
+    keyring.close();
+    writer.close();
+    rmSync(folder, { recursive: true });
+  });
+});
+
+function newKey(name: ObjectName, rest: Partial<Key> = {}): Key {
+  const key = { ...name, keyId: newKeyId(), enabled: true, ...rest };
+  writer.apply([{ kind: "putKey", key }]);
+  return key;
+}
+
+async function sealedVersion(
+  key: Key,
+  number: number,
+  spec: KeySpec = "SYMMETRIC_DEFAULT",
+): Promise<VersionRow> {
+  using material = generateMaterial(spec);
+  materials.push(Buffer.from(material.exposeSecretBytes()));
+  const binding = {
+    keyId: key.keyId,
+    versionId: newVersionId(),
+    number,
+    keySpec: spec,
+    keyUsage: usageOf(spec),
+  };
+  using rootKey = readRootKey(rootKeyPath);
+  const sealed = await fileSeal(rootKey).wrap(material, sealAad(binding));
+  return { ...binding, masterKey: { namespace: key.namespace, name: key.name }, origin: "AWS_KMS", sealed };
+}
+
+function makeCurrent(key: Key, version: VersionRow): void {
+  writer.apply([
+    { kind: "putVersion", version },
+    { kind: "setCurrent", key, version },
+  ]);
+}
+
+/** Makes a version of the key and makes it the current one. */
+async function rotate(key: Key, number: number): Promise<VersionRow> {
+  const version = await sealedVersion(key, number);
+  makeCurrent(key, version);
+  return version;
+}
+
+const idOf = ({ keyId, versionId }: VersionRow): string => kmsKeyId(keyId, versionId);
+
+/** A provider that follows the keyring, as the plugin makes it. */
+function started(ref: KeyRef = { key: SECRETS }): Provider {
+  if (!following) keyring.start();
+  following = true;
+  const provider = new Provider({
+    name: "secrets",
+    ref,
+    keyring,
+    now: () => now,
+    log: (level, message, fields) => lines.push(`${level} ${message} ${inspect(fields)}`),
+    onObserved: () => {
+      observed += 1;
+    },
+  });
+  keyring.onChange(() => void provider.follow());
+  void provider.follow();
+  return provider;
+}
+
+/** Polls until `check` stops throwing; the deadline ends a hung test and measures nothing. */
+const eventually = (check: () => void | Promise<void>): Promise<void> =>
+  vi.waitFor(check, { timeout: 120_000, interval: 20 });
+
+const serves = (provider: Provider, version: VersionRow): Promise<void> =>
+  eventually(() => expect(provider.status()).toBe(idOf(version)));
+
+/** As the plugin does where something is wrong: it looks again, though the keyring did not change. */
+const servesWhenMended = (provider: Provider, version: VersionRow): Promise<void> =>
+  eventually(async () => {
+    await provider.follow();
+    expect(provider.status()).toBe(idOf(version));
+  });
+
+const hasProblem = (provider: Provider, code: ErrorCode): Promise<void> =>
+  eventually(() => expect(provider.problem?.code).toBe(code));
+
+function decrypt(provider: Provider, { ciphertext, keyId }: { ciphertext: Uint8Array; keyId: string }) {
+  return provider.decrypt({ ciphertext, keyId, annotationCount: 0 });
+}
+
+const withCode = (code: ErrorCode) => expect.objectContaining({ code });
+
+describe("a provider of a key with a current version", () => {
+  let version: VersionRow;
+  let provider: Provider;
+
+  beforeEach(async () => {
+    version = await rotate(newKey(SECRETS), 1);
+    provider = started();
+    await serves(provider, version);
+  });
+
+  it("opens what it wrapped, and says under which key_id", async () => {
+    const encrypted = provider.encrypt(SEED);
+    expect(encrypted.keyId).toBe(provider.status());
+    expect(encrypted.ciphertext).toHaveLength(SEED.length + 114);
+    expect(await decrypt(provider, encrypted)).toEqual(SEED);
+    expect(provider.usable).toBe(true);
+    expect(provider.problem).toBeUndefined();
+  });
+
+  it("wraps the same seed differently each time, and distinct seeds to distinct answers", async () => {
+    const first = provider.encrypt(SEED);
+    const second = provider.encrypt(SEED);
+    expect(first.ciphertext).not.toEqual(second.ciphertext);
+    expect(await decrypt(provider, second)).toEqual(SEED);
+    expect(await decrypt(provider, provider.encrypt(Buffer.from("another")))).toEqual(Buffer.from("another"));
+  });
+
+  it.each([1, 32, 910])("takes %i bytes of plaintext, and stays within KMS v2's 1024 bytes", async (size) => {
+    const plaintext = randomBytes(size);
+    const encrypted = provider.encrypt(plaintext);
+    expect(encrypted.ciphertext.length).toBeLessThanOrEqual(1024);
+    expect(await decrypt(provider, encrypted)).toEqual(plaintext);
+  });
+
+  it.each([0, 911, 4096, 100_000])("refuses %i bytes of plaintext", (size) => {
+    expect(() => provider.encrypt(Buffer.alloc(size))).toThrow(withCode("InvalidArgument"));
+    expect(() => provider.encrypt(Buffer.alloc(size))).toThrow("takes 1 to 910");
+  });
+
+  it("refuses a ciphertext of more than 1024 bytes before it is read", async () => {
+    const { keyId } = provider.encrypt(SEED);
+    await expect(decrypt(provider, { ciphertext: Buffer.alloc(1025), keyId })).rejects.toThrow(
+      "takes at most 1024",
+    );
+  });
+
+  it.each([0, 1, 113])("refuses a ciphertext of %i bytes", async (size) => {
+    const { keyId, ciphertext } = provider.encrypt(SEED);
+    await expect(decrypt(provider, { ciphertext: ciphertext.subarray(0, size), keyId })).rejects.toThrow(
+      InvalidCiphertext,
+    );
+  });
+
+  it("refuses annotations, which it never gave", async () => {
+    const encrypted = provider.encrypt(SEED);
+    await expect(provider.decrypt({ ...encrypted, annotationCount: 1 })).rejects.toThrow(
+      withCode("InvalidArgument"),
+    );
+  });
+
+  it("refuses a ciphertext of which any byte was changed", async () => {
+    const { ciphertext, keyId } = provider.encrypt(SEED);
+    const messages = new Set<string>();
+    for (let at = 0; at < ciphertext.length; at++) {
+      const altered = Buffer.from(ciphertext);
+      altered.writeUInt8(altered.readUInt8(at) ^ 0x01, at);
+      const error = await decrypt(provider, { ciphertext: altered, keyId }).catch((cause: unknown) => cause);
+      // The ids within a ciphertext no longer belong to its key_id; all else does not open.
+      const named = at >= 2 && at < 34;
+      expect(error).toMatchObject({ code: named ? "InvalidArgument" : "InvalidCiphertext" });
+      if (!named && error instanceof Error) messages.add(error.message);
+    }
+    expect([...messages]).toEqual(["the ciphertext is not valid for this key, purpose and context"]);
+  });
+
+  it.each(["", "unknown", "0".repeat(32)])("refuses a key_id that it does not know: %j", async (keyId) => {
+    const { ciphertext } = provider.encrypt(SEED);
+    await expect(decrypt(provider, { ciphertext, keyId })).rejects.toThrow(withCode("InvalidArgument"));
+  });
+
+  it("refuses the key_id of another version for a ciphertext", async () => {
+    const { ciphertext } = provider.encrypt(SEED);
+    const other = await rotate(newKey(OTHER), 1);
+    await expect(decrypt(provider, { ciphertext, keyId: idOf(other) })).rejects.toThrow(
+      withCode("InvalidArgument"),
+    );
+  });
+
+  it("refuses a ciphertext of a version that this node does not have, and names its key_id", async () => {
+    const scope = { keyId: newKeyId(), versionId: newVersionId(), material: Secret.random(32) };
+    const ciphertext = encryptMessage({ ...scope, purpose: "kms-v2", context: {} }, SEED);
+    const keyId = kmsKeyId(scope.keyId, scope.versionId);
+    await expect(decrypt(provider, { ciphertext, keyId })).rejects.toMatchObject({
+      code: "NotFound",
+      message: expect.stringContaining(keyId),
+    });
+  });
+
+  it("refuses what the AWS door made under the same material, and what was made with a context", async () => {
+    const material = Secret.take(Buffer.from(materials[0] ?? []));
+    const scope = { keyId: version.keyId, versionId: version.versionId, material } as const;
+    const others = [
+      encryptMessage({ ...scope, purpose: "aws-kms", context: {} }, SEED),
+      encryptMessage({ ...scope, purpose: "kms-v2", context: { a: "b" } }, SEED),
+    ];
+    for (const ciphertext of others) {
+      await expect(decrypt(provider, { ciphertext, keyId: idOf(version) })).rejects.toThrow(
+        InvalidCiphertext,
+      );
+    }
+    const own = encryptMessage({ ...scope, purpose: "kms-v2", context: {} }, SEED);
+    expect(await decrypt(provider, { ciphertext: own, keyId: idOf(version) })).toEqual(SEED);
+  });
+
+  it("counts the Encrypts under its key_id, and neither Decrypts nor what it refused", async () => {
+    expect(provider.observation).toEqual({
+      provider: "secrets",
+      kmsKeyId: idOf(version),
+      servingSince: 1_000,
+      encrypts: 0,
+    });
+    const before = observed;
+    now = 2_000;
+    const encrypted = provider.encrypt(SEED);
+    now = 3_000;
+    provider.encrypt(SEED);
+    await decrypt(provider, encrypted);
+    expect(() => provider.encrypt(Buffer.alloc(0))).toThrow();
+    expect(provider.observation).toMatchObject({ servingSince: 1_000, encrypts: 2, lastEncryptAt: 3_000 });
+    expect(observed - before).toBe(2);
+  });
+
+  it("says nothing secret in logs and errors", async () => {
+    const { ciphertext, keyId } = provider.encrypt(SEED);
+    const changed = Buffer.from(ciphertext).fill(0, 100);
+    const errors = await Promise.all([
+      failure(decrypt(provider, { ciphertext: changed, keyId })),
+      failure(decrypt(provider, { ciphertext, keyId: "unknown" })),
+      failure(decrypt(provider, { ciphertext: Buffer.concat([ciphertext, SEED]), keyId })),
+      failure(provider.decrypt({ ciphertext, keyId, annotationCount: 3 })),
+      failure(Promise.resolve().then(() => provider.encrypt(Buffer.alloc(2000, SEED)))),
+    ]);
+    const rootKey = Buffer.from(readRootKey(rootKeyPath).exposeSecretBytes());
+    const texts = [...errors, ...lines, inspect(provider, { depth: null, showHidden: true })];
+    expect(texts.length).toBeGreaterThan(6);
+    for (const text of texts) {
+      for (const bytes of [SEED, rootKey, ...materials]) {
+        for (const canary of canaries(bytes)) expect(text).not.toContain(canary);
+      }
+    }
+  });
+});
+
+describe("a new current version", () => {
+  it("is served as soon as it is committed, and all earlier ciphertexts still open", async () => {
+    const key = newKey(SECRETS);
+    const versions = [await rotate(key, 1)];
+    const provider = started();
+    const encrypted = [];
+    for (let number = 2; number <= 4; number++) {
+      const current = versions.at(-1);
+      if (current === undefined) throw new Error("there is a version");
+      await serves(provider, current);
+      encrypted.push(provider.encrypt(SEED));
+      versions.push(await rotate(key, number));
+    }
+    const last = versions.at(-1);
+    if (last === undefined) throw new Error("there is a version");
+    await serves(provider, last);
+    for (const one of encrypted) expect(await decrypt(provider, one)).toEqual(SEED);
+    expect(encrypted.map(({ keyId }) => keyId)).toEqual(versions.slice(0, -1).map(idOf));
+  });
+
+  it("begins a new observation: Encrypts under the old key_id do not count", async () => {
+    const key = newKey(SECRETS);
+    const first = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, first);
+    provider.encrypt(SEED);
+    now = 5_000;
+    const second = await rotate(key, 2);
+    await serves(provider, second);
+    expect(provider.observation).toEqual({
+      provider: "secrets",
+      kmsKeyId: idOf(second),
+      servingSince: 5_000,
+      encrypts: 0,
+    });
+  });
+
+  it("that is stored and not current is not served, and its ciphertexts open: another node may be ahead", async () => {
+    const key = newKey(SECRETS);
+    const first = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, first);
+    const pending = await sealedVersion(key, 2);
+    writer.apply([{ kind: "putVersion", version: pending }]);
+    const ahead = encryptMessage(
+      {
+        keyId: pending.keyId,
+        versionId: pending.versionId,
+        material: Secret.take(Buffer.from(materials[1] ?? [])),
+        purpose: "kms-v2",
+        context: {},
+      },
+      SEED,
+    );
+    expect(await decrypt(provider, { ciphertext: ahead, keyId: idOf(pending) })).toEqual(SEED);
+    expect(provider.status()).toBe(idOf(first));
+  });
+
+  it("whose sealed blob was swapped is never served; the one before goes on until it is put right", async () => {
+    const key = newKey(SECRETS);
+    const first = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, first);
+    const second = await sealedVersion(key, 2);
+    makeCurrent(key, { ...second, sealed: first.sealed });
+    await hasProblem(provider, "SealMismatch");
+    expect(provider.status()).toBe(idOf(first));
+    expect(provider.encrypt(SEED).keyId).toBe(idOf(first));
+    expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+    expect(lines.at(-1)).toContain("warn provider secrets: sealed material does not open");
+    writer.apply([{ kind: "putVersion", version: second }]);
+    await servesWhenMended(provider, second);
+    expect(provider.problem).toBeUndefined();
+  });
+
+  it("whose problem stays the same is logged once", async () => {
+    const key = newKey(SECRETS);
+    const first = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, first);
+    makeCurrent(key, { ...(await sealedVersion(key, 2)), sealed: first.sealed });
+    await hasProblem(provider, "SealMismatch");
+    for (let again = 0; again < 5; again++) await provider.follow();
+    expect(lines.filter((line) => line.startsWith("warn"))).toHaveLength(1);
+  });
+});
+
+describe("an old copy of the keyring that is put back", () => {
+  it("does not turn the key_id back, loses no ciphertext, and later versions are served", async () => {
+    const key = newKey(SECRETS);
+    const first = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, first);
+    const early = provider.encrypt(SEED);
+    const copy = join(folder, "copy.db");
+    using source = new DatabaseSync(writer.path);
+    source.exec(`VACUUM INTO '${copy}'`);
+
+    const second = await rotate(key, 2);
+    await serves(provider, second);
+    const late = provider.encrypt(SEED);
+
+    source.close();
+    putBack(copy);
+    await hasProblem(provider, "KeyringCorrupt");
+    expect(provider.problem?.message).toBe(
+      "the keyring went back from version 2 to 1; version 2 is served on",
+    );
+    expect(provider.status()).toBe(idOf(second));
+    expect(provider.encrypt(SEED).keyId).toBe(idOf(second));
+    expect(await decrypt(provider, early)).toEqual(SEED);
+    expect(await decrypt(provider, late)).toEqual(SEED);
+
+    writer = KeyringWriter.open(stateDir);
+    const third = await rotate(key, 3);
+    await serves(provider, third);
+    expect(provider.problem).toBeUndefined();
+    expect(await decrypt(provider, late)).toEqual(SEED);
+  });
+
+  function putBack(copy: string): void {
+    writer.close();
+    for (const end of ["-wal", "-shm"]) rmSync(writer.path + end, { force: true });
+    renameSync(copy, writer.path);
+  }
+});
+
+describe("a keyring that is taken away", () => {
+  it("leaves the provider serving from memory, and says so for what memory does not hold", async () => {
+    const version = await rotate(newKey(SECRETS), 1);
+    const provider = started();
+    await serves(provider, version);
+    const encrypted = provider.encrypt(SEED);
+    writer.close();
+    for (const end of ["", "-wal", "-shm"]) rmSync(writer.path + end, { force: true });
+    await eventually(() => expect(keyring.problem?.code).toBe("NotReady"));
+    expect(provider.status()).toBe(idOf(version));
+    expect(await decrypt(provider, encrypted)).toEqual(SEED);
+    expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+    const scope = { keyId: newKeyId(), versionId: newVersionId(), material: Secret.random(32) };
+    const ciphertext = encryptMessage({ ...scope, purpose: "kms-v2", context: {} }, SEED);
+    const unknown = { ciphertext, keyId: kmsKeyId(scope.keyId, scope.versionId) };
+    await expect(decrypt(provider, unknown)).rejects.toThrow(withCode("NotReady"));
+
+    // An empty one in its place, as an operator makes it that finds none, takes nothing away either.
+    writer = KeyringWriter.open(stateDir);
+    await hasProblem(provider, "NotFound");
+    expect(provider.status()).toBe(idOf(version));
+    expect(await decrypt(provider, encrypted)).toEqual(SEED);
+    expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+  });
+});
+
+describe("a disabled key", () => {
+  it("is refused for Status, Encrypt and Decrypt, and usable again once enabled", async () => {
+    const key = newKey(SECRETS);
+    const version = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, version);
+    const encrypted = provider.encrypt(SEED);
+
+    writer.apply([{ kind: "putKey", key: { ...key, enabled: false } }]);
+    await eventually(() => expect(provider.usable).toBe(false));
+    expect(() => provider.status()).toThrow(withCode("KeyDisabled"));
+    expect(() => provider.encrypt(SEED)).toThrow(withCode("KeyDisabled"));
+    await expect(decrypt(provider, encrypted)).rejects.toMatchObject({
+      code: "KeyDisabled",
+      message: "MasterKey claviger-system/secrets is disabled; set spec.enabled to true to use it again",
+    });
+
+    writer.apply([{ kind: "putKey", key }]);
+    await serves(provider, version);
+    expect(provider.usable).toBe(true);
+    expect(await decrypt(provider, encrypted)).toEqual(SEED);
+    expect(provider.encrypt(SEED).keyId).toBe(encrypted.keyId);
+  });
+
+  it("is refused at the provider of another key too, which itself goes on", async () => {
+    const disabled = newKey(OTHER);
+    await rotate(disabled, 1);
+    const version = await rotate(newKey(SECRETS), 1);
+    const other = started({ key: OTHER });
+    await eventually(() => expect(other.usable).toBe(true));
+    const encrypted = other.encrypt(SEED);
+    const provider = started();
+    await serves(provider, version);
+    expect(await decrypt(provider, encrypted)).toEqual(SEED);
+    writer.apply([{ kind: "putKey", key: { ...disabled, enabled: false } }]);
+    await eventually(() => expect(decrypt(provider, encrypted)).rejects.toThrow(withCode("KeyDisabled")));
+    expect(provider.status()).toBe(idOf(version));
+  });
+
+  it("that is disabled from the start is served when it is enabled", async () => {
+    const key = newKey(SECRETS, { enabled: false });
+    const version = await rotate(key, 1);
+    const provider = started();
+    await eventually(() => expect(() => provider.status()).toThrow(withCode("KeyDisabled")));
+    expect(provider.usable).toBe(false);
+    writer.apply([{ kind: "putKey", key: { ...key, enabled: true } }]);
+    await serves(provider, version);
+  });
+});
+
+describe("a provider that cannot serve yet", () => {
+  it("says that it is starting before it has looked", () => {
+    const provider = started();
+    expect(() => provider.status()).toThrow(withCode("NotReady"));
+    expect(() => provider.encrypt(SEED)).toThrow(withCode("NotReady"));
+    expect(provider.usable).toBe(false);
+    expect(provider.observation).toBeUndefined();
+  });
+
+  it("names a key that is missing, and serves it once it is there", async () => {
+    const provider = started();
+    await provider.follow();
+    expect(() => provider.status()).toThrow(withCode("NotFound"));
+    expect(() => provider.status()).toThrow("MasterKey claviger-system/secrets is not in the keyring");
+    const key = newKey(SECRETS);
+    await hasProblem(provider, "NotReady");
+    await serves(provider, await rotate(key, 1));
+  });
+
+  it("refuses an HMAC key and says what it needs", async () => {
+    const key = newKey(SECRETS);
+    makeCurrent(key, await sealedVersion(key, 1, "HMAC_256"));
+    const provider = started();
+    await hasProblem(provider, "ConfigInvalid");
+    const why = "provider secrets names a HMAC_256 key; KMS v2 needs SYMMETRIC_DEFAULT";
+    expect(() => provider.status()).toThrow(why);
+    expect(() => provider.encrypt(SEED)).toThrow(why);
+    expect(lines.at(-1)).toContain(why);
+  });
+
+  it("serves once its root key was put right", async () => {
+    const version = await rotate(newKey(SECRETS), 1);
+    renameSync(rootKeyPath, `${rootKeyPath}.kept`);
+    const provider = started();
+    await hasProblem(provider, "SealUnavailable");
+    expect(() => provider.status()).toThrow("does not exist; restore it from your backup");
+
+    writeFileSync(rootKeyPath, randomBytes(32), { mode: 0o600 });
+    await eventually(async () => {
+      await provider.follow();
+      expect(() => provider.status()).toThrow("put the right root key there");
+    });
+
+    renameSync(`${rootKeyPath}.kept`, rootKeyPath);
+    await servesWhenMended(provider, version);
+    expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+  });
+});
+
+describe("an alias", () => {
+  it("is followed to the key that it points to, and old ciphertexts still open", async () => {
+    const one = await rotate(newKey(SECRETS), 1);
+    const two = await rotate(newKey(OTHER), 1);
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: SECRETS.name } }]);
+    const provider = started({ alias: ALIAS });
+    await serves(provider, one);
+    const encrypted = provider.encrypt(SEED);
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: OTHER.name } }]);
+    await serves(provider, two);
+    expect(provider.encrypt(SEED).keyId).toBe(idOf(two));
+    expect(await decrypt(provider, encrypted)).toEqual(SEED);
+  });
+
+  it("that points to a key without a version keeps the one before", async () => {
+    const one = await rotate(newKey(SECRETS), 1);
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: SECRETS.name } }]);
+    const provider = started({ alias: ALIAS });
+    await serves(provider, one);
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: OTHER.name } }]);
+    await hasProblem(provider, "NotFound");
+    expect(provider.status()).toBe(idOf(one));
+    expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+  });
+
+  it("that is missing is named", async () => {
+    const provider = started({ alias: ALIAS });
+    await provider.follow();
+    expect(() => provider.status()).toThrow("KeyAlias claviger-system/alias is not in the keyring");
+  });
+});
+
+it("a key whose name passes to a new key is followed, and the old key's ciphertexts still open", async () => {
+  const version = await rotate(newKey(SECRETS), 5);
+  const provider = started();
+  await serves(provider, version);
+  const encrypted = provider.encrypt(SEED);
+  const successor = newKey(SECRETS);
+  await hasProblem(provider, "NotReady");
+  expect(provider.status()).toBe(idOf(version));
+  const first = await rotate(successor, 1);
+  await serves(provider, first);
+  expect(await decrypt(provider, encrypted)).toEqual(SEED);
+});
+
+async function failure(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => "it did not fail",
+    (cause: unknown) => cause,
+  );
+  expect(error).toBeInstanceOf(Error);
+  return inspect(error, { depth: null, showHidden: true });
+}
+
+/** How bytes would look where somebody printed them. */
+function canaries(bytes: Uint8Array): string[] {
+  const start = Buffer.from(bytes.subarray(0, 9));
+  return [start.toString("hex"), start.toString("base64"), start.toString("latin1"), start.join(", ")];
+}

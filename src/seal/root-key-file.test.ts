@@ -1,0 +1,205 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { ClavigerError } from "../errors.ts";
+import { createRootKey, readRootKey } from "./root-key-file.ts";
+
+const BYTES = Buffer.from("canary: these bytes must stay in", "ascii");
+
+let folder: string;
+let path: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-test-"));
+  path = join(folder, "root.key");
+  const made = folder;
+  onTestFinished(() => rmSync(made, { recursive: true }));
+});
+
+/** Writes a root key file; `chmod`, because a umask changes the mode that a file is made with. */
+function write(bytes: Uint8Array, mode = 0o600): void {
+  writeFileSync(path, bytes);
+  chmodSync(path, mode);
+}
+
+const modes = (...list: number[]) => list.map((mode) => ({ octal: mode.toString(8), mode }));
+
+describe("readRootKey gives the 32 bytes of a file", () => {
+  it.each(modes(0o600, 0o400, 0o700))("of mode $octal, in a folder of mode 700", ({ mode }) => {
+    write(BYTES, mode);
+    expect(Buffer.from(readRootKey(path).exposeSecretBytes())).toEqual(BYTES);
+  });
+
+  it.each(modes(0o755, 0o711, 0o750))(
+    "in a folder that others may enter but not change: mode $octal",
+    ({ mode }) => {
+      write(BYTES);
+      chmodSync(folder, mode);
+      expect(readRootKey(path).size).toBe(32);
+    },
+  );
+
+  it("behind a symbolic link", () => {
+    write(BYTES);
+    const link = join(folder, "link");
+    symlinkSync(path, link);
+    expect(readRootKey(link).size).toBe(32);
+  });
+});
+
+describe("readRootKey refuses with SealUnavailable, naming the file and what to do", () => {
+  it("a missing file", () => {
+    expect(refusal()).toMatch(/^root key .*root\.key does not exist; restore it from your backup/);
+  });
+
+  it("a file in a missing folder", () => {
+    path = join(folder, "missing", "root.key");
+    expect(refusal()).toContain("does not exist; restore it from your backup");
+  });
+
+  it.each([0, 31, 33, 64])("a file of %i bytes", (size) => {
+    write(Buffer.alloc(size, 1));
+    expect(refusal()).toBe(`root key ${path} has ${size} bytes instead of 32; restore it from your backup`);
+  });
+
+  it.each(modes(0o640, 0o604, 0o644, 0o620, 0o602, 0o610, 0o601, 0o666, 0o777))(
+    "a file of mode $octal",
+    ({ mode }) => {
+      write(BYTES, mode);
+      expect(refusal()).toBe(
+        `root key ${path} has mode 0${mode.toString(8)} and can be opened by others; run: chmod 600 ${path}`,
+      );
+    },
+  );
+
+  it.each(modes(0o770, 0o720, 0o702, 0o777, 0o1777))("a file in a folder of mode $octal", ({ mode }) => {
+    write(BYTES);
+    chmodSync(folder, mode);
+    expect(refusal()).toBe(
+      `root key ${path} lies in a folder of mode 0${(mode & 0o777).toString(8)}; run: chmod 700 ${folder}`,
+    );
+  });
+
+  it("a folder in its place", () => {
+    mkdirSync(path, { mode: 0o700 });
+    expect(refusal()).toContain("is not a regular file");
+  });
+
+  it("a loop of links", () => {
+    symlinkSync(path, path);
+    expect(refusal()).toContain("cannot be opened: ELOOP");
+  });
+
+  it("and takes the file once the advice was followed", () => {
+    write(BYTES, 0o644);
+    chmodSync(folder, 0o770);
+    for (let round = 0; round < 2; round++) {
+      const [, mode, target] = / run: chmod (\d+) (\S+)$/.exec(refusal()) ?? [];
+      if (mode === undefined || target === undefined) throw new Error("no advice was given");
+      chmodSync(target, Number.parseInt(mode, 8));
+    }
+    expect(readRootKey(path).size).toBe(32);
+  });
+
+  it("and never shows the bytes", () => {
+    const refusals = [
+      () => write(BYTES, 0o644),
+      () => write(BYTES.subarray(0, 31)),
+      () => write(Buffer.concat([BYTES, BYTES])),
+    ].map((prepare) => {
+      prepare();
+      return inspect(
+        caught(() => readRootKey(path)),
+        { depth: null, showHidden: true },
+      );
+    });
+    for (const text of refusals) {
+      expect(text).toContain("SealUnavailable");
+      for (const encoding of ["latin1", "hex", "base64"] as const) {
+        expect(text).not.toContain(BYTES.subarray(0, 9).toString(encoding));
+      }
+    }
+  });
+});
+
+describe("createRootKey", () => {
+  it("makes a file that readRootKey takes: 32 random bytes, 0600", () => {
+    createRootKey(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const bytes = Buffer.from(readRootKey(path).exposeSecretBytes());
+    expect(bytes).toEqual(readFileSync(path));
+    expect(bytes).not.toEqual(Buffer.alloc(32));
+    expect(readdirSync(folder)).toEqual(["root.key"]);
+  });
+
+  it("makes another key each time", () => {
+    createRootKey(path);
+    createRootKey(join(folder, "second.key"));
+    expect(readFileSync(path)).not.toEqual(readFileSync(join(folder, "second.key")));
+  });
+
+  it("makes missing folders, 0700, whatever the umask", () => {
+    const before = process.umask(0);
+    onTestFinished(() => void process.umask(before));
+    path = join(folder, "etc", "claviger", "root.key");
+    createRootKey(path);
+    expect(statSync(join(folder, "etc", "claviger")).mode & 0o777).toBe(0o700);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readRootKey(path).size).toBe(32);
+  });
+
+  it.each([
+    ["a root key", () => write(BYTES)],
+    ["an empty file", () => write(Buffer.alloc(0))],
+    ["a link that leads nowhere", () => symlinkSync(join(folder, "nowhere"), path)],
+    ["a folder", () => mkdirSync(path)],
+  ])("never replaces %s, and leaves no draft behind", (_, prepare) => {
+    prepare();
+    const kind = (): unknown =>
+      existsSync(path) && statSync(path).isFile() ? readFileSync(path) : undefined;
+    const before = kind();
+    const error = caught(() => createRootKey(path));
+    expect(error).toMatchObject({ code: "SealUnavailable" });
+    expect(error).toMatchObject({ message: expect.stringContaining(`root key ${path} could not be made:`) });
+    expect(kind()).toEqual(before);
+    expect(readdirSync(folder)).toEqual(["root.key"]);
+  });
+
+  it("says why where no file can be made", () => {
+    writeFileSync(join(folder, "file"), "");
+    path = join(folder, "file", "root.key");
+    expect(caught(() => createRootKey(path))).toMatchObject({
+      code: "SealUnavailable",
+      message: expect.stringContaining("could not be made:"),
+    });
+  });
+});
+
+function refusal(): string {
+  const error = caught(() => readRootKey(path));
+  if (!(error instanceof ClavigerError)) throw error;
+  expect(error.code).toBe("SealUnavailable");
+  return error.message;
+}
+
+function caught(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was refused");
+}

@@ -1,0 +1,145 @@
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { newKeyId, newVersionId } from "../crypto/ids.ts";
+import { Secret } from "../crypto/secret.ts";
+import { fileSeal } from "./file.ts";
+import { type SealBinding, type Sealed, sealAad } from "./seal.ts";
+import { SealSource } from "./seal-source.ts";
+
+const RIGHT = Buffer.alloc(32, "canary-one");
+const WRONG = Buffer.alloc(32, "canary-two");
+const MATERIAL = Buffer.alloc(32, "canary-material");
+const BINDING: SealBinding = {
+  keyId: newKeyId(),
+  versionId: newVersionId(),
+  number: 7,
+  keySpec: "SYMMETRIC_DEFAULT",
+  keyUsage: "ENCRYPT_DECRYPT",
+};
+
+let folder: string;
+let path: string;
+let sealed: Sealed;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-test-"));
+  path = join(folder, "root.key");
+  const made = folder;
+  onTestFinished(() => rmSync(made, { recursive: true }));
+  sealed = await seal(RIGHT).wrap(Secret.take(Buffer.from(MATERIAL)), sealAad(BINDING));
+});
+
+const seal = (rootKey: Uint8Array) => fileSeal(Secret.take(Buffer.from(rootKey)));
+
+function put(rootKey: Uint8Array, mode = 0o600): void {
+  writeFileSync(`${path}.new`, rootKey);
+  chmodSync(`${path}.new`, mode);
+  renameSync(`${path}.new`, path);
+}
+
+async function opened(source: SealSource): Promise<Buffer> {
+  const material = await source.unseal(BINDING, sealed);
+  return Buffer.from(material.exposeSecretBytes());
+}
+
+describe("a seal source opens material", () => {
+  it("under the root key of its file, read once", async () => {
+    put(RIGHT);
+    const source = new SealSource(path);
+    expect(await opened(source)).toEqual(MATERIAL);
+    rmSync(path);
+    expect(await opened(source)).toEqual(MATERIAL);
+    expect(source.get().rootKeyId).toBe(seal(RIGHT).rootKeyId);
+  });
+
+  it("and reads nothing before it is asked: a root key may come later", () => {
+    const source = new SealSource(path);
+    put(RIGHT);
+    expect(source.get().rootKeyId).toBe(seal(RIGHT).rootKeyId);
+  });
+});
+
+describe("a seal source heals without a restart once the root key was put right", () => {
+  it("that was missing", async () => {
+    const source = new SealSource(path);
+    await expect(opened(source)).rejects.toMatchObject({ code: "SealUnavailable" });
+    await expect(opened(source)).rejects.toThrow("does not exist");
+    put(RIGHT);
+    expect(await opened(source)).toEqual(MATERIAL);
+  });
+
+  it("that could be opened by others", async () => {
+    put(RIGHT, 0o644);
+    const source = new SealSource(path);
+    await expect(opened(source)).rejects.toThrow(`run: chmod 600 ${path}`);
+    chmodSync(path, 0o600);
+    expect(await opened(source)).toEqual(MATERIAL);
+  });
+
+  it("that was too short", async () => {
+    put(RIGHT.subarray(1));
+    const source = new SealSource(path);
+    await expect(opened(source)).rejects.toThrow("31 bytes instead of 32");
+    put(RIGHT);
+    expect(await opened(source)).toEqual(MATERIAL);
+  });
+
+  it("that was another one: the error names the version and both root keys", async () => {
+    put(WRONG);
+    const source = new SealSource(path);
+    await expect(opened(source)).rejects.toMatchObject({
+      code: "SealUnavailable",
+      message:
+        `version 7 of key ${BINDING.keyId} is sealed under root key file:${seal(RIGHT).rootKeyId}` +
+        ` and ${path} holds ${seal(WRONG).rootKeyId}: put the right root key there`,
+    });
+    await expect(opened(source)).rejects.toMatchObject({ code: "SealUnavailable" });
+    put(RIGHT);
+    expect(await opened(source)).toEqual(MATERIAL);
+  });
+});
+
+it("a blob that was altered to name another root key is a mismatch: no other root key would help", async () => {
+  put(RIGHT);
+  const blob = Buffer.from(sealed.blob);
+  blob.writeUInt8(blob.readUInt8(2) ^ 1, 2);
+  await expect(new SealSource(path).unseal(BINDING, { ...sealed, blob })).rejects.toMatchObject({
+    code: "SealMismatch",
+  });
+});
+
+it("material of another version is a mismatch, and the source goes on opening its own", async () => {
+  put(RIGHT);
+  const source = new SealSource(path);
+  await expect(source.unseal({ ...BINDING, number: 8 }, sealed)).rejects.toMatchObject({
+    code: "SealMismatch",
+  });
+  expect(await opened(source)).toEqual(MATERIAL);
+});
+
+it("no error of a seal source holds bytes of a root key or of material", async () => {
+  put(WRONG);
+  const wrongKey = await failure(new SealSource(path).unseal(BINDING, sealed));
+  put(RIGHT);
+  const swapped = await failure(new SealSource(path).unseal({ ...BINDING, number: 8 }, sealed));
+  put(RIGHT, 0o644);
+  const unsafe = await failure(new SealSource(path).unseal(BINDING, sealed));
+  for (const text of [wrongKey, swapped, unsafe]) {
+    expect(text).toMatch(/SealUnavailable|SealMismatch/);
+    for (const bytes of [RIGHT, WRONG, MATERIAL]) {
+      const start = bytes.subarray(0, 9);
+      expect(text).not.toContain(start.toString("latin1"));
+      expect(text).not.toContain(start.toString("hex"));
+      expect(text).not.toContain(start.toString("base64"));
+      expect(text).not.toContain(start.join(", "));
+    }
+  }
+});
+
+async function failure(work: Promise<unknown>): Promise<string> {
+  const ended = await work.catch((error: unknown) => error);
+  return inspect(ended, { depth: null, showHidden: true });
+}

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KeyringReader } from "../../src/keyring/reader.ts";
+import type { KeyVersion, MasterKey } from "../../src/kube/resources.ts";
+import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
+import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import { eventually, Hopeless } from "../controlplane/wait.ts";
+import { applyKey, type Cluster, startCluster } from "./cluster.ts";
+import type { ClavigerNode } from "./node.ts";
+
+const binaries = await controlPlaneBinaries();
+const NAMESPACE = "claviger-system";
+/** The flow of one key passes no write point more often than this. */
+const MOST_OCCURRENCES = 12;
+
+/** Every point of the flow of a new key and alias; the seal's own point has a test of its own. */
+const flowPoints = WRITE_POINTS.filter((point) => point !== "keyversion.seal");
+const sides: readonly WriteSide[] = ["before", "after"];
+
+describe.skipIf(binaries === undefined)("an operator killed at every one of its write points", () => {
+  const killedAt = new Set<string>();
+  let cluster: Cluster;
+  /** The operator that leads, and so does all of the writing. */
+  let victim: ClavigerNode;
+
+  beforeAll(async () => {
+    cluster = await startCluster({ nodes: 2 });
+    await applyKey(cluster);
+    const leader = await cluster.kubectl([
+      ...["get", "lease", "-n", NAMESPACE, "claviger-operator", "-o", "jsonpath={.spec.holderIdentity}"],
+    ]);
+    const found = cluster.nodes.find(({ name }) => name === leader);
+    if (found === undefined) throw new Error(`the leader ${leader} is not one of the nodes`);
+    victim = found;
+  });
+  afterAll(() => cluster?.stop());
+
+  const applyKeyAndAlias = (name: string) =>
+    cluster.kubectl(
+      ["apply", "-f", "-"],
+      [
+        { kind: "MasterKey", spec: {} },
+        { kind: "KeyAlias", spec: { masterKey: name } },
+      ]
+        .map((object) =>
+          JSON.stringify({
+            apiVersion: "kms.claviger.dev/v1alpha1",
+            ...object,
+            metadata: { namespace: NAMESPACE, name },
+          }),
+        )
+        .join("\n---\n"),
+    );
+  const getJson = async <T>(...args: readonly string[]): Promise<T> =>
+    JSON.parse(await cluster.kubectl(["get", ...args, "-o", "json"]));
+  const isReady = async (kind: string, name: string): Promise<boolean> => {
+    const { status } = await getJson<MasterKey>(kind, "-n", NAMESPACE, name);
+    return (
+      status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false
+    );
+  };
+
+  /** One current version, the same one everywhere. */
+  const expectOneCurrentVersion = async (name: string): Promise<void> => {
+    await eventually(`${name} is settled`, async () => {
+      const masterKey = await getJson<MasterKey>("mk", "-n", NAMESPACE, name);
+      const versions = (await getJson<{ items: KeyVersion[] }>("kv")).items.filter(
+        ({ spec }) => spec.masterKey.name === name,
+      );
+      const current = masterKey.status?.currentVersion;
+      const keyrings = cluster.nodes.map((node) => currentIn(node, name));
+      return (
+        current !== undefined &&
+        versions.every(({ spec }) => spec.keyId === masterKey.status?.keyId) &&
+        versions.filter(({ status }) => status?.state === "Current").length === 1 &&
+        versions.length === 1 &&
+        versions[0]?.spec.versionId === current.versionId &&
+        versions[0]?.status?.kmsKeyId === current.kmsKeyId &&
+        keyrings.every((versionId) => versionId === current.versionId) &&
+        (await isReady("mk", name)) &&
+        (await isReady("ka", name))
+      );
+    });
+  };
+
+  /** Whether the victim died at that point while it made the key; false where it came through. */
+  const killWhileMaking = async (name: string, target: string): Promise<boolean> => {
+    // Not in good order, which would hand the lead over.
+    await victim.kill9("operator");
+    const running = await victim.start("operator", { CLAVIGER_KILL_AT: target });
+    await applyKeyAndAlias(name);
+    await eventually(`${name} is ready, or the operator is dead`, async () => {
+      if (!running.alive) return true;
+      const settled = (await isReady("mk", name)) && (await isReady("ka", name));
+      const states = (await getJson<{ items: KeyVersion[] }>("kv")).items.filter(
+        ({ spec, status }) => spec.masterKey.name === name && status?.state === "Current",
+      );
+      return settled && states.length === 1;
+    });
+    if (running.alive) return false;
+    expect((await running.exited).signal).toBe("SIGKILL");
+    await victim.start("operator");
+    return true;
+  };
+
+  it.each(flowPoints.flatMap((point) => sides.map((side) => [side, point] as const)))(
+    "%s %s: the key ends with one current version, the same on every node",
+    async (side: WriteSide, point: WritePoint) => {
+      for (let occurrence = 1; occurrence <= MOST_OCCURRENCES; occurrence++) {
+        const target = `${point}:${side}:${occurrence}`;
+        const name = target.replaceAll(":", ".");
+        const died = await killWhileMaking(name, target);
+        if (died) killedAt.add(`${side} ${point}`);
+        await expectOneCurrentVersion(name);
+        if (!died) return;
+      }
+      throw new Hopeless(`the operator still dies at ${point} after ${MOST_OCCURRENCES} times`);
+    },
+  );
+
+  it.each(sides)("%s keyversion.seal: an altered seal is put right by the next start", async (side) => {
+    for (const node of cluster.nodes) await node.stop("operator");
+    const [version] = (await getJson<{ items: KeyVersion[] }>("kv")).items;
+    if (version === undefined) throw new Error("there is no KeyVersion");
+    const sealed = Buffer.from(version.spec.seal.sealed, "base64");
+    sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1;
+    const patch = JSON.stringify({ spec: { seal: { sealed: sealed.toString("base64") } } });
+    await cluster.kubectl(["patch", "kv", version.metadata.name, "--type=merge", "-p", patch]);
+    const running = await victim.start("operator", { CLAVIGER_KILL_AT: `keyversion.seal:${side}` });
+    expect((await running.exited).signal).toBe("SIGKILL");
+    killedAt.add(`${side} keyversion.seal`);
+    for (const node of cluster.nodes) await node.start("operator");
+    await eventually("the seal is the node's own again", async () => {
+      const now = await getJson<KeyVersion>("kv", version.metadata.name);
+      return now.spec.seal.sealed === version.spec.seal.sealed;
+    });
+  });
+
+  it("every write point was died at, on both sides", () => {
+    const all = WRITE_POINTS.flatMap((point) => sides.map((side) => `${side} ${point}`));
+    expect([...killedAt].sort()).toEqual(all.sort());
+  });
+});
+
+function currentIn(node: ClavigerNode, name: string): string | undefined {
+  const reader = KeyringReader.open(node.keyringPath);
+  try {
+    return reader.snapshot().keys.get(`${NAMESPACE}/${name}`)?.current?.versionId;
+  } finally {
+    reader.close();
+  }
+}

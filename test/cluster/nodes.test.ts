@@ -1,0 +1,241 @@
+import { rm } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KeyringReader } from "../../src/keyring/reader.ts";
+import type { KeyVersion } from "../../src/kube/resources.ts";
+import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import { eventually } from "../controlplane/wait.ts";
+import { applyKey, type Cluster, startCluster } from "./cluster.ts";
+
+const binaries = await controlPlaneBinaries();
+
+describe.skipIf(binaries === undefined)(
+  "three API servers on one etcd, each with its own claviger node",
+  () => {
+    let cluster: Cluster;
+
+    beforeAll(async () => {
+      cluster = await startCluster({ nodes: 3 });
+      await applyKey(cluster);
+    });
+    afterAll(() => cluster?.stop());
+
+    const node = (number: number) => {
+      const found = cluster.nodes[number - 1];
+      if (found === undefined) throw new Error(`there is no node ${number}`);
+      return found;
+    };
+    const applyMasterKey = (name: string) =>
+      cluster.kubectl(
+        ["apply", "-f", "-"],
+        JSON.stringify({
+          apiVersion: "kms.claviger.dev/v1alpha1",
+          kind: "MasterKey",
+          metadata: { namespace: "claviger-system", name },
+          spec: {},
+        }),
+      );
+    const becomesReady = (name: string) =>
+      cluster.kubectl([
+        ...["wait", "--for=condition=Ready", "--timeout=180s", "-n", "claviger-system", `masterkey/${name}`],
+      ]);
+    const distributed = async (name: string) => {
+      const condition = '{.status.conditions[?(@.type=="Distributed")]';
+      return cluster.kubectl([
+        ...["get", "mk", "-n", "claviger-system", name, "-o"],
+        `jsonpath=${condition}.status} ${condition}.reason} ${condition}.message}`,
+      ]);
+    };
+    const keyVersions = async (): Promise<readonly KeyVersion[]> =>
+      JSON.parse(await cluster.kubectl(["get", "kv", "-o", "json"])).items;
+    const held = (number: number): Set<string> => {
+      const reader = KeyringReader.open(node(number).keyringPath);
+      try {
+        return new Set(reader.versionsAfter(0, 1000).map(({ version }) => version.versionId));
+      } finally {
+        reader.close();
+      }
+    };
+    const secretPath = (name: string) => `/api/v1/namespaces/default/secrets/${name}`;
+    const readFromEveryServer = async (name: string): Promise<string[]> =>
+      Promise.all(
+        cluster.plane.apiServers.map(async (server) => {
+          const { status, body } = await server.request("GET", secretPath(name));
+          expect(status).toBe(200);
+          const { data } = body as { readonly data: { readonly from: string } };
+          return Buffer.from(data.from, "base64").toString("utf8");
+        }),
+      );
+
+    it("each reads the Secrets that the others wrote", async () => {
+      for (const [index, server] of cluster.plane.apiServers.entries()) {
+        const body = {
+          apiVersion: "v1",
+          kind: "Secret",
+          metadata: { name: `from-${index}` },
+          stringData: { from: `server ${index}` },
+        };
+        const { status } = await server.request("POST", "/api/v1/namespaces/default/secrets", { body });
+        expect(status).toBe(201);
+      }
+      for (const index of cluster.plane.apiServers.keys()) {
+        expect(await readFromEveryServer(`from-${index}`)).toEqual(Array(3).fill(`server ${index}`));
+      }
+    });
+
+    it("every node serves the same key_id, and its KeyServer says so", async () => {
+      await eventually("three KeyServers report one key_id", async () => {
+        const path = "{range .items[*]}{.status.providers[0].kmsKeyId}{'\\n'}{end}";
+        const keyIds = (await cluster.kubectl(["get", "ks", "-o", `jsonpath=${path}`])).trim().split("\n");
+        return keyIds.length === 3 && new Set(keyIds).size === 1 && keyIds[0] !== "";
+      });
+    });
+
+    it("a version waits for the node whose operator is stopped, with its name in the condition, and no longer", async () => {
+      await node(3).kill9("operator");
+      await applyMasterKey("blocked");
+      const blocked = await eventually("the condition names the node", async () => {
+        const text = await distributed("blocked");
+        return text.includes("2 of 3 nodes") && text;
+      });
+      expect(blocked).toMatch(
+        /^False (WaitingForNodes|NodeNotHeardOf) version 1 is on 2 of 3 nodes; waiting for node-3/,
+      );
+      expect(await cluster.kubectl(["get", "ks", "node-3", "-o", "name"])).toContain("node-3");
+      const silent = await eventually("the condition says since when", async () => {
+        const text = await distributed("blocked");
+        return text.includes("NodeNotHeardOf") && text;
+      });
+      expect(silent).toMatch(
+        /node-3 \(its operator has not been heard of since \d{4}-.*Z: start it, or delete KeyServer/,
+      );
+      const version = "{.status.currentVersion.number}";
+      expect(
+        await cluster.kubectl(["get", "mk", "-n", "claviger-system", "blocked", "-o", `jsonpath=${version}`]),
+      ).toBe("");
+      await node(3).start("operator");
+      await becomesReady("blocked");
+    });
+
+    it("a KeyServer that somebody deletes blocks no longer, and its node comes back by itself", async () => {
+      await node(2).kill9("operator");
+      await applyMasterKey("without-node-2");
+      await eventually("the key waits for node-2", async () =>
+        (await distributed("without-node-2")).includes("node-2"),
+      );
+      await cluster.kubectl(["delete", "ks", "node-2"]);
+      await becomesReady("without-node-2");
+      await node(2).start("operator");
+      await eventually("node-2 is back, with every version", async () => {
+        const versions = await cluster.kubectl(["get", "ks", "node-2", "-o", "jsonpath={.status.versions}"]);
+        return Number(versions) === (await keyVersions()).length;
+      });
+    });
+
+    it("the leader's death moves the lead, and keys are made on", async () => {
+      const leader = await cluster.kubectl([
+        ...[
+          "get",
+          "lease",
+          "-n",
+          "claviger-system",
+          "claviger-operator",
+          "-o",
+          "jsonpath={.spec.holderIdentity}",
+        ],
+      ]);
+      const dead = cluster.nodes.find(({ name }) => name === leader);
+      expect(dead).toBeDefined();
+      await dead?.kill9("operator");
+      await eventually("another operator leads", async () => {
+        const holder = await cluster.kubectl([
+          ...[
+            "get",
+            "lease",
+            "-n",
+            "claviger-system",
+            "claviger-operator",
+            "-o",
+            "jsonpath={.spec.holderIdentity}",
+          ],
+        ]);
+        return holder !== "" && holder !== leader;
+      });
+      await dead?.start("operator");
+      await applyMasterKey("after-the-leader");
+      await becomesReady("after-the-leader");
+    });
+
+    it("KeyVersions deleted by hand are handed back by the nodes, the same as before", async () => {
+      const before = await keyVersions();
+      await cluster.kubectl(["delete", "kv", "--all"]);
+      await eventually("all KeyVersions are back", async () => {
+        const now = await keyVersions();
+        const ids = (versions: readonly KeyVersion[]) =>
+          versions.map(({ spec }) => JSON.stringify(spec)).sort();
+        return JSON.stringify(ids(now)) === JSON.stringify(ids(before));
+      });
+    });
+
+    it("a node whose state folder is lost gets every version back and serves again", async () => {
+      await node(1).killAll();
+      await rm(node(1).stateDir, { recursive: true });
+      await node(1).startBoth();
+      await eventually("node-1 holds what node-2 holds", async () => {
+        const wanted = held(2);
+        return wanted.size === held(1).size && [...wanted].every((id) => held(1).has(id));
+      });
+      await cluster.plane.apiServers[0]?.restart();
+      await cluster.ready();
+      expect(await readFromEveryServer("from-1")).toEqual(Array(3).fill("server 1"));
+    });
+
+    it("seals swapped between two KeyVersions reach no keyring, and are put right", async () => {
+      const [one, other] = await keyVersions();
+      if (one === undefined || other === undefined) throw new Error("two versions are needed");
+      const swap = async (target: KeyVersion, source: KeyVersion) => {
+        const patch = JSON.stringify({ spec: { seal: source.spec.seal } });
+        await cluster.kubectl(["patch", "kv", target.metadata.name, "--type=merge", "-p", patch]);
+      };
+      await swap(one, other);
+      await swap(other, one);
+      await eventually("both KeyVersions have their own seals again", async () => {
+        const now = await keyVersions();
+        return [one, other].every((version) =>
+          now.some(
+            ({ metadata, spec }) =>
+              metadata.name === version.metadata.name && spec.seal.sealed === version.spec.seal.sealed,
+          ),
+        );
+      });
+      for (const number of [1, 2, 3]) {
+        const reader = KeyringReader.open(node(number).keyringPath);
+        const stored = reader.version(one.spec.versionId);
+        reader.close();
+        expect(Buffer.from(stored?.sealed.blob ?? []).toString("base64")).toBe(one.spec.seal.sealed);
+      }
+      await Promise.all(cluster.plane.apiServers.map((server) => server.restart()));
+      await cluster.ready();
+      expect(await readFromEveryServer("from-0")).toEqual(Array(3).fill("server 0"));
+    });
+
+    it("a version sealed under another root key than a node's waits for that node, which says why", async () => {
+      const stranger = Buffer.alloc(32, 7);
+      const original = node(3).rootKeyPath;
+      await node(3).stop("operator");
+      const { readFile, writeFile } = await import("node:fs/promises");
+      const right = await readFile(original);
+      await writeFile(original, stranger, { mode: 0o600 });
+      await node(3).start("operator");
+      await applyMasterKey("wrong-root");
+      const text = await eventually("the condition names the node and its reason", async () => {
+        const current = await distributed("wrong-root");
+        return current.includes("NodeNotReady") && current;
+      });
+      expect(text).toMatch(
+        /node-3 \(version 1 of key .* is sealed under root key file:[0-9a-f]{32} and .* holds [0-9a-f]{32}/,
+      );
+      await writeFile(original, right, { mode: 0o600 });
+      await becomesReady("wrong-root");
+    });
+  },
+);

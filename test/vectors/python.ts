@@ -1,0 +1,55 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const REQUIREMENTS = join(import.meta.dirname, "requirements.txt");
+
+/** How a command ended, and what it printed. */
+export interface Ended {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+export function run(command: string, ...args: readonly string[]): Ended {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
+  return { status, output: error === undefined ? stdout + stderr : String(error) };
+}
+
+/** A Python that can import `cryptography`: the system's own, or one in a folder of ours; undefined without python3. */
+export function pythonWithCryptography(): string | undefined {
+  if (run("python3", "--version").status !== 0) return undefined;
+  if (run("python3", "-c", "import cryptography").status === 0) return "python3";
+  return join(environment(), "bin", "python3");
+}
+
+/** A virtual environment with our requirements, made once per version of them. */
+function environment(): string {
+  const hash = createHash("sha256").update(readFileSync(REQUIREMENTS)).digest("hex").slice(0, 16);
+  const folder = join(tmpdir(), `claviger-vectors-${hash}`);
+  if (existsSync(folder)) return ours(folder);
+  // Complete before it has its name: another run may be looking for it now.
+  const draft = mkdtempSync(`${folder}-`);
+  succeed("python3", "-m", "venv", draft);
+  succeed(join(draft, "bin", "python3"), "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS);
+  try {
+    renameSync(draft, folder);
+  } catch (error) {
+    rmSync(draft, { recursive: true });
+    if (!existsSync(folder)) throw error;
+  }
+  return ours(folder);
+}
+
+/** Anybody can make a folder of that name in /tmp; we run programs out of ours only. */
+function ours(folder: string): string {
+  const { uid } = lstatSync(folder);
+  if (uid !== process.getuid?.()) throw new Error(`${folder} belongs to uid ${uid}: remove it`);
+  return folder;
+}
+
+function succeed(command: string, ...args: readonly string[]): void {
+  const { status, output } = run(command, ...args);
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed: ${output}`);
+}
