@@ -70,13 +70,14 @@ function readiness({ problems, versions }: ObservedNode): Finding {
 /** A node's operator renews its Lease every 10 s; this long without is "not heard of" (the kubelet's figures). */
 export const NODE_LEASE_SECONDS = 40;
 
-/** The nodes as the decisions see them. */
+/** The nodes as the decisions see them, by name: a message that lists them must not change with their order. */
 export function nodeViews(
   keyServers: readonly KeyServer[],
   heardOf: ReadonlyMap<string, number>,
   now: Date,
 ): NodeView[] {
-  return keyServers.map(({ metadata, status }) => {
+  const byName = keyServers.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  return byName.map(({ metadata, status }) => {
     const heard = heardOf.get(metadata.name) ?? Date.parse(metadata.creationTimestamp);
     const ready = status?.conditions?.find((condition) => condition.type === "Ready");
     return {
@@ -84,6 +85,7 @@ export function nodeViews(
       lastHeard: new Date(heard),
       stale: now.getTime() - heard > NODE_LEASE_SECONDS * 1000,
       prepared: new Set(status?.prepared?.map((version) => version.versionId)),
+      ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
       ...(ready?.status === "False" && { problem: ready.message }),
     };
   });

@@ -105,6 +105,18 @@ describe("a key with a keyId", () => {
       step: `createVersion 1 of ${keyId(1)}`,
     },
     {
+      name: "no versions and nodes with one root key => version 1 is created",
+      status: pending,
+      nodes: [node("a", [], { rootKeyId: "r1" }), node("b", [], { rootKeyId: "r1" }), node("c", [])],
+      step: `createVersion 1 of ${keyId(1)}`,
+    },
+    {
+      name: "no versions and nodes with different root keys => none is created",
+      status: pending,
+      nodes: [node("a", [], { rootKeyId: "r1" }), node("b", [], { rootKeyId: "r2" })],
+      step: "wait RootKeysDiffer",
+    },
+    {
       name: "versions of another key only => version 1 is created",
       status: pending,
       versions: [keyVersion(4, { spec: { keyId: keyId(2) } })],
@@ -282,6 +294,13 @@ describe("what a wait says", () => {
   test("a node's problem => is shown", () => {
     expect(wait([node("a", [], { problem: "root key /k does not exist" })])?.message).toBe(
       "version 2 is on 0 of 1 nodes; waiting for a (root key /k does not exist)",
+    );
+  });
+  test("different root keys => are named, node by node", () => {
+    const nodes = [node("a", [], { rootKeyId: "r1" }), node("b", [], { rootKeyId: "r2" })];
+    const { status } = decide(masterKey({ status: { keyId: keyId(1) } }), [], nodes);
+    expect(conditionOf(status.conditions, "Ready")?.message).toBe(
+      "no version is made while the nodes have different root keys (a has r1, b has r2): give every node the same one",
     );
   });
   test("versions are missing => which one, and where to get it", () => {

@@ -12,6 +12,8 @@ export interface NodeView {
   readonly stale: boolean;
   /** versionIds stored, opened and tested there, not current yet. */
   readonly prepared: ReadonlySet<string>;
+  /** The root key that it seals and opens with, once it has one. */
+  readonly rootKeyId?: string;
   /** What the node says is wrong with it. */
   readonly problem?: string;
 }
@@ -58,11 +60,24 @@ function decideStep({ masterKey, versions, nodes, freshKeyId }: ObservedMasterKe
   const candidate = promotionCandidate(masterKey, versions);
   if (candidate !== undefined) return decidePromotion(candidate, nodes);
   const current = masterKey.status?.currentVersion;
-  if (current === undefined) return { kind: "createVersion", keyId: keyId as KeyId, number: 1 };
+  if (current === undefined) return decideCreation(keyId as KeyId, nodes);
   const there = versionsOf(keyId, versions).some(({ spec }) => spec.versionId === current.versionId);
   return there
     ? { kind: "settled" }
     : { kind: "wait", reason: "VersionsMissing", message: versionMissing(current.number) };
+}
+
+/** What one node seals, every node must be able to open: whoever leads may be the one with the wrong root key. */
+function decideCreation(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {
+  const sealing = nodes.filter((node) => node.rootKeyId !== undefined);
+  if (new Set(sealing.map((node) => node.rootKeyId)).size <= 1)
+    return { kind: "createVersion", keyId, number: 1 };
+  const held = sealing.map((node) => `${node.name} has ${node.rootKeyId}`).join(", ");
+  return {
+    kind: "wait",
+    reason: "RootKeysDiffer",
+    message: `no version is made while the nodes have different root keys (${held}): give every node the same one`,
+  };
 }
 
 /** The keyId of the newest version that names this MasterKey, whoever made it and whenever. */

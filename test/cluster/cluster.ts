@@ -8,11 +8,13 @@ import {
   type ControlPlaneOptions,
   startControlPlane,
 } from "../controlplane/controlplane.ts";
-import { eventually } from "../controlplane/wait.ts";
 import { ClavigerNode } from "./node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 export const CRDS = join(ROOT, "crds");
+const RBAC = join(ROOT, "deploy", "rbac.yaml");
+/** What a node's operator authenticates as: no administrator, as in a real cluster. */
+const NODE_USER = "claviger-node";
 export const PROVIDER = "secrets";
 export const KEY = "claviger-system/secrets";
 
@@ -49,6 +51,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     apiServers: options.nodes ?? 1,
     encryptionConfig: (index, dir) => writeEncryptionConfig(dir, index),
     readyPath: "/livez",
+    users: [{ name: NODE_USER, token: randomBytes(16).toString("hex"), groups: ["claviger:nodes"] }],
     ...(options.dir !== undefined && { dir: options.dir }),
     ...(options.controllers !== undefined && { controllers: options.controllers }),
     ...(options.flags !== undefined && { flags: options.flags }),
@@ -61,7 +64,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
   try {
     const kubectl = kubectlOf(plane);
-    await kubectl(["apply", "-f", CRDS]);
+    await kubectl(["apply", "-f", CRDS, "-f", RBAC]);
     await kubectl(["wait", "--for=condition=Established", "--timeout=120s", "-f", CRDS]);
     for (const [index, server] of plane.apiServers.entries()) {
       nodes.push(await createNode({ plane, server, index, rootKey, options }));
@@ -79,10 +82,6 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
 /** Applies the MasterKey that the provider serves and waits until Secrets work on every API server. */
 export async function applyKey(cluster: Cluster, text = exampleKey()): Promise<void> {
-  await eventually("the namespace of claviger is there", async () => {
-    await cluster.kubectl(["get", "namespace", "claviger-system"]);
-    return true;
-  });
   await cluster.kubectl(["apply", "-f", "-"], text);
   await cluster.kubectl([
     "wait",
@@ -115,7 +114,7 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     name: nodeName(index),
     dir: nodeDir(plane.dir, index),
     rootKey,
-    kubeconfig: await server.kubeconfig(),
+    kubeconfig: await server.kubeconfig(NODE_USER),
     providers: { [PROVIDER]: options.serves ?? { key: KEY } },
   });
 }

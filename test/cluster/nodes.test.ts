@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import type { KeyVersion } from "../../src/kube/resources.ts";
@@ -219,14 +219,14 @@ describe.skipIf(binaries === undefined)(
     });
 
     it("a version sealed under another root key than a node's waits for that node, which says why", async () => {
-      const stranger = Buffer.alloc(32, 7);
-      const original = node(3).rootKeyPath;
-      await node(3).stop("operator");
-      const { readFile, writeFile } = await import("node:fs/promises");
-      const right = await readFile(original);
-      await writeFile(original, stranger, { mode: 0o600 });
-      await node(3).start("operator");
+      const right = await readFile(node(3).rootKeyPath);
+      await node(3).kill9("operator");
       await applyMasterKey("wrong-root");
+      await eventually("the version waits for node-3", async () =>
+        (await distributed("wrong-root")).includes("node-3"),
+      );
+      await writeFile(node(3).rootKeyPath, Buffer.alloc(32, 7), { mode: 0o600 });
+      await node(3).start("operator");
       const text = await eventually("the condition names the node and its reason", async () => {
         const current = await distributed("wrong-root");
         return current.includes("NodeNotReady") && current;
@@ -234,8 +234,18 @@ describe.skipIf(binaries === undefined)(
       expect(text).toMatch(
         /node-3 \(version 1 of key .* is sealed under root key file:[0-9a-f]{32} and .* holds [0-9a-f]{32}/,
       );
-      await writeFile(original, right, { mode: 0o600 });
+
+      await applyMasterKey("not-made");
+      const reason = await eventually("no version is made while root keys differ", async () => {
+        const current = await distributed("not-made");
+        return current.includes("RootKeysDiffer") && current;
+      });
+      expect(reason).toMatch(/node-3 has [0-9a-f]{32}\): give every node the same one/);
+      expect((await keyVersions()).filter(({ spec }) => spec.masterKey.name === "not-made")).toEqual([]);
+
+      await writeFile(node(3).rootKeyPath, right, { mode: 0o600 });
       await becomesReady("wrong-root");
+      await becomesReady("not-made");
     });
   },
 );

@@ -1,0 +1,66 @@
+/**
+ * `npm run cluster`: a control plane on this machine whose Secrets are encrypted
+ * by claviger, to look at and play with. Ctrl-C stops and removes everything.
+ */
+import { parseArgs } from "node:util";
+import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import { applyKey, KEY, startCluster } from "./cluster.ts";
+
+const USAGE = "usage: npm run cluster -- [--nodes N]   (N API servers, 1 to 5, each with its own claviger)";
+
+function nodesWanted(): number {
+  const { values } = parseArgs({ options: { nodes: { type: "string", default: "1" } } });
+  const nodes = Number(values.nodes);
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > 5)
+    throw new Error("--nodes takes a number from 1 to 5");
+  return nodes;
+}
+
+async function main(nodes: number): Promise<void> {
+  const binaries = await controlPlaneBinaries();
+  if (binaries === undefined)
+    throw new Error("building the control plane needs Go: install it, or set KUBEBUILDER_ASSETS");
+  say(
+    `Starting etcd, ${nodes} kube-apiserver${nodes > 1 ? "s" : ""}, controllers, and claviger beside each …`,
+  );
+  const stopped = stopAsked();
+  await using cluster = await startCluster({ nodes, controllers: true });
+  say(`Applying the MasterKey ${KEY} …`);
+  await applyKey(cluster);
+  const kubeconfig = await cluster.plane.apiServers[0]?.kubeconfig();
+  say(`
+Secrets are encrypted. Everything lies in ${cluster.plane.dir}. In another terminal:
+
+  export KUBECONFIG=${kubeconfig}
+  alias kubectl=${binaries.kubectl}
+
+  kubectl get mk,kv,ka,ks -A                       # state, version, key_id, which node serves what
+  kubectl create secret generic hello --from-literal=text=secret
+  kubectl get secret hello -o jsonpath='{.data.text}' | base64 -d; echo
+  curl -s ${cluster.plane.etcd.endpoint}/v3/kv/range -d '{"key": "'$(printf /registry/secrets/default/hello | base64)'"}' \\
+    | grep -o '"value":"[^"]*' | cut -d'"' -f4 | base64 -d | head -c 60   # what etcd has
+${cluster.nodes.map((node) => `  tail -f ${node.logPath("operator")} ${node.logPath("plugin")}`).join("\n")}
+
+Ctrl-C stops and removes everything.
+`);
+  await stopped;
+  say("Stopping …");
+}
+
+/** Listening for it from the beginning keeps Ctrl-C from leaving half a cluster behind. */
+function stopAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+try {
+  await main(nodesWanted());
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+  process.exitCode = 1;
+}
