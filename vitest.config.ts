@@ -4,14 +4,19 @@ import { defineConfig } from "vitest/config";
 // hung test, never to measure one.
 const deadlines = { testTimeout: 300_000, hookTimeout: 1_800_000 };
 
+/** Where CI wants its counts. */
+const report = process.env.CLAVIGER_TEST_REPORT;
+
 export default defineConfig({
   test: {
+    ...(report && { reporters: ["default", ["json", { outputFile: report }]] }),
     projects: [
       {
         test: {
           ...deadlines,
           name: "unit",
-          include: ["src/**/*.test.ts", "scripts/**/*.test.ts", "test/vectors/**/*.test.ts"],
+          include: ["{src,scripts,bench,test/vectors}/**/*.test.ts"],
+          exclude: ["**/node_modules/**"],
         },
       },
       {

@@ -7,6 +7,7 @@ import { newKeyId, newVersionId } from "./ids.ts";
 import {
   decryptMessage,
   encryptMessage,
+  encryptWithSalt,
   HEADER_BYTES,
   MAX_MESSAGE_BYTES,
   type MessageScope,
@@ -41,6 +42,10 @@ function newScope(rest: Partial<MessageScope> = {}): MessageScope {
 const open = (scope: MessageScope, bytes: Uint8Array): Buffer => decryptMessage(scope, parseMessage(bytes));
 
 describe("a message", () => {
+  it.each([0, 31, 33])("is not made with a salt of %d bytes: nobody could open it", (size) => {
+    expect(() => encryptWithSalt(newScope(), SEED, new Uint8Array(size))).toThrow("a salt has 32 bytes");
+  });
+
   it("opens to what was encrypted, for any plaintext up to 4096 bytes, context and purpose", () => {
     fc.assert(
       fc.property(plaintexts, contexts, fc.constantFrom(...PURPOSES), (plaintext, context, purpose) => {

@@ -36,6 +36,7 @@ export interface MessageKey {
 
 /** Derives the key of one message from the material and a 32-byte salt. Wipe `key` when done. */
 export function deriveMessageKey(material: Secret, salt: Uint8Array, purpose: Purpose): MessageKey {
+  if (salt.length !== SALT_BYTES) throw new RangeError(`a salt has ${SALT_BYTES} bytes`);
   const okm = new Uint8Array(
     hkdfSync(
       "sha256",

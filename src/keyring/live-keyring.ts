@@ -41,6 +41,7 @@ export class LiveKeyring {
   readonly #listeners = new Set<() => void>();
   #reader: KeyringReader | undefined;
   #snapshot = EMPTY;
+  #disabled: ReadonlyMap<string, KeyRow> = new Map();
   #loadedSeq = 0;
   #problem: ClavigerError | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -111,9 +112,9 @@ export class LiveKeyring {
     return row;
   }
 
-  /** The MasterKeys that a keyId goes by. More than one only after a key was renamed by re-creation. */
-  keysOf(keyId: string): KeyRow[] {
-    return [...this.#snapshot.keys.values()].filter((key) => key.keyId === keyId);
+  /** The MasterKey of this keyId that must not be used, if it was disabled. */
+  disabledKey(keyId: string): KeyRow | undefined {
+    return this.#disabled.get(keyId);
   }
 
   /** A version's material, opened once. Throws SealUnavailable or SealMismatch. */
@@ -151,6 +152,8 @@ export class LiveKeyring {
       this.#reader ??= KeyringReader.open(this.path);
       if (this.#reader.changed()) {
         this.#snapshot = this.#reader.snapshot();
+        const disabled = [...this.#snapshot.keys.values()].filter((key) => !key.enabled);
+        this.#disabled = new Map(disabled.map((key) => [key.keyId, key]));
         void this.#loadVersions();
         this.#notify();
       }
@@ -193,7 +196,11 @@ export class LiveKeyring {
           this.#versions.set(version.versionId, version);
           this.#loadedSeq = seq;
         }
-        if (rows.length < LOAD_CHUNK) return;
+        if (rows.length < LOAD_CHUNK) {
+          // A re-sealed version may open now that did not before.
+          if (rows.length > 0) this.#notify();
+          return;
+        }
       }
     } catch (error) {
       this.#fail(error);

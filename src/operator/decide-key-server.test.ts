@@ -44,7 +44,7 @@ const status = (changes: Partial<ObservedNode> = {}) =>
       problems: [],
       seal: { provider: "file", rootKeyId: "root-1" },
       providers: [provider],
-      observations: [],
+      observations: [observation],
       ...changes,
     },
     NOW,
@@ -58,6 +58,14 @@ describe("the status of a KeyServer", () => {
       prepared: [{ name: "k-3", versionId: versionId(3) }],
       seal: { provider: "file", rootKeyId: "root-1" },
       conditions: [{ type: "Ready", status: "True", reason: "InStep", lastTransitionTime: NOW_TEXT }],
+    });
+  });
+  test("a provider of which nothing was observed => not Ready, naming it", () => {
+    expect(conditionOf(status({ observations: [] }).conditions, "Ready")).toMatchObject({
+      status: "False",
+      reason: "ProviderWithoutKey",
+      message:
+        "provider secrets serves nothing yet: apps/secrets has no current version, or the plugin is not running",
     });
   });
   test("no Node object, no seal => neither is stated", () => {
@@ -85,7 +93,7 @@ describe("the status of a KeyServer", () => {
 
 describe("providers", () => {
   test("the plugin has not served it yet => name, socket and key only", () => {
-    const stated = status();
+    const stated = status({ observations: [] });
     expect(stated.providers).toEqual([{ name: "secrets", socket: "/run/s.sock", serves: "apps/secrets" }]);
     expect(stated.serving).toBe("secrets: nothing yet");
   });
@@ -189,3 +197,11 @@ describe("outlivedItsNode", () => {
     expect(outlivedItsNode(server, view, uid)).toBe(expected);
   });
 });
+
+test.each(["Starting", "ProviderWithoutKey"])(
+  "a node that is not Ready for %s => is no problem to others",
+  (reason) => {
+    const server = keyServer("a", { conditions: [condition("Ready", { status: "False", reason })] });
+    expect(nodeViews([server], new Map(), NOW)[0]).not.toHaveProperty("problem");
+  },
+);

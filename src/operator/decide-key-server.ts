@@ -60,15 +60,27 @@ function describeProvider(
 const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
 
-function readiness({ problems, versions }: ObservedNode): Finding {
-  const [problem] = problems;
+function readiness(observed: ObservedNode): Finding {
+  const problem = observed.problems[0] ?? providerWithoutKey(observed);
   if (problem !== undefined) return { type: "Ready", status: "False", ...problem };
-  const message = `all ${versions.length} versions are stored; those that are to become current were opened and tested`;
+  const message = `all ${observed.versions.length} versions are stored; those that are current or to become so were opened and tested`;
   return { type: "Ready", status: "True", reason: "InStep", message };
+}
+
+function providerWithoutKey({ providers, observations }: ObservedNode) {
+  const idle = providers.find(({ name }) => !observations.some(({ provider }) => provider === name));
+  if (idle === undefined) return undefined;
+  return {
+    reason: "ProviderWithoutKey",
+    message: `provider ${idle.name} serves nothing yet: ${keyRefText(idle.ref)} has no current version, or the plugin is not running`,
+  };
 }
 
 /** A node's operator renews its Lease every 10 s; this long without is "not heard of" (the kubelet's figures). */
 export const NODE_LEASE_SECONDS = 40;
+
+/** Not Ready for reasons that keep nobody from promoting a version. */
+const ownAffair = new Set(["Starting", "ProviderWithoutKey"]);
 
 /** The nodes as the decisions see them, by name: a message that lists them must not change with their order. */
 export function nodeViews(
@@ -86,7 +98,7 @@ export function nodeViews(
       stale: now.getTime() - heard > NODE_LEASE_SECONDS * 1000,
       prepared: new Set(status?.prepared?.map((version) => version.versionId)),
       ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
-      ...(ready?.status === "False" && { problem: ready.message }),
+      ...(ready?.status === "False" && !ownAffair.has(ready.reason) && { problem: ready.message }),
     };
   });
 }

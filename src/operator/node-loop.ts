@@ -1,9 +1,6 @@
-import { createHmac } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
-import { decryptMessage, encryptMessage, parseMessage } from "../crypto/message.ts";
-import { Secret } from "../crypto/secret.ts";
-import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import { codeOf, messageOf } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyServerStatus } from "../kube/resources.ts";
@@ -12,17 +9,11 @@ import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import { withFindings } from "./conditions.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
-import {
-  decideKeyring,
-  type KeyringPlan,
-  keyVersionName,
-  toKeyVersionSpec,
-  toVersionRow,
-} from "./decide-keyring.ts";
+import { decideKeyring, type KeyringPlan, keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
+import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
-
-type Problem = { readonly reason: string; readonly message: string };
+import { ViewIndex } from "./view-index.ts";
 
 /**
  * Keeps this node's keyring in step with the resources and reports what it
@@ -34,8 +25,7 @@ export class NodeLoop {
   readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
   readonly #log: Log;
-  /** versionIds whose stored blob was opened and tested, with the blob: tested once. */
-  readonly #tested = new Map<string, Uint8Array>();
+  readonly #tester: VersionTester;
   #nodeUid: string | undefined;
   #reported: KeyServerStatus | undefined;
 
@@ -50,6 +40,7 @@ export class NodeLoop {
     this.#store = options.store;
     this.#keyring = options.keyring;
     this.#seals = options.seals;
+    this.#tester = new VersionTester(options.seals);
     this.#log = options.log;
   }
 
@@ -70,24 +61,23 @@ export class NodeLoop {
     this.#keyring.apply(plan.changes);
     await this.#handBack(plan, problems);
     await this.#settleSeals(plan, view, problems);
-    const prepared = await this.#prepare(view, problems);
-    const status = decideKeyServerStatus(
-      {
-        before: own?.status,
-        nodeUid: this.#nodeUid,
-        persistedResourceVersion: view.keyVersionsUpTo,
-        versions: this.#keyring.versions(),
-        prepared,
-        problems: [
-          ...problems,
-          ...plan.contradictions.map((message) => ({ reason: "KeyVersionAltered", message })),
-        ],
-        seal: this.#seal(problems),
-        providers: this.#config.providers,
-        observations: this.#keyring.observations(),
-      },
-      now,
-    );
+    const versions = this.#keyring.versions();
+    const prepared = await this.#prepare(new ViewIndex(view), versions, problems);
+    const seal = this.#seal(problems);
+    for (const message of plan.contradictions) problems.push({ reason: "KeyVersionAltered", message });
+    const { providers } = this.#config;
+    const observed = {
+      before: own?.status,
+      nodeUid: this.#nodeUid,
+      persistedResourceVersion: view.keyVersionsUpTo,
+      versions,
+      prepared,
+      problems,
+      seal,
+      providers,
+      observations: this.#keyring.observations(),
+    };
+    const status = decideKeyServerStatus(observed, now);
     await this.#report(status, own?.status);
     return status.conditions?.every((condition) => condition.status === "True") ?? true;
   }
@@ -150,7 +140,7 @@ export class NodeLoop {
   /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */
   async #settleSeals({ sealsDiffer }: KeyringPlan, view: View, problems: Problem[]): Promise<void> {
     for (const { mine, theirs } of sealsDiffer) {
-      const theirFault = await this.#fault(theirs);
+      const theirFault = await this.#tester.fault(theirs);
       if (theirFault === undefined) {
         this.#keyring.apply([{ kind: "putVersion", version: theirs }]);
         continue;
@@ -161,7 +151,7 @@ export class NodeLoop {
         message: `the seal of KeyVersion ${name} was changed: ${theirFault.message}`,
       });
       const object = view.keyVersions.find(({ spec }) => spec.versionId === mine.versionId);
-      if (object === undefined || (await this.#fault(mine)) !== undefined) continue;
+      if (object === undefined || (await this.#tester.fault(mine)) !== undefined) continue;
       await atWritePoint("keyversion.seal", () =>
         this.#store.replaceSeal(object, toKeyVersionSpec(mine).seal),
       );
@@ -169,37 +159,29 @@ export class NodeLoop {
     }
   }
 
-  /** The candidates for promotion that this node could serve this very moment. */
-  async #prepare(view: View, problems: Problem[]): Promise<{ name: string; versionId: string }[]> {
-    const stored = new Map(this.#keyring.versions().map((version) => [version.versionId, version]));
+  /**
+   * The candidates for promotion that this node could serve this very moment.
+   * Current versions are tested too: a node that cannot open them must not look well.
+   */
+  async #prepare(
+    index: ViewIndex,
+    versions: readonly VersionRow[],
+    problems: Problem[],
+  ): Promise<{ name: string; versionId: string }[]> {
+    const stored = new Map<string, VersionRow>(versions.map((version) => [version.versionId, version]));
     const prepared: { name: string; versionId: string }[] = [];
-    for (const masterKey of view.masterKeys) {
-      const candidate = promotionCandidate(masterKey, view.keyVersions);
-      if (candidate === undefined) continue;
-      const row = stored.get(toVersionRow(candidate).versionId);
-      if (row === undefined) continue;
-      const fault = await this.#fault(row);
+    for (const masterKey of index.view.masterKeys) {
+      const current = stored.get(masterKey.status?.currentVersion?.versionId ?? "");
+      const currentFault = current && (await this.#tester.fault(current));
+      if (currentFault !== undefined) problems.push(currentFault);
+      const candidate = promotionCandidate(masterKey, index.versionsFor(masterKey));
+      const row = stored.get(candidate?.spec.versionId ?? "");
+      if (candidate === undefined || row === undefined) continue;
+      const fault = await this.#tester.fault(row);
       if (fault === undefined) prepared.push({ name: candidate.metadata.name, versionId: row.versionId });
       else problems.push(fault);
     }
     return prepared;
-  }
-
-  /** Opens and tests a version; what is wrong with it, if anything. */
-  async #fault(version: VersionRow): Promise<Problem | undefined> {
-    const { blob } = version.sealed;
-    const tested = this.#tested.get(version.versionId);
-    if (tested !== undefined && Buffer.compare(tested, blob) === 0) return undefined;
-    try {
-      using material = await this.#seals.unseal(version, version.sealed);
-      testMaterial(version, material);
-      this.#tested.set(version.versionId, blob);
-      return undefined;
-    } catch (error) {
-      const code = codeOf(error);
-      if (code !== "SealUnavailable" && code !== "SealMismatch") throw error;
-      return { reason: code, message: messageOf(error) };
-    }
   }
 
   #seal(problems: Problem[]): { provider: string; rootKeyId: string } | undefined {
@@ -224,27 +206,4 @@ export class NodeLoop {
 function withoutPosition(status: KeyServerStatus): KeyServerStatus {
   const { persistedResourceVersion: _, ...rest } = status;
   return rest;
-}
-
-/** Proves that material works before anybody relies on it. Throws SealMismatch. */
-function testMaterial(version: VersionRow, material: Secret): void {
-  if (version.keyUsage === "GENERATE_VERIFY_MAC") {
-    createHmac("sha256", material.exposeSecretBytes()).update("test").digest();
-    return;
-  }
-  const scope = {
-    keyId: version.keyId,
-    versionId: version.versionId,
-    material,
-    purpose: "kms-v2",
-    context: {},
-  } as const;
-  using probe = Secret.random(32);
-  const opened = decryptMessage(scope, parseMessage(encryptMessage(scope, probe.exposeSecretBytes())));
-  if (Buffer.compare(opened, probe.exposeSecretBytes()) !== 0) {
-    throw new ClavigerError(
-      "SealMismatch",
-      `version ${version.number} of key ${version.keyId} failed its self-test`,
-    );
-  }
 }

@@ -23,6 +23,8 @@ const MEND_MILLISECONDS = 2_000;
  * KeyringCorrupt, KeyringUnavailable, SealUnavailable.
  */
 export async function runOperator(config: NodeConfig, log: Log, signal: AbortSignal): Promise<void> {
+  // Everything that the operator writes is for this user alone.
+  process.umask(0o077);
   for (const warning of config.warnings) log("warn", warning);
   makeFirstRootKey(config, log);
   const keyring = KeyringWriter.open(config.stateDir);

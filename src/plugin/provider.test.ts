@@ -404,7 +404,8 @@ describe("an old copy of the keyring that is put back", () => {
     putBack(copy);
     await hasProblem(provider, "KeyringCorrupt");
     expect(provider.problem?.message).toBe(
-      "the keyring went back from version 2 to 1; version 2 is served on",
+      `the keyring went back to version 1 with key_id ${idOf(first)}, which was served before;` +
+        ` version 2 with key_id ${idOf(second)} is served on`,
     );
     expect(provider.status()).toBe(idOf(second));
     expect(provider.encrypt(SEED).keyId).toBe(idOf(second));
@@ -562,6 +563,21 @@ describe("an alias", () => {
     await serves(provider, two);
     expect(provider.encrypt(SEED).keyId).toBe(idOf(two));
     expect(await decrypt(provider, encrypted)).toEqual(SEED);
+  });
+
+  it("that is pointed back to a key that has not moved since keeps the one before: a key_id never returns", async () => {
+    const secrets = newKey(SECRETS);
+    const left = await rotate(secrets, 1);
+    const other = await rotate(newKey(OTHER), 1);
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: SECRETS.name } }]);
+    const provider = started({ alias: ALIAS });
+    await serves(provider, left);
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: OTHER.name } }]);
+    await serves(provider, other);
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: SECRETS.name } }]);
+    await hasProblem(provider, "KeyringCorrupt");
+    expect(provider.status()).toBe(idOf(other));
+    await serves(provider, await rotate(secrets, 2));
   });
 
   it("that points to a key without a version keeps the one before", async () => {

@@ -10,7 +10,7 @@ import {
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { type CurrentVersion, type KeyRef, keyRefText, type LiveKeyring } from "../keyring/live-keyring.ts";
-import { type KeyRow, nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
+import { nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
 import type { Log } from "../log.ts";
 
 /** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
@@ -49,6 +49,8 @@ export class Provider {
   readonly #log: Log;
   readonly #onObserved: () => void;
   #serving: Serving | undefined;
+  /** The key_ids that were served before this one. */
+  readonly #left = new Set<KmsKeyId>();
   /** Why the current version that the keyring names is not served. */
   #problem: ClavigerError | undefined;
   #following: Promise<void> = Promise.resolve();
@@ -83,7 +85,10 @@ export class Provider {
 
   /** Whether Status would answer with a key_id. */
   get usable(): boolean {
-    return this.#serving !== undefined && this.#disabledKey(this.#serving.current.version) === undefined;
+    return (
+      this.#serving !== undefined &&
+      this.#keyring.disabledKey(this.#serving.current.version.keyId) === undefined
+    );
   }
 
   get observation(): ObservationRow | undefined {
@@ -142,12 +147,8 @@ export class Provider {
     return this.#serving;
   }
 
-  #disabledKey(version: VersionRow): KeyRow | undefined {
-    return this.#keyring.keysOf(version.keyId).find((key) => !key.enabled);
-  }
-
   #refuseDisabled(version: VersionRow): void {
-    const disabled = this.#disabledKey(version);
+    const disabled = this.#keyring.disabledKey(version.keyId);
     if (disabled === undefined) return;
     throw new ClavigerError(
       "KeyDisabled",
@@ -183,13 +184,19 @@ export class Provider {
     return this.#serving?.current.kmsKeyId === current.kmsKeyId;
   }
 
-  /** A keyring put back from an old copy must not turn a key_id back: the API server takes that as data loss. */
-  #refuseGoingBack({ version }: CurrentVersion): void {
-    const served = this.#serving?.current.version;
-    if (served === undefined || served.keyId !== version.keyId || version.number >= served.number) return;
+  /**
+   * A key_id never returns, whatever a keyring put back from an old copy or an
+   * alias pointed back says: the API server would take new data for stale.
+   */
+  #refuseGoingBack({ version, kmsKeyId }: CurrentVersion): void {
+    const served = this.#serving?.current;
+    if (served === undefined) return;
+    const earlier = served.version.keyId === version.keyId && version.number < served.version.number;
+    if (!earlier && !this.#left.has(kmsKeyId)) return;
     throw new ClavigerError(
       "KeyringCorrupt",
-      `the keyring went back from version ${served.number} to ${version.number}; version ${served.number} is served on`,
+      `the keyring went back to version ${version.number} with key_id ${kmsKeyId}, which was served before;` +
+        ` version ${served.version.number} with key_id ${served.kmsKeyId} is served on`,
     );
   }
 
@@ -207,6 +214,7 @@ export class Provider {
 
   #serve(current: CurrentVersion, material: Secret): void {
     this.#problem = undefined;
+    if (this.#serving !== undefined) this.#left.add(this.#serving.current.kmsKeyId);
     const observation = {
       provider: this.name,
       kmsKeyId: current.kmsKeyId,

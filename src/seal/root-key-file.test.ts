@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -96,6 +98,26 @@ describe("readRootKey refuses with SealUnavailable, naming the file and what to 
   it("a folder in its place", () => {
     mkdirSync(path, { mode: 0o700 });
     expect(refusal()).toContain("is not a regular file");
+  });
+
+  it("a pipe in its place, without waiting for somebody to write into it", () => {
+    execFileSync("mkfifo", ["-m", "600", path]);
+    expect(() => readRootKey(path)).toThrow(`root key ${path} is not a regular file`);
+  });
+
+  it("a link to a file in a folder that others may change", () => {
+    const open_ = join(folder, "open");
+    mkdirSync(open_);
+    chmodSync(open_, 0o777);
+    writeFileSync(join(open_, "key"), BYTES, { mode: 0o600 });
+    symlinkSync(join(open_, "key"), path);
+    expect(() => readRootKey(path)).toThrow(`run: chmod 700 ${open_}`);
+  });
+
+  it.runIf(process.getuid?.() === 0)("a file of another user", () => {
+    write(BYTES);
+    chownSync(path, 65534, 65534);
+    expect(() => readRootKey(path)).toThrow(`belongs to user 65534, who can change it; run: chown 0 ${path}`);
   });
 
   it("a loop of links", () => {

@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
   readSync,
+  realpathSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { Secret } from "../crypto/secret.ts";
@@ -33,7 +35,12 @@ export function readRootKey(path: string): Secret {
     if ((stat.mode & GROUP_OR_OTHERS) !== 0) {
       throw unsafe(path, `has mode ${octal(stat.mode)} and can be opened by others; run: chmod 600 ${path}`);
     }
-    const folder = dirname(path);
+    const owner = process.getuid?.();
+    if (owner !== undefined && stat.uid !== owner && stat.uid !== 0) {
+      throw unsafe(path, `belongs to user ${stat.uid}, who can change it; run: chown ${owner} ${path}`);
+    }
+    // Of the file itself: a link may lie anywhere.
+    const folder = dirname(realpathSync(path));
     const folderMode = statSync(folder).mode;
     if ((folderMode & WRITABLE_BY_OTHERS) !== 0) {
       throw unsafe(path, `lies in a folder of mode ${octal(folderMode)}; run: chmod 700 ${folder}`);
@@ -61,7 +68,7 @@ export function createRootKey(path: string): void {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const fd = openSync(draft, "wx", 0o600);
     try {
-      writeSync(fd, key.exposeSecretBytes());
+      writeFileSync(fd, key.exposeSecretBytes());
       fsyncSync(fd);
       linkSync(draft, path);
       syncFolder(dirname(path));
@@ -78,7 +85,8 @@ export function createRootKey(path: string): void {
 
 function openForReading(path: string): number {
   try {
-    return openSync(path, "r");
+    // O_NONBLOCK: a pipe in its place must not hold up the start for ever.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
     const advice = missing

@@ -1,0 +1,55 @@
+import { createHmac } from "node:crypto";
+import { decryptMessage, encryptMessage, parseMessage } from "../crypto/message.ts";
+import { Secret } from "../crypto/secret.ts";
+import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+
+/** Something of this node that does not work: a word for programs, a sentence for people. */
+export interface Problem {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Opens and tests versions before anybody relies on them, each stored blob once. */
+export class VersionTester {
+  readonly #seals: SealSource;
+  /** versionIds with the sealed blob that passed. */
+  readonly #passed = new Map<string, Uint8Array>();
+
+  constructor(seals: SealSource) {
+    this.#seals = seals;
+  }
+
+  /** What is wrong with a version on this node, if anything. */
+  async fault(version: VersionRow): Promise<Problem | undefined> {
+    const { blob } = version.sealed;
+    const passed = this.#passed.get(version.versionId);
+    if (passed !== undefined && Buffer.compare(passed, blob) === 0) return undefined;
+    try {
+      using material = await this.#seals.unseal(version, version.sealed);
+      testMaterial(version, material);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== "SealUnavailable" && code !== "SealMismatch") throw error;
+      return { reason: code, message: messageOf(error) };
+    }
+    this.#passed.set(version.versionId, blob);
+    return undefined;
+  }
+}
+
+/** Throws SealMismatch where material does not do what its version is for. */
+function testMaterial(version: VersionRow, material: Secret): void {
+  if (version.keyUsage === "GENERATE_VERIFY_MAC") {
+    createHmac("sha256", material.exposeSecretBytes()).update("test").digest();
+    return;
+  }
+  const { keyId, versionId } = version;
+  const scope = { keyId, versionId, material, purpose: "kms-v2", context: {} } as const;
+  using probe = Secret.random(32);
+  const opened = decryptMessage(scope, parseMessage(encryptMessage(scope, probe.exposeSecretBytes())));
+  if (Buffer.compare(opened, probe.exposeSecretBytes()) !== 0) {
+    throw new ClavigerError("SealMismatch", `version ${version.number} of key ${keyId} failed its self-test`);
+  }
+}
