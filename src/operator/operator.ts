@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeConfig } from "../config.ts";
+import { serveMetrics } from "../metrics-server.ts";
 import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
 import type { Log } from "../log.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { ManifestStore } from "./manifest-store.ts";
+import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
 import { NodeLoop } from "./node-loop.ts";
 import type { Change, ResourceStore } from "./resource-store.ts";
 import { WorkQueue } from "./work-queue.ts";
@@ -30,7 +32,13 @@ export async function runOperator(config: NodeConfig, log: Log, signal: AbortSig
   const keyring = KeyringWriter.open(config.stateDir);
   try {
     const store = await openStore(config, keyring, log);
-    await new Operator(config, keyring, store, log).run(signal);
+    const operator = new Operator(config, keyring, store, log);
+    const metrics = await startMetrics(config, operator);
+    try {
+      await operator.run(signal);
+    } finally {
+      metrics?.close();
+    }
   } finally {
     keyring.close();
   }
@@ -57,6 +65,11 @@ async function openStore(config: NodeConfig, keyring: KeyringWriter, log: Log): 
   return new KubeStore(config, resources.path, log);
 }
 
+async function startMetrics({ metrics }: NodeConfig, operator: Operator) {
+  if (metrics.operator === undefined) return undefined;
+  return serveMetrics(metrics.operator, await loadOperatorMetrics(operator.gauges()));
+}
+
 class Operator {
   readonly #keyring: KeyringWriter;
   readonly #log: Log;
@@ -76,6 +89,14 @@ class Operator {
     this.#leader = new LeaderLoop({ config, store, seals, now: () => new Date() });
     this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
     this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
+  }
+
+  gauges(): OperatorGauges {
+    return {
+      leading: () => this.#store.leading,
+      view: () => this.#store.view(),
+      failures: () => this.#nodeQueue.failureCount + this.#leaderQueue.failureCount,
+    };
   }
 
   async run(signal: AbortSignal): Promise<void> {

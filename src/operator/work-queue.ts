@@ -17,9 +17,16 @@ export class WorkQueue {
   readonly #timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly due: number }>();
   #wake: (() => void) | undefined;
 
+  #failureCount = 0;
+
   constructor(work: (key: string) => Promise<void>, log: Log) {
     this.#work = work;
     this.#log = log;
+  }
+
+  /** Passes that failed since the start, conflicts aside. */
+  get failureCount(): number {
+    return this.#failureCount;
   }
 
   /** Asks for work on `key`, now. Adding a key that waits changes nothing; one that is worked on runs again after. */
@@ -67,6 +74,7 @@ export class WorkQueue {
     const conflict = error instanceof ClavigerError && error.code === "Conflict";
     const failures = this.#failures.get(key) ?? 0;
     if (!conflict) {
+      this.#failureCount += 1;
       this.#failures.set(key, failures + 1);
       this.#log("warn", `${key} failed and is tried again: ${messageOf(error)}`);
     }

@@ -2,7 +2,7 @@ import { watch } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { serveMetrics } from "../http-text.ts";
+import { serveMetrics } from "../metrics-server.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
 import { writeObservations } from "../keyring/observations.ts";
 import type { Log } from "../log.ts";

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { loadOperatorMetrics } from "./metrics.ts";
+import { condition, keyServer, keyVersion, masterKey, statusWith } from "./testing.ts";
+
+test("the operator's metrics count keys and nodes by their Ready condition, and say who leads", async () => {
+  const waiting = { conditions: [condition("Ready", { status: "False", reason: "WaitingForNodes" })] };
+  const ready = {
+    ...statusWith(keyVersion(1)),
+    conditions: [condition("Ready", { reason: "VersionCurrent" })],
+  };
+  const view = {
+    masterKeys: [masterKey({ status: ready }), masterKey({ status: waiting }), masterKey()],
+    keyVersions: [],
+    keyAliases: [],
+    keyServers: [keyServer("a", { conditions: [condition("Ready", { reason: "InStep" })] })],
+    keyVersionsUpTo: "1",
+    heardOf: new Map(),
+  };
+  const render = await loadOperatorMetrics({ leading: () => true, view: () => view, failures: () => 3 });
+  for (const text of [await render(), await render()]) {
+    expect(text).toContain("claviger_operator_leading 1");
+    expect(text).toContain("claviger_operator_failures_total 3");
+    expect(text).toContain('claviger_master_keys{ready="True",reason="VersionCurrent"} 1');
+    expect(text).toContain('claviger_master_keys{ready="False",reason="WaitingForNodes"} 1');
+    expect(text).toContain('claviger_master_keys{ready="Unknown",reason="NoStatus"} 1');
+    expect(text).toContain('claviger_key_servers{ready="True",reason="InStep"} 1');
+  }
+});

@@ -1,0 +1,69 @@
+import { conditionOf } from "./conditions.ts";
+import type { View } from "./resource-store.ts";
+
+/** What the gauges are read from when somebody scrapes. */
+export interface OperatorGauges {
+  readonly leading: () => boolean;
+  readonly view: () => View | undefined;
+  /** Passes that failed and are tried again, since the start. */
+  readonly failures: () => number;
+}
+
+/** Renders the operator's metrics in Prometheus' text format. Loads prom-client when called. */
+export async function loadOperatorMetrics(source: OperatorGauges): Promise<() => Promise<string>> {
+  const { Counter, Gauge, Registry, collectDefaultMetrics } = await import("prom-client");
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: "claviger_operator_leading",
+    help: "1 where this operator decides for all, else 0.",
+    registers,
+    collect() {
+      this.set(source.leading() ? 1 : 0);
+    },
+  });
+  new Counter({
+    name: "claviger_operator_failures_total",
+    help: "Passes that failed and were tried again.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(source.failures());
+    },
+  });
+  for (const [name, help, objects] of readiness) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ["ready", "reason"],
+      registers,
+      collect() {
+        this.reset();
+        for (const { status } of objects(source.view())) {
+          const ready = conditionOf(status?.conditions, "Ready");
+          this.inc({ ready: ready?.status ?? "Unknown", reason: ready?.reason ?? "NoStatus" });
+        }
+      },
+    });
+  }
+  return () => registry.metrics();
+}
+
+const readiness = [
+  [
+    "claviger_master_keys",
+    "MasterKeys by their Ready condition.",
+    (view: View | undefined) => view?.masterKeys ?? [],
+  ],
+  [
+    "claviger_key_aliases",
+    "KeyAliases by their Ready condition.",
+    (view: View | undefined) => view?.keyAliases ?? [],
+  ],
+  [
+    "claviger_key_servers",
+    "Nodes by their Ready condition.",
+    (view: View | undefined) => view?.keyServers ?? [],
+  ],
+] as const;
