@@ -63,7 +63,7 @@ export function parseConfig(text: string, path: string): NodeConfig {
   const aws = root.optionalSection("aws");
   const config = {
     path,
-    nodeName: root.optionalText("nodeName", DNS_NAME) ?? hostname().toLowerCase(),
+    nodeName: root.optionalText("nodeName", DNS_NAME) ?? nodeNameOfHost(root),
     stateDir: resolve(folder, root.text("stateDir")),
     rootKeyPath: resolve(folder, root.section("seal").section("file").text("path")),
     ...optional("socketGroup", root.optionalInteger("socketGroup")),
@@ -78,6 +78,13 @@ export function parseConfig(text: string, path: string): NodeConfig {
   root.refuseUnknown();
   refuseDuplicates(config.providers, path);
   return config;
+}
+
+function nodeNameOfHost(root: Section): string {
+  const name = hostname().toLowerCase();
+  if (!DNS_NAME.test(name))
+    throw root.wrong("nodeName", `is needed: the host's name ${name} cannot be an object's name`);
+  return name;
 }
 
 function providerOf(entry: Section, folder: string): ProviderConfig {

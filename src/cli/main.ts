@@ -37,4 +37,7 @@ try {
 } catch (error) {
   process.stderr.write(`claviger: ${messageOf(error)}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
+} finally {
+  // Under `serve` an open channel to it would keep an operator alive that has ended.
+  if (process.connected) process.disconnect?.();
 }

@@ -29,9 +29,14 @@ export const serve: Command = {
     const ended = new AbortController();
     const signal = AbortSignal.any([stop, ended.signal]);
     const log = stderrLog("plugin");
-    const operator = superviseOperator(config.path, signal, stderrLog("serve"));
+    let operator: Promise<void> | undefined;
+    // Only with the sockets in hand: beside another serve there is one complaint, not two.
+    const onListening = (plugin: Plugin) => {
+      operator = superviseOperator(config.path, signal, stderrLog("serve"));
+      void introduce(plugin, signal);
+    };
     try {
-      await runPlugin({ configPath, log, signal, onListening: (plugin) => void introduce(plugin, signal) });
+      await runPlugin({ configPath, log, signal, onListening });
     } finally {
       ended.abort();
       await operator;

@@ -32,6 +32,7 @@ export function toKeyRow(row: RawRow): KeyRow {
     name: text(row, "name"),
     keyId: parseKeyId(text(row, "key_id")),
     enabled: integer(row, "enabled") === 1,
+    formerKeyIds: text(row, "former_key_ids").split(" ").filter(Boolean).map(parseKeyId),
     ...(typeof current === "string" && {
       current: { versionId: parseVersionId(current), number: integer(row, "current_number") },
     }),

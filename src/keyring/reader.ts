@@ -7,6 +7,9 @@ import { type AliasRow, type KeyRow, nameText, type VersionRow } from "./rows.ts
 import { schemaVersion } from "./schema.ts";
 import { isBusy, withKeyringErrors } from "./sqlite.ts";
 
+/** A call waits behind this in the plugin, which asks again soon. */
+const BUSY_MILLISECONDS = 100;
+
 /** The small tables and what is new of the large one, all of one moment. */
 export interface KeyringSnapshot {
   readonly keys: ReadonlyMap<string, KeyRow>;
@@ -119,7 +122,7 @@ interface Opened {
  */
 function openReadable(path: string): Opened {
   const frozen = appearance(path);
-  const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
+  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MILLISECONDS });
   try {
     db.prepare("PRAGMA user_version").get();
     return { db };

@@ -11,10 +11,26 @@ export interface ObjectName {
 /** How a MasterKey or KeyAlias is written in configuration, messages and maps: NAMESPACE/NAME. */
 export const nameText = ({ namespace, name }: ObjectName): string => `${namespace}/${name}`;
 
+/** What orders the versions of a key. */
+export interface VersionPosition {
+  readonly number: number;
+  readonly versionId: string;
+}
+
+/**
+ * Whether `a` comes after `b`. Current versions only move forward in this order.
+ * A restored etcd can bring a second version of one number: their ids decide,
+ * so that every node moves the same way and none moves back.
+ */
+export const isLater = (a: VersionPosition, b: VersionPosition): boolean =>
+  a.number > b.number || (a.number === b.number && a.versionId > b.versionId);
+
 /** What this node knows of a MasterKey. */
 export interface KeyRow extends ObjectName {
   readonly keyId: KeyId;
   readonly enabled: boolean;
+  /** keyIds that this name encrypted under before: it never goes back to one of them. */
+  readonly formerKeyIds: readonly KeyId[];
   /** The version that encrypts; absent until the first promotion. */
   readonly current?: { readonly versionId: VersionId; readonly number: number };
 }

@@ -32,6 +32,7 @@ const migrations: readonly string[] = [
     enabled            INTEGER NOT NULL,
     current_version_id TEXT REFERENCES versions (version_id),
     current_number     INTEGER NOT NULL DEFAULT 0,
+    former_key_ids     TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (namespace, name)
   ) STRICT;
   CREATE TABLE aliases (

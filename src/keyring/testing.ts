@@ -42,6 +42,7 @@ export const key = (changes: Partial<KeyRow> = {}): Omit<KeyRow, "current"> => (
   name: "secrets",
   keyId: keyId(1),
   enabled: true,
+  formerKeyIds: [],
   ...changes,
 });
 

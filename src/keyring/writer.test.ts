@@ -77,12 +77,18 @@ describe("what is written", () => {
       { ...key(), enabled: false, current: { versionId: versionId(1), number: 1 } },
     ]);
   });
-  test("a name passes to another keyId => its current version is forgotten, the versions stay", () => {
+  test("a name that encrypts passes to another keyId => its current version is forgotten, keyId and versions are kept", () => {
     const keyring = open();
     keyring.apply(promoted(version(1)));
     keyring.apply([{ kind: "putKey", key: key({ keyId: keyId(2) }) }]);
-    expect(keyring.keys()).toEqual([key({ keyId: keyId(2) })]);
+    expect(keyring.keys()).toEqual([{ ...key({ keyId: keyId(2) }), formerKeyIds: [keyId(1)] }]);
     expect(keyring.versions()).toEqual([version(1)]);
+  });
+  test("a name without a current version passes to another keyId => it does", () => {
+    const keyring = open();
+    keyring.apply([{ kind: "putKey", key: key() }]);
+    keyring.apply([{ kind: "putKey", key: key({ keyId: keyId(2) }) }]);
+    expect(keyring.keys()).toEqual([key({ keyId: keyId(2) })]);
   });
   test("a version again with another seal => only the seal is replaced", () => {
     const keyring = open();
@@ -176,12 +182,14 @@ describe("the current version", () => {
     );
     expect(keyring.keys()[0]?.current?.number).toBe(2);
   });
-  test("the same number under another id => is taken", () => {
+  test("the same number under a later id => is taken, and not back again", () => {
     const keyring = open();
     const twin = version(1, { versionId: versionId(99) });
     keyring.apply(promoted(version(1)));
     keyring.apply(promoted(twin));
     expect(keyring.keys()[0]?.current).toEqual({ versionId: versionId(99), number: 1 });
+    const back: KeyringChange = { kind: "setCurrent", key: key(), version: version(1) };
+    expect(() => keyring.apply([back])).toThrow(failure("Internal", /cannot become current/));
   });
   test("the name has passed to another key => that key begins at 1 again", () => {
     const keyring = open();

@@ -18,12 +18,14 @@ import { withKeyringErrors } from "./sqlite.ts";
 
 export const KEYRING_FILE = "keyring.db";
 
+export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled">;
+
 /** One change to a keyring. A list of them is one transaction: all or nothing, in order. */
 export type KeyringChange =
   /** Stores a version; one that is there already gets only its seal replaced (re-sealing). */
   | { readonly kind: "putVersion"; readonly version: VersionRow }
   /** Names a key and says whether it may be used. The current version is left as it is. */
-  | { readonly kind: "putKey"; readonly key: Omit<KeyRow, "current"> }
+  | { readonly kind: "putKey"; readonly key: PutKey }
   /** Makes a stored version the one that encrypts; never one of a lower number. */
   | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
   | { readonly kind: "putAlias"; readonly alias: AliasRow };
@@ -173,12 +175,14 @@ export class KeyringWriter {
     );
   }
 
-  /** Where a name passes to another keyId, the old key's versions stay and its current version is forgotten. */
-  #putKey(key: Omit<KeyRow, "current">): void {
+  /** Where a name passes to another keyId, the old key's versions stay, and its keyId is on record. */
+  #putKey(key: PutKey): void {
     this.run(
       `INSERT INTO keys (namespace, name, key_id, enabled) VALUES (?, ?, ?, ?)
        ON CONFLICT (namespace, name) DO UPDATE SET
          enabled = excluded.enabled,
+         former_key_ids = CASE WHEN key_id = excluded.key_id OR current_version_id IS NULL
+           THEN former_key_ids ELSE former_key_ids || ' ' || key_id END,
          current_version_id = CASE WHEN key_id = excluded.key_id THEN current_version_id END,
          current_number = CASE WHEN key_id = excluded.key_id THEN current_number ELSE 0 END,
          key_id = excluded.key_id`,
@@ -192,7 +196,8 @@ export class KeyringWriter {
   #setCurrent(key: ObjectName, version: VersionRow): void {
     const update = this.#db.prepare(
       `UPDATE keys SET current_version_id = ?, current_number = ?
-       WHERE namespace = ? AND name = ? AND key_id = ? AND current_number <= ?`,
+       WHERE namespace = ? AND name = ? AND key_id = ?
+         AND (current_version_id IS NULL OR (current_number, current_version_id) <= (?, ?))`,
     );
     const result = update.run(
       version.versionId,
@@ -201,6 +206,7 @@ export class KeyringWriter {
       key.name,
       version.keyId,
       version.number,
+      version.versionId,
     );
     if (result.changes === 1) return;
     throw new ClavigerError(

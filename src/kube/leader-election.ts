@@ -9,21 +9,19 @@ const LEASE_SECONDS = 15;
 const RENEW_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 2_000;
 
-/** The Lease as this candidate last saw it change, by its own clock: clocks of two machines are never compared. */
-export interface Sighting {
-  readonly resourceVersion: string;
-  readonly at: number;
-}
-
 export type ElectionMove =
   | { readonly kind: "take"; readonly spec: LeaseSpec }
   | { readonly kind: "renew"; readonly spec: LeaseSpec }
   | { readonly kind: "follow"; readonly holder: string };
 
-/** What a candidate does about a Lease. */
+/**
+ * What a candidate does about a Lease that it has seen unchanged for `unchanged`
+ * milliseconds, by a clock of its own that never jumps: the clocks of two
+ * machines are never compared.
+ */
 export function decideElection(
   lease: Lease | undefined,
-  sighting: Sighting | undefined,
+  unchanged: number,
   identity: string,
   now: number,
 ): ElectionMove {
@@ -38,8 +36,7 @@ export function decideElection(
   }
   const held = spec?.holderIdentity !== undefined && spec.holderIdentity !== "";
   const duration = (spec?.leaseDurationSeconds ?? LEASE_SECONDS) * 1000;
-  const seenFor = sighting === undefined ? 0 : now - sighting.at;
-  if (held && seenFor <= duration) return { kind: "follow", holder: spec.holderIdentity ?? "" };
+  if (held && unchanged <= duration) return { kind: "follow", holder: spec.holderIdentity ?? "" };
   const transitions = spec === undefined ? 0 : (spec.leaseTransitions ?? 0) + 1;
   return { kind: "take", spec: { ...renewed, acquireTime: microTime(now), leaseTransitions: transitions } };
 }
@@ -55,7 +52,8 @@ export class LeaderElector {
   readonly #identity: string;
   readonly #log: Log;
   readonly #onChange: (leading: boolean) => void;
-  #sighting: Sighting | undefined;
+  /** The Lease as last seen, and when it was first seen so. */
+  #seen: { readonly resourceVersion: string; readonly since: number } | undefined;
   #lastRenewal = 0;
   #leading = false;
 
@@ -97,10 +95,9 @@ export class LeaderElector {
   async #attempt(signal: AbortSignal): Promise<void> {
     const started = performance.now();
     const lease = await readLease(this.#client, this.#ref, signal);
-    if (lease !== undefined && lease.metadata.resourceVersion !== this.#sighting?.resourceVersion) {
-      this.#sighting = { resourceVersion: lease.metadata.resourceVersion, at: Date.now() };
-    }
-    const move = decideElection(lease, this.#sighting, this.#identity, Date.now());
+    const resourceVersion = lease?.metadata.resourceVersion ?? "";
+    if (this.#seen?.resourceVersion !== resourceVersion) this.#seen = { resourceVersion, since: started };
+    const move = decideElection(lease, started - this.#seen.since, this.#identity, Date.now());
     if (move.kind === "follow") return this.#set(false);
     await writeLease(this.#client, this.#ref, lease, move.spec, signal);
     // Counted from before the call: the others count from when they see it.

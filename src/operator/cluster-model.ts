@@ -1,4 +1,5 @@
-import type { KeyRow, VersionRow } from "../keyring/rows.ts";
+import type { KeyId } from "../crypto/ids.ts";
+import { isLater, type KeyRow, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyVersion, MasterKeyStatus } from "../kube/resources.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
@@ -125,11 +126,17 @@ export class ClusterModel {
         masterKey: this.#masterKey(),
         versions: this.etcd.versions,
         nodes: this.nodes.map((node) => ({ ...node, lastHeard: NOW })),
+        // The leader is the first node that works.
+        ...this.#held(this.nodes.find((node) => !node.stale)),
         freshKeyId: keyId(this.#mint()),
         arnPrefix: "",
       },
       NOW,
     );
+  }
+
+  #held(leader: ModelNode | undefined): { readonly heldKeyId?: KeyId } {
+    return leader?.key?.current === undefined ? {} : { heldKeyId: leader.key.keyId };
   }
 
   #carryOut(plan: MasterKeyPlan): void {
@@ -171,7 +178,8 @@ export class ClusterModel {
     const key = this.#masterKey();
     const contents = { keys: node.key ? [node.key] : [], aliases: [], versions: [...node.versions.values()] };
     const observed = { masterKeys: [key], keyVersions: this.etcd.versions, keyAliases: [] };
-    const plan = decideKeyring(observed, contents);
+    const acceptable = new Set(this.etcd.versions.map(({ spec }) => spec.versionId));
+    const plan = decideKeyring(observed, contents, acceptable);
     for (const change of plan.changes) applyChange(node, change);
     if (!toTheEnd) return;
     const candidate = promotionCandidate(key, this.etcd.versions)?.spec.versionId;
@@ -208,15 +216,21 @@ function applyChange(node: ModelNode, change: KeyringChange): void {
       node.versions.set(change.version.versionId, change.version);
       break;
     case "putKey": {
-      const current = node.key?.keyId === change.key.keyId ? node.key.current : undefined;
-      node.key = { ...change.key, ...(current && { current }) };
+      const { key } = node;
+      const same = key?.keyId === change.key.keyId;
+      const left = same || key?.current === undefined ? [] : [key.keyId];
+      const formerKeyIds = [...(key?.formerKeyIds ?? []), ...left];
+      if (formerKeyIds.includes(change.key.keyId)) throw new Error(`${node.name}: a keyId came back`);
+      node.key = { ...change.key, formerKeyIds, ...(same && key.current && { current: key.current }) };
       break;
     }
     case "setCurrent": {
       const { versionId: id, keyId: key, number } = change.version;
       if (node.key?.keyId !== key) throw new Error(`${node.name}: current version of another key`);
       if (!node.versions.has(id)) throw new Error(`${node.name}: current version is not stored`);
-      if ((node.key.current?.number ?? 0) > number) throw new Error(`${node.name}: the number went down`);
+      if (node.key.current && isLater(node.key.current, change.version)) {
+        throw new Error(`${node.name}: the current version went back`);
+      }
       node.key = { ...node.key, current: { versionId: id, number } };
       break;
     }

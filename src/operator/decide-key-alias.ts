@@ -47,7 +47,13 @@ export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasP
 type Check = (observed: ObservedKeyAlias) => Finding | undefined;
 
 /** In this order: the first that fails is the one to mend. */
-const checks: readonly Check[] = [targetExists, targetHasCurrentVersion, sameSpecAndUsage, keyIdNeverReturns];
+const checks: readonly Check[] = [
+  servedExists,
+  targetExists,
+  targetHasCurrentVersion,
+  sameSpecAndUsage,
+  keyIdNeverReturns,
+];
 
 function firstObstacle(observed: ObservedKeyAlias): Finding | undefined {
   for (const check of checks) {
@@ -55,6 +61,14 @@ function firstObstacle(observed: ObservedKeyAlias): Finding | undefined {
     if (finding !== undefined) return finding;
   }
   return undefined;
+}
+
+/** Which version the alias leaves must be on record before it leaves. */
+function servedExists({ alias, served }: ObservedKeyAlias): Finding | undefined {
+  const { masterKey } = alias.status ?? {};
+  if (masterKey === undefined || served !== undefined || masterKey === alias.spec.masterKey) return undefined;
+  const message = `MasterKey ${masterKey} was deleted; make it again (it adopts its versions) before the alias leaves it`;
+  return notReady(alias, "ServedKeyMissing", message);
 }
 
 function targetExists({ alias, target }: ObservedKeyAlias): Finding | undefined {

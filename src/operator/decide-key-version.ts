@@ -1,4 +1,5 @@
 import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
+import { isLater } from "../keyring/rows.ts";
 import type { KeyVersion, KeyVersionStatus, MasterKey } from "../kube/resources.ts";
 
 /**
@@ -17,6 +18,6 @@ export function decideKeyVersionStatus(
 function stateOf({ spec }: KeyVersion, masterKey: MasterKey | undefined): KeyVersionStatus["state"] {
   if (masterKey?.status?.keyId !== spec.keyId) return undefined;
   const current = masterKey.status.currentVersion;
-  if (current === undefined || spec.number > current.number) return "Pending";
+  if (current === undefined || isLater(spec, current)) return "Pending";
   return spec.versionId === current.versionId ? "Current" : "Retired";
 }

@@ -29,10 +29,15 @@ const atV1 = masterKey({ status: statusWith(v1) });
 const atV2 = masterKey({ status: statusWith(v2) });
 const disabled = (key: MasterKey) => ({ ...key, spec: { ...key.spec, enabled: false } });
 
-const decide = (resources: Partial<ObservedResources>, keyring: Partial<KeyringContents> = {}) =>
+const decide = (
+  resources: Partial<ObservedResources>,
+  keyring: Partial<KeyringContents> = {},
+  acceptable = (resources.keyVersions ?? []).map(({ spec }) => spec.versionId),
+) =>
   decideKeyring(
     { masterKeys: [], keyVersions: [], keyAliases: [], ...resources },
     { keys: [], aliases: [], versions: [], ...keyring },
+    new Set(acceptable),
   );
 
 /** A change in a few words. */
@@ -191,6 +196,30 @@ describe("a name that has passed to another key", () => {
   test("the old one never had a current version => the name passes at once", () => {
     const masterKeys = [masterKey({ status: { keyId: keyId(2) } })];
     expect(changes({ masterKeys }, { keys: [keyRow()] })).toEqual([putKey(2)]);
+  });
+  test("back to a keyId that the node left => the one it left for is served on, and the contradiction told", () => {
+    const keyring = { ...old, keys: [{ ...keyRow(3), formerKeyIds: [keyId(2)] }] };
+    const resources = {
+      masterKeys: [masterKey({ status: statusWith(other) })],
+      keyVersions: [v1, v2, v3, other],
+    };
+    expect(changes(resources, keyring)).toEqual([putVersion(50)]);
+    expect(decide(resources, keyring).contradictions).toEqual([
+      `MasterKey apps/secrets has keyId ${keyId(2)}, which this node left for ${keyId(1)}: it encrypts under that on, as a key_id must not return`,
+    ]);
+  });
+  test("disabled => the key that encrypts is disabled: the name is what people act on", () => {
+    const masterKeys = [disabled(masterKey({ status: { keyId: keyId(2) } }))];
+    expect(changes({ masterKeys }, old)).toEqual([`${putKey(1)} disabled`]);
+  });
+});
+
+describe("versions that do not open here", () => {
+  test("=> are not stored, and do not become current", () => {
+    expect(changes({ masterKeys: [atV1], keyVersions: [v1] }, {}, [])).toEqual([putKey(1)]);
+  });
+  test("one of several => the others are stored", () => {
+    expect(changes({ keyVersions: [v1, v2] }, {}, [versionId(2)])).toEqual([putVersion(2)]);
   });
 });
 

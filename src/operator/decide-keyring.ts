@@ -1,5 +1,5 @@
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
-import { type AliasRow, type KeyRow, nameText, type VersionRow } from "../keyring/rows.ts";
+import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 
@@ -22,7 +22,7 @@ export interface KeyringPlan {
   readonly handBack: readonly VersionRow[];
   /** KeyVersions whose seal differs from ours: whichever opens is kept, and put where the other was. */
   readonly sealsDiffer: readonly { readonly mine: VersionRow; readonly theirs: VersionRow }[];
-  /** KeyVersions that contradict what this node holds under the same versionId; ours stays. */
+  /** What contradicts that which this node holds; ours stays. A sentence each. */
   readonly contradictions: readonly string[];
 }
 
@@ -30,17 +30,27 @@ export interface KeyringPlan {
  * Decides what brings this node's keyring in step with the resources. Nothing
  * is ever taken out: a MasterKey, alias or KeyVersion that was deleted goes on
  * being served, because the API server's data may still need it.
+ *
+ * `acceptable` names the versions not held yet that open under this node's root
+ * key. Others are not stored: a forged one could not be got rid of, as nodes
+ * hand back what they hold.
  */
-export function decideKeyring(resources: ObservedResources, keyring: KeyringContents): KeyringPlan {
+export function decideKeyring(
+  resources: ObservedResources,
+  keyring: KeyringContents,
+  acceptable: ReadonlySet<string>,
+): KeyringPlan {
   const held = new Map(keyring.versions.map((version) => [version.versionId, version]));
   const offered = new Map(resources.keyVersions.map(toVersionRow).map((row) => [row.versionId, row]));
-  const fresh = [...offered.values()].filter((row) => !held.has(row.versionId));
+  const fresh = [...offered.values()].filter(
+    (row) => !held.has(row.versionId) && acceptable.has(row.versionId),
+  );
   const known = [...offered.values()].flatMap((theirs) => {
     const mine = held.get(theirs.versionId);
     return mine === undefined ? [] : [{ mine, theirs }];
   });
   const consistent = known.filter(({ mine, theirs }) => sameIdentity(mine, theirs));
-  const have = new Map([...offered, ...held]);
+  const have = new Map([...held, ...fresh.map((row) => [row.versionId, row] as const)]);
   const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, have));
   const canEncrypt = encrypting(keyring.keys, keys);
   return {
@@ -51,14 +61,15 @@ export function decideKeyring(resources: ObservedResources, keyring: KeyringCont
     ],
     handBack: keyring.versions.filter((version) => !offered.has(version.versionId)),
     sealsDiffer: consistent.filter(({ mine, theirs }) => !sameSeal(mine, theirs)),
-    contradictions: known
-      .filter(({ mine, theirs }) => !sameIdentity(mine, theirs))
-      .map(
-        ({ mine }) =>
-          `KeyVersion ${keyVersionName(mine)} does not match what this node holds under versionId ${mine.versionId}`,
-      ),
+    contradictions: [
+      ...known.filter(({ mine, theirs }) => !sameIdentity(mine, theirs)).map(({ mine }) => altered(mine)),
+      ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys)),
+    ],
   };
 }
+
+const altered = (mine: VersionRow): string =>
+  `KeyVersion ${keyVersionName(mine)} does not match what this node holds under versionId ${mine.versionId}`;
 
 /** A KeyVersion's usual name. */
 export const keyVersionName = ({ keyId, number }: Pick<VersionRow, "keyId" | "number">): string =>
@@ -100,25 +111,39 @@ function keyChanges(
 ): KeyringChange[] {
   if (status?.keyId === undefined) return [];
   const name = { namespace: metadata.namespace ?? "", name: metadata.name };
-  const wanted = { ...name, keyId: parseKeyId(status.keyId), enabled: spec.enabled };
   const row = keys.find((key) => nameText(key) === nameText(name));
-  const sameKey = row?.keyId === wanted.keyId;
   const version = have.get(status.currentVersion?.versionId ?? "");
-  const promoted = version?.keyId === wanted.keyId ? version : undefined;
-  // A name that has passed to another key is served as the old one until the new one can encrypt.
-  if (row?.current !== undefined && !sameKey && promoted === undefined) return [];
+  const promoted = version?.keyId === status.keyId ? version : undefined;
+  const { enabled } = spec;
+  // Served as the old key until the new one can encrypt, and disabled by its name all the while.
+  if (
+    row?.current !== undefined &&
+    row.keyId !== status.keyId &&
+    (promoted === undefined || wasLeft(row, status.keyId))
+  ) {
+    return row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...name, keyId: row.keyId, enabled } }];
+  }
+  const key = { ...name, keyId: parseKeyId(status.keyId), enabled };
   const changes: KeyringChange[] = [];
-  if (!sameKey || row?.enabled !== wanted.enabled) changes.push({ kind: "putKey", key: wanted });
-  if (promoted !== undefined && isNewer(promoted, sameKey ? row.current : undefined)) {
+  if (row?.keyId !== key.keyId || row.enabled !== enabled) changes.push({ kind: "putKey", key });
+  const current = row?.keyId === key.keyId ? row.current : undefined;
+  if (promoted !== undefined && (current === undefined || isLater(promoted, current))) {
     changes.push({ kind: "setCurrent", key: name, version: promoted });
   }
   return changes;
 }
 
-/** A current version never goes back: after a restore of etcd the nodes know better than the API server. */
-function isNewer(version: VersionRow, current: KeyRow["current"]): boolean {
-  if (current === undefined || version.number > current.number) return true;
-  return version.number === current.number && version.versionId !== current.versionId;
+/** Going back to a keyId would bring its key_ids back. */
+const wasLeft = (row: KeyRow, keyId: string): boolean => row.formerKeyIds.some((former) => former === keyId);
+
+/** A MasterKey whose keyId went back, in a restored etcd for instance. */
+function keyIdContradictions({ metadata, status }: MasterKey, keys: readonly KeyRow[]): string[] {
+  const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
+  const row = keys.find((key) => nameText(key) === name);
+  if (row === undefined || status?.keyId === undefined || !wasLeft(row, status.keyId)) return [];
+  return [
+    `MasterKey ${name} has keyId ${status.keyId}, which this node left for ${row.keyId}: it encrypts under that on, as a key_id must not return`,
+  ];
 }
 
 /** The keys that have a current version once `changes` are made. */

@@ -84,6 +84,11 @@ describe("a key without a keyId", () => {
     },
     { name: "versions of another name => not adopted", versions: [otherName], step: `assignKeyId ${FRESH}` },
     {
+      name: "no versions and a silent node, which may hold some => none is assigned",
+      nodes: [node("a", []), node("b", [], { stale: true, lastHeard: HEARD })],
+      step: "wait NodeNotHeardOf",
+    },
+    {
       name: "versions that name it and every node ready => only adopted, not promoted in the same step",
       versions: [v1],
       nodes: [node("a", has(v1))],
@@ -92,6 +97,20 @@ describe("a key without a keyId", () => {
   ];
   test.each(rows)("$name", ({ versions = [], nodes = [], step }) => {
     expect(brief(decide(masterKey(), versions, nodes).step)).toBe(step);
+  });
+
+  const observed = {
+    masterKey: masterKey(),
+    nodes: [],
+    heldKeyId: keyId(9),
+    freshKeyId: FRESH,
+    arnPrefix: ARN,
+  };
+  test("no versions, and the leader's own keyring encrypts for its name => that keyId: they are on their way back", () => {
+    expect(brief(decideMasterKey({ ...observed, versions: [] }, NOW).step)).toBe(`adopt ${keyId(9)}`);
+  });
+  test("versions name it, and the leader's own keyring knows another => the versions', which all nodes see", () => {
+    expect(brief(decideMasterKey({ ...observed, versions: [v1] }, NOW).step)).toBe(`adopt ${keyId(1)}`);
   });
 });
 
@@ -240,9 +259,16 @@ describe("a key with a keyId", () => {
       step: "wait VersionsMissing",
     },
     {
-      name: "a second version of the current number => settled, the current one stays",
+      name: "a second version of the current number under a later id, everywhere (a restore) => promoted: no node can go back",
       status: statusWith(v2),
-      versions: [v1, v2, twin2],
+      versions: [v2, twin2],
+      nodes: [node("a", has(v2, twin2))],
+      step: `promote ${versionId(99)}`,
+    },
+    {
+      name: "a second version of the current number under an earlier id => settled",
+      status: statusWith(twin2),
+      versions: [v2, twin2],
       nodes: [node("a", has(v2, twin2))],
       step: "settled",
     },

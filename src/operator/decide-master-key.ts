@@ -23,6 +23,8 @@ export interface ObservedMasterKey {
   /** All KeyVersions, of all keys. */
   readonly versions: readonly KeyVersion[];
   readonly nodes: readonly NodeView[];
+  /** The keyId under which the leader's own keyring encrypts for this name: its versions may be on their way back. */
+  readonly heldKeyId?: KeyId;
   /** Random, for a key that has no keyId yet. */
   readonly freshKeyId: KeyId;
   /** `arn:aws:kms:<region>:<account>:key/` */
@@ -51,11 +53,11 @@ export function decideMasterKey(observed: ObservedMasterKey, now: Date): MasterK
   return { step, status: statusAfter(observed, step, now) };
 }
 
-function decideStep({ masterKey, versions, nodes, freshKeyId }: ObservedMasterKey): MasterKeyStep {
+function decideStep({ masterKey, versions, nodes, heldKeyId, freshKeyId }: ObservedMasterKey): MasterKeyStep {
   const keyId = masterKey.status?.keyId;
   if (keyId === undefined) {
-    const adopted = adoptable(masterKey, versions);
-    return adopted ? { kind: "adopt", keyId: adopted } : { kind: "assignKeyId", keyId: freshKeyId };
+    const adopted = adoptable(masterKey, versions) ?? heldKeyId;
+    return adopted ? { kind: "adopt", keyId: adopted } : decideFreshKeyId(freshKeyId, nodes);
   }
   const candidate = promotionCandidate(masterKey, versions);
   if (candidate !== undefined) return decidePromotion(candidate, nodes);
@@ -65,6 +67,14 @@ function decideStep({ masterKey, versions, nodes, freshKeyId }: ObservedMasterKe
   return there
     ? { kind: "settled" }
     : { kind: "wait", reason: "VersionsMissing", message: versionMissing(current.number) };
+}
+
+/** A node that is silent may hold versions of this very name, from before a restore, and bring them back. */
+function decideFreshKeyId(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {
+  const silent = nodes.filter((node) => node.stale).map(describe);
+  if (silent.length === 0) return { kind: "assignKeyId", keyId };
+  const message = `no keyId is given while a node may hold one: waiting for ${silent.join(", ")}`;
+  return { kind: "wait", reason: "NodeNotHeardOf", message };
 }
 
 /** What one node seals, every node must be able to open: whoever leads may be the one with the wrong root key. */

@@ -3,6 +3,7 @@ import type { NodeConfig } from "../config.ts";
 import { type KeyId, newKeyId, newVersionId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
 import { nameText, type VersionRow } from "../keyring/rows.ts";
+import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyAlias, KeyServer, MasterKey } from "../kube/resources.ts";
 import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
@@ -25,6 +26,7 @@ const WAITING_MILLISECONDS = 5_000;
 export class LeaderLoop {
   readonly #config: NodeConfig;
   readonly #store: ResourceStore;
+  readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
   readonly #now: () => Date;
   #index: ViewIndex | undefined;
@@ -32,11 +34,13 @@ export class LeaderLoop {
   constructor(options: {
     readonly config: NodeConfig;
     readonly store: ResourceStore;
+    readonly keyring: KeyringWriter;
     readonly seals: SealSource;
     readonly now: () => Date;
   }) {
     this.#config = options.config;
     this.#store = options.store;
+    this.#keyring = options.keyring;
     this.#seals = options.seals;
     this.#now = options.now;
   }
@@ -130,10 +134,17 @@ export class LeaderLoop {
       masterKey,
       versions: index.versionsFor(masterKey),
       nodes: nodeViews(keyServers, index.view.heardOf, now),
+      ...this.#held(masterKey),
       freshKeyId: newKeyId(),
       arnPrefix: this.#arn("key/"),
     };
     return decideMasterKey(observed, now);
+  }
+
+  #held({ metadata }: MasterKey): { readonly heldKeyId?: KeyId } {
+    const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
+    const row = this.#keyring.keys().find((key) => nameText(key) === name);
+    return row?.current === undefined ? {} : { heldKeyId: row.keyId };
   }
 
   /** New material exists in memory, then sealed in a KeyVersion; its name lets one of two leaders win. */

@@ -9,7 +9,13 @@ import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import { withFindings } from "./conditions.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
-import { decideKeyring, type KeyringPlan, keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import {
+  decideKeyring,
+  type KeyringPlan,
+  keyVersionName,
+  toKeyVersionSpec,
+  toVersionRow,
+} from "./decide-keyring.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
@@ -57,14 +63,15 @@ export class NodeLoop {
     this.#nodeUid ??= await this.#store.nodeUid(nodeName, signal);
     if (own === undefined) await this.#register(now);
     const problems: Problem[] = [];
-    const plan = decideKeyring(view, this.#contents());
+    const contents = this.#contents();
+    const plan = decideKeyring(view, contents, await this.#acceptable(view, contents.versions, problems));
     this.#keyring.apply(plan.changes);
     await this.#handBack(plan, problems);
     await this.#settleSeals(plan, view, problems);
     const versions = this.#keyring.versions();
     const prepared = await this.#prepare(new ViewIndex(view), versions, problems);
     const seal = this.#seal(problems);
-    for (const message of plan.contradictions) problems.push({ reason: "KeyVersionAltered", message });
+    for (const message of plan.contradictions) problems.push({ reason: "Contradiction", message });
     const { providers } = this.#config;
     const observed = {
       before: own?.status,
@@ -135,6 +142,23 @@ export class NodeLoop {
       this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
     );
     return true;
+  }
+
+  /** The offered versions not held yet that open here. What is wrong with the others is shown. */
+  async #acceptable(
+    { keyVersions }: View,
+    held: readonly VersionRow[],
+    problems: Problem[],
+  ): Promise<Set<string>> {
+    const known = new Set<string>(held.map((version) => version.versionId));
+    const acceptable = new Set<string>();
+    for (const offered of keyVersions) {
+      if (known.has(offered.spec.versionId)) continue;
+      const fault = await this.#tester.fault(toVersionRow(offered));
+      if (fault === undefined) acceptable.add(offered.spec.versionId);
+      else problems.push(fault);
+    }
+    return acceptable;
   }
 
   /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeConfig } from "../config.ts";
-import { serveMetrics } from "../metrics-server.ts";
 import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
 import type { Log } from "../log.ts";
+import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { LeaderLoop } from "./leader-loop.ts";
@@ -86,7 +86,7 @@ class Operator {
     this.#log = log;
     const seals = new SealSource(config.rootKeyPath);
     this.#node = new NodeLoop({ config, store, keyring, seals, log });
-    this.#leader = new LeaderLoop({ config, store, seals, now: () => new Date() });
+    this.#leader = new LeaderLoop({ config, store, keyring, seals, now: () => new Date() });
     this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
     this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
   }

@@ -113,6 +113,7 @@ export const keyRow = (n?: number, changes: Partial<KeyRow> = {}): KeyRow => ({
   name: "secrets",
   keyId: keyId(1),
   enabled: true,
+  formerKeyIds: [],
   ...(n !== undefined && { current: { versionId: versionId(n), number: n } }),
   ...changes,
 });

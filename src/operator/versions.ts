@@ -1,14 +1,12 @@
+import { isLater } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 
-/** Lowest number first; equal numbers (a restore can bring a second one) by id, so that all nodes agree. */
-export function byNumber(a: KeyVersion, b: KeyVersion): number {
-  if (a.spec.number !== b.spec.number) return a.spec.number - b.spec.number;
-  return a.spec.versionId < b.spec.versionId ? -1 : 1;
-}
+/** Earliest first. */
+const byPosition = (a: KeyVersion, b: KeyVersion): number => (isLater(a.spec, b.spec) ? 1 : -1);
 
-/** The versions of a key, lowest number first. */
+/** The versions of a key, earliest first. */
 export const versionsOf = (keyId: string | undefined, versions: readonly KeyVersion[]): KeyVersion[] =>
-  versions.filter((version) => version.spec.keyId === keyId).sort(byNumber);
+  versions.filter((version) => version.spec.keyId === keyId).sort(byPosition);
 
 /**
  * The version that should become current next: the newest one, where that is
@@ -19,6 +17,7 @@ export function promotionCandidate(
   versions: readonly KeyVersion[],
 ): KeyVersion | undefined {
   const newest = versionsOf(masterKey.status?.keyId, versions).at(-1);
-  const current = masterKey.status?.currentVersion?.number ?? 0;
-  return newest !== undefined && newest.spec.number > current ? newest : undefined;
+  const current = masterKey.status?.currentVersion;
+  if (newest === undefined || current === undefined) return newest;
+  return isLater(newest.spec, current) ? newest : undefined;
 }

@@ -2,10 +2,10 @@ import { watch } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { serveMetrics } from "../metrics-server.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
 import { writeObservations } from "../keyring/observations.ts";
 import type { Log } from "../log.ts";
+import { serveMetrics } from "../metrics-server.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";
 import { Provider } from "./provider.ts";
@@ -157,7 +157,7 @@ export class Plugin {
     });
     const observe = (observation: Observation) => this.#count(observation);
     const server = new SocketServer({ provider, path: config.socket, log: this.#log, observe });
-    await Promise.all([server.listen(this.#config.socketGroup), server.follow()]);
+    await server.listen(this.#config.socketGroup);
     this.#servers.set(key, server);
   }
 

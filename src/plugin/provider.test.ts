@@ -11,8 +11,8 @@ import { encryptMessage } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { type ErrorCode, InvalidCiphertext } from "../errors.ts";
 import { type KeyRef, LiveKeyring } from "../keyring/live-keyring.ts";
-import type { KeyRow, ObjectName, VersionRow } from "../keyring/rows.ts";
-import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
+import type { ObjectName, VersionRow } from "../keyring/rows.ts";
+import { KEYRING_FILE, KeyringWriter, type PutKey } from "../keyring/writer.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
@@ -28,7 +28,7 @@ const OTHER: ObjectName = { namespace: "claviger-system", name: "other" };
 const ALIAS: ObjectName = { namespace: "claviger-system", name: "alias" };
 const SEED = Buffer.from("canary: these bytes must stay in", "ascii");
 
-type Key = Omit<KeyRow, "current">;
+type Key = PutKey;
 
 let folder: string;
 let stateDir: string;

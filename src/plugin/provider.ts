@@ -10,7 +10,7 @@ import {
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { type CurrentVersion, type KeyRef, keyRefText, type LiveKeyring } from "../keyring/live-keyring.ts";
-import { nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
+import { isLater, nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
 import type { Log } from "../log.ts";
 
 /** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
@@ -191,7 +191,7 @@ export class Provider {
   #refuseGoingBack({ version, kmsKeyId }: CurrentVersion): void {
     const served = this.#serving?.current;
     if (served === undefined) return;
-    const earlier = served.version.keyId === version.keyId && version.number < served.version.number;
+    const earlier = served.version.keyId === version.keyId && isLater(served.version, version);
     if (!earlier && !this.#left.has(kmsKeyId)) return;
     throw new ClavigerError(
       "KeyringCorrupt",

@@ -71,10 +71,11 @@ export class SocketServer {
     this.#server.addService(healthService, this.#health.implementation());
   }
 
-  /** Takes the socket. Throws InUse or ConfigInvalid. */
+  /** Takes the socket and answers on it, with the key if there is one. Throws InUse or ConfigInvalid. */
   async listen(group: number | undefined): Promise<void> {
     const socket = await claimSocket(this.path, group);
     try {
+      await this.follow();
       await this.#bind();
     } catch (error) {
       socket.release();
