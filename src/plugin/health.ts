@@ -63,6 +63,8 @@ export const healthService: HealthService = {
 export class Health {
   readonly #isServing: () => boolean;
   readonly #watchers = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
+  /** Those of services that there are not: they are told no more. */
+  readonly #strangers = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
   #told: number | undefined;
 
   constructor(isServing: () => boolean) {
@@ -76,13 +78,11 @@ export class Health {
         else reply({ code: status.NOT_FOUND, details: "unknown service" });
       },
       Watch: (call: ServerWritableStream<HealthRequest, HealthResponse>) => {
-        if (!SERVICES.has(call.request.service)) {
-          call.write({ status: SERVICE_UNKNOWN });
-          return;
-        }
-        call.write({ status: this.#status() });
-        this.#watchers.add(call);
-        call.once("cancelled", () => this.#watchers.delete(call));
+        const known = SERVICES.has(call.request.service);
+        const watchers = known ? this.#watchers : this.#strangers;
+        call.write({ status: known ? this.#status() : SERVICE_UNKNOWN });
+        watchers.add(call);
+        call.once("cancelled", () => watchers.delete(call));
       },
     };
   }
@@ -97,8 +97,10 @@ export class Health {
 
   /** A watch never ends by itself: a server that stops ends them. */
   close(): void {
-    for (const watcher of this.#watchers) watcher.end();
-    this.#watchers.clear();
+    for (const watchers of [this.#watchers, this.#strangers]) {
+      for (const watcher of watchers) watcher.end();
+      watchers.clear();
+    }
   }
 
   #status(): number {

@@ -58,6 +58,8 @@ export class Plugin {
   #observationTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reloading: Promise<void> = Promise.resolve();
+  /** What was last said of a provider that has no socket: it is tried again every second. */
+  readonly #complaints = new Map<string, string>();
 
   constructor(config: NodeConfig, log: Log) {
     this.#config = config;
@@ -101,6 +103,7 @@ export class Plugin {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#reloading;
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
     this.#metricsServer?.close();
     if (this.#observationTimer !== undefined) this.#writeObservations();
@@ -137,10 +140,14 @@ export class Plugin {
 
   /** On a reload a socket that cannot be had must not take the others down. */
   async #addLater(provider: ProviderConfig): Promise<void> {
+    const key = identity(provider);
     try {
       await this.#add(provider);
+      this.#complaints.delete(key);
     } catch (error) {
-      this.#log("error", `provider ${provider.name}: ${messageOf(error)}`);
+      const complaint = `provider ${provider.name}: ${messageOf(error)}`;
+      if (this.#complaints.get(key) !== complaint) this.#log("error", complaint);
+      this.#complaints.set(key, complaint);
     }
   }
 

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { codeOf, messageOf } from "../errors.ts";
@@ -34,6 +36,9 @@ export class SocketServer {
   readonly #observe: (observation: Observation) => void;
   readonly #health: Health;
   readonly #server: Server;
+  /** Ours and not grpc-js's, which without channelz cannot end a connection that says nothing. */
+  readonly #listener = createServer();
+  readonly #connections = new Set<Socket>();
   #socket: ClaimedSocket | undefined;
 
   constructor(options: {
@@ -69,6 +74,7 @@ export class SocketServer {
       ),
     });
     this.#server.addService(healthService, this.#health.implementation());
+    this.#acceptConnections();
   }
 
   /** Takes the socket and answers on it, with the key if there is one. Throws InUse or ConfigInvalid. */
@@ -89,8 +95,12 @@ export class SocketServer {
   async close(): Promise<void> {
     this.#health.close();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    const timer = setTimeout(() => this.#server.forceShutdown(), DRAIN_MILLISECONDS);
-    await drained;
+    const disconnected = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    // Some peers neither finish a call nor hang up.
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, DRAIN_MILLISECONDS);
+    await Promise.all([drained, disconnected]);
     clearTimeout(timer);
     this.#socket?.release();
   }
@@ -101,12 +111,20 @@ export class SocketServer {
     this.#health.refresh();
   }
 
-  #bind(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(`unix:${this.path}`, ServerCredentials.createInsecure(), (error) =>
-        error === null ? resolve() : reject(error),
-      );
+  #acceptConnections(): void {
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#listener.on("connection", (connection) => {
+      this.#connections.add(connection);
+      connection.once("close", () => this.#connections.delete(connection));
+      injector.injectConnection(connection);
     });
+  }
+
+  async #bind(): Promise<void> {
+    this.#listener.listen(this.path);
+    await once(this.#listener, "listening");
+    // A connection that cannot be accepted, for want of file descriptors, is no reason to end.
+    this.#listener.on("error", (error) => this.#log("warn", `${this.path}: ${messageOf(error)}`));
   }
 
   #handler<Request extends object, Response>(
