@@ -1,0 +1,36 @@
+import { parseArgs } from "node:util";
+
+/** The parts of a run, in the order in which they run. */
+export const PARTS = ["kms", "start", "secrets", "memory"] as const;
+export type PartName = (typeof PARTS)[number];
+
+/** What the command line asks for. */
+export interface Arguments {
+  readonly parts: readonly PartName[];
+  readonly quick: boolean;
+  readonly write: boolean;
+}
+
+export const USAGE = `usage: npm run bench -- [--only ${PARTS.join("|")}] [--quick] [--write]
+  --only PART  run only this part; can be given several times
+  --quick      small counts: shows that everything works, its figures mean little
+  --write      write the figures of a whole run to docs/benchmarks.md`;
+
+/** Parses the command line. Throws an Error that says what is wrong with it. */
+export function parseArguments(args: readonly string[]): Arguments {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: "string", multiple: true },
+      quick: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
+    },
+  });
+  const { only, quick, write } = values;
+  const unknown = only?.find((name) => !PARTS.some((part) => part === name));
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: want ${PARTS.join(", ")}`);
+  // The page tells of all parts, and its readers take its figures for real.
+  if (write && (quick || only !== undefined))
+    throw new Error("--write needs a whole run: no --only, no --quick");
+  return { parts: PARTS.filter((part) => only === undefined || only.includes(part)), quick, write };
+}

@@ -1,0 +1,53 @@
+import { run } from "../test/controlplane/run.ts";
+
+/** What kms-load measured: latencies in microseconds. */
+export interface LoadReport {
+  readonly p50: number;
+  readonly p99: number;
+  readonly rps: number;
+}
+
+/** One kind of load. */
+export interface Load {
+  readonly op: "status" | "encrypt" | "decrypt";
+  readonly connections: number;
+}
+
+/** The kinds of load that are measured. */
+export const LOADS: readonly Load[] = [1, 16].flatMap((connections) =>
+  (["status", "encrypt", "decrypt"] as const).map((op) => ({ op, connections })),
+);
+
+/** Drives the plugin at `socket` for `seconds`. Throws where any call failed: such figures tell nothing. */
+export async function driveLoad(
+  kmsLoad: string,
+  socket: string,
+  { op, connections, seconds }: Load & { readonly seconds: number },
+): Promise<LoadReport> {
+  const output = await runLoad(kmsLoad, [
+    ...["--socket", socket, "--op", op],
+    ...["--connections", String(connections), "--seconds", String(seconds)],
+  ]);
+  const errors = numberIn(output, "errors");
+  if (errors > 0) throw new Error(`${errors} of ${numberIn(output, "requests")} ${op} calls failed`);
+  return { p50: numberIn(output, "p50_us"), p99: numberIn(output, "p99_us"), rps: numberIn(output, "rps") };
+}
+
+/** Polls `socket` until a Status and an Encrypt succeed; resolves with the epoch milliseconds of that moment. */
+export async function firstEncrypt(kmsLoad: string, socket: string): Promise<number> {
+  return numberIn(await runLoad(kmsLoad, ["--socket", socket, "--wait"]), "unix_ms");
+}
+
+async function runLoad(kmsLoad: string, args: readonly string[]): Promise<object> {
+  const { code, stdout, stderr } = await run(kmsLoad, args);
+  if (code !== 0) throw new Error(`kms-load ${args.join(" ")} failed: ${stderr}`);
+  const output: unknown = JSON.parse(stdout);
+  if (typeof output !== "object" || output === null) throw new Error(`kms-load printed ${stdout}`);
+  return output;
+}
+
+function numberIn(output: object, field: string): number {
+  const value = Object.entries(output).find(([name]) => name === field)?.[1];
+  if (typeof value !== "number") throw new Error(`kms-load's output has no number ${field}`);
+  return value;
+}

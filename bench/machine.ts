@@ -1,0 +1,14 @@
+import { arch, cpus, release, totalmem, type } from "node:os";
+import { version } from "node:process";
+import { goVersion } from "./peers.ts";
+
+/** The machine and the versions that the figures belong to, one line each. */
+export async function describeMachine(): Promise<string[]> {
+  const processors = cpus();
+  return [
+    `${processors.length} × ${processors[0]?.model.trim() ?? "unknown CPU"}, ${arch()}`,
+    `${(totalmem() / 2 ** 30).toFixed(0)} GiB of memory`,
+    `${type()} ${release()}`,
+    `Node ${version}, ${await goVersion()}`,
+  ];
+}

@@ -1,0 +1,71 @@
+/** `npm run bench`: claviger beside what it is to be compared with, on this machine. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { removeOnExit } from "../test/controlplane/reaper.ts";
+import { type Arguments, type PartName, parseArguments, USAGE } from "./arguments.ts";
+import { kms } from "./kms.ts";
+import { describeMachine } from "./machine.ts";
+import { memory } from "./memory.ts";
+import type { Bench, Part, PartResult } from "./part.ts";
+import { buildPeers } from "./peers.ts";
+import { buildClaviger } from "./plugins.ts";
+import { goalsText, page, partText } from "./report.ts";
+import { FULL, QUICK } from "./scale.ts";
+import { secrets } from "./secrets.ts";
+import { start } from "./start.ts";
+
+const PAGE = join(import.meta.dirname, "..", "docs", "benchmarks.md");
+const parts: Readonly<Record<PartName, Part>> = { kms, start, secrets, memory };
+
+async function main(wanted: Arguments): Promise<void> {
+  const machine = await describeMachine();
+  print(machine.map((line) => `- ${line}\n`).join(""));
+  const results = await measure(wanted);
+  print(goalsText(results.flatMap(({ goals }) => goals)));
+  if (!wanted.write) return;
+  await mkdir(join(PAGE, ".."), { recursive: true });
+  await writeFile(PAGE, page(results, { date: new Date().toISOString().slice(0, 10), machine }));
+  progress(`wrote ${PAGE}`);
+}
+
+async function measure(wanted: Arguments): Promise<PartResult[]> {
+  progress("building claviger and the peers");
+  await buildClaviger();
+  const peers = await buildPeers();
+  const dir = await mkdtemp(join(tmpdir(), "clvb-"));
+  removeOnExit(dir);
+  const bench: Bench = { dir, peers, scale: wanted.quick ? QUICK : FULL, progress };
+  const results: PartResult[] = [];
+  try {
+    for (const name of wanted.parts) {
+      const result = await parts[name](bench);
+      print(partText(result));
+      results.push(result);
+    }
+    return results;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function wantedParts(): Arguments | undefined {
+  try {
+    return parseArguments(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    process.exitCode = 2;
+    return undefined;
+  }
+}
+
+const wanted = wantedParts();
+if (wanted !== undefined) await main(wanted);

@@ -1,0 +1,88 @@
+import { join } from "node:path";
+import { type RunningProcess, startProcess } from "../test/controlplane/processes.ts";
+import { run } from "../test/controlplane/run.ts";
+import type { NodeFolder } from "./keyrings.ts";
+import { firstEncrypt } from "./kms-load.ts";
+import type { Peers } from "./peers.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+/** As in the image and in the package's scripts. */
+const NODE_FLAGS = ["--max-semi-space-size=1"];
+
+/** A KMS v2 plugin that can be started, as a process of its own. */
+export interface Plugin {
+  readonly name: string;
+  readonly socket: string;
+  /** Resolves when the process has an id, not when it is ready. */
+  start(): Promise<RunningProcess>;
+}
+
+/** Compiles claviger into dist, as its image has it. */
+export async function buildClaviger(): Promise<void> {
+  const { code, stdout, stderr } = await run("npm", ["run", "-s", "build"], { cwd: ROOT });
+  if (code !== 0) throw new Error(`npm run build failed:\n${stdout}${stderr}`);
+}
+
+/** claviger's plugin, built. */
+export const builtPlugin = (node: NodeFolder): Plugin =>
+  clavigerPlugin("claviger", join(ROOT, "dist", "cli", "main.js"), node);
+
+/** claviger's plugin from its TypeScript sources, as in a checkout. */
+export const sourcePlugin = (node: NodeFolder): Plugin =>
+  clavigerPlugin("claviger, sources", join(ROOT, "bin", "claviger.js"), node);
+
+/** Kubernetes' own KMS v2 server around one key: the least that a plugin can do. */
+export function goPlugin({ referencePlugin }: Peers, dir: string): Plugin {
+  const socket = join(dir, "go.sock");
+  return {
+    name: "Go plugin",
+    socket,
+    start: () =>
+      startProcess({
+        name: "reference-plugin",
+        binary: referencePlugin,
+        args: ["--socket", socket, "--key-file", join(dir, "go.key")],
+        log: join(dir, "go.log"),
+        home: dir,
+      }),
+  };
+}
+
+/** Plugins that answer; disposing of them stops them. */
+export interface RunningPlugins extends AsyncDisposable {
+  /** In the order of the plugins. */
+  readonly processes: readonly RunningProcess[];
+}
+
+/** Starts plugins one after another and waits for the first good Encrypt of each. */
+export async function running(plugins: readonly Plugin[], { kmsLoad }: Peers): Promise<RunningPlugins> {
+  const processes: RunningProcess[] = [];
+  const stop = async () => {
+    await Promise.all(processes.map((process_) => process_.stop()));
+  };
+  try {
+    for (const plugin of plugins) {
+      processes.push(await plugin.start());
+      await firstEncrypt(kmsLoad, plugin.socket);
+    }
+    return { processes, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function clavigerPlugin(name: string, script: string, { dir, configPath, socket }: NodeFolder): Plugin {
+  return {
+    name,
+    socket,
+    start: () =>
+      startProcess({
+        name,
+        binary: process.execPath,
+        args: [...NODE_FLAGS, script, "plugin", "--config", configPath],
+        log: join(dir, "plugin.log"),
+        home: dir,
+      }),
+  };
+}

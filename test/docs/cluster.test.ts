@@ -1,0 +1,100 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Cluster, startCluster } from "../cluster/cluster.ts";
+import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import { type CommandResult, run } from "../controlplane/run.ts";
+import { eventually } from "../controlplane/wait.ts";
+import { pythonWithCryptography } from "../vectors/python.ts";
+import { ROOT, testedBlock, testedBlocks } from "./markdown.ts";
+
+const binaries = await controlPlaneBinaries();
+
+describe.skipIf(binaries === undefined)("the commands of README.md on a cluster of two nodes", () => {
+  let cluster: Cluster;
+  let folder: string;
+  let environment: NodeJS.ProcessEnv;
+
+  beforeAll(async () => {
+    cluster = await startCluster({ nodes: 2 });
+    folder = await mkdtemp(join(tmpdir(), "claviger-docs-"));
+    await symlink(binaries?.kubectl ?? "", join(folder, "kubectl"));
+    environment = {
+      PATH: `${folder}:${process.env.PATH}`,
+      HOME: folder,
+      KUBECONFIG: await cluster.plane.apiServers[0]?.kubeconfig(),
+      ETCD: cluster.plane.etcd.endpoint,
+    };
+  });
+  afterAll(async () => {
+    await cluster?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** As somebody at a terminal, in the checkout. */
+  const shell = (text: string): Promise<CommandResult> =>
+    run("bash", ["-euo", "pipefail", "-c", text], { cwd: ROOT, env: environment, deadline: 240_000 });
+  const succeeds = async (text: string): Promise<string> => {
+    const { code, stdout, stderr } = await shell(text);
+    expect(code, `${text}\n${stdout}${stderr}`).toBe(0);
+    return stdout;
+  };
+
+  it("install resources, rights and the key, which becomes Ready", async () => {
+    for (const { text } of testedBlocks("README.md", "install")) await succeeds(text);
+    expect(await succeeds("kubectl get mk -n claviger-system")).toMatch(/Enabled +1 +\w{32} +True/);
+    await cluster.ready();
+  });
+
+  it("show the key, write a Secret and read it", async () => {
+    expect(await succeeds(testedBlock("README.md", "cluster"))).toMatch(/VersionPromoted[\s\S]*secret\n$/);
+  });
+
+  it("show that etcd has it encrypted under the provider's name", async () => {
+    const shown = await succeeds(testedBlock("README.md", "etcd"));
+    expect(shown).toMatch(/^k8s:enc:kms:v2:secrets:/);
+    expect(shown).not.toContain("secret\n");
+  });
+
+  it("verify, and write every Secret back", async () => {
+    await succeeds("kubectl delete secret hello");
+    const [look, ...rewrite] = testedBlocks("README.md", "verify");
+    await succeeds(look?.text ?? "");
+    for (const { text } of rewrite) {
+      // Another client may change a Secret in between; the page says to run it again.
+      await eventually("every command succeeded", async () => (await shell(text)).code === 0, {
+        deadline: 60_000,
+        every: 1_000,
+      });
+    }
+  });
+
+  it("the back-up of docs/operations.md brings back KeyVersions that no operator hands back", async () => {
+    await succeeds(testedBlock("docs/operations.md", "backup").replaceAll("/backup", folder));
+    const before = await succeeds("kubectl get kv -o jsonpath='{.items[*].spec}'");
+    await Promise.all(cluster.nodes.map((node) => node.stop("operator")));
+    await succeeds(`kubectl delete kv --all && kubectl apply -f ${folder}/keyversions.yaml`);
+    expect(await succeeds("kubectl get kv -o jsonpath='{.items[*].spec}'")).toBe(before);
+    await Promise.all(cluster.nodes.map((node) => node.start("operator")));
+  });
+
+  it("the recovery script of docs/formats.md opens a Secret from etcd with the root key and a KeyVersion", async ({
+    skip,
+  }) => {
+    const python = pythonWithCryptography();
+    if (python === undefined) return skip("there is no python3");
+    const etcdKey = "/registry/secrets/default/hello";
+    const [entry] = await cluster.plane.etcd.get(etcdKey);
+    await writeFile(join(folder, "recover.py"), testedBlock("docs/formats.md", "recovery"));
+    await writeFile(join(folder, "root.key"), cluster.rootKey, { mode: 0o600 });
+    await writeFile(join(folder, "value"), entry?.value ?? "");
+    await succeeds(`kubectl get kv -o json > ${folder}/keyversions.json`);
+    const opened = await succeeds(
+      `cd ${folder} && ${python} recover.py root.key keyversions.json ${etcdKey} < value`,
+    );
+    expect(opened).toMatch(/^k8s\0/);
+    expect(opened).toContain("hello");
+    expect(opened).toMatch(/text[\s\S]{1,4}secret/);
+  });
+});

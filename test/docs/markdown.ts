@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+
+export const ROOT = join(import.meta.dirname, "..", "..");
+
+/** A fenced block of a document. */
+export interface Block {
+  readonly language: string;
+  readonly text: string;
+  /** What the comment `<!-- tested: NAME -->` before it says; tests run these blocks. */
+  readonly tested?: string;
+}
+
+/** The project's own documents, by their path from its root. */
+export function documents(): string[] {
+  const files = [ROOT, join(ROOT, "docs"), join(ROOT, "deploy")].flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => relative(ROOT, join(folder, name))),
+  );
+  return files.sort();
+}
+
+export const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+
+/** The fenced blocks of a text, in order. */
+export function blocks(text: string): Block[] {
+  const fence = /(?:^<!-- tested: (.+?) -->\n)?^```(\w*)\n(.*?)^```$/gms;
+  return [...text.matchAll(fence)].map(([, tested, language = "", body = ""]) => ({
+    language,
+    text: body,
+    ...(tested !== undefined && { tested }),
+  }));
+}
+
+/** The blocks of a document that are marked with a name. Throws where there are none. */
+export function testedBlocks(path: string, name: string): Block[] {
+  const found = blocks(read(path)).filter(({ tested }) => tested === name);
+  if (found.length === 0) throw new Error(`${path} has no block that is marked <!-- tested: ${name} -->`);
+  return found;
+}
+
+/** The one block of a document that is marked with a name. */
+export function testedBlock(path: string, name: string): string {
+  const [block, ...more] = testedBlocks(path, name);
+  if (block === undefined || more.length > 0) throw new Error(`${path} has several blocks marked ${name}`);
+  return block.text;
+}
+
+/** A text without its fenced blocks. */
+export const prose = (text: string): string => text.replaceAll(/^```\w*\n.*?^```$/gms, "");
+
+/** What stands in `code` in a text's prose. */
+export const codeSpans = (text: string): string[] =>
+  [...prose(text).matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span);

@@ -1,0 +1,90 @@
+import { globSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { read } from "./markdown.ts";
+
+const page = read("docs/operations.md");
+const sources = globSync("src/**/*.ts", { cwd: `${import.meta.dirname}/../..` })
+  .filter((path) => !/\.test\.ts$|testing\.ts$|fake-api-server|cluster-model|tmpfs/.test(path))
+  .map((path) => ({ path, text: joined(read(path)) }));
+
+/** Texts that are written in several pieces, in one. */
+function joined(text: string): string {
+  return text.replaceAll(/["`]\s*\+\s*["`]/g, "");
+}
+
+/** Words in quotes that look like reasons and are something else: kinds, types, states, statuses. */
+const notReasons = new Set(
+  [
+    ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer", "KeyServers", "Event", "Namespace"],
+    ["Ready", "Distributed", "True", "False", "Unknown", "Normal", "Warning"],
+    ["Pending", "Current", "Retired", "Enabled", "Conflict", "NoStatus"],
+  ].flat(),
+);
+
+describe("docs/operations.md", () => {
+  it("has every reason of a condition or an event that the operator gives", () => {
+    const files = sources.filter(({ path }) => path.startsWith("src/operator/"));
+    const reasons = new Set(
+      files.flatMap(({ text }) =>
+        [...text.matchAll(/"([A-Z][a-z][A-Za-z]*)"/g)].map(([, word = ""]) => word),
+      ),
+    );
+    expect(reasons).toContain("NodeNotHeardOf");
+    const missing = [...reasons].filter(
+      (reason) => !notReasons.has(reason) && !page.includes(`\`${reason}\``),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it("has every message of an error that an operator of claviger can meet", () => {
+    const messages = sources.flatMap(({ path, text }) =>
+      errorMessages(text).map((message) => ({ path, message })),
+    );
+    expect(messages.length).toBeGreaterThan(30);
+    const missing = messages.filter(({ message }) => !page.includes(longest(message)));
+    expect(missing).toEqual([]);
+  });
+
+  it("quotes messages as the code has them", () => {
+    const code = sources.map(({ text }) => text).join("\n");
+    const section = page.split("## Messages")[1]?.split("## Logs and metrics")[0] ?? "";
+    const quoted = [...section.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = ""]) =>
+      [...cell.matchAll(/`([^`]+)`/g)].map(([, span = ""]) => span),
+    );
+    expect(quoted.length).toBeGreaterThan(40);
+    const pieces = quoted.flatMap((message) => message.split("…").map((piece) => piece.trim()));
+    const unknown = pieces.filter((piece) => piece.length > 3 && !code.includes(piece));
+    expect(unknown).toEqual([]);
+  });
+
+  it("has every metric of the plugin and the operator, and names no other", () => {
+    const code = sources.map(({ text }) => text).join("\n");
+    const metrics = [...code.matchAll(/"(claviger_[a-z_]+)"/g)].map(([, name = ""]) => name);
+    const named = [...page.matchAll(/`(claviger_[a-z_]+)`/g)].map(([, name = ""]) => name);
+    expect([...new Set(named)].sort()).toEqual([...new Set(metrics)].sort());
+  });
+});
+
+/** Defects and bounds of calls that only programs make are left out. */
+const FOR_OPERATORS =
+  "ConfigInvalid|InUse|KeyDisabled|KeyringCorrupt|KeyringUnavailable|NotFound|NotReady|SealMismatch|SealUnavailable";
+
+function errorMessages(text: string): string[] {
+  const thrown = new RegExp(
+    `new ClavigerError\\(\\s*"(?:${FOR_OPERATORS})",\\s*["\`](.*?)["\`],?\\s*[){]`,
+    "gs",
+  );
+  const patterns = [
+    thrown,
+    /unsafe\(\s*path,\s*["`](.*?)["`]\s*\)/gs,
+    /FileLock\.acquire\(.*?,\s*`(.*?)`/gs,
+    /\b(?:advice|text):?\s*=?\s*["`]([^\n]*?)["`][,;\n]/g,
+  ];
+  return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map(([, message = ""]) => message));
+}
+
+/** The longest piece of a message that does not vary. */
+function longest(message: string): string {
+  const pieces = message.split(/\$\{(?:[^{}]|\{[^{}]*\})*(?:\}|$)/).map((piece) => piece.trim());
+  return pieces.toSorted((a, b) => b.length - a.length)[0] ?? "";
+}

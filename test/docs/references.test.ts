@@ -1,0 +1,183 @@
+import { existsSync, globSync, readdirSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { parseConfig } from "../../src/config.ts";
+import { encryptionConfiguration } from "../../src/encryption-configuration.ts";
+import { type Kind, resources } from "../../src/kube/resources.ts";
+import { codeSpans, documents, prose, ROOT, read, testedBlock } from "./markdown.ts";
+
+/** Made by `npm run bench -- --write`. */
+const GENERATED = new Set(["docs/benchmarks.md"]);
+
+interface Package {
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+const manifest: Package = JSON.parse(read("package.json"));
+
+describe.each(documents().filter((path) => !GENERATED.has(path)))("%s", (path) => {
+  const text = read(path);
+
+  it("links to files and headings that exist", () => {
+    expect(links(text).filter((target) => !resolves(path, target))).toEqual([]);
+  });
+
+  it("names npm scripts that exist", () => {
+    const named = [...text.matchAll(/npm run (?:-s )?([a-z]+)/g)].map(([, name = ""]) => name);
+    expect(named.filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
+  });
+
+  it("names files of the project that exist", () => {
+    const named = codeSpans(text).filter((span) =>
+      /^(src|test|docs|deploy|examples|crds|bin|proto|scripts|bench)\/[\w./*-]+$/.test(span),
+    );
+    expect(named.filter((name) => globSync(name, { cwd: ROOT }).length === 0)).toEqual([]);
+  });
+
+  it("names no machine of its own and no workplace", () => {
+    expect(text).not.toMatch(/\/work\/|\/root\/|\/tmp\/clv/);
+  });
+});
+
+function links(text: string): string[] {
+  return [...prose(text).matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target));
+}
+
+function resolves(from: string, target: string): boolean {
+  const [file = "", heading] = target.split("#");
+  const path = file === "" ? from : normalize(join(dirname(from), file));
+  if (GENERATED.has(path)) return true;
+  if (!existsSync(join(ROOT, path))) return false;
+  return heading === undefined || headings(read(path)).includes(heading);
+}
+
+/** The anchors that GitHub makes. */
+const headings = (text: string): string[] =>
+  [...prose(text).matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+
+/** The first cells of the tables under a heading. */
+function firstCells(text: string, heading: string): string[] {
+  const section = text.split(new RegExp(`^## ${heading}$`, "m"))[1]?.split(/^## /m)[0] ?? "";
+  return [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = ""]) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, span = ""]) => span),
+  );
+}
+
+describe("the configuration of README.md", () => {
+  const text = read("README.md");
+  const named = new Set(firstCells(text, "Configuration").map((field) => field.split(".").at(-1)));
+  const later = new Set(codeSpans(text).map((span) => span.split(".").at(-1)));
+  const known = [
+    ...read("src/config.ts").matchAll(
+      /\.(?:text|optionalText|expectText|optionalInteger|optionalObjectName|optionalSection|section|sections)\(\s*"(\w+)"/g,
+    ),
+    ...read("src/config.ts").matchAll(/"(socketGroup|encryptionConfig|etcd|audit|listen|tls|credentials)"/g),
+  ].map(([, field = ""]) => field);
+
+  it("names every field that the code reads", () => {
+    const containers = new Set(["seal", "file", "metrics", "aws"]);
+    expect(known.filter((field) => !containers.has(field) && !named.has(field) && !later.has(field))).toEqual(
+      [],
+    );
+  });
+
+  it("names no field that the code does not know", () => {
+    expect([...named].filter((field) => !known.includes(field?.replace("[]", "") ?? ""))).toEqual([]);
+  });
+
+  it("is accepted as the page shows it, without a warning, and is deploy/claviger.yaml", () => {
+    const shown = testedBlock("README.md", "configuration");
+    const config = parseConfig(shown, "/etc/claviger/claviger.yaml");
+    expect(config.warnings).toEqual([]);
+    expect(parse(read("deploy/claviger.yaml"))).toEqual(parse(shown));
+    expect(parseConfig(read("deploy/claviger.yaml"), "/etc/claviger/claviger.yaml")).toEqual(config);
+  });
+
+  it("goes with an EncryptionConfiguration as the code prints it", () => {
+    const { providers } = parseConfig(read("deploy/claviger.yaml"), "/etc/claviger/claviger.yaml");
+    const [provider] = providers;
+    if (provider === undefined) throw new Error("deploy/claviger.yaml has no provider");
+    expect(testedBlock("README.md", "encryption configuration")).toBe(encryptionConfiguration(provider));
+  });
+});
+
+describe("the resources of README.md", () => {
+  const text = read("README.md");
+
+  it.each(Object.keys(resources) as Kind[])("%s is there with every field of its schema", (kind) => {
+    const { shortName, spec, status } = resources[kind];
+    expect(text).toContain(`| ${kind} | \`${shortName}\` |`);
+    const spans = new Set(codeSpans(text));
+    const fields = [
+      ...Object.keys(spec?.json.properties ?? {}).map((field) => `spec.${field}`),
+      ...Object.keys(status.json.properties ?? {}).map((field) => `status.${field}`),
+    ];
+    const shown = fields.filter((field) => field !== "status.observedGeneration");
+    expect(shown.filter((field) => !spans.has(field))).toEqual([]);
+  });
+});
+
+describe("the commands of README.md", () => {
+  it("are the ones that there are", () => {
+    const commands = [...read("src/cli/main.ts").matchAll(/^ {2}(\w+): async \(\) =>/gm)].map(
+      ([, name]) => name,
+    );
+    const shown = firstCells(read("README.md"), "Commands").map((span) => span.split(" ")[1]);
+    expect(shown.filter((name) => name !== "help").sort()).toEqual(commands.sort());
+  });
+});
+
+describe("docs/dependencies.md", () => {
+  it("has a row for every dependency and names no other", () => {
+    const names = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)];
+    const rows = [...read("docs/dependencies.md").matchAll(/^\| `([^`]+)` \|/gm)].map(
+      ([, name = ""]) => name,
+    );
+    expect(rows.sort()).toEqual(names.sort());
+  });
+});
+
+describe("deploy", () => {
+  const files = readdirSync(join(ROOT, "deploy")).filter((name) => name.endsWith(".yaml"));
+
+  it.each(files)("%s is YAML", (name) => {
+    expect(parseAllDocuments(read(`deploy/${name}`)).flatMap((document) => document.errors)).toEqual([]);
+  });
+
+  it("static-pod.yaml mounts every folder that claviger.yaml names", () => {
+    const config = parseConfig(read("deploy/claviger.yaml"), "/etc/claviger/claviger.yaml");
+    const { spec } = parse(read("deploy/static-pod.yaml"));
+    const mounts = (name: string): string[] =>
+      spec.containers
+        .find((container: { readonly name: string }) => container.name === name)
+        .volumeMounts.map(({ mountPath }: { readonly mountPath: string }) => mountPath);
+    const folders = [dirname(config.path), dirname(config.rootKeyPath), config.stateDir];
+    expect(mounts("operator")).toEqual(expect.arrayContaining(folders));
+    expect(mounts("plugin")).toEqual(
+      expect.arrayContaining([...folders, ...config.providers.map(({ socket }) => dirname(socket))]),
+    );
+    const onHost = spec.volumes.map(
+      ({ hostPath }: { readonly hostPath: { readonly path: string } }) => hostPath.path,
+    );
+    expect(onHost.sort()).toEqual([...new Set(mounts("plugin"))].sort());
+  });
+
+  it("Dockerfile copies what exists, and .dockerignore lets it through", () => {
+    const copied = [...read("Dockerfile").matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = ""]) =>
+      names.split(" "),
+    );
+    expect(copied.length).toBeGreaterThan(0);
+    expect(copied.filter((name) => !existsSync(join(ROOT, name)))).toEqual([]);
+    const allowed = read(".dockerignore").split("\n");
+    expect(copied.filter((name) => !allowed.includes(`!${name}`))).toEqual([]);
+  });
+});
