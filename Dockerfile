@@ -29,6 +29,7 @@ COPY --from=build /src/dist ./dist
 # user root.key, stateDir and the socket folder, and set socketGroup to a group of
 # the API server's.
 #
-# The flag keeps the plugin within 80 MB; the operator runs with it as well.
+# The flag keeps V8's short-lived garbage small in the plugin, which lives for
+# months; the operator runs with it as well.
 ENTRYPOINT ["node", "--max-semi-space-size=1", "/app/bin/claviger.js"]
 CMD ["help"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S node --max-semi-space-size=1
-// The flag keeps the plugin, which lives for months, within 80 MB: V8 otherwise
-// lets short-lived garbage grow to three times that.
+// The flag keeps the plugin, which lives for months, small (docs/benchmarks.md): V8 otherwise
+// lets short-lived garbage grow to tens of megabytes more.
 //
 // In a checkout the sources run as they are (Node strips the types); an
 // installed package has them built, as Node strips none under node_modules.

@@ -50,7 +50,6 @@ function links(text: string): string[] {
 function resolves(from: string, target: string): boolean {
   const [file = "", heading] = target.split("#");
   const path = file === "" ? from : normalize(join(dirname(from), file));
-  if (GENERATED.has(path)) return true;
   if (!existsSync(join(ROOT, path))) return false;
   return heading === undefined || headings(read(path)).includes(heading);
 }
