@@ -65,6 +65,14 @@ describe("a good configuration", () => {
       metrics: { listen: "127.0.0.1:9440", operatorListen: "[::1]:9441" },
       leaseNamespace: "leases",
       aws: { account: "123456789012", region: "eu-west-1" },
+      encryptionConfig: "enc.yaml",
+      etcd: {
+        endpoints: ["https://10.0.0.1:2379", "https://[fd00::1]:2379/"],
+        ca: "pki/ca.crt",
+        cert: "pki/client.crt",
+        key: "/pki/client.key",
+        prefix: "/other/registry",
+      },
     });
     expect(everything).toMatchObject({
       stateDir: "/etc/claviger/state",
@@ -75,8 +83,19 @@ describe("a good configuration", () => {
       leaseNamespace: "leases",
       account: "123456789012",
       region: "eu-west-1",
+      encryptionConfig: "/etc/claviger/enc.yaml",
+      etcd: {
+        endpoints: ["https://10.0.0.1:2379", "https://[fd00::1]:2379"],
+        ca: "/etc/claviger/pki/ca.crt",
+        client: { cert: "/etc/claviger/pki/client.crt", key: "/pki/client.key" },
+        prefix: "/other/registry",
+      },
       warnings: [],
     });
+  });
+  test("etcd on loopback => needs no certificates, and its prefix is the API server's default", () => {
+    const endpoints = ["http://127.0.0.1:2379", "http://localhost:2379", "http://[::1]:2379"];
+    expect(parse({ etcd: { endpoints } }).etcd).toEqual({ endpoints, prefix: "/registry" });
   });
   test("no nodeName => the host's, in lower case", () => {
     expect(parse({ nodeName: undefined }).nodeName).toBe(hostname().toLowerCase());
@@ -95,13 +114,11 @@ describe("a good configuration", () => {
 describe("what this release does not do yet", () => {
   test("is a warning for each, and no error", () => {
     const changes = {
-      encryptionConfig: "/e.yaml",
-      etcd: { endpoints: ["https://127.0.0.1:2379"] },
       audit: { path: "/a.jsonl" },
       aws: { listen: "127.0.0.1:8443", tls: {}, credentials: "c.yaml", region: "eu-west-1" },
     };
     expect(parse(changes).warnings).toEqual(
-      ["encryptionConfig", "etcd", "audit", "aws.listen", "aws.tls", "aws.credentials"].map(
+      ["audit", "aws.listen", "aws.tls", "aws.credentials"].map(
         (field) => `${field} is configured and this release does not use it`,
       ),
     );
@@ -111,6 +128,9 @@ describe("what this release does not do yet", () => {
 describe("a wrong field => ConfigInvalid that names file and field", () => {
   const provider = (changes: object) => ({
     providers: [PROVIDER, { ...PROVIDER, name: "b", socket: "b.sock", ...changes }],
+  });
+  const etcd = (changes: object) => ({
+    etcd: { endpoints: ["https://10.0.0.1:2379"], ca: "ca.crt", ...changes },
   });
   const rows: readonly (readonly [string, object, string])[] = [
     ["another apiVersion", { apiVersion: "v1" }, "apiVersion must be config.claviger.dev/v1alpha1"],
@@ -173,6 +193,32 @@ describe("a wrong field => ConfigInvalid that names file and field", () => {
       "aws.account must be text",
     ],
     ["a region of one word", { aws: { region: "here" } }, "aws.region must match"],
+    ["an encryptionConfig that is a mapping", { encryptionConfig: {} }, "encryptionConfig must be text"],
+    ["an etcd of no endpoints", etcd({ endpoints: undefined }), "etcd.endpoints must have at least one URL"],
+    ["endpoints that are text", etcd({ endpoints: "https://a:1" }), "etcd.endpoints must be a list"],
+    ["an endpoint that is a number", etcd({ endpoints: [1] }), "etcd.endpoints[0] must be text"],
+    ["an endpoint without a port", etcd({ endpoints: ["https://a"] }), "etcd.endpoints must be https://HOST"],
+    [
+      "an endpoint without TLS",
+      etcd({ endpoints: ["http://10.0.0.1:2379"] }),
+      "etcd.endpoints must be https://",
+    ],
+    [
+      "a loopback that is only a name's beginning",
+      etcd({ endpoints: ["http://127.0.0.1.example.com:1"] }),
+      "etcd.endpoints must be https://",
+    ],
+    [
+      "an endpoint with a password",
+      etcd({ endpoints: ["https://a:b@c:1"] }),
+      "etcd.endpoints must be https://",
+    ],
+    ["an etcd that nothing verifies", etcd({ ca: undefined }), "etcd.ca is missing"],
+    ["a certificate without a key", etcd({ cert: "c" }), "etcd must have both of cert and key"],
+    ["a key without a certificate", etcd({ key: "c" }), "etcd must have both of cert and key"],
+    ["a prefix without its slash", etcd({ prefix: "registry" }), "etcd.prefix must match"],
+    ["a prefix with a slash too many", etcd({ prefix: "/registry/" }), "etcd.prefix must match"],
+    ["an unknown field of etcd", etcd({ servers: [] }), "etcd.servers is not a field that claviger knows"],
     ["an unknown field", { stateDri: "x" }, "stateDri is not a field that claviger knows"],
     [
       "an unknown field of a provider",

@@ -19,6 +19,9 @@ export interface NodeConfig {
   readonly metrics: { readonly plugin?: string; readonly operator?: string };
   /** The namespace of claviger's Leases. */
   readonly leaseNamespace: string;
+  /** The EncryptionConfiguration of the API server beside this node. */
+  readonly encryptionConfig?: string;
+  readonly etcd?: EtcdConfig;
   readonly account: string;
   readonly region: string;
   /** Things in the file that this release does not do; said at start. */
@@ -31,13 +34,27 @@ export interface ProviderConfig {
   readonly ref: KeyRef;
 }
 
+/** The etcd of the API servers, which claviger only reads. Paths are absolute. */
+export interface EtcdConfig {
+  /** URLs of members of one cluster, tried in this order. */
+  readonly endpoints: readonly string[];
+  /** What verifies the members; there where an endpoint is https. */
+  readonly ca?: string;
+  /** claviger's own certificate, and its key. */
+  readonly client?: { readonly cert: string; readonly key: string };
+  /** The API servers' --etcd-prefix, without a slash at its end. */
+  readonly prefix: string;
+}
+
 /** Where the custom resources are: a folder of manifests (standalone) or an API server. */
 export type ResourcesConfig =
   | { readonly kind: "manifests"; readonly folder: string }
   | { readonly kind: "kubeconfig"; readonly path: string };
 
 const API_VERSION = "config.claviger.dev/v1alpha1";
-const LATER = ["encryptionConfig", "etcd", "audit"];
+const LATER = ["audit"];
+/** Without TLS only where nobody can listen. */
+const ETCD_ENDPOINT = /^(https:\/\/[^/?#@]+|http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d{1,5}$/;
 
 /** Reads a NodeConfig. Relative paths start at the file's folder. Throws ConfigInvalid naming file and field. */
 export function readConfig(path: string): NodeConfig {
@@ -71,6 +88,8 @@ export function parseConfig(text: string, path: string): NodeConfig {
     resources: resourcesOf(root, folder),
     metrics: metricsOf(root.optionalSection("metrics")),
     leaseNamespace: root.optionalText("leaseNamespace", DNS_NAME) ?? "claviger-system",
+    ...optional("encryptionConfig", absolute(folder, root.optionalText("encryptionConfig"))),
+    ...optional("etcd", etcdOf(root.optionalSection("etcd"), folder)),
     account: aws?.optionalText("account", /^\d{12}$/) ?? "000000000000",
     region: aws?.optionalText("region", /^([a-z]+-){2,3}\d+$/) ?? "local-cluster-1",
     warnings: warningsOf(root, aws),
@@ -114,6 +133,32 @@ function metricsOf(section: Section | undefined): NodeConfig["metrics"] {
     ...optional("plugin", section?.optionalText("listen", /^.+:\d{1,5}$/)),
     ...optional("operator", section?.optionalText("operatorListen", /^.+:\d{1,5}$/)),
   };
+}
+
+function etcdOf(section: Section | undefined, folder: string): EtcdConfig | undefined {
+  if (section === undefined) return undefined;
+  const endpoints = section.texts("endpoints").map((url) => url.replace(/\/$/, ""));
+  if (endpoints.length === 0) throw section.wrong("endpoints", "must have at least one URL");
+  if (!endpoints.every((url) => ETCD_ENDPOINT.test(url))) {
+    throw section.wrong("endpoints", "must be https://HOST:PORT each, or http://HOST:PORT on loopback");
+  }
+  const ca = absolute(folder, section.optionalText("ca"));
+  const cert = absolute(folder, section.optionalText("cert"));
+  const key = absolute(folder, section.optionalText("key"));
+  if (ca === undefined && endpoints.some((url) => url.startsWith("https:"))) {
+    throw section.wrong("ca", "is missing: it verifies the etcd members");
+  }
+  if ((cert === undefined) !== (key === undefined)) throw section.wrong("", "must have both of cert and key");
+  return {
+    endpoints,
+    ...optional("ca", ca),
+    ...(cert !== undefined && key !== undefined && { client: { cert, key } }),
+    prefix: section.optionalText("prefix", /^(\/[^/]+)+$/) ?? "/registry",
+  };
+}
+
+function absolute(folder: string, path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(folder, path);
 }
 
 function warningsOf(root: Section, aws: Section | undefined): string[] {

@@ -1,12 +1,22 @@
-import { type Document, parseAllDocuments } from "yaml";
+import { type Document, LineCounter, parseAllDocuments, type YAMLError } from "yaml";
 import { ClavigerError, messageOf } from "./errors.ts";
 import type { ObjectName } from "./keyring/rows.ts";
 
 /** What Kubernetes takes for a name. */
 export const DNS_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
+/** What a file is, for messages. */
+export interface Form {
+  readonly noun: string;
+  /** Whether the text may hold secrets: then no message quotes any of it. */
+  readonly secret: boolean;
+}
+
+const CONFIGURATION: Form = { noun: "configuration", secret: false };
+
 /** A mapping of the file, which remembers what was asked for, so that a misspelt field is an error. */
 export class Section {
+  /** The noun and the path, as messages begin. */
   readonly #file: string;
   readonly #where: string;
   readonly #values: ReadonlyMap<string, unknown>;
@@ -19,27 +29,32 @@ export class Section {
     this.#values = new Map(Object.entries(values));
   }
 
-  static root(text: string, file: string): Section {
-    const documents = parseAllDocuments(text);
+  static root(text: string, path: string, { noun, secret }: Form = CONFIGURATION): Section {
+    const file = `${noun} ${path}`;
+    const lines = new LineCounter();
+    const documents = parseAllDocuments(text, {
+      lineCounter: lines,
+      prettyErrors: !secret,
+      // A warning would quote the text, on stderr.
+      logLevel: secret ? "error" : "warn",
+    });
     const [document] = documents;
     if (document === undefined || documents.length !== 1) {
-      throw new ClavigerError("ConfigInvalid", `configuration ${file} must hold exactly one YAML document`);
+      throw new ClavigerError("ConfigInvalid", `${file} must hold exactly one YAML document`);
     }
     const [error] = document.errors;
-    if (error !== undefined)
-      throw new ClavigerError("ConfigInvalid", `configuration ${file}: ${error.message}`);
-    const value = plain(document, file);
-    if (!isMapping(value))
-      throw new ClavigerError("ConfigInvalid", `configuration ${file} must be a mapping`);
+    if (error !== undefined) {
+      const what = secret ? unquoted(error, lines) : error.message;
+      throw new ClavigerError("ConfigInvalid", `${file}: ${what}`);
+    }
+    const value = plain(document, file, secret);
+    if (!isMapping(value)) throw new ClavigerError("ConfigInvalid", `${file} must be a mapping`);
     return new Section(file, "", value);
   }
 
   wrong(field: string, what: string): ClavigerError {
     const at = `${this.#where}${field}`.replace(/\.$/, "");
-    return new ClavigerError(
-      "ConfigInvalid",
-      `configuration ${this.#file}: ${at === "" ? "it" : at} ${what}`,
-    );
+    return new ClavigerError("ConfigInvalid", `${this.#file}: ${at === "" ? "it" : at} ${what}`);
   }
 
   take(field: string): unknown {
@@ -104,6 +119,19 @@ export class Section {
     return value.map((entry: unknown, index) => this.#child(`${field}[${index}]`, entry));
   }
 
+  /** A list of texts; empty where the field is not there. */
+  texts(field: string, pattern?: RegExp): string[] {
+    const value = this.take(field);
+    if (value === undefined) return [];
+    if (!Array.isArray(value)) throw this.wrong(field, "must be a list");
+    return value.map((entry: unknown, index) => {
+      const at = `${field}[${index}]`;
+      if (typeof entry !== "string" || entry === "") throw this.wrong(at, "must be text");
+      if (pattern !== undefined && !pattern.test(entry)) throw this.wrong(at, `must match ${pattern.source}`);
+      return entry;
+    });
+  }
+
   refuseUnknown(): void {
     const unknown = [...this.#values.keys()].find((field) => !this.#asked.has(field));
     if (unknown !== undefined) throw this.wrong(unknown, "is not a field that claviger knows");
@@ -118,12 +146,19 @@ export class Section {
   }
 }
 
+/** Where the text is no YAML, without a word of it. */
+function unquoted(error: YAMLError, lines: LineCounter): string {
+  const { line, col } = lines.linePos(error.pos[0]);
+  return `line ${line}, column ${col} is not YAML (${error.code})`;
+}
+
 /** Anchors that unfold without end show only now. */
-function plain(document: Document, file: string): unknown {
+function plain(document: Document, file: string, secret: boolean): unknown {
   try {
     return document.toJS();
   } catch (cause) {
-    throw new ClavigerError("ConfigInvalid", `configuration ${file}: ${messageOf(cause)}`, { cause });
+    if (secret) throw new ClavigerError("ConfigInvalid", `${file}: its anchors cannot be unfolded`);
+    throw new ClavigerError("ConfigInvalid", `${file}: ${messageOf(cause)}`, { cause });
   }
 }
 
