@@ -37,9 +37,9 @@ describe("opening", () => {
   test("no file => NotReady with advice", () => {
     expect(() => KeyringReader.open(file())).toThrow(failure("NotReady", /start the operator of this node/));
   });
-  test("an empty file, as the operator leaves it for a moment => NotReady", () => {
+  test("an empty file => KeyringCorrupt with advice: a keyring appears complete", () => {
     writeFileSync(file(), "");
-    expect(() => KeyringReader.open(file())).toThrow(failure("NotReady", /still being made/));
+    expect(() => KeyringReader.open(file())).toThrow(failure("KeyringCorrupt", /is empty; move it away/));
   });
   test("a newer release's => KeyringCorrupt with advice", () => {
     made();

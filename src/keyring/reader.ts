@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { ClavigerError } from "../errors.ts";
 import { type RawRow, toAliasRow, toKeyRow, toVersionRow } from "./codec.ts";
 import { type AliasRow, type KeyRow, nameText, type VersionRow } from "./rows.ts";
-import { schemaVersion } from "./schema.ts";
+import { emptyKeyring, schemaVersion } from "./schema.ts";
 import { isBusy, withKeyringErrors } from "./sqlite.ts";
 
 /** A call waits behind this in the plugin, which asks again soon. */
@@ -43,8 +43,7 @@ export class KeyringReader {
     return withKeyringErrors(path, () => {
       const opened = openReadable(path);
       try {
-        if (schemaVersion(opened.db, path) === 0)
-          throw new ClavigerError("NotReady", `keyring ${path} is still being made`);
+        if (schemaVersion(opened.db, path) === 0) throw emptyKeyring(path);
         return new KeyringReader(path, opened, inode);
       } catch (error) {
         opened.db.close();

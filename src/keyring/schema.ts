@@ -60,6 +60,14 @@ const migrations: readonly string[] = [
 
 export const SCHEMA_VERSION = migrations.length;
 
+/** A keyring appears complete under its name: one without a schema was cut off. */
+export const emptyKeyring = (path: string): ClavigerError =>
+  new ClavigerError(
+    "KeyringCorrupt",
+    `keyring ${path} is damaged: it is empty; move it away, with its -wal and -shm, and keep it.` +
+      " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
+  );
+
 /** Brings a database to this release's schema, each step in a transaction of its own. */
 export function migrate(db: DatabaseSync, path: string): void {
   for (let version = schemaVersion(db, path); version < SCHEMA_VERSION; version++) {

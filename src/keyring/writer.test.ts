@@ -1,4 +1,14 @@
-import { chmodSync, closeSync, openSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -205,24 +215,22 @@ describe("the current version", () => {
 });
 
 describe("schema", () => {
-  test("a database of user_version 0 => is brought to this release's", () => {
-    made();
+  test("a keyring of the first schema => is brought to this release's, with what it holds", () => {
+    made(...promoted(version(1)));
+    expect(open().versions()).toEqual([version(1)]);
     using db = new DatabaseSync(file());
     expect(db.prepare("PRAGMA user_version").get()).toEqual({ user_version: SCHEMA_VERSION });
-    db.exec(
-      "DROP TABLE versions; DROP TABLE keys; DROP TABLE aliases; DROP TABLE observations; DROP TABLE objects",
-    );
-    db.exec("PRAGMA user_version = 0");
-    db.close();
-    const keyring = open();
-    keyring.apply(promoted(version(1)));
-    expect(keyring.versions()).toEqual([version(1)]);
   });
-  test("an empty file => becomes a keyring", () => {
+  test("an empty file => refused with advice: filled anew, the key would get another keyId", () => {
     made();
-    close(open());
     truncateSync(file());
+    expect(open).toThrow(failure("KeyringCorrupt", /is empty; move it away/));
+  });
+  test("killed while the first keyring was made => the half is not taken for one, and it is made", () => {
+    mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
+    writeFileSync(`${file()}.new`, "half of a database");
     expect(contents(open())).toEqual(NOTHING);
+    expect(existsSync(`${file()}.new`)).toBe(false);
   });
   test("a newer release's => refused with advice, untouched, and the lock is given back", () => {
     made(...promoted(version(1)));

@@ -1,5 +1,14 @@
-import { chmodSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { writePoint } from "../write-points.ts";
@@ -13,7 +22,7 @@ import {
   type ObservationRow,
   type VersionRow,
 } from "./rows.ts";
-import { migrate } from "./schema.ts";
+import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
 import { withKeyringErrors } from "./sqlite.ts";
 
 export const KEYRING_FILE = "keyring.db";
@@ -216,7 +225,36 @@ export class KeyringWriter {
   }
 }
 
+/**
+ * Makes a keyring under another name and moves it into place: whatever kills this
+ * process, the name has a whole one or none, and an empty one was cut off.
+ */
+function makeKeyring(path: string): void {
+  const draft = `${path}.new`;
+  rmSync(draft, { force: true });
+  closeSync(openSync(draft, "wx", 0o600));
+  const db = new DatabaseSync(draft);
+  try {
+    db.exec("PRAGMA synchronous = FULL");
+    migrate(db, path);
+  } finally {
+    db.close();
+  }
+  renameSync(draft, path);
+  syncFolder(dirname(path));
+}
+
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
 function openDatabase(path: string): DatabaseSync {
+  if (!existsSync(path)) makeKeyring(path);
   const db = new DatabaseSync(path, { timeout: 10_000 });
   try {
     makePrivate(path);
@@ -232,6 +270,7 @@ function openDatabase(path: string): DatabaseSync {
           " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
       );
     }
+    if (schemaVersion(db, path) === 0) throw emptyKeyring(path);
     migrate(db, path);
     return db;
   } catch (error) {

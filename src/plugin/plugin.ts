@@ -1,5 +1,5 @@
-import { watch } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
@@ -14,6 +14,8 @@ import { SocketServer } from "./socket-server.ts";
 const KEYRING_FILE = "keyring.db";
 /** How soon something that is wrong is looked at again. */
 const RETRY_MILLISECONDS = 1_000;
+/** How soon an edited configuration is seen. */
+const LOOK_MILLISECONDS = 500;
 /** Observations are written together, and never on the way of an answer: each write is an fsync. */
 const OBSERVE_MILLISECONDS = 250;
 
@@ -38,9 +40,9 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
   try {
     await plugin.start();
     options.onListening?.(plugin);
-    const watching = plugin.followConfiguration();
+    const following = plugin.followConfiguration();
     await aborted(options.signal);
-    watching.close();
+    following.close();
   } finally {
     await plugin.close();
   }
@@ -75,22 +77,23 @@ export class Plugin {
     await this.#startMetrics();
   }
 
-  /** Reads the configuration again at SIGHUP and when its file changes. */
+  /**
+   * Reads the configuration again at SIGHUP and when its file changes. By looking,
+   * not by inotify: on a busy node there may be no watch left to have.
+   */
   followConfiguration(): { close(): void } {
     const reload = () => void this.reload();
     process.on("SIGHUP", reload);
-    // The folder, because an editor or a Kubernetes volume replaces the file.
-    const name = basename(this.#config.path);
-    const watcher = watch(dirname(this.#config.path), (_, changed) => {
-      if (changed === name || changed === "..data") reload();
-    });
-    watcher.on("error", (error) =>
-      this.#log("warn", `the configuration cannot be watched: ${messageOf(error)}`),
-    );
+    let seen = appearanceOf(this.#config.path);
+    const timer = setInterval(() => {
+      const now = appearanceOf(this.#config.path);
+      if (now !== seen) reload();
+      seen = now;
+    }, LOOK_MILLISECONDS);
     return {
       close: () => {
         process.off("SIGHUP", reload);
-        watcher.close();
+        clearInterval(timer);
       },
     };
   }
@@ -226,6 +229,12 @@ export class Plugin {
 }
 
 const identity = ({ name, socket, ref }: ProviderConfig): string => `${name} ${socket} ${keyRefText(ref)}`;
+
+/** Changes when the file is edited, or replaced as editors and Kubernetes volumes do. */
+function appearanceOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? "none" : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+}
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
