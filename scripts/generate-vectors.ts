@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { CONTEXT_ABOUT, contextVectors } from "../test/vectors/context-vectors.ts";
 import { vectorFile } from "../test/vectors/inputs.ts";
 import { KEY_ID_ABOUT, keyIdVectors } from "../test/vectors/key-id-vectors.ts";
+import { MATERIAL_ID_ABOUT, materialIdVectors } from "../test/vectors/material-id-vectors.ts";
 import { MESSAGE_ABOUT } from "../test/vectors/message-vector.ts";
 import { messageVectors } from "../test/vectors/message-vectors.ts";
 import { SEAL_FILE_ABOUT, sealFileVectors } from "../test/vectors/seal-file-vectors.ts";
@@ -20,6 +21,7 @@ export function vectorFiles(): ReadonlyMap<string, string> {
     ["message-v1.json", vectorFile(MESSAGE_ABOUT, messageVectors())],
     ["seal-file-v1.json", vectorFile(SEAL_FILE_ABOUT, sealFileVectors())],
     ["key-id-v1.json", vectorFile(KEY_ID_ABOUT, keyIdVectors())],
+    ["material-id-v1.json", vectorFile(MATERIAL_ID_ABOUT, materialIdVectors())],
     ["context-v1.json", vectorFile(CONTEXT_ABOUT, contextVectors())],
   ]);
 }

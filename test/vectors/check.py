@@ -139,6 +139,12 @@ def check_key_id(vector):
     expect("kmsKeyId", digest[:16].hex(), vector["kmsKeyId"])
 
 
+def check_material_id(vector):
+    material = bytes.fromhex(vector["material"])
+    named = hkdf(material, uuid_bytes(vector["keyId"]), "claviger/v1/material-id", 32)
+    expect("materialId", named.hex(), vector["materialId"])
+
+
 def check_context(vector):
     expect("bytes", canonical(vector["context"]).hex(), vector["bytes"])
 
@@ -162,6 +168,7 @@ CHECKS = {
     "message-v1.json": check_message,
     "seal-file-v1.json": check_seal_file,
     "key-id-v1.json": check_key_id,
+    "material-id-v1.json": check_material_id,
     "context-v1.json": check_context,
 }
 

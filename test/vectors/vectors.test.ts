@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished, type TestContext } from "vitest";
 import { VECTORS_FOLDER, vectorFiles } from "../../scripts/generate-vectors.ts";
 import { canonicalContext } from "../../src/crypto/context.ts";
 import { kmsKeyId, parseKeyId, parseVersionId } from "../../src/crypto/ids.ts";
+import { materialId } from "../../src/crypto/import-wrapping.ts";
 import { decryptMessage, encryptWithSalt, parseMessage } from "../../src/crypto/message.ts";
 import { Secret } from "../../src/crypto/secret.ts";
 import { codeOf, InvalidCiphertext } from "../../src/errors.ts";
@@ -13,6 +14,7 @@ import { sealAad } from "../../src/seal/seal.ts";
 import type { ContextVector } from "./context-vectors.ts";
 import { hex, unhex } from "./inputs.ts";
 import type { KeyIdVector } from "./key-id-vectors.ts";
+import type { MaterialIdVector } from "./material-id-vectors.ts";
 import { type MessageVector, scopeOf } from "./message-vector.ts";
 import { pythonWithCryptography, run } from "./python.ts";
 import { type SealFileVector, sealWithSalt } from "./seal-file-vectors.ts";
@@ -92,6 +94,13 @@ describe("key-id-v1", () => {
   });
 });
 
+describe("material-id-v1", () => {
+  it.each(published<MaterialIdVector>("material-id-v1.json"))("$name", (vector) => {
+    const material = Secret.take(unhex(vector.material));
+    expect(materialId(parseKeyId(vector.keyId), material)).toBe(vector.materialId);
+  });
+});
+
 describe("context-v1", () => {
   it.each(published<ContextVector>("context-v1.json"))("$name", (vector) => {
     if (vector.outcome === "ok") expect(hex(canonicalContext(vector.context))).toBe(vector.bytes);
@@ -116,6 +125,7 @@ describe("an independent implementation in Python", () => {
       '"kmsKeyId": "',
       '"kmsKeyId": "00',
     ],
+    ["material-id-v1.json", "material has a name under its key", '"materialId": "', '"materialId": "00'],
     ["context-v1.json", "no pairs are no bytes", '"bytes": ""', '"bytes": "00"'],
   ] as const)("ends at the first vector of %s that differs, naming it", ([file, name, from, to], context) => {
     const folder = mkdtempSync(join(tmpdir(), "claviger-test-"));
