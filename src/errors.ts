@@ -12,6 +12,8 @@ export type ErrorCode =
   | "NotFound"
   /** The key exists and must not be used now. */
   | "KeyDisabled"
+  /** Imported material has reached its validTo; importing it again helps. */
+  | "MaterialExpired"
   /** A key that has no usable current version yet; trying again later helps. */
   | "NotReady"
   /** The root key is missing, unsafe or wrong. */

@@ -93,7 +93,7 @@ async function keyArrives({ provider }: SocketServer, signal: AbortSignal): Prom
     if (signal.aborted) return false;
     if (!told && performance.now() - started > PATIENCE_MILLISECONDS) {
       told = true;
-      const why = provider.problem?.message ?? "the key is disabled";
+      const why = provider.problem?.message ?? "the key is disabled or its material has expired";
       process.stdout.write(`Provider ${provider.name} has no key to serve yet: ${why}.\n`);
     }
     await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);

@@ -9,6 +9,7 @@ export type RawRow = Record<string, SQLOutputValue>;
 
 /** The functions below check what they read: a damaged row is an error, not a wrong key. */
 export function toVersionRow(row: RawRow): VersionRow {
+  const { material_id: materialId, valid_to: validTo } = row;
   return {
     versionId: parseVersionId(text(row, "version_id")),
     keyId: parseKeyId(text(row, "key_id")),
@@ -22,6 +23,8 @@ export function toVersionRow(row: RawRow): VersionRow {
       rootKeyId: text(row, "root_key_id"),
       blob: blob(row, "sealed"),
     },
+    ...(typeof materialId === "string" && { materialId }),
+    ...(typeof validTo === "number" && { validTo }),
   };
 }
 

@@ -45,7 +45,15 @@ export interface VersionRow {
   readonly keyUsage: KeyUsage;
   readonly origin: Origin;
   readonly sealed: Sealed;
+  /** Tells imported material from other of its key (crypto/import-wrapping.ts). */
+  readonly materialId?: string;
+  /** Until when imported material may be used, in epoch milliseconds. */
+  readonly validTo?: number;
 }
+
+/** Whether material has reached its validTo. `now` in epoch milliseconds. */
+export const isExpired = ({ validTo }: Pick<VersionRow, "validTo">, now: number): boolean =>
+  validTo !== undefined && validTo <= now;
 
 /** A name for a MasterKey of the same namespace. */
 export interface AliasRow extends ObjectName {

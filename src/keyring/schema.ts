@@ -7,6 +7,8 @@ import { ClavigerError } from "../errors.ts";
  *
  * `versions.seq` grows with every insert and re-seal, so that a reader asks for
  * what is new instead of reading ten thousand rows again.
+ * `versions.valid_to` (epoch milliseconds) is here so that a plugin knows of it with
+ * the API server down.
  * `objects` holds the custom resources' status in standalone mode.
  */
 const migrations: readonly string[] = [
@@ -55,6 +57,10 @@ const migrations: readonly string[] = [
     json      TEXT NOT NULL,
     PRIMARY KEY (kind, namespace, name)
   ) STRICT;
+  `,
+  `
+  ALTER TABLE versions ADD COLUMN material_id TEXT;
+  ALTER TABLE versions ADD COLUMN valid_to INTEGER;
   `,
 ];
 

@@ -107,6 +107,18 @@ describe("what is written", () => {
     keyring.apply([{ kind: "putVersion", version: version(1, { sealed, number: 9, keyId: keyId(2) }) }]);
     expect(keyring.versions()).toEqual([version(1, { sealed })]);
   });
+  test("imported material => its materialId and validTo are kept; a re-import moves validTo, or takes it away", () => {
+    const keyring = open();
+    const imported = version(1, { materialId: "ab".repeat(32), validTo: 1_767_323_045_000 });
+    keyring.apply([{ kind: "putVersion", version: imported }]);
+    expect(keyring.versions()).toEqual([imported]);
+    const later = { ...imported, validTo: 1_798_859_045_000 };
+    keyring.apply([{ kind: "putVersion", version: later }]);
+    expect(keyring.versions()).toEqual([later]);
+    const { validTo: _, ...forEver } = later;
+    keyring.apply([{ kind: "putVersion", version: forEver }]);
+    expect(keyring.versions()).toEqual([forEver]);
+  });
   test("an alias moves => once, to the other key", () => {
     const keyring = open();
     keyring.apply([
@@ -215,6 +227,16 @@ describe("the current version", () => {
 });
 
 describe("schema", () => {
+  test("a keyring of release 0.1.0, without expiry of material => its versions are all there, and none expires", () => {
+    made(...promoted(version(1), version(2)));
+    using db = new DatabaseSync(file());
+    db.exec(`
+      ALTER TABLE versions DROP COLUMN valid_to;
+      ALTER TABLE versions DROP COLUMN material_id;
+      PRAGMA user_version = 1;
+    `);
+    expect(open().versions()).toEqual([version(1), version(2)]);
+  });
   test("a keyring of the first schema => is brought to this release's, with what it holds", () => {
     made(...promoted(version(1)));
     expect(open().versions()).toEqual([version(1)]);

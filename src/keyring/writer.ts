@@ -31,7 +31,7 @@ export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled">;
 
 /** One change to a keyring. A list of them is one transaction: all or nothing, in order. */
 export type KeyringChange =
-  /** Stores a version; one that is there already gets only its seal replaced (re-sealing). */
+  /** Stores a version; one that is there already gets only its seal (re-sealing) and its validTo (a re-import) replaced. */
   | { readonly kind: "putVersion"; readonly version: VersionRow }
   /** Names a key and says whether it may be used. The current version is left as it is. */
   | { readonly kind: "putKey"; readonly key: PutKey }
@@ -163,11 +163,11 @@ export class KeyringWriter {
   #putVersion(version: VersionRow): void {
     const insert = this.#db.prepare(
       `INSERT INTO versions
-         (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, seq)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM versions))
+         (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, material_id, valid_to, seq)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM versions))
        ON CONFLICT (version_id) DO UPDATE SET
          seal_provider = excluded.seal_provider, root_key_id = excluded.root_key_id,
-         sealed = excluded.sealed, seq = excluded.seq`,
+         sealed = excluded.sealed, valid_to = excluded.valid_to, seq = excluded.seq`,
     );
     insert.run(
       version.versionId,
@@ -181,6 +181,8 @@ export class KeyringWriter {
       version.sealed.provider,
       version.sealed.rootKeyId,
       version.sealed.blob,
+      version.materialId ?? null,
+      version.validTo ?? null,
     );
   }
 

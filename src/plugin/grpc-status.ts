@@ -25,6 +25,7 @@ function grpcCode(code: ErrorCode): status {
     case "NotFound":
       return status.NOT_FOUND;
     case "KeyDisabled":
+    case "MaterialExpired":
     case "ConfigInvalid":
       return status.FAILED_PRECONDITION;
     case "NotReady":

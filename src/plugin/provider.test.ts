@@ -452,6 +452,60 @@ describe("a keyring that is taken away", () => {
   });
 });
 
+describe("imported material that expires", () => {
+  const VALID_TO = 9_000;
+  const EXPIRED = {
+    code: "MaterialExpired",
+    message:
+      "the material of version 1 of MasterKey claviger-system/secrets expired at 1970-01-01T00:00:09.000Z;" +
+      " import the same material again to use it",
+  };
+
+  it("is served until then, and refused for Status, Encrypt and Decrypt from then on", async () => {
+    const key = newKey(SECRETS);
+    const version = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    makeCurrent(key, version);
+    const provider = started();
+    await serves(provider, version);
+    const sealed = provider.encrypt(SEED);
+    now = VALID_TO - 1;
+    expect(await decrypt(provider, sealed)).toEqual(SEED);
+    now = VALID_TO;
+    expect(provider.usable).toBe(false);
+    expect(() => provider.status()).toThrow(expect.objectContaining(EXPIRED));
+    expect(() => provider.encrypt(SEED)).toThrow(expect.objectContaining(EXPIRED));
+    await expect(decrypt(provider, sealed)).rejects.toMatchObject(EXPIRED);
+  });
+
+  it("is usable again when it was imported again, with all that was encrypted under it", async () => {
+    const key = newKey(SECRETS);
+    const version = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    makeCurrent(key, version);
+    const provider = started();
+    await serves(provider, version);
+    const sealed = provider.encrypt(SEED);
+    now = VALID_TO;
+    writer.apply([{ kind: "putVersion", version: { ...version, validTo: 2 * VALID_TO } }]);
+    await serves(provider, version);
+    expect(await decrypt(provider, sealed)).toEqual(SEED);
+  });
+
+  it("does not keep a later version from being served", async () => {
+    const key = newKey(SECRETS);
+    const first = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    makeCurrent(key, first);
+    const provider = started();
+    await serves(provider, first);
+    const early = provider.encrypt(SEED);
+    const second = await rotate(key, 2);
+    await serves(provider, second);
+    now = VALID_TO;
+    expect(provider.status()).toBe(idOf(second));
+    expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+    await expect(decrypt(provider, early)).rejects.toMatchObject(EXPIRED);
+  });
+});
+
 describe("a disabled key", () => {
   it("is refused for Status, Encrypt and Decrypt, and usable again once enabled", async () => {
     const key = newKey(SECRETS);

@@ -10,7 +10,7 @@ import {
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { type CurrentVersion, type KeyRef, keyRefText, type LiveKeyring } from "../keyring/live-keyring.ts";
-import { isLater, nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
+import { isExpired, isLater, nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
 import type { Log } from "../log.ts";
 
 /** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
@@ -85,10 +85,13 @@ export class Provider {
 
   /** Whether Status would answer with a key_id. */
   get usable(): boolean {
-    return (
-      this.#serving !== undefined &&
-      this.#keyring.disabledKey(this.#serving.current.version.keyId) === undefined
-    );
+    try {
+      this.#usable();
+      return true;
+    } catch {
+      // Status gives the reason to whoever asks.
+      return false;
+    }
   }
 
   get observation(): ObservationRow | undefined {
@@ -134,7 +137,7 @@ export class Provider {
     }
     const version = this.#keyring.version(message.versionId);
     if (version === undefined) throw this.#unknownVersion(request.keyId);
-    this.#refuseDisabled(version);
+    this.#refuseUnusable(version);
     const material = await this.#keyring.material(version);
     return decryptMessage(scopeOf(version, material), message);
   }
@@ -143,16 +146,25 @@ export class Provider {
     if (this.#serving === undefined) {
       throw this.#problem ?? new ClavigerError("NotReady", `provider ${this.name} is starting`);
     }
-    this.#refuseDisabled(this.#serving.current.version);
+    this.#refuseUnusable(this.#serving.current.version);
     return this.#serving;
   }
 
-  #refuseDisabled(version: VersionRow): void {
+  #refuseUnusable(version: VersionRow): void {
     const disabled = this.#keyring.disabledKey(version.keyId);
-    if (disabled === undefined) return;
+    if (disabled !== undefined) {
+      throw new ClavigerError(
+        "KeyDisabled",
+        `MasterKey ${nameText(disabled)} is disabled; set spec.enabled to true to use it again`,
+      );
+    }
+    // As the keyring has it now: a re-import may have moved validTo since.
+    const { validTo } = this.#keyring.version(version.versionId) ?? version;
+    if (validTo === undefined || !isExpired({ validTo }, this.#now())) return;
     throw new ClavigerError(
-      "KeyDisabled",
-      `MasterKey ${nameText(disabled)} is disabled; set spec.enabled to true to use it again`,
+      "MaterialExpired",
+      `the material of version ${version.number} of MasterKey ${nameText(version.masterKey)} expired at ${new Date(validTo).toISOString()};` +
+        " import the same material again to use it",
     );
   }
 
