@@ -3,7 +3,7 @@ import { Secret } from "./secret.ts";
 /** AWS KMS's names. Asymmetric specs join when the door that uses them does. */
 export const KEY_SPECS = ["SYMMETRIC_DEFAULT", "HMAC_224", "HMAC_256", "HMAC_384", "HMAC_512"] as const;
 export const KEY_USAGES = ["ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC"] as const;
-export const ORIGINS = ["AWS_KMS"] as const;
+export const ORIGINS = ["AWS_KMS", "EXTERNAL"] as const;
 
 export type KeySpec = (typeof KEY_SPECS)[number];
 export type KeyUsage = (typeof KEY_USAGES)[number];

@@ -1,4 +1,5 @@
 import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
+import { importSpec, importStatus, materialId } from "./import-schema.ts";
 import * as s from "./schema.ts";
 
 export const GROUP = "kms.claviger.dev";
@@ -53,9 +54,12 @@ const masterKeySpec = s.object(
     keyUsage: s.oneOf("What the key may do. Needed for every keySpec but SYMMETRIC_DEFAULT.", KEY_USAGES, {
       default: "ENCRYPT_DECRYPT",
     }),
-    origin: s.oneOf("Where the material comes from: AWS_KMS means that claviger makes it.", ORIGINS, {
-      default: "AWS_KMS",
-    }),
+    origin: s.oneOf(
+      "Where the material comes from: AWS_KMS means that claviger makes it, EXTERNAL that it is imported.",
+      ORIGINS,
+      { default: "AWS_KMS" },
+    ),
+    import: s.optional(importSpec),
     tags: s.map("Tags, as AWS KMS has them.", s.string("The tag's value.", { maxLength: 256 }), {
       maxProperties: 50,
       default: {},
@@ -82,6 +86,12 @@ const masterKeySpec = s.object(
         holds: (self) =>
           String(self.keySpec).startsWith("HMAC_") === (self.keyUsage === "GENERATE_VERIFY_MAC"),
       },
+      {
+        // import is a reserved word of CEL, which Kubernetes escapes.
+        cel: "!has(self.__import__) || self.origin == 'EXTERNAL'",
+        message: "import needs origin EXTERNAL",
+        holds: (self) => self.import === undefined || self.origin === "EXTERNAL",
+      },
       unchanged("keySpec"),
       unchanged("keyUsage"),
       unchanged("origin"),
@@ -93,7 +103,8 @@ const masterKeyStatus = s.object("What is.", {
   observedGeneration: s.optional(observedGeneration),
   keyId: s.optional(uuid("The key's own id. Minted once; survives re-creation and restore.")),
   arn: s.optional(s.string("The key's ARN in the AWS-compatible API.", { maxLength: 256 })),
-  keyState: s.optional(s.oneOf("AWS KMS's key state.", ["Creating", "Enabled", "Disabled"])),
+  keyState: s.optional(s.oneOf("AWS KMS's key state.", ["Creating", "PendingImport", "Enabled", "Disabled"])),
+  import: s.optional(importStatus),
   currentVersion: s.optional(
     s.object("The version that encrypts.", {
       number: s.integer("Its number.", { minimum: 1 }),
@@ -106,7 +117,7 @@ const masterKeyStatus = s.object("What is.", {
 });
 
 const keyVersionSpec = s.object(
-  "One version's sealed material. Written by claviger; immutable but for the seal.",
+  "One version's sealed material. Written by claviger; immutable but for the seal and validTo.",
   {
     masterKey: s.object("The MasterKey that it belongs to.", {
       namespace: objectName("Its namespace."),
@@ -118,6 +129,8 @@ const keyVersionSpec = s.object(
     keySpec: s.oneOf("The kind of material.", KEY_SPECS),
     keyUsage: s.oneOf("What it may do.", KEY_USAGES),
     origin: s.oneOf("Where it came from.", ORIGINS),
+    materialId: s.optional(materialId()),
+    validTo: s.optional(s.time("Until when imported material may be used.")),
     seal: s.object("The material, sealed under a root key that only the nodes have.", {
       provider: s.string("The seal that made it.", { maxLength: 63 }),
       rootKeyId: s.string("Which root key opens it. Not secret.", { maxLength: 256 }),
@@ -125,7 +138,14 @@ const keyVersionSpec = s.object(
     }),
   },
   {
-    rules: ["masterKey", "keyId", "number", "versionId", "keySpec", "keyUsage", "origin"].map(unchanged),
+    rules: [
+      ...["masterKey", "keyId", "number", "versionId", "keySpec", "keyUsage", "origin"].map(unchanged),
+      {
+        cel: "has(self.materialId) == has(oldSelf.materialId) && (!has(self.materialId) || self.materialId == oldSelf.materialId)",
+        message: "materialId is immutable",
+        holds: (self, old) => old === undefined || self.materialId === old.materialId,
+      },
+    ],
   },
 );
 

@@ -176,6 +176,33 @@ describe("a MasterKey", () => {
       "spec: keyUsage is immutable",
     ]);
   });
+  const wrapped = { wrappedMaterial: "AAAA", wrappingAlgorithm: "RSAES_OAEP_SHA_256", importToken: "AAAA" };
+  const external = (given: object) => key({ origin: "EXTERNAL", import: given });
+  test.each([
+    ["nothing but a request", { requestToken: "r" }],
+    ["material, algorithm and token", wrapped],
+    ["an end", { ...wrapped, expirationModel: "KEY_MATERIAL_EXPIRES", validTo: "2027-01-02T03:04:05+02:00" }],
+  ])("import with %s => well", (_, given) => expect(external(given)).toEqual([]));
+  test.each([
+    ["material alone", { wrappedMaterial: "AAAA" }, /^spec\.import: wrappedMaterial, .+ go together$/],
+    ["an end without its model", { validTo: "2027-01-02T03:04:05Z" }, /^spec\.import: validTo goes with/],
+    [
+      "a model without an end",
+      { expirationModel: "KEY_MATERIAL_EXPIRES" },
+      /^spec\.import: validTo goes with/,
+    ],
+    ["material that is no base64", { ...wrapped, wrappedMaterial: "AAA" }, /wrappedMaterial must be base64$/],
+    [
+      "an end that is no time",
+      { expirationModel: "KEY_MATERIAL_EXPIRES", validTo: "next year" },
+      /validTo must be a time such as/,
+    ],
+  ])("import with %s => refused", (_, given, problem) => {
+    expect(external(given)).toEqual([expect.stringMatching(problem)]);
+  });
+  test("import where claviger makes the material => refused", () => {
+    expect(key({ import: { requestToken: "r" } })).toEqual(["spec: import needs origin EXTERNAL"]);
+  });
   const named = (name: string) => ({ tags: { [name]: "x" } });
   test.each([
     ["128 characters", named("a".repeat(128)), true],
@@ -206,7 +233,7 @@ describe("a KeyAlias", () => {
   });
 });
 
-test("a KeyVersion => nothing but its seal may change", () => {
+test("a KeyVersion => nothing but its seal and its validTo may change", () => {
   const json = specOf("KeyVersion");
   const old = {
     masterKey: { namespace: "a", name: "b" },
@@ -221,6 +248,8 @@ test("a KeyVersion => nothing but its seal may change", () => {
   const change = (change: object) => validate(json, { ...old, ...change }, old, "spec").problems;
   expect(change({ seal: { ...old.seal, sealed: "Yg==" } })).toEqual([]);
   expect(change({ masterKey: { namespace: "a", name: "c" } })).toEqual(["spec: masterKey is immutable"]);
+  expect(change({ validTo: "2027-01-02T03:04:05Z" })).toEqual([]);
+  expect(change({ materialId: "ab".repeat(32) })).toEqual(["spec: materialId is immutable"]);
   expect(change({ number: 2 })).toEqual(["spec: number is immutable"]);
   expect(change({ versionId: old.keyId })).toEqual(["spec: versionId is immutable"]);
 });

@@ -66,6 +66,50 @@ interface Row {
   readonly expected: readonly string[];
 }
 
+describe("imported material", () => {
+  const external = { origin: "EXTERNAL", materialId: "ab".repeat(32) } as const;
+  const until = (validTo: string) => keyVersion(1, { spec: { ...external, validTo } });
+  const forEver = keyVersion(1, { spec: external });
+  const early = until("2026-06-01T00:00:00Z");
+  const late = until("2026-09-01T00:00:00Z");
+  const row = (version: typeof early) => ({ versions: [toVersionRow(version)] });
+  const validTo = (change: KeyringChange | undefined) =>
+    change?.kind === "putVersion" ? (change.version.validTo ?? "for ever") : change;
+
+  test("is kept with what names it and with its end, and handed back with both", () => {
+    expect(toKeyVersionSpec(toVersionRow(late))).toEqual(late.spec);
+    expect(toKeyVersionSpec(toVersionRow(forEver))).toEqual(forEver.spec);
+  });
+  test.each([
+    ["a later validTo => taken", late, early, Date.parse("2026-09-01T00:00:00Z")],
+    [
+      "an earlier validTo => taken too: a re-import can say so",
+      early,
+      late,
+      Date.parse("2026-06-01T00:00:00Z"),
+    ],
+    ["no validTo any more => taken", forEver, early, "for ever"],
+    ["the same validTo => no change", early, early, undefined],
+  ])("the API server has %s", (_, theirs, mine, expected) => {
+    const { changes: found } = decide({ keyVersions: [theirs] }, row(mine));
+    expect(validTo(found[0])).toBe(expected);
+  });
+  test("another validTo and another seal => the seal is settled for itself", () => {
+    const seal = { ...late.spec.seal, sealed: "b3RoZXI=" };
+    const theirs = { ...late, spec: { ...late.spec, seal } };
+    const plan = decide({ keyVersions: [theirs] }, row(early));
+    const mine = toVersionRow(early).sealed;
+    expect(plan.changes).toEqual([{ kind: "putVersion", version: { ...toVersionRow(late), sealed: mine } }]);
+    expect(plan.sealsDiffer).toHaveLength(1);
+  });
+  test("another materialId under one versionId => a contradiction, and ours stays", () => {
+    const theirs = keyVersion(1, { spec: { ...external, materialId: "cd".repeat(32) } });
+    const plan = decide({ keyVersions: [theirs] }, row(forEver));
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toHaveLength(1);
+  });
+});
+
 describe("keys and versions", () => {
   const table: readonly Row[] = [
     { name: "nothing anywhere => no changes", expected: [] },

@@ -2,6 +2,7 @@ import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
+import { rfc3339 } from "./conditions.ts";
 
 export interface ObservedResources {
   readonly masterKeys: readonly MasterKey[];
@@ -56,6 +57,7 @@ export function decideKeyring(
   return {
     changes: [
       ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
+      ...consistent.flatMap(expiryChange),
       ...keys,
       ...resources.keyAliases.flatMap((alias) => aliasChanges(alias, keyring.aliases, canEncrypt)),
     ],
@@ -66,6 +68,19 @@ export function decideKeyring(
       ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys)),
     ],
   };
+}
+
+/** The API server says until when material may be used: a re-import moves it, in either direction. */
+function expiryChange({
+  mine,
+  theirs,
+}: {
+  readonly mine: VersionRow;
+  readonly theirs: VersionRow;
+}): KeyringChange[] {
+  if (mine.validTo === theirs.validTo) return [];
+  const { sealed } = mine;
+  return [{ kind: "putVersion", version: { ...theirs, sealed } }];
 }
 
 const altered = (mine: VersionRow): string =>
@@ -89,13 +104,16 @@ export function toVersionRow({ spec }: KeyVersion): VersionRow {
       rootKeyId: spec.seal.rootKeyId,
       blob: Buffer.from(spec.seal.sealed, "base64"),
     },
+    ...(spec.materialId !== undefined && { materialId: spec.materialId }),
+    ...(spec.validTo !== undefined && { validTo: Date.parse(spec.validTo) }),
   };
 }
 
 export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] {
-  const { sealed, ...identity } = version;
+  const { sealed, validTo, ...identity } = version;
   return {
     ...identity,
+    ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
     seal: {
       provider: sealed.provider,
       rootKeyId: sealed.rootKeyId,
@@ -174,6 +192,7 @@ function sameIdentity(a: VersionRow, b: VersionRow): boolean {
     a.number === b.number &&
     a.keySpec === b.keySpec &&
     a.keyUsage === b.keyUsage &&
+    a.materialId === b.materialId &&
     nameText(a.masterKey) === nameText(b.masterKey)
   );
 }

@@ -1,6 +1,7 @@
 import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import { differingRootKeys } from "./root-keys.ts";
 import { promotionCandidate, versionsOf } from "./versions.ts";
 
 /** What the leader knows of one node when it decides. */
@@ -62,6 +63,7 @@ function decideStep({ masterKey, versions, nodes, heldKeyId, freshKeyId }: Obser
   const candidate = promotionCandidate(masterKey, versions);
   if (candidate !== undefined) return decidePromotion(candidate, nodes);
   const current = masterKey.status?.currentVersion;
+  if (current === undefined && masterKey.spec.origin === "EXTERNAL") return PENDING_IMPORT;
   if (current === undefined) return decideCreation(keyId as KeyId, nodes);
   const there = versionsOf(keyId, versions).some(({ spec }) => spec.versionId === current.versionId);
   return there
@@ -77,17 +79,17 @@ function decideFreshKeyId(keyId: KeyId, nodes: readonly NodeView[]): MasterKeySt
   return { kind: "wait", reason: "NodeNotHeardOf", message };
 }
 
-/** What one node seals, every node must be able to open: whoever leads may be the one with the wrong root key. */
+/** Material is imported, and never made (decide-import.ts). */
+const PENDING_IMPORT: MasterKeyStep = {
+  kind: "wait",
+  reason: "PendingImport",
+  message: "the key waits for its material to be imported: see the condition Imported",
+};
+
 function decideCreation(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {
-  const sealing = nodes.filter((node) => node.rootKeyId !== undefined);
-  if (new Set(sealing.map((node) => node.rootKeyId)).size <= 1)
-    return { kind: "createVersion", keyId, number: 1 };
-  const held = sealing.map((node) => `${node.name} has ${node.rootKeyId}`).join(", ");
-  return {
-    kind: "wait",
-    reason: "RootKeysDiffer",
-    message: `no version is made while the nodes have different root keys (${held}): give every node the same one`,
-  };
+  const message = differingRootKeys(nodes);
+  if (message !== undefined) return { kind: "wait", reason: "RootKeysDiffer", message };
+  return { kind: "createVersion", keyId, number: 1 };
 }
 
 /** The keyId of the newest version that names this MasterKey, whoever made it and whenever. */

@@ -17,6 +17,8 @@ export function masterKeyEvents(before: MasterKey["status"], after: MasterKeySta
     ...events,
     ...changedCondition(before, after, "Distributed", "False"),
     ...changedCondition(before, after, "Ready", "False"),
+    ...changedCondition(before, after, "Imported", "False"),
+    ...changedCondition(before, after, "MaterialExpiring", "True"),
   ];
 }
 
@@ -38,7 +40,7 @@ export function keyAliasEvents(before: KeyAlias["status"], after: KeyAliasStatus
 type WithConditions = Pick<MasterKeyStatus, "conditions"> | undefined;
 
 /** How every key begins, and what passes by itself: no news. */
-const ordinary = new Set(["Creating", "WaitingForNodes"]);
+const ordinary = new Set(["Creating", "WaitingForNodes", "PendingImport"]);
 
 /** A warning when a condition falls, or falls for another reason. */
 function changedCondition(

@@ -150,6 +150,16 @@ export class KubeStore implements ResourceStore {
     });
   }
 
+  async setMaterialExpiry({ metadata }: KeyVersion, validTo: string | undefined): Promise<void> {
+    const { resourceVersion } = metadata;
+    await this.#client.request({
+      method: "PATCH",
+      path: objectPath("KeyVersion", metadata),
+      contentType: "application/merge-patch+json",
+      body: { metadata: { resourceVersion }, spec: { validTo: validTo ?? null } },
+    });
+  }
+
   async reportKeyServer(name: string, status: KeyServerStatus): Promise<void> {
     const path = objectPath("KeyServer", { name });
     const fieldManager = `claviger-node-${name}`;

@@ -12,8 +12,9 @@ import { decideKeyAlias } from "./decide-key-alias.ts";
 import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
-import { decideMasterKey, type MasterKeyPlan } from "./decide-master-key.ts";
+import { decideMasterKey, type MasterKeyPlan, type NodeView } from "./decide-master-key.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import { MaterialImporter } from "./material-importer.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
 
@@ -29,6 +30,7 @@ export class LeaderLoop {
   readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
   readonly #now: () => Date;
+  readonly #importer: MaterialImporter;
   #index: ViewIndex | undefined;
 
   constructor(options: {
@@ -43,6 +45,7 @@ export class LeaderLoop {
     this.#keyring = options.keyring;
     this.#seals = options.seals;
     this.#now = options.now;
+    this.#importer = new MaterialImporter(options);
   }
 
   /** Everything there is to look at. */
@@ -110,15 +113,21 @@ export class LeaderLoop {
     if (masterKey.metadata.deletionTimestamp !== undefined) return undefined;
     const plan = await this.#planMasterKey(masterKey, index, signal);
     if (plan.step.kind === "createVersion") await this.#createVersion(masterKey, plan.step);
-    if (!isDeepStrictEqual(masterKey.status, plan.status)) {
-      await atWritePoint("masterkey.status", () =>
-        this.#store.applyStatus<"MasterKey">(masterKey, plan.status),
-      );
-      await this.#record(masterKey, masterKeyEvents(masterKey.status, plan.status));
+    const importing = { masterKey, plan, versions: index.versionsFor(masterKey), nodes: this.#nodes(index) };
+    const status = await this.#importer.complete(importing, this.#now());
+    if (!isDeepStrictEqual(masterKey.status, status)) {
+      await atWritePoint("masterkey.status", () => this.#store.applyStatus<"MasterKey">(masterKey, status));
+      await this.#record(masterKey, masterKeyEvents(masterKey.status, status));
     }
     // What the step changed comes back as an event; version states follow the MasterKey as it is stored.
     await this.#updateVersions(masterKey, index);
-    return plan.step.kind === "wait" ? WAITING_MILLISECONDS : undefined;
+    return plan.step.kind === "wait"
+      ? WAITING_MILLISECONDS
+      : this.#importer.lookAgain(importing, this.#now());
+  }
+
+  #nodes({ view }: ViewIndex): NodeView[] {
+    return nodeViews(view.keyServers, view.heardOf, this.#now());
   }
 
   /** A promotion is decided once more on KeyServers read past the cache: a node that has just joined counts. */

@@ -119,6 +119,12 @@ export class ManifestStore implements ResourceStore {
     this.#put({ ...version, spec: { ...version.spec, seal } });
   }
 
+  async setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void> {
+    this.#refuseStale(version);
+    const { validTo: _, ...spec } = version.spec;
+    this.#put({ ...version, spec: { ...spec, ...(validTo !== undefined && { validTo }) } });
+  }
+
   async reportKeyServer(name: string, status: KeyServerStatus): Promise<void> {
     const stored = this.#ofKind("KeyServer").find((server) => server.metadata.name === name);
     const metadata = stored?.metadata ?? newMetadata(name);

@@ -10,7 +10,7 @@ test("the operator's metrics count keys and nodes by their Ready condition, and 
   };
   const view = {
     masterKeys: [masterKey({ status: ready }), masterKey({ status: waiting }), masterKey()],
-    keyVersions: [],
+    keyVersions: [keyVersion(1), keyVersion(2, { spec: { validTo: "2026-02-03T04:05:06Z" } })],
     keyAliases: [],
     keyServers: [keyServer("a", { conditions: [condition("Ready", { reason: "InStep" })] })],
     keyVersionsUpTo: "1",
@@ -23,6 +23,9 @@ test("the operator's metrics count keys and nodes by their Ready condition, and 
     expect(text).toContain('claviger_master_keys{ready="True",reason="VersionCurrent"} 1');
     expect(text).toContain('claviger_master_keys{ready="False",reason="WaitingForNodes"} 1');
     expect(text).toContain('claviger_master_keys{ready="Unknown",reason="NoStatus"} 1');
+    expect(text.match(/^claviger_key_material_expiry.+/gm)).toEqual([
+      'claviger_key_material_expiry_timestamp_seconds{namespace="apps",name="secrets",version="2"} 1770091506',
+    ]);
     expect(text).toContain('claviger_key_servers{ready="True",reason="InStep"} 1');
   }
 });

@@ -1,4 +1,5 @@
 import { conditionOf } from "./conditions.ts";
+import { expiriesOf } from "./material-expiry.ts";
 import type { View } from "./resource-store.ts";
 
 /** What the gauges are read from when somebody scrapes. */
@@ -30,6 +31,19 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
     collect() {
       this.reset();
       this.inc(source.failures());
+    },
+  });
+  new Gauge({
+    name: "claviger_key_material_expiry_timestamp_seconds",
+    help: "When the imported material of a key's version expires, in epoch seconds; absent where it does not.",
+    labelNames: ["namespace", "name", "version"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { version, at } of expiriesOf(source.view()?.keyVersions ?? [])) {
+        const { masterKey, number } = version.spec;
+        this.set({ ...masterKey, version: number }, at / 1000);
+      }
     },
   });
   for (const [name, help, objects] of readiness) {

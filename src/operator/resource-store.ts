@@ -64,8 +64,10 @@ export interface ResourceStore {
   applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void>;
   /** Throws Conflict where the name exists. */
   createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void>;
-  /** Replaces a KeyVersion's seal, its only mutable part. */
+  /** Replaces a KeyVersion's seal, which is mutable as its validTo is. */
   replaceSeal(version: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void>;
+  /** Says anew until when a KeyVersion's imported material may be used; for ever where left out. */
+  setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void>;
   /** Makes or updates this node's own KeyServer. */
   reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
   deleteKeyServer(server: KeyServer): Promise<void>;

@@ -1,5 +1,13 @@
+import { type KeyId, parseKeyId } from "../crypto/ids.ts";
+import { ClavigerError } from "../errors.ts";
 import { isLater } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
+
+/** The keyId of a MasterKey that has one. Throws Internal otherwise: whoever asks has looked. */
+export function toKeyId({ metadata, status }: MasterKey): KeyId {
+  if (status?.keyId !== undefined) return parseKeyId(status.keyId);
+  throw new ClavigerError("Internal", `MasterKey ${metadata.namespace}/${metadata.name} has no keyId`);
+}
 
 /** Earliest first. */
 const byPosition = (a: KeyVersion, b: KeyVersion): number => (isLater(a.spec, b.spec) ? 1 : -1);

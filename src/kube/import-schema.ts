@@ -1,0 +1,83 @@
+import { WRAPPING_ALGORITHMS, WRAPPING_KEY_SPECS } from "../crypto/import-wrapping.ts";
+import * as s from "./schema.ts";
+
+/** AWS KMS's names for what an import does and for how long (ImportKeyMaterial). */
+const IMPORT_TYPES = ["NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"] as const;
+const EXPIRATION_MODELS = ["KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"] as const;
+
+/** RSA-4096 and the longest material: 584 bytes, 780 in base64. */
+const wrapped = (description: string) => s.string(description, { format: "byte", maxLength: 2048 });
+const token = (description: string) => s.string(description, { format: "byte", maxLength: 8192 });
+const TOGETHER = ["wrappedMaterial", "wrappingAlgorithm", "importToken"] as const;
+
+/** What somebody who brings material of their own writes into a MasterKey. */
+export const importSpec = s.object(
+  "Key material to import. Taken up once; claviger import removes it afterwards.",
+  {
+    requestToken: s.optional(
+      s.string("Any text; a new one asks for a public key and token in status.import.", { maxLength: 64 }),
+    ),
+    wrappingKeySpec: s.oneOf("The size of the public key in status.import.", WRAPPING_KEY_SPECS, {
+      default: "RSA_4096",
+    }),
+    importType: s.optional(
+      s.oneOf(
+        "Whether the material is new (the key rotates to it) or was in the key before. NEW_KEY_MATERIAL for a key without any, else EXISTING_KEY_MATERIAL.",
+        IMPORT_TYPES,
+      ),
+    ),
+    wrappedMaterial: s.optional(wrapped("The material, wrapped under the public key of status.import.")),
+    wrappingAlgorithm: s.optional(s.oneOf("How it was wrapped.", WRAPPING_ALGORITHMS)),
+    importToken: s.optional(token("The import token that came with that public key.")),
+    expirationModel: s.oneOf("Whether the material is refused from validTo on.", EXPIRATION_MODELS, {
+      default: "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    }),
+    validTo: s.optional(s.time("Until when the material may be used; at most 365 days from the import.")),
+  },
+  {
+    rules: [
+      {
+        cel: "(self.expirationModel == 'KEY_MATERIAL_EXPIRES') == has(self.validTo)",
+        message: "validTo goes with expirationModel KEY_MATERIAL_EXPIRES, and with no other",
+        holds: (self) => (self.expirationModel === "KEY_MATERIAL_EXPIRES") === (self.validTo !== undefined),
+      },
+      {
+        cel: "has(self.wrappedMaterial) == has(self.importToken) && has(self.wrappedMaterial) == has(self.wrappingAlgorithm)",
+        message: "wrappedMaterial, wrappingAlgorithm and importToken go together",
+        holds: (self) => new Set(TOGETHER.map((field) => self[field] !== undefined)).size === 1,
+      },
+    ],
+  },
+);
+
+/** What claviger answers. */
+export const importStatus = s.object("Importing material of one's own.", {
+  requestToken: s.optional(s.string("The last requestToken that was answered.", { maxLength: 64 })),
+  publicKey: s.optional(
+    s.string("What to wrap the material under: PEM, while an import is awaited.", { maxLength: 2048 }),
+  ),
+  importToken: s.optional(token("What to send along: opaque, and bound to this key and public key.")),
+  algorithms: s.optional(
+    s.array("The wrapping algorithms.", s.oneOf("An algorithm.", WRAPPING_ALGORITHMS), { listType: "set" }),
+  ),
+  validTo: s.optional(s.time("Until when public key and token are good.")),
+  processed: s.optional(
+    s.object("The last import that was taken up or refused; the condition Imported says which.", {
+      digest: s.string("Tells spec.import as it was then from another one.", { maxLength: 64 }),
+      requestToken: s.optional(s.string("Its requestToken.", { maxLength: 64 })),
+      number: s.optional(s.integer("The version that has the material.", { minimum: 1 })),
+      materialId: s.optional(materialId()),
+    }),
+  ),
+});
+
+/** A name of imported material within its key. */
+export function materialId() {
+  return s.string("Tells this material from other of its key. Not secret.", {
+    pattern: "^[0-9a-f]{64}$",
+    maxLength: 64,
+  });
+}
+
+export type ImportSpec = s.Infer<typeof importSpec>;
+export type ImportStatus = s.Infer<typeof importStatus>;

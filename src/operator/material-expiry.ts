@@ -1,0 +1,53 @@
+import type { KeyVersion } from "../kube/resources.ts";
+import type { Finding } from "./conditions.ts";
+
+/** How long before material expires the warnings begin: a re-import may need a ceremony with people. */
+export const EXPIRY_WARNING_MILLISECONDS = 30 * 24 * 3600 * 1000;
+
+/** A version whose material expires, and when (epoch milliseconds). */
+export interface Expiry {
+  readonly version: KeyVersion;
+  readonly at: number;
+}
+
+/** The versions whose material expires, the first to do so first. */
+export function expiriesOf(versions: readonly KeyVersion[]): Expiry[] {
+  return versions
+    .flatMap((version) => {
+      const { validTo } = version.spec;
+      return validTo === undefined ? [] : [{ version, at: Date.parse(validTo) }];
+    })
+    .sort((a, b) => a.at - b.at);
+}
+
+/** Whether a version's material has expired. */
+export const hasExpired = ({ spec }: KeyVersion, now: Date): boolean =>
+  spec.validTo !== undefined && Date.parse(spec.validTo) <= now.getTime();
+
+/** The condition MaterialExpiring; undefined for a key none of whose material expires. */
+export function expiryFinding(versions: readonly KeyVersion[], now: Date): Finding | undefined {
+  const expiries = expiriesOf(versions);
+  const [first] = expiries;
+  if (first === undefined) return undefined;
+  const type = "MaterialExpiring";
+  const expired = expiries.filter(({ at }) => at <= now.getTime());
+  if (expired.length > 0) {
+    const message = `expired: ${expired.map(describe).join(", ")}; what is encrypted under it is refused until the same material is imported again`;
+    return { type, status: "True", reason: "MaterialExpired", message };
+  }
+  const soon = expiries.filter(({ at }) => at - now.getTime() < EXPIRY_WARNING_MILLISECONDS);
+  if (soon.length > 0) {
+    const message = `expiring: ${soon.map(describe).join(", ")}; import the same material again with a later validTo, or the API server's data under it becomes unreadable`;
+    return { type, status: "True", reason: "MaterialExpiresSoon", message };
+  }
+  return { type, status: "False", reason: "NotSoon", message: `the first to expire: ${describe(first)}` };
+}
+
+const describe = ({ version }: Expiry): string => `version ${version.spec.number} (${version.spec.validTo})`;
+
+/** In how many milliseconds the condition changes by itself; undefined where it does not. */
+export function nextExpiryChange(versions: readonly KeyVersion[], now: Date): number | undefined {
+  const moments = expiriesOf(versions).flatMap(({ at }) => [at - EXPIRY_WARNING_MILLISECONDS, at]);
+  const ahead = moments.map((moment) => moment - now.getTime()).filter((distance) => distance > 0);
+  return ahead.length === 0 ? undefined : Math.min(...ahead);
+}

@@ -1,0 +1,175 @@
+import { newVersionId } from "../crypto/ids.ts";
+import {
+  generateWrappingKeyPair,
+  materialId,
+  unwrapMaterial,
+  type WrappingKeySpec,
+} from "../crypto/import-wrapping.ts";
+import { materialBytes } from "../crypto/key-specs.ts";
+import type { Secret } from "../crypto/secret.ts";
+import { codeOf } from "../errors.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import type { MasterKeyStatus } from "../kube/resources.ts";
+import { issueImportToken, openImportToken } from "../seal/import-token.ts";
+import { sealAad } from "../seal/seal.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+import { atWritePoint } from "../write-points.ts";
+import { rfc3339 } from "./conditions.ts";
+import {
+  decideImport,
+  decideOpened,
+  INVALID_TOKEN,
+  nextRenewal,
+  type ObservedImport,
+  type OpenedStep,
+  PARAMETERS_VALID_MILLISECONDS,
+  refused,
+} from "./decide-import.ts";
+import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import type { Offer } from "./import-offer.ts";
+import { type ImportOutcome, statusWithImport } from "./import-status.ts";
+import { nextExpiryChange } from "./material-expiry.ts";
+import type { ResourceStore } from "./resource-store.ts";
+import { toKeyId } from "./versions.ts";
+
+/** A status that was written needs a moment to come back. */
+const SHORTEST_PAUSE_MILLISECONDS = 5_000;
+/** Times that are further away are looked at again on the way. */
+const LONGEST_PAUSE_MILLISECONDS = 3600 * 1000;
+
+/**
+ * Carries out imports for the leader. Material is in memory from its opening to
+ * its sealing, within one pass, and wiped after.
+ */
+export class MaterialImporter {
+  readonly #store: Pick<ResourceStore, "createKeyVersion" | "setMaterialExpiry">;
+  readonly #seals: SealSource;
+
+  constructor(options: {
+    readonly store: Pick<ResourceStore, "createKeyVersion" | "setMaterialExpiry">;
+    readonly seals: SealSource;
+  }) {
+    this.#store = options.store;
+    this.#seals = options.seals;
+  }
+
+  /**
+   * At most one step about importing; the status to write, which is the plan's
+   * completed. Throws SealUnavailable, Conflict or ApiServer where nothing was done.
+   */
+  async complete(observed: ObservedImport, now: Date): Promise<MasterKeyStatus> {
+    return statusWithImport(observed, await this.#step(observed, now), now);
+  }
+
+  /** In how many milliseconds time alone changes something; undefined where it never does. */
+  lookAgain({ masterKey, versions }: ObservedImport, now: Date): number | undefined {
+    const moments = [nextRenewal(masterKey, now), nextExpiryChange(versions, now)];
+    const known = moments.filter((moment) => moment !== undefined);
+    if (known.length === 0) return undefined;
+    return Math.max(SHORTEST_PAUSE_MILLISECONDS, Math.min(LONGEST_PAUSE_MILLISECONDS, ...known));
+  }
+
+  async #step(observed: ObservedImport, now: Date): Promise<ImportOutcome> {
+    const step = decideImport(observed, now);
+    switch (step.kind) {
+      case "none":
+        return step;
+      case "publish":
+        return this.#publish(observed, step.keySpec, now);
+      case "open":
+        return this.#open(observed, step.offer);
+      case "refuse":
+        return { kind: "refused", offer: step.offer, finding: step.finding };
+      case "wait":
+        return { kind: "waiting", finding: step.finding };
+    }
+  }
+
+  async #publish({ masterKey }: ObservedImport, spec: WrappingKeySpec, now: Date): Promise<ImportOutcome> {
+    const seal = this.#seals.get();
+    const { publicKey, privateKey } = await generateWrappingKeyPair(spec);
+    using secret = privateKey;
+    const validTo = rfc3339(new Date(now.getTime() + PARAMETERS_VALID_MILLISECONDS));
+    const binding = { keyId: toKeyId(masterKey), validTo: Date.parse(validTo) };
+    const importToken = await issueImportToken(seal, binding, secret);
+    return { kind: "published", parameters: { publicKey, importToken, validTo } };
+  }
+
+  async #open(observed: ObservedImport, offer: Offer): Promise<ImportOutcome> {
+    const opened = await this.#unwrap(observed, offer);
+    if ("kind" in opened) return { kind: "refused", offer, finding: opened.finding };
+    using material = opened;
+    const id = materialId(toKeyId(observed.masterKey), material);
+    const step = decideOpened(observed, offer, id);
+    if (step.kind === "refuse") return { kind: "refused", offer, finding: step.finding };
+    if (step.kind === "wait") return { kind: "waiting", finding: step.finding };
+    const number = await this.#apply(observed, offer, step, material, id);
+    return { kind: "imported", offer, number, materialId: id };
+  }
+
+  /** The material, or why the offer is refused: in no more detail than which of its two parts does not fit. */
+  async #unwrap({ masterKey }: ObservedImport, offer: Offer): Promise<Secret | ReturnType<typeof refused>> {
+    try {
+      using privateKey = await openImportToken(this.#seals.get(), toKeyId(masterKey), offer.importToken);
+      const wrapped = Buffer.from(offer.wrappedMaterial, "base64");
+      const size = materialBytes(masterKey.spec.keySpec);
+      return unwrapMaterial(privateKey, offer.wrappingAlgorithm, wrapped, size);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "InvalidArgument") return refused(offer, ...INVALID_TOKEN);
+      if (code !== "InvalidCiphertext") throw error;
+      return refused(offer, "InvalidCiphertext", doesNotOpen(offer, materialBytes(masterKey.spec.keySpec)));
+    }
+  }
+
+  /** Returns the number of the version that has the material. */
+  async #apply(
+    observed: ObservedImport,
+    offer: Offer,
+    step: Exclude<OpenedStep, { readonly finding: unknown }>,
+    material: Secret,
+    id: string,
+  ): Promise<number> {
+    if (step.kind === "create") {
+      await this.#create(observed, offer, step.number, material, id);
+      return step.number;
+    }
+    if (step.kind === "setExpiry") {
+      await atWritePoint("keyversion.seal", () => this.#store.setMaterialExpiry(step.version, offer.validTo));
+    }
+    return step.version.spec.number;
+  }
+
+  /** Sealed as new material of claviger's own is; its name lets one of two leaders win. */
+  async #create(
+    { masterKey }: ObservedImport,
+    { validTo }: Offer,
+    number: number,
+    material: Secret,
+    id: string,
+  ): Promise<void> {
+    const { metadata, spec } = masterKey;
+    const identity = {
+      versionId: newVersionId(),
+      keyId: toKeyId(masterKey),
+      number,
+      masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
+      keySpec: spec.keySpec,
+      keyUsage: spec.keyUsage,
+      origin: spec.origin,
+    };
+    const sealed = await this.#seals.get().wrap(material, sealAad(identity));
+    const version: VersionRow = {
+      ...identity,
+      sealed,
+      materialId: id,
+      ...(validTo !== undefined && { validTo: Date.parse(validTo) }),
+    };
+    await atWritePoint("keyversion.create", () =>
+      this.#store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),
+    );
+  }
+}
+
+const doesNotOpen = ({ wrappingAlgorithm }: Offer, bytes: number): string =>
+  `spec.import.wrappedMaterial is not ${bytes} bytes wrapped by ${wrappingAlgorithm} under the public key that came with the import token: wrap it anew`;
