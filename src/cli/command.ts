@@ -28,6 +28,22 @@ export function parseOptions<T extends NonNullable<ParseArgsConfig["options"]>>(
   }
 }
 
+/** The same with one argument besides the options. Throws UsageError where it is missing. */
+export function parseArgument<T extends NonNullable<ParseArgsConfig["options"]>>(
+  args: readonly string[],
+  name: string,
+  options: T,
+) {
+  try {
+    const parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    const [argument, ...more] = parsed.positionals;
+    if (argument !== undefined && more.length === 0) return { argument, options: parsed.values };
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+  throw new UsageError(`one ${name} is needed`);
+}
+
 /** The `--config FILE` that the long-running commands need. */
 export function configOption(args: readonly string[]): string {
   const { config } = parseOptions(args, { config: { type: "string" } });

@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   plugin: async () => (await import("./plugin.ts")).plugin,
   operator: async () => (await import("./operator.ts")).operator,
   status: async () => (await import("./status.ts")).status,
+  import: async () => (await import("./import.ts")).importMaterial,
 };
 
 async function main([name, ...args]: readonly string[]): Promise<void> {

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { ClavigerError } from "../errors.ts";
 import { type RawRow, toAliasRow, toKeyRow, toVersionRow } from "./codec.ts";
-import { type AliasRow, type KeyRow, nameText, type VersionRow } from "./rows.ts";
+import { type AliasRow, type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
 import { emptyKeyring, schemaVersion } from "./schema.ts";
 import { isBusy, withKeyringErrors } from "./sqlite.ts";
 
@@ -97,6 +97,16 @@ export class KeyringReader {
         .all(seq, limit)
         .map((row: RawRow) => ({ seq: Number(row.seq), version: toVersionRow(row) })),
     );
+  }
+
+  /** Standalone mode's object of that kind and name, as JSON. */
+  object(kind: string, { namespace, name }: ObjectName): string | undefined {
+    return withKeyringErrors(this.#path, () => {
+      const row = this.#db
+        .prepare("SELECT json FROM objects WHERE kind = ? AND namespace = ? AND name = ?")
+        .get(kind, namespace, name);
+      return row && String(row.json);
+    });
   }
 
   close(): void {

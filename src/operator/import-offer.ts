@@ -5,7 +5,7 @@ import { rfc3339 } from "./conditions.ts";
 
 /** Wrapped material that somebody put into spec.import. */
 export interface Offer {
-  /** Tells this offer from another one. */
+  /** Tells this offer from another one; with another requestToken it is another one. */
   readonly digest: string;
   readonly wrappedMaterial: string;
   readonly wrappingAlgorithm: WrappingAlgorithm;
@@ -16,14 +16,14 @@ export interface Offer {
 }
 
 /** What spec.import offers, if it offers material. The schema has checked that the fields go together. */
-export function offerOf(spec: ImportSpec | undefined): Offer | undefined {
+export function offerOf(spec: Partial<ImportSpec> | undefined): Offer | undefined {
   if (spec === undefined) return undefined;
-  const { wrappedMaterial, wrappingAlgorithm, importToken, importType, validTo } = spec;
+  const { requestToken, wrappedMaterial, wrappingAlgorithm, importToken, importType, validTo } = spec;
   if (wrappedMaterial === undefined || wrappingAlgorithm === undefined || importToken === undefined) {
     return undefined;
   }
   return {
-    digest: digestOf([wrappedMaterial, wrappingAlgorithm, importToken, importType, validTo]),
+    digest: digestOf([requestToken, wrappedMaterial, wrappingAlgorithm, importToken, importType, validTo]),
     wrappedMaterial,
     wrappingAlgorithm,
     importToken,

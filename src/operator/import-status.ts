@@ -2,7 +2,7 @@ import { WRAPPING_ALGORITHMS } from "../crypto/import-wrapping.ts";
 import type { ImportStatus } from "../kube/import-schema.ts";
 import type { MasterKeyStatus } from "../kube/resources.ts";
 import { conditionOf, type Finding, withFindings } from "./conditions.ts";
-import { hasOpenRequest, isPendingImport, type ObservedImport } from "./decide-import.ts";
+import { hasOpenRequest, isPendingImport, newOffer, type ObservedImport } from "./decide-import.ts";
 import type { Offer } from "./import-offer.ts";
 import { expiryFinding, hasExpired } from "./material-expiry.ts";
 import { versionsOf } from "./versions.ts";
@@ -135,6 +135,8 @@ function importFinding(observed: ObservedImport, outcome: ImportOutcome, now: Da
     const message = `version ${number} has the imported material ${materialId}, which ${end}`;
     return { type: "Imported", status: "True", reason: "Imported", message };
   }
+  // Another step came first: nothing can be said of this generation yet.
+  if (newOffer(masterKey) !== undefined) return undefined;
   const before = conditionOf(masterKey.status?.conditions, "Imported");
   if (before !== undefined) {
     // Said of this generation too: whoever waits for it knows that the offer was seen.

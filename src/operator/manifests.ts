@@ -51,8 +51,11 @@ export function readManifests(folder: string): ManifestFolder {
   return { manifests: firstOfEach(manifests, problems), problems, unreadable };
 }
 
-/** Kubernetes mounts a folder as links to `..data`: hidden names are skipped, links are followed. */
-function manifestFiles(folder: string): string[] {
+/**
+ * The paths of a folder's manifests. Kubernetes mounts a folder as links to
+ * `..data`: hidden names are skipped, links are followed.
+ */
+export function manifestFiles(folder: string): string[] {
   try {
     return readdirSync(folder)
       .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."))

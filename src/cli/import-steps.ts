@@ -1,0 +1,152 @@
+import { readFileSync, statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type WrappingAlgorithm, wrapMaterial } from "../crypto/import-wrapping.ts";
+import { materialBytes } from "../crypto/key-specs.ts";
+import { Secret } from "../crypto/secret.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { nameText } from "../keyring/rows.ts";
+import type { ImportSpec } from "../kube/import-schema.ts";
+import type { MasterKey } from "../kube/resources.ts";
+import { conditionOf } from "../operator/conditions.ts";
+import { offerOf } from "../operator/import-offer.ts";
+import type { ImportTarget } from "./import-target.ts";
+
+const POLL_MILLISECONDS = 500;
+const PATIENCE_MILLISECONDS = 300_000;
+/** Public key and token that end sooner are not begun with. */
+const ENOUGH_MILLISECONDS = 600_000;
+/** A wrapped key of RSA-4096 has 584 bytes, a token 3.3 KiB in base64. */
+const MAX_FILE_BYTES = 8192;
+
+/** What to import: material to be wrapped here, or wrapped elsewhere. */
+export interface ImportRequest {
+  readonly kind: "material" | "wrapped";
+  readonly file: string;
+  /** Only for what was wrapped elsewhere. */
+  readonly tokenFile?: string;
+  readonly algorithm: WrappingAlgorithm;
+  readonly rest: Pick<Partial<ImportSpec>, "importType" | "expirationModel" | "validTo">;
+}
+
+export type Say = (text: string) => void;
+type Wrapped = Required<Pick<ImportSpec, "wrappedMaterial" | "wrappingAlgorithm" | "importToken">>;
+
+/** What was wrapped elsewhere. */
+export function wrappedOffer({ file, tokenFile = "", algorithm }: ImportRequest): Wrapped {
+  return {
+    wrappedMaterial: readSmall(file).toString("base64"),
+    wrappingAlgorithm: algorithm,
+    importToken: readSmall(tokenFile).toString("ascii").trim(),
+  };
+}
+
+/** Wraps material on this machine. Throws InvalidArgument where it is not as long as the key needs. */
+export async function wrapHere(
+  target: ImportTarget,
+  { file, algorithm }: ImportRequest,
+  requestToken: string,
+  say: Say,
+): Promise<Wrapped> {
+  using material = Secret.take(readSmall(file));
+  const { keySpec } = (await target.read()).spec;
+  if (material.size !== materialBytes(keySpec)) {
+    throw new ClavigerError(
+      "InvalidArgument",
+      `${file} has ${material.size} bytes and ${keySpec} needs ${materialBytes(keySpec)}: the raw bytes, without a newline`,
+    );
+  }
+  const { publicKey, importToken } = await parametersOf(target, requestToken, say);
+  const wrapped = wrapMaterial(publicKey, algorithm, material.exposeSecretBytes());
+  return { wrappedMaterial: wrapped.toString("base64"), wrappingAlgorithm: algorithm, importToken };
+}
+
+function readSmall(file: string): Buffer {
+  try {
+    const { size } = statSync(file);
+    if (size <= MAX_FILE_BYTES) return readFileSync(file);
+  } catch (cause) {
+    throw new ClavigerError("ConfigInvalid", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  throw new ClavigerError(
+    "ConfigInvalid",
+    `${file} is too large to be key material, wrapped or not, or a token`,
+  );
+}
+
+/** Public key and token: those that are there, or new ones that are asked for. */
+export async function parametersOf(target: ImportTarget, requestToken: string, say: Say) {
+  const there = parametersIn(await target.read());
+  if (there !== undefined) return there;
+  await target.write({ requestToken });
+  say("a public key and an import token were asked for; waiting for them");
+  return until(target, "no operator published a public key: does one lead?", (key) => {
+    return key.status?.import?.requestToken === requestToken ? parametersIn(key) : undefined;
+  });
+}
+
+function parametersIn({ metadata, spec, status }: MasterKey) {
+  if (spec.origin !== "EXTERNAL") {
+    const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
+    throw new ClavigerError(
+      "InvalidArgument",
+      `MasterKey ${name} has origin ${spec.origin}: material is imported into keys of origin EXTERNAL`,
+    );
+  }
+  const { publicKey, importToken, algorithms = [], validTo } = status?.import ?? {};
+  if (publicKey === undefined || importToken === undefined || validTo === undefined) return undefined;
+  if (Date.parse(validTo) - Date.now() < ENOUGH_MILLISECONDS) return undefined;
+  return { publicKey, importToken, algorithms, validTo };
+}
+
+/** Until this very import was taken up or refused. */
+export function untilProcessed(
+  target: ImportTarget,
+  spec: Partial<ImportSpec>,
+  say: Say,
+): Promise<MasterKey> {
+  const told = once(say);
+  const digest = offerOf(spec)?.digest;
+  return until(target, "the import was not taken up; spec.import stays there and may be yet", (key) => {
+    if (key.status?.import?.processed?.digest === digest) return key;
+    const imported = conditionOf(key.status?.conditions, "Imported");
+    const ofThis = imported?.observedGeneration === key.metadata.generation;
+    if (ofThis && imported?.status === "False") told(imported.message);
+    return undefined;
+  });
+}
+
+/** Until the version is current, which means on every node. */
+export async function untilCurrent(target: ImportTarget, number: number, say: Say): Promise<void> {
+  const told = once(say);
+  await until(target, `version ${number} has the material and is not current yet`, ({ status }) => {
+    if ((status?.currentVersion?.number ?? 0) >= number) return true;
+    const distributed = conditionOf(status?.conditions, "Distributed");
+    if (distributed?.status === "False") told(distributed.message);
+    return undefined;
+  });
+  say(`version ${number} is on every node`);
+}
+
+/** Passes each text on when it differs from the last. */
+function once(say: Say): Say {
+  let last: string | undefined;
+  return (text) => {
+    if (text !== last) say(text);
+    last = text;
+  };
+}
+
+/** Reads the key again and again until `check` gives something. Throws NotReady after five minutes. */
+async function until<T>(
+  target: ImportTarget,
+  otherwise: string,
+  check: (key: MasterKey) => T | undefined,
+): Promise<T> {
+  const started = performance.now();
+  while (performance.now() - started < PATIENCE_MILLISECONDS) {
+    const found = check(await target.read());
+    if (found !== undefined) return found;
+    await sleep(POLL_MILLISECONDS);
+  }
+  throw new ClavigerError("NotReady", otherwise);
+}

@@ -1,0 +1,101 @@
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import type { NodeConfig } from "../config.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { KeyringReader } from "../keyring/reader.ts";
+import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { KEYRING_FILE } from "../keyring/writer.ts";
+import { KubeClient } from "../kube/client.ts";
+import type { ImportSpec } from "../kube/import-schema.ts";
+import { objectPath } from "../kube/paths.ts";
+import type { MasterKey } from "../kube/resources.ts";
+import { manifestFiles } from "../operator/manifests.ts";
+
+/** The MasterKey that material is imported into, wherever it is kept. */
+export interface ImportTarget {
+  /** As it is now. Throws NotFound where there is none. */
+  read(): Promise<MasterKey>;
+  /** Replaces spec.import as a whole; takes it away where nothing is given. */
+  write(spec: Partial<ImportSpec> | undefined): Promise<void>;
+}
+
+/** What a merge patch has to name so that nothing of an earlier import stays. */
+const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
+  requestToken: null,
+  wrappingKeySpec: null,
+  importType: null,
+  wrappedMaterial: null,
+  wrappingAlgorithm: null,
+  importToken: null,
+  expirationModel: null,
+  validTo: null,
+};
+
+/** A MasterKey of an API server. */
+export function clusterTarget(kubeconfigPath: string, name: ObjectName): ImportTarget {
+  const client = new KubeClient(kubeconfigPath);
+  const path = objectPath("MasterKey", name);
+  return {
+    read: async () => (await client.request({ method: "GET", path })) as MasterKey,
+    write: async (spec) => {
+      await client.request({
+        method: "PATCH",
+        path,
+        contentType: "application/merge-patch+json",
+        body: { spec: { import: spec === undefined ? null : { ...NOTHING, ...spec } } },
+      });
+    },
+  };
+}
+
+/** A MasterKey of a folder of manifests: spec in its file, the rest in the keyring. */
+export function standaloneTarget(folder: string, config: NodeConfig, name: ObjectName): ImportTarget {
+  return {
+    read: async () => readObject(config, name),
+    write: async (spec) => editManifest(folder, name, spec),
+  };
+}
+
+function readObject({ stateDir }: NodeConfig, name: ObjectName): MasterKey {
+  const reader = KeyringReader.open(join(stateDir, KEYRING_FILE));
+  try {
+    const json = reader.object("MasterKey", name);
+    if (json !== undefined) return JSON.parse(json);
+    throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} was not taken up by the operator`);
+  } finally {
+    reader.close();
+  }
+}
+
+/** Changes one field of one document and leaves the rest of its file, comments too, as it is. */
+function editManifest(folder: string, name: ObjectName, spec: Partial<ImportSpec> | undefined): void {
+  for (const file of manifestFiles(folder)) {
+    const documents = parseAllDocuments(readFileSync(file, "utf8"));
+    const document = documents.find((candidate) => isMasterKey(candidate.toJS(), name));
+    if (document === undefined) continue;
+    if (spec === undefined) document.deleteIn(["spec", "import"]);
+    else document.setIn(["spec", "import"], document.createNode(spec));
+    replaceFile(file, documents.map(String).join(""));
+    return;
+  }
+  throw new ClavigerError("NotFound", `no file of ${folder} has MasterKey ${nameText(name)}`);
+}
+
+function isMasterKey(value: unknown, { namespace, name }: ObjectName): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, metadata } = value as { readonly kind?: unknown; readonly metadata?: Partial<ObjectName> };
+  return kind === "MasterKey" && metadata?.name === name && (metadata.namespace ?? "default") === namespace;
+}
+
+/** In one step, as the folder is watched. */
+function replaceFile(file: string, text: string): void {
+  const draft = `${file}.draft`;
+  try {
+    writeFileSync(draft, text, { mode: statSync(file).mode });
+    renameSync(draft, file);
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    throw new ClavigerError("ConfigInvalid", `${file} cannot be written: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from "node:crypto";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { readConfig } from "../config.ts";
+import { WRAPPING_ALGORITHMS, type WrappingAlgorithm } from "../crypto/import-wrapping.ts";
+import { ClavigerError } from "../errors.ts";
+import type { ObjectName } from "../keyring/rows.ts";
+import type { ImportSpec } from "../kube/import-schema.ts";
+import { conditionOf } from "../operator/conditions.ts";
+import { type Command, parseArgument, UsageError } from "./command.ts";
+import {
+  type ImportRequest,
+  parametersOf,
+  untilCurrent,
+  untilProcessed,
+  wrapHere,
+  wrappedOffer,
+} from "./import-steps.ts";
+import { clusterTarget, type ImportTarget, standaloneTarget } from "./import-target.ts";
+
+const OPTIONS = {
+  material: { type: "string" },
+  wrapped: { type: "string" },
+  token: { type: "string" },
+  algorithm: { type: "string" },
+  expires: { type: "string" },
+  new: { type: "boolean" },
+  parameters: { type: "boolean" },
+  output: { type: "string", short: "o" },
+  kubeconfig: { type: "string" },
+  config: { type: "string" },
+} as const;
+
+export const importMaterial: Command = {
+  summary: "Import key material of your own into a MasterKey of origin EXTERNAL.",
+  usage:
+    "import NAMESPACE/NAME --material FILE | --wrapped FILE --token FILE | --parameters [-o json] [--algorithm NAME] [--expires TIME] [--new] [--kubeconfig FILE | --config FILE]",
+  async run(args) {
+    const { argument, options } = parseArgument(args, "NAMESPACE/NAME", OPTIONS);
+    const request = requestOf(options);
+    const target = targetOf(nameOf(argument), options);
+    if (request.kind === "parameters") return printParameters(target, request.json);
+    await runImport(target, argument, request);
+  },
+};
+
+type Request = ImportRequest | { readonly kind: "parameters"; readonly json: boolean };
+
+type Options = { readonly [K in Exclude<keyof typeof OPTIONS, "new" | "parameters">]?: string } & {
+  readonly new?: boolean;
+  readonly parameters?: boolean;
+};
+
+function requestOf(options: Options): Request {
+  const { material, wrapped, token } = options;
+  if (options.output !== undefined && options.output !== "json") throw new UsageError("-o takes json");
+  const ways = [material !== undefined, wrapped !== undefined, options.parameters === true];
+  if (ways.filter(Boolean).length !== 1 || (wrapped === undefined) !== (token === undefined)) {
+    throw new UsageError(
+      "one of --material FILE, --wrapped FILE with --token FILE, and --parameters is needed",
+    );
+  }
+  const rest = {
+    ...(options.new && { importType: "NEW_KEY_MATERIAL" as const }),
+    ...expiryOf(options.expires),
+  };
+  const algorithm = algorithmOf(options.algorithm);
+  if (material !== undefined) return { kind: "material", file: material, algorithm, rest };
+  if (wrapped !== undefined && token !== undefined) {
+    return { kind: "wrapped", file: wrapped, tokenFile: token, algorithm, rest };
+  }
+  return { kind: "parameters", json: options.output === "json" };
+}
+
+function algorithmOf(name: string | undefined): WrappingAlgorithm {
+  const algorithm = WRAPPING_ALGORITHMS.find((known) => known === (name ?? "RSAES_OAEP_SHA_256"));
+  if (algorithm !== undefined) return algorithm;
+  throw new UsageError(`--algorithm takes ${WRAPPING_ALGORITHMS.join(", ")}`);
+}
+
+function expiryOf(time: string | undefined): Pick<Partial<ImportSpec>, "expirationModel" | "validTo"> {
+  if (time === undefined) return {};
+  if (!/^\d{4}-\d{2}-\d{2}T/.test(time) || Number.isNaN(Date.parse(time))) {
+    throw new UsageError("--expires takes a time such as 2027-01-02T03:04:05Z");
+  }
+  return { expirationModel: "KEY_MATERIAL_EXPIRES", validTo: new Date(time).toISOString() };
+}
+
+function nameOf(argument: string): ObjectName {
+  const [namespace = "", name = "", ...more] = argument.split("/");
+  if (namespace !== "" && name !== "" && more.length === 0) return { namespace, name };
+  throw new UsageError(`${JSON.stringify(argument)} is not NAMESPACE/NAME`);
+}
+
+/** As kubectl looks for it where neither is said. */
+function targetOf(name: ObjectName, { config, kubeconfig }: Options): ImportTarget {
+  if (config !== undefined && kubeconfig !== undefined) {
+    throw new UsageError("--config and --kubeconfig exclude one another");
+  }
+  if (config === undefined) {
+    const [first] = (process.env.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
+    return clusterTarget(kubeconfig ?? first ?? join(homedir(), ".kube", "config"), name);
+  }
+  const node = readConfig(config);
+  const { resources } = node;
+  if (resources.kind === "kubeconfig") return clusterTarget(resources.path, name);
+  return standaloneTarget(resources.folder, node, name);
+}
+
+async function printParameters(target: ImportTarget, json: boolean): Promise<void> {
+  const { publicKey, importToken, algorithms, validTo } = await parametersOf(
+    target,
+    randomUUID(),
+    () => undefined,
+  );
+  const text = json
+    ? JSON.stringify({ publicKey, importToken, algorithms, validTo }, undefined, 2)
+    : `${publicKey}\nimport token, valid until ${validTo}:\n${importToken}`;
+  process.stdout.write(`${text}\n`);
+}
+
+async function runImport(target: ImportTarget, name: string, request: ImportRequest): Promise<void> {
+  const say = (text: string) => process.stdout.write(`${text}\n`);
+  const requestToken = randomUUID();
+  const offer =
+    request.kind === "wrapped" ? wrappedOffer(request) : await wrapHere(target, request, requestToken, say);
+  const spec = { ...offer, ...request.rest, requestToken };
+  await target.write(spec);
+  say(`the wrapped material is in spec.import of ${name}; waiting until claviger takes it up`);
+  const after = await untilProcessed(target, spec, say);
+  await target.write(undefined);
+  const imported = conditionOf(after.status?.conditions, "Imported");
+  if (imported?.status !== "True") {
+    throw new ClavigerError(
+      "InvalidArgument",
+      `nothing was imported: ${imported?.message ?? "no reason given"}`,
+    );
+  }
+  say(`${imported.message}; spec.import was removed`);
+  await untilCurrent(target, after.status?.import?.processed?.number ?? 0, say);
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { status } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodings } from "../cluster/canaries.ts";
+import { run } from "../controlplane/run.ts";
+import { testedBlock } from "../docs/markdown.ts";
+import { Installation } from "./installation.ts";
+import { encryptSeed, eventuallyRefused, expectOpens, type Sealed } from "./kms.ts";
+
+const KEY = "claviger-system/secrets";
+const MANIFEST = `# The key of the API server.
+apiVersion: kms.claviger.dev/v1alpha1
+kind: MasterKey
+metadata: { namespace: claviger-system, name: secrets }
+spec:
+  origin: EXTERNAL # ours
+---
+# Another one.
+apiVersion: kms.claviger.dev/v1alpha1
+kind: MasterKey
+metadata: { namespace: shop, name: payments }
+`;
+
+/** Material and what it is wrapped with lie apart from the installation, which is searched for them. */
+let elsewhere: string;
+let installation: Installation;
+beforeAll(async () => {
+  elsewhere = await mkdtemp(join(tmpdir(), "ci-"));
+  installation = await Installation.create();
+  await installation.replace(join(installation.keysDir, "secrets.yaml"), MANIFEST);
+  await installation.start("serve");
+});
+afterAll(async () => {
+  await installation?.[Symbol.asyncDispose]();
+  await rm(elsewhere, { recursive: true, force: true });
+});
+
+const materials: Buffer[] = [];
+async function material(name: string, bytes = randomBytes(32)): Promise<string> {
+  materials.push(bytes);
+  const file = join(elsewhere, name);
+  await writeFile(file, bytes);
+  return file;
+}
+const importing = (...args: readonly string[]) =>
+  installation.run("import", KEY, "--config", installation.configPath, ...args);
+const manifest = () => readFile(join(installation.keysDir, "secrets.yaml"), "utf8");
+
+/** The end must lie in the future when the import is taken up, and come soon: a slow machine is given longer. */
+async function importUntilSoon(file: string): Promise<void> {
+  for (const seconds of [6, 24, 96]) {
+    const soon = new Date(Date.now() + seconds * 1000).toISOString();
+    const result = await importing("--material", file, "--expires", soon);
+    if (result.code === 0) return;
+    expect(result.stderr).toContain("must be in the future");
+  }
+  throw new Error("no import was fast enough");
+}
+
+/** Runs a block of docs/operations.md where the material is. */
+async function runDocumented(name: string): Promise<void> {
+  const script = testedBlock("docs/operations.md", name);
+  const { code, stderr } = await run("bash", ["-euc", script], { cwd: elsewhere });
+  expect(code, stderr).toBe(0);
+}
+
+describe("claviger import, standalone", () => {
+  let first: Sealed;
+  let keyId: string;
+
+  it("gives a key without material its first, and leaves the manifest as it was", async () => {
+    await eventuallyRefused(
+      () => installation.client().status(),
+      status.UNAVAILABLE,
+      /MasterKey claviger-system\/secrets has no current version on this node yet/,
+    );
+    const result = await importing("--material", await material("first.bin"));
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    expect(result.stdout).toMatch(/version 1 has the imported material [0-9a-f]{64}, which does not expire/);
+    expect(result.stdout).toMatch(/version 1 is on every node\n$/);
+    expect(await manifest()).toBe(MANIFEST);
+    keyId = await installation.serving();
+    first = await encryptSeed(installation.client(), randomBytes(32));
+    await expectOpens(installation.client(), first);
+  });
+
+  it("refuses other material, says what to do, and changes nothing", async () => {
+    const result = await importing("--material", await material("other.bin"));
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(
+      /^claviger: nothing was imported: the material is not that of any version of this key: .+ NEW_KEY_MATERIAL/,
+    );
+    expect(await manifest()).toBe(MANIFEST);
+    expect(await installation.serving()).toBe(keyId);
+  });
+
+  it.each([
+    [
+      "a file with a newline more",
+      async () => material("long.bin", randomBytes(33)),
+      /has 33 bytes and SYMMETRIC_DEFAULT needs 32/,
+    ],
+    ["a file that is not there", async () => join(elsewhere, "none.bin"), /none\.bin cannot be read/],
+    [
+      "a file of another size altogether",
+      async () => material("huge.bin", randomBytes(9000)),
+      /is too large/,
+    ],
+  ])("refuses %s before anything is asked for", async (_, file, message) => {
+    const result = await importing("--material", await file());
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+    expect(await manifest()).toBe(MANIFEST);
+  });
+
+  it.each([
+    ["no file", [], /one of --material FILE/],
+    ["two ways at once", ["--material", "a", "--parameters"], /one of --material FILE/],
+    ["a time that is none", ["--material", "a", "--expires", "tomorrow"], /--expires takes a time/],
+    ["an algorithm that there is not", ["--material", "a", "--algorithm", "RSA"], /--algorithm takes RSAES/],
+  ])("is used wrongly with %s", async (_, args, message) => {
+    expect(await importing(...args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+  });
+
+  it("refuses a key whose material claviger makes", async () => {
+    const file = join(elsewhere, "first.bin");
+    const args = ["--config", installation.configPath, "--material", file];
+    const result = await installation.run("import", "shop/payments", ...args);
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining("has origin AWS_KMS") });
+  });
+
+  it("rotates to new material where that is said; what is under the old opens", async () => {
+    const result = await importing("--new", "--material", join(elsewhere, "other.bin"));
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    expect(result.stdout).toContain("version 2 has the imported material");
+    const client = installation.client();
+    await expectOpens(client, first);
+    const second = await encryptSeed(client, randomBytes(32));
+    expect(second.key_id).not.toBe(keyId);
+    await expectOpens(client, second);
+  });
+
+  it.each([
+    ["RSAES_OAEP_SHA_256", "import wrap oaep"],
+    ["RSA_AES_KEY_WRAP_SHA_256", "import wrap aes"],
+  ])("takes what openssl wrapped by %s, as the manual has it", async (algorithm, block) => {
+    const parameters = await importing("--parameters", "-o", "json");
+    expect(parameters).toMatchObject({ code: 0, stderr: "" });
+    const { publicKey, importToken, algorithms } = JSON.parse(parameters.stdout);
+    expect(algorithms).toContain(algorithm);
+    await writeFile(join(elsewhere, "wrapping.pem"), publicKey);
+    await writeFile(join(elsewhere, "token.b64"), `${importToken}\n`);
+    await writeFile(join(elsewhere, "material.bin"), await readFile(join(elsewhere, "other.bin")));
+    await runDocumented(block);
+    const files = ["--wrapped", join(elsewhere, "wrapped.bin"), "--token", join(elsewhere, "token.b64")];
+    const result = await importing("--algorithm", algorithm, ...files);
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    expect(result.stdout).toContain("version 2 has the imported material");
+  });
+
+  it("gives material an end: refused from then on, and usable again when it was imported again", async () => {
+    const client = installation.client();
+    const sealed = await encryptSeed(client, randomBytes(32));
+    const file = join(elsewhere, "other.bin");
+    await importUntilSoon(file);
+    const expired =
+      /material of version 2 of MasterKey claviger-system\/secrets expired at .+; import the same/;
+    await eventuallyRefused(() => client.status(), status.FAILED_PRECONDITION, expired);
+    await eventuallyRefused(() => client.encrypt(randomBytes(32)), status.FAILED_PRECONDITION, expired);
+    await eventuallyRefused(() => client.decrypt(sealed), status.FAILED_PRECONDITION, expired);
+    await expectOpens(client, first);
+    expect(await importing("--material", file)).toMatchObject({ code: 0 });
+    await installation.serving();
+    await expectOpens(client, sealed);
+  });
+
+  it("leaves the material in no file and no log", async () => {
+    const files = await readdir(installation.dir, { recursive: true, withFileTypes: true });
+    const forms = materials.filter((bytes) => bytes.length === 32).flatMap(encodings);
+    for (const entry of files.filter((candidate) => candidate.isFile())) {
+      const bytes = await readFile(join(entry.parentPath, entry.name));
+      expect(
+        forms.filter((form) => bytes.includes(form)),
+        entry.name,
+      ).toEqual([]);
+    }
+  });
+});
