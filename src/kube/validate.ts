@@ -1,7 +1,6 @@
 import type { Fields, JsonSchema } from "./schema.ts";
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
-const BASE64 = /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
  * What the API server does to an object, for objects that come from a folder:
@@ -74,7 +73,6 @@ function text(schema: JsonSchema, value: string, path: string): string[] {
   if (schema.format === "date-time" && !(RFC_3339.test(value) && !Number.isNaN(Date.parse(value)))) {
     problems.push(`${path} must be a time such as 2026-01-02T03:04:05Z`);
   }
-  if (schema.format === "byte" && !BASE64.test(value)) problems.push(`${path} must be base64`);
   if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
     problems.push(`${path} must match ${schema.pattern}`);
   }
