@@ -4,7 +4,7 @@ import { kmsKeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
 import { KeyringReader } from "../keyring/reader.ts";
-import { nameText } from "../keyring/rows.ts";
+import { nameText, type VersionRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/writer.ts";
 import { KmsClient } from "../plugin/kms-client.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
@@ -23,6 +23,8 @@ interface KeyReport {
   readonly key: string;
   readonly keyId: string;
   readonly enabled: boolean;
+  /** Until when the current version's imported material may be used. */
+  readonly validTo?: string;
   readonly currentVersion?: number;
   readonly kmsKeyId?: string;
 }
@@ -70,6 +72,7 @@ function reportKeys(config: NodeConfig): KeyReport[] {
       key: nameText(key),
       keyId: key.keyId,
       enabled: key.enabled,
+      ...validTo(key.current && reader.version(key.current.versionId)),
       ...(key.current && {
         currentVersion: key.current.number,
         kmsKeyId: kmsKeyId(key.keyId, key.current.versionId),
@@ -78,6 +81,14 @@ function reportKeys(config: NodeConfig): KeyReport[] {
   } finally {
     reader.close();
   }
+}
+
+const validTo = (version: VersionRow | undefined): { readonly validTo?: string } =>
+  version?.validTo === undefined ? {} : { validTo: new Date(version.validTo).toISOString() };
+
+function stateOf({ enabled, validTo }: KeyReport): string {
+  if (!enabled) return "Disabled";
+  return validTo !== undefined && Date.parse(validTo) <= Date.now() ? "Expired" : "Enabled";
 }
 
 function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport[]): string {
@@ -90,7 +101,7 @@ function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport
   ]);
   const keyRows = keys.map((row) => [
     row.key,
-    row.enabled ? "Enabled" : "Disabled",
+    stateOf(row),
     String(row.currentVersion ?? ""),
     row.kmsKeyId ?? "",
     row.keyId,

@@ -297,6 +297,26 @@ describe("a key with a keyId", () => {
   });
 });
 
+describe("a key whose material is imported", () => {
+  const external = (status: MasterKeyStatus) => masterKey({ spec: { origin: "EXTERNAL" }, status });
+  const until = (validTo: string) => keyVersion(2, { spec: { validTo } });
+  const past = until("2026-01-01T00:00:00Z");
+  const ahead = until("2026-02-01T00:00:00Z");
+  test("no version => none is made", () => {
+    expect(brief(decide(external({ keyId: keyId(1) }), [], [node("a", [])]).step)).toBe("wait PendingImport");
+  });
+  test("a version on every node => promoted, as any", () => {
+    const { step } = decide(external(statusWith(v1)), [v1, ahead], [node("a", has(ahead))]);
+    expect(brief(step)).toBe(`promote ${versionId(2)}`);
+  });
+  test("a version that expired on its way => not promoted: the one before is still good", () => {
+    const { step, status } = decide(external(statusWith(v1)), [v1, past], [node("a", has(past))]);
+    expect(brief(step)).toBe("wait MaterialExpired");
+    expect(status.currentVersion).toEqual(currentVersion(v1));
+    expect(conditionOf(status.conditions, "Ready")?.status).toBe("True");
+  });
+});
+
 describe("what a wait says", () => {
   const wait = (nodes: readonly NodeView[]) =>
     conditionOf(

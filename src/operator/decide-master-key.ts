@@ -1,6 +1,7 @@
 import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { promotionCandidate, versionsOf } from "./versions.ts";
 
@@ -50,17 +51,21 @@ export interface MasterKeyPlan {
 
 /** Decides one step of a MasterKey's life. */
 export function decideMasterKey(observed: ObservedMasterKey, now: Date): MasterKeyPlan {
-  const step = decideStep(observed);
+  const step = decideStep(observed, now);
   return { step, status: statusAfter(observed, step, now) };
 }
 
-function decideStep({ masterKey, versions, nodes, heldKeyId, freshKeyId }: ObservedMasterKey): MasterKeyStep {
+function decideStep(
+  { masterKey, versions, nodes, heldKeyId, freshKeyId }: ObservedMasterKey,
+  now: Date,
+): MasterKeyStep {
   const keyId = masterKey.status?.keyId;
   if (keyId === undefined) {
     const adopted = adoptable(masterKey, versions) ?? heldKeyId;
     return adopted ? { kind: "adopt", keyId: adopted } : decideFreshKeyId(freshKeyId, nodes);
   }
   const candidate = promotionCandidate(masterKey, versions);
+  if (candidate !== undefined && hasExpired(candidate, now)) return expiredBefore(candidate);
   if (candidate !== undefined) return decidePromotion(candidate, nodes);
   const current = masterKey.status?.currentVersion;
   if (current === undefined && masterKey.spec.origin === "EXTERNAL") return PENDING_IMPORT;
@@ -85,6 +90,13 @@ const PENDING_IMPORT: MasterKeyStep = {
   reason: "PendingImport",
   message: "the key waits for its material to be imported: see the condition Imported",
 };
+
+/** Promoted, it would be refused at once, and the one before is still good. */
+const expiredBefore = ({ spec }: KeyVersion): MasterKeyStep => ({
+  kind: "wait",
+  reason: "MaterialExpired",
+  message: `version ${spec.number} expired at ${spec.validTo} before every node had it: import the same material again with a later validTo`,
+});
 
 function decideCreation(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {
   const message = differingRootKeys(nodes);

@@ -92,6 +92,10 @@ function parametersAfter(
   const awaited = isPendingImport(observed, now) || hasOpenRequest(masterKey);
   const { publicKey, importToken, algorithms, validTo } = masterKey.status?.import ?? {};
   if (outcome.kind === "imported" || !awaited || publicKey === undefined) return {};
+  // Our own token does not open: the root key is another one now, and the next pass makes a new token.
+  if (outcome.kind === "refused" && outcome.finding.reason === "InvalidImportToken") {
+    if (outcome.offer.importToken === importToken) return {};
+  }
   return {
     publicKey,
     ...(importToken !== undefined && { importToken }),

@@ -269,6 +269,22 @@ describe("writes", () => {
     expect(store.view()?.keyVersions).toMatchObject([{ status: { state: "Current" } }]);
   });
 
+  test("another end of its material => set, taken away again, and the rest of the KeyVersion stays", async () => {
+    const { store } = await start();
+    await store.createKeyVersion("v", keyVersion(1).spec);
+    const version = () => {
+      const [first] = store.view()?.keyVersions ?? [];
+      if (first === undefined) throw new Error("no version");
+      return first;
+    };
+    const stale = version();
+    await store.setMaterialExpiry(version(), "2027-01-02T03:04:05Z");
+    expect(version().spec).toEqual({ ...stale.spec, validTo: "2027-01-02T03:04:05Z" });
+    await store.setMaterialExpiry(version(), undefined);
+    expect(version().spec).toEqual(stale.spec);
+    await expect(store.setMaterialExpiry(stale, undefined)).rejects.toMatchObject({ code: "Conflict" });
+  });
+
   test("the KeyServer => is made, then changed, with one uid", async () => {
     const { store } = await start();
     await store.reportKeyServer("node-1", { versions: 1 });

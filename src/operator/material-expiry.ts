@@ -1,8 +1,17 @@
 import type { KeyVersion } from "../kube/resources.ts";
 import type { Finding } from "./conditions.ts";
 
-/** How long before material expires the warnings begin: a re-import may need a ceremony with people. */
-export const EXPIRY_WARNING_MILLISECONDS = 30 * 24 * 3600 * 1000;
+const DAY_MILLISECONDS = 24 * 3600 * 1000;
+
+/**
+ * How long before material expires it is warned of, and in which words: a
+ * re-import may need a ceremony with people. Each new reason is a new event.
+ */
+const WARNINGS = [
+  { ahead: DAY_MILLISECONDS, reason: "MaterialExpiresWithinADay" },
+  { ahead: 7 * DAY_MILLISECONDS, reason: "MaterialExpiresWithinAWeek" },
+  { ahead: 30 * DAY_MILLISECONDS, reason: "MaterialExpiresSoon" },
+] as const;
 
 /** A version whose material expires, and when (epoch milliseconds). */
 export interface Expiry {
@@ -35,10 +44,11 @@ export function expiryFinding(versions: readonly KeyVersion[], now: Date): Findi
     const message = `expired: ${expired.map(describe).join(", ")}; what is encrypted under it is refused until the same material is imported again`;
     return { type, status: "True", reason: "MaterialExpired", message };
   }
-  const soon = expiries.filter(({ at }) => at - now.getTime() < EXPIRY_WARNING_MILLISECONDS);
-  if (soon.length > 0) {
+  const warning = WARNINGS.find(({ ahead }) => first.at - now.getTime() < ahead);
+  if (warning !== undefined) {
+    const soon = expiries.filter(({ at }) => at - now.getTime() < warning.ahead);
     const message = `expiring: ${soon.map(describe).join(", ")}; import the same material again with a later validTo, or the API server's data under it becomes unreadable`;
-    return { type, status: "True", reason: "MaterialExpiresSoon", message };
+    return { type, status: "True", reason: warning.reason, message };
   }
   return { type, status: "False", reason: "NotSoon", message: `the first to expire: ${describe(first)}` };
 }
@@ -47,7 +57,7 @@ const describe = ({ version }: Expiry): string => `version ${version.spec.number
 
 /** In how many milliseconds the condition changes by itself; undefined where it does not. */
 export function nextExpiryChange(versions: readonly KeyVersion[], now: Date): number | undefined {
-  const moments = expiriesOf(versions).flatMap(({ at }) => [at - EXPIRY_WARNING_MILLISECONDS, at]);
+  const moments = expiriesOf(versions).flatMap(({ at }) => [...WARNINGS.map(({ ahead }) => at - ahead), at]);
   const ahead = moments.map((moment) => moment - now.getTime()).filter((distance) => distance > 0);
   return ahead.length === 0 ? undefined : Math.min(...ahead);
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { Secret } from "../crypto/secret.ts";
@@ -65,6 +66,17 @@ describe("an import token", () => {
       code: "InvalidArgument",
       message: "the import token was not made for this key, or was altered",
     });
+  });
+
+  it("is refused in those words, whatever bytes it has, and nothing else is thrown", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), fc.boolean(), async (bytes, begins) => {
+        if (begins && bytes.length > 0) bytes[0] = 1;
+        const token = Buffer.from(bytes).toString("base64");
+        tokenValidTo(token);
+        await expect(openImportToken(seal, KEY, token)).rejects.toMatchObject({ code: "InvalidArgument" });
+      }),
+    );
   });
 
   it("cannot stand in for a version's seal", async () => {

@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseKeyId } from "../../src/crypto/ids.ts";
 import { generateWrappingKeyPair, wrapMaterial } from "../../src/crypto/import-wrapping.ts";
 import { Secret } from "../../src/crypto/secret.ts";
-import type { MasterKey } from "../../src/kube/resources.ts";
+import { KeyringReader } from "../../src/keyring/reader.ts";
+import type { KeyVersion, KeyVersionSpec, MasterKey } from "../../src/kube/resources.ts";
+import { conditionOf } from "../../src/operator/conditions.ts";
 import { fileSeal } from "../../src/seal/file.ts";
 import { issueImportToken } from "../../src/seal/import-token.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
@@ -27,6 +29,18 @@ kind: MasterKey
 metadata: { namespace: ${NAMESPACE}, name: ${name} }
 spec: { origin: EXTERNAL }
 `;
+
+const specOf = ({ spec }: Pick<KeyVersion, "spec">) => spec;
+
+/** The ends of material in a node's keyring. */
+function validTosOf(node: ClavigerNode): (number | undefined)[] {
+  const reader = KeyringReader.open(node.keyringPath);
+  try {
+    return reader.versionsAfter(0, 100).map(({ version }) => version.validTo);
+  } finally {
+    reader.close();
+  }
+}
 
 describe.skipIf(binaries === undefined)("key material imported into a cluster of two nodes", () => {
   let cluster: Cluster;
@@ -243,6 +257,33 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
       const text = await cluster.kubectl(["get", "secret", name, "-o", "jsonpath={.data.text}"]);
       expect(Buffer.from(text, "base64").toString()).toBe("secret");
     }
+  });
+
+  it("has its end moved by the same material imported again, on every node, and nothing else", async () => {
+    const specs = async (): Promise<KeyVersionSpec[]> => {
+      const { items } = JSON.parse(await cluster.kubectl(["get", "kv", "-o", "json"]));
+      const all: KeyVersionSpec[] = items.map(specOf);
+      return all
+        .filter(({ masterKey }) => masterKey.name === "external")
+        .sort((one, other) => one.number - other.number);
+    };
+    const [first, second] = await specs();
+    const again =
+      'claviger import claviger-system/external --material material.bin --kubeconfig "$KUBECONFIG"';
+    const validTo = `${new Date(Date.now() + 300 * 86_400_000).toISOString().slice(0, 19)}Z`;
+    await shell(`${again} --expires ${validTo}`);
+    expect(await specs()).toEqual([first, { ...second, validTo }]);
+    for (const node of cluster.nodes) {
+      await eventually(`${node.name} has the end in its keyring`, async () =>
+        validTosOf(node).includes(Date.parse(validTo)),
+      );
+    }
+    expect(conditionOf((await get()).status?.conditions, "MaterialExpiring")).toMatchObject({
+      status: "False",
+      reason: "NotSoon",
+    });
+    await shell(again);
+    expect(await specs()).toEqual([first, second]);
   });
 
   it("leaves the material nowhere: not in etcd, in no log and in no file of the nodes", async () => {

@@ -171,6 +171,9 @@ describe("claviger import, standalone", () => {
     await eventuallyRefused(() => client.encrypt(randomBytes(32)), status.FAILED_PRECONDITION, expired);
     await eventuallyRefused(() => client.decrypt(sealed), status.FAILED_PRECONDITION, expired);
     await expectOpens(client, first);
+    const report = await installation.runWithConfig("status");
+    expect(report.stdout).toMatch(/^claviger-system\/secrets +Expired +2 /m);
+    expect(report.code).toBe(1);
     expect(await importing("--material", file)).toMatchObject({ code: 0 });
     await installation.serving();
     await expectOpens(client, sealed);
