@@ -1,16 +1,15 @@
 import type { WrappingKeySpec } from "../crypto/import-wrapping.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
-import { tokenValidTo } from "../seal/import-token.ts";
 import type { Finding } from "./conditions.ts";
 import type { MasterKeyPlan, NodeView } from "./decide-master-key.ts";
+import { firstObjection, importTypeOf } from "./import-objections.ts";
 import { type Offer, offerOf } from "./import-offer.ts";
 import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { promotionCandidate, versionsOf } from "./versions.ts";
 
-/** AWS KMS's figures (GetParametersForImport, ImportKeyMaterial). */
+/** AWS KMS's figure (GetParametersForImport). */
 export const PARAMETERS_VALID_MILLISECONDS = 24 * 3600 * 1000;
-const MAX_VALIDITY_MILLISECONDS = 365 * 24 * 3600 * 1000;
 /** Whoever fetches public key and token has this long at least. */
 const RENEW_MILLISECONDS = 12 * 3600 * 1000;
 
@@ -63,8 +62,9 @@ export function decideImport(observed: ObservedImport, now: Date): ImportStep {
   if (offer === undefined) return decideParameters(observed, now);
   const obstacle = waitFor(observed);
   if (obstacle !== undefined) return { kind: "wait", finding: obstacle };
-  const objection = firstObjection(observed, offer, now);
-  return objection === undefined ? { kind: "open", offer } : { kind: "refuse", offer, finding: objection };
+  const facts = { versions: own(observed), keySpec: masterKey.spec.keySpec };
+  const objection = firstObjection(facts, offer, now);
+  return objection === undefined ? { kind: "open", offer } : refused(offer, ...objection);
 }
 
 const NONE = { kind: "none" } as const;
@@ -81,7 +81,7 @@ export function decideOpened(observed: ObservedImport, offer: Offer, materialId:
   const versions = own(observed);
   const same = versions.find(({ spec }) => spec.materialId === materialId);
   const newest = versions.at(-1);
-  const isNew = typeOf(offer, versions) === "NEW_KEY_MATERIAL";
+  const isNew = importTypeOf(offer, versions) === "NEW_KEY_MATERIAL";
   if (same !== undefined && (!isNew || same === newest)) {
     const kind = same.spec.validTo === offer.validTo ? "keep" : "setExpiry";
     return { kind, version: same };
@@ -148,78 +148,6 @@ function waitFor(observed: ObservedImport): Finding | undefined {
     `the KeyVersion of version ${current.number} does not exist, so the material cannot be compared; the nodes bring it back`,
   );
 }
-
-type Objection = readonly [reason: string, message: string];
-type Check = (observed: ObservedImport, offer: Offer, now: Date) => Objection | undefined;
-
-/** In this order: the first that objects is the one to mend. */
-const checks: readonly Check[] = [allImported, tokenIsValid, validToIsInRange, typeFits];
-
-function firstObjection(observed: ObservedImport, offer: Offer, now: Date): Finding | undefined {
-  for (const check of checks) {
-    const objection = check(observed, offer, now);
-    if (objection !== undefined) return failed(...objection);
-  }
-  return undefined;
-}
-
-/**
- * A MasterKey that was made again with origin EXTERNAL adopts versions that
- * claviger made: whoever may write MasterKeys must not bring a key of theirs there.
- */
-function allImported(observed: ObservedImport): Objection | undefined {
-  const made = own(observed).find(({ spec }) => spec.origin !== "EXTERNAL");
-  if (made === undefined) return undefined;
-  return [
-    "OriginDiffers",
-    `version ${made.spec.number} was made by claviger: material is imported into keys that never had other than imported material; make a new MasterKey`,
-  ];
-}
-
-/** What the token says of itself; that it was not altered shows when it is opened. */
-function tokenIsValid(_: ObservedImport, { importToken }: Offer, now: Date): Objection | undefined {
-  const validTo = tokenValidTo(importToken);
-  if (validTo === undefined) return INVALID_TOKEN;
-  if (validTo > now.getTime()) return undefined;
-  return [
-    "ExpiredImportToken",
-    `the import token was valid until ${new Date(validTo).toISOString()}: wrap the material under the public key that status.import has now, and send its token along`,
-  ];
-}
-
-/** The token does not open, for whatever reason. */
-export const INVALID_TOKEN: Objection = [
-  "InvalidImportToken",
-  "the import token was not made for this key, or was altered: use public key and token of status.import, both of one moment",
-];
-
-function validToIsInRange(_: ObservedImport, { validTo }: Offer, now: Date): Objection | undefined {
-  if (validTo === undefined) return undefined;
-  const ahead = Date.parse(validTo) - now.getTime();
-  if (ahead > 0 && ahead <= MAX_VALIDITY_MILLISECONDS) return undefined;
-  return ["InvalidValidTo", `spec.import.validTo ${validTo} must be in the future, by at most 365 days`];
-}
-
-/** AWS KMS: only symmetric keys rotate to other material. */
-function typeFits(observed: ObservedImport, offer: Offer): Objection | undefined {
-  const versions = own(observed);
-  const type = typeOf(offer, versions);
-  if (type === "EXISTING_KEY_MATERIAL" && versions.length === 0) {
-    return ["InvalidImportType", "the key has no material yet: leave spec.import.importType out"];
-  }
-  const { keySpec } = observed.masterKey.spec;
-  if (offer.importType === "NEW_KEY_MATERIAL" && versions.length > 0 && keySpec !== "SYMMETRIC_DEFAULT") {
-    return [
-      "InvalidImportType",
-      `only SYMMETRIC_DEFAULT keys rotate to new material, and this is ${keySpec}`,
-    ];
-  }
-  return undefined;
-}
-
-/** AWS KMS's default: new for a key that has no material, existing afterwards. */
-const typeOf = ({ importType }: Offer, versions: readonly KeyVersion[]) =>
-  importType ?? (versions.length === 0 ? "NEW_KEY_MATERIAL" : "EXISTING_KEY_MATERIAL");
 
 const own = ({ masterKey, versions }: ObservedImport): KeyVersion[] =>
   versionsOf(masterKey.status?.keyId, versions);

@@ -18,7 +18,6 @@ import { rfc3339 } from "./conditions.ts";
 import {
   decideImport,
   decideOpened,
-  INVALID_TOKEN,
   nextRenewal,
   type ObservedImport,
   type OpenedStep,
@@ -26,6 +25,7 @@ import {
   refused,
 } from "./decide-import.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import { INVALID_TOKEN } from "./import-objections.ts";
 import type { Offer } from "./import-offer.ts";
 import { type ImportOutcome, statusWithImport } from "./import-status.ts";
 import { nextExpiryChange } from "./material-expiry.ts";
