@@ -32,6 +32,8 @@ export type ErrorCode =
   | "Conflict"
   /** The API server refused or could not be reached. */
   | "ApiServer"
+  /** etcd refused or could not be reached. */
+  | "Etcd"
   /** A defect of claviger. */
   | "Internal";
 

@@ -39,6 +39,7 @@ function grpcCode(code: ErrorCode): status {
     case "InUse":
       return status.ABORTED;
     case "ApiServer":
+    case "Etcd":
     case "Internal":
       return status.INTERNAL;
   }

@@ -7,9 +7,9 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
+import { asText, readFields, stringField, varintField } from "../protobuf.ts";
 import type { Codec } from "./kms-messages.ts";
 import { unary } from "./kms-service.ts";
-import { asText, readFields, stringField, varintField } from "./protobuf.ts";
 
 /**
  * grpc.health.v1.Health (the gRPC Health Checking Protocol), which the kubelet's

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { loadSync, type MessageTypeDefinition } from "@grpc/proto-loader";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { MalformedMessage } from "../protobuf.ts";
 import {
   type Codec,
   decryptRequest,
@@ -11,7 +12,6 @@ import {
   statusRequest,
   statusResponse,
 } from "./kms-messages.ts";
-import { MalformedMessage } from "./protobuf.ts";
 
 /**
  * Our codecs against protobufjs with proto/kms-v2.proto, which no other code of

@@ -1,4 +1,4 @@
-import { asBytes, asText, bytesField, entryField, readFields, stringField } from "./protobuf.ts";
+import { asBytes, asText, bytesField, entryField, readFields, stringField } from "../protobuf.ts";
 
 /** The messages of proto/kms-v2.proto. Field numbers are the contract. */
 export interface StatusResponse {

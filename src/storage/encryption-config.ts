@@ -108,15 +108,19 @@ export interface KmsEntry {
  * never among them.
  */
 export function kmsEntries(config: EncryptionConfig, socketPath: string): readonly KmsEntry[] {
-  const socket = canonical(socketPath);
   return config.rules.flatMap((rule, index) =>
     rule.providers.flatMap((provider, place) => {
-      if (provider.kind !== "kms" || provider.apiVersion !== "v2") return [];
-      if (socketOf(provider.endpoint) !== socket) return [];
+      if (provider.kind !== "kms" || !servesSocket(provider, socketPath)) return [];
       const { resources } = rule;
       return [{ name: provider.name, resources, writes: place === 0 && reigns(config, index) }];
     }),
   );
+}
+
+/** Whether a provider is a KMS v2 one behind this socket. */
+export function servesSocket(provider: EncryptionProvider, socketPath: string): boolean {
+  if (provider.kind !== "kms" || provider.apiVersion !== "v2") return false;
+  return socketOf(provider.endpoint) === canonical(socketPath);
 }
 
 /** A resource that an earlier rule names too is written as that rule says. */

@@ -1,6 +1,6 @@
 /**
- * The little of Protocol Buffers' wire format that the messages of KMS v2 and of
- * gRPC health need: length-delimited fields and varints.
+ * The little of Protocol Buffers' wire format that our messages (KMS v2, gRPC health,
+ * etcd) need: length-delimited fields and varints.
  *
  * Loading a general protobuf library costs this process 35 ms of its start and
  * 12 MB of its memory (docs/dependencies.md); a test holds this code against one.
