@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   operator: async () => (await import("./operator.ts")).operator,
   status: async () => (await import("./status.ts")).status,
   import: async () => (await import("./import.ts")).importMaterial,
+  census: async () => (await import("./census.ts")).census,
 };
 
 async function main([name, ...args]: readonly string[]): Promise<void> {

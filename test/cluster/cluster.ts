@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ProviderConfig } from "../../src/config.ts";
 import { encryptionConfiguration } from "../../src/encryption-configuration.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 import {
@@ -26,6 +27,8 @@ export interface ClusterOptions {
   readonly flags?: ControlPlaneOptions["flags"];
   /** What the provider serves; the MasterKey `claviger-system/secrets` if left out. */
   readonly serves?: { readonly key: string } | { readonly alias: string };
+  /** Each API server's EncryptionConfiguration, of the provider beside it; what claviger prints if left out. */
+  readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">) => string;
 }
 
 /** A control plane whose Secrets are encrypted by claviger, every part a process of its own on loopback. */
@@ -49,7 +52,7 @@ export interface Cluster extends AsyncDisposable {
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const plane = await startControlPlane({
     apiServers: options.nodes ?? 1,
-    encryptionConfig: (index, dir) => writeEncryptionConfig(dir, index),
+    encryptionConfig: (index, dir) => writeEncryptionConfig(dir, index, options),
     readyPath: "/livez",
     users: [{ name: NODE_USER, token: randomBytes(16).toString("hex"), groups: ["claviger:nodes"] }],
     ...(options.dir !== undefined && { dir: options.dir }),
@@ -116,16 +119,21 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     rootKey,
     kubeconfig: await server.kubeconfig(NODE_USER),
     providers: { [PROVIDER]: options.serves ?? { key: KEY } },
+    encryptionConfig: encryptionConfigPath(plane.dir, index),
+    etcd: { endpoints: [plane.etcd.endpoint] },
   });
 }
 
 const nodeName = (index: number): string => `node-${index + 1}`;
 const nodeDir = (dir: string, index: number): string => join(dir, nodeName(index));
 
-async function writeEncryptionConfig(dir: string, index: number): Promise<string> {
-  const path = join(dir, `encryption-${index}.yaml`);
+const encryptionConfigPath = (dir: string, index: number): string => join(dir, `encryption-${index}.yaml`);
+
+async function writeEncryptionConfig(dir: string, index: number, options: ClusterOptions): Promise<string> {
+  const path = encryptionConfigPath(dir, index);
   const socket = join(nodeDir(dir, index), "run", `${PROVIDER}.sock`);
-  await writeFile(path, encryptionConfiguration({ name: PROVIDER, socket }));
+  const text = (options.encryption ?? encryptionConfiguration)({ name: PROVIDER, socket });
+  await writeFile(path, text);
   return path;
 }
 

@@ -18,6 +18,9 @@ export interface NodeOptions {
   readonly kubeconfig: string;
   /** Provider name → what it serves, `NAMESPACE/NAME` of a MasterKey or a KeyAlias. */
   readonly providers: Readonly<Record<string, { readonly key: string } | { readonly alias: string }>>;
+  /** The EncryptionConfiguration of the API server beside it. */
+  readonly encryptionConfig: string;
+  readonly etcd: { readonly endpoints: readonly string[] };
 }
 
 /** One control-plane node's claviger: plugin and operator as processes of their own. */
@@ -66,6 +69,10 @@ export class ClavigerNode {
 
   log(part: Part): Promise<string> {
     return readFile(this.logPath(part), "utf8");
+  }
+
+  get encryptionConfigPath(): string {
+    return this.#options.encryptionConfig;
   }
 
   running(part: Part): RunningProcess | undefined {
@@ -117,6 +124,8 @@ export class ClavigerNode {
         ...serves,
       })),
       kubeconfig: this.#options.kubeconfig,
+      encryptionConfig: this.#options.encryptionConfig,
+      etcd: this.#options.etcd,
     };
   }
 }

@@ -208,6 +208,7 @@ describe("the command line", () => {
     { args: ["plugin"], says: /--config FILE is needed/ },
     { args: ["operator"], says: /--config FILE is needed/ },
     { args: ["status"], says: /--config FILE is needed/ },
+    { args: ["census"], says: /--config FILE is needed/ },
     { args: ["serve", "--config"], says: /--config/ },
     { args: ["serve", "--confg", "x.yaml"], says: /--confg/ },
     { args: ["serve", "x.yaml"], says: /x\.yaml/ },
@@ -221,7 +222,7 @@ describe("the command line", () => {
     expect(stderr).toMatch(says);
   });
 
-  it.each(["serve", "plugin", "operator", "status"])(
+  it.each(["serve", "plugin", "operator", "status", "census"])(
     "%s with a bad configuration fails with one line that names file and field",
     async (command) => {
       await using installation = await Installation.create();
@@ -244,7 +245,7 @@ describe("the command line", () => {
   it("help lists every command, and each tells its usage, with exit code 0", async () => {
     const { code, stdout, stderr } = await claviger(["help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const command of ["serve", "plugin", "operator", "status"]) {
+    for (const command of ["serve", "plugin", "operator", "status", "census"]) {
       expect(stdout).toContain(`claviger ${command} --config FILE`);
       const own = await claviger([command, "--help"]);
       expect(own).toMatchObject({ code: 0, stderr: "" });

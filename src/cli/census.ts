@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import { type NodeConfig, readConfig } from "../config.ts";
+import { kmsKeyId } from "../crypto/ids.ts";
+import { messageOf } from "../errors.ts";
+import { KeyringReader } from "../keyring/reader.ts";
+import { nameText } from "../keyring/rows.ts";
+import { KEYRING_FILE } from "../keyring/writer.ts";
+import type { Census } from "../storage/census.ts";
+import { censusOfNode } from "../storage/node-census.ts";
+import type { StoredValue } from "../storage/stored-value.ts";
+import { type Command, parseOptions, stopSignal, UsageError } from "./command.ts";
+import { table } from "./table.ts";
+
+export const census: Command = {
+  summary: "Count in etcd what is stored under which key_id.",
+  usage: "census --config FILE [--all] [-o json]",
+  async run(args) {
+    const options = parseOptions(args, {
+      config: { type: "string" },
+      all: { type: "boolean" },
+      output: { type: "string", short: "o" },
+    });
+    if (options.config === undefined) throw new UsageError("--config FILE is needed");
+    if (options.output !== undefined && options.output !== "json") throw new UsageError("-o takes json");
+    const config = readConfig(options.config);
+    const taken = await censusOfNode(config, {
+      all: options.all === true,
+      signal: stopSignal(),
+      onProgress: showProgress,
+    });
+    clearProgress();
+    const versions = versionNames(config);
+    process.stdout.write(options.output === "json" ? asJson(taken, versions) : asTable(taken, versions));
+  },
+};
+
+/** key_id → the MasterKey version that it stands for, as this node's keyring has it. */
+type VersionNames = ReadonlyMap<string, string>;
+
+/** Versions read at a time. */
+const BATCH = 500;
+
+function versionNames(config: NodeConfig): VersionNames {
+  const names = new Map<string, string>();
+  let reader: KeyringReader;
+  try {
+    reader = KeyringReader.open(join(config.stateDir, KEYRING_FILE));
+  } catch (error) {
+    process.stderr.write(`claviger: versions are not named: ${messageOf(error)}\n`);
+    return names;
+  }
+  try {
+    for (let seq = 0; ; ) {
+      const batch = reader.versionsAfter(seq, BATCH);
+      for (const { version } of batch) {
+        const name = `${nameText(version.masterKey)} v${version.number}`;
+        names.set(kmsKeyId(version.keyId, version.versionId), name);
+      }
+      const last = batch.at(-1);
+      if (last === undefined) return names;
+      seq = last.seq;
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+function asJson({ rows, ...rest }: Census, versions: VersionNames): string {
+  const named = rows.map(({ stored, ...row }) => {
+    const version = stored.kind === "kms-v2" ? versions.get(stored.keyId) : undefined;
+    return { ...row, stored, ...(version !== undefined && { version }) };
+  });
+  return `${JSON.stringify({ ...rest, rows: named }, undefined, 2)}\n`;
+}
+
+function asTable({ revision, objects, rows, unlisted }: Census, versions: VersionNames): string {
+  const lines = rows.map((row) => {
+    const { provider, keyId } = columnsOf(row.stored);
+    return [row.resource, provider, keyId, versions.get(keyId) ?? "", String(row.objects)].map(printable);
+  });
+  const more = unlisted === 0 ? "" : `, ${unlisted} of them not listed: there are too many kinds`;
+  const total = `${objects} objects at etcd's revision ${revision}${more}\n`;
+  return `${table(["RESOURCE", "PROVIDER", "KEY_ID", "VERSION", "OBJECTS"], lines)}\n${total}`;
+}
+
+function columnsOf(stored: StoredValue): { readonly provider: string; readonly keyId: string } {
+  switch (stored.kind) {
+    case "plain":
+      return { provider: "(plain)", keyId: "" };
+    case "kms-v2":
+      return { provider: stored.provider, keyId: stored.keyId };
+    case "kms-v1":
+      return { provider: `${stored.provider} (kms v1)`, keyId: "" };
+    case "aescbc":
+    case "aesgcm":
+    case "secretbox":
+      return { provider: `${stored.kind} ${stored.keyName}`, keyId: "" };
+    case "damaged":
+      return { provider: `${stored.provider ?? ""} (damaged)`.trimStart(), keyId: "" };
+  }
+}
+
+/** Names come from etcd: none may steer the terminal. */
+const printable = (text: string): string => text.replaceAll(/\p{C}/gu, "�");
+
+function showProgress(objects: number): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${objects} objects counted`);
+}
+
+function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+}

@@ -1,0 +1,48 @@
+import type { NodeConfig } from "../config.ts";
+import { ClavigerError } from "../errors.ts";
+import { type Census, type CensusOptions, takeCensus } from "./census.ts";
+import { type CensusScope, censusScope, scopeOf } from "./census-scope.ts";
+import { readEncryptionConfig } from "./encryption-config.ts";
+import { EtcdClient } from "./etcd-client.ts";
+
+export interface NodeCensusOptions extends Omit<CensusOptions, "prefix"> {
+  /** Counts every resource there is, not only what the EncryptionConfiguration stores through this node's sockets. */
+  readonly all?: boolean;
+}
+
+/**
+ * A census by a node's configuration: `etcd` says where, and `encryptionConfig` what
+ * is stored through the node's providers. Both files are read anew at each call.
+ * Rejects with ConfigInvalid, with Etcd, or with the signal's reason.
+ */
+export async function censusOfNode(config: NodeConfig, options: NodeCensusOptions): Promise<Census> {
+  if (config.etcd === undefined) throw missing(config, "etcd");
+  const scope = options.all === true ? scopeOf(["*.*"]) : nodeScope(config);
+  const etcd = EtcdClient.open(config.etcd);
+  try {
+    return await takeCensus(etcd, scope, { ...options, prefix: config.etcd.prefix });
+  } finally {
+    etcd.close();
+  }
+}
+
+/** What the API server beside this node stores through its sockets. Throws ConfigInvalid where that is nothing. */
+export function nodeScope(config: NodeConfig): CensusScope {
+  if (config.encryptionConfig === undefined) throw missing(config, "encryptionConfig");
+  const encryption = readEncryptionConfig(config.encryptionConfig);
+  const scope = censusScope(
+    encryption,
+    config.providers.map(({ socket }) => socket),
+  );
+  if (scope.some(({ counted }) => counted)) return scope;
+  throw new ClavigerError(
+    "ConfigInvalid",
+    `EncryptionConfiguration ${encryption.path} has no kms v2 provider whose endpoint is a socket of this node; compare its endpoints with providers[].socket`,
+  );
+}
+
+const missing = ({ path }: NodeConfig, field: "etcd" | "encryptionConfig"): ClavigerError =>
+  new ClavigerError(
+    "ConfigInvalid",
+    `configuration ${path}: ${field} is needed for a census; README.md has it`,
+  );
