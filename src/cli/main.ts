@@ -10,6 +10,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   plugin: async () => (await import("./plugin.ts")).plugin,
   operator: async () => (await import("./operator.ts")).operator,
   status: async () => (await import("./status.ts")).status,
+  backup: async () => (await import("./backup.ts")).backup,
+  restore: async () => (await import("./restore.ts")).restore,
 };
 
 async function main([name, ...args]: readonly string[]): Promise<void> {
