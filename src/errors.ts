@@ -22,7 +22,7 @@ export type ErrorCode =
   | "SealMismatch"
   /** keyring.db cannot be read or written; trying again later may help. */
   | "KeyringUnavailable"
-  /** keyring.db is damaged, or written by a newer release. */
+  /** keyring.db or a backup of it is damaged, or written by a newer release. */
   | "KeyringCorrupt"
   /** The configuration, a manifest or the command line is wrong. */
   | "ConfigInvalid"

@@ -12,6 +12,8 @@ export const WRITE_POINTS = [
   "keyversion.status",
   "keyalias.status",
   "keyserver.status",
+  "backup.publish",
+  "restore.publish",
 ] as const;
 
 export type WritePoint = (typeof WRITE_POINTS)[number];

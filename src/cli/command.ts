@@ -21,8 +21,26 @@ export function parseOptions<T extends NonNullable<ParseArgsConfig["options"]>>(
   args: readonly string[],
   options: T,
 ) {
+  return strictly(() => parseArgs({ args: [...args], options, allowPositionals: false, strict: true }))
+    .values;
+}
+
+/** The same, and the one file that the command is about. */
+export function parseOptionsAndFile<T extends NonNullable<ParseArgsConfig["options"]>>(
+  args: readonly string[],
+  options: T,
+) {
+  const parsed = strictly(() =>
+    parseArgs({ args: [...args], options, allowPositionals: true, strict: true }),
+  );
+  const [file, ...more] = parsed.positionals;
+  if (file === undefined || more.length > 0) throw new UsageError("exactly one FILE is needed");
+  return { values: parsed.values, file };
+}
+
+function strictly<T>(parse: () => T): T {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: false, strict: true }).values;
+    return parse();
   } catch (error) {
     throw new UsageError(messageOf(error));
   }

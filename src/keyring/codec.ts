@@ -2,7 +2,7 @@ import type { SQLOutputValue } from "node:sqlite";
 import { type KmsKeyId, parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
 import { ClavigerError } from "../errors.ts";
-import type { AliasRow, KeyRow, ObservationRow, VersionRow } from "./rows.ts";
+import type { AliasRow, KeyRow, ObjectRow, ObservationRow, VersionRow } from "./rows.ts";
 
 /** One row as SQLite gives it. */
 export type RawRow = Record<string, SQLOutputValue>;
@@ -44,6 +44,15 @@ export function toKeyRow(row: RawRow): KeyRow {
 
 export function toAliasRow(row: RawRow): AliasRow {
   return { namespace: text(row, "namespace"), name: text(row, "name"), masterKey: text(row, "master_key") };
+}
+
+export function toObjectRow(row: RawRow): ObjectRow {
+  return {
+    kind: text(row, "kind"),
+    namespace: text(row, "namespace"),
+    name: text(row, "name"),
+    json: text(row, "json"),
+  };
 }
 
 export function toObservationRow(row: RawRow): ObservationRow {

@@ -2,8 +2,15 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { ClavigerError } from "../errors.ts";
-import { type RawRow, toAliasRow, toKeyRow, toVersionRow } from "./codec.ts";
-import { type AliasRow, type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
+import { type RawRow, toAliasRow, toKeyRow, toObjectRow, toVersionRow } from "./codec.ts";
+import {
+  type AliasRow,
+  type KeyRow,
+  type KeyringImage,
+  nameText,
+  type ObjectName,
+  type VersionRow,
+} from "./rows.ts";
 import { emptyKeyring, schemaVersion } from "./schema.ts";
 import { isBusy, withKeyringErrors } from "./sqlite.ts";
 
@@ -65,20 +72,24 @@ export class KeyringReader {
 
   /** All keys and aliases, of one moment. */
   snapshot(): KeyringSnapshot {
-    return withKeyringErrors(this.#path, () => {
-      this.#seen = this.#readDataVersion();
-      this.#db.exec("BEGIN");
-      try {
-        const keys = this.#db.prepare("SELECT * FROM keys").all().map(toKeyRow);
-        const aliases = this.#db.prepare("SELECT * FROM aliases").all().map(toAliasRow);
-        return {
-          keys: new Map(keys.map((key) => [nameText(key), key])),
-          aliases: new Map(aliases.map((alias) => [nameText(alias), alias])),
-        };
-      } finally {
-        this.#db.exec("COMMIT");
-      }
+    return this.#atOnce(() => {
+      const keys = this.#all("SELECT * FROM keys").map(toKeyRow);
+      const aliases = this.#all("SELECT * FROM aliases").map(toAliasRow);
+      return {
+        keys: new Map(keys.map((key) => [nameText(key), key])),
+        aliases: new Map(aliases.map((alias) => [nameText(alias), alias])),
+      };
     });
+  }
+
+  /** Everything but the observations, of one moment, also while the operator writes. */
+  image(): KeyringImage {
+    return this.#atOnce(() => ({
+      versions: this.#all("SELECT * FROM versions ORDER BY seq").map(toVersionRow),
+      keys: this.#all("SELECT * FROM keys ORDER BY namespace, name").map(toKeyRow),
+      aliases: this.#all("SELECT * FROM aliases ORDER BY namespace, name").map(toAliasRow),
+      objects: this.#all("SELECT * FROM objects ORDER BY kind, namespace, name").map(toObjectRow),
+    }));
   }
 
   /** One version by its id. */
@@ -111,6 +122,23 @@ export class KeyringReader {
 
   close(): void {
     this.#db.close();
+  }
+
+  /** One read transaction: nothing that is committed meanwhile is seen. */
+  #atOnce<T>(read: () => T): T {
+    return withKeyringErrors(this.#path, () => {
+      this.#seen = this.#readDataVersion();
+      this.#db.exec("BEGIN");
+      try {
+        return read();
+      } finally {
+        this.#db.exec("COMMIT");
+      }
+    });
+  }
+
+  #all(sql: string): RawRow[] {
+    return this.#db.prepare(sql).all();
   }
 
   #readDataVersion(): number {

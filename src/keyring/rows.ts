@@ -74,3 +74,17 @@ export interface ObservationRow {
   readonly encrypts: number;
   readonly lastEncryptAt?: number;
 }
+
+/** A custom resource of standalone mode, which the keyring's file keeps too. */
+export interface ObjectRow extends ObjectName {
+  readonly kind: string;
+  readonly json: string;
+}
+
+/** All of a keyring but what the plugin observes: the same on whichever node it lies. */
+export interface KeyringImage {
+  readonly versions: readonly VersionRow[];
+  readonly keys: readonly KeyRow[];
+  readonly aliases: readonly AliasRow[];
+  readonly objects: readonly ObjectRow[];
+}

@@ -1,24 +1,18 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { writePoint } from "../write-points.ts";
-import { toAliasRow, toKeyRow, toObservationRow, toVersionRow } from "./codec.ts";
+import { toAliasRow, toKeyRow, toObjectRow, toObservationRow, toVersionRow } from "./codec.ts";
 import { FileLock } from "./file-lock.ts";
+import { syncFile } from "./new-file.ts";
 import {
   type AliasRow,
   type KeyRow,
   nameText,
   type ObjectName,
+  type ObjectRow,
   type ObservationRow,
   type VersionRow,
 } from "./rows.ts";
@@ -37,7 +31,9 @@ export type KeyringChange =
   | { readonly kind: "putKey"; readonly key: PutKey }
   /** Makes a stored version the one that encrypts; never one of a lower number. */
   | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
-  | { readonly kind: "putAlias"; readonly alias: AliasRow };
+  | { readonly kind: "putAlias"; readonly alias: AliasRow }
+  /** Records the keyIds that a stored key's name encrypted under before, as a backup has them. */
+  | { readonly kind: "putFormerKeyIds"; readonly key: ObjectName; readonly keyIds: readonly KeyId[] };
 
 /** The one writer of a keyring: the node's operator. Others open it for reading. */
 export class KeyringWriter {
@@ -58,11 +54,7 @@ export class KeyringWriter {
    */
   static open(stateDir: string): KeyringWriter {
     const path = join(stateDir, KEYRING_FILE);
-    makePrivateFolder(stateDir);
-    const lock = FileLock.acquire(
-      join(stateDir, "operator.lock"),
-      `another claviger operator is using ${stateDir}: stop it, or give this one a stateDir of its own`,
-    );
+    const lock = lockStateFolder(stateDir);
     try {
       return withKeyringErrors(path, () => new KeyringWriter(path, openDatabase(path), lock));
     } catch (error) {
@@ -91,6 +83,10 @@ export class KeyringWriter {
 
   versions(): VersionRow[] {
     return this.all("SELECT * FROM versions ORDER BY seq").map(toVersionRow);
+  }
+
+  objects(): ObjectRow[] {
+    return this.all("SELECT * FROM objects ORDER BY kind, namespace, name").map(toObjectRow);
   }
 
   observations(): ObservationRow[] {
@@ -148,6 +144,9 @@ export class KeyringWriter {
       case "putAlias":
         this.#putAlias(change.alias);
         break;
+      case "putFormerKeyIds":
+        this.#putFormerKeyIds(change.key, change.keyIds);
+        break;
     }
   }
 
@@ -157,6 +156,15 @@ export class KeyringWriter {
       namespace,
       name,
       masterKey,
+    );
+  }
+
+  #putFormerKeyIds({ namespace, name }: ObjectName, keyIds: readonly KeyId[]): void {
+    this.run(
+      "UPDATE keys SET former_key_ids = ? WHERE namespace = ? AND name = ?",
+      keyIds.join(" "),
+      namespace,
+      name,
     );
   }
 
@@ -227,6 +235,15 @@ export class KeyringWriter {
   }
 }
 
+/** The one who holds it may write `stateDir`. Makes the folder. Throws InUse where somebody has it. */
+export function lockStateFolder(stateDir: string): FileLock {
+  makePrivateFolder(stateDir);
+  return FileLock.acquire(
+    join(stateDir, "operator.lock"),
+    `another claviger operator is using ${stateDir}: stop it, or give this one a stateDir of its own`,
+  );
+}
+
 /**
  * Makes a keyring under another name and moves it into place: whatever kills this
  * process, the name has a whole one or none, and an empty one was cut off.
@@ -243,16 +260,7 @@ function makeKeyring(path: string): void {
     db.close();
   }
   renameSync(draft, path);
-  syncFolder(dirname(path));
-}
-
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
+  syncFile(dirname(path));
 }
 
 function openDatabase(path: string): DatabaseSync {

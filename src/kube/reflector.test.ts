@@ -11,7 +11,10 @@ let stop: (() => Promise<void>) | undefined;
 beforeAll(async () => {
   server = await FakeApiServer.start();
 });
-afterEach(() => stop?.());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await stop?.();
+});
 afterAll(() => server.stop());
 
 /** A reflector that follows the scripted server. */
@@ -105,7 +108,14 @@ test("added, changed, deleted => the copy follows, and each is told once", async
   expect([names(), reflector.resourceVersion]).toEqual([["a@12"], "13"]);
 });
 
+/** Each look at the clock finds that more time has passed than any watch is given. */
+function everyWatchLasts(): void {
+  let now = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => (now += 3_600_000));
+}
+
 test("a bookmark => the place moves, nothing is told, and the next watch begins there", async () => {
+  everyWatchLasts();
   const { reflector, events } = follow(
     [list(10, [])],
     [watch([["BOOKMARK", { metadata: { resourceVersion: "50" } }]], "end"), watch([])],
@@ -114,35 +124,58 @@ test("a bookmark => the place moves, nothing is told, and the next watch begins 
   expect([reflector.resourceVersion, events, server.lists.length]).toEqual(["50", [], 1]);
 });
 
-test("the server ends the watch => another from the last event, no new list, no complaint", async () => {
+test("the server ends the watch at its time => another from the last event, no new list, no complaint", async () => {
+  everyWatchLasts();
   const { lines } = follow([list(10, [])], [watch([["ADDED", object("a", 12)]], "end"), watch([])]);
   await eventually(() => expect(versionsAsked()).toEqual(["10", "12"]));
   expect([server.lists.length, lines]).toEqual([1, []]);
 });
 
-test("the connection is cut => another from the last event, no new list", async () => {
-  const { names } = follow(
-    [list(10, [])],
-    [watch([["ADDED", object("a", 12)]], "cut"), watch([["MODIFIED", object("a", 13)]])],
-  );
-  await eventually(() => expect(names()).toEqual(["a@13"]));
-  expect([versionsAsked(), server.lists.length]).toEqual([["10", "12"], 1]);
+test.each(["end", "cut"] as const)(
+  "a watch comes to an early %s => a new list, as another history may have begun",
+  async (ending) => {
+    const { names, events, reflector } = follow(
+      [
+        list(90, [object("kept", 10), object("changed", 80)]),
+        list(50, [object("kept", 10), object("changed", 20)]),
+      ],
+      [watch([["ADDED", object("undone", 95)]], ending), watch([["ADDED", object("later", 51)]])],
+    );
+    await eventually(() => expect(names()).toEqual(["kept@10", "changed@20", "later@51"]));
+    expect([versionsAsked(), reflector.resourceVersion]).toEqual([["90", "50"], "51"]);
+    expect(events.slice(2)).toEqual([
+      "set undone uid-of-undone",
+      "deleted undone uid-of-undone",
+      "set changed uid-of-changed",
+      "set later uid-of-later",
+    ]);
+  },
+);
+
+test("a new list has another state under the same resourceVersion => it is told", async () => {
+  const other = { ...object("a", 5), data: "other" };
+  const { events } = follow([list(10, [object("a", 5)]), list(20, [other])], [watch([], "cut"), watch([])]);
+  await eventually(() => expect(versionsAsked()).toEqual(["10", "20"]));
+  expect(events).toEqual(["set a uid-of-a", "set a uid-of-a"]);
 });
 
-test("the connection is cut in the middle of a line => that event comes again", async () => {
+test("the connection is cut in the middle of a line => nothing of it is told, and a new list has it", async () => {
   const half = JSON.stringify({ type: "ADDED", object: object("a", 12) }).slice(0, 20);
-  const { names } = follow([list(10, [])], [watch([half], "cut"), watch([["ADDED", object("a", 12)]])]);
+  const { names, events } = follow(
+    [list(10, []), list(12, [object("a", 12)])],
+    [watch([half], "cut"), watch([])],
+  );
   await eventually(() => expect(names()).toEqual(["a@12"]));
-  expect(versionsAsked()).toEqual(["10", "10"]);
+  expect(events).toEqual(["set a uid-of-a"]);
 });
 
 test.each([
   ["not JSON", "<html>\n"],
   ["an event without an object", '{"type":"ADDED"}\n'],
   ["not an object", "null\n"],
-])("a line that is %s => is logged, and the watch begins again from the last good event", async (_, line) => {
+])("a line that is %s => is logged, and the copy is listed anew", async (_, line) => {
   const { names, lines } = follow(
-    [list(10, [])],
+    [list(10, []), list(11, [object("a", 11)])],
     [watch([["ADDED", object("a", 11)], line]), watch([["ADDED", object("b", 12)]])],
   );
   await eventually(() => expect(names()).toEqual(["a@11", "b@12"]));
@@ -181,7 +214,7 @@ test("each watch is ended at once => each new one waits longer than the last", a
   const pauses = vi.spyOn(Math, "random").mockReturnValue(0);
   follow([list(10, [])], [...Array(4).fill(watch([], "end")), watch([])]);
   await eventually(() => expect(server.watches).toHaveLength(5));
-  expect(server.lists).toHaveLength(1);
+  expect(server.lists).toHaveLength(5);
   expect(pauses.mock.calls.length).toBe(5 + 4);
   pauses.mockRestore();
 });
@@ -219,19 +252,22 @@ test.each([
   expect(lines).toHaveLength(2);
 });
 
-test("the watch fails by something else than 410 => no new list, the copy stays", async () => {
+test("the watch and the lists after it fail by something else than 410 => the copy stays until a list arrives", async () => {
   const error = { kind: "Status", code: 500, message: "etcd is away" };
-  const { names, lines } = follow(
-    [list(10, [object("a", 1)])],
-    [failure(503, "starting"), watch([["ERROR", error]]), watch([["ADDED", object("b", 11)]])],
+  const { names, events, lines } = follow(
+    [list(10, [object("a", 1)]), failure(503, "starting"), list(11, [object("a", 1)])],
+    [watch([["ERROR", error]]), watch([["ADDED", object("b", 12)]])],
   );
-  await eventually(() => expect(names()).toEqual(["a@1", "b@11"]));
-  expect(server.lists).toHaveLength(1);
-  expect(lines).toEqual([expect.stringContaining("starting"), expect.stringContaining("etcd is away")]);
+  await eventually(() => expect(names()).toEqual(["a@1", "b@12"]));
+  expect(events).toEqual(["set a uid-of-a", "set b uid-of-b"]);
+  expect(lines).toEqual([expect.stringContaining("etcd is away"), expect.stringContaining("starting")]);
 });
 
 test("a listener throws => the copy is right, and following goes on", async () => {
-  server.script([list(10, [])], [watch([["ADDED", object("a", 11)]]), watch([["ADDED", object("b", 12)]])]);
+  server.script(
+    [list(10, []), list(11, [object("a", 11)])],
+    [watch([["ADDED", object("a", 11)]]), watch([["ADDED", object("b", 12)]])],
+  );
   let thrown = 0;
   const reflector = new Reflector<Reflectable>({
     client: new KubeClient(server.kubeconfig),

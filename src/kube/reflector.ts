@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type KubeClient, KubeError } from "./client.ts";
@@ -29,8 +30,12 @@ const MAX_DELAY_MILLISECONDS = 10_000;
 
 /**
  * A copy of one collection that follows the API server: list in pages, then
- * watch with bookmarks; list anew when the server has forgotten our place (410).
- * Every other failure is tried again, with jitter, for as long as it takes.
+ * watch with bookmarks, for as long as it takes, with jitter after failures.
+ *
+ * After a watch that did not last its time it lists anew. A server that went away
+ * may come back with a restored etcd: another history, in which our revision lies
+ * in the future or means something else. The API server does not say so; a watch
+ * from such a place is quiet, or misses what happened before it.
  */
 export class Reflector<T extends Reflectable> {
   readonly #client: KubeClient;
@@ -77,16 +82,16 @@ export class Reflector<T extends Reflectable> {
 
   /** Runs until aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    let listed = false;
+    let inStep = false;
     while (!signal.aborted) {
       try {
-        if (!listed) await this.#list(signal);
-        listed = true;
-        await this.#watch(signal);
+        if (!inStep) await this.#list(signal);
+        inStep = false;
+        inStep = await this.#watch(signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (isGone(error)) listed = false;
-        else this.#log("warn", `following ${this.#path} failed and is tried again: ${messageOf(error)}`);
+        if (!isGone(error))
+          this.#log("warn", `following ${this.#path} failed and is tried again: ${messageOf(error)}`);
       }
       // Also after 410 or an early end: a server that answers nothing else must not be asked without a pause.
       await this.#pause(signal);
@@ -117,22 +122,21 @@ export class Reflector<T extends Reflectable> {
       if (found.get(key)?.metadata.uid !== object.metadata.uid) this.#onChange(object, "deleted");
     }
     for (const [key, object] of found) {
-      const old = before.get(key);
-      const same = old?.metadata.uid === object.metadata.uid;
-      if (first || !same || old?.metadata.resourceVersion !== object.metadata.resourceVersion) {
-        this.#onChange(object, "set");
-      }
+      // Whole objects: in another history one resourceVersion may be two states.
+      if (first || !isDeepStrictEqual(before.get(key), object)) this.#onChange(object, "set");
     }
     if (first) this.#onSynced();
   }
 
-  async #watch(signal: AbortSignal): Promise<void> {
+  /** Returns whether the watch lasted the time that was asked for: the same server was there all along. */
+  async #watch(signal: AbortSignal): Promise<boolean> {
+    // Spread, so that many nodes do not reconnect at once.
+    const seconds = 300 + Math.floor(Math.random() * 300);
     const query = {
       ...this.#query,
       allowWatchBookmarks: "true",
       resourceVersion: this.#resourceVersion ?? "",
-      // Spread, so that many nodes do not reconnect at once.
-      timeoutSeconds: String(300 + Math.floor(Math.random() * 300)),
+      timeoutSeconds: String(seconds),
     };
     const started = performance.now();
     try {
@@ -140,6 +144,7 @@ export class Reflector<T extends Reflectable> {
         this.#take(event as WatchEvent<T>);
         this.#failures = 0;
       }
+      return performance.now() - started >= seconds * 1000;
     } finally {
       // A quiet watch that lasted was a good one.
       if (performance.now() - started > MAX_DELAY_MILLISECONDS) this.#failures = 0;

@@ -51,6 +51,8 @@ function brief(change: KeyringChange): string {
       return `setCurrent ${change.version.versionId}`;
     case "putAlias":
       return `putAlias ${change.alias.name} ${change.alias.masterKey}`;
+    case "putFormerKeyIds":
+      return `putFormerKeyIds ${change.keyIds.join(" ")}`;
   }
 }
 const changes = (...given: Parameters<typeof decide>) => decide(...given).changes.map(brief);

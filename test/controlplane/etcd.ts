@@ -1,3 +1,4 @@
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "./ports.ts";
 import { type Launch, type RunningProcess, startProcess } from "./processes.ts";
@@ -14,11 +15,13 @@ export interface EtcdEntry {
 /** A single etcd on loopback, which keeps its data and its ports over restarts. */
 export class Etcd {
   readonly endpoint: string;
+  readonly #dataDir: string;
   readonly #launch: Launch;
   #process: RunningProcess | undefined;
 
-  private constructor(endpoint: string, launch: Launch) {
+  private constructor(endpoint: string, dataDir: string, launch: Launch) {
     this.endpoint = endpoint;
+    this.#dataDir = dataDir;
     this.#launch = launch;
   }
 
@@ -26,9 +29,10 @@ export class Etcd {
   static async create(binary: string, dir: string): Promise<Etcd> {
     const client = `http://127.0.0.1:${await freePort()}`;
     const peer = `http://127.0.0.1:${await freePort()}`;
+    const dataDir = join(dir, "etcd");
     const args = [
       "--name=etcd",
-      `--data-dir=${join(dir, "etcd")}`,
+      `--data-dir=${dataDir}`,
       `--listen-client-urls=${client}`,
       `--advertise-client-urls=${client}`,
       `--listen-peer-urls=${peer}`,
@@ -38,7 +42,7 @@ export class Etcd {
       "--unsafe-no-fsync",
       "--log-level=warn",
     ];
-    return new Etcd(client, { name: "etcd", binary, args, log: join(dir, "etcd.log"), home: dir });
+    return new Etcd(client, dataDir, { name: "etcd", binary, args, log: join(dir, "etcd.log"), home: dir });
   }
 
   get pid(): number | undefined {
@@ -64,6 +68,21 @@ export class Etcd {
   /** Ends etcd as a crash would. */
   async kill9(): Promise<void> {
     await this.#process?.kill9();
+  }
+
+  /** Stops, copies the data to `folder`, which must not exist, and starts again: a backup of this moment. */
+  async copyData(folder: string): Promise<void> {
+    await this.stop();
+    await cp(this.#dataDir, folder, { recursive: true, errorOnExist: true, force: false });
+    await this.start();
+  }
+
+  /** Stops, puts the data back to a copy, and starts again, at a lower revision and without raising it. */
+  async restoreData(folder: string): Promise<void> {
+    await this.stop();
+    await rm(this.#dataDir, { recursive: true });
+    await cp(folder, this.#dataDir, { recursive: true });
+    await this.start();
   }
 
   /** All keys that begin with `prefix`, and what etcd holds for them. */

@@ -1,8 +1,9 @@
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../cluster/cluster.ts";
+import type { ClavigerNode } from "../cluster/node.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { type CommandResult, run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
@@ -20,6 +21,12 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
     cluster = await startCluster({ nodes: 2 });
     folder = await mkdtemp(join(tmpdir(), "claviger-docs-"));
     await symlink(binaries?.kubectl ?? "", join(folder, "kubectl"));
+    const claviger = join(folder, "claviger");
+    await writeFile(
+      claviger,
+      `#!/bin/sh\nexec ${process.execPath} ${join(ROOT, "bin", "claviger.js")} "$@"\n`,
+    );
+    await chmod(claviger, 0o755);
     environment = {
       PATH: `${folder}:${process.env.PATH}`,
       HOME: folder,
@@ -70,16 +77,36 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
     }
   });
 
-  it("the back-up of docs/operations.md brings back KeyVersions that no operator hands back", async () => {
-    await succeeds(testedBlock("docs/operations.md", "backup").replaceAll("/backup", folder));
+  /** The commands of a block as a node's administrator runs them, its paths in a folder of ours. */
+  const onNode = (node: ClavigerNode, name: string) =>
+    succeeds(
+      testedBlock("docs/operations.md", name)
+        .replaceAll("/etc/claviger/claviger.yaml", node.configPath)
+        .replaceAll("/etc/claviger/root.key", node.rootKeyPath)
+        .replaceAll("keyring-20260102T030405", "keyring-*")
+        .replaceAll(/\/(backup|safe)\b/g, folder),
+    );
+
+  it("the back-ups of docs/operations.md bring back versions that no node and no API server has any more", async () => {
+    const [first, ...others] = cluster.nodes;
+    if (first === undefined) throw new Error("there is no node");
+    expect(await onNode(first, "backup")).toContain("The root key is NOT in it");
+    await onNode(first, "backup root key");
     const before = await succeeds("kubectl get kv -o jsonpath='{.items[*].spec}'");
-    await Promise.all(cluster.nodes.map((node) => node.stop("operator")));
-    await succeeds(`kubectl delete kv --all && kubectl apply -f ${folder}/keyversions.yaml`);
-    expect(await succeeds("kubectl get kv -o jsonpath='{.items[*].spec}'")).toBe(before);
-    await Promise.all(cluster.nodes.map((node) => node.start("operator")));
+    await Promise.all(cluster.nodes.map((node) => node.killAll()));
+    await Promise.all(cluster.nodes.map((node) => rm(node.stateDir, { recursive: true })));
+    await succeeds(`kubectl delete kv --all; base64 -d ${folder}/root.key.base64 > ${first.rootKeyPath}`);
+    await onNode(first, "restore");
+    await first.startBoth();
+    await Promise.all(others.map((node) => node.startBoth()));
+    await eventually("every KeyVersion is back", async () => {
+      return (await succeeds("kubectl get kv -o jsonpath='{.items[*].spec}'")) === before;
+    });
+    await cluster.ready();
+    expect(await succeeds("kubectl get secret hello -o jsonpath='{.data.text}' | base64 -d")).toBe("secret");
   });
 
-  it("the recovery script of docs/formats.md opens a Secret from etcd with the root key and a KeyVersion", async ({
+  it("the recovery script of docs/formats.md opens a Secret from etcd with the root key and a KeyVersion or a backup", async ({
     skip,
   }) => {
     const python = pythonWithCryptography();
@@ -90,11 +117,13 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
     await writeFile(join(folder, "root.key"), cluster.rootKey, { mode: 0o600 });
     await writeFile(join(folder, "value"), entry?.value ?? "");
     await succeeds(`kubectl get kv -o json > ${folder}/keyversions.json`);
-    const opened = await succeeds(
-      `cd ${folder} && ${python} recover.py root.key keyversions.json ${etcdKey} < value`,
-    );
-    expect(opened).toMatch(/^k8s\0/);
-    expect(opened).toContain("hello");
-    expect(opened).toMatch(/text[\s\S]{1,4}secret/);
+    for (const versions of ["keyversions.json", "keyring-*.jsonl"]) {
+      const opened = await succeeds(
+        `cd ${folder} && ${python} recover.py root.key ${versions} ${etcdKey} < value`,
+      );
+      expect(opened).toMatch(/^k8s\0/);
+      expect(opened).toContain("hello");
+      expect(opened).toMatch(/text[\s\S]{1,4}secret/);
+    }
   });
 });

@@ -1,0 +1,104 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type NodeConfig, readConfig } from "../config.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { type Backup, parseBackup } from "../keyring/backup-format.ts";
+import { planMerge } from "../keyring/merge.ts";
+import { restoreKeyring } from "../keyring/restore.ts";
+import type { KeyringImage } from "../keyring/rows.ts";
+import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { type Command, parseOptionsAndFile, UsageError } from "./command.ts";
+import { imageSummary, testVersions, type VersionFault } from "./version-check.ts";
+
+export const restore: Command = {
+  summary: "Make this node's keyring from a backup, or add to it what it lacks.",
+  usage: "restore --config FILE [--merge] [--skip-unopened] FILE",
+  async run(args) {
+    const { values, file } = parseOptionsAndFile(args, {
+      config: { type: "string" },
+      merge: { type: "boolean" },
+      "skip-unopened": { type: "boolean" },
+    });
+    if (values.config === undefined) throw new UsageError("--config FILE is needed");
+    const config = readConfig(values.config);
+    const path = resolve(file);
+    const backup = await restorable(readBackup(path), {
+      path,
+      config,
+      skip: values["skip-unopened"] === true,
+    });
+    const merge = values.merge === true && existsSync(join(config.stateDir, KEYRING_FILE));
+    process.stdout.write(merge ? mergeInto(config, backup) : restoreInto(config, backup));
+  },
+};
+
+function readBackup(path: string): Backup {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw new ClavigerError("ConfigInvalid", `backup ${path} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  return parseBackup(bytes, path);
+}
+
+interface Check {
+  readonly path: string;
+  readonly config: NodeConfig;
+  readonly skip: boolean;
+}
+
+/** The backup, or the part of it that opens here where that was asked for. Throws before anything is written. */
+async function restorable(backup: Backup, { path, config, skip }: Check): Promise<Backup> {
+  const { versions } = backup.image;
+  const faults = await testVersions(versions, new SealSource(config.rootKeyPath));
+  const [fault] = faults;
+  if (fault === undefined) return backup;
+  const count = `${faults.length} of ${versions.length} versions`;
+  if (!skip || faults.length === versions.length) {
+    throw new ClavigerError(
+      fault.code,
+      `nothing was restored: ${count} in ${path} do not open on this node: ${fault.message}`,
+    );
+  }
+  process.stderr.write(`claviger: ${count} do not open on this node and are left out: ${fault.message}\n`);
+  return { ...backup, image: without(backup.image, faults) };
+}
+
+/** A key whose current version is left out has none until the operator finds one. Objects would name what is not there. */
+function without(image: KeyringImage, faults: readonly VersionFault[]): KeyringImage {
+  const unopened = new Set<string>(faults.map(({ versionId }) => versionId));
+  return {
+    aliases: image.aliases,
+    objects: [],
+    versions: image.versions.filter(({ versionId }) => !unopened.has(versionId)),
+    keys: image.keys.map(({ current, ...key }) =>
+      current === undefined || unopened.has(current.versionId) ? key : { ...key, current },
+    ),
+  };
+}
+
+function restoreInto({ stateDir }: NodeConfig, backup: Backup): string {
+  restoreKeyring(stateDir, backup);
+  return `${join(stateDir, KEYRING_FILE)} was made from the backup of ${backup.nodeName} of ${backup.takenAt}: ${imageSummary(backup.image)}
+Start this node's operator: it hands back the versions that the API server has lost,
+and the other nodes take them from there.
+`;
+}
+
+function mergeInto({ stateDir }: NodeConfig, backup: Backup): string {
+  const keyring = KeyringWriter.open(stateDir);
+  try {
+    const plan = planMerge(backup.image, {
+      versions: keyring.versions(),
+      keys: keyring.keys(),
+      aliases: keyring.aliases(),
+      objects: [],
+    });
+    keyring.apply(plan.changes);
+    return `${keyring.path} got ${plan.versions} of ${backup.image.versions.length} versions from the backup of ${backup.nodeName} of ${backup.takenAt}; it had the others\n${plan.kept.map((sentence) => `${sentence}\n`).join("")}`;
+  } finally {
+    keyring.close();
+  }
+}

@@ -1,0 +1,34 @@
+import type { ErrorCode } from "../errors.ts";
+import type { KeyringImage, VersionRow } from "../keyring/rows.ts";
+import { VersionTester } from "../operator/version-tester.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+
+/** Why a version does not open here. */
+export interface VersionFault {
+  readonly versionId: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** Opens each version and tests it. Those that fail, in order. */
+export async function testVersions(
+  versions: readonly VersionRow[],
+  seals: SealSource,
+): Promise<VersionFault[]> {
+  const tester = new VersionTester(seals);
+  const faults: VersionFault[] = [];
+  for (const version of versions) {
+    const fault = await tester.fault(version);
+    if (fault === undefined) continue;
+    const code = fault.reason === "SealMismatch" ? "SealMismatch" : "SealUnavailable";
+    faults.push({ versionId: version.versionId, code, message: fault.message });
+  }
+  return faults;
+}
+
+/** "1 key, 2 versions, 0 aliases" */
+export const imageSummary = ({ keys, versions, aliases }: KeyringImage): string =>
+  [counted(keys, "key"), counted(versions, "version"), counted(aliases, "alias", "aliases")].join(", ");
+
+const counted = (rows: readonly unknown[], one: string, many = `${one}s`): string =>
+  `${rows.length} ${rows.length === 1 ? one : many}`;

@@ -1,0 +1,69 @@
+import { type AliasRow, isLater, type KeyRow, type KeyringImage, nameText, type VersionRow } from "./rows.ts";
+import type { KeyringChange } from "./writer.ts";
+
+export interface MergePlan {
+  /** One transaction, versions before what refers to them. */
+  readonly changes: readonly KeyringChange[];
+  /** Versions that the keyring lacked. */
+  readonly versions: number;
+  /** Names that the keyring has under another keyId than the backup, and keeps: a sentence each. */
+  readonly kept: readonly string[];
+}
+
+/**
+ * Decides what a backup adds to a keyring. Nothing is taken out, no seal is
+ * replaced, no key changes to one that it left, and a current version only moves forward.
+ */
+export function planMerge(backup: KeyringImage, keyring: KeyringImage): MergePlan {
+  const held = new Set<string>(keyring.versions.map(({ versionId }) => versionId));
+  const fresh = backup.versions.filter(({ versionId }) => !held.has(versionId));
+  const have = new Map<string, VersionRow>(
+    [...keyring.versions, ...fresh].map((row) => [row.versionId, row]),
+  );
+  const mine = new Map(keyring.keys.map((key) => [nameText(key), key]));
+  const plans = backup.keys.map((key) => planKey(key, mine.get(nameText(key)), have));
+  return {
+    changes: [
+      ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
+      ...plans.flatMap((plan) => ("changes" in plan ? plan.changes : [])),
+      ...missing(backup.aliases, keyring.aliases).map(
+        (alias): KeyringChange => ({ kind: "putAlias", alias }),
+      ),
+    ],
+    versions: fresh.length,
+    kept: plans.flatMap((plan) => ("kept" in plan ? plan.kept : [])),
+  };
+}
+
+type KeyPlan = { readonly changes: readonly KeyringChange[] } | { readonly kept: string };
+
+function planKey(theirs: KeyRow, mine: KeyRow | undefined, have: ReadonlyMap<string, VersionRow>): KeyPlan {
+  if (mine !== undefined && mine.keyId !== theirs.keyId && !isFurtherOn(theirs, mine)) {
+    return {
+      kept: `MasterKey ${nameText(mine)} has keyId ${mine.keyId} here and ${theirs.keyId} in the backup: it encrypts under its own on, and what the other one encrypted can be read`,
+    };
+  }
+  const { namespace, name, keyId } = theirs;
+  const key = { namespace, name, keyId, enabled: (mine ?? theirs).enabled };
+  const left = mine === undefined || mine.keyId === keyId ? [] : [mine.keyId];
+  const former = [...new Set([...theirs.formerKeyIds, ...(mine?.formerKeyIds ?? []), ...left])];
+  const current = have.get(theirs.current?.versionId ?? "");
+  const before = mine?.keyId === keyId ? mine.current : undefined;
+  const moves = current !== undefined && (before === undefined || isLater(current, before));
+  return {
+    changes: [
+      { kind: "putKey", key },
+      { kind: "putFormerKeyIds", key, keyIds: former },
+      ...(moves ? [{ kind: "setCurrent", key, version: current } as const] : []),
+    ],
+  };
+}
+
+/** Whether the backup's key left the keyring's one behind. */
+const isFurtherOn = (theirs: KeyRow, mine: KeyRow): boolean =>
+  theirs.formerKeyIds.includes(mine.keyId) &&
+  !mine.formerKeyIds.includes(theirs.keyId) &&
+  theirs.current !== undefined;
+
+const missing = (theirs: readonly AliasRow[], mine: readonly AliasRow[]): AliasRow[] =>
+  theirs.filter((alias) => !mine.some((held) => nameText(held) === nameText(alias)));
