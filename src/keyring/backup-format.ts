@@ -134,6 +134,8 @@ function versionOf(fields: Fields): VersionRow {
     key_spec: scalar(fields.keySpec),
     key_usage: scalar(fields.keyUsage),
     origin: scalar(fields.origin),
+    material_id: scalar(fields.materialId),
+    valid_to: scalar(fields.validTo),
     seal_provider: scalar(seal.provider),
     root_key_id: scalar(seal.rootKeyId),
     sealed: typeof seal.sealed === "string" ? Buffer.from(seal.sealed, "base64") : null,

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { ClavigerError } from "../errors.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
 import { type RawRow, toAliasRow, toKeyRow, toObjectRow, toVersionRow } from "./codec.ts";
 import {
   type AliasRow,
@@ -172,7 +172,17 @@ function openReadable(path: string): Opened {
   }
 }
 
-const inodeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.ino;
+  } catch (cause) {
+    throw new ClavigerError(
+      "KeyringUnavailable",
+      `keyring ${path} cannot be reached: ${messageOf(cause)}; let this process's user into its folder`,
+      { cause },
+    );
+  }
+}
 
 /** A text that changes when the database or its log is written or replaced. */
 function appearance(path: string): string {

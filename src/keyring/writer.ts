@@ -276,7 +276,7 @@ function openDatabase(path: string): DatabaseSync {
     if (check !== "ok") {
       throw new ClavigerError(
         "KeyringCorrupt",
-        `keyring ${path} is damaged (${String(check)}): move it away, with its -wal and -shm, and keep it.` +
+        `keyring ${path} is damaged (${String(check).replaceAll(/\s+/g, " ")}): move it away, with its -wal and -shm, and keep it.` +
           " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
       );
     }

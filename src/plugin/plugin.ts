@@ -60,7 +60,7 @@ export class Plugin {
   #observationTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reloading: Promise<void> = Promise.resolve();
-  /** What was last said of a provider that has no socket: it is tried again every second. */
+  /** What was last said of something that is tried again and again: it is said once. */
   readonly #complaints = new Map<string, string>();
 
   constructor(config: NodeConfig, log: Log) {
@@ -146,11 +146,9 @@ export class Plugin {
     const key = identity(provider);
     try {
       await this.#add(provider);
-      this.#complaints.delete(key);
+      this.#complain("error", key, undefined);
     } catch (error) {
-      const complaint = `provider ${provider.name}: ${messageOf(error)}`;
-      if (this.#complaints.get(key) !== complaint) this.#log("error", complaint);
-      this.#complaints.set(key, complaint);
+      this.#complain("error", key, new Error(`provider ${provider.name}: ${messageOf(error)}`));
     }
   }
 
@@ -171,12 +169,25 @@ export class Plugin {
     this.#servers.set(key, server);
   }
 
+  #complain(level: "warn" | "error", about: string, error: unknown): void {
+    if (error === undefined) {
+      this.#complaints.delete(about);
+      return;
+    }
+    const complaint = messageOf(error);
+    if (this.#complaints.get(about) !== complaint) this.#log(level, complaint);
+    this.#complaints.set(about, complaint);
+  }
+
   #followAll(): void {
     for (const server of this.#servers.values()) void server.follow();
   }
 
   /** What was wrong may have been put right: a root key, a socket's owner, a full disk. */
   #mend(): void {
+    // While nothing is served yet, each provider says why.
+    const serving = this.servers.some(({ provider }) => provider.usable);
+    this.#complain("warn", "keyring", serving ? this.#keyring.problem : undefined);
     for (const server of this.#servers.values())
       if (server.provider.problem !== undefined) void server.follow();
     for (const provider of this.#config.providers) {
@@ -197,9 +208,10 @@ export class Plugin {
     const rows = this.servers.flatMap(({ provider }) => provider.observation ?? []);
     try {
       writeObservations(this.#keyring.path, rows);
+      this.#complain("warn", "observations", undefined);
       return true;
     } catch (error) {
-      if (codeOf(error) !== "KeyringUnavailable") this.#log("warn", messageOf(error));
+      if (codeOf(error) !== "KeyringUnavailable") this.#complain("warn", "observations", error);
       return false;
     }
   }

@@ -111,8 +111,11 @@ export class Installation {
 
   /** Rewrites the configuration in one step, as editors and Kubernetes volumes do. */
   async configure(change: (config: ConfigFile) => ConfigFile): Promise<void> {
-    const config: ConfigFile = parse(await readFile(this.configPath, "utf8"));
-    await this.replace(this.configPath, stringify(change(config)));
+    await this.replace(this.configPath, stringify(change(await this.readConfig())));
+  }
+
+  async readConfig(): Promise<ConfigFile> {
+    return parse(await readFile(this.configPath, "utf8"));
   }
 
   /** Puts `text` at `path` in one step. */

@@ -1,0 +1,147 @@
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
+import { chmod, chown, copyFile, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { status } from "@grpc/grpc-js";
+import { describe, expect, it } from "vitest";
+import { expectServes, failing, prepare } from "./faults.ts";
+import { Installation, masterKey } from "./installation.ts";
+import { eventuallyRefused } from "./kms.ts";
+
+const isRoot = process.getuid?.() === 0;
+/** nobody, by the number that it has nearly everywhere. */
+const NOBODY = 65_534;
+
+/** Brings all that is in the log into the file itself, so that damage to it is damage. */
+function consolidate(path: string): void {
+  using db = new DatabaseSync(path);
+  db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/** Ways to damage a file. */
+const damages = [
+  { what: "garbage", damage: (path: string) => writeFile(path, randomBytes(20_000)) },
+  { what: "empty", damage: (path: string) => truncate(path, 0) },
+  { what: "cut off", damage: async (path: string) => truncate(path, (await stat(path)).size - 5000) },
+  {
+    what: "overwritten in its middle",
+    damage: async (path: string) => {
+      const bytes = await readFile(path);
+      // The first page has the schema: what follows is the tables.
+      createHash("shake256", { outputLength: bytes.length - 4096 })
+        .digest()
+        .copy(bytes, 4096);
+      await writeFile(path, bytes);
+    },
+  },
+];
+
+describe("a keyring", () => {
+  it("that is not there yet makes Status UNAVAILABLE and says to start the operator, whose start heals it", async () => {
+    await using installation = await Installation.create();
+    await installation.start("plugin");
+    await eventuallyRefused(
+      () => installation.client().status(),
+      status.UNAVAILABLE,
+      /there is no keyring .*keyring\.db yet: start the operator of this node/,
+    );
+    await installation.start("operator");
+    await installation.serving();
+  });
+
+  it.each(damages)(
+    "that is $what when the plugin starts makes Status DATA_LOSS with file and remedy, and a backup put in its place heals it",
+    async ({ damage }) => {
+      await using installation = await Installation.create();
+      const prepared = await prepare(installation);
+      const backup = join(installation.dir, "backup.db");
+      consolidate(installation.keyringPath);
+      await copyFile(installation.keyringPath, backup);
+      await damage(installation.keyringPath);
+      await installation.start("plugin");
+      const says =
+        /keyring .*keyring\.db.*(is damaged|malformed|not a database).*move it away.*put a backup in its place/;
+      await eventuallyRefused(() => installation.client().status(), status.DATA_LOSS, says);
+      expect(await failing(installation, "operator")).toMatch(says);
+
+      await rename(installation.keyringPath, join(installation.dir, "damaged.db"));
+      await copyFile(backup, join(installation.stateDir, "draft"));
+      await rename(join(installation.stateDir, "draft"), installation.keyringPath);
+      expect(await installation.serving()).toBe(prepared.keyId);
+      await expectServes(installation, prepared);
+      await installation.start("operator");
+      await installation.manifest("later.yaml", masterKey("later"));
+      await installation.runs.at(-1)?.line(/MasterKey claviger-system\/later: version 1 is current/);
+      await expectServes(installation, prepared);
+    },
+  );
+
+  it.each([...damages, { what: "deleted", damage: (path: string) => rm(path) }])(
+    "that is $what while the plugin runs is named in its log, and everything goes on from memory until a backup is put back",
+    async ({ damage }) => {
+      await using installation = await Installation.create();
+      const prepared = await prepare(installation);
+      const plugin = await installation.start("plugin");
+      await installation.serving();
+      await expectServes(installation, prepared);
+      const backup = join(installation.dir, "backup.db");
+      consolidate(installation.keyringPath);
+      await copyFile(installation.keyringPath, backup);
+      const damaged = join(installation.stateDir, "damaged");
+      await copyFile(installation.keyringPath, damaged);
+      await damage(damaged);
+      for (const suffix of ["-wal", "-shm"])
+        await rm(`${installation.keyringPath}${suffix}`, { force: true });
+      if (existsSync(damaged)) await rename(damaged, installation.keyringPath);
+      else await rm(installation.keyringPath);
+
+      await plugin.line(/WARN +plugin: .*keyring\.db.*(start the operator of this node|damaged)/);
+      await expectServes(installation, prepared);
+      expect(await installation.client().health("")).toBe("SERVING");
+
+      for (const suffix of ["-wal", "-shm"])
+        await rm(`${installation.keyringPath}${suffix}`, { force: true });
+      await copyFile(backup, join(installation.stateDir, "draft"));
+      await rename(join(installation.stateDir, "draft"), installation.keyringPath);
+      const operator = await installation.start("operator");
+      await installation.manifest("secrets.yaml", masterKey("secrets", { enabled: false }));
+      await eventuallyRefused(
+        () => installation.client().status(),
+        status.FAILED_PRECONDITION,
+        /is disabled/,
+      );
+      expect(operator.process.alive).toBe(true);
+    },
+  );
+
+  it.skipIf(!isRoot)(
+    "that the plugin's user may not read is named with a remedy, and heals when it may",
+    async () => {
+      await using installation = await Installation.create();
+      const prepared = await prepare(installation);
+      await chmod(installation.dir, 0o755);
+      await chown(installation.runDir, NOBODY, NOBODY);
+      await rm(`${installation.socket()}.lock`);
+      const setpriv = [
+        "setpriv",
+        `--reuid=${NOBODY}`,
+        `--regid=${NOBODY}`,
+        "--clear-groups",
+        process.execPath,
+      ];
+      await installation.startAs(setpriv, "plugin");
+      await eventuallyRefused(
+        () => installation.client().status(),
+        status.UNAVAILABLE,
+        /keyring .*keyring\.db.*(owner|permission denied)/,
+      );
+      for (const name of readdirSync(installation.stateDir)) {
+        await chown(join(installation.stateDir, name), NOBODY, NOBODY);
+      }
+      await chown(installation.stateDir, NOBODY, NOBODY);
+      expect(await installation.serving()).toBe(prepared.keyId);
+      await expectServes(installation, prepared);
+    },
+  );
+});
