@@ -4,6 +4,8 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readFileSync,
+  renameSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -267,6 +269,25 @@ describe("schema", () => {
     expect(open().versions()).toEqual([version(1)]);
   });
 });
+
+test.each(["-wal", "-journal"])(
+  "a %s without its keyring => refused, as SQLite would play it into a new one; moved away => a new one",
+  (suffix) => {
+    const keyring = open();
+    keyring.apply(promoted(version(1), version(2)));
+    const log = readFileSync(`${file()}-wal`);
+    expect(log.length).toBeGreaterThan(0);
+    close(keyring);
+    renameSync(file(), `${file()}.away`);
+    writeFileSync(`${file()}${suffix}`, log);
+    for (let i = 0; i < 2; i++)
+      expect(() => open()).toThrow(
+        failure("KeyringCorrupt", /keyring\.db-\w+ lies there without its keyring/),
+      );
+    renameSync(`${file()}${suffix}`, `${file()}.away${suffix}`);
+    expect(contents(open())).toEqual(NOTHING);
+  },
+);
 
 describe("modes", () => {
   test("folder 0700; database, log and index 0600", () => {

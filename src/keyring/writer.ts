@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
@@ -249,6 +249,7 @@ export function lockStateFolder(stateDir: string): FileLock {
  * process, the name has a whole one or none, and an empty one was cut off.
  */
 function makeKeyring(path: string): void {
+  refuseOrphanedLog(path);
   const draft = `${path}.new`;
   rmSync(draft, { force: true });
   closeSync(openSync(draft, "wx", 0o600));
@@ -261,6 +262,17 @@ function makeKeyring(path: string): void {
   }
   renameSync(draft, path);
   syncFile(dirname(path));
+}
+
+/** SQLite would play the log of a keyring that was moved away into the one that is made in its place. */
+function refuseOrphanedLog(path: string): void {
+  const logs = ["-wal", "-journal"].map((suffix) => path + suffix);
+  const orphan = logs.find((log) => (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0);
+  if (orphan === undefined) return;
+  throw new ClavigerError(
+    "KeyringCorrupt",
+    `${orphan} lies there without its keyring: put the keyring back beside it, or move it away too and keep it`,
+  );
 }
 
 function openDatabase(path: string): DatabaseSync {
