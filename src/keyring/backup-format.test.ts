@@ -8,7 +8,7 @@ const backup: Backup = {
   takenAt: "2026-01-02T03:04:05.678Z",
   nodeName: "node-1",
   image: {
-    versions: [version(1), version(2)],
+    versions: [version(1), version(2, { origin: "EXTERNAL", materialId: "m", validTo: 1_800_000_000_000 })],
     keys: [
       { ...key({ formerKeyIds: [keyId(7), keyId(8)] }), current: { versionId: versionId(2), number: 2 } },
       key({ name: "waits", keyId: keyId(2), enabled: false }),
@@ -35,7 +35,10 @@ test("what is written is read again", () => {
   expect(parse(TEXT)).toMatchObject({
     takenAt: backup.takenAt,
     nodeName: "node-1",
-    image: { ...backup.image, versions: [{ number: 1 }, { number: 2, sealed: { rootKeyId: "root-1" } }] },
+    image: {
+      ...backup.image,
+      versions: [{ number: 1 }, { number: 2, validTo: 1_800_000_000_000, sealed: { rootKeyId: "root-1" } }],
+    },
   });
 });
 
@@ -89,9 +92,12 @@ describe("what is no whole backup of this format => says what it is", () => {
       /line 2: keyId must be/,
     ],
     ["an alias without a target", '{"alias":{"namespace":"a","name":"b"}}', /line 2: .*master_key/],
-    ["a record of another release", '{"grant":{}}', /line 2: no record that this release knows/],
-    ["nothing", "{}", /line 2: no record/],
-    ["not an object", "7", /line 2: no record/],
+    ["a record of another release", '{"grant":{}}', /line 2: it has a field that this release does not know/],
+    [
+      "a field of another release",
+      '{"alias":{"namespace":"a","name":"b","masterKey":"c","until":{"x":1}}}',
+      /line 2: it has a field that this release does not know: use the release that wrote it/,
+    ],
     ["not JSON", "sealed material", /a line that is not JSON/],
   ])("%s", (_, line, message) => {
     expect(() => parse(vouched([HEADER, line]))).toThrow(failure(message));

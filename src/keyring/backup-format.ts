@@ -25,10 +25,10 @@ const BEGINNING = '{"clavigerBackup":';
 export function encodeBackup({ takenAt, nodeName, image }: Backup): string {
   const lines = [
     { clavigerBackup: { format: FORMAT, takenAt, node: nodeName } },
-    ...image.versions.map((row) => ({ version: versionRecord(row) })),
-    ...image.keys.map((key) => ({ key })),
-    ...image.aliases.map((alias) => ({ alias })),
-    ...image.objects.map((object) => ({ object })),
+    ...image.versions.map((version) => lineOf({ version })),
+    ...image.keys.map((key) => lineOf({ key })),
+    ...image.aliases.map((alias) => lineOf({ alias })),
+    ...image.objects.map((object) => lineOf({ object })),
   ].map((record) => `${JSON.stringify(record)}\n`);
   const body = lines.join("");
   const end = { lines: lines.length, sha256: sha256(Buffer.from(body)) };
@@ -101,16 +101,41 @@ interface BackupRecord {
 function recordOf(line: string, path: string, number: number): BackupRecord {
   const record = fieldsOf(jsonOf(line, path));
   const [kind = ""] = Object.keys(record);
-  const fields = fieldsOf(record[kind]);
+  let known: BackupRecord;
   try {
-    if (kind === "version") return { version: versionOf(fields) };
-    if (kind === "key") return { key: keyOf(fields) };
-    if (kind === "alias") return { alias: aliasOf(fields) };
-    if (kind === "object") return { object: objectOf(fields) };
+    known = knownRecord(kind, fieldsOf(record[kind]));
   } catch (cause) {
     throw wrongLine(path, number, messageOf(cause), cause);
   }
-  throw wrongLine(path, number, "no record that this release knows");
+  // A newer release may have more to say of a version than this one would put back.
+  if (!holds(JSON.parse(JSON.stringify(lineOf(known))), record))
+    throw wrongLine(
+      path,
+      number,
+      "it has a field that this release does not know: use the release that wrote it",
+    );
+  return known;
+}
+
+function knownRecord(kind: string, fields: Fields): BackupRecord {
+  if (kind === "version") return { version: versionOf(fields) };
+  if (kind === "key") return { key: keyOf(fields) };
+  if (kind === "alias") return { alias: aliasOf(fields) };
+  if (kind === "object") return { object: objectOf(fields) };
+  return {};
+}
+
+/** What a line holds, as it is written. */
+const lineOf = ({ version, ...others }: BackupRecord): object =>
+  version === undefined ? others : { version: versionRecord(version) };
+
+/** Whether all that is in `part` is in `whole` too. */
+function holds(whole: unknown, part: unknown): boolean {
+  if (typeof part !== "object" || part === null) return Object.is(whole, part);
+  const fields = fieldsOf(whole);
+  return Object.entries(part).every(
+    ([name, value]) => Object.hasOwn(fields, name) && holds(fields[name], value),
+  );
 }
 
 const wrongLine = (path: string, number: number, what: string, cause?: unknown): ClavigerError =>

@@ -67,6 +67,36 @@ describe("restored into a state folder without a keyring", () => {
     expect(written()).toBe(encodeBackup(backup));
   });
 
+  test("every column of every table is in it, the plugin's observations aside", () => {
+    const other = version(3, { origin: "EXTERNAL", materialId: "m", validTo: 1_800_000_000_000 });
+    {
+      using keyring = writing(source());
+      keyring.apply([
+        ...promoted(other),
+        { kind: "putFormerKeyIds", key: key(), keyIds: [keyId(8)] },
+        { kind: "putAlias", alias },
+      ]);
+      keyring.run("INSERT INTO objects VALUES ('MasterKey', 'apps', 'secrets', '{}')");
+    }
+    restoreKeyring(target(), backupOf());
+    const rowsOf = (stateDir: string) => {
+      using keyring = writing(stateDir);
+      const tables = keyring.all("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
+      return tables.map(({ name }) => [String(name), keyring.all(`SELECT * FROM ${String(name)}`)] as const);
+    };
+    const rows = rowsOf(source());
+    expect(rowsOf(target())).toEqual(rows);
+    // A new table or column must be filled here, so that a backup without it fails this test.
+    const empty = rows.flatMap(([table, found]) =>
+      found.length === 0
+        ? [table]
+        : Object.entries(found[0] ?? {}).flatMap(([column, value]) =>
+            value === null ? `${table}.${column}` : [],
+          ),
+    );
+    expect(empty).toEqual(["observations"]);
+  });
+
   test("it is an operator's keyring: re-opened, written on, never back", () => {
     restoreKeyring(target(), made());
     using keyring = writing(target());
