@@ -41,7 +41,8 @@ const METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta
 
 interface ListBody {
   readonly metadata: { readonly continue?: string; readonly remainingItemCount?: number };
-  readonly items?: readonly { readonly metadata: ObjectMetadata }[];
+  /** null where the list is empty. */
+  readonly items: readonly { readonly metadata: ObjectMetadata }[] | null;
 }
 
 /**
@@ -96,10 +97,10 @@ function listCall(resource: ApiResource, token: string, limit: number): KubeRequ
 
 function pageOf(body: unknown): MetadataPage {
   // The API server answers a list of the collection that was asked for.
-  const { metadata, items = [] } = body as ListBody;
+  const { metadata, items } = body as ListBody;
   return {
     // Only what is used is kept, not managedFields and annotations.
-    objects: items.map(({ metadata: { namespace, name, uid, resourceVersion } }) => ({
+    objects: (items ?? []).map(({ metadata: { namespace, name, uid, resourceVersion } }) => ({
       ...(namespace !== undefined && { namespace }),
       name,
       uid,

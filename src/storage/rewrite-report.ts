@@ -99,10 +99,14 @@ function whyOf(error: unknown): Pick<RewriteFailure, "reason" | "message"> {
   if (!(error instanceof KubeError)) return { reason: "Unreachable", message: bounded(messageOf(error)) };
   const { httpStatus, refusal } = error;
   const reason = refusal.reason ?? `HTTP ${httpStatus}`;
-  const message = refusal.message ?? messageOf(error);
-  if (!QUOTES_A_VALUE.test(message)) return { reason, message: bounded(message) };
   const fields = refusal.causes.flatMap(({ field }) => field ?? []);
-  return { reason, message: bounded(`what is stored is not valid now: ${fields.join(", ")}`) };
+  return { reason, message: publicMessage(refusal.message ?? messageOf(error), fields) };
+}
+
+/** A refusal's message of bounded length; only the fields that it is about where it quotes a value. */
+export function publicMessage(message: string, fields: readonly string[]): string {
+  if (!QUOTES_A_VALUE.test(message)) return bounded(message);
+  return bounded(`what is stored is not valid now${fields.length > 0 ? `: ${fields.join(", ")}` : ""}`);
 }
 
 /** k8s.io/apimachinery's field errors: `Invalid value: "…"`, which may be what is to be kept secret. */

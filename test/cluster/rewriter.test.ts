@@ -107,6 +107,13 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     expect(all.filter((name) => /^componentstatuses|reviews/.test(name))).toEqual([]);
   });
 
+  it("has nothing to do where there is nothing", async () => {
+    const nothing = { rewritten: 0, unchanged: 0, gone: 0, failed: 0, failures: [] };
+    expect(await run(["secrets"])).toEqual(nothing);
+    const vanished = { group: "test.claviger.dev", version: "v1", resource: "gadgets", namespaced: true };
+    expect(await rewrite({ client: admin, resources: [vanished], signal })).toEqual(nothing);
+  });
+
   it("moves every resourceVersion exactly once, and changes nothing else", async () => {
     const folder = await namespace("whole");
     const paths = [];
