@@ -19,13 +19,17 @@ export interface NodeFolder {
   readonly socket: string;
 }
 
-/** Makes a node's folder with a keyring of `versions` sealed versions, 100 of a key; the provider serves the first key. */
-export async function makeNode(dir: string, versions: number): Promise<NodeFolder> {
+/** Makes a node's folder with a keyring of `versions` sealed versions, 100 of a key; each provider serves the next key. */
+export async function makeNode(
+  dir: string,
+  versions: number,
+  providers: readonly string[] = ["bench"],
+): Promise<NodeFolder> {
   await mkdir(dir, { mode: 0o700 });
   const rootKey = randomBytes(32);
   await writeFile(join(dir, "root.key"), rootKey, { mode: 0o600 });
   await writeKeyring(join(dir, "state"), fileSeal(Secret.take(rootKey)), versions);
-  const node = { dir, configPath: join(dir, "claviger.yaml"), socket: join(dir, "run", "bench.sock") };
+  const node = { dir, configPath: join(dir, "claviger.yaml"), socket: socketOf(dir, providers[0] ?? "") };
   // JSON is YAML too. The plugin never reads the manifests.
   const config = {
     apiVersion: "config.claviger.dev/v1alpha1",
@@ -33,12 +37,19 @@ export async function makeNode(dir: string, versions: number): Promise<NodeFolde
     nodeName: "bench",
     stateDir: "./state",
     seal: { file: { path: "./root.key" } },
-    providers: [{ name: "bench", socket: node.socket, key: `${NAMESPACE}/key-0` }],
+    providers: providers.map((name, index) => ({
+      name,
+      socket: socketOf(dir, name),
+      key: `${NAMESPACE}/key-${index}`,
+    })),
     manifests: "./keys",
   };
   await writeFile(node.configPath, JSON.stringify(config));
   return node;
 }
+
+/** Where a provider of a node's folder listens. */
+export const socketOf = (dir: string, provider: string): string => join(dir, "run", `${provider}.sock`);
 
 async function writeKeyring(stateDir: string, seal: Seal, versions: number): Promise<void> {
   const changes: KeyringChange[] = [];

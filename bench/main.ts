@@ -10,13 +10,14 @@ import { memory } from "./memory.ts";
 import type { Bench, Part, PartResult } from "./part.ts";
 import { buildPeers } from "./peers.ts";
 import { buildClaviger } from "./plugins.ts";
+import { reencrypt } from "./reencrypt.ts";
 import { goalsText, page, partText } from "./report.ts";
 import { FULL, QUICK } from "./scale.ts";
 import { secrets } from "./secrets.ts";
 import { start } from "./start.ts";
 
 const PAGE = join(import.meta.dirname, "..", "docs", "benchmarks.md");
-const parts: Readonly<Record<PartName, Part>> = { kms, start, secrets, memory };
+const parts: Readonly<Record<PartName, Part>> = { kms, start, secrets, reencrypt, memory };
 
 async function main(wanted: Arguments): Promise<void> {
   const machine = await describeMachine();

@@ -13,6 +13,13 @@ export interface Scale {
     readonly lists: number;
     readonly restarts: number;
   };
+  readonly reencrypt: {
+    /** Of creates, each followed by a rewrite of all Secrets so far. */
+    readonly rounds: number;
+    readonly perRound: number;
+    /** How many Secrets are rewritten while the memory is looked at, each more than the one before. */
+    readonly sizes: readonly number[];
+  };
   readonly memory: { readonly loadSeconds: number; readonly settleSeconds: number };
 }
 
@@ -21,6 +28,7 @@ export const FULL: Scale = {
   starts: 11,
   versions: { small: 10, large: 10_000 },
   secrets: { rounds: 20, perRound: 500, listed: 5_000, lists: 9, restarts: 3 },
+  reencrypt: { rounds: 6, perRound: 2_000, sizes: [1_000, 10_000, 50_000] },
   memory: { loadSeconds: 10, settleSeconds: 5 },
 };
 
@@ -29,5 +37,6 @@ export const QUICK: Scale = {
   starts: 2,
   versions: { small: 10, large: 10_000 },
   secrets: { rounds: 2, perRound: 50, listed: 100, lists: 2, restarts: 1 },
+  reencrypt: { rounds: 2, perRound: 200, sizes: [100, 1_000] },
   memory: { loadSeconds: 0.2, settleSeconds: 1 },
 };

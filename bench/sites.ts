@@ -5,8 +5,9 @@ import { encryptionConfiguration } from "../src/encryption-configuration.ts";
 import { applyKey, startCluster } from "../test/cluster/cluster.ts";
 import type { ApiServer } from "../test/controlplane/apiserver.ts";
 import { type ControlPlane, startControlPlane } from "../test/controlplane/controlplane.ts";
+import { makeNode, socketOf } from "./keyrings.ts";
 import type { Bench } from "./part.ts";
-import { goPlugin, running } from "./plugins.ts";
+import { builtPlugin, goPlugin, running } from "./plugins.ts";
 
 /** An API server on an etcd of its own, which encrypts Secrets in its own way. */
 export interface Site {
@@ -29,6 +30,31 @@ export async function startSites(bench: Bench, stack: AsyncDisposableStack): Pro
     sites.push({ name, server });
   }
   return sites;
+}
+
+/** Two API servers on one etcd and one plugin, each of which encrypts under a key of its own and reads both. */
+export async function startTwins(
+  bench: Bench,
+  stack: AsyncDisposableStack,
+  dir: string,
+): Promise<readonly [ApiServer, ApiServer]> {
+  const providers = ["one", "other"];
+  // Two keys of 100 versions.
+  const node = await makeNode(dir, 200, providers);
+  stack.use(await running([builtPlugin(node)], bench.peers));
+  const kms = providers.map((name) => ({
+    kms: { apiVersion: "v2", name, endpoint: `unix://${socketOf(dir, name)}`, timeout: "3s" },
+  }));
+  const encryptionConfig = async (index: number, folder: string) => {
+    const path = join(folder, `encryption-${index}.json`);
+    const ordered = index === 0 ? kms : kms.toReversed();
+    await writeFile(path, ownConfiguration(...ordered, { identity: {} }));
+    return path;
+  };
+  const { apiServers } = stack.use(await startControlPlane({ apiServers: 2, encryptionConfig }));
+  const [first, second] = apiServers;
+  if (first === undefined || second === undefined) throw new Error("there are no two API servers");
+  return [first, second];
 }
 
 type Start = (bench: Bench, stack: AsyncDisposableStack) => Promise<ControlPlane>;
@@ -65,9 +91,9 @@ async function encrypted(stack: AsyncDisposableStack, configuration: string): Pr
 }
 
 /** For the API server's own providers. JSON is YAML too. */
-const ownConfiguration = (provider: object): string =>
+const ownConfiguration = (...providers: readonly object[]): string =>
   JSON.stringify({
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "EncryptionConfiguration",
-    resources: [{ resources: ["secrets"], providers: [provider] }],
+    resources: [{ resources: ["secrets"], providers }],
   });

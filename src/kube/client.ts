@@ -2,14 +2,17 @@ import type { IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { NO_REASON, type Refusal, refusalOf } from "./refusal.ts";
 
 /** An answer of the API server that is not 2xx. */
 export class KubeError extends ClavigerError {
   readonly httpStatus: number;
+  readonly refusal: Refusal;
 
-  constructor(httpStatus: number, message: string) {
+  constructor(httpStatus: number, message: string, refusal: Refusal = NO_REASON) {
     super(httpStatus === 409 ? "Conflict" : httpStatus === 404 ? "NotFound" : "ApiServer", message);
     this.httpStatus = httpStatus;
+    this.refusal = refusal;
   }
 }
 
@@ -19,6 +22,8 @@ export interface KubeRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** Media types; JSON if left out. What comes back is read as JSON in any case. */
+  readonly accept?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -60,9 +65,11 @@ export class KubeClient {
     const timeout = AbortSignal.timeout(CALL_TIMEOUT_MILLISECONDS);
     const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
     const response = await this.#send({ ...call, signal });
-    const text = await readAll(response);
+    const text = await readAll(response).catch((cause: unknown) => {
+      throw brokenOff(call, cause);
+    });
     const status = response.statusCode ?? 0;
-    if (status < 200 || status > 299) throw errorOf(call, status, text);
+    if (status < 200 || status > 299) throw errorOf(call, response, text);
     return text === "" ? undefined : JSON.parse(text);
   }
 
@@ -86,8 +93,7 @@ export class KubeClient {
   ): AsyncGenerator<unknown> {
     const call: KubeRequest = { method: "GET", path, query: { ...query, watch: "true" }, signal };
     const response = await this.#send(call);
-    const status = response.statusCode ?? 0;
-    if (status !== 200) throw errorOf(call, status, await readAll(response));
+    if (response.statusCode !== 200) throw errorOf(call, response, await readAll(response));
     response.socket.setTimeout(WATCH_SILENCE_MILLISECONDS, () =>
       response.destroy(new Error(`watch of ${path} fell silent`)),
     );
@@ -107,7 +113,7 @@ export class KubeClient {
         method: call.method,
         headers: {
           ...options.headers,
-          accept: "application/json",
+          accept: call.accept ?? "application/json",
           ...(body !== undefined && {
             "content-type": call.contentType ?? "application/json",
             "content-length": Buffer.byteLength(body),
@@ -116,9 +122,7 @@ export class KubeClient {
         ...(call.signal && { signal: call.signal }),
       });
       request.once("response", resolve);
-      request.once("error", (cause) =>
-        reject(new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause })),
-      );
+      request.once("error", (cause) => reject(brokenOff(call, cause)));
       request.end(body);
     });
   }
@@ -192,18 +196,13 @@ async function readAll(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function errorOf(call: KubeRequest, status: number, text: string): KubeError {
-  return new KubeError(status, `${call.method} ${call.path}: ${statusMessage(text) ?? `HTTP ${status}`}`);
+/** No answer, or half of one. */
+function brokenOff(call: KubeRequest, cause: unknown): ClavigerError {
+  return new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause });
 }
 
-/** The message of a Kubernetes Status object, if the body is one. */
-function statusMessage(text: string): string | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed !== "object" || parsed === null || !("message" in parsed)) return undefined;
-    return typeof parsed.message === "string" ? parsed.message : undefined;
-  } catch {
-    // A proxy's HTML page, for instance; the HTTP status is what we can say.
-    return undefined;
-  }
+function errorOf(call: KubeRequest, { statusCode = 0, headers }: IncomingMessage, text: string): KubeError {
+  const refusal = refusalOf(text, headers["retry-after"]);
+  const message = `${call.method} ${call.path}: ${refusal.message ?? `HTTP ${statusCode}`}`;
+  return new KubeError(statusCode, message, refusal);
 }

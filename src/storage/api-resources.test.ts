@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { type ApiResource, collectionPathOf, objectPathOf, storedResources } from "./api-resources.ts";
+import { groupResourceText } from "./group-resource.ts";
+
+const ALL = ["get", "list", "patch", "update"];
+const resource = (name: string, verbs = ALL, scope: "Namespaced" | "Cluster" = "Namespaced") => ({
+  resource: name,
+  scope,
+  verbs,
+});
+const group = (
+  name: string,
+  ...versions: { version: string; resources: ReturnType<typeof resource>[] }[]
+) => ({
+  items: [{ ...(name !== "" && { metadata: { name } }), versions }],
+});
+const found = (discoveries: Parameters<typeof storedResources>[0], services = [] as object[]) =>
+  storedResources(
+    discoveries,
+    services.map((spec) => ({ spec })),
+  ).map((one) => `${groupResourceText(one)} ${one.version}`);
+
+describe("the resources that an API server stores", () => {
+  test("core and named groups => all, in the order of their names", () => {
+    const core = group("", { version: "v1", resources: [resource("secrets"), resource("configmaps")] });
+    const apps = group("apps", { version: "v1", resources: [resource("deployments")] });
+    expect(found([core, apps])).toEqual(["configmaps v1", "deployments.apps v1", "secrets v1"]);
+  });
+  test("several versions => the first that has the resource", () => {
+    const versions = group(
+      "a.example",
+      { version: "v2", resources: [resource("x")] },
+      { version: "v1", resources: [resource("x"), resource("y")] },
+    );
+    expect(found([versions])).toEqual(["x.a.example v2", "y.a.example v1"]);
+  });
+  test.each([
+    ["cannot be listed", ["create", "patch"]],
+    ["cannot be patched", ["get", "list"]],
+  ])("a resource that %s => is left out", (_, verbs) => {
+    expect(found([group("", { version: "v1", resources: [resource("x", verbs)] })])).toEqual([]);
+  });
+  test("claviger's own resources => are left out", () => {
+    const ours = group("kms.claviger.dev", { version: "v1alpha1", resources: [resource("masterkeys")] });
+    expect(found([ours])).toEqual([]);
+  });
+  test("events by two names => the core ones", () => {
+    const core = group("", { version: "v1", resources: [resource("events")] });
+    const named = group("events.k8s.io", { version: "v1", resources: [resource("events")] });
+    expect(found([core, named])).toEqual(["events v1"]);
+  });
+  test("a version that another server serves => is left out; its group's other versions stay", () => {
+    const both = group(
+      "a.example",
+      { version: "v2", resources: [resource("x")] },
+      { version: "v1", resources: [resource("x")] },
+    );
+    const foreign = { group: "a.example", version: "v2", service: { namespace: "n", name: "s" } };
+    expect(found([both], [foreign])).toEqual(["x.a.example v1"]);
+    expect(found([both], [{ ...foreign, service: null }])).toEqual(["x.a.example v2"]);
+  });
+});
+
+test.each([
+  ["", "v1", true, { namespace: "a", name: "b" }, "/api/v1/secrets", "/api/v1/namespaces/a/secrets/b"],
+  [
+    "x.y",
+    "v1",
+    true,
+    { namespace: "a", name: "b" },
+    "/apis/x.y/v1/secrets",
+    "/apis/x.y/v1/namespaces/a/secrets/b",
+  ],
+  ["x.y", "v1", false, { name: "a:b/c" }, "/apis/x.y/v1/secrets", "/apis/x.y/v1/secrets/a%3Ab%2Fc"],
+] as const)("paths in the group %j", (name, version, namespaced, object, collection, path) => {
+  const one: ApiResource = { group: name, version, namespaced, resource: "secrets" };
+  expect(collectionPathOf(one)).toBe(collection);
+  expect(objectPathOf(one, object)).toBe(path);
+});

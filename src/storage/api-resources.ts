@@ -1,0 +1,113 @@
+import type { KubeClient } from "../kube/client.ts";
+import { GROUP as OUR_GROUP } from "../kube/resources.ts";
+import { covers, type GroupResource, groupResourceText } from "./group-resource.ts";
+
+/** A resource of an API server's own etcd that can be listed and patched, at one served version. */
+export interface ApiResource extends GroupResource {
+  readonly version: string;
+  readonly namespaced: boolean;
+}
+
+/** An object's name; without a namespace where the resource has none. */
+export interface StoredName {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** APIGroupDiscoveryList of apidiscovery.k8s.io (KEP-3352), as far as it is used. */
+export interface Discovery {
+  readonly items: readonly {
+    /** The name is left out for the core group. */
+    readonly metadata?: { readonly name?: string };
+    /** The one that the server prefers comes first. */
+    readonly versions?: readonly {
+      readonly version: string;
+      readonly resources?: readonly DiscoveredResource[];
+    }[];
+  }[];
+}
+
+interface DiscoveredResource {
+  readonly resource: string;
+  readonly scope: "Namespaced" | "Cluster";
+  readonly verbs: readonly string[];
+}
+
+/** An APIService, as far as it is used. One with a service is served by somebody else, who stores it himself. */
+export interface ApiService {
+  readonly spec: { readonly group?: string; readonly version?: string; readonly service?: object | null };
+}
+
+const DISCOVERY = ["v2", "v2beta1"]
+  .map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`)
+  .join(",");
+
+/**
+ * The resources that patterns of an EncryptionConfiguration name (`secrets`,
+ * `deployments.apps`, `*.apps`, `*.`, `*.*`) and that this API server stores,
+ * in the order of their names. Throws what the client throws.
+ */
+export async function apiResources(
+  client: KubeClient,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<ApiResource[]> {
+  const get = (path: string, accept?: string) =>
+    client.request({ method: "GET", path, signal, ...(accept !== undefined && { accept }) });
+  const [core, named, services] = await Promise.all([
+    get("/api", DISCOVERY),
+    get("/apis", DISCOVERY),
+    get("/apis/apiregistration.k8s.io/v1/apiservices"),
+  ]);
+  // The API server answers what was asked for, or 406.
+  const discoveries = [core, named] as readonly Discovery[];
+  const { items } = services as { readonly items: readonly ApiService[] };
+  return storedResources(discoveries, items).filter((resource) =>
+    patterns.some((pattern) => covers(pattern, resource)),
+  );
+}
+
+/** All resources that are in this API server's etcd and can be rewritten, one version each. */
+export function storedResources(
+  discoveries: readonly Discovery[],
+  services: readonly ApiService[],
+): ApiResource[] {
+  const foreign = new Set(
+    services
+      .filter(({ spec }) => spec.service)
+      .map(({ spec }) => `${spec.group ?? ""}/${spec.version ?? ""}`),
+  );
+  const found = new Map<string, ApiResource>();
+  for (const { metadata, versions = [] } of discoveries.flatMap(({ items }) => items)) {
+    const group = metadata?.name ?? "";
+    for (const { version, resources = [] } of versions) {
+      if (foreign.has(`${group}/${version}`)) continue;
+      for (const { resource, scope, verbs } of resources) {
+        const key = groupResourceText({ group, resource });
+        if (found.has(key) || !isWanted({ group, resource }) || !isRewritable(verbs)) continue;
+        found.set(key, { group, resource, version, namespaced: scope === "Namespaced" });
+      }
+    }
+  }
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, resource]) => resource);
+}
+
+/** claviger's own resources are never encrypted; events of events.k8s.io are the core group's. */
+const isWanted = ({ group, resource }: GroupResource): boolean =>
+  group !== OUR_GROUP && !(group === "events.k8s.io" && resource === "events");
+
+const isRewritable = (verbs: readonly string[]): boolean => verbs.includes("list") && verbs.includes("patch");
+
+/** The path of all objects of a resource. */
+export function collectionPathOf(resource: ApiResource): string {
+  return `${versionPath(resource)}/${resource.resource}`;
+}
+
+/** The path of one object. */
+export function objectPathOf(resource: ApiResource, { namespace, name }: StoredName): string {
+  const scope = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
+  return `${versionPath(resource)}${scope}/${resource.resource}/${encodeURIComponent(name)}`;
+}
+
+const versionPath = ({ group, version }: ApiResource): string =>
+  group === "" ? `/api/${version}` : `/apis/${group}/${version}`;

@@ -1,0 +1,85 @@
+import { type KubeClient, KubeError } from "../kube/client.ts";
+import { type ApiResource, objectPathOf } from "./api-resources.ts";
+import type { CallLimiter } from "./call-limiter.ts";
+import type { ObjectMetadata } from "./metadata-pages.ts";
+
+/**
+ * What became of an object: its resourceVersion moved; it was fresh already; or
+ * it is no more.
+ */
+export type Outcome = "rewritten" | "unchanged" | "gone";
+
+export interface ObjectCalls {
+  readonly client: KubeClient;
+  readonly limiter: CallLimiter;
+  readonly signal: AbortSignal;
+}
+
+/** Contents never come back: a server that cannot give metadata alone answers 406. */
+const METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+/** Only seen where an admission webhook changes what it sees; a write without a change has no manager. */
+const FIELD_MANAGER = "claviger-rewriter";
+const CONFLICTS = 5;
+
+/**
+ * Has the API server write an object back as it is: a merge patch of its own uid
+ * and resourceVersion. What is stale, under another key_id than the current one
+ * above all, is encrypted anew; what is not stays untouched. Throws KubeError
+ * where the API server refuses, or what the limiter throws.
+ */
+export async function rewriteObject(
+  calls: ObjectCalls,
+  resource: ApiResource,
+  listed: ObjectMetadata,
+): Promise<Outcome> {
+  const path = objectPathOf(resource, listed);
+  let object: ObjectMetadata = listed;
+  for (let conflicts = 0; ; conflicts += 1) {
+    try {
+      const written = await patch(calls, path, object);
+      return written.resourceVersion === object.resourceVersion ? "unchanged" : "rewritten";
+    } catch (error) {
+      if (isGone(error)) return "gone";
+      if (!isConflict(error) || conflicts >= CONFLICTS) throw error;
+    }
+    const present = await read(calls, path);
+    if (present === undefined) return "gone";
+    object = present;
+  }
+}
+
+function patch(calls: ObjectCalls, path: string, object: ObjectMetadata): Promise<ObjectMetadata> {
+  const { uid, resourceVersion } = object;
+  return call(calls, {
+    method: "PATCH",
+    path,
+    query: { fieldManager: FIELD_MANAGER },
+    contentType: "application/merge-patch+json",
+    body: { metadata: { uid, resourceVersion } },
+  });
+}
+
+async function read(calls: ObjectCalls, path: string): Promise<ObjectMetadata | undefined> {
+  try {
+    return await call(calls, { method: "GET", path });
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+async function call(
+  { client, limiter, signal }: ObjectCalls,
+  request: Parameters<KubeClient["request"]>[0],
+): Promise<ObjectMetadata> {
+  const body = await limiter.run(() => client.request({ ...request, accept: METADATA, signal }), { signal });
+  // The API server answers the object that was asked for.
+  return (body as { readonly metadata: ObjectMetadata }).metadata;
+}
+
+const isGone = (error: unknown): boolean => error instanceof KubeError && error.httpStatus === 404;
+
+/** Another uid is refused as an invalid change, not as a conflict, where the resourceVersion is that of today. */
+const isConflict = (error: unknown): boolean =>
+  error instanceof KubeError &&
+  (error.httpStatus === 409 || error.refusal.causes.some(({ field }) => field === "metadata.uid"));

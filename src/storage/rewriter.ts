@@ -1,0 +1,200 @@
+import { ClavigerError } from "../errors.ts";
+import { type KubeClient, KubeError } from "../kube/client.ts";
+import type { ApiResource, StoredName } from "./api-resources.ts";
+import { CallLimiter, type CallLimits, ServerAway } from "./call-limiter.ts";
+import { groupResourceText } from "./group-resource.ts";
+import {
+  countObjects,
+  type List,
+  type MetadataPage,
+  metadataPages,
+  type ObjectMetadata,
+} from "./metadata-pages.ts";
+import { Rate } from "./rate.ts";
+import { rewriteObject } from "./rewrite-object.ts";
+import {
+  type Cursor,
+  failureOf,
+  type RewriteProgress,
+  type RewriteReport,
+  RewriteTally,
+} from "./rewrite-report.ts";
+
+export interface RewriteOptions {
+  readonly client: KubeClient;
+  readonly resources: readonly ApiResource[];
+  /** Of an earlier run's progress; from the beginning if left out. */
+  readonly from?: Cursor | undefined;
+  readonly signal: AbortSignal;
+  /** Called after each page, and about every second. */
+  readonly onProgress?: (progress: RewriteProgress) => void;
+  readonly limits?: Partial<CallLimits>;
+}
+
+const LIMITS: CallLimits = { maxParallelism: 32, patienceMilliseconds: 60_000 };
+const PROGRESS_MILLISECONDS = 1_000;
+
+/**
+ * Has an API server write back every object of these resources as it is, so that
+ * everything is stored under the key that it encrypts with now. Reads metadata
+ * only. What is refused or cannot be read is named in the report, and the rest
+ * goes on. Throws ServerAway where nothing gets through for long, or the signal's
+ * reason; a run from the last cursor then does what is left.
+ */
+export function rewrite(options: RewriteOptions): Promise<RewriteReport> {
+  return new Rewriter(options).run();
+}
+
+class Rewriter {
+  readonly #options: RewriteOptions;
+  readonly #limits: CallLimits;
+  readonly #limiter: CallLimiter;
+  readonly #tally = new RewriteTally();
+  readonly #rate = new Rate(performance.now());
+  /** Objects of each resource that is not done yet. */
+  readonly #left = new Map<string, number>();
+  #cursor: Cursor = { resource: "" };
+  #lastProgress = performance.now();
+
+  constructor(options: RewriteOptions) {
+    this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
+    this.#limiter = new CallLimiter(this.#limits);
+  }
+
+  async run(): Promise<RewriteReport> {
+    const { resources, from } = this.#options;
+    const named = resources
+      .map((resource) => ({ text: groupResourceText(resource), resource }))
+      .filter(({ text }) => from === undefined || text >= from.resource)
+      .sort((a, b) => (a.text < b.text ? -1 : 1));
+    for (const { text, resource } of named) await this.#count(text, resource);
+    for (const { text, resource } of named) {
+      const token = from?.resource === text ? from.continue : undefined;
+      this.#cursor = { resource: text, ...(token !== undefined && { continue: token }) };
+      await this.#resource(text, resource, token);
+      this.#left.delete(text);
+    }
+    return this.#tally.report();
+  }
+
+  /** A resource that cannot be counted is told of when it is listed. */
+  async #count(text: string, resource: ApiResource): Promise<void> {
+    try {
+      this.#left.set(text, (await countObjects(this.#list, resource)) ?? 0);
+    } catch (error) {
+      this.#rethrowEnd(error);
+    }
+  }
+
+  async #resource(text: string, resource: ApiResource, token: string | undefined): Promise<void> {
+    try {
+      for await (const page of ahead(metadataPages(this.#list, resource, token))) {
+        this.#expect(text, page);
+        await this.#page(text, resource, page);
+        if (page.next !== undefined) this.#cursor = { resource: text, continue: page.next };
+        this.#progress();
+      }
+    } catch (error) {
+      this.#rethrowEnd(error);
+      // No longer served: there is nothing left to rewrite.
+      if (error instanceof KubeError && error.httpStatus === 404) return;
+      this.#tally.fail(failureOf(text, {}, error));
+    }
+  }
+
+  /** A page may not say how many come after it; what was said before stands then. */
+  #expect(text: string, { objects, unreadable, next, remaining }: MetadataPage): void {
+    const after = next === undefined ? 0 : remaining;
+    if (after !== undefined) this.#left.set(text, objects.length + unreadable.length + after);
+  }
+
+  /** Ends when every object of the page is dealt with; after a failure that ends the run, takes on no more. */
+  async #page(text: string, resource: ApiResource, page: MetadataPage): Promise<void> {
+    for (const name of page.unreadable) {
+      this.#tally.fail(unreadableFailure(text, name));
+      this.#tick(text);
+    }
+    const objects = page.objects.values();
+    let over = false;
+    const worker = async () => {
+      for (const object of objects) {
+        if (over) return;
+        await this.#object(text, resource, object);
+      }
+    };
+    const workers = Array.from({ length: this.#limits.maxParallelism }, () =>
+      worker().catch((error: unknown) => {
+        over = true;
+        throw error;
+      }),
+    );
+    const broken = (await Promise.allSettled(workers)).find(({ status }) => status === "rejected");
+    if (broken?.status === "rejected") throw broken.reason;
+  }
+
+  async #object(text: string, resource: ApiResource, object: ObjectMetadata): Promise<void> {
+    const { client, signal } = this.#options;
+    try {
+      this.#tally.add(await rewriteObject({ client, limiter: this.#limiter, signal }, resource, object));
+    } catch (error) {
+      this.#rethrowEnd(error);
+      this.#tally.fail(failureOf(text, object, error));
+    }
+    this.#tick(text);
+    if (performance.now() - this.#lastProgress >= PROGRESS_MILLISECONDS) this.#progress();
+  }
+
+  #tick(text: string): void {
+    this.#left.set(text, Math.max(0, (this.#left.get(text) ?? 0) - 1));
+  }
+
+  /** What ends the run, and not only the work on one thing. */
+  #rethrowEnd(error: unknown): void {
+    this.#options.signal.throwIfAborted();
+    if (error instanceof ServerAway) throw error;
+    if (error instanceof KubeError && error.httpStatus === 401) throw error;
+    if (!(error instanceof ClavigerError)) throw error;
+  }
+
+  #progress(): void {
+    const now = performance.now();
+    this.#lastProgress = now;
+    const { done, counts } = this.#tally;
+    this.#rate.observe(now, done);
+    const ratePerSecond = this.#rate.perSecond(now, done);
+    const left = [...this.#left.values()].reduce((sum, value) => sum + value, 0);
+    this.#options.onProgress?.({
+      ...counts,
+      resource: this.#cursor.resource,
+      done,
+      total: done + left,
+      ratePerSecond,
+      secondsLeft: ratePerSecond > 0 ? left / ratePerSecond : undefined,
+      cursor: this.#cursor,
+    });
+  }
+
+  readonly #list: List = (call, isAnswer) => {
+    const { client, signal } = this.#options;
+    return this.#limiter.run(() => client.request({ ...call, signal }), { signal, isAnswer });
+  };
+}
+
+const unreadableFailure = (resource: string, name: StoredName) => ({
+  resource,
+  ...name,
+  reason: "StorageReadError",
+  message: "the API server cannot decrypt or decode what etcd holds",
+});
+
+/** The same values; the next one is fetched while one is worked on. */
+async function* ahead<T>(values: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+  let next = values.next();
+  for (let result = await next; result.done !== true; result = await next) {
+    next = values.next();
+    // Awaited in a moment; a failure until then must not end the process.
+    next.catch(() => undefined);
+    yield result.value;
+  }
+}
