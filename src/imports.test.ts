@@ -27,7 +27,10 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: ["crypto", "keyring", "kube"],
     packages: ["@grpc/grpc-js", "@grpc/proto-loader", "yaml"],
   },
-  operator: { rooms: ["crypto", "seal", "keyring", "kube", "storage"], packages: ["prom-client", "yaml"] },
+  operator: {
+    rooms: ["crypto", "seal", "keyring", "kube", "storage"],
+    packages: ["croner", "prom-client", "yaml"],
+  },
   cli: {
     rooms: ["crypto", "seal", "keyring", "kube", "storage", "plugin", "operator"],
     packages: ["yaml"],

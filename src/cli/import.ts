@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
 import { readConfig } from "../config.ts";
 import { WRAPPING_ALGORITHMS, type WrappingAlgorithm } from "../crypto/import-wrapping.ts";
 import { ClavigerError } from "../errors.ts";
@@ -17,6 +15,7 @@ import {
   wrappedOffer,
 } from "./import-steps.ts";
 import { clusterTarget, type ImportTarget, standaloneTarget } from "./import-target.ts";
+import { kubeconfigOf, nameOf } from "./target.ts";
 
 const OPTIONS = {
   material: { type: "string" },
@@ -86,25 +85,12 @@ function expiryOf(time: string | undefined): Pick<Partial<ImportSpec>, "expirati
   return { expirationModel: "KEY_MATERIAL_EXPIRES", validTo: new Date(time).toISOString() };
 }
 
-function nameOf(argument: string): ObjectName {
-  const [namespace = "", name = "", ...more] = argument.split("/");
-  if (namespace !== "" && name !== "" && more.length === 0) return { namespace, name };
-  throw new UsageError(`${JSON.stringify(argument)} is not NAMESPACE/NAME`);
-}
-
-/** As kubectl looks for it where neither is said. */
-function targetOf(name: ObjectName, { config, kubeconfig }: Options): ImportTarget {
-  if (config !== undefined && kubeconfig !== undefined) {
-    throw new UsageError("--config and --kubeconfig exclude one another");
+function targetOf(name: ObjectName, options: Options): ImportTarget {
+  const node = options.config === undefined ? undefined : readConfig(options.config);
+  if (node?.resources.kind === "manifests" && options.kubeconfig === undefined) {
+    return standaloneTarget(node.resources.folder, node, name);
   }
-  if (config === undefined) {
-    const [first] = (process.env.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
-    return clusterTarget(kubeconfig ?? first ?? join(homedir(), ".kube", "config"), name);
-  }
-  const node = readConfig(config);
-  const { resources } = node;
-  if (resources.kind === "kubeconfig") return clusterTarget(resources.path, name);
-  return standaloneTarget(resources.folder, node, name);
+  return clusterTarget(kubeconfigOf(options), name);
 }
 
 async function printParameters(target: ImportTarget, json: boolean): Promise<void> {

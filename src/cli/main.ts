@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./serve.ts")).serve,
   plugin: async () => (await import("./plugin.ts")).plugin,
   operator: async () => (await import("./operator.ts")).operator,
+  rotate: async () => (await import("./rotate.ts")).rotate,
   status: async () => (await import("./status.ts")).status,
   import: async () => (await import("./import.ts")).importMaterial,
   census: async () => (await import("./census.ts")).census,

@@ -63,6 +63,7 @@ export function toObservationRow(row: RawRow): ObservationRow {
     servingSince: integer(row, "serving_since"),
     encrypts: integer(row, "encrypts"),
     ...(typeof lastEncryptAt === "number" && { lastEncryptAt }),
+    settled: integer(row, "settled") === 1,
   };
 }
 

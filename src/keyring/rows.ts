@@ -73,6 +73,8 @@ export interface ObservationRow {
   /** Encrypts answered under this key_id: each entry of the API server's configuration sends one at a switch. */
   readonly encrypts: number;
   readonly lastEncryptAt?: number;
+  /** Whether no API server may write under another key_id any more: SETTLE_MILLISECONDS have passed. */
+  readonly settled: boolean;
 }
 
 /** A custom resource of standalone mode, which the keyring's file keeps too. */

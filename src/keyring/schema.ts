@@ -62,6 +62,7 @@ const migrations: readonly string[] = [
   ALTER TABLE versions ADD COLUMN material_id TEXT;
   ALTER TABLE versions ADD COLUMN valid_to INTEGER;
   `,
+  "ALTER TABLE observations ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;",
 ];
 
 export const SCHEMA_VERSION = migrations.length;

@@ -143,9 +143,11 @@ describe("what is written", () => {
     keyring.apply(promoted(version(1)));
     expect(keyring.dataVersion()).toBe(before);
     using other = new DatabaseSync(file());
-    other.exec("INSERT INTO observations VALUES ('p', 'k', 1, 1, NULL)");
+    other.exec("INSERT INTO observations VALUES ('p', 'k', 1, 1, NULL, 1)");
     expect(keyring.dataVersion()).not.toBe(before);
-    expect(keyring.observations()).toEqual([{ provider: "p", kmsKeyId: "k", servingSince: 1, encrypts: 1 }]);
+    expect(keyring.observations()).toEqual([
+      { provider: "p", kmsKeyId: "k", servingSince: 1, encrypts: 1, settled: true },
+    ]);
   });
 });
 
@@ -233,6 +235,7 @@ describe("schema", () => {
     made(...promoted(version(1), version(2)));
     using db = new DatabaseSync(file());
     db.exec(`
+      ALTER TABLE observations DROP COLUMN settled;
       ALTER TABLE versions DROP COLUMN valid_to;
       ALTER TABLE versions DROP COLUMN material_id;
       PRAGMA user_version = 1;

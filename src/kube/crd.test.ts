@@ -100,7 +100,7 @@ describe.each(kinds)("%s", (kind) => {
   test("the keys of a list of type map are required fields of its items", () => {
     for (const { path, node } of nodes) {
       if (node.type !== "array") continue;
-      expect(["map", "set"], path).toContain(node["x-kubernetes-list-type"]);
+      expect(["map", "set", "atomic"], path).toContain(node["x-kubernetes-list-type"]);
       for (const key of node["x-kubernetes-list-map-keys"] ?? [])
         expect(node.items?.required, path).toContain(key);
     }

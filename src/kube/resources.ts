@@ -14,6 +14,10 @@ const uuid = (description: string) => s.string(description, { pattern: UUID, max
 const kmsKeyId = () =>
   s.string("The key_id that a KMS v2 provider answers for this version. Not secret.", { maxLength: 64 });
 
+export const TRIGGERS = ["Automatic", "OnDemand", "Imported", "Restored"] as const;
+/** In this order, and back from Verifying to Reencrypting while something is left. */
+export const REENCRYPTION_PHASES = ["Switching", "Reencrypting", "Verifying", "Complete"] as const;
+
 const condition = s.object("One aspect of the object's state.", {
   type: s.string("What the condition is about.", { maxLength: 316 }),
   status: s.oneOf("Whether it holds.", ["True", "False", "Unknown"]),
@@ -40,6 +44,149 @@ const unchanged = (field: string): s.Rule => ({
   holds: (self, old) => old === undefined || JSON.stringify(self[field]) === JSON.stringify(old[field]),
 });
 
+/** AWS KMS's limits (EnableKeyRotation, RotateKeyOnDemand). */
+export const DEFAULT_ROTATION_DAYS = 365;
+const AWS_MINIMUM_DAYS = 90;
+
+const rotationSpec = s.object(
+  "When the key gets a new version.",
+  {
+    enabled: s.optional(s.boolean("Whether it rotates by itself.")),
+    periodInDays: s.optional(
+      s.integer(
+        `Days from the end of one rotation to the next: 90 to 2560 as in AWS KMS, ${DEFAULT_ROTATION_DAYS} where left out.`,
+        { minimum: 1, maximum: 2560 },
+      ),
+    ),
+    allowShortPeriod: s.optional(
+      s.boolean("Allows a period of less than 90 days, which AWS KMS does not have."),
+    ),
+    window: s.optional(
+      s.object("When a rotation may begin by itself. Always, where left out.", {
+        schedule: s.string("When the window opens, in cron's five fields, such as 0 2 * * 6.", {
+          minLength: 9,
+          maxLength: 128,
+        }),
+        timeZone: s.string("The schedule's time zone, by its IANA name.", { default: "UTC", maxLength: 64 }),
+        durationMinutes: s.integer("How long it stays open.", {
+          default: 120,
+          minimum: 1,
+          maximum: 10_080,
+        }),
+      }),
+    ),
+    requestToken: s.optional(
+      s.string("Asks for a rotation now: any text that was not here before. claviger rotate writes it.", {
+        minLength: 1,
+        maxLength: 128,
+      }),
+    ),
+    onDemandLimit: s.integer("How many rotations may be asked for in the key's life; 25 as in AWS KMS.", {
+      default: 25,
+      minimum: 0,
+      maximum: 100_000,
+    }),
+  },
+  {
+    rules: [
+      {
+        cel: "(!has(self.periodInDays) && !has(self.window)) || has(self.enabled)",
+        message: "periodInDays and window do nothing without enabled: set it to true or false",
+        holds: (self) =>
+          (self.periodInDays === undefined && self.window === undefined) || self.enabled !== undefined,
+      },
+      {
+        cel: `!has(self.periodInDays) || self.periodInDays >= ${AWS_MINIMUM_DAYS} || (has(self.allowShortPeriod) && self.allowShortPeriod)`,
+        message: "periodInDays is 90 to 2560; set allowShortPeriod to true for less",
+        holds: (self) =>
+          typeof self.periodInDays !== "number" ||
+          self.periodInDays >= AWS_MINIMUM_DAYS ||
+          self.allowShortPeriod === true,
+      },
+    ],
+  },
+);
+
+const trigger = () =>
+  s.oneOf(
+    "Why: Automatic by its period, OnDemand where somebody asked, Imported with new material, Restored where nodes brought a later version back.",
+    TRIGGERS,
+  );
+
+const rotationStatus = s.object("Rotations: the running, the last and the next.", {
+  clockStartedAt: s.optional(s.time("What the period is counted from.")),
+  nextRotationTime: s.optional(s.time("When the next one is due.")),
+  onDemandCount: s.optional(s.integer("How many were asked for.", { minimum: 0 })),
+  handledToken: s.optional(s.string("The last requestToken that was acted upon.", { maxLength: 128 })),
+  running: s.optional(
+    s.object("The rotation that is not finished.", {
+      trigger: trigger(),
+      number: s.integer("The number of its version.", { minimum: 1 }),
+      startedAt: s.time("When it began."),
+      phase: s.oneOf(
+        "Distributing: on its way to the nodes. Switching: current; API servers begin to use it. Reencrypting: stored data is written again. Verifying: it is proven that nothing is left under another key_id.",
+        ["Distributing", ...REENCRYPTION_PHASES.slice(0, 3)],
+      ),
+    }),
+  ),
+  last: s.optional(
+    s.object("The last one that was finished.", {
+      trigger: trigger(),
+      number: s.integer("The number of its version.", { minimum: 1 }),
+      startedAt: s.time("When it began."),
+      completedAt: s.time("When it was finished."),
+      verified: s.boolean("Whether a census of etcd proved that nothing is left under another key_id."),
+    }),
+  ),
+});
+
+const reencryptionStatus = s.object("How far stored data has followed the current version.", {
+  kmsKeyId: kmsKeyId(),
+  phase: s.oneOf("How far it is.", REENCRYPTION_PHASES),
+  verified: s.boolean("Whether a census of etcd proved that nothing is left under another key_id."),
+  resources: s.array(
+    "What the EncryptionConfigurations put on this key.",
+    s.string("RESOURCE or RESOURCE.GROUP, with * as a wildcard; ! before one that another key has.", {
+      maxLength: 318,
+    }),
+    { listType: "atomic" },
+  ),
+  startedAt: s.time("When it began."),
+  completedAt: s.optional(s.time("When it was finished.")),
+  round: s.integer("How many times the stored objects were gone through, with the one that is running.", {
+    minimum: 0,
+  }),
+  settledRound: s.optional(
+    s.boolean("Whether this round began when no API server could write under another key_id any more."),
+  ),
+  nextRoundAt: s.optional(s.time("When what could not be written is tried again.")),
+  done: s.optional(s.integer("Objects gone through in this round.", { minimum: 0 })),
+  total: s.optional(s.integer("Objects to go through in this round, as far as is known.", { minimum: 0 })),
+  ratePerSecond: s.optional(s.integer("Objects a second.", { minimum: 0 })),
+  secondsLeft: s.optional(s.integer("At this rate.", { minimum: 0 })),
+  cursor: s.optional(
+    s.object("Where this round goes on after a crash.", {
+      resource: s.string("The resource.", { maxLength: 317 }),
+      continue: s.optional(s.string("The API server's own mark in its list.", { maxLength: 4096 })),
+    }),
+  ),
+  failed: s.optional(s.integer("Objects that could not be written in this round.", { minimum: 0 })),
+  failures: s.optional(
+    s.array(
+      "The first of them, by name.",
+      s.object("An object that could not be written.", {
+        object: s.string("RESOURCE NAMESPACE/NAME.", { maxLength: 1024 }),
+        reason: s.string("A word for programs.", { maxLength: 256 }),
+        message: s.string("What the API server said.", { maxLength: 1024 }),
+      }),
+      { listType: "atomic", maxItems: 20 },
+    ),
+  ),
+  remaining: s.optional(
+    s.integer("Objects under another key_id, or under none, in the last census.", { minimum: 0 }),
+  ),
+});
+
 const masterKeySpec = s.object(
   "What is wanted of the key.",
   {
@@ -60,6 +207,16 @@ const masterKeySpec = s.object(
       { default: "AWS_KMS" },
     ),
     import: s.optional(importSpec),
+    rotation: s.optional(rotationSpec),
+    reencryption: s.optional(
+      s.object("How stored data follows a new version.", {
+        engine: s.oneOf(
+          "Who writes stored objects again. Claviger: its own rewriter. StorageVersionMigration: the controller of Kubernetes, so that claviger needs no rights on the objects. None: somebody else.",
+          ["Claviger", "StorageVersionMigration", "None"],
+          { default: "Claviger" },
+        ),
+      }),
+    ),
     tags: s.map("Tags, as AWS KMS has them.", s.string("The tag's value.", { maxLength: 256 }), {
       maxProperties: 50,
       default: {},
@@ -85,6 +242,11 @@ const masterKeySpec = s.object(
           "keyUsage does not fit keySpec: SYMMETRIC_DEFAULT is for ENCRYPT_DECRYPT, HMAC_* for GENERATE_VERIFY_MAC",
         holds: (self) =>
           String(self.keySpec).startsWith("HMAC_") === (self.keyUsage === "GENERATE_VERIFY_MAC"),
+      },
+      {
+        cel: "!has(self.rotation) || self.keySpec == 'SYMMETRIC_DEFAULT'",
+        message: "rotation is for SYMMETRIC_DEFAULT keys only",
+        holds: (self) => self.rotation === undefined || self.keySpec === "SYMMETRIC_DEFAULT",
       },
       {
         // import is a reserved word of CEL, which Kubernetes escapes.
@@ -113,6 +275,8 @@ const masterKeyStatus = s.object("What is.", {
       promotedAt: s.time("When it became current."),
     }),
   ),
+  rotation: s.optional(rotationStatus),
+  reencryption: s.optional(reencryptionStatus),
   conditions: s.optional(conditions),
 });
 
@@ -157,6 +321,9 @@ const keyVersionStatus = s.object("Where the version is in its life.", {
       "Retired",
     ]),
   ),
+  trigger: s.optional(trigger()),
+  promotedAt: s.optional(s.time("When it became current.")),
+  retiredAt: s.optional(s.time("When a later one became current.")),
   kmsKeyId: s.optional(kmsKeyId()),
 });
 
@@ -220,6 +387,29 @@ const keyServerStatus = s.object("What this node has and serves.", {
           ),
         ),
         lastEncryptTime: s.optional(s.time("The last of them.")),
+        settled: s.optional(
+          s.boolean(
+            "Whether its API server can write under no other key_id any more: none was answered for four minutes.",
+          ),
+        ),
+        entries: s.optional(
+          s.integer(
+            "How many entries of the node's EncryptionConfiguration name this socket: each sends an Encrypt when it switches.",
+            { minimum: 0 },
+          ),
+        ),
+        resources: s.optional(
+          s.array(
+            "The resources that those entries write under this provider, as the EncryptionConfiguration names them.",
+            s.string(
+              "RESOURCE or RESOURCE.GROUP, with * as a wildcard; ! before one that another provider writes.",
+              {
+                maxLength: 318,
+              },
+            ),
+            { listType: "atomic" },
+          ),
+        ),
       }),
       { listType: "map", listMapKeys: ["name"] },
     ),
@@ -231,6 +421,10 @@ const keyServerStatus = s.object("What this node has and serves.", {
 export type Condition = s.Infer<typeof condition>;
 export type MasterKeySpec = s.Infer<typeof masterKeySpec>;
 export type MasterKeyStatus = s.Infer<typeof masterKeyStatus>;
+export type RotationSpec = s.Infer<typeof rotationSpec>;
+export type RotationStatus = s.Infer<typeof rotationStatus>;
+export type ReencryptionStatus = s.Infer<typeof reencryptionStatus>;
+export type Trigger = (typeof TRIGGERS)[number];
 export type KeyVersionSpec = s.Infer<typeof keyVersionSpec>;
 export type KeyVersionStatus = s.Infer<typeof keyVersionStatus>;
 export type KeyAliasSpec = s.Infer<typeof keyAliasSpec>;
@@ -324,6 +518,8 @@ export const resources: Readonly<Record<Kind, ResourceDefinition>> = {
       column("Key_ID", ".status.currentVersion.kmsKeyId", "Its KMS v2 key_id"),
       ready,
       reason,
+      column("Next_Rotation", ".status.rotation.nextRotationTime", "When it rotates next"),
+      column("Data", ".status.reencryption.phase", "How far stored data has followed the current version"),
       column("Spec", ".spec.keySpec", "The kind of key material", { priority: 1 }),
       column("KeyId", ".status.keyId", "The key's own id", { priority: 1 }),
       age,

@@ -5,7 +5,7 @@ import type { KeyVersion, MasterKeyStatus } from "../kube/resources.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import { decideKeyring, toKeyVersionSpec } from "./decide-keyring.ts";
 import { decideMasterKey, type MasterKeyPlan } from "./decide-master-key.ts";
-import { keyId, keyVersion, masterKey, NOW, versionId } from "./testing.ts";
+import { keyId, keyVersion, masterKey, NOW, unserved, versionId } from "./testing.ts";
 import { promotionCandidate } from "./versions.ts";
 
 /** What can happen to a cluster, for the property test of the decisions. */
@@ -123,6 +123,7 @@ export class ClusterModel {
   #decide(): MasterKeyPlan {
     return decideMasterKey(
       {
+        ...unserved,
         masterKey: this.#masterKey(),
         versions: this.etcd.versions,
         nodes: this.nodes.map((node) => ({ ...node, lastHeard: NOW })),

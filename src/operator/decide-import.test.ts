@@ -4,7 +4,7 @@ import type { KeyVersion, MasterKeySpec, MasterKeyStatus } from "../kube/resourc
 import { decideImport, isPendingImport } from "./decide-import.ts";
 import { decideMasterKey } from "./decide-master-key.ts";
 import { offerOf } from "./import-offer.ts";
-import { currentVersion, keyId, keyVersion, masterKey, NOW, node } from "./testing.ts";
+import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "./testing.ts";
 
 /** A token as far as the decision reads it: its end, a day from NOW. Whether it opens is another matter. */
 const TOKEN = Buffer.concat([
@@ -56,7 +56,10 @@ function observe({ spec = {}, status = { keyId: keyId(1) }, versions = [], prepa
       prepared.map((version) => version.spec.versionId),
     ),
   ];
-  const plan = decideMasterKey({ masterKey: key, versions, nodes, freshKeyId: keyId(7), arnPrefix: "" }, NOW);
+  const plan = decideMasterKey(
+    { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
+    NOW,
+  );
   return { masterKey: key, plan, versions, nodes };
 }
 

@@ -31,6 +31,7 @@ const observation = {
   kmsKeyId: SERVED,
   servingSince: Date.parse("2026-01-01T10:00:00.900Z"),
   encrypts: 3,
+  settled: false,
 };
 
 const status = (changes: Partial<ObservedNode> = {}) =>
@@ -109,6 +110,7 @@ describe("providers", () => {
         version: 2,
         servingSince: "2026-01-01T10:00:00Z",
         encrypts: 3,
+        settled: false,
         lastEncryptTime: "2026-01-01T11:00:00Z",
       },
     ]);

@@ -2,6 +2,7 @@ import { kmsKeyId } from "../crypto/ids.ts";
 import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
 import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
 import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
+import type { SocketScope } from "../storage/scope.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
 
@@ -16,7 +17,13 @@ export interface ObservedNode {
   /** Why something of this node does not work; the first is shown. */
   readonly problems: readonly { readonly reason: string; readonly message: string }[];
   readonly seal: { readonly provider: string; readonly rootKeyId: string } | undefined;
-  readonly providers: readonly { readonly name: string; readonly socket: string; readonly ref: KeyRef }[];
+  readonly providers: readonly {
+    readonly name: string;
+    readonly socket: string;
+    readonly ref: KeyRef;
+    /** What the node's EncryptionConfiguration puts on the socket, where it is known. */
+    readonly scope?: SocketScope;
+  }[];
   readonly observations: readonly ObservationRow[];
 }
 
@@ -38,7 +45,7 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
 type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 
 function describeProvider(
-  { name, socket, ref }: ObservedNode["providers"][number],
+  { name, socket, ref, scope }: ObservedNode["providers"][number],
   { observations, versions }: ObservedNode,
 ): ProviderStatus {
   const seen = observations.find((observation) => observation.provider === name);
@@ -47,11 +54,13 @@ function describeProvider(
     name,
     socket,
     serves: keyRefText(ref),
+    ...(scope && { entries: scope.entries, resources: scope.resources }),
     ...(seen && {
       kmsKeyId: seen.kmsKeyId,
       servingSince: rfc3339(new Date(seen.servingSince)),
       encrypts: seen.encrypts,
       ...(seen.lastEncryptAt !== undefined && { lastEncryptTime: rfc3339(new Date(seen.lastEncryptAt)) }),
+      settled: seen.settled,
     }),
     ...(version && { version: version.number }),
   };
@@ -80,7 +89,7 @@ function providerWithoutKey({ providers, observations }: ObservedNode) {
 export const NODE_LEASE_SECONDS = 40;
 
 /** Not Ready for reasons that keep nobody from promoting a version. */
-const ownAffair = new Set(["Starting", "ProviderWithoutKey"]);
+const ownAffair = new Set(["Starting", "ProviderWithoutKey", "EncryptionConfigInvalid"]);
 
 /** The nodes as the decisions see them, by name: a message that lists them must not change with their order. */
 export function nodeViews(

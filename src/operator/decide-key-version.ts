@@ -12,7 +12,35 @@ export function decideKeyVersionStatus(
 ): KeyVersionStatus {
   const id = kmsKeyId(version.spec.keyId as KeyId, version.spec.versionId as VersionId);
   const state = stateOf(version, masterKey) ?? version.status?.state ?? "Pending";
-  return { state, kmsKeyId: id };
+  const trigger = version.status?.trigger ?? triggerOf(version, masterKey);
+  return {
+    state,
+    kmsKeyId: id,
+    ...(trigger !== undefined && { trigger }),
+    ...datesOf(version, state, masterKey),
+  };
+}
+
+/** Known while its rotation is the running or the last one. */
+function triggerOf({ spec }: KeyVersion, masterKey: MasterKey | undefined): KeyVersionStatus["trigger"] {
+  if (masterKey?.status?.keyId !== spec.keyId) return undefined;
+  const { running, last } = masterKey.status.rotation ?? {};
+  return [running, last].find((rotation) => rotation?.number === spec.number)?.trigger;
+}
+
+function datesOf(
+  { status }: KeyVersion,
+  state: KeyVersionStatus["state"],
+  masterKey: MasterKey | undefined,
+): Pick<KeyVersionStatus, "promotedAt" | "retiredAt"> {
+  const turned = masterKey?.status?.currentVersion?.promotedAt;
+  const promotedAt = status?.promotedAt ?? (state === "Current" ? turned : undefined);
+  const retiredAt = status?.retiredAt ?? (state === "Retired" ? turned : undefined);
+  return {
+    ...(promotedAt !== undefined && { promotedAt }),
+    // A restored MasterKey can make a retired version current again until the nodes bring the later one back.
+    ...(retiredAt !== undefined && state === "Retired" && { retiredAt }),
+  };
 }
 
 function stateOf({ spec }: KeyVersion, masterKey: MasterKey | undefined): KeyVersionStatus["state"] {

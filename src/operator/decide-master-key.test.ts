@@ -13,6 +13,7 @@ import {
   NOW_TEXT,
   node,
   statusWith,
+  unserved,
   versionId,
 } from "./testing.ts";
 
@@ -26,7 +27,10 @@ const twin2 = keyVersion(2, { spec: { versionId: versionId(99) } });
 const HEARD = new Date("2026-01-02T02:00:00Z");
 
 function decide(key: MasterKey, versions: readonly KeyVersion[], nodes: readonly NodeView[], now = NOW) {
-  return decideMasterKey({ masterKey: key, versions, nodes, freshKeyId: FRESH, arnPrefix: ARN }, now);
+  return decideMasterKey(
+    { ...unserved, masterKey: key, versions, nodes, freshKeyId: FRESH, arnPrefix: ARN },
+    now,
+  );
 }
 
 /** A step in a few words. */
@@ -35,6 +39,8 @@ function brief(step: MasterKeyStep): string {
     case "adopt":
     case "assignKeyId":
       return `${step.kind} ${step.keyId}`;
+    case "beginRotation":
+      return `beginRotation ${step.trigger} to ${step.number}`;
     case "createVersion":
       return `createVersion ${step.number} of ${step.keyId}`;
     case "promote":
@@ -100,6 +106,7 @@ describe("a key without a keyId", () => {
   });
 
   const observed = {
+    ...unserved,
     masterKey: masterKey(),
     nodes: [],
     heldKeyId: keyId(9),

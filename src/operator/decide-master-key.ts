@@ -1,8 +1,18 @@
 import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
-import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus, Trigger } from "../kube/resources.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import {
+  decideReencryption,
+  type ReencryptionPlan,
+  type ReencryptionTask,
+  rotationOutcome,
+  type Switch,
+  type Work,
+} from "./decide-reencryption.ts";
+import { decideRotation, type RotationPlan } from "./decide-rotation.ts";
 import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
+import { type RotationEvent, rotationStatusAfter } from "./rotation-status.ts";
 import { promotionCandidate, versionsOf } from "./versions.ts";
 
 /** What the leader knows of one node when it decides. */
@@ -27,6 +37,13 @@ export interface ObservedMasterKey {
   readonly nodes: readonly NodeView[];
   /** The keyId under which the leader's own keyring encrypts for this name: its versions may be on their way back. */
   readonly heldKeyId?: KeyId;
+  /** The sockets that serve the key. */
+  readonly switches: readonly Switch[];
+  /** What works on its stored objects. */
+  readonly work: Work;
+  /** Whether this operator reaches stored objects, and can count what etcd holds. */
+  readonly reachable: boolean;
+  readonly census: boolean;
   /** Random, for a key that has no keyId yet. */
   readonly freshKeyId: KeyId;
   /** `arn:aws:kms:<region>:<account>:key/` */
@@ -38,6 +55,13 @@ export type MasterKeyStep =
   /** Take on the versions that name this MasterKey already: a restore or a re-creation. */
   | { readonly kind: "adopt"; readonly keyId: KeyId }
   | { readonly kind: "assignKeyId"; readonly keyId: KeyId }
+  /** Only writes down that it begins: the version is made on the next pass, so that a crash between asks for no second one. */
+  | {
+      readonly kind: "beginRotation";
+      readonly trigger: Trigger;
+      readonly token?: string;
+      readonly number: number;
+    }
   | { readonly kind: "createVersion"; readonly keyId: KeyId; readonly number: number }
   | { readonly kind: "promote"; readonly version: KeyVersion }
   | { readonly kind: "wait"; readonly reason: string; readonly message: string }
@@ -45,18 +69,29 @@ export type MasterKeyStep =
 
 export interface MasterKeyPlan {
   readonly step: MasterKeyStep;
+  /** What is to be going on with stored objects meanwhile. */
+  readonly task: ReencryptionTask;
   /** The status to write, the step's own effect (keyId, currentVersion) included. */
   readonly status: MasterKeyStatus;
 }
 
 /** Decides one step of a MasterKey's life. */
 export function decideMasterKey(observed: ObservedMasterKey, now: Date): MasterKeyPlan {
-  const step = decideStep(observed, now);
-  return { step, status: statusAfter(observed, step, now) };
+  const rotates =
+    observed.masterKey.status?.currentVersion !== undefined && observed.masterKey.status.keyId !== undefined;
+  const rotation = rotates ? decideRotation(observed.masterKey, now) : undefined;
+  const step = decideStep(observed, rotation, now);
+  const reencryption = decideReencryption(observed, now);
+  return {
+    step,
+    task: reencryption.task,
+    status: statusAfter({ observed, step, rotation, reencryption }, now),
+  };
 }
 
 function decideStep(
   { masterKey, versions, nodes, heldKeyId, freshKeyId }: ObservedMasterKey,
+  rotation: RotationPlan | undefined,
   now: Date,
 ): MasterKeyStep {
   const keyId = masterKey.status?.keyId;
@@ -64,13 +99,18 @@ function decideStep(
     const adopted = adoptable(masterKey, versions) ?? heldKeyId;
     return adopted ? { kind: "adopt", keyId: adopted } : decideFreshKeyId(freshKeyId, nodes);
   }
+  const current = masterKey.status?.currentVersion;
+  const known = versionsOf(keyId, versions);
+  const there = current !== undefined && known.some(({ spec }) => spec.versionId === current.versionId);
+  const newest = known.at(-1)?.spec.number ?? 0;
+  if (there && rotation?.begin) return { kind: "beginRotation", ...rotation.begin, number: newest + 1 };
+  const running = masterKey.status?.rotation?.running?.number ?? 0;
+  if (there && running > newest) return decideCreation(keyId as KeyId, running, nodes);
   const candidate = promotionCandidate(masterKey, versions);
   if (candidate !== undefined && hasExpired(candidate, now)) return expiredBefore(candidate);
   if (candidate !== undefined) return decidePromotion(candidate, nodes);
-  const current = masterKey.status?.currentVersion;
   if (current === undefined && masterKey.spec.origin === "EXTERNAL") return PENDING_IMPORT;
-  if (current === undefined) return decideCreation(keyId as KeyId, nodes);
-  const there = versionsOf(keyId, versions).some(({ spec }) => spec.versionId === current.versionId);
+  if (current === undefined) return decideCreation(keyId as KeyId, 1, nodes);
   return there
     ? { kind: "settled" }
     : { kind: "wait", reason: "VersionsMissing", message: versionMissing(current.number) };
@@ -98,10 +138,10 @@ const expiredBefore = ({ spec }: KeyVersion): MasterKeyStep => ({
   message: `version ${spec.number} expired at ${spec.validTo} before every node had it: import the same material again with a later validTo`,
 });
 
-function decideCreation(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {
+function decideCreation(keyId: KeyId, number: number, nodes: readonly NodeView[]): MasterKeyStep {
   const message = differingRootKeys(nodes);
   if (message !== undefined) return { kind: "wait", reason: "RootKeysDiffer", message };
-  return { kind: "createVersion", keyId, number: 1 };
+  return { kind: "createVersion", keyId, number };
 }
 
 /** The keyId of the newest version that names this MasterKey, whoever made it and whenever. */
@@ -154,19 +194,61 @@ function describe(node: NodeView): string {
   return node.problem === undefined ? node.name : `${node.name} (${node.problem})`;
 }
 
-function statusAfter(observed: ObservedMasterKey, step: MasterKeyStep, now: Date): MasterKeyStatus {
+interface Decided {
+  readonly observed: ObservedMasterKey;
+  readonly step: MasterKeyStep;
+  readonly rotation: RotationPlan | undefined;
+  readonly reencryption: ReencryptionPlan;
+}
+
+function statusAfter(decided: Decided, now: Date): MasterKeyStatus {
+  const { observed, step, rotation, reencryption } = decided;
   const { masterKey, arnPrefix } = observed;
   const before = masterKey.status;
   const keyId = step.kind === "adopt" || step.kind === "assignKeyId" ? step.keyId : before?.keyId;
   const currentVersion = step.kind === "promote" ? promoted(step.version, now) : before?.currentVersion;
-  const findings = [readiness(masterKey, currentVersion, step), distribution(step)];
+  const rotationStatus = rotationStatusOf(decided, now);
+  const findings = [
+    readiness(masterKey, currentVersion, step),
+    distribution(step),
+    ...(rotation !== undefined && rotationStatus !== undefined ? [rotation.finding] : []),
+    ...(reencryption.finding !== undefined ? [reencryption.finding] : []),
+  ];
   return {
     observedGeneration: masterKey.metadata.generation,
     ...(keyId !== undefined && { keyId, arn: arnPrefix + keyId }),
     keyState: keyState(masterKey, currentVersion),
     ...(currentVersion !== undefined && { currentVersion }),
+    ...(rotationStatus !== undefined && { rotation: rotationStatus }),
+    ...(reencryption.status !== undefined && { reencryption: reencryption.status }),
     conditions: withFindings(before?.conditions, findings, masterKey.metadata.generation, now),
   };
+}
+
+function rotationStatusOf({ observed, step, rotation, reencryption }: Decided, now: Date) {
+  const { masterKey, switches } = observed;
+  const kmsKeyIdNow = masterKey.status?.currentVersion?.kmsKeyId ?? "";
+  const progress = {
+    plan: rotation,
+    event: rotationEvent(step),
+    phase: reencryption.status?.phase,
+    outcome: rotationOutcome(kmsKeyIdNow, switches, reencryption),
+  };
+  return rotationStatusAfter(masterKey, progress, now);
+}
+
+function rotationEvent(step: MasterKeyStep): RotationEvent {
+  switch (step.kind) {
+    case "adopt":
+    case "assignKeyId":
+      return { kind: "keyIdGiven" };
+    case "beginRotation":
+      return { ...step, kind: "begun" };
+    case "promote":
+      return { kind: "promoted", version: step.version };
+    default:
+      return { kind: "nothing" };
+  }
 }
 
 function promoted({ spec }: KeyVersion, now: Date): NonNullable<MasterKeyStatus["currentVersion"]> {
@@ -213,6 +295,7 @@ function distribution(step: MasterKeyStep): Finding {
       };
     case "adopt":
     case "assignKeyId":
+    case "beginRotation":
     case "createVersion":
       return {
         type: "Distributed",

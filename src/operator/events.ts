@@ -15,11 +15,33 @@ export function masterKeyEvents(before: MasterKey["status"], after: MasterKeySta
   }
   return [
     ...events,
+    ...rotationEvents(before, after),
+    ...changedCondition(before, after, "RotationOnTime", "False"),
+    ...changedCondition(before, after, "Reencrypted", "False"),
     ...changedCondition(before, after, "Distributed", "False"),
     ...changedCondition(before, after, "Ready", "False"),
     ...changedCondition(before, after, "Imported", "False"),
     ...changedCondition(before, after, "MaterialExpiring", "True"),
   ];
+}
+
+function rotationEvents(before: MasterKey["status"], after: MasterKeyStatus): ResourceEvent[] {
+  const events: ResourceEvent[] = [];
+  const { running, last } = after.rotation ?? {};
+  if (running !== undefined && running.number !== before?.rotation?.running?.number) {
+    const message = `the rotation to version ${running.number} began (${running.trigger})`;
+    events.push({ type: "Normal", reason: "RotationBegan", message });
+  }
+  if (last !== undefined && last.number !== before?.rotation?.last?.number) {
+    const proof = last.verified ? "a census found nothing under an older key_id" : "unverified";
+    const message = `the rotation to version ${last.number} is complete: ${proof}`;
+    events.push({ type: "Normal", reason: "RotationComplete", message });
+  }
+  const stored = conditionOf(after.conditions, "Reencrypted");
+  if (stored?.status === "True" && conditionOf(before?.conditions, "Reencrypted")?.status !== "True") {
+    events.push({ type: "Normal", reason: "Reencrypted", message: stored.message });
+  }
+  return events;
 }
 
 /** What happened to a KeyAlias. */
@@ -40,7 +62,14 @@ export function keyAliasEvents(before: KeyAlias["status"], after: KeyAliasStatus
 type WithConditions = Pick<MasterKeyStatus, "conditions"> | undefined;
 
 /** How every key begins, and what passes by itself: no news. */
-const ordinary = new Set(["Creating", "WaitingForNodes", "PendingImport"]);
+const ordinary = new Set([
+  "Creating",
+  "WaitingForNodes",
+  "PendingImport",
+  "Switching",
+  "Reencrypting",
+  "Verifying",
+]);
 
 /** A warning when a condition falls, or falls for another reason. */
 function changedCondition(

@@ -19,6 +19,8 @@ import {
 } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
+import { KubeStoredObjects } from "./kube-stored-objects.ts";
+import type { StoredObjects } from "./reencryptor.ts";
 import type {
   Change,
   ObjectRef,
@@ -35,6 +37,7 @@ const RETRY_MILLISECONDS = 1_000;
 /** The custom resources of an API server. */
 export class KubeStore implements ResourceStore {
   readonly #client: KubeClient;
+  readonly storedObjects: StoredObjects;
   readonly #config: NodeConfig;
   readonly #log: Log;
   readonly #fieldManager: string;
@@ -50,6 +53,7 @@ export class KubeStore implements ResourceStore {
 
   constructor(config: NodeConfig, kubeconfigPath: string, log: Log) {
     this.#client = new KubeClient(kubeconfigPath);
+    this.storedObjects = new KubeStoredObjects(this.#client, config.etcd);
     this.#config = config;
     this.#log = log;
     this.#fieldManager = "claviger";

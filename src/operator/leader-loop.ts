@@ -8,13 +8,16 @@ import type { KeyAlias, KeyServer, MasterKey } from "../kube/resources.ts";
 import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
+import type { Clock } from "./clock.ts";
 import { decideKeyAlias } from "./decide-key-alias.ts";
 import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import { decideMasterKey, type MasterKeyPlan, type NodeView } from "./decide-master-key.ts";
+import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
 import { MaterialImporter } from "./material-importer.ts";
+import type { Reencryptor } from "./reencryptor.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
 
@@ -22,6 +25,8 @@ import { objectText, ViewIndex } from "./view-index.ts";
 export const KEY_SERVERS = "KeyServers";
 /** How soon to look again at something that waits for a node: Leases run out without an event. */
 const WAITING_MILLISECONDS = 5_000;
+/** How often the progress of a round is written down. */
+const PROGRESS_MILLISECONDS = 2_000;
 
 /** Decides for the whole cluster. Run by the operator that leads. */
 export class LeaderLoop {
@@ -29,7 +34,8 @@ export class LeaderLoop {
   readonly #store: ResourceStore;
   readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
-  readonly #now: () => Date;
+  readonly #clock: Clock;
+  readonly #reencryptor: Reencryptor;
   readonly #importer: MaterialImporter;
   #index: ViewIndex | undefined;
 
@@ -38,13 +44,15 @@ export class LeaderLoop {
     readonly store: ResourceStore;
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
-    readonly now: () => Date;
+    readonly clock: Clock;
+    readonly reencryptor: Reencryptor;
   }) {
     this.#config = options.config;
     this.#store = options.store;
     this.#keyring = options.keyring;
     this.#seals = options.seals;
-    this.#now = options.now;
+    this.#clock = options.clock;
+    this.#reencryptor = options.reencryptor;
     this.#importer = new MaterialImporter(options);
   }
 
@@ -82,6 +90,11 @@ export class LeaderLoop {
       .map((alias) => `KeyAlias ${objectText(alias)}`);
   }
 
+  /** Stops what works beside the loop. */
+  close(): void {
+    this.#reencryptor.close();
+  }
+
   /** One step for one object. Returns after how many milliseconds to look again, if a wait is needed. */
   async reconcile(work: string, signal: AbortSignal): Promise<number | undefined> {
     const index = this.#currentIndex();
@@ -114,20 +127,49 @@ export class LeaderLoop {
     const plan = await this.#planMasterKey(masterKey, index, signal);
     if (plan.step.kind === "createVersion") await this.#createVersion(masterKey, plan.step);
     const importing = { masterKey, plan, versions: index.versionsFor(masterKey), nodes: this.#nodes(index) };
-    const status = await this.#importer.complete(importing, this.#now());
+    const status = await this.#importer.complete(importing, this.#clock.now());
     if (!isDeepStrictEqual(masterKey.status, status)) {
       await atWritePoint("masterkey.status", () => this.#store.applyStatus<"MasterKey">(masterKey, status));
       await this.#record(masterKey, masterKeyEvents(masterKey.status, status));
     }
+    // After the status is written: what a round has come to is forgotten only then.
+    this.#reencryptor.ensure({
+      ...this.#round(masterKey, status),
+      engine: masterKey.spec.reencryption?.engine ?? "Claviger",
+      task: plan.task,
+    });
     // What the step changed comes back as an event; version states follow the MasterKey as it is stored.
     await this.#updateVersions(masterKey, index);
-    return plan.step.kind === "wait"
-      ? WAITING_MILLISECONDS
-      : this.#importer.lookAgain(importing, this.#now());
+    return Math.min(this.#nextLook(plan), this.#importer.lookAgain(importing, this.#clock.now()) ?? Infinity);
+  }
+
+  /** When to look again where no event will say so. */
+  #nextLook({ step, task, status }: MasterKeyPlan): number {
+    const now = this.#clock.now().getTime();
+    const times = [status.rotation?.nextRotationTime, status.reencryption?.nextRoundAt];
+    const pauses = times.flatMap((time) =>
+      time === undefined ? [] : Math.max(0, Date.parse(time) - now) + 1_000,
+    );
+    const { longestPause } = this.#clock;
+    const waiting = step.kind === "wait" ? WAITING_MILLISECONDS : longestPause;
+    return Math.min(
+      longestPause,
+      waiting,
+      task.kind === "none" ? longestPause : PROGRESS_MILLISECONDS,
+      ...pauses,
+    );
+  }
+
+  #round({ metadata }: MasterKey, status: MasterKey["status"]) {
+    return {
+      masterKey: nameText({ namespace: metadata.namespace ?? "", name: metadata.name }),
+      kmsKeyId: status?.reencryption?.kmsKeyId ?? "",
+      round: status?.reencryption?.round ?? 0,
+    };
   }
 
   #nodes({ view }: ViewIndex): NodeView[] {
-    return nodeViews(view.keyServers, view.heardOf, this.#now());
+    return nodeViews(view.keyServers, view.heardOf, new Date());
   }
 
   /** A promotion is decided once more on KeyServers read past the cache: a node that has just joined counts. */
@@ -138,16 +180,19 @@ export class LeaderLoop {
   }
 
   #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {
-    const now = this.#now();
     const observed = {
       masterKey,
       versions: index.versionsFor(masterKey),
-      nodes: nodeViews(keyServers, index.view.heardOf, now),
+      nodes: nodeViews(keyServers, index.view.heardOf, new Date()),
+      switches: switchesOf(masterKey, index.aliasesOf(masterKey), keyServers),
+      work: this.#reencryptor.work(this.#round(masterKey, masterKey.status)),
+      reachable: this.#config.resources.kind === "kubeconfig",
+      census: this.#config.etcd !== undefined,
       ...this.#held(masterKey),
       freshKeyId: newKeyId(),
       arnPrefix: this.#arn("key/"),
     };
-    return decideMasterKey(observed, now);
+    return decideMasterKey(observed, this.#clock.now());
   }
 
   #held({ metadata }: MasterKey): { readonly heldKeyId?: KeyId } {
@@ -196,7 +241,7 @@ export class LeaderLoop {
         served: served === undefined ? undefined : index.masterKey({ namespace, name: served }),
         arnPrefix: this.#arn("alias/"),
       },
-      this.#now(),
+      this.#clock.now(),
     );
     if (isDeepStrictEqual(alias.status, plan.status)) return undefined;
     await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, plan.status));
@@ -206,7 +251,7 @@ export class LeaderLoop {
 
   /** A KeyServer whose Node was deleted would block every promotion for ever. */
   async #removeOrphans(view: View, signal: AbortSignal): Promise<number> {
-    const nodes = nodeViews(view.keyServers, view.heardOf, this.#now());
+    const nodes = nodeViews(view.keyServers, view.heardOf, new Date());
     for (const server of view.keyServers) {
       const node = nodes.find(({ name }) => name === server.metadata.name);
       if (node === undefined || !node.stale || server.status?.nodeUid === undefined) continue;

@@ -60,6 +60,7 @@ export class ManifestStore implements ResourceStore {
 
   /** The only node always leads. */
   readonly leading = true;
+  readonly storedObjects = { rewrite: unreachable, count: unreachable };
 
   async run(signal: AbortSignal, listener: StoreListener): Promise<void> {
     this.#listener = listener;
@@ -239,6 +240,11 @@ export class ManifestStore implements ResourceStore {
     this.#view = undefined;
     this.#listener?.onChange(object);
   }
+}
+
+/** The decisions never ask for it: they know that this operator has no API server. */
+async function unreachable(): Promise<never> {
+  throw new ClavigerError("Internal", "standalone mode has no API server whose objects it could reach");
 }
 
 const manifestKey = ({ kind, namespace, name }: Manifest): string => `${kind} ${namespace}/${name}`;

@@ -13,7 +13,7 @@ import { conditionOf } from "./conditions.ts";
 import { toVersionRow } from "./decide-keyring.ts";
 import { decideMasterKey } from "./decide-master-key.ts";
 import { MaterialImporter } from "./material-importer.ts";
-import { currentVersion, keyId, keyVersion, masterKey, NOW, node } from "./testing.ts";
+import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "./testing.ts";
 
 /**
  * The leader's passes over one EXTERNAL key, with real keys, tokens and seals;
@@ -75,7 +75,10 @@ const store = {
 async function pass(options: { readonly crash?: boolean; readonly nodeHasVersions?: boolean } = {}) {
   const has = options.nodeHasVersions === false ? [] : versions.map(({ spec }) => spec.versionId);
   const nodes = [node("node-1", has, { rootKeyId: seals.get().rootKeyId })];
-  const plan = decideMasterKey({ masterKey: key, versions, nodes, freshKeyId: keyId(7), arnPrefix: "" }, now);
+  const plan = decideMasterKey(
+    { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
+    now,
+  );
   const status = await new MaterialImporter({ store, seals }).complete(
     { masterKey: key, plan, versions, nodes },
     now,
@@ -320,7 +323,7 @@ describe("an import that cannot be", () => {
     const odd = node("node-2", [], { rootKeyId: "another" });
     const nodes = [node("node-1", [], { rootKeyId: "one" }), odd];
     const plan = decideMasterKey(
-      { masterKey: key, versions, nodes, freshKeyId: keyId(7), arnPrefix: "" },
+      { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
       now,
     );
     const importer = new MaterialImporter({ store, seals });

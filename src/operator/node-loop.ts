@@ -17,6 +17,7 @@ import {
   toVersionRow,
 } from "./decide-keyring.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
+import { SocketScopes } from "./socket-scopes.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
 import { ViewIndex } from "./view-index.ts";
@@ -32,6 +33,7 @@ export class NodeLoop {
   readonly #seals: SealSource;
   readonly #log: Log;
   readonly #tester: VersionTester;
+  readonly #scopes: SocketScopes;
   #nodeUid: string | undefined;
   #reported: KeyServerStatus | undefined;
 
@@ -48,6 +50,7 @@ export class NodeLoop {
     this.#seals = options.seals;
     this.#tester = new VersionTester(options.seals);
     this.#log = options.log;
+    this.#scopes = new SocketScopes(options.config.encryptionConfig);
   }
 
   /**
@@ -72,7 +75,7 @@ export class NodeLoop {
     const prepared = await this.#prepare(new ViewIndex(view), versions, problems);
     const seal = this.#seal(problems);
     for (const message of plan.contradictions) problems.push({ reason: "Contradiction", message });
-    const { providers } = this.#config;
+    const providers = this.#scopes.of(this.#config.providers, own?.status, problems);
     const observed = {
       before: own?.status,
       nodeUid: this.#nodeUid,
@@ -87,6 +90,11 @@ export class NodeLoop {
     const status = decideKeyServerStatus(observed, now);
     await this.#report(status, own?.status);
     return status.conditions?.every((condition) => condition.status === "True") ?? true;
+  }
+
+  /** Whether there is something to report that is no resource: the EncryptionConfiguration was edited. */
+  get encryptionConfigChanged(): boolean {
+    return this.#scopes.changed();
   }
 
   async #register(now: Date): Promise<void> {

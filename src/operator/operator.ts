@@ -6,10 +6,12 @@ import type { Log } from "../log.ts";
 import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
+import { systemClock } from "./clock.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { ManifestStore } from "./manifest-store.ts";
 import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
 import { NodeLoop } from "./node-loop.ts";
+import { Reencryptor } from "./reencryptor.ts";
 import type { Change, ResourceStore } from "./resource-store.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -86,7 +88,13 @@ class Operator {
     this.#log = log;
     const seals = new SealSource(config.rootKeyPath);
     this.#node = new NodeLoop({ config, store, keyring, seals, log });
-    this.#leader = new LeaderLoop({ config, store, keyring, seals, now: () => new Date() });
+    const reencryptor = new Reencryptor({
+      objects: store.storedObjects,
+      mayGoOn: () => store.leading,
+      onChange: (masterKey) => this.#leaderQueue.add(`MasterKey ${masterKey}`),
+      now: () => performance.now(),
+    });
+    this.#leader = new LeaderLoop({ config, store, keyring, seals, clock: systemClock(log), reencryptor });
     this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
     this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
   }
@@ -114,6 +122,7 @@ class Operator {
       ]);
     } finally {
       clearInterval(observing);
+      this.#leader.close();
     }
   }
 
@@ -143,7 +152,7 @@ class Operator {
     return setInterval(() => {
       try {
         const now = this.#keyring.dataVersion();
-        if (now !== seen) this.#nodeQueue.add(NODE);
+        if (now !== seen || this.#node.encryptionConfigChanged) this.#nodeQueue.add(NODE);
         seen = now;
       } catch (error) {
         this.#log("warn", `the keyring cannot be watched: ${String(error)}`);

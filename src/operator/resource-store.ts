@@ -8,6 +8,7 @@ import type {
   ObjectMeta,
   ResourceOf,
 } from "../kube/resources.ts";
+import type { StoredObjects } from "./reencryptor.ts";
 
 /** The custom resources of one moment, and who was heard of when. */
 export interface View {
@@ -57,6 +58,8 @@ export interface ResourceStore {
   run(signal: AbortSignal, listener: StoreListener): Promise<void>;
   /** Whether this operator decides for all at this moment. */
   readonly leading: boolean;
+  /** What API servers stored under the keys. */
+  readonly storedObjects: StoredObjects;
   /** The latest view; undefined until the first one is complete. */
   view(): View | undefined;
   /** Reads KeyServers past every cache, for the one decision that must not miss a node. */

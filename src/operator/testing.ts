@@ -154,6 +154,14 @@ export const node = (
   ...changes,
 });
 
+/** A key that no socket serves and whose stored objects nobody works on. */
+export const unserved = {
+  switches: [],
+  work: { kind: "idle" },
+  reachable: true,
+  census: false,
+} as const;
+
 export const condition = (type: string, changes: Partial<Condition> = {}): Condition => ({
   type,
   status: "True",

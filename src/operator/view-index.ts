@@ -26,6 +26,14 @@ export class ViewIndex {
     return this.view.keyAliases.find((alias) => objectText(alias) === name);
   }
 
+  /** The aliases that the nodes serve as this MasterKey, as a KeyServer's `serves` names them. */
+  aliasesOf({ metadata }: MasterKey): ReadonlySet<string> {
+    const pointing = this.view.keyAliases.filter(
+      (alias) => alias.metadata.namespace === metadata.namespace && alias.status?.masterKey === metadata.name,
+    );
+    return new Set(pointing.map((alias) => `alias ${objectText(alias)}`));
+  }
+
   /** The versions that have a MasterKey's keyId or name it. */
   versionsFor(masterKey: MasterKey): KeyVersion[] {
     const byKeyId = this.#versionsByKeyId.get(masterKey.status?.keyId ?? "") ?? [];

@@ -104,7 +104,7 @@ async function rotate(key: Key, number: number): Promise<VersionRow> {
 const idOf = ({ keyId, versionId }: VersionRow): string => kmsKeyId(keyId, versionId);
 
 /** A provider that follows the keyring, as the plugin makes it. */
-function started(ref: KeyRef = { key: SECRETS }): Provider {
+function started(ref: KeyRef = { key: SECRETS }, settleMilliseconds?: number): Provider {
   if (!following) keyring.start();
   following = true;
   const provider = new Provider({
@@ -116,7 +116,9 @@ function started(ref: KeyRef = { key: SECRETS }): Provider {
     onObserved: () => {
       observed += 1;
     },
+    ...(settleMilliseconds !== undefined && { settleMilliseconds }),
   });
+  onTestFinished(() => provider.close());
   keyring.onChange(() => void provider.follow());
   void provider.follow();
   return provider;
@@ -265,6 +267,7 @@ describe("a provider of a key with a current version", () => {
       kmsKeyId: idOf(version),
       servingSince: 1_000,
       encrypts: 0,
+      settled: false,
     });
     const before = observed;
     now = 2_000;
@@ -332,7 +335,24 @@ describe("a new current version", () => {
       kmsKeyId: idOf(second),
       servingSince: 5_000,
       encrypts: 0,
+      settled: false,
     });
+  });
+
+  it("settles once no other key_id was answered for long enough, and begins anew with the next one", async () => {
+    const key = newKey(SECRETS);
+    const first = await rotate(key, 1);
+    const provider = started({ key: SECRETS }, 1);
+    await serves(provider, first);
+    await eventually(() =>
+      expect(provider.observation).toMatchObject({ kmsKeyId: idOf(first), settled: true }),
+    );
+    provider.encrypt(SEED);
+    expect(provider.observation).toMatchObject({ encrypts: 1, settled: true });
+    const slow = started({ key: SECRETS });
+    await serves(slow, first);
+    await serves(slow, await rotate(key, 2));
+    expect(slow.observation).toMatchObject({ settled: false });
   });
 
   it("that is stored and not current is not served, and its ciphertexts open: another node may be ahead", async () => {

@@ -15,6 +15,11 @@ import type { Log } from "../log.ts";
 
 /** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
 const MAX_CIPHERTEXT_BYTES = 1024;
+/**
+ * How long after its last Status with a key_id an API server may still write under it: three minutes of
+ * validity and a request that began in the last of them (apiserver's encryptionconfig/config.go), 60 s at most.
+ */
+export const SETTLE_MILLISECONDS = 240_000;
 const MAX_PLAINTEXT_BYTES = MAX_CIPHERTEXT_BYTES - OVERHEAD_BYTES;
 
 export interface DecryptRequest {
@@ -48,6 +53,8 @@ export class Provider {
   readonly #now: () => number;
   readonly #log: Log;
   readonly #onObserved: () => void;
+  readonly #settleMilliseconds: number;
+  #settling: NodeJS.Timeout | undefined;
   #serving: Serving | undefined;
   /** The key_ids that were served before this one. */
   readonly #left = new Set<KmsKeyId>();
@@ -64,6 +71,8 @@ export class Provider {
     readonly log: Log;
     /** Called after an observation changed. */
     readonly onObserved: () => void;
+    /** SETTLE_MILLISECONDS, but in tests. */
+    readonly settleMilliseconds?: number;
   }) {
     this.name = options.name;
     this.ref = options.ref;
@@ -71,12 +80,18 @@ export class Provider {
     this.#now = options.now;
     this.#log = options.log;
     this.#onObserved = options.onObserved;
+    this.#settleMilliseconds = options.settleMilliseconds ?? SETTLE_MILLISECONDS;
   }
 
   /** Brings this provider in step with the keyring; calls follow one another. Never throws: see `problem`. */
   follow(): Promise<void> {
     this.#following = this.#following.then(() => this.#follow());
     return this.#following;
+  }
+
+  /** Stops what would observe later. */
+  close(): void {
+    clearTimeout(this.#settling);
   }
 
   get problem(): ClavigerError | undefined {
@@ -232,8 +247,10 @@ export class Provider {
       kmsKeyId: current.kmsKeyId,
       servingSince: this.#now(),
       encrypts: 0,
+      settled: false,
     };
     this.#serving = { current, material, observation };
+    this.#settleLater();
     this.#log("info", `provider ${this.name} serves ${keyRefText(this.ref)}`, {
       version: current.version.number,
       key_id: current.kmsKeyId,
@@ -242,13 +259,21 @@ export class Provider {
   }
 
   #observeEncrypt(): void {
+    const encrypts = (this.#serving?.observation.encrypts ?? 0) + 1;
+    this.#observe({ encrypts, lastEncryptAt: this.#now() });
+  }
+
+  /** By a timer, which a clock that is set forward does not hurry. */
+  #settleLater(): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#observe({ settled: true }), this.#settleMilliseconds);
+    this.#settling.unref();
+  }
+
+  #observe(change: Partial<ObservationRow>): void {
     const serving = this.#serving;
     if (serving === undefined) return;
-    const { observation } = serving;
-    this.#serving = {
-      ...serving,
-      observation: { ...observation, encrypts: observation.encrypts + 1, lastEncryptAt: this.#now() },
-    };
+    this.#serving = { ...serving, observation: { ...serving.observation, ...change } };
     this.#onObserved();
   }
 

@@ -94,6 +94,7 @@ export class SocketServer {
   /** Stops taking calls, finishes those in flight, then removes the socket. */
   async close(): Promise<void> {
     this.#health.close();
+    this.provider.close();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     const disconnected = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // Some peers neither finish a call nor hang up.

@@ -13,7 +13,7 @@ import { ClavigerNode } from "./node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 export const CRDS = join(ROOT, "crds");
-const RBAC = join(ROOT, "deploy", "rbac.yaml");
+const RIGHTS = ["rbac.yaml", "rewriter.yaml"].flatMap((name) => ["-f", join(ROOT, "deploy", name)]);
 /** What a node's operator authenticates as: no administrator, as in a real cluster. */
 const NODE_USER = "claviger-node";
 export const PROVIDER = "secrets";
@@ -27,6 +27,10 @@ export interface ClusterOptions {
   readonly flags?: ControlPlaneOptions["flags"];
   /** What the provider serves; the MasterKey `claviger-system/secrets` if left out. */
   readonly serves?: { readonly key: string } | { readonly alias: string };
+  /** Which API server every operator talks to, as through a load balancer; the one beside it if left out. */
+  readonly operatorsUse?: number;
+  /** Added to the environment of every claviger process. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Each API server's EncryptionConfiguration, of the provider beside it; what claviger prints if left out. */
   readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">) => string;
 }
@@ -67,7 +71,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
   try {
     const kubectl = kubectlOf(plane);
-    await kubectl(["apply", "-f", CRDS, "-f", RBAC]);
+    await kubectl(["apply", "-f", CRDS, ...RIGHTS]);
     await kubectl(["wait", "--for=condition=Established", "--timeout=120s", "-f", CRDS]);
     for (const [index, server] of plane.apiServers.entries()) {
       nodes.push(await createNode({ plane, server, index, rootKey, options }));
@@ -117,10 +121,11 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     name: nodeName(index),
     dir: nodeDir(plane.dir, index),
     rootKey,
-    kubeconfig: await server.kubeconfig(NODE_USER),
+    kubeconfig: await (plane.apiServers[options.operatorsUse ?? index] ?? server).kubeconfig(NODE_USER),
     providers: { [PROVIDER]: options.serves ?? { key: KEY } },
     encryptionConfig: encryptionConfigPath(plane.dir, index),
     etcd: { endpoints: [plane.etcd.endpoint] },
+    environment: options.environment ?? {},
   });
 }
 

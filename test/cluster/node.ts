@@ -21,6 +21,8 @@ export interface NodeOptions {
   /** The EncryptionConfiguration of the API server beside it. */
   readonly encryptionConfig: string;
   readonly etcd: { readonly endpoints: readonly string[] };
+  /** Added to the environment of both parts, whenever they start. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** One control-plane node's claviger: plugin and operator as processes of their own. */
@@ -88,7 +90,7 @@ export class ClavigerNode {
       args: [...(part === "plugin" ? NODE_FLAGS : []), CLAVIGER, part, "--config", this.configPath],
       log: this.logPath(part),
       home: this.dir,
-      environment,
+      environment: { ...this.#options.environment, ...environment },
     });
     this.#running.set(part, started);
     return started;

@@ -10,6 +10,8 @@ export interface EtcdEntry {
   readonly value: Buffer;
   /** The revision of the last write: it grows when an object is rewritten. */
   readonly modRevision: number;
+  /** How many times it was written since it was made. */
+  readonly writes: number;
 }
 
 /** A single etcd on loopback, which keeps its data and its ports over restarts. */
@@ -135,6 +137,7 @@ interface RawEntry {
   readonly key: string;
   readonly value?: string;
   readonly mod_revision: string;
+  readonly version: string;
 }
 
 async function range(endpoint: string, { key, end, revision }: RangeRequest): Promise<RangePage> {
@@ -157,6 +160,7 @@ function decode(raw: RawEntry): EtcdEntry {
     key: Buffer.from(raw.key, "base64").toString(),
     value: Buffer.from(raw.value ?? "", "base64"),
     modRevision: Number(raw.mod_revision),
+    writes: Number(raw.version),
   };
 }
 

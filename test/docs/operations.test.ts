@@ -18,6 +18,8 @@ const notReasons = new Set(
     ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer", "KeyServers", "Event", "Namespace"],
     ["Ready", "Distributed", "True", "False", "Unknown", "Normal", "Warning"],
     ["Pending", "Current", "Retired", "Enabled", "Conflict", "NoStatus"],
+    ["Distributing", "Complete", "Automatic", "OnDemand", "Restored"],
+    ["Claviger", "StorageVersionMigration"],
   ].flat(),
 );
 

@@ -1,0 +1,47 @@
+const WIDTH = 30;
+
+/** One state of long work. */
+export interface Progress {
+  readonly text: string;
+  readonly done?: number;
+  readonly total?: number;
+  readonly secondsLeft?: number;
+}
+
+export interface Output {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** On a terminal one line with a bar that changes; elsewhere a line for each new text. */
+export class ProgressLine {
+  readonly #output: Output;
+  #shown = "";
+
+  constructor(output: Output = process.stdout) {
+    this.#output = output;
+  }
+
+  show(progress: Progress): void {
+    const line = this.#output.isTTY ? barOf(progress) : progress.text;
+    if (line === this.#shown) return;
+    this.#shown = line;
+    if (this.#output.isTTY) this.#output.write(`\r\x1b[K${line.slice(0, (this.#output.columns ?? 80) - 1)}`);
+    else this.#output.write(`${line}\n`);
+  }
+
+  /** Leaves the last state behind, and a line after it. */
+  end(text: string): void {
+    this.#output.write(this.#output.isTTY && this.#shown !== "" ? `\r\x1b[K${text}\n` : `${text}\n`);
+    this.#shown = "";
+  }
+}
+
+function barOf({ text, done, total, secondsLeft }: Progress): string {
+  if (done === undefined || total === undefined || total === 0) return text;
+  const share = Math.min(1, done / total);
+  const filled = Math.round(share * WIDTH);
+  const left = secondsLeft === undefined ? "" : `, ${secondsLeft} s left`;
+  return `[${"#".repeat(filled)}${"-".repeat(WIDTH - filled)}] ${Math.floor(share * 100)} % ${done}/${total}${left}  ${text}`;
+}

@@ -1,0 +1,421 @@
+import { describe, expect, test } from "vitest";
+import type { MasterKey, ReencryptionStatus } from "../kube/resources.ts";
+import {
+  decideReencryption,
+  type ObservedReencryption,
+  type Round,
+  rotationOutcome,
+  type Switch,
+  switchesOf,
+  type Work,
+} from "./decide-reencryption.ts";
+import { keyServer, keyVersion, masterKey, NOW, NOW_TEXT, statusWith } from "./testing.ts";
+
+const v2 = keyVersion(2);
+const NEW = statusWith(v2).currentVersion?.kmsKeyId ?? "";
+const OLD = statusWith(keyVersion(1)).currentVersion?.kmsKeyId ?? "";
+const LATER = "2026-01-02T03:10:00Z";
+
+const served = (changes: Partial<Switch> = {}): Switch => ({
+  node: "a",
+  provider: "secrets",
+  kmsKeyId: NEW,
+  encrypts: 1,
+  entries: 1,
+  settled: false,
+  resources: ["secrets"],
+  ...changes,
+});
+const settled = served({ settled: true });
+const round = (changes: Partial<Round> = {}): Round => ({ done: 10, failed: 0, failures: [], ...changes });
+const refusal = { object: "secrets apps/x", reason: "Forbidden", message: "denied by a policy" };
+const status = (phase: ReencryptionStatus["phase"], changes: Partial<ReencryptionStatus> = {}) => ({
+  kmsKeyId: NEW,
+  phase,
+  verified: false,
+  resources: ["secrets"],
+  startedAt: "2026-01-02T00:00:00Z",
+  round: 1,
+  ...changes,
+});
+
+interface Row {
+  readonly name: string;
+  readonly before?: ReencryptionStatus;
+  readonly switches?: readonly Switch[];
+  readonly work?: Work;
+  readonly census?: boolean;
+  readonly reachable?: boolean;
+  readonly spec?: Partial<MasterKey["spec"]>;
+  /** Phase, task and the condition's reason. */
+  readonly expected: readonly [string | undefined, string, string | undefined];
+  readonly also?: Partial<ReencryptionStatus>;
+}
+
+function decide({
+  before,
+  switches = [settled],
+  work = { kind: "idle" },
+  census = true,
+  reachable = true,
+  spec,
+}: Row) {
+  const key = masterKey({
+    ...(spec && { spec }),
+    status: { ...statusWith(v2), ...(before && { reencryption: before }) },
+  });
+  const observed: ObservedReencryption = { masterKey: key, switches, work, census, reachable };
+  return decideReencryption(observed, NOW);
+}
+
+function check(row: Row): void {
+  const { task, status: after, finding } = decide(row);
+  expect([after?.phase, task.kind, finding?.reason]).toEqual(row.expected);
+  if (row.also !== undefined) expect(after).toMatchObject(row.also);
+}
+
+describe("whether there is anything to write again", () => {
+  const rows: readonly Row[] = [
+    {
+      name: "no socket serves the key => nothing is said",
+      switches: [],
+      expected: [undefined, "none", undefined],
+    },
+    {
+      name: "no API server has the socket => nothing is said",
+      switches: [served({ entries: 0, resources: [] })],
+      expected: [undefined, "none", undefined],
+    },
+    {
+      name: "no node knows its EncryptionConfiguration => unknown",
+      switches: [{ node: "a", provider: "p", kmsKeyId: NEW, encrypts: 9, settled: true, resources: [] }],
+      expected: [undefined, "none", "EncryptionConfigUnknown"],
+    },
+    {
+      name: "the same, and it was known before => what was known stays",
+      before: status("Complete", { verified: true }),
+      switches: [{ node: "a", provider: "p", kmsKeyId: NEW, encrypts: 9, settled: true, resources: [] }],
+      expected: ["Complete", "none", "EncryptionConfigUnknown"],
+    },
+    {
+      name: "the engine is None => left to others",
+      spec: { reencryption: { engine: "None" } },
+      expected: [undefined, "none", "NotManaged"],
+    },
+    { name: "standalone => left to others", reachable: false, expected: [undefined, "none", "NotManaged"] },
+    {
+      name: "complete => stays so",
+      before: status("Complete", { verified: true }),
+      expected: ["Complete", "none", "Verified"],
+    },
+    {
+      name: "complete under an older key_id => all over again",
+      before: status("Complete", { kmsKeyId: OLD, round: 7 }),
+      switches: [served({ kmsKeyId: OLD })],
+      expected: ["Switching", "none", "Switching"],
+      also: { kmsKeyId: NEW, round: 0, startedAt: NOW_TEXT, verified: false },
+    },
+    {
+      name: "complete and a resource was added => all over again",
+      before: status("Complete"),
+      switches: [served({ resources: ["secrets", "configmaps"] })],
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { resources: ["secrets", "configmaps"] },
+    },
+    {
+      name: "the key is disabled => it waits",
+      before: status("Reencrypting"),
+      spec: { enabled: false },
+      work: { kind: "rewriting", round: round() },
+      expected: ["Reencrypting", "none", "KeyDisabled"],
+    },
+    {
+      name: "the key is disabled and all is complete => complete",
+      before: status("Complete"),
+      spec: { enabled: false },
+      expected: ["Complete", "none", "Unverified"],
+    },
+  ];
+  test.each(rows)("$name", check);
+});
+
+describe("switching", () => {
+  const other = (changes: Partial<Switch>): Switch => served({ node: "b", ...changes });
+  const rows: readonly Row[] = [
+    {
+      name: "a node still serves the old key_id => waits",
+      switches: [settled, other({ kmsKeyId: OLD, settled: true })],
+      expected: ["Switching", "none", "Switching"],
+    },
+    {
+      name: "a node serves nothing yet => waits",
+      switches: [settled, { ...other({}), kmsKeyId: "" }],
+      expected: ["Switching", "none", "Switching"],
+    },
+    {
+      name: "its API server has not encrypted under it => waits",
+      switches: [settled, other({ encrypts: 0 })],
+      expected: ["Switching", "none", "Switching"],
+    },
+    {
+      name: "one of its two entries has => waits",
+      switches: [other({ entries: 2, encrypts: 1 })],
+      expected: ["Switching", "none", "Switching"],
+    },
+    {
+      name: "both have => objects are written again",
+      switches: [other({ entries: 2, encrypts: 2 })],
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { round: 1, settledRound: false },
+    },
+    {
+      name: "its API server is down, and none can write under the old one any more => objects are written again",
+      switches: [other({ encrypts: 0, settled: true })],
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { settledRound: true },
+    },
+    {
+      name: "nobody knows its entries, and it has settled => objects are written again",
+      switches: [
+        settled,
+        { node: "b", provider: "p", kmsKeyId: NEW, encrypts: 0, settled: true, resources: ["secrets"] },
+      ],
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+    },
+  ];
+  test.each(rows)("$name", check);
+
+  test("the condition names who is waited for", () => {
+    const { finding } = decide({ ...rows[2], name: "", expected: [undefined, "", ""] } as Row);
+    expect(finding?.message).toContain("secrets on b");
+    expect(finding?.message).not.toContain("secrets on a");
+  });
+});
+
+describe("writing again", () => {
+  const cursor = { resource: "secrets", continue: "abc" };
+  const rows: readonly Row[] = [
+    {
+      name: "it runs => the progress is shown",
+      before: status("Reencrypting"),
+      work: { kind: "rewriting", round: round({ total: 50, cursor, ratePerSecond: 900 }) },
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { done: 10, total: 50, cursor, ratePerSecond: 900 },
+    },
+    {
+      name: "another leader takes over => from where it stood",
+      before: status("Reencrypting", { cursor, done: 10 }),
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { cursor },
+    },
+    {
+      name: "it could not go on => says why and goes on",
+      before: status("Reencrypting", { cursor }),
+      work: { kind: "failed", message: "no connection" },
+      expected: ["Reencrypting", "rewrite", "RewriteFailed"],
+      also: { cursor },
+    },
+    {
+      name: "it is through, not all have settled => waits for that",
+      before: status("Reencrypting"),
+      switches: [served()],
+      work: { kind: "rewritten", round: round() },
+      expected: ["Verifying", "none", "Verifying"],
+    },
+    {
+      name: "it is through and all have settled => a census",
+      before: status("Reencrypting"),
+      work: { kind: "rewritten", round: round() },
+      expected: ["Verifying", "count", "Verifying"],
+    },
+    {
+      name: "what could not be written is named",
+      before: status("Reencrypting"),
+      work: { kind: "rewritten", round: round({ failed: 1, failures: [refusal] }) },
+      expected: ["Verifying", "count", "Verifying"],
+      also: { failed: 1, failures: [refusal] },
+    },
+  ];
+  test.each(rows)("$name", check);
+
+  test("a leader that takes over hands the cursor on", () => {
+    expect(
+      decide({ name: "", before: status("Reencrypting", { cursor }), expected: [undefined, "", ""] }).task,
+    ).toEqual({
+      kind: "rewrite",
+      resources: ["secrets"],
+      cursor,
+    });
+  });
+});
+
+describe("verifying", () => {
+  const failed = { failed: 1, failures: [refusal] };
+  const rows: readonly Row[] = [
+    {
+      name: "a node has not settled => waits, whatever a census would say",
+      before: status("Verifying"),
+      switches: [served()],
+      work: { kind: "counted", remaining: 0 },
+      expected: ["Verifying", "none", "Verifying"],
+    },
+    {
+      name: "nothing was counted yet => it is counted",
+      before: status("Verifying"),
+      expected: ["Verifying", "count", "Verifying"],
+    },
+    {
+      name: "etcd does not answer => says so and counts again",
+      before: status("Verifying"),
+      work: { kind: "failed", message: "etcd is down" },
+      expected: ["Verifying", "count", "CensusFailed"],
+    },
+    {
+      name: "nothing is left => complete, verified",
+      before: status("Verifying"),
+      work: { kind: "counted", remaining: 0 },
+      expected: ["Complete", "none", "Verified"],
+      also: { verified: true, remaining: 0, completedAt: NOW_TEXT },
+    },
+    {
+      name: "some are left after a round that began too early => another round at once",
+      before: status("Verifying", { settledRound: false }),
+      work: { kind: "counted", remaining: 3 },
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { round: 2, settledRound: true, remaining: 3 },
+    },
+    {
+      name: "some are left and could not be written => another round after a pause, by name",
+      before: status("Verifying", { settledRound: false, ...failed }),
+      work: { kind: "counted", remaining: 1 },
+      expected: ["Reencrypting", "none", "ObjectsLeft"],
+      also: { nextRoundAt: "2026-01-02T03:05:05Z", ...failed },
+    },
+    {
+      name: "some are left after a round that began in time => after a pause",
+      before: status("Verifying", { settledRound: true, round: 3 }),
+      work: { kind: "counted", remaining: 1 },
+      expected: ["Reencrypting", "none", "ObjectsLeft"],
+      also: { nextRoundAt: "2026-01-02T03:08:05Z", round: 4 },
+    },
+    {
+      name: "the pause is never longer than eight minutes",
+      before: status("Verifying", { settledRound: true, round: 30 }),
+      work: { kind: "counted", remaining: 1 },
+      expected: ["Reencrypting", "none", "ObjectsLeft"],
+      also: { nextRoundAt: "2026-01-02T03:12:05Z" },
+    },
+    {
+      name: "the pause is not over => waits",
+      before: status("Reencrypting", { nextRoundAt: LATER, ...failed }),
+      expected: ["Reencrypting", "none", "ObjectsLeft"],
+    },
+    {
+      name: "the pause is over => writes again, with a clean sheet",
+      before: status("Reencrypting", { nextRoundAt: NOW_TEXT, ...failed }),
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+    },
+  ];
+  test.each(rows)("$name", check);
+});
+
+describe("without access to etcd", () => {
+  const rows: readonly Row[] = [
+    {
+      name: "the round began after all had settled and nothing failed => complete, unverified",
+      census: false,
+      before: status("Verifying", { settledRound: true, failed: 0 }),
+      expected: ["Complete", "none", "Unverified"],
+      also: { verified: false },
+    },
+    {
+      name: "the round began earlier => another one",
+      census: false,
+      before: status("Verifying", { settledRound: false }),
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { round: 2, settledRound: true },
+    },
+    {
+      name: "something failed => another one after a pause, never complete",
+      census: false,
+      before: status("Verifying", { settledRound: true, failed: 1, failures: [refusal] }),
+      expected: ["Reencrypting", "none", "ObjectsLeft"],
+    },
+  ];
+  test.each(rows)("$name", check);
+});
+
+describe("a rotation is done", () => {
+  const outcome = (row: Row) => rotationOutcome(NEW, row.switches ?? [settled], decide(row));
+  const rows: readonly (readonly [
+    string,
+    Omit<Row, "name" | "expected">,
+    { verified: boolean } | undefined,
+  ])[] = [
+    ["nothing serves the key => at once, unproven", { switches: [] }, { verified: false }],
+    ["objects are being written again => not yet", { before: status("Reencrypting") }, undefined],
+    [
+      "complete and verified => with proof",
+      { before: status("Complete", { verified: true }) },
+      { verified: true },
+    ],
+    ["complete, unverified => without", { before: status("Complete") }, { verified: false }],
+    [
+      "nobody knows what is stored, not settled => not yet",
+      {
+        switches: [
+          { ...served(), entries: 0, resources: [] },
+          served({ node: "b", entries: 1, resources: [] }),
+        ],
+      },
+      undefined,
+    ],
+    [
+      "left to others and settled => without proof",
+      { spec: { reencryption: { engine: "None" } } },
+      { verified: false },
+    ],
+    [
+      "left to others, not settled => not yet",
+      { spec: { reencryption: { engine: "None" } }, switches: [served()] },
+      undefined,
+    ],
+  ];
+  test.each(rows)("%s", (_, row, expected) => {
+    expect(outcome({ ...row, name: "", expected: [undefined, "", ""] })).toEqual(expected);
+  });
+});
+
+describe("the sockets that serve a key", () => {
+  const provider = (serves: string) => ({
+    name: "p",
+    socket: "/run/p.sock",
+    serves,
+    kmsKeyId: NEW,
+    encrypts: 2,
+    entries: 1,
+    settled: true,
+    resources: ["secrets"],
+  });
+  test.each([
+    ["by its name", "apps/secrets", 1],
+    ["through an alias that points to it", "alias apps/main", 1],
+    ["through another alias", "alias apps/other", 0],
+    ["another key of this name elsewhere", "other/secrets", 0],
+  ])("%s => %s, %i", (_, serves, count) => {
+    const found = switchesOf(masterKey(), new Set(["alias apps/main"]), [
+      keyServer("a", { providers: [provider(serves)] }),
+    ]);
+    expect(found).toHaveLength(count);
+    if (count === 1)
+      expect(found[0]).toEqual({
+        node: "a",
+        provider: "p",
+        kmsKeyId: NEW,
+        encrypts: 2,
+        entries: 1,
+        settled: true,
+        resources: ["secrets"],
+      });
+  });
+});

@@ -1,0 +1,309 @@
+import { isDeepStrictEqual } from "node:util";
+import type { KeyServer, MasterKey, ReencryptionStatus } from "../kube/resources.ts";
+import { mergeScopes, type Scope, scopeText } from "../storage/scope.ts";
+import { type Finding, rfc3339 } from "./conditions.ts";
+
+/** What one KMS v2 socket that serves the key has shown of its API server. */
+export interface Switch {
+  readonly node: string;
+  readonly provider: string;
+  readonly kmsKeyId?: string;
+  /** Encrypts under kmsKeyId, and how many prove that every entry has switched. Without entries nobody knows. */
+  readonly encrypts: number;
+  readonly entries?: number;
+  readonly settled: boolean;
+  readonly resources: Scope;
+}
+
+/** One going through the stored objects. */
+export interface Round {
+  readonly done: number;
+  readonly total?: number;
+  readonly ratePerSecond?: number;
+  readonly secondsLeft?: number;
+  readonly failed: number;
+  readonly failures: NonNullable<ReencryptionStatus["failures"]>;
+  readonly cursor?: ReencryptionStatus["cursor"];
+}
+
+/** What works on the key's stored objects at this moment, in this operator. */
+export type Work =
+  | { readonly kind: "idle" }
+  | { readonly kind: "rewriting" | "rewritten"; readonly round: Round }
+  | { readonly kind: "counting" }
+  /** How many objects the census found under another key_id or none. */
+  | { readonly kind: "counted"; readonly remaining: number }
+  | { readonly kind: "failed"; readonly message: string };
+
+export interface ObservedReencryption {
+  readonly masterKey: MasterKey;
+  readonly switches: readonly Switch[];
+  readonly work: Work;
+  /** Whether this operator reaches the stored objects at all; standalone it does not. */
+  readonly reachable: boolean;
+  /** Whether this operator can count what etcd holds. */
+  readonly census: boolean;
+}
+
+/** What the leader is to have going on; a round or a census that runs already goes on. */
+export type ReencryptionTask =
+  | { readonly kind: "none" }
+  | {
+      readonly kind: "rewrite";
+      readonly resources: Scope;
+      readonly cursor?: ReencryptionStatus["cursor"];
+    }
+  | { readonly kind: "count"; readonly resources: Scope };
+
+export interface ReencryptionPlan {
+  readonly task: ReencryptionTask;
+  /** Undefined where no API server stores anything under the key. */
+  readonly status: ReencryptionStatus | undefined;
+  readonly finding: Finding | undefined;
+}
+
+const NOTHING: ReencryptionTask = { kind: "none" };
+/** What could not be written is tried again after a minute, then two, four, eight. */
+const FIRST_PAUSE = 60_000;
+const LONGEST_PAUSE = 480_000;
+
+/**
+ * Decides how stored data follows the current version of a key: once every API
+ * server encrypts under it (the fast proof of KEP-3299's contract) all objects
+ * are written again; once none can write under another key_id any more (the sure
+ * proof) a census counts what is left. Nothing left is "Complete"; otherwise
+ * another round begins. Without a census a round that began after the sure proof
+ * and in which nothing failed is complete, unverified.
+ */
+export function decideReencryption(observed: ObservedReencryption, now: Date): ReencryptionPlan {
+  const { masterKey, switches } = observed;
+  const current = masterKey.status?.currentVersion;
+  const resources = mergeScopes(switches.map((one) => one.resources));
+  if (current === undefined || switches.length === 0)
+    return { task: NOTHING, status: undefined, finding: undefined };
+  if (switches.every(({ entries }) => entries === undefined)) return scopeUnknown(masterKey, switches);
+  if (resources.length === 0) return { task: NOTHING, status: undefined, finding: undefined };
+  if (!observed.reachable) return leftToOthers("standalone there is no API server to write to");
+  if (masterKey.spec.reencryption?.engine === "None") return leftToOthers("spec.reencryption.engine is None");
+  const before = carriedOver(masterKey.status?.reencryption, current.kmsKeyId, resources, now);
+  if (!masterKey.spec.enabled && before.phase !== "Complete") return paused(before);
+  return phases[before.phase](before, observed, now);
+}
+
+/** A new current version, or more resources: all over again. */
+function carriedOver(
+  before: ReencryptionStatus | undefined,
+  kmsKeyId: string,
+  resources: Scope,
+  now: Date,
+): ReencryptionStatus {
+  const same = before?.kmsKeyId === kmsKeyId && isDeepStrictEqual(before.resources, resources);
+  if (same) return before;
+  return { kmsKeyId, phase: "Switching", verified: false, resources, startedAt: rfc3339(now), round: 0 };
+}
+
+/** A disabled key opens nothing, so nothing can be written again. */
+const paused = (status: ReencryptionStatus): ReencryptionPlan => ({
+  task: NOTHING,
+  status,
+  finding: unfinished("KeyDisabled", "the key is disabled: stored data follows when it is enabled again"),
+});
+
+type Phase = (before: ReencryptionStatus, observed: ObservedReencryption, now: Date) => ReencryptionPlan;
+
+const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
+  Switching: (before, { switches }, now) => {
+    const waiting = switches.filter((one) => !hasSwitched(one, before.kmsKeyId));
+    if (waiting.length === 0) return beginRound(before, switches, now);
+    const message = `waiting for the API servers behind ${waiting.map(describe).join(", ")} to encrypt under key_id ${before.kmsKeyId}`;
+    return { task: NOTHING, status: before, finding: unfinished("Switching", message) };
+  },
+  Reencrypting: (before, { switches, work }, now) => {
+    if (before.nextRoundAt !== undefined) return pausing(before, switches, now);
+    if (work.kind === "failed") return failing(before, "RewriteFailed", work.message);
+    const status =
+      work.kind === "rewriting" || work.kind === "rewritten" ? progress(before, work.round) : before;
+    if (work.kind === "rewritten") return verify({ ...status, phase: "Verifying" }, switches);
+    return rewriting(status);
+  },
+  Verifying: (before, observed, now) => {
+    const { switches, work, census } = observed;
+    const waiting = switches.filter((one) => !hasSettled(one, before.kmsKeyId));
+    if (waiting.length > 0) return verify(before, switches);
+    if (!census) return withoutCensus(before, switches, now);
+    if (work.kind === "failed") return failing(before, "CensusFailed", work.message);
+    if (work.kind !== "counted") return verify(before, switches);
+    const status = { ...before, remaining: work.remaining };
+    return work.remaining === 0 ? complete(status, true, now) : beginRound(status, switches, now);
+  },
+  Complete: (before) => ({ task: NOTHING, status: before, finding: completed(before) }),
+};
+
+const hasSwitched = (one: Switch, kmsKeyId: string): boolean =>
+  one.kmsKeyId === kmsKeyId && (one.settled || (one.entries !== undefined && one.encrypts >= one.entries));
+
+const hasSettled = (one: Switch, kmsKeyId: string): boolean =>
+  one.kmsKeyId === kmsKeyId && (one.settled || one.entries === 0);
+
+const describe = ({ node, provider }: Switch): string => `${provider} on ${node}`;
+
+/** At once the first time or when objects were only found, after a pause when some could not be written. */
+function beginRound(before: ReencryptionStatus, switches: readonly Switch[], now: Date): ReencryptionPlan {
+  const { cursor: _, done: __, total: ___, ...rest } = before;
+  const round = before.round + 1;
+  const settledRound = switches.every((one) => hasSettled(one, before.kmsKeyId));
+  const status = { ...rest, phase: "Reencrypting" as const, round, settledRound };
+  // A census that finds the same again after a settled round: those objects need somebody.
+  const stuck = (before.failed ?? 0) > 0 || (before.settledRound === true && before.round > 0);
+  if (!stuck) return rewriting(withoutFailures(status));
+  const pause = Math.min(FIRST_PAUSE * 2 ** Math.max(0, before.round - 1), LONGEST_PAUSE);
+  return pausing({ ...status, nextRoundAt: rfc3339(new Date(now.getTime() + pause)) }, switches, now);
+}
+
+function pausing(status: ReencryptionStatus, switches: readonly Switch[], now: Date): ReencryptionPlan {
+  const { nextRoundAt, ...rest } = status;
+  if (nextRoundAt !== undefined && Date.parse(nextRoundAt) > now.getTime()) {
+    return {
+      task: NOTHING,
+      status,
+      finding: unfinished("ObjectsLeft", `${left(status)}; tried again at ${nextRoundAt}`),
+    };
+  }
+  const settledRound = switches.every((one) => hasSettled(one, status.kmsKeyId));
+  return rewriting(withoutFailures({ ...rest, settledRound }));
+}
+
+const withoutFailures = ({ failed: _, failures: __, ...status }: ReencryptionStatus): ReencryptionStatus =>
+  status;
+
+function rewriting(status: ReencryptionStatus): ReencryptionPlan {
+  const of = status.total === undefined ? "" : ` of ${status.total}`;
+  const message = `${status.done ?? 0}${of} objects written again under key_id ${status.kmsKeyId}, round ${status.round}`;
+  const task = {
+    kind: "rewrite",
+    resources: status.resources,
+    ...(status.cursor && { cursor: status.cursor }),
+  } as const;
+  return { task, status, finding: unfinished("Reencrypting", message) };
+}
+
+function progress(before: ReencryptionStatus, round: Round): ReencryptionStatus {
+  const { cursor: _, secondsLeft: __, ratePerSecond: ___, failures: ____, ...rest } = before;
+  const { failures, cursor, ...counts } = round;
+  return { ...rest, ...counts, ...(cursor && { cursor }), ...(failures.length > 0 && { failures }) };
+}
+
+/** The census is taken once nothing can be written under another key_id any more. */
+function verify(status: ReencryptionStatus, switches: readonly Switch[]): ReencryptionPlan {
+  const waiting = switches.filter((one) => !hasSettled(one, status.kmsKeyId));
+  if (waiting.length === 0) {
+    const task = { kind: "count", resources: status.resources } as const;
+    return { task, status, finding: unfinished("Verifying", "counting what etcd holds under which key_id") };
+  }
+  const message = `${status.done ?? 0} objects were written again; waiting until the API servers behind ${waiting.map(describe).join(", ")} can write under no other key_id (four minutes)`;
+  return { task: NOTHING, status, finding: unfinished("Verifying", message) };
+}
+
+function withoutCensus(before: ReencryptionStatus, switches: readonly Switch[], now: Date): ReencryptionPlan {
+  const clean = before.settledRound === true && (before.failed ?? 0) === 0;
+  return clean ? complete(before, false, now) : beginRound(before, switches, now);
+}
+
+function complete(before: ReencryptionStatus, verified: boolean, now: Date): ReencryptionPlan {
+  const { cursor: _, nextRoundAt: __, secondsLeft: ___, failed: ____, failures: _____, ...rest } = before;
+  const status = { ...rest, phase: "Complete" as const, verified, completedAt: rfc3339(now) };
+  return { task: NOTHING, status, finding: completed(status) };
+}
+
+function completed({ verified, kmsKeyId, resources }: ReencryptionStatus): Finding {
+  const message = verified
+    ? `a census of etcd found ${scopeText(resources)} under key_id ${kmsKeyId} only`
+    : `${scopeText(resources)} were written again under key_id ${kmsKeyId}; no census proves it: give an operator access to etcd`;
+  return { type: "Reencrypted", status: "True", reason: verified ? "Verified" : "Unverified", message };
+}
+
+const unfinished = (reason: string, message: string): Finding => ({
+  type: "Reencrypted",
+  status: "False",
+  reason,
+  message,
+});
+
+/** Said as it is and tried again: nothing is taken for done. */
+const failing = (status: ReencryptionStatus, reason: string, message: string): ReencryptionPlan => ({
+  task:
+    status.phase === "Verifying"
+      ? { kind: "count", resources: status.resources }
+      : { kind: "rewrite", resources: status.resources, ...(status.cursor && { cursor: status.cursor }) },
+  status,
+  finding: unfinished(reason, message),
+});
+
+function left({ failed = 0, failures = [], remaining }: ReencryptionStatus): string {
+  const counted = remaining === undefined ? "" : `${remaining} objects are under another key_id or none`;
+  const named = failures.map(({ object, reason }) => `${object} (${reason})`).join(", ");
+  const refused = failed === 0 ? "" : `${failed} objects could not be written: ${named}`;
+  return [counted, refused].filter((part) => part !== "").join("; ");
+}
+
+/** What was known stays: a file that cannot be read just now undoes nothing. */
+function scopeUnknown({ status }: MasterKey, switches: readonly Switch[]): ReencryptionPlan {
+  const nodes = [...new Set(switches.map(({ node }) => node))].join(", ");
+  const message = `what is stored under this key is not known: set encryptionConfig in the configuration of ${nodes}`;
+  const finding = {
+    type: "Reencrypted",
+    status: "Unknown",
+    reason: "EncryptionConfigUnknown",
+    message,
+  } as const;
+  return { task: NOTHING, status: status?.reencryption, finding };
+}
+
+const leftToOthers = (why: string): ReencryptionPlan => ({
+  task: NOTHING,
+  status: undefined,
+  finding: {
+    type: "Reencrypted",
+    status: "Unknown",
+    reason: "NotManaged",
+    message: `${why}: stored data follows a new version when somebody writes it again`,
+  },
+});
+
+/**
+ * Whether a rotation to the current version is done, and proven: undefined while
+ * it is not. Where nobody stores anything under the key, or nobody knows what, it
+ * is done, unproven, once no API server can write under another key_id.
+ */
+export function rotationOutcome(
+  kmsKeyId: string,
+  switches: readonly Switch[],
+  { status, finding }: Pick<ReencryptionPlan, "status" | "finding">,
+): { readonly verified: boolean } | undefined {
+  if (status !== undefined && finding?.status !== "Unknown") {
+    return status.phase === "Complete" ? { verified: status.verified } : undefined;
+  }
+  return switches.every((one) => hasSettled(one, kmsKeyId)) ? { verified: false } : undefined;
+}
+
+/** The sockets that serve the key, by name or through an alias. */
+export function switchesOf(
+  { metadata }: MasterKey,
+  aliases: ReadonlySet<string>,
+  keyServers: readonly KeyServer[],
+): Switch[] {
+  const name = `${metadata.namespace}/${metadata.name}`;
+  return keyServers.flatMap(({ metadata: { name: node }, status }) =>
+    (status?.providers ?? [])
+      .filter(({ serves }) => serves === name || aliases.has(serves))
+      .map(({ name: provider, kmsKeyId, encrypts = 0, entries, settled = false, resources = [] }) => ({
+        node,
+        provider,
+        encrypts,
+        settled,
+        resources,
+        ...(kmsKeyId !== undefined && { kmsKeyId }),
+        ...(entries !== undefined && { entries }),
+      })),
+  );
+}

@@ -1,0 +1,130 @@
+import {
+  DEFAULT_ROTATION_DAYS,
+  type MasterKey,
+  type RotationStatus,
+  type Trigger,
+} from "../kube/resources.ts";
+import { type Finding, rfc3339 } from "./conditions.ts";
+import { type MaintenanceWindow, maintenanceWindow, type Opening } from "./maintenance-window.ts";
+
+const DAY = 86_400_000;
+/** A rotation that is later than this, or runs longer, is overdue. */
+const GRACE = DAY;
+
+export interface RotationPlan {
+  /** A rotation that is to begin now, whatever else is going on. */
+  readonly begin?: { readonly trigger: Trigger; readonly token?: string };
+  /** What is known of the next one. */
+  readonly status: Pick<RotationStatus, "clockStartedAt" | "nextRotationTime">;
+  readonly finding: Finding;
+}
+
+/**
+ * Decides whether a key with a current version is to rotate (AWS KMS:
+ * EnableKeyRotation, RotateKeyOnDemand). By itself it never begins while another
+ * rotation runs, and after a long downtime it rotates once; on demand it begins
+ * whatever runs. A disabled key pauses both; enabled again, what is due begins.
+ */
+export function decideRotation(masterKey: MasterKey, now: Date): RotationPlan {
+  const { rotation } = masterKey.spec;
+  if (masterKey.spec.origin === "EXTERNAL") return { status: {}, finding: imported };
+  const asked = decideOnDemand(masterKey);
+  const clock = rotationClock(masterKey, now);
+  const due = new Date(clock.getTime() + (rotation?.periodInDays ?? DEFAULT_ROTATION_DAYS) * DAY);
+  const scheduled = rotation?.enabled === true ? decideScheduled(masterKey, due, now) : off;
+  const status = {
+    clockStartedAt: rfc3339(clock),
+    ...(rotation?.enabled === true && { nextRotationTime: rfc3339(scheduled.next ?? due) }),
+  };
+  const { begin, finding } = asked ?? scheduled;
+  return { ...(begin !== undefined && { begin }), status, finding };
+}
+
+interface Decision {
+  readonly begin?: RotationPlan["begin"];
+  readonly finding: Finding;
+  readonly next?: Date;
+}
+
+const onTime = (reason: string, message: string): Finding => ({
+  type: "RotationOnTime",
+  status: "True",
+  reason,
+  message,
+});
+const late = (reason: string, message: string): Finding => ({ ...onTime(reason, message), status: "False" });
+const off: Decision = {
+  finding: onTime("Off", "spec.rotation.enabled is not true: it rotates on demand only"),
+};
+
+/** AWS KMS: automatic rotation and RotateKeyOnDemand mint material, which imported keys have none of. */
+const imported = onTime("Imported", "the material is imported: import new material to rotate it");
+
+/** Undefined where nobody asked for anything that was not done. */
+function decideOnDemand({ spec, status }: MasterKey): Decision | undefined {
+  const token = spec.rotation?.requestToken;
+  const { onDemandCount = 0, handledToken } = status?.rotation ?? {};
+  if (token === undefined || token === handledToken) return undefined;
+  const limit = spec.rotation?.onDemandLimit ?? 0;
+  if (onDemandCount >= limit) {
+    const message = `a rotation was asked for and ${onDemandCount} of ${limit} were used: raise spec.rotation.onDemandLimit`;
+    return { finding: late("OnDemandLimitReached", message) };
+  }
+  if (!spec.enabled)
+    return { finding: late("KeyDisabled", "a rotation was asked for and waits: the key is disabled") };
+  return { begin: { trigger: "OnDemand", token }, finding: onTime("Rotating", "a rotation was asked for") };
+}
+
+/**
+ * What the period is counted from. A clock that was far ahead for a while must
+ * not keep the key from rotating for years: a start in the future becomes now.
+ */
+function rotationClock({ status }: MasterKey, now: Date): Date {
+  const started = Date.parse(status?.rotation?.clockStartedAt ?? status?.currentVersion?.promotedAt ?? "");
+  return Number.isNaN(started) || started > now.getTime() ? now : new Date(started);
+}
+
+function decideScheduled(masterKey: MasterKey, due: Date, now: Date): Decision {
+  const running = masterKey.status?.rotation?.running;
+  if (running !== undefined) return { finding: runningFinding(running, now) };
+  const window = maintenanceWindow(masterKey.spec.rotation?.window);
+  if (window.kind === "invalid") {
+    return { finding: late("WindowInvalid", `spec.rotation.window cannot be read: ${window.message}`) };
+  }
+  const opening = openingFor(window, due, now);
+  const next = opening.from > due ? opening.from : due;
+  if (now < due)
+    return { next, finding: onTime("Scheduled", `the next rotation is due at ${rfc3339(next)}`) };
+  if (!masterKey.spec.enabled) {
+    const message = `due since ${rfc3339(due)}, and the key is disabled: it rotates when it is enabled again`;
+    return { next, finding: late("KeyDisabled", message) };
+  }
+  if (now < opening.from) return { next, finding: waiting(window, due, opening, now) };
+  return { next, begin: { trigger: "Automatic" }, finding: onTime("Rotating", `due since ${rfc3339(due)}`) };
+}
+
+/** The opening in which a rotation that is due then may begin; never one that is past. */
+function openingFor(window: MaintenanceWindow, due: Date, now: Date): Opening {
+  const earliest = due > now ? due : now;
+  const opening = window.kind === "scheduled" ? window.firstSince(earliest) : undefined;
+  return opening ?? { from: earliest, until: earliest };
+}
+
+/** Overdue where a window was there and nothing happened in it. */
+function waiting(window: MaintenanceWindow, due: Date, opening: Opening, now: Date): Finding {
+  const message = `due since ${rfc3339(due)}, the window opens at ${rfc3339(opening.from)}`;
+  const missed = window.kind === "scheduled" ? window.firstSince(due) : undefined;
+  return missed !== undefined && missed.until < now
+    ? late("Overdue", `${message}; the one at ${rfc3339(missed.from)} passed without a rotation`)
+    : onTime("WaitingForWindow", message);
+}
+
+function runningFinding(
+  { number, phase, startedAt }: NonNullable<RotationStatus["running"]>,
+  now: Date,
+): Finding {
+  const message = `the rotation to version ${number} is ${phase}, since ${startedAt}`;
+  return now.getTime() - Date.parse(startedAt) > GRACE
+    ? late("Overdue", `${message}: see the conditions Distributed and Reencrypted for what it waits for`)
+    : onTime("Rotating", message);
+}

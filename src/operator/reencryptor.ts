@@ -1,0 +1,141 @@
+import { messageOf } from "../errors.ts";
+import type { MasterKeySpec, ReencryptionStatus } from "../kube/resources.ts";
+import type { Scope } from "../storage/scope.ts";
+import type { ReencryptionTask, Round, Work } from "./decide-reencryption.ts";
+
+/** What can be done with the objects that API servers stored. */
+export interface StoredObjects {
+  /** Writes all objects of the resources again, from `cursor` on. Throws where it cannot go on; what cannot be written is in the Round. */
+  rewrite(
+    request: RewriteRequest,
+    options: { readonly signal: AbortSignal; readonly onProgress: (round: Round) => void },
+  ): Promise<Round>;
+  /** How many objects of the resources are stored under another key_id than this one, or under none. */
+  count(resources: readonly string[], kmsKeyId: string, signal: AbortSignal): Promise<number>;
+}
+
+export interface RewriteRequest {
+  readonly resources: Scope;
+  readonly engine: Engine;
+  /** What everything is to be stored under. */
+  readonly kmsKeyId: string;
+  readonly cursor?: ReencryptionStatus["cursor"];
+}
+
+type Engine = NonNullable<MasterKeySpec["reencryption"]>["engine"];
+
+/** What one key's stored objects are worked on for. A new round is another job. */
+export interface Job {
+  readonly masterKey: string;
+  readonly kmsKeyId: string;
+  readonly round: number;
+  readonly engine: Engine;
+  readonly task: ReencryptionTask;
+}
+
+interface Running {
+  readonly id: string;
+  readonly controller: AbortController;
+  work: Work;
+  failedAt?: number;
+}
+
+const IDLE: Work = { kind: "idle" };
+/** How soon something that failed as a whole (no connection, say) is begun again. */
+export const RETRY_MILLISECONDS = 10_000;
+
+/**
+ * Carries out what the decisions ask for, beside the reconcile loop: a round over
+ * millions of objects must not keep other keys waiting. Holds no truth: what is
+ * lost with this process is decided again, and a round goes on from its cursor.
+ */
+export class Reencryptor {
+  readonly #objects: StoredObjects;
+  readonly #mayGoOn: () => boolean;
+  readonly #onChange: (masterKey: string) => void;
+  readonly #now: () => number;
+  readonly #running = new Map<string, Running>();
+
+  constructor(options: {
+    readonly objects: StoredObjects;
+    /** Whether this operator still leads: another leader does the same work. */
+    readonly mayGoOn: () => boolean;
+    /** Called when a job has ended, one way or another. */
+    readonly onChange: (masterKey: string) => void;
+    readonly now: () => number;
+  }) {
+    this.#objects = options.objects;
+    this.#mayGoOn = options.mayGoOn;
+    this.#onChange = options.onChange;
+    this.#now = options.now;
+  }
+
+  /** What is going on for a key in this round, or has come of it. */
+  work(job: Pick<Job, "masterKey" | "kmsKeyId" | "round">): Work {
+    const running = this.#running.get(job.masterKey);
+    return running?.id.startsWith(`${roundId(job)} `) ? running.work : IDLE;
+  }
+
+  /** Begins what is asked for; what runs already goes on, and what is not asked for any more is stopped. */
+  ensure(job: Job): void {
+    const running = this.#running.get(job.masterKey);
+    const id = `${roundId(job)} ${job.task.kind}`;
+    if (running !== undefined && running.id === id && !this.#isToRetry(running)) return;
+    running?.controller.abort();
+    this.#running.delete(job.masterKey);
+    if (job.task.kind !== "none") this.#begin(job, id);
+  }
+
+  /** Stops everything. */
+  close(): void {
+    for (const { controller } of this.#running.values()) controller.abort();
+    this.#running.clear();
+  }
+
+  #isToRetry({ failedAt }: Running): boolean {
+    return failedAt !== undefined && this.#now() - failedAt >= RETRY_MILLISECONDS;
+  }
+
+  #begin(job: Job, id: string): void {
+    const controller = new AbortController();
+    const running: Running = { id, controller, work: IDLE };
+    this.#running.set(job.masterKey, running);
+    void this.#carryOut(job, running).then(
+      (work) => this.#ended(job, running, work),
+      (error: unknown) => this.#ended(job, running, { kind: "failed", message: messageOf(error) }),
+    );
+  }
+
+  async #carryOut(job: Job, running: Running): Promise<Work> {
+    const { task, kmsKeyId, engine } = job;
+    const { signal } = running.controller;
+    switch (task.kind) {
+      case "none":
+        return IDLE;
+      case "rewrite": {
+        const onProgress = (round: Round) => {
+          running.work = { kind: "rewriting", round };
+          if (!this.#mayGoOn()) running.controller.abort();
+        };
+        const request = { ...task, engine, kmsKeyId };
+        return { kind: "rewritten", round: await this.#objects.rewrite(request, { signal, onProgress }) };
+      }
+      case "count":
+        running.work = { kind: "counting" };
+        return { kind: "counted", remaining: await this.#objects.count(task.resources, kmsKeyId, signal) };
+    }
+  }
+
+  #ended({ masterKey }: Job, running: Running, work: Work): void {
+    // Stopped, and perhaps replaced: what came of it is nobody's business.
+    if (running.controller.signal.aborted) {
+      if (this.#running.get(masterKey) === running) this.#running.delete(masterKey);
+      return;
+    }
+    running.work = work;
+    if (work.kind === "failed") running.failedAt = this.#now();
+    this.#onChange(masterKey);
+  }
+}
+
+const roundId = ({ kmsKeyId, round }: Pick<Job, "kmsKeyId" | "round">): string => `${kmsKeyId}/${round}`;

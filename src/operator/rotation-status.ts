@@ -1,0 +1,100 @@
+import type { KeyVersion, MasterKey, MasterKeyStatus, RotationStatus, Trigger } from "../kube/resources.ts";
+import { rfc3339 } from "./conditions.ts";
+import type { RotationPlan } from "./decide-rotation.ts";
+
+/** What a pass over a MasterKey did that its rotation must remember. */
+export type RotationEvent =
+  | { readonly kind: "keyIdGiven" }
+  | { readonly kind: "begun"; readonly trigger: Trigger; readonly token?: string; readonly number: number }
+  | { readonly kind: "promoted"; readonly version: KeyVersion }
+  | { readonly kind: "nothing" };
+
+export interface RotationProgress {
+  readonly plan: RotationPlan | undefined;
+  readonly event: RotationEvent;
+  /** How far stored data has followed the current version, where anything is stored under the key. */
+  readonly phase: NonNullable<MasterKeyStatus["reencryption"]>["phase"] | undefined;
+  /** Set once stored data has followed. */
+  readonly outcome: { readonly verified: boolean } | undefined;
+}
+
+/** `status.rotation` after a pass; undefined for a key that never rotated and is not to. */
+export function rotationStatusAfter(
+  { spec, status }: MasterKey,
+  progress: RotationProgress,
+  now: Date,
+): RotationStatus | undefined {
+  const before = status?.rotation ?? {};
+  const after = { ...before, ...progress.plan?.status, ...changes(before, status, spec, progress, now) };
+  const kept = Object.fromEntries(Object.entries(after).filter(([, value]) => value !== undefined));
+  const idle = spec.rotation === undefined && status?.rotation === undefined && after.running === undefined;
+  return idle ? undefined : (kept as RotationStatus);
+}
+
+type Changes = { readonly [K in keyof RotationStatus]: RotationStatus[K] | undefined };
+
+function changes(
+  before: RotationStatus,
+  status: MasterKey["status"],
+  spec: MasterKey["spec"],
+  { event, phase, outcome }: RotationProgress,
+  now: Date,
+): Changes {
+  switch (event.kind) {
+    case "keyIdGiven":
+      // A key that is made anew, or again, has nothing to rotate away from.
+      return { handledToken: spec.rotation?.requestToken };
+    case "begun":
+      return begun(before, event, now);
+    case "promoted":
+      return promoted(before, status, event.version, now);
+    case "nothing":
+      return advanced(before, status, phase, outcome, now);
+  }
+}
+
+function begun(
+  before: RotationStatus,
+  { trigger, token, number }: Extract<RotationEvent, { kind: "begun" }>,
+  now: Date,
+): Changes {
+  const running = { trigger, number, startedAt: rfc3339(now), phase: "Distributing" as const };
+  if (token === undefined) return { running };
+  return { running, handledToken: token, onDemandCount: (before.onDemandCount ?? 0) + 1 };
+}
+
+function promoted(
+  { running }: RotationStatus,
+  status: MasterKey["status"],
+  { spec: { number, origin }, status: known }: KeyVersion,
+  now: Date,
+): Changes {
+  // The first version is no rotation; where the key was made again, its age counts on.
+  if (status?.currentVersion === undefined) return { clockStartedAt: known?.promotedAt ?? rfc3339(now) };
+  const phase = "Switching";
+  if (running?.number === number) return { running: { ...running, phase } };
+  const trigger = origin === "EXTERNAL" ? "Imported" : "Restored";
+  return { running: { trigger, number, startedAt: rfc3339(now), phase } };
+}
+
+/** The clock of the next rotation starts when this one is finished. */
+function advanced(
+  { running }: RotationStatus,
+  status: MasterKey["status"],
+  phase: RotationProgress["phase"],
+  outcome: RotationProgress["outcome"],
+  now: Date,
+): Changes {
+  if (running === undefined || status?.currentVersion?.number !== running.number) return {};
+  if (outcome === undefined) {
+    const reached = phase === undefined || phase === "Complete" ? "Switching" : phase;
+    return { running: { ...running, phase: reached } };
+  }
+  const { trigger, number, startedAt } = running;
+  const completedAt = rfc3339(now);
+  return {
+    running: undefined,
+    last: { trigger, number, startedAt, completedAt, verified: outcome.verified },
+    clockStartedAt: completedAt,
+  };
+}

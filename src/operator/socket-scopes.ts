@@ -1,0 +1,61 @@
+import { statSync } from "node:fs";
+import type { ProviderConfig } from "../config.ts";
+import { messageOf } from "../errors.ts";
+import type { KeyServerStatus } from "../kube/resources.ts";
+import { type EncryptionConfig, readEncryptionConfig } from "../storage/encryption-config.ts";
+import { type SocketScope, scopeOf } from "../storage/scope.ts";
+import type { Problem } from "./version-tester.ts";
+
+type ScopedProvider = ProviderConfig & { readonly scope?: SocketScope };
+
+/**
+ * What this node's EncryptionConfiguration puts on each socket, read again when
+ * the file changes. Where it cannot be read, what was last reported stands: a
+ * file in the middle of an edit must not undo a proof.
+ */
+export class SocketScopes {
+  readonly #path: string | undefined;
+  #read: { readonly appearance: string; readonly config: EncryptionConfig } | undefined;
+
+  constructor(encryptionConfigPath: string | undefined) {
+    this.#path = encryptionConfigPath;
+  }
+
+  of(
+    providers: readonly ProviderConfig[],
+    before: KeyServerStatus | undefined,
+    problems: Problem[],
+  ): ScopedProvider[] {
+    if (this.#path === undefined) return [...providers];
+    try {
+      const config = this.#current(this.#path);
+      return providers.map((provider) => ({ ...provider, scope: scopeOf(config, provider.socket) }));
+    } catch (error) {
+      problems.push({ reason: "EncryptionConfigInvalid", message: messageOf(error) });
+      return providers.map((provider) => withReported(provider, before));
+    }
+  }
+
+  /** Whether the file is another one than was last read. */
+  changed(): boolean {
+    return this.#path !== undefined && appearanceOf(this.#path) !== this.#read?.appearance;
+  }
+
+  #current(path: string): EncryptionConfig {
+    const appearance = appearanceOf(path);
+    if (this.#read?.appearance !== appearance)
+      this.#read = { appearance, config: readEncryptionConfig(path) };
+    return this.#read.config;
+  }
+}
+
+function appearanceOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? "none" : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
+}
+
+function withReported(provider: ProviderConfig, before: KeyServerStatus | undefined): ScopedProvider {
+  const reported = before?.providers?.find(({ name }) => name === provider.name);
+  if (reported?.entries === undefined) return provider;
+  return { ...provider, scope: { entries: reported.entries, resources: reported.resources ?? [] } };
+}

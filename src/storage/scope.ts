@@ -1,0 +1,58 @@
+import type { CensusScope } from "./census-scope.ts";
+import { type EncryptionConfig, type EncryptionRule, kmsEntries } from "./encryption-config.ts";
+import { covers, type GroupResource } from "./group-resource.ts";
+
+/**
+ * Which resources are written under a provider: patterns of the
+ * EncryptionConfiguration in its order, those that another provider writes
+ * marked with "!". The first that covers a resource decides, as in the API server.
+ */
+export type Scope = readonly string[];
+
+const OUT = "!";
+
+/** What an EncryptionConfiguration puts on a socket. */
+export interface SocketScope {
+  /** How many kms entries name the socket, first in their rule or not: each has a DEK seed of its own. */
+  readonly entries: number;
+  readonly resources: Scope;
+}
+
+/** Reads off what is behind a socket. */
+export function scopeOf(config: EncryptionConfig, socketPath: string): SocketScope {
+  const here = new Set(
+    kmsEntries(config, socketPath)
+      .filter(({ writes }) => writes)
+      .map(({ name }) => name),
+  );
+  const patterns = config.rules.flatMap((rule) =>
+    rule.resources.map((pattern) => (writer(rule, here) ? pattern : OUT + pattern)),
+  );
+  // What follows the last resource that is written here decides nothing.
+  const last = patterns.findLastIndex((pattern) => !pattern.startsWith(OUT));
+  return {
+    entries: kmsEntries(config, socketPath).length,
+    resources: [...new Set(patterns.slice(0, last + 1))],
+  };
+}
+
+function writer({ providers: [first] }: EncryptionRule, names: ReadonlySet<string>): boolean {
+  return first?.kind === "kms" && names.has(first.name);
+}
+
+/** Whether a resource is written under the provider. */
+export function inScope(scope: Scope, resource: GroupResource): boolean {
+  const decisive = scope.find((pattern) => covers(pattern.replace(OUT, ""), resource));
+  return decisive !== undefined && !decisive.startsWith(OUT);
+}
+
+/** The patterns that say what is written, for people. */
+export const scopeText = (scope: Scope): string =>
+  scope.filter((pattern) => !pattern.startsWith(OUT)).join(", ");
+
+/** One scope of several nodes' scopes: theirs where they agree, as they should; else all of it, in their order. */
+export const mergeScopes = (scopes: readonly Scope[]): Scope => [...new Set(scopes.flat())];
+
+/** The same for a census. */
+export const censusScopeOf = (scope: Scope): CensusScope =>
+  scope.map((pattern) => ({ pattern: pattern.replace(OUT, ""), counted: !pattern.startsWith(OUT) }));
