@@ -457,3 +457,69 @@ test("from nothing to settled => one step at a time, each on what the last one l
   expect(fifth.step.kind).toBe("settled");
   expect(fifth.status).toEqual(fourth.status);
 });
+
+describe("a rotation", () => {
+  const LIMIT = { onDemandLimit: 25 };
+  const asked = (token = "a") => ({ rotation: { ...LIMIT, requestToken: token } });
+  const ready = [node("a", has(v1, v2, v3)), node("b", has(v1, v2, v3))];
+  const rotating = (number: number, phase: "Distributing" | "Switching" = "Distributing") =>
+    ({ trigger: "OnDemand", number, startedAt: NOW_TEXT, phase }) as const;
+  const first = statusWith(v1);
+  const plan = (spec: object, status: MasterKeyStatus, versions: readonly KeyVersion[], nodes = ready) =>
+    decide(masterKey({ spec, status }), versions, nodes);
+
+  test("is asked for => it is written down before anything is made, with its token", () => {
+    const { step, status } = plan(asked(), first, [v1]);
+    expect(brief(step)).toBe("beginRotation OnDemand to 2");
+    expect(status.rotation).toMatchObject({ running: rotating(2), handledToken: "a", onDemandCount: 1 });
+    expect(status.currentVersion).toEqual(first.currentVersion);
+  });
+  test("is written down and nothing was made => its version is made, also after a crash", () => {
+    const begun = { ...first, rotation: { running: rotating(2), handledToken: "a", onDemandCount: 1 } };
+    expect(brief(plan(asked(), begun, [v1]).step)).toBe(`createVersion 2 of ${keyId(1)}`);
+  });
+  test("its version is there => it is promoted as any other, and switching begins", () => {
+    const begun = { ...first, rotation: { running: rotating(2), handledToken: "a", onDemandCount: 1 } };
+    const { step, status } = plan(asked(), begun, [v1, v2]);
+    expect(brief(step)).toBe(`promote ${v2.spec.versionId}`);
+    expect(status.rotation?.running).toEqual(rotating(2, "Switching"));
+  });
+  test("nothing serves the key => it is finished at the next look, unproven", () => {
+    const promoted = {
+      ...statusWith(v2),
+      rotation: { running: rotating(2, "Switching"), handledToken: "a" },
+    };
+    const { status } = plan(asked(), promoted, [v1, v2]);
+    expect(status.rotation?.running).toBeUndefined();
+    expect(status.rotation?.last).toEqual({
+      ...{ trigger: "OnDemand", number: 2, startedAt: NOW_TEXT, completedAt: NOW_TEXT, verified: false },
+    });
+    expect(status.rotation?.clockStartedAt).toBe(NOW_TEXT);
+  });
+  test("is asked for once more before the version is current => a later one, and only that is promoted", () => {
+    const begun = { ...first, rotation: { running: rotating(2), handledToken: "a", onDemandCount: 1 } };
+    const again = plan(asked("b"), begun, [v1, v2]);
+    expect(brief(again.step)).toBe("beginRotation OnDemand to 3");
+    expect(brief(plan(asked("b"), again.status, [v1, v2]).step)).toBe(`createVersion 3 of ${keyId(1)}`);
+    expect(brief(plan(asked("b"), again.status, [v1, v2, v3]).step)).toBe(`promote ${v3.spec.versionId}`);
+  });
+  test("of a key whose current version is missing waits for it", () => {
+    expect(brief(plan(asked(), first, []).step)).toBe("wait VersionsMissing");
+  });
+  test("waits while nodes have different root keys", () => {
+    const begun = { ...first, rotation: { running: rotating(2), handledToken: "a" } };
+    const odd = [node("a", [], { rootKeyId: "r1" }), node("b", [], { rootKeyId: "r2" })];
+    expect(brief(plan(asked(), begun, [v1], odd).step)).toBe("wait RootKeysDiffer");
+  });
+  test("that nodes brought back from before a restore counts as one", () => {
+    const { status } = plan({ rotation: LIMIT }, first, [v1, v2]);
+    expect(status.rotation?.running).toEqual({ ...rotating(2, "Switching"), trigger: "Restored" });
+  });
+  test("is not what a key that is made anew does for a token that it came with", () => {
+    const { status } = plan(asked(), {}, []);
+    expect(status.rotation).toEqual({ handledToken: "a" });
+  });
+  test("is nothing that the status of a key without rotation speaks of", () => {
+    expect(plan({}, first, [v1]).status).not.toHaveProperty("rotation");
+  });
+});

@@ -9,6 +9,33 @@ const waiting = (reason: string, message = "it waits") => ({
   conditions: [condition("Distributed", { status: "False", reason, message })],
 });
 
+describe("rotation", () => {
+  const at = "2026-01-02T00:00:00Z";
+  const running = { trigger: "OnDemand", number: 2, startedAt: at, phase: "Distributing" } as const;
+  const last = { trigger: "OnDemand", number: 2, startedAt: at, completedAt: at, verified: true } as const;
+  const done = { conditions: [condition("Reencrypted", { reason: "Verified", message: "nothing is left" })] };
+  const running1 = { conditions: [condition("Reencrypted", { status: "False", reason: "Verifying" })] };
+
+  test("it begins => RotationBegan with number and trigger, once", () => {
+    expect(masterKeyEvents({}, { rotation: { running } })).toEqual([
+      { type: "Normal", reason: "RotationBegan", message: "the rotation to version 2 began (OnDemand)" },
+    ]);
+    const further = { ...running, phase: "Verifying" } as const;
+    expect(masterKeyEvents({ rotation: { running } }, { rotation: { running: further } })).toEqual([]);
+  });
+  test("it is finished => RotationComplete and Reencrypted", () => {
+    const events = masterKeyEvents({ rotation: { running }, ...running1 }, { rotation: { last }, ...done });
+    expect(events.map(({ reason }) => reason)).toEqual(["RotationComplete", "Reencrypted"]);
+  });
+  test("objects are left => a warning by name; the steps before were none", () => {
+    const left = { status: "False", reason: "ObjectsLeft", message: "secrets a/b (Forbidden)" } as const;
+    expect(masterKeyEvents(running1, { conditions: [condition("Reencrypted", left)] })).toEqual([
+      { type: "Warning", reason: "ObjectsLeft", message: "secrets a/b (Forbidden)" },
+    ]);
+    expect(masterKeyEvents({}, running1)).toEqual([]);
+  });
+});
+
 describe("masterKeyEvents", () => {
   test("nothing changed => no events", () => {
     const status = { ...statusWith(v1), ...ready };

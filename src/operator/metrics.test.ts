@@ -29,3 +29,47 @@ test("the operator's metrics count keys and nodes by their Ready condition, and 
     expect(text).toContain('claviger_key_servers{ready="True",reason="InStep"} 1');
   }
 });
+
+test("each key says when it rotates, whether it is late, and how far its data has followed", async () => {
+  const status = {
+    ...statusWith(keyVersion(2)),
+    rotation: {
+      nextRotationTime: "2026-04-01T00:00:00Z",
+      running: { trigger: "Automatic", number: 2, startedAt: "2026-01-02T00:00:00Z", phase: "Reencrypting" },
+    },
+    reencryption: {
+      kmsKeyId: "k",
+      phase: "Reencrypting",
+      verified: false,
+      resources: ["secrets"],
+      startedAt: "2026-01-02T00:00:00Z",
+      round: 1,
+      done: 40,
+      total: 100,
+      failed: 2,
+    },
+    conditions: [
+      condition("RotationOnTime", { status: "False", reason: "Overdue" }),
+      condition("Reencrypted", { status: "Unknown", reason: "NotManaged" }),
+    ],
+  } as const;
+  const view = {
+    masterKeys: [masterKey({ status }), masterKey({ metadata: { name: "quiet" } })],
+    keyVersions: [],
+    keyAliases: [],
+    keyServers: [],
+    keyVersionsUpTo: "1",
+    heardOf: new Map(),
+  };
+  const render = await loadOperatorMetrics({ leading: () => true, view: () => view, failures: () => 0 });
+  const labels = 'namespace="apps",name="secrets"';
+  expect((await render()).match(/^claviger_key_r.+/gm)).toEqual([
+    `claviger_key_rotation_next_timestamp_seconds{${labels}} 1775001600`,
+    `claviger_key_rotation_running_since_timestamp_seconds{${labels}} 1767312000`,
+    `claviger_key_rotation_on_time{${labels}} 0`,
+    `claviger_key_reencryption_verified{${labels}} 0`,
+    `claviger_key_reencryption_objects_done{${labels}} 40`,
+    `claviger_key_reencryption_objects{${labels}} 100`,
+    `claviger_key_reencryption_objects_failed{${labels}} 2`,
+  ]);
+});

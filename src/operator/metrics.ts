@@ -1,6 +1,7 @@
 import { conditionOf } from "./conditions.ts";
 import { expiriesOf } from "./material-expiry.ts";
 import type { View } from "./resource-store.ts";
+import { rotationGauges } from "./rotation-gauges.ts";
 
 /** What the gauges are read from when somebody scrapes. */
 export interface OperatorGauges {
@@ -46,6 +47,22 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
       }
     },
   });
+  for (const { name, help, value } of rotationGauges) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ["namespace", "name"],
+      registers,
+      collect() {
+        this.reset();
+        for (const masterKey of source.view()?.masterKeys ?? []) {
+          const { namespace = "", name: keyName } = masterKey.metadata;
+          const found = value(masterKey);
+          if (found !== undefined) this.set({ namespace, name: keyName }, found);
+        }
+      },
+    });
+  }
   for (const [name, help, objects] of readiness) {
     new Gauge({
       name,

@@ -1,0 +1,62 @@
+import type { MasterKey } from "../kube/resources.ts";
+import { conditionOf } from "./conditions.ts";
+
+/** A gauge that has a value for some keys. */
+export interface KeyGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly value: (masterKey: MasterKey) => number | undefined;
+}
+
+const seconds = (time: string | undefined): number | undefined =>
+  time === undefined ? undefined : Date.parse(time) / 1000;
+
+/** 1 where a condition is True, 0 where it is False; nothing where it is neither. */
+const holds = (type: string) => (masterKey: MasterKey) => {
+  const status = conditionOf(masterKey.status?.conditions, type)?.status;
+  return status === "True" ? 1 : status === "False" ? 0 : undefined;
+};
+
+/** What says of each key whether it rotates in time and whether its data follows. */
+export const rotationGauges: readonly KeyGauge[] = [
+  {
+    name: "claviger_key_rotation_next_timestamp_seconds",
+    help: "When a key rotates next by itself, in epoch seconds; absent where it does not.",
+    value: ({ status }) => seconds(status?.rotation?.nextRotationTime),
+  },
+  {
+    name: "claviger_key_rotation_running_since_timestamp_seconds",
+    help: "When the rotation that is not finished began, in epoch seconds.",
+    value: ({ status }) => seconds(status?.rotation?.running?.startedAt),
+  },
+  {
+    name: "claviger_key_rotation_on_time",
+    help: "0 where a rotation is overdue or cannot begin, else 1.",
+    value: holds("RotationOnTime"),
+  },
+  {
+    name: "claviger_key_reencrypted",
+    help: "1 where stored data has followed the current version, else 0.",
+    value: holds("Reencrypted"),
+  },
+  {
+    name: "claviger_key_reencryption_verified",
+    help: "1 where a census of etcd proved it, else 0.",
+    value: ({ status }) => status?.reencryption && Number(status.reencryption.verified),
+  },
+  {
+    name: "claviger_key_reencryption_objects_done",
+    help: "Objects gone through in the running or last round.",
+    value: ({ status }) => status?.reencryption?.done,
+  },
+  {
+    name: "claviger_key_reencryption_objects",
+    help: "Objects to go through in that round, as far as is known.",
+    value: ({ status }) => status?.reencryption?.total,
+  },
+  {
+    name: "claviger_key_reencryption_objects_failed",
+    help: "Objects that could not be written again in that round.",
+    value: ({ status }) => status?.reencryption && (status.reencryption.failed ?? 0),
+  },
+];
