@@ -27,7 +27,7 @@ export interface ConfigFile {
     readonly alias?: string;
   }[];
   readonly manifests: string;
-  readonly metrics?: { readonly listen: string };
+  readonly metrics?: { readonly listen: string; readonly operatorListen?: string };
 }
 
 /** One run of a command, with everything that it wrote. */
