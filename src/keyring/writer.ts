@@ -4,7 +4,15 @@ import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { writePoint } from "../write-points.ts";
-import { toAliasRow, toKeyRow, toObjectRow, toObservationRow, toVersionRow } from "./codec.ts";
+import {
+  readVersionRow,
+  toAliasRow,
+  toKeyRow,
+  toObjectRow,
+  toObservationRow,
+  unknownPart,
+  unknownVersion,
+} from "./codec.ts";
 import { FileLock } from "./file-lock.ts";
 import { syncFile } from "./new-file.ts";
 import {
@@ -14,6 +22,7 @@ import {
   type ObjectName,
   type ObjectRow,
   type ObservationRow,
+  type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
@@ -82,7 +91,16 @@ export class KeyringWriter {
   }
 
   versions(): VersionRow[] {
-    return this.all("SELECT * FROM versions ORDER BY seq").map(toVersionRow);
+    return this.readVersions().versions;
+  }
+
+  /** The versions, and those that this release cannot read. */
+  readVersions(): { readonly versions: VersionRow[]; readonly unreadable: UnreadableVersion[] } {
+    const rows = this.all("SELECT * FROM versions ORDER BY seq").map(readVersionRow);
+    return {
+      versions: rows.flatMap((row) => ("version" in row ? row.version : [])),
+      unreadable: rows.flatMap((row) => ("error" in row ? row : [])),
+    };
   }
 
   objects(): ObjectRow[] {
@@ -169,6 +187,8 @@ export class KeyringWriter {
   }
 
   #putVersion(version: VersionRow): void {
+    const unknown = unknownPart(version);
+    if (unknown !== undefined) throw unknownVersion(version, unknown);
     const insert = this.#db.prepare(
       `INSERT INTO versions
          (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, material_id, valid_to, seq)

@@ -188,6 +188,7 @@ export class Plugin {
     // While nothing is served yet, each provider says why.
     const serving = this.servers.some(({ provider }) => provider.usable);
     this.#complain("warn", "keyring", serving ? this.#keyring.problem : undefined);
+    for (const [versionId, error] of this.#keyring.unreadable) this.#complain("warn", versionId, error);
     for (const server of this.#servers.values())
       if (server.provider.problem !== undefined) void server.follow();
     for (const provider of this.#config.providers) {
