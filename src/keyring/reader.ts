@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { ClavigerError, messageOf } from "../errors.ts";
+import { ClavigerError } from "../errors.ts";
 import { type RawRow, readVersionRow, toAliasRow, toKeyRow, toObjectRow, toVersionRow } from "./codec.ts";
+import { inodeOf } from "./inode.ts";
 import {
   type AliasRow,
   type KeyRow,
@@ -179,18 +180,6 @@ function openReadable(path: string): Opened {
     const url = pathToFileURL(path);
     url.searchParams.set("immutable", "1");
     return { db: new DatabaseSync(url, { readOnly: true }), frozen };
-  }
-}
-
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.ino;
-  } catch (cause) {
-    throw new ClavigerError(
-      "KeyringUnavailable",
-      `keyring ${path} cannot be reached: ${messageOf(cause)}; let this process's user into its folder`,
-      { cause },
-    );
   }
 }
 

@@ -4,6 +4,8 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readFileSync,
+  renameSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -228,6 +230,42 @@ describe("what this release does not know", () => {
       expect(contents(keyring)).toEqual(NOTHING);
     },
   );
+});
+
+describe("another file, or none, in its place", () => {
+  const away = () => {
+    for (const end of ["", "-wal", "-shm"])
+      if (existsSync(`${file()}${end}`)) renameSync(`${file()}${end}`, `${file()}.away${end}`);
+  };
+  const uses = (keyring: KeyringWriter): [string, () => unknown][] => [
+    ["nothing is written", () => keyring.apply(promoted(version(2)))],
+    ["an empty change is no change that succeeded", () => keyring.apply([])],
+    ["nothing is read as if it were there", () => keyring.versions()],
+    ["no object is written", () => keyring.run("DELETE FROM objects")],
+  ];
+  test("it was moved away => every use is refused with advice; it is back => it goes on", () => {
+    const keyring = open();
+    keyring.apply(promoted(version(1)));
+    expect(keyring.place).toBe("ours");
+    away();
+    expect(keyring.place).toBe("none");
+    for (const [what, use] of uses(keyring))
+      expect(use, what).toThrow(failure("KeyringUnavailable", /was moved away .*put it back/));
+    for (const end of ["-shm", "-wal", ""])
+      if (existsSync(`${file()}.away${end}`)) renameSync(`${file()}.away${end}`, `${file()}${end}`);
+    expect(keyring.versions()).toEqual([version(1)]);
+    keyring.apply(promoted(version(2)));
+  });
+  test("another one is there => every use is refused, and the other is left alone", () => {
+    const keyring = open();
+    keyring.apply(promoted(version(1)));
+    away();
+    writeFileSync(file(), "another");
+    expect(keyring.place).toBe("another");
+    for (const [what, use] of uses(keyring))
+      expect(use, what).toThrow(failure("KeyringUnavailable", /another file .*start the operator again/));
+    expect(readFileSync(file(), "utf8")).toBe("another");
+  });
 });
 
 describe("the current version", () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -103,4 +103,13 @@ test("a row of the keyring that cannot be read => named; it is neither stored ag
   expect(problem()).toMatch(/^VersionUnreadable: version bbbbbbbb-.*1 cannot be read: .*column key_usage/);
   expect(reported()?.versions).toBe(1);
   expect(seqs()).toEqual(before);
+});
+
+test("the keyring was moved away => the pass fails, and nothing is reported as prepared that no plugin can see", async () => {
+  await offer(await sealed(1));
+  for (const end of ["", "-wal", "-shm"]) renameSync(`${keyring.path}${end}`, `${keyring.path}.away${end}`);
+  await expect(pass()).rejects.toMatchObject({ code: "KeyringUnavailable" });
+  for (const end of ["", "-wal", "-shm"]) renameSync(`${keyring.path}.away${end}`, `${keyring.path}${end}`);
+  await pass();
+  expect(reported()?.versions).toBe(1);
 });

@@ -88,6 +88,7 @@ export class NodeLoop {
       observations: this.#keyring.observations(),
     };
     const status = decideKeyServerStatus(observed, now);
+    this.#keyring.mustBeInPlace();
     await this.#report(status, own?.status);
     return status.conditions?.every((condition) => condition.status === "True") ?? true;
   }
