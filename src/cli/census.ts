@@ -51,8 +51,10 @@ function versionNames(config: NodeConfig): VersionNames {
   }
   try {
     for (let seq = 0; ; ) {
-      const batch = reader.versionsAfter(seq, BATCH);
-      for (const { version } of batch) {
+      const batch = reader.rowsAfter(seq, BATCH);
+      for (const row of batch) {
+        if ("error" in row) continue;
+        const { version } = row;
         const name = `${nameText(version.masterKey)} v${version.number}`;
         names.set(kmsKeyId(version.keyId, version.versionId), name);
       }

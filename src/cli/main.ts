@@ -37,6 +37,20 @@ async function printHelp(): Promise<void> {
   process.stdout.write(`The system of AWS KMS for a Kubernetes cluster.\n\n${lines.join("\n")}\n`);
 }
 
+/**
+ * Whoever reads our output may end before us (`claviger serve | logger`), and a
+ * stream's error without a listener would end us: a plugin must answer on.
+ */
+function outliveReaders(): void {
+  process.stderr.on("error", () => {
+    // There is no place left to say it.
+  });
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") process.exitCode = 1;
+  });
+}
+
+outliveReaders();
 try {
   await main(process.argv.slice(2));
 } catch (error) {

@@ -1,8 +1,8 @@
 import type { SQLOutputValue } from "node:sqlite";
 import { type KmsKeyId, parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
-import { ClavigerError } from "../errors.ts";
-import type { AliasRow, KeyRow, ObjectRow, ObservationRow, VersionRow } from "./rows.ts";
+import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import type { AliasRow, KeyRow, ObjectRow, ObservationRow, UnreadableVersion, VersionRow } from "./rows.ts";
 
 /** One row as SQLite gives it. */
 export type RawRow = Record<string, SQLOutputValue>;
@@ -27,6 +27,37 @@ export function toVersionRow(row: RawRow): VersionRow {
     ...(typeof validTo === "number" && { validTo }),
   };
 }
+
+/** The same for a row among others, which must not go down with it. */
+export function readVersionRow(row: RawRow): { readonly version: VersionRow } | UnreadableVersion {
+  try {
+    return { version: toVersionRow(row) };
+  } catch (error) {
+    const versionId = String(row.version_id);
+    const text = `version ${versionId} cannot be read: ${messageOf(error)}`;
+    const code = codeOf(error) === "Internal" ? "Internal" : "KeyringCorrupt";
+    return { versionId, error: new ClavigerError(code, text, { cause: error }) };
+  }
+}
+
+/**
+ * What of a version this release does not know, and could not read again once
+ * it was stored: a newer release's API server may offer such.
+ */
+export function unknownPart(version: VersionRow): string | undefined {
+  const { keySpec, keyUsage, origin } = version;
+  if (!KEY_SPECS.includes(keySpec)) return `keySpec ${keySpec}`;
+  if (!KEY_USAGES.includes(keyUsage)) return `keyUsage ${keyUsage}`;
+  if (!ORIGINS.includes(origin)) return `origin ${origin}`;
+  return undefined;
+}
+
+/** The refusal of such a version. */
+export const unknownVersion = ({ keyId, number }: VersionRow, part: string): ClavigerError =>
+  new ClavigerError(
+    "InvalidArgument",
+    `version ${number} of key ${keyId} has ${part}, which this release does not know: run the newer release on this node`,
+  );
 
 export function toKeyRow(row: RawRow): KeyRow {
   const current = row.current_version_id;

@@ -1,5 +1,6 @@
 import { copyFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Secret } from "../crypto/secret.ts";
 import { fileSeal } from "../seal/file.ts";
@@ -172,6 +173,40 @@ test("versions that are added while the first ones load => all are loaded", asyn
   live.start();
   write(...promoted(...Array.from({ length: 1_000 }, (_, n) => version(n + 3_001))));
   await eventually(() => expect(live.versionCount).toBe(4_000));
+});
+
+describe("a row that this release cannot read", () => {
+  const spoil = (n: number) => {
+    using db = new DatabaseSync(file());
+    db.prepare("UPDATE versions SET key_spec = 'RSA_2048' WHERE version_id = ?").run(versionId(n));
+  };
+  test("among others => all others are had, it alone is refused and named", async () => {
+    write(...promoted(version(1), version(2), version(3), version(4)));
+    spoil(2);
+    live.start();
+    const heard = vi.fn();
+    live.onChange(heard);
+    await eventually(() => expect(live.versionCount).toBe(3));
+    // Some more looks at the file: it is not opened anew each time.
+    write(...promoted(version(5)));
+    await eventually(() => expect(live.versionCount).toBe(4));
+    expect(live.version(versionId(4))).toEqual(version(4));
+    expect(live.current(ref).version.number).toBe(5);
+    expect(live.problem).toBeUndefined();
+    const refusal = failure("KeyringCorrupt", /column key_spec/);
+    expect(() => live.version(versionId(2))).toThrow(refusal);
+    expect([...live.unreadable]).toEqual([[versionId(2), refusal]]);
+  });
+  test("it is put right => it is had, and no longer named", async () => {
+    write(...promoted(version(1), version(2)));
+    spoil(1);
+    live.start();
+    await eventually(() => expect(live.unreadable.size).toBe(1));
+    using db = new DatabaseSync(file());
+    db.exec("UPDATE versions SET key_spec = 'SYMMETRIC_DEFAULT', seq = seq + 10");
+    await eventually(() => expect(live.unreadable.size).toBe(0));
+    expect(live.version(versionId(1))?.number).toBe(1);
+  });
 });
 
 describe("material", () => {

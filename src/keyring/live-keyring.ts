@@ -2,7 +2,7 @@ import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
 import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import type { SealSource } from "../seal/seal-source.ts";
-import { KeyringReader, type KeyringSnapshot } from "./reader.ts";
+import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
 import { type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
 
 /** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
@@ -36,6 +36,7 @@ export class LiveKeyring {
   readonly path: string;
   readonly #seals: SealSource;
   readonly #versions = new Map<string, VersionRow>();
+  readonly #unreadable = new Map<string, ClavigerError>();
   readonly #materials = new Map<string, Secret>();
   readonly #opening = new Map<string, Promise<Secret>>();
   readonly #listeners = new Set<() => void>();
@@ -77,6 +78,11 @@ export class LiveKeyring {
     return this.#versions.size;
   }
 
+  /** Stored versions that this release cannot read, by versionId, and why. All others are had. */
+  get unreadable(): ReadonlyMap<string, ClavigerError> {
+    return this.#unreadable;
+  }
+
   /** Calls `listener` after every change of keys, aliases or versions. */
   onChange(listener: () => void): void {
     this.#listeners.add(listener);
@@ -103,7 +109,7 @@ export class LiveKeyring {
     return { key, version, kmsKeyId: kmsKeyId(version.keyId, version.versionId) };
   }
 
-  /** One version by id, from memory or the file. */
+  /** One version by id, from memory or the file. Throws KeyringCorrupt where this very one cannot be read. */
   version(versionId: string): VersionRow | undefined {
     const known = this.#versions.get(versionId);
     if (known !== undefined || this.#reader === undefined) return known;
@@ -170,6 +176,7 @@ export class LiveKeyring {
     this.#reader?.close();
     this.#reader = undefined;
     this.#loadedSeq = 0;
+    this.#unreadable.clear();
   }
 
   /** A file that fails is opened anew next time; whoever restores it need not restart us. */
@@ -191,11 +198,8 @@ export class LiveKeyring {
         // Between chunks the event loop answers the API server.
         await new Promise(setImmediate);
         if (this.#closed || this.#reader === undefined) return;
-        const rows = this.#reader.versionsAfter(this.#loadedSeq, LOAD_CHUNK);
-        for (const { seq, version } of rows) {
-          this.#versions.set(version.versionId, version);
-          this.#loadedSeq = seq;
-        }
+        const rows = this.#reader.rowsAfter(this.#loadedSeq, LOAD_CHUNK);
+        for (const row of rows) this.#take(row);
         if (rows.length < LOAD_CHUNK) {
           // A re-sealed version may open now that did not before.
           if (rows.length > 0) this.#notify();
@@ -207,6 +211,17 @@ export class LiveKeyring {
     } finally {
       this.#loading = false;
     }
+  }
+
+  /** One that was read before stays as it was: what it encrypted can be opened on. */
+  #take(row: StoredVersion): void {
+    this.#loadedSeq = row.seq;
+    if ("error" in row) {
+      this.#unreadable.set(row.versionId, row.error);
+      return;
+    }
+    this.#unreadable.delete(row.version.versionId);
+    this.#versions.set(row.version.versionId, row.version);
   }
 
   #notify(): void {

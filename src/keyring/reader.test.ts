@@ -86,8 +86,8 @@ describe("reading", () => {
     expect(rest.map((row) => row.version.number)).toEqual([2]);
     const sealed = { provider: "hsm", rootKeyId: "r", blob: Uint8Array.of(7) };
     keyring.apply([{ kind: "putVersion", version: version(3, { sealed }) }]);
-    expect(reader.versionsAfter(rest.at(-1)?.seq ?? 0, 2).map((row) => row.version)).toEqual([
-      version(3, { sealed }),
+    expect(reader.versionsAfter(rest.at(-1)?.seq ?? 0, 2)).toEqual([
+      { seq: 4, version: version(3, { sealed }) },
     ]);
   });
   test("a damaged row => KeyringCorrupt naming the column, not a wrong key", () => {
@@ -96,6 +96,18 @@ describe("reading", () => {
     db.exec("UPDATE versions SET key_usage = 'ANYTHING'");
     using reader = reading();
     expect(() => reader.version(versionId(1))).toThrow(failure("KeyringCorrupt", /column key_usage/));
+  });
+  test("a row that cannot be read among others => it alone is said to be so, under its id", () => {
+    made(...promoted(version(1), version(2), version(3)));
+    using db = new DatabaseSync(file());
+    db.prepare("UPDATE versions SET key_spec = 'RSA_2048' WHERE version_id = ?").run(versionId(2));
+    using reader = reading();
+    expect(reader.rowsAfter(0, 10)).toEqual([
+      { seq: 1, version: version(1) },
+      { seq: 2, versionId: versionId(2), error: failure("KeyringCorrupt", /column key_spec/) },
+      { seq: 3, version: version(3) },
+    ]);
+    expect(reader.version(versionId(3))).toEqual(version(3));
   });
   test("the file is cut while it is open => KeyringCorrupt or what was read, never a wrong row", () => {
     made(

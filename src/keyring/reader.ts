@@ -1,14 +1,16 @@
 import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { ClavigerError, messageOf } from "../errors.ts";
-import { type RawRow, toAliasRow, toKeyRow, toObjectRow, toVersionRow } from "./codec.ts";
+import { ClavigerError } from "../errors.ts";
+import { type RawRow, readVersionRow, toAliasRow, toKeyRow, toObjectRow, toVersionRow } from "./codec.ts";
+import { inodeOf } from "./inode.ts";
 import {
   type AliasRow,
   type KeyRow,
   type KeyringImage,
   nameText,
   type ObjectName,
+  type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, schemaVersion } from "./schema.ts";
@@ -22,6 +24,9 @@ export interface KeyringSnapshot {
   readonly keys: ReadonlyMap<string, KeyRow>;
   readonly aliases: ReadonlyMap<string, AliasRow>;
 }
+
+/** One row of the large table. */
+export type StoredVersion = { readonly seq: number } & ({ readonly version: VersionRow } | UnreadableVersion);
 
 /** Reads a keyring that another process writes. Sees whole transactions only. */
 export class KeyringReader {
@@ -102,12 +107,12 @@ export class KeyringReader {
 
   /** Up to `limit` versions written or re-sealed after `seq`, oldest first, each with its seq. */
   versionsAfter(seq: number, limit: number): { readonly seq: number; readonly version: VersionRow }[] {
-    return withKeyringErrors(this.#path, () =>
-      this.#db
-        .prepare("SELECT * FROM versions WHERE seq > ? ORDER BY seq LIMIT ?")
-        .all(seq, limit)
-        .map((row: RawRow) => ({ seq: Number(row.seq), version: toVersionRow(row) })),
-    );
+    return this.#rawAfter(seq, limit).map((row) => ({ seq: Number(row.seq), version: toVersionRow(row) }));
+  }
+
+  /** The same, with those that this release cannot read in their places. */
+  rowsAfter(seq: number, limit: number): StoredVersion[] {
+    return this.#rawAfter(seq, limit).map((row) => ({ seq: Number(row.seq), ...readVersionRow(row) }));
   }
 
   /** Standalone mode's object of that kind and name, as JSON. */
@@ -122,6 +127,12 @@ export class KeyringReader {
 
   close(): void {
     this.#db.close();
+  }
+
+  #rawAfter(seq: number, limit: number): RawRow[] {
+    return withKeyringErrors(this.#path, () =>
+      this.#db.prepare("SELECT * FROM versions WHERE seq > ? ORDER BY seq LIMIT ?").all(seq, limit),
+    );
   }
 
   /** One read transaction: nothing that is committed meanwhile is seen. */
@@ -169,18 +180,6 @@ function openReadable(path: string): Opened {
     const url = pathToFileURL(path);
     url.searchParams.set("immutable", "1");
     return { db: new DatabaseSync(url, { readOnly: true }), frozen };
-  }
-}
-
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.ino;
-  } catch (cause) {
-    throw new ClavigerError(
-      "KeyringUnavailable",
-      `keyring ${path} cannot be reached: ${messageOf(cause)}; let this process's user into its folder`,
-      { cause },
-    );
   }
 }
 

@@ -1,5 +1,6 @@
 import type { KeyId, KmsKeyId, VersionId } from "../crypto/ids.ts";
 import type { KeySpec, KeyUsage, Origin } from "../crypto/key-specs.ts";
+import type { ClavigerError } from "../errors.ts";
 import type { Sealed } from "../seal/seal.ts";
 
 /** A namespaced name. */
@@ -54,6 +55,12 @@ export interface VersionRow {
 /** Whether material has reached its validTo. `now` in epoch milliseconds. */
 export const isExpired = ({ validTo }: Pick<VersionRow, "validTo">, now: number): boolean =>
   validTo !== undefined && validTo <= now;
+
+/** A stored version that this release cannot read: damaged, or written by a newer one. */
+export interface UnreadableVersion {
+  readonly versionId: string;
+  readonly error: ClavigerError;
+}
 
 /** A name for a MasterKey of the same namespace. */
 export interface AliasRow extends ObjectName {

@@ -4,8 +4,17 @@ import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { writePoint } from "../write-points.ts";
-import { toAliasRow, toKeyRow, toObjectRow, toObservationRow, toVersionRow } from "./codec.ts";
+import {
+  readVersionRow,
+  toAliasRow,
+  toKeyRow,
+  toObjectRow,
+  toObservationRow,
+  unknownPart,
+  unknownVersion,
+} from "./codec.ts";
 import { FileLock } from "./file-lock.ts";
+import { inodeOf } from "./inode.ts";
 import { syncFile } from "./new-file.ts";
 import {
   type AliasRow,
@@ -14,6 +23,7 @@ import {
   type ObjectName,
   type ObjectRow,
   type ObservationRow,
+  type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
@@ -40,11 +50,13 @@ export class KeyringWriter {
   readonly path: string;
   readonly #db: DatabaseSync;
   readonly #lock: FileLock;
+  readonly #inode: number | undefined;
 
   private constructor(path: string, db: DatabaseSync, lock: FileLock) {
     this.path = path;
     this.#db = db;
     this.#lock = lock;
+    this.#inode = inodeOf(path);
   }
 
   /**
@@ -63,8 +75,37 @@ export class KeyringWriter {
     }
   }
 
+  /** What lies at our path now. Of another file, or of none, SQLite would not tell us. */
+  get place(): "ours" | "another" | "none" {
+    const inode = inodeOf(this.path);
+    if (inode === undefined) return "none";
+    return inode === this.#inode ? "ours" : "another";
+  }
+
+  /** Why our file is not at our path, if so. */
+  get displaced(): ClavigerError | undefined {
+    const { place } = this;
+    if (place === "ours") return undefined;
+    return new ClavigerError(
+      "KeyringUnavailable",
+      place === "none"
+        ? `keyring ${this.path} was moved away while its operator runs: put it back, with its -wal and -shm`
+        : `keyring ${this.path} is another file than the one that its operator opened: start the operator again`,
+    );
+  }
+
+  /**
+   * Throws KeyringUnavailable unless our file is at our path: what is written to a
+   * file that was moved away, no plugin sees. Asked before every read and write.
+   */
+  mustBeInPlace(): void {
+    const { displaced } = this;
+    if (displaced !== undefined) throw displaced;
+  }
+
   /** Applies all changes or none. They are on disk (fsync) when this returns. */
   apply(changes: readonly KeyringChange[]): void {
+    this.mustBeInPlace();
     if (changes.length === 0) return;
     writePoint("keyring.apply", "before");
     this.transaction(() => {
@@ -82,7 +123,16 @@ export class KeyringWriter {
   }
 
   versions(): VersionRow[] {
-    return this.all("SELECT * FROM versions ORDER BY seq").map(toVersionRow);
+    return this.readVersions().versions;
+  }
+
+  /** The versions, and those that this release cannot read. */
+  readVersions(): { readonly versions: VersionRow[]; readonly unreadable: UnreadableVersion[] } {
+    const rows = this.all("SELECT * FROM versions ORDER BY seq").map(readVersionRow);
+    return {
+      versions: rows.flatMap((row) => ("version" in row ? row.version : [])),
+      unreadable: rows.flatMap((row) => ("error" in row ? row : [])),
+    };
   }
 
   objects(): ObjectRow[] {
@@ -100,6 +150,7 @@ export class KeyringWriter {
 
   /** Standalone mode keeps its objects in the same file: its statements run on the same connection. */
   run(sql: string, ...values: (string | number | null)[]): void {
+    this.mustBeInPlace();
     withKeyringErrors(this.path, () => this.#db.prepare(sql).run(...values));
   }
 
@@ -107,11 +158,13 @@ export class KeyringWriter {
     sql: string,
     ...values: (string | number | null)[]
   ): ReturnType<ReturnType<DatabaseSync["prepare"]>["all"]> {
+    this.mustBeInPlace();
     return withKeyringErrors(this.path, () => this.#db.prepare(sql).all(...values));
   }
 
   /** Runs `work` in one transaction. */
   transaction(work: () => void): void {
+    this.mustBeInPlace();
     withKeyringErrors(this.path, () => {
       this.#db.exec("BEGIN IMMEDIATE");
       try {
@@ -169,6 +222,8 @@ export class KeyringWriter {
   }
 
   #putVersion(version: VersionRow): void {
+    const unknown = unknownPart(version);
+    if (unknown !== undefined) throw unknownVersion(version, unknown);
     const insert = this.#db.prepare(
       `INSERT INTO versions
          (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, material_id, valid_to, seq)

@@ -37,6 +37,8 @@ export interface ApplyRequest {
 
 /** Unary calls end within this time; watches have none, their server ends them. */
 const CALL_TIMEOUT_MILLISECONDS = 30_000;
+/** The first byte of every answer comes within this time, a watch's too: what comes later is another matter. */
+const ANSWER_MILLISECONDS = 30_000;
 /** Bookmarks come about once a minute: a watch as silent as this has lost its connection. */
 const WATCH_SILENCE_MILLISECONDS = 180_000;
 /** Tokens and certificates of a kubeconfig may be renewed on disk. */
@@ -53,11 +55,13 @@ interface Connection {
  */
 export class KubeClient {
   readonly #kubeconfigPath: string;
+  readonly #answerMilliseconds: number;
   #connection: Connection | undefined;
   #server: URL | undefined;
 
-  constructor(kubeconfigPath: string) {
+  constructor(kubeconfigPath: string, { answerMilliseconds = ANSWER_MILLISECONDS } = {}) {
     this.#kubeconfigPath = kubeconfigPath;
+    this.#answerMilliseconds = answerMilliseconds;
   }
 
   /** One call; the parsed body. Throws KubeError (NotFound, Conflict or ApiServer). */
@@ -121,6 +125,12 @@ export class KubeClient {
         },
         ...(call.signal && { signal: call.signal }),
       });
+      const overdue = setTimeout(
+        () => request.destroy(new Error(`no answer within ${this.#answerMilliseconds / 1000} s`)),
+        this.#answerMilliseconds,
+      );
+      request.once("response", () => clearTimeout(overdue));
+      request.once("close", () => clearTimeout(overdue));
       request.once("response", resolve);
       request.once("error", (cause) => reject(brokenOff(call, cause)));
       request.end(body);

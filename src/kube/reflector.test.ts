@@ -18,12 +18,17 @@ afterEach(async () => {
 afterAll(() => server.stop());
 
 /** A reflector that follows the scripted server. */
-function follow(onList: readonly Answer[], onWatch: readonly Answer[], query?: Record<string, string>) {
+function follow(
+  onList: readonly Answer[],
+  onWatch: readonly Answer[],
+  query?: Record<string, string>,
+  client = new KubeClient(server.kubeconfig),
+) {
   server.script(onList, onWatch);
   const events: string[] = [];
   const lines: string[] = [];
   const reflector = new Reflector<Reflectable>({
-    client: new KubeClient(server.kubeconfig),
+    client,
     path: server.path,
     ...(query && { query }),
     log: (level, message) => lines.push(`${level} ${message}`),
@@ -292,4 +297,17 @@ test("aborted in a watch, or while it waits to try again => it ends", async () =
   const { lines } = follow([failure(500, "no")], []);
   await eventually(() => expect(lines.length).toBeGreaterThan(0));
   await stop?.();
+});
+
+test("a watch that is not answered at all => is given up, and the next one is followed", async () => {
+  const impatient = new KubeClient(server.kubeconfig, { answerMilliseconds: 50 });
+  const silence: Answer = () => undefined;
+  const { lines, names } = follow(
+    [list(1, [])],
+    [silence, watch([["ADDED", object("a", 2)]])],
+    undefined,
+    impatient,
+  );
+  await eventually(() => expect(names()).toEqual(["a@2"]));
+  expect(lines.filter((line) => /no answer within/.test(line)).length).toBeGreaterThanOrEqual(1);
 });

@@ -89,7 +89,7 @@ function providerWithoutKey({ providers, observations }: ObservedNode) {
 export const NODE_LEASE_SECONDS = 40;
 
 /** Not Ready for reasons that keep nobody from promoting a version. */
-const ownAffair = new Set(["Starting", "ProviderWithoutKey", "EncryptionConfigInvalid"]);
+const ownAffair = new Set(["Starting", "ProviderWithoutKey", "EncryptionConfigInvalid", "UnknownVersion"]);
 
 /** The nodes as the decisions see them, by name: a message that lists them must not change with their order. */
 export function nodeViews(

@@ -67,7 +67,10 @@ export class NodeLoop {
     if (own === undefined) await this.#register(now);
     const problems: Problem[] = [];
     const contents = this.#contents();
-    const plan = decideKeyring(view, contents, await this.#acceptable(view, contents.versions, problems));
+    for (const { error } of contents.unreadable)
+      problems.push({ reason: "VersionUnreadable", message: error.message });
+    const held = [...contents.versions, ...contents.unreadable];
+    const plan = decideKeyring(view, contents, await this.#acceptable(view, held, problems));
     this.#keyring.apply(plan.changes);
     await this.#handBack(plan, problems);
     await this.#settleSeals(plan, view, problems);
@@ -88,6 +91,7 @@ export class NodeLoop {
       observations: this.#keyring.observations(),
     };
     const status = decideKeyServerStatus(observed, now);
+    this.#keyring.mustBeInPlace();
     await this.#report(status, own?.status);
     return status.conditions?.every((condition) => condition.status === "True") ?? true;
   }
@@ -117,7 +121,7 @@ export class NodeLoop {
     return {
       keys: this.#keyring.keys(),
       aliases: this.#keyring.aliases(),
-      versions: this.#keyring.versions(),
+      ...this.#keyring.readVersions(),
     };
   }
 
@@ -155,7 +159,7 @@ export class NodeLoop {
   /** The offered versions not held yet that open here. What is wrong with the others is shown. */
   async #acceptable(
     { keyVersions }: View,
-    held: readonly VersionRow[],
+    held: readonly { readonly versionId: string }[],
     problems: Problem[],
   ): Promise<Set<string>> {
     const known = new Set<string>(held.map((version) => version.versionId));

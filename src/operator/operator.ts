@@ -73,6 +73,7 @@ async function startMetrics({ metrics }: NodeConfig, operator: Operator) {
 }
 
 class Operator {
+  readonly #config: NodeConfig;
   readonly #keyring: KeyringWriter;
   readonly #log: Log;
   readonly #store: ResourceStore;
@@ -83,6 +84,7 @@ class Operator {
   #signal: AbortSignal = AbortSignal.abort();
 
   constructor(config: NodeConfig, keyring: KeyringWriter, store: ResourceStore, log: Log) {
+    this.#config = config;
     this.#keyring = keyring;
     this.#store = store;
     this.#log = log;
@@ -107,9 +109,11 @@ class Operator {
     };
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run(stop: AbortSignal): Promise<void> {
+    const lost = new AbortController();
+    const signal = AbortSignal.any([stop, lost.signal]);
     this.#signal = signal;
-    const observing = this.#followObservations();
+    const observing = this.#followKeyring((reason) => lost.abort(reason));
     this.#nodeQueue.add(NODE);
     try {
       await Promise.all([
@@ -124,6 +128,7 @@ class Operator {
       clearInterval(observing);
       this.#leader.close();
     }
+    if (lost.signal.aborted) throw lost.signal.reason;
   }
 
   #changed(change: Change): void {
@@ -147,11 +152,19 @@ class Operator {
     if (again !== undefined) this.#leaderQueue.addAfter(work, again);
   }
 
-  #followObservations(): NodeJS.Timeout {
-    let seen = this.#keyring.dataVersion();
+  /**
+   * Looks for observations, and whether the keyring is still where it was. Only a
+   * new start opens what is there now, so the operator ends. Standalone and with
+   * nothing there, it waits: a new start would begin another keyring, with other keys.
+   */
+  #followKeyring(end: (reason: unknown) => void): NodeJS.Timeout {
+    const waits = this.#config.resources.kind === "manifests";
+    let seen: number | undefined = this.#keyring.dataVersion();
     return setInterval(() => {
       try {
-        const now = this.#keyring.dataVersion();
+        const { place, displaced } = this.#keyring;
+        if (place === "another" || (place === "none" && !waits)) return end(displaced);
+        const now = place === "ours" ? this.#keyring.dataVersion() : undefined;
         if (now !== seen || this.#node.encryptionConfigChanged) this.#nodeQueue.add(NODE);
         seen = now;
       } catch (error) {

@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { decryptMessage, encryptMessage, parseMessage } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import { unknownPart, unknownVersion } from "../keyring/codec.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 
@@ -23,6 +24,10 @@ export class VersionTester {
 
   /** What is wrong with a version on this node, if anything. */
   async fault(version: VersionRow): Promise<Problem | undefined> {
+    const unknown = unknownPart(version);
+    if (unknown !== undefined) {
+      return { reason: "UnknownVersion", message: unknownVersion(version, unknown).message };
+    }
     const { blob } = version.sealed;
     const passed = this.#passed.get(version.versionId);
     if (passed !== undefined && Buffer.compare(passed, blob) === 0) return undefined;

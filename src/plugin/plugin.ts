@@ -5,7 +5,7 @@ import { codeOf, messageOf } from "../errors.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
 import { writeObservations } from "../keyring/observations.ts";
 import type { Log } from "../log.ts";
-import { serveMetrics } from "../metrics-server.ts";
+import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";
 import { Provider } from "./provider.ts";
@@ -54,7 +54,7 @@ export class Plugin {
   readonly #servers = new Map<string, SocketServer>();
   #config: NodeConfig;
   #metrics: PluginMetrics | undefined;
-  #metricsServer: Awaited<ReturnType<typeof serveMetrics>> | undefined;
+  #metricsDoor: MetricsDoor | undefined;
   /** Calls answered before prom-client was there. */
   #early: Observation[] | undefined = [];
   #observationTimer: NodeJS.Timeout | undefined;
@@ -108,7 +108,7 @@ export class Plugin {
     clearInterval(this.#timer);
     await this.#reloading;
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
-    this.#metricsServer?.close();
+    this.#metricsDoor?.close();
     if (this.#observationTimer !== undefined) this.#writeObservations();
     clearTimeout(this.#observationTimer);
     this.#keyring.close();
@@ -189,6 +189,7 @@ export class Plugin {
     // While nothing is served yet, each provider says why.
     const serving = this.servers.some(({ provider }) => provider.usable);
     this.#complain("warn", "keyring", serving ? this.#keyring.problem : undefined);
+    for (const [versionId, error] of this.#keyring.unreadable) this.#complain("warn", versionId, error);
     for (const server of this.#servers.values())
       if (server.provider.problem !== undefined) void server.follow();
     for (const provider of this.#config.providers) {
@@ -230,7 +231,9 @@ export class Plugin {
       });
       for (const observation of this.#early ?? []) this.#metrics.observe(observation);
       const { render } = this.#metrics;
-      this.#metricsServer = await serveMetrics(address, render);
+      this.#metricsDoor = keepServingMetrics(address, render, (error) =>
+        this.#complain("error", "metrics", error),
+      );
     }
     this.#early = undefined;
   }

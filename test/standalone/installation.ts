@@ -9,7 +9,7 @@ import { eventually } from "../controlplane/wait.ts";
 import { KmsTestClient } from "./kms.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const CLAVIGER = join(ROOT, "bin", "claviger.js");
+export const CLAVIGER = join(ROOT, "bin", "claviger.js");
 const EXAMPLE = join(ROOT, "examples", "standalone");
 const API_VERSION = "kms.claviger.dev/v1alpha1";
 
@@ -27,7 +27,7 @@ export interface ConfigFile {
     readonly alias?: string;
   }[];
   readonly manifests: string;
-  readonly metrics?: { readonly listen: string };
+  readonly metrics?: { readonly listen: string; readonly operatorListen?: string };
 }
 
 /** One run of a command, with everything that it wrote. */

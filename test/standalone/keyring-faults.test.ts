@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
+import { eventually } from "../controlplane/wait.ts";
 import { expectServes, failing, prepare } from "./faults.ts";
 import { Installation, masterKey } from "./installation.ts";
 import { eventuallyRefused } from "./kms.ts";
@@ -144,4 +145,48 @@ describe("a keyring", () => {
       await expectServes(installation, prepared);
     },
   );
+
+  it("that is moved away under a running operator is asked for, nothing is made in its place, and when it is back all goes on", async () => {
+    await using installation = await Installation.create();
+    const serve = await installation.start("serve");
+    const keyId = await installation.serving();
+    const { keyringPath } = installation;
+    for (const end of ["-wal", "-shm", ""]) await rename(`${keyringPath}${end}`, `${keyringPath}.away${end}`);
+    await installation.manifest("later.yaml", masterKey("later"));
+    await serve.line(/keyring .* was moved away while its operator runs: put it back/);
+    expect((await installation.client().status()).key_id).toBe(keyId);
+    expect(existsSync(keyringPath)).toBe(false);
+    for (const end of ["-wal", "-shm", ""]) await rename(`${keyringPath}.away${end}`, `${keyringPath}${end}`);
+    await serve.line(/MasterKey claviger-system\/later: version 1 is current/);
+    await holds(installation, "later");
+    expect(await serve.text()).not.toMatch(/the operator ended/);
+  });
+
+  it("that is replaced by a copy under a running operator is opened anew by the operator's next start", async () => {
+    await using installation = await Installation.create();
+    const serve = await installation.start("serve");
+    const keyId = await installation.serving();
+    const { keyringPath } = installation;
+    const copy = join(installation.dir, "copy.db");
+    {
+      using db = new DatabaseSync(keyringPath);
+      db.prepare("VACUUM INTO ?").run(copy);
+    }
+    for (const end of ["-wal", "-shm", ""]) await rename(`${keyringPath}${end}`, `${keyringPath}.away${end}`);
+    await chmod(copy, 0o600);
+    await rename(copy, keyringPath);
+    await serve.line(/keyring .* is another file than the one that its operator opened/);
+    await serve.line(/the operator ended \(exit code 1\)/);
+    await installation.manifest("later.yaml", masterKey("later"));
+    await holds(installation, "later");
+    expect(await installation.serving()).toBe(keyId);
+  });
 });
+
+/** Waits until the keyring that lies at its path has a current version of that key. */
+const holds = (installation: Installation, name: string): Promise<true> =>
+  eventually(`the keyring has ${name}`, async () => {
+    const { stdout } = await installation.runWithConfig("status", "-o", "json");
+    const { keys }: { keys: { key: string; kmsKeyId?: string }[] } = JSON.parse(stdout);
+    return keys.some(({ key, kmsKeyId }) => key === `claviger-system/${name}` && kmsKeyId !== undefined);
+  });

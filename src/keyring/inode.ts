@@ -1,0 +1,15 @@
+import { statSync } from "node:fs";
+import { ClavigerError, messageOf } from "../errors.ts";
+
+/** Tells a file from another one at the same path; undefined where there is none. Throws KeyringUnavailable. */
+export function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.ino;
+  } catch (cause) {
+    throw new ClavigerError(
+      "KeyringUnavailable",
+      `keyring ${path} cannot be reached: ${messageOf(cause)}; let this process's user into its folder`,
+      { cause },
+    );
+  }
+}

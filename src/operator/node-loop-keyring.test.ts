@@ -1,0 +1,115 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { readConfig } from "../config.ts";
+import { generateMaterial } from "../crypto/key-specs.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import { KeyringWriter } from "../keyring/writer.ts";
+import type { KeyVersion } from "../kube/resources.ts";
+import { createRootKey } from "../seal/root-key-file.ts";
+import { sealAad } from "../seal/seal.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import { ManifestStore } from "./manifest-store.ts";
+import { NodeLoop } from "./node-loop.ts";
+import { keyId, NOW, versionId } from "./testing.ts";
+
+/** What a node's pass makes of the state of its keyring, over the real store, file and root key. */
+let folder: string;
+let keyring: KeyringWriter;
+let store: ManifestStore;
+let seals: SealSource;
+let loop: NodeLoop;
+const stop = { controller: new AbortController(), ended: Promise.resolve() };
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-node-loop-"));
+  mkdirSync(join(folder, "keys"));
+  createRootKey(join(folder, "root.key"));
+  writeFileSync(
+    join(folder, "claviger.yaml"),
+    JSON.stringify({
+      apiVersion: "config.claviger.dev/v1alpha1",
+      kind: "NodeConfig",
+      nodeName: "node-1",
+      stateDir: "./state",
+      seal: { file: { path: "./root.key" } },
+      providers: [],
+      manifests: "./keys",
+    }),
+  );
+  const config = readConfig(join(folder, "claviger.yaml"));
+  keyring = KeyringWriter.open(config.stateDir);
+  seals = new SealSource(config.rootKeyPath);
+  const log = () => undefined;
+  store = new ManifestStore({ folder: join(folder, "keys"), nodeName: "node-1", keyring, log });
+  loop = new NodeLoop({ config, store, keyring, seals, log });
+  stop.controller = new AbortController();
+  stop.ended = store.run(stop.controller.signal, { onChange: () => undefined, onBegin: () => undefined });
+  await vi.waitFor(() => expect(store.view()).toBeDefined());
+});
+afterEach(async () => {
+  stop.controller.abort();
+  await stop.ended;
+  keyring.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function sealed(n: number): Promise<VersionRow> {
+  const row = {
+    versionId: versionId(n),
+    keyId: keyId(1),
+    number: n,
+    masterKey: { namespace: "apps", name: "secrets" },
+    keySpec: "SYMMETRIC_DEFAULT",
+    keyUsage: "ENCRYPT_DECRYPT",
+    origin: "AWS_KMS",
+  } as const;
+  using material = generateMaterial(row.keySpec);
+  return { ...row, sealed: await seals.get().wrap(material, sealAad(row)) };
+}
+const offer = (row: VersionRow, changes: object = {}): Promise<void> => {
+  const spec: KeyVersion["spec"] = { ...toKeyVersionSpec(row), ...changes };
+  return store.createKeyVersion(keyVersionName(row), spec);
+};
+const pass = () => loop.reconcile(NOW, stop.controller.signal);
+const reported = () => store.view()?.keyServers[0]?.status;
+const problem = () => {
+  const condition = reported()?.conditions?.find(
+    ({ type, status }) => type === "Ready" && status === "False",
+  );
+  return condition && `${condition.reason}: ${condition.message}`;
+};
+
+test("a KeyVersion of a keySpec that this release does not know => not stored, the others are, and it is named", async () => {
+  await offer(await sealed(1));
+  await offer(await sealed(2), { keySpec: "RSA_2048" });
+  await pass();
+  expect(keyring.readVersions()).toMatchObject({ versions: [{ number: 1 }], unreadable: [] });
+  expect(problem()).toMatch(/^UnknownVersion: .*keySpec RSA_2048, which this release does not know/);
+});
+
+test("a row of the keyring that cannot be read => named; it is neither stored again nor handed back, and the others are kept", async () => {
+  const rows = [await sealed(1), await sealed(2)];
+  for (const row of rows) await offer(row);
+  await pass();
+  using db = new DatabaseSync(keyring.path);
+  db.prepare("UPDATE versions SET key_usage = 'SIGN_VERIFY' WHERE version_id = ?").run(versionId(1));
+  const seqs = () => db.prepare("SELECT seq FROM versions ORDER BY seq").all();
+  const before = seqs();
+  await pass();
+  expect(problem()).toMatch(/^VersionUnreadable: version bbbbbbbb-.*1 cannot be read: .*column key_usage/);
+  expect(reported()?.versions).toBe(1);
+  expect(seqs()).toEqual(before);
+});
+
+test("the keyring was moved away => the pass fails, and nothing is reported as prepared that no plugin can see", async () => {
+  await offer(await sealed(1));
+  for (const end of ["", "-wal", "-shm"]) renameSync(`${keyring.path}${end}`, `${keyring.path}.away${end}`);
+  await expect(pass()).rejects.toMatchObject({ code: "KeyringUnavailable" });
+  for (const end of ["", "-wal", "-shm"]) renameSync(`${keyring.path}.away${end}`, `${keyring.path}${end}`);
+  await pass();
+  expect(reported()?.versions).toBe(1);
+});
