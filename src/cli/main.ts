@@ -34,7 +34,9 @@ async function printHelp(): Promise<void> {
   const loaded = await Promise.all(Object.values(commands).map((load) => load()));
   const width = Math.max(...loaded.map((command) => command.usage.length));
   const lines = loaded.map((command) => `  claviger ${command.usage.padEnd(width)}  ${command.summary}`);
-  process.stdout.write(`The system of AWS KMS for a Kubernetes cluster.\n\n${lines.join("\n")}\n`);
+  process.stdout.write(
+    `Managed encryption keys for Kubernetes: KMS v2 for API servers, rotation, verified re-encryption.\n\n${lines.join("\n")}\n`,
+  );
 }
 
 /**

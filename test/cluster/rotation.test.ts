@@ -135,13 +135,19 @@ describe.skipIf(binaries === undefined)("rotation on three API servers with 5,00
     await using traffic = new Traffic([server(1)], SEEDS);
     await server(3).stop();
     const admin = await server(1).kubeconfig();
-    const rotate = () =>
-      run(process.execPath, [CLAVIGER, "rotate", "claviger-system/secrets", "--kubeconfig", admin]);
+    const rotate = (...options: readonly string[]) =>
+      run(
+        process.execPath,
+        [CLAVIGER, "rotate", "claviger-system/secrets", "--kubeconfig", admin, ...options],
+        {
+          deadline: LONG.deadline,
+        },
+      );
     expect(await rotate()).toMatchObject({ code: 0, stderr: "" });
     await eventually("version 3 is on its way", async () =>
       (await keyVersions()).some(({ spec }) => spec.number === 3),
     );
-    expect(await rotate()).toMatchObject({ code: 0, stderr: "" });
+    const waiting = rotate("--wait");
     const seen = new Set<string>();
     await eventually(
       "the rotation to version 4 is complete",
@@ -161,6 +167,14 @@ describe.skipIf(binaries === undefined)("rotation on three API servers with 5,00
     );
     expect([...seen].filter((phase) => phase.startsWith("4"))).toEqual(
       expect.arrayContaining(["4 Switching", "4 Reencrypting"]),
+    );
+    const { code, stdout, stderr } = await waiting;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(
+      stdout.split("\n").filter((line) => /version 4 of claviger-system\/secrets is Reencrypting/.test(line)),
+    ).toHaveLength(1);
+    expect(stdout).toMatch(
+      /version 4 is current, and a census of etcd found nothing under an older key_id\n$/,
     );
     const { status } = await masterKey();
     const kmsKeyId = status?.currentVersion?.kmsKeyId;
