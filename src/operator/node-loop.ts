@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
-import { codeOf, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyServerStatus } from "../kube/resources.ts";
@@ -9,37 +9,35 @@ import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import { withFindings } from "./conditions.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
-import {
-  decideKeyring,
-  type KeyringPlan,
-  keyVersionName,
-  toKeyVersionSpec,
-  toVersionRow,
-} from "./decide-keyring.ts";
+import { decideKeyring, sameBinding, toVersionRow } from "./decide-keyring.ts";
+import { Giver, type GiverStore } from "./giver.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
 import { ViewIndex } from "./view-index.ts";
 
+type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionConfig">;
+type NodeLoopStore = GiverStore & Pick<ResourceStore, "nodeUid" | "reportKeyServer">;
+
 /**
  * Keeps this node's keyring in step with the resources and reports what it
  * holds. Every node's operator runs one, leader or not.
  */
 export class NodeLoop {
-  readonly #config: NodeConfig;
-  readonly #store: ResourceStore;
+  readonly #config: NodeLoopConfig;
+  readonly #store: NodeLoopStore;
   readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
-  readonly #log: Log;
   readonly #tester: VersionTester;
   readonly #scopes: SocketScopes;
+  readonly #giver: Giver;
   #nodeUid: string | undefined;
   #reported: KeyServerStatus | undefined;
 
   constructor(options: {
-    readonly config: NodeConfig;
-    readonly store: ResourceStore;
+    readonly config: NodeLoopConfig;
+    readonly store: NodeLoopStore;
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
     readonly log: Log;
@@ -49,8 +47,8 @@ export class NodeLoop {
     this.#keyring = options.keyring;
     this.#seals = options.seals;
     this.#tester = new VersionTester(options.seals);
-    this.#log = options.log;
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
+    this.#giver = new Giver({ ...options, tester: this.#tester });
   }
 
   /**
@@ -69,8 +67,8 @@ export class NodeLoop {
     const contents = this.#contents();
     const plan = decideKeyring(view, contents, await this.#acceptable(view, contents.versions, problems));
     this.#keyring.apply(plan.changes);
-    await this.#handBack(plan, problems);
-    await this.#settleSeals(plan, view, problems);
+    await this.#giver.handBack(plan, problems);
+    await this.#giver.settleSeals(plan, problems);
     const versions = this.#keyring.versions();
     const prepared = await this.#prepare(new ViewIndex(view), versions, problems);
     const seal = this.#seal(problems);
@@ -121,38 +119,7 @@ export class NodeLoop {
     };
   }
 
-  async #handBack({ handBack }: KeyringPlan, problems: Problem[]): Promise<void> {
-    for (const version of handBack) {
-      try {
-        if (await this.#createMissing(version)) {
-          this.#log(
-            "warn",
-            `KeyVersion ${keyVersionName(version)} was missing and is handed back from this node's keyring`,
-          );
-        }
-      } catch (error) {
-        // Another node was faster.
-        if (codeOf(error) === "Conflict") continue;
-        problems.push({ reason: "HandBackFailed", message: messageOf(error) });
-      }
-    }
-  }
-
-  /** Looks once more, as every node hands back at the same moment. Returns whether it was made here. */
-  async #createMissing(version: VersionRow): Promise<boolean> {
-    const present = this.#store.view()?.keyVersions ?? [];
-    if (present.some(({ spec }) => spec.versionId === version.versionId)) return false;
-    // After a restore the usual name may belong to another version of the same number.
-    const usual = keyVersionName(version);
-    const taken = present.some(({ metadata }) => metadata.name === usual);
-    const name = taken ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
-    await atWritePoint("keyversion.create", () =>
-      this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
-    );
-    return true;
-  }
-
-  /** The offered versions not held yet that open here. What is wrong with the others is shown. */
+  /** The KeyVersions not held yet that open here, by name. What is wrong with the others is shown. */
   async #acceptable(
     { keyVersions }: View,
     held: readonly VersionRow[],
@@ -160,35 +127,13 @@ export class NodeLoop {
   ): Promise<Set<string>> {
     const known = new Set<string>(held.map((version) => version.versionId));
     const acceptable = new Set<string>();
-    for (const offered of keyVersions) {
-      if (known.has(offered.spec.versionId)) continue;
-      const fault = await this.#tester.fault(toVersionRow(offered));
-      if (fault === undefined) acceptable.add(offered.spec.versionId);
-      else problems.push(fault);
+    for (const { metadata, spec } of keyVersions) {
+      if (known.has(spec.versionId)) continue;
+      const fault = await this.#tester.fault(toVersionRow({ spec }));
+      if (fault === undefined) acceptable.add(metadata.name);
+      else problems.push({ ...fault, message: `KeyVersion ${metadata.name}: ${fault.message}` });
     }
     return acceptable;
-  }
-
-  /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */
-  async #settleSeals({ sealsDiffer }: KeyringPlan, view: View, problems: Problem[]): Promise<void> {
-    for (const { mine, theirs } of sealsDiffer) {
-      const theirFault = await this.#tester.fault(theirs);
-      if (theirFault === undefined) {
-        this.#keyring.apply([{ kind: "putVersion", version: theirs }]);
-        continue;
-      }
-      const name = keyVersionName(mine);
-      problems.push({
-        reason: "SealAltered",
-        message: `the seal of KeyVersion ${name} was changed: ${theirFault.message}`,
-      });
-      const object = view.keyVersions.find(({ spec }) => spec.versionId === mine.versionId);
-      if (object === undefined || (await this.#tester.fault(mine)) !== undefined) continue;
-      await atWritePoint("keyversion.seal", () =>
-        this.#store.replaceSeal(object, toKeyVersionSpec(mine).seal),
-      );
-      this.#log("warn", `the seal of KeyVersion ${name} did not open and was replaced by this node's own`);
-    }
   }
 
   /**
@@ -208,7 +153,9 @@ export class NodeLoop {
       if (currentFault !== undefined) problems.push(currentFault);
       const candidate = promotionCandidate(masterKey, index.versionsFor(masterKey));
       const row = stored.get(candidate?.spec.versionId ?? "");
-      if (candidate === undefined || row === undefined) continue;
+      // A copy of the version under another number, which is told of as a contradiction.
+      if (candidate === undefined || row === undefined || !sameBinding(row, toVersionRow(candidate)))
+        continue;
       const fault = await this.#tester.fault(row);
       if (fault === undefined) prepared.push({ name: candidate.metadata.name, versionId: row.versionId });
       else problems.push(fault);

@@ -1,0 +1,177 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { newVersionId } from "../crypto/ids.ts";
+import { generateMaterial } from "../crypto/key-specs.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import { KeyringWriter } from "../keyring/writer.ts";
+import type { KeyServerStatus, KeyVersion } from "../kube/resources.ts";
+import { createRootKey } from "../seal/root-key-file.ts";
+import { sealAad } from "../seal/seal.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { conditionOf } from "./conditions.ts";
+import { toKeyVersionSpec } from "./decide-keyring.ts";
+import { NodeLoop } from "./node-loop.ts";
+import type { ResourceStore, View } from "./resource-store.ts";
+import { keyId, keyServer, keyVersion, masterKey, NOW } from "./testing.ts";
+
+let root = "";
+let keyring: KeyringWriter;
+let seals: SealSource;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "claviger-node-"));
+  createRootKey(join(root, "root.key"));
+  seals = new SealSource(join(root, "root.key"));
+  keyring = KeyringWriter.open(join(root, "state"));
+});
+afterEach(() => {
+  keyring.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** The resources of an API server, as far as a node's pass looks at them and writes them. */
+class Resources
+  implements Pick<ResourceStore, "view" | "nodeUid" | "createKeyVersion" | "replaceSeal" | "reportKeyServer">
+{
+  keyVersions: KeyVersion[] = [];
+  uid: string | undefined;
+  report: KeyServerStatus | undefined;
+  readonly masterKeys = [masterKey({ status: { keyId: keyId(1) } })];
+
+  view(): View {
+    return {
+      masterKeys: this.masterKeys,
+      keyVersions: this.keyVersions,
+      keyAliases: [],
+      keyServers: this.report === undefined ? [] : [keyServer("node-1", this.report)],
+      keyVersionsUpTo: "1",
+      heardOf: new Map(),
+    };
+  }
+
+  async nodeUid(): Promise<string | undefined> {
+    return this.uid;
+  }
+
+  async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
+    this.keyVersions.push(keyVersion(spec.number, { spec, metadata: { name, creationTimestamp: LATER } }));
+  }
+
+  async replaceSeal({ metadata }: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void> {
+    this.keyVersions = this.keyVersions.map((version) =>
+      version.metadata.name === metadata.name ? { ...version, spec: { ...version.spec, seal } } : version,
+    );
+  }
+
+  async reportKeyServer(_: string, status: KeyServerStatus): Promise<void> {
+    this.report = status;
+  }
+}
+
+const LATER = "2026-01-01T00:00:09Z";
+
+function nodeOf(resources: Resources): () => Promise<boolean> {
+  const config = { nodeName: "node-1", providers: [] };
+  const loop = new NodeLoop({ config, store: resources, keyring, seals, log: () => undefined });
+  return () => loop.reconcile(NOW, new AbortController().signal);
+}
+
+/** A version sealed under this node's root key. */
+async function sealedVersion(number: number): Promise<VersionRow> {
+  const identity = {
+    versionId: newVersionId(),
+    keyId: keyId(1),
+    number,
+    masterKey: { namespace: "apps", name: "secrets" },
+    keySpec: "SYMMETRIC_DEFAULT",
+    keyUsage: "ENCRYPT_DECRYPT",
+    origin: "AWS_KMS",
+  } as const;
+  using material = generateMaterial("SYMMETRIC_DEFAULT");
+  return { ...identity, sealed: await seals.get().wrap(material, sealAad(identity)) };
+}
+
+const object = (row: VersionRow, name: string, spec: Partial<KeyVersion["spec"]> = {}): KeyVersion =>
+  keyVersion(row.number, { spec: { ...toKeyVersionSpec(row), ...spec }, metadata: { name } });
+const heldSpecs = () => keyring.versions().map(toKeyVersionSpec);
+const readiness = ({ report }: Resources) => conditionOf(report?.conditions, "Ready");
+
+describe("several KeyVersions with one versionId", () => {
+  const forgeries: readonly (readonly [string, (row: VersionRow) => KeyVersion])[] = [
+    ["a later number", (row) => object(row, "z-forged", { number: 2 })],
+    ["a later number and a name that comes first", (row) => object(row, "a-forged", { number: 2 })],
+    ["another keyId", (row) => object(row, "z-forged", { keyId: keyId(2) })],
+    [
+      "bytes that do not open",
+      (row) => object(row, "z-forged", { seal: { provider: "file", rootKeyId: "r", sealed: "AAAA" } }),
+    ],
+  ];
+
+  test.each(forgeries)(
+    "one is a copy with %s => the one that opens is stored and prepared, the other is told of",
+    async (_, forge) => {
+      const resources = new Resources();
+      const genuine = await sealedVersion(1);
+      resources.keyVersions = [object(genuine, "k-genuine"), forge(genuine)];
+      expect(await nodeOf(resources)()).toBe(false);
+      expect(heldSpecs()).toEqual([toKeyVersionSpec(genuine)]);
+      expect(resources.report?.prepared).toEqual([{ name: "k-genuine", versionId: genuine.versionId }]);
+      expect(readiness(resources)).toMatchObject({
+        status: "False",
+        message: expect.stringMatching(/[az]-forged/),
+      });
+    },
+  );
+
+  test.each(forgeries.slice(0, 3))(
+    "only a copy with %s is there => the node stores nothing and reports nothing as prepared",
+    async (_, forge) => {
+      const resources = new Resources();
+      resources.keyVersions = [forge(await sealedVersion(1))];
+      expect(await nodeOf(resources)()).toBe(false);
+      expect(keyring.versions()).toEqual([]);
+      expect(resources.report?.prepared).toEqual([]);
+    },
+  );
+
+  test("a copy is all that is left of a version that the node holds => the genuine one is handed back", async () => {
+    const resources = new Resources();
+    const genuine = await sealedVersion(1);
+    keyring.apply([{ kind: "putVersion", version: genuine }]);
+    resources.keyVersions = [object(genuine, `${genuine.keyId}-1`, { number: 2 })];
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    expect(resources.keyVersions.map(({ metadata, spec }) => [metadata.name, spec.number])).toEqual([
+      [`${genuine.keyId}-1`, 2],
+      [`${genuine.keyId}-1-${genuine.versionId.slice(0, 8)}`, 1],
+    ]);
+  });
+
+  test("a copy whose seal does not open => gets the node's own seal, and the genuine one keeps its", async () => {
+    const resources = new Resources();
+    const genuine = await sealedVersion(1);
+    const seal = { ...toKeyVersionSpec(genuine).seal, sealed: "AAAA" };
+    resources.keyVersions = [object(genuine, "genuine"), object(genuine, "copy", { seal })];
+    const pass = nodeOf(resources);
+    await pass();
+    expect(await pass()).toBe(true);
+    expect(resources.keyVersions.map(({ spec }) => spec)).toEqual(Array(2).fill(toKeyVersionSpec(genuine)));
+  });
+
+  test("two seals that both open => the node keeps the one that it has", async () => {
+    const resources = new Resources();
+    const genuine = await sealedVersion(1);
+    using material = await seals.unseal(genuine, genuine.sealed);
+    const resealed = { ...genuine, sealed: await seals.get().wrap(material, sealAad(genuine)) };
+    resources.keyVersions = [object(genuine, "a"), object(resealed, "b")];
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(genuine)]);
+    resources.keyVersions = [object(resealed, "a"), object(resealed, "b")];
+    await pass();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(resealed)]);
+  });
+});
