@@ -37,6 +37,7 @@ class Resources
   keyVersions: KeyVersion[] = [];
   uid: string | undefined;
   report: KeyServerStatus | undefined;
+  reports = 0;
   readonly masterKeys = [masterKey({ status: { keyId: keyId(1) } })];
 
   view(): View {
@@ -66,6 +67,7 @@ class Resources
 
   async reportKeyServer(_: string, status: KeyServerStatus): Promise<void> {
     this.report = status;
+    this.reports += 1;
   }
 }
 
@@ -173,5 +175,19 @@ describe("several KeyVersions with one versionId", () => {
     resources.keyVersions = [object(resealed, "a"), object(resealed, "b")];
     await pass();
     expect(heldSpecs()).toEqual([toKeyVersionSpec(resealed)]);
+  });
+});
+
+describe("a report", () => {
+  test("nothing has changed => none, but a first one of each process: nobody knows what the one before had", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    const { reports, report } = resources;
+    await pass();
+    expect(resources.reports).toBe(reports);
+    await nodeOf(resources)();
+    expect(resources).toMatchObject({ reports: reports + 1, report });
   });
 });

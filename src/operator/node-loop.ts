@@ -174,7 +174,8 @@ export class NodeLoop {
   }
 
   async #report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {
-    const known = before ?? this.#reported;
+    // What a former life reported may be true no longer, and the Lease waits for this one's word.
+    const known = this.#reported && (before ?? this.#reported);
     if (known !== undefined && isDeepStrictEqual(withoutPosition(known), withoutPosition(status))) return;
     await atWritePoint("keyserver.status", () => this.#store.reportKeyServer(this.#config.nodeName, status));
     this.#reported = status;
