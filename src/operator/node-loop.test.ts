@@ -190,4 +190,25 @@ describe("a report", () => {
     await nodeOf(resources)();
     expect(resources).toMatchObject({ reports: reports + 1, report });
   });
+
+  test("the Node was made again => its new uid", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    resources.uid = "old";
+    await pass();
+    resources.uid = "new";
+    await pass();
+    expect(resources.report?.nodeUid).toBe("new");
+  });
+
+  test("somebody deleted the KeyServer => it is made again, from the beginning", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    const { reports, report } = resources;
+    resources.report = undefined;
+    await pass();
+    expect(resources).toMatchObject({ reports: reports + 2, report });
+  });
 });

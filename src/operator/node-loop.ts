@@ -32,8 +32,9 @@ export class NodeLoop {
   readonly #tester: VersionTester;
   readonly #scopes: SocketScopes;
   readonly #giver: Giver;
-  #nodeUid: string | undefined;
   #reported: KeyServerStatus | undefined;
+  /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
+  #seen = false;
 
   constructor(options: {
     readonly config: NodeLoopConfig;
@@ -61,8 +62,8 @@ export class NodeLoop {
     if (view === undefined) return false;
     const { nodeName } = this.#config;
     const own = view.keyServers.find((server) => server.metadata.name === nodeName);
-    this.#nodeUid ??= await this.#store.nodeUid(nodeName, signal);
     if (own === undefined) await this.#register(now);
+    this.#seen = own !== undefined;
     const problems: Problem[] = [];
     const contents = this.#contents();
     const plan = decideKeyring(view, contents, await this.#acceptable(view, contents.versions, problems));
@@ -76,7 +77,8 @@ export class NodeLoop {
     const providers = this.#scopes.of(this.#config.providers, own?.status, problems);
     const observed = {
       before: own?.status,
-      nodeUid: this.#nodeUid,
+      // Asked each time: the Node may have been deleted and made again.
+      nodeUid: await this.#store.nodeUid(nodeName, signal),
       persistedResourceVersion: view.keyVersionsUpTo,
       versions,
       prepared,
@@ -96,7 +98,8 @@ export class NodeLoop {
   }
 
   async #register(now: Date): Promise<void> {
-    if (this.#reported !== undefined) return;
+    if (this.#reported !== undefined && !this.#seen) return;
+    this.#reported = undefined;
     const starting = {
       type: "Ready",
       status: "False",
