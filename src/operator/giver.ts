@@ -1,6 +1,6 @@
 import { codeOf, messageOf } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
-import type { KeyringWriter } from "../keyring/writer.ts";
+import type { KeyringChange } from "../keyring/writer.ts";
 import type { Log } from "../log.ts";
 import { atWritePoint } from "../write-points.ts";
 import {
@@ -15,21 +15,24 @@ import type { Problem, VersionTester } from "./version-tester.ts";
 
 export type GiverStore = Pick<ResourceStore, "view" | "createKeyVersion" | "replaceSeal">;
 
+/** Changes the keyring; what keeps it from being changed is added to `problems`. */
+type Apply = (changes: readonly KeyringChange[], problems: Problem[]) => void;
+
 /** Gives the API server what this node has and the API server has lost, or has altered. */
 export class Giver {
   readonly #store: GiverStore;
-  readonly #keyring: KeyringWriter;
+  readonly #apply: Apply;
   readonly #tester: VersionTester;
   readonly #log: Log;
 
   constructor(options: {
     readonly store: GiverStore;
-    readonly keyring: KeyringWriter;
+    readonly apply: Apply;
     readonly tester: VersionTester;
     readonly log: Log;
   }) {
     this.#store = options.store;
-    this.#keyring = options.keyring;
+    this.#apply = options.apply;
     this.#tester = options.tester;
     this.#log = options.log;
   }
@@ -72,7 +75,7 @@ export class Giver {
       const theirFault = await this.#tester.fault(theirs);
       if (theirFault === undefined) {
         // Of two that open, following either would be followed by the other in the next pass.
-        if (!oursIsThere) this.#keyring.apply([{ kind: "putVersion", version: theirs }]);
+        if (!oursIsThere) this.#apply([{ kind: "putVersion", version: theirs }], problems);
         continue;
       }
       const { name } = object.metadata;

@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { newVersionId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
 import type { VersionRow } from "../keyring/rows.ts";
+import { canMount, Tmpfs } from "../keyring/tmpfs.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyServerStatus, KeyVersion } from "../kube/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
@@ -212,3 +214,68 @@ describe("a report", () => {
     expect(resources).toMatchObject({ reports: reports + 2, report });
   });
 });
+
+describe("a keyring that cannot be written or read", () => {
+  const filler = (bytes: number): VersionRow => ({
+    ...row,
+    versionId: newVersionId(),
+    keyId: keyId(9),
+    sealed: { ...row.sealed, blob: new Uint8Array(bytes) },
+  });
+  let row: VersionRow;
+
+  test.skipIf(!canMount())(
+    "its disk is full => what is held is reported, with the reason, until there is room",
+    async () => {
+      using disk = new Tmpfs("1m");
+      keyring.close();
+      keyring = KeyringWriter.open(disk.path);
+      row = await sealedVersion(1);
+      keyring.apply([{ kind: "putVersion", version: row }]);
+      const resources = new Resources();
+      resources.keyVersions = [object(row, "held")];
+      const pass = nodeOf(resources);
+      expect(await pass()).toBe(true);
+      const fill = (bytes: number) => () => {
+        for (;;) keyring.apply([{ kind: "putVersion", version: filler(bytes) }]);
+      };
+      expect(fill(50_000)).toThrow("full");
+      expect(fill(1)).toThrow("full");
+      const filled = keyring.versions().length;
+      resources.keyVersions.push(object(await sealedVersion(2), "next"));
+      expect(await pass()).toBe(false);
+      expect(readiness(resources)).toMatchObject({
+        status: "False",
+        reason: "KeyringUnavailable",
+        message: expect.stringMatching(/make room on its disk/),
+      });
+      expect(resources.report).toMatchObject({ versions: filled, prepared: [] });
+      keyring.close();
+      keyring = KeyringWriter.open(join(root, "state"));
+    },
+  );
+
+  test("it is damaged under the operator => nothing is reported as prepared, and the pass fails", async () => {
+    row = await sealedVersion(1);
+    const resources = new Resources();
+    resources.keyVersions = [object(row, "v1")];
+    const pass = nodeOf(resources);
+    await pass();
+    expect(resources.report?.prepared).toHaveLength(1);
+    damage(keyring.path);
+    await expect(pass()).rejects.toMatchObject({ code: "KeyringCorrupt" });
+    expect(resources.report?.prepared).toEqual([]);
+    expect(readiness(resources)).toMatchObject({ status: "False", reason: "KeyringCorrupt" });
+  });
+});
+
+/** Overwrites all but the first page, and makes open connections read anew. */
+function damage(path: string): void {
+  using other = new DatabaseSync(path);
+  other.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const file = openSync(path, "r+");
+  writeSync(file, Buffer.alloc(statSync(path).size - 4096, 0xff), 0, undefined, 4096);
+  closeSync(file);
+  const version = other.prepare("PRAGMA user_version").get()?.user_version;
+  other.exec(`PRAGMA user_version = ${version}`);
+}

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
-import { messageOf } from "../errors.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
-import type { KeyringWriter } from "../keyring/writer.ts";
-import type { KeyServerStatus } from "../kube/resources.ts";
+import type { KeyringChange, KeyringWriter } from "../keyring/writer.ts";
+import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
@@ -49,7 +49,11 @@ export class NodeLoop {
     this.#seals = options.seals;
     this.#tester = new VersionTester(options.seals);
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
-    this.#giver = new Giver({ ...options, tester: this.#tester });
+    this.#giver = new Giver({
+      ...options,
+      tester: this.#tester,
+      apply: (changes, problems) => this.#apply(changes, problems),
+    });
   }
 
   /**
@@ -64,10 +68,19 @@ export class NodeLoop {
     const own = view.keyServers.find((server) => server.metadata.name === nodeName);
     if (own === undefined) await this.#register(now);
     this.#seen = own !== undefined;
+    try {
+      return await this.#pass(view, own, now, signal);
+    } catch (error) {
+      if (isOfKeyring(error)) await this.#reportUnreadable(error, own?.status, now);
+      throw error;
+    }
+  }
+
+  async #pass(view: View, own: KeyServer | undefined, now: Date, signal: AbortSignal): Promise<boolean> {
     const problems: Problem[] = [];
     const contents = this.#contents();
     const plan = decideKeyring(view, contents, await this.#acceptable(view, contents.versions, problems));
-    this.#keyring.apply(plan.changes);
+    this.#apply(plan.changes, problems);
     await this.#giver.handBack(plan, problems);
     await this.#giver.settleSeals(plan, problems);
     const versions = this.#keyring.versions();
@@ -78,7 +91,7 @@ export class NodeLoop {
     const observed = {
       before: own?.status,
       // Asked each time: the Node may have been deleted and made again.
-      nodeUid: await this.#store.nodeUid(nodeName, signal),
+      nodeUid: await this.#store.nodeUid(this.#config.nodeName, signal),
       persistedResourceVersion: view.keyVersionsUpTo,
       versions,
       prepared,
@@ -112,6 +125,27 @@ export class NodeLoop {
       conditions: withFindings(undefined, [starting], undefined, now),
     };
     await this.#store.reportKeyServer(this.#config.nodeName, status);
+  }
+
+  /** Where the disk is full or broken, what is held already is reported all the same, with the reason. */
+  #apply(changes: readonly KeyringChange[], problems: Problem[]): void {
+    try {
+      this.#keyring.apply(changes);
+    } catch (error) {
+      if (!isOfKeyring(error)) throw error;
+      problems.unshift({ reason: error.code, message: error.message });
+    }
+  }
+
+  /** What cannot be read is not there for the plugin either: nothing is prepared. */
+  async #reportUnreadable(
+    { code, message }: ClavigerError,
+    before: KeyServerStatus | undefined,
+    now: Date,
+  ): Promise<void> {
+    const finding = { type: "Ready", status: "False", reason: code, message } as const;
+    const conditions = withFindings(before?.conditions, [finding], undefined, now);
+    await this.#report({ ...before, prepared: [], conditions }, before);
   }
 
   #contents() {
@@ -184,6 +218,9 @@ export class NodeLoop {
     this.#reported = status;
   }
 }
+
+const isOfKeyring = (error: unknown): error is ClavigerError =>
+  error instanceof ClavigerError && (error.code === "KeyringUnavailable" || error.code === "KeyringCorrupt");
 
 /** resourceVersions move with every heartbeat elsewhere; alone they are no news. */
 function withoutPosition(status: KeyServerStatus): KeyServerStatus {
