@@ -302,6 +302,17 @@ describe("the current version", () => {
   });
 });
 
+describe("closing", () => {
+  test("while a plugin reads on => everything is in the file itself, for whoever copies it", () => {
+    const keyring = open();
+    using reading = new DatabaseSync(file(), { readOnly: true });
+    keyring.apply(promoted(version(1)));
+    expect(reading.prepare("SELECT count(*) AS n FROM versions").get()).toEqual({ n: 1 });
+    close(keyring);
+    expect(statSync(`${file()}-wal`).size).toBe(0);
+  });
+});
+
 describe("schema", () => {
   test("a keyring of release 0.1.0, without expiry of material => its versions are all there, and none expires", () => {
     made(...promoted(version(1), version(2)));

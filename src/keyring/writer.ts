@@ -179,6 +179,12 @@ export class KeyringWriter {
   }
 
   close(): void {
+    try {
+      // A plugin that reads on cannot do it: a copy of the file alone would lack what is in the log.
+      this.#db.exec("PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // On a full or damaged disk: what is in the log is read from there, and nothing is lost.
+    }
     this.#db.close();
     this.#lock.release();
   }

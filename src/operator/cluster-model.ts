@@ -179,7 +179,7 @@ export class ClusterModel {
     const key = this.#masterKey();
     const contents = { keys: node.key ? [node.key] : [], aliases: [], versions: [...node.versions.values()] };
     const observed = { masterKeys: [key], keyVersions: this.etcd.versions, keyAliases: [] };
-    const acceptable = new Set(this.etcd.versions.map(({ spec }) => spec.versionId));
+    const acceptable = new Set(this.etcd.versions.map(({ metadata }) => metadata.name));
     const plan = decideKeyring(observed, contents, acceptable);
     for (const change of plan.changes) applyChange(node, change);
     if (!toTheEnd) return;

@@ -189,7 +189,13 @@ describe("outlivedItsNode", () => {
   const silent = node("a", [], { stale: true });
   const rows = [
     ["silent and its Node is gone => yes", reported, silent, undefined, true],
-    ["silent and its Node is another one of that name => yes", reported, silent, "uid-2", true],
+    [
+      "silent and its Node was made again => no, it may be the same machine",
+      reported,
+      silent,
+      "uid-2",
+      false,
+    ],
     ["silent and its Node is there => no, it may come back", reported, silent, "uid-1", false],
     ["its Node is gone and its operator is heard of => no", reported, node("a", []), undefined, false],
     ["it never had a Node => no, that is for somebody to say", keyServer("a", {}), silent, undefined, false],

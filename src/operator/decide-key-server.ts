@@ -113,15 +113,15 @@ export function nodeViews(
 }
 
 /**
- * Whether a KeyServer outlived its node: it reported a Node object, that Node is
- * gone or another one, and its operator is silent. Where there never was a Node
- * object (a test cluster, standalone) a KeyServer is only deleted by hand.
+ * Whether a KeyServer outlived its node: it reported a Node object, there is none
+ * of that name any more, and its operator is silent. A Node that was made again may
+ * be the same machine, whose operator is only silent for now. Where there never was
+ * a Node object (a test cluster, standalone) a KeyServer is only deleted by hand.
  */
 export function outlivedItsNode(
   server: KeyServer,
   node: NodeView,
   currentNodeUid: string | undefined,
 ): boolean {
-  const reported = server.status?.nodeUid;
-  return reported !== undefined && node.stale && reported !== currentNodeUid;
+  return server.status?.nodeUid !== undefined && node.stale && currentNodeUid === undefined;
 }

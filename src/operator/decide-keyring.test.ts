@@ -32,7 +32,7 @@ const disabled = (key: MasterKey) => ({ ...key, spec: { ...key.spec, enabled: fa
 const decide = (
   resources: Partial<ObservedResources>,
   keyring: Partial<KeyringContents> = {},
-  acceptable = (resources.keyVersions ?? []).map(({ spec }) => spec.versionId),
+  acceptable = (resources.keyVersions ?? []).map(({ metadata }) => metadata.name),
 ) =>
   decideKeyring(
     { masterKeys: [], keyVersions: [], keyAliases: [], ...resources },
@@ -265,7 +265,49 @@ describe("versions that do not open here", () => {
     expect(changes({ masterKeys: [atV1], keyVersions: [v1] }, {}, [])).toEqual([putKey(1)]);
   });
   test("one of several => the others are stored", () => {
-    expect(changes({ keyVersions: [v1, v2] }, {}, [versionId(2)])).toEqual([putVersion(2)]);
+    expect(changes({ keyVersions: [v1, v2] }, {}, [v2.metadata.name])).toEqual([putVersion(2)]);
+  });
+});
+
+describe("several KeyVersions with one versionId", () => {
+  const forged = (name: string, creationTimestamp?: string) =>
+    keyVersion(2, {
+      spec: { versionId: versionId(1) },
+      metadata: { name, ...(creationTimestamp !== undefined && { creationTimestamp }) },
+    });
+  const told = [`KeyVersion forged does not match what this node holds under versionId ${versionId(1)}`];
+  const copy = keyVersion(1, { metadata: { name: "copy" } });
+
+  test("one opens => it is stored, in whatever order they come, and the other contradicts it", () => {
+    for (const keyVersions of [
+      [v1, forged("forged")],
+      [forged("forged"), v1],
+    ]) {
+      const plan = decide({ keyVersions }, {}, [v1.metadata.name]);
+      expect(plan.changes).toEqual([{ kind: "putVersion", version: rows.v1 }]);
+      expect(plan.contradictions).toEqual(told);
+      expect(plan.handBack).toEqual([]);
+    }
+  });
+  test("both open => the older one is stored", () => {
+    const older = forged("older", "2025-01-01T00:00:00Z");
+    const plan = decide({ keyVersions: [v1, older] });
+    expect(plan.changes).toEqual([{ kind: "putVersion", version: toVersionRow(older) }]);
+  });
+  test("none opens => none is stored", () => {
+    expect(changes({ keyVersions: [v1, forged("forged")] }, {}, [])).toEqual([]);
+  });
+  test("the genuine one is held => it stays, and the other contradicts it", () => {
+    const plan = decide({ keyVersions: [v1, forged("forged")] }, { versions: [rows.v1] });
+    expect(plan).toMatchObject({ changes: [], handBack: [], contradictions: told });
+  });
+  test("the same twice => no change and no contradiction", () => {
+    const plan = decide({ keyVersions: [v1, copy] }, { versions: [rows.v1] });
+    expect(plan).toEqual({ changes: [], handBack: [], sealsDiffer: [], contradictions: [] });
+  });
+  test("the same twice, with two ends => the older one's counts", () => {
+    const ends = keyVersion(1, { spec: { validTo: "2027-01-01T00:00:00Z" }, metadata: { name: "z" } });
+    expect(changes({ keyVersions: [ends, v1] }, { versions: [rows.v1] })).toEqual([]);
   });
 });
 
@@ -330,7 +372,9 @@ describe("what the node and the API server hold against one another", () => {
   ])("another %s => the seals differ, and nothing is stored before one has opened", (_, seal) => {
     const theirs = resealed(seal);
     const plan = decide({ keyVersions: [theirs] }, { versions: [rows.v1] });
-    expect(plan.sealsDiffer).toEqual([{ mine: rows.v1, theirs: toVersionRow(theirs) }]);
+    expect(plan.sealsDiffer).toEqual([
+      { mine: rows.v1, theirs: toVersionRow(theirs), object: theirs, oursIsThere: false },
+    ]);
     expect(plan.changes).toEqual([]);
     expect(plan.contradictions).toEqual([]);
   });
@@ -339,19 +383,22 @@ describe("what the node and the API server hold against one another", () => {
   });
 
   test.each([
-    ["keyId", { keyId: keyId(2) }],
-    ["number", { number: 7 }],
-    ["keySpec", { keySpec: "HMAC_256" }],
-    ["keyUsage", { keyUsage: "GENERATE_VERIFY_MAC" }],
-    ["MasterKey", { masterKey: { namespace: "apps", name: "other" } }],
-  ] as const)("another %s under the same versionId => a contradiction, ours stays", (_, spec) => {
-    const altered = keyVersion(1, { spec });
-    const plan = decide({ keyVersions: [altered] }, { versions: [rows.v1] });
-    expect(plan.contradictions).toEqual([
-      `KeyVersion ${keyId(1)}-1 does not match what this node holds under versionId ${versionId(1)}`,
-    ]);
-    expect(plan).toMatchObject({ changes: [], handBack: [], sealsDiffer: [] });
-  });
+    ["keyId", { keyId: keyId(2) }, [rows.v1]],
+    ["number", { number: 7 }, [rows.v1]],
+    ["keySpec", { keySpec: "HMAC_256" }, [rows.v1]],
+    ["keyUsage", { keyUsage: "GENERATE_VERIFY_MAC" }, [rows.v1]],
+    ["MasterKey", { masterKey: { namespace: "apps", name: "other" } }, []],
+  ] as const)(
+    "another %s under the same versionId => a contradiction, ours stays, and is handed back where theirs cannot open as it",
+    (_, spec, handBack) => {
+      const forged = keyVersion(1, { spec, metadata: { name: "forged" } });
+      const plan = decide({ keyVersions: [forged] }, { versions: [rows.v1] });
+      expect(plan.contradictions).toEqual([
+        `KeyVersion forged does not match what this node holds under versionId ${versionId(1)}`,
+      ]);
+      expect(plan).toMatchObject({ changes: [], handBack, sealsDiffer: [] });
+    },
+  );
   test("a contradiction in a number => ours decides what may become current", () => {
     const altered = keyVersion(1, { spec: { number: 9 } });
     const keyring = { keys: [keyRow(2)], versions: [rows.v1, rows.v2] };

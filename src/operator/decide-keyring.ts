@@ -3,6 +3,7 @@ import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
+import { byAge } from "./versions.ts";
 
 export interface ObservedResources {
   readonly masterKeys: readonly MasterKey[];
@@ -22,9 +23,21 @@ export interface KeyringPlan {
   /** Versions that this node has and the API server has lost. */
   readonly handBack: readonly VersionRow[];
   /** KeyVersions whose seal differs from ours: whichever opens is kept, and put where the other was. */
-  readonly sealsDiffer: readonly { readonly mine: VersionRow; readonly theirs: VersionRow }[];
+  readonly sealsDiffer: readonly SealDifference[];
   /** What contradicts that which this node holds; ours stays. A sentence each. */
   readonly contradictions: readonly string[];
+}
+
+/** A KeyVersion, and the row of the same version that this node has or takes. */
+interface Match {
+  readonly mine: VersionRow;
+  readonly theirs: VersionRow;
+  readonly object: KeyVersion;
+}
+
+export interface SealDifference extends Match {
+  /** Whether another KeyVersion of this version has our seal: then theirs is no re-seal to follow. */
+  readonly oursIsThere: boolean;
 }
 
 /**
@@ -32,9 +45,10 @@ export interface KeyringPlan {
  * is ever taken out: a MasterKey, alias or KeyVersion that was deleted goes on
  * being served, because the API server's data may still need it.
  *
- * `acceptable` names the versions not held yet that open under this node's root
- * key. Others are not stored: a forged one could not be got rid of, as nodes
- * hand back what they hold.
+ * `acceptable` has the names of the KeyVersions not held yet that open under this
+ * node's root key. Others are not stored: a forged one could not be got rid of, as
+ * nodes hand back what they hold. Where several share a versionId, the oldest that
+ * opens is the version, and the others contradict it.
  */
 export function decideKeyring(
   resources: ObservedResources,
@@ -42,55 +56,71 @@ export function decideKeyring(
   acceptable: ReadonlySet<string>,
 ): KeyringPlan {
   const held = new Map(keyring.versions.map((version) => [version.versionId, version]));
-  const offered = new Map(resources.keyVersions.map(toVersionRow).map((row) => [row.versionId, row]));
-  const fresh = [...offered.values()].filter(
-    (row) => !held.has(row.versionId) && acceptable.has(row.versionId),
-  );
-  const known = [...offered.values()].flatMap((theirs) => {
-    const mine = held.get(theirs.versionId);
-    return mine === undefined ? [] : [{ mine, theirs }];
+  const offers = resources.keyVersions
+    .toSorted(byAge)
+    .map((object) => ({ object, theirs: toVersionRow(object) }));
+  const fresh = firstOfEach(
+    offers.filter(
+      ({ object, theirs }) => !held.has(theirs.versionId) && acceptable.has(object.metadata.name),
+    ),
+  ).map(({ theirs }) => theirs);
+  const have = new Map([...held, ...fresh.map((row) => [row.versionId, row] as const)]);
+  const known = offers.flatMap((offer): Match[] => {
+    const mine = have.get(offer.theirs.versionId);
+    return mine === undefined ? [] : [{ mine, ...offer }];
   });
   const consistent = known.filter(({ mine, theirs }) => sameIdentity(mine, theirs));
-  const have = new Map([...held, ...fresh.map((row) => [row.versionId, row] as const)]);
+  const there = new Set(known.filter(({ mine, theirs }) => sameBinding(mine, theirs)).map(versionIdOf));
   const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, have));
   const canEncrypt = encrypting(keyring.keys, keys);
   return {
     changes: [
       ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
-      ...consistent.flatMap(expiryChange),
+      ...firstOfEach(consistent).flatMap(expiryChange),
       ...keys,
       ...resources.keyAliases.flatMap((alias) => aliasChanges(alias, keyring.aliases, canEncrypt)),
     ],
-    handBack: keyring.versions.filter((version) => !offered.has(version.versionId)),
-    sealsDiffer: consistent.filter(({ mine, theirs }) => !sameSeal(mine, theirs)),
+    handBack: keyring.versions.filter((version) => !there.has(version.versionId)),
+    sealsDiffer: sealDifferences(consistent),
     contradictions: [
-      ...known.filter(({ mine, theirs }) => !sameIdentity(mine, theirs)).map(({ mine }) => altered(mine)),
+      ...known.filter(({ mine, theirs }) => !sameIdentity(mine, theirs)).map(altered),
       ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys)),
     ],
   };
 }
 
+const versionIdOf = ({ theirs }: { readonly theirs: VersionRow }): string => theirs.versionId;
+
+/** The first offer of each versionId. */
+function firstOfEach<T extends { readonly theirs: VersionRow }>(offers: readonly T[]): T[] {
+  const first = new Map<string, T>();
+  for (const offer of offers) if (!first.has(versionIdOf(offer))) first.set(versionIdOf(offer), offer);
+  return [...first.values()];
+}
+
+function sealDifferences(consistent: readonly Match[]): SealDifference[] {
+  const same = consistent.filter(({ mine, theirs }) => sameSeal(mine, theirs));
+  const ours = new Set(same.map(versionIdOf));
+  return consistent
+    .filter(({ mine, theirs }) => !sameSeal(mine, theirs))
+    .map((match) => ({ ...match, oursIsThere: ours.has(versionIdOf(match)) }));
+}
+
 /** The API server says until when material may be used: a re-import moves it, in either direction. */
-function expiryChange({
-  mine,
-  theirs,
-}: {
-  readonly mine: VersionRow;
-  readonly theirs: VersionRow;
-}): KeyringChange[] {
+function expiryChange({ mine, theirs }: Match): KeyringChange[] {
   if (mine.validTo === theirs.validTo) return [];
   const { sealed } = mine;
   return [{ kind: "putVersion", version: { ...theirs, sealed } }];
 }
 
-const altered = (mine: VersionRow): string =>
-  `KeyVersion ${keyVersionName(mine)} does not match what this node holds under versionId ${mine.versionId}`;
+const altered = ({ mine, object }: Match): string =>
+  `KeyVersion ${object.metadata.name} does not match what this node holds under versionId ${mine.versionId}`;
 
 /** A KeyVersion's usual name. */
 export const keyVersionName = ({ keyId, number }: Pick<VersionRow, "keyId" | "number">): string =>
   `${keyId}-${number}`;
 
-export function toVersionRow({ spec }: KeyVersion): VersionRow {
+export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
   return {
     versionId: parseVersionId(spec.versionId),
     keyId: parseKeyId(spec.keyId),
@@ -186,14 +216,20 @@ function aliasChanges(
   return [{ kind: "putAlias", alias }];
 }
 
-function sameIdentity(a: VersionRow, b: VersionRow): boolean {
+/** Whether one sealed blob can open as either: what its seal is bound to is the same (seal.ts). */
+export function sameBinding(a: VersionRow, b: VersionRow): boolean {
   return (
+    a.versionId === b.versionId &&
     a.keyId === b.keyId &&
     a.number === b.number &&
     a.keySpec === b.keySpec &&
-    a.keyUsage === b.keyUsage &&
-    a.materialId === b.materialId &&
-    nameText(a.masterKey) === nameText(b.masterKey)
+    a.keyUsage === b.keyUsage
+  );
+}
+
+function sameIdentity(a: VersionRow, b: VersionRow): boolean {
+  return (
+    sameBinding(a, b) && a.materialId === b.materialId && nameText(a.masterKey) === nameText(b.masterKey)
   );
 }
 

@@ -13,7 +13,7 @@ import { decideRotation, type RotationPlan } from "./decide-rotation.ts";
 import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { type RotationEvent, rotationStatusAfter } from "./rotation-status.ts";
-import { promotionCandidate, versionsOf } from "./versions.ts";
+import { byAge, promotionCandidate, versionsOf } from "./versions.ts";
 
 /** What the leader knows of one node when it decides. */
 export interface NodeView {
@@ -150,14 +150,8 @@ function adoptable(masterKey: MasterKey, versions: readonly KeyVersion[]): KeyId
   const named = versions.filter(
     ({ spec }) => spec.masterKey.namespace === namespace && spec.masterKey.name === name,
   );
-  const newest = named.sort((a, b) => compareAge(a, b)).at(-1);
+  const newest = named.sort(byAge).at(-1);
   return newest && (newest.spec.keyId as KeyId);
-}
-
-function compareAge(a: KeyVersion, b: KeyVersion): number {
-  const [older, newer] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
-  if (older !== newer) return older < newer ? -1 : 1;
-  return a.metadata.name < b.metadata.name ? -1 : 1;
 }
 
 /** Promoted only when every node has it: a node without it could not read what the others write. */

@@ -48,6 +48,7 @@ export class KubeStore implements ResourceStore {
   readonly #leases: Reflector<Lease>;
   readonly #heardOf = new Map<string, number>();
   readonly #elector: LeaderElector;
+  readonly #firstReport = Promise.withResolvers<void>();
   #listener: StoreListener | undefined;
   #view: View | undefined;
 
@@ -170,6 +171,7 @@ export class KubeStore implements ResourceStore {
     const object = { apiVersion: API_VERSION, kind: "KeyServer", metadata: { name } };
     await this.#client.apply({ path, fieldManager, object });
     await this.#client.apply({ path: `${path}/status`, fieldManager, object: { ...object, status } });
+    this.#firstReport.resolve();
   }
 
   async deleteKeyServer({ metadata }: KeyServer): Promise<void> {
@@ -256,7 +258,15 @@ export class KubeStore implements ResourceStore {
     this.#heardOf.set(node, first && !Number.isNaN(renewed) ? Math.min(now, renewed) : now);
   }
 
+  /**
+   * Renews this node's Lease. Only after this process has reported: a fresh Lease
+   * says that the KeyServer is true, and what a former life reported as prepared
+   * may be lost.
+   */
   async #heartbeat(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    signal.addEventListener("abort", () => this.#firstReport.resolve(), { once: true });
+    await this.#firstReport.promise;
     const { nodeName, leaseNamespace: namespace } = this.#config;
     const ref = { namespace, name: `claviger-node-${nodeName}`, labels: { [NODE_LABEL]: nodeName } };
     while (!signal.aborted) {

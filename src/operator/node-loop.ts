@@ -1,45 +1,44 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
-import { codeOf, messageOf } from "../errors.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
-import type { KeyringWriter } from "../keyring/writer.ts";
-import type { KeyServerStatus } from "../kube/resources.ts";
+import type { KeyringChange, KeyringWriter } from "../keyring/writer.ts";
+import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import { withFindings } from "./conditions.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
-import {
-  decideKeyring,
-  type KeyringPlan,
-  keyVersionName,
-  toKeyVersionSpec,
-  toVersionRow,
-} from "./decide-keyring.ts";
+import { decideKeyring, sameBinding, toVersionRow } from "./decide-keyring.ts";
+import { Giver, type GiverStore } from "./giver.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
 import { ViewIndex } from "./view-index.ts";
 
+type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionConfig">;
+type NodeLoopStore = GiverStore & Pick<ResourceStore, "nodeUid" | "reportKeyServer">;
+
 /**
  * Keeps this node's keyring in step with the resources and reports what it
  * holds. Every node's operator runs one, leader or not.
  */
 export class NodeLoop {
-  readonly #config: NodeConfig;
-  readonly #store: ResourceStore;
+  readonly #config: NodeLoopConfig;
+  readonly #store: NodeLoopStore;
   readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
-  readonly #log: Log;
   readonly #tester: VersionTester;
   readonly #scopes: SocketScopes;
-  #nodeUid: string | undefined;
+  readonly #giver: Giver;
   #reported: KeyServerStatus | undefined;
+  /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
+  #seen = false;
 
   constructor(options: {
-    readonly config: NodeConfig;
-    readonly store: ResourceStore;
+    readonly config: NodeLoopConfig;
+    readonly store: NodeLoopStore;
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
     readonly log: Log;
@@ -49,8 +48,12 @@ export class NodeLoop {
     this.#keyring = options.keyring;
     this.#seals = options.seals;
     this.#tester = new VersionTester(options.seals);
-    this.#log = options.log;
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
+    this.#giver = new Giver({
+      ...options,
+      tester: this.#tester,
+      apply: (changes, problems) => this.#apply(changes, problems),
+    });
   }
 
   /**
@@ -63,17 +66,26 @@ export class NodeLoop {
     if (view === undefined) return false;
     const { nodeName } = this.#config;
     const own = view.keyServers.find((server) => server.metadata.name === nodeName);
-    this.#nodeUid ??= await this.#store.nodeUid(nodeName, signal);
     if (own === undefined) await this.#register(now);
+    this.#seen = own !== undefined;
+    try {
+      return await this.#pass(view, own, now, signal);
+    } catch (error) {
+      if (isOfKeyring(error)) await this.#reportUnreadable(error, own?.status, now);
+      throw error;
+    }
+  }
+
+  async #pass(view: View, own: KeyServer | undefined, now: Date, signal: AbortSignal): Promise<boolean> {
     const problems: Problem[] = [];
     const contents = this.#contents();
     for (const { error } of contents.unreadable)
       problems.push({ reason: "VersionUnreadable", message: error.message });
     const held = [...contents.versions, ...contents.unreadable];
     const plan = decideKeyring(view, contents, await this.#acceptable(view, held, problems));
-    this.#keyring.apply(plan.changes);
-    await this.#handBack(plan, problems);
-    await this.#settleSeals(plan, view, problems);
+    this.#apply(plan.changes, problems);
+    await this.#giver.handBack(plan, problems);
+    await this.#giver.settleSeals(plan, problems);
     const versions = this.#keyring.versions();
     const prepared = await this.#prepare(new ViewIndex(view), versions, problems);
     const seal = this.#seal(problems);
@@ -81,7 +93,8 @@ export class NodeLoop {
     const providers = this.#scopes.of(this.#config.providers, own?.status, problems);
     const observed = {
       before: own?.status,
-      nodeUid: this.#nodeUid,
+      // Asked each time: the Node may have been deleted and made again.
+      nodeUid: await this.#store.nodeUid(this.#config.nodeName, signal),
       persistedResourceVersion: view.keyVersionsUpTo,
       versions,
       prepared,
@@ -102,7 +115,8 @@ export class NodeLoop {
   }
 
   async #register(now: Date): Promise<void> {
-    if (this.#reported !== undefined) return;
+    if (this.#reported !== undefined && !this.#seen) return;
+    this.#reported = undefined;
     const starting = {
       type: "Ready",
       status: "False",
@@ -117,6 +131,27 @@ export class NodeLoop {
     await this.#store.reportKeyServer(this.#config.nodeName, status);
   }
 
+  /** Where the disk is full or broken, what is held already is reported all the same, with the reason. */
+  #apply(changes: readonly KeyringChange[], problems: Problem[]): void {
+    try {
+      this.#keyring.apply(changes);
+    } catch (error) {
+      if (!isOfKeyring(error)) throw error;
+      problems.unshift({ reason: error.code, message: error.message });
+    }
+  }
+
+  /** What cannot be read is not there for the plugin either: nothing is prepared. */
+  async #reportUnreadable(
+    { code, message }: ClavigerError,
+    before: KeyServerStatus | undefined,
+    now: Date,
+  ): Promise<void> {
+    const finding = { type: "Ready", status: "False", reason: code, message } as const;
+    const conditions = withFindings(before?.conditions, [finding], undefined, now);
+    await this.#report({ ...before, prepared: [], conditions }, before);
+  }
+
   #contents() {
     return {
       keys: this.#keyring.keys(),
@@ -125,38 +160,7 @@ export class NodeLoop {
     };
   }
 
-  async #handBack({ handBack }: KeyringPlan, problems: Problem[]): Promise<void> {
-    for (const version of handBack) {
-      try {
-        if (await this.#createMissing(version)) {
-          this.#log(
-            "warn",
-            `KeyVersion ${keyVersionName(version)} was missing and is handed back from this node's keyring`,
-          );
-        }
-      } catch (error) {
-        // Another node was faster.
-        if (codeOf(error) === "Conflict") continue;
-        problems.push({ reason: "HandBackFailed", message: messageOf(error) });
-      }
-    }
-  }
-
-  /** Looks once more, as every node hands back at the same moment. Returns whether it was made here. */
-  async #createMissing(version: VersionRow): Promise<boolean> {
-    const present = this.#store.view()?.keyVersions ?? [];
-    if (present.some(({ spec }) => spec.versionId === version.versionId)) return false;
-    // After a restore the usual name may belong to another version of the same number.
-    const usual = keyVersionName(version);
-    const taken = present.some(({ metadata }) => metadata.name === usual);
-    const name = taken ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
-    await atWritePoint("keyversion.create", () =>
-      this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
-    );
-    return true;
-  }
-
-  /** The offered versions not held yet that open here. What is wrong with the others is shown. */
+  /** The KeyVersions not held yet that open here, by name. What is wrong with the others is shown. */
   async #acceptable(
     { keyVersions }: View,
     held: readonly { readonly versionId: string }[],
@@ -164,35 +168,13 @@ export class NodeLoop {
   ): Promise<Set<string>> {
     const known = new Set<string>(held.map((version) => version.versionId));
     const acceptable = new Set<string>();
-    for (const offered of keyVersions) {
-      if (known.has(offered.spec.versionId)) continue;
-      const fault = await this.#tester.fault(toVersionRow(offered));
-      if (fault === undefined) acceptable.add(offered.spec.versionId);
-      else problems.push(fault);
+    for (const { metadata, spec } of keyVersions) {
+      if (known.has(spec.versionId)) continue;
+      const fault = await this.#tester.fault(toVersionRow({ spec }));
+      if (fault === undefined) acceptable.add(metadata.name);
+      else problems.push({ ...fault, message: `KeyVersion ${metadata.name}: ${fault.message}` });
     }
     return acceptable;
-  }
-
-  /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */
-  async #settleSeals({ sealsDiffer }: KeyringPlan, view: View, problems: Problem[]): Promise<void> {
-    for (const { mine, theirs } of sealsDiffer) {
-      const theirFault = await this.#tester.fault(theirs);
-      if (theirFault === undefined) {
-        this.#keyring.apply([{ kind: "putVersion", version: theirs }]);
-        continue;
-      }
-      const name = keyVersionName(mine);
-      problems.push({
-        reason: "SealAltered",
-        message: `the seal of KeyVersion ${name} was changed: ${theirFault.message}`,
-      });
-      const object = view.keyVersions.find(({ spec }) => spec.versionId === mine.versionId);
-      if (object === undefined || (await this.#tester.fault(mine)) !== undefined) continue;
-      await atWritePoint("keyversion.seal", () =>
-        this.#store.replaceSeal(object, toKeyVersionSpec(mine).seal),
-      );
-      this.#log("warn", `the seal of KeyVersion ${name} did not open and was replaced by this node's own`);
-    }
   }
 
   /**
@@ -212,7 +194,9 @@ export class NodeLoop {
       if (currentFault !== undefined) problems.push(currentFault);
       const candidate = promotionCandidate(masterKey, index.versionsFor(masterKey));
       const row = stored.get(candidate?.spec.versionId ?? "");
-      if (candidate === undefined || row === undefined) continue;
+      // A copy of the version under another number, which is told of as a contradiction.
+      if (candidate === undefined || row === undefined || !sameBinding(row, toVersionRow(candidate)))
+        continue;
       const fault = await this.#tester.fault(row);
       if (fault === undefined) prepared.push({ name: candidate.metadata.name, versionId: row.versionId });
       else problems.push(fault);
@@ -231,12 +215,16 @@ export class NodeLoop {
   }
 
   async #report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {
-    const known = before ?? this.#reported;
+    // What a former life reported may be true no longer, and the Lease waits for this one's word.
+    const known = this.#reported && (before ?? this.#reported);
     if (known !== undefined && isDeepStrictEqual(withoutPosition(known), withoutPosition(status))) return;
     await atWritePoint("keyserver.status", () => this.#store.reportKeyServer(this.#config.nodeName, status));
     this.#reported = status;
   }
 }
+
+const isOfKeyring = (error: unknown): error is ClavigerError =>
+  error instanceof ClavigerError && (error.code === "KeyringUnavailable" || error.code === "KeyringCorrupt");
 
 /** resourceVersions move with every heartbeat elsewhere; alone they are no news. */
 function withoutPosition(status: KeyServerStatus): KeyServerStatus {

@@ -71,7 +71,7 @@ export interface ResourceStore {
   replaceSeal(version: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void>;
   /** Says anew until when a KeyVersion's imported material may be used; for ever where left out. */
   setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void>;
-  /** Makes or updates this node's own KeyServer. */
+  /** Makes or updates this node's own KeyServer. The first one also begins the node's heartbeat, where there is one. */
   reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
   deleteKeyServer(server: KeyServer): Promise<void>;
   /** Best effort: an event that cannot be written is logged. */

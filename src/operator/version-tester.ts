@@ -1,9 +1,10 @@
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { decryptMessage, encryptMessage, parseMessage } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { unknownPart, unknownVersion } from "../keyring/codec.ts";
 import type { VersionRow } from "../keyring/rows.ts";
+import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 
 /** Something of this node that does not work: a word for programs, a sentence for people. */
@@ -12,11 +13,11 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Opens and tests versions before anybody relies on them, each stored blob once. */
+/** Opens and tests versions before anybody relies on them, each sealed blob once for what it belongs to. */
 export class VersionTester {
   readonly #seals: SealSource;
-  /** versionIds with the sealed blob that passed. */
-  readonly #passed = new Map<string, Uint8Array>();
+  /** Digests of what passed: only who has the root key can make more of them. */
+  readonly #passed = new Set<string>();
 
   constructor(seals: SealSource) {
     this.#seals = seals;
@@ -28,9 +29,8 @@ export class VersionTester {
     if (unknown !== undefined) {
       return { reason: "UnknownVersion", message: unknownVersion(version, unknown).message };
     }
-    const { blob } = version.sealed;
-    const passed = this.#passed.get(version.versionId);
-    if (passed !== undefined && Buffer.compare(passed, blob) === 0) return undefined;
+    const digest = digestOf(version);
+    if (this.#passed.has(digest)) return undefined;
     try {
       using material = await this.#seals.unseal(version, version.sealed);
       testMaterial(version, material);
@@ -39,9 +39,16 @@ export class VersionTester {
       if (code !== "SealUnavailable" && code !== "SealMismatch") throw error;
       return { reason: code, message: messageOf(error) };
     }
-    this.#passed.set(version.versionId, blob);
+    this.#passed.add(digest);
     return undefined;
   }
+}
+
+/** Of all that an opening depends on: the versionId alone would let a copy with another number pass. */
+function digestOf(version: VersionRow): string {
+  const { provider, rootKeyId, blob } = version.sealed;
+  const sealedBy = `${provider}:${rootKeyId}\n`;
+  return createHash("sha256").update(sealAad(version)).update(sealedBy).update(blob).digest("base64");
 }
 
 /** Throws SealMismatch where material does not do what its version is for. */

@@ -24,6 +24,13 @@ describe("versionsOf", () => {
   test("versions of other keys => are left out", () => {
     expect(versionsOf(keyId(1), [foreign, v1])).toEqual([v1]);
   });
+  test("a younger KeyVersion with the versionId of another, under a later number => is none", () => {
+    const forged = keyVersion(7, {
+      spec: { versionId: versionId(1) },
+      metadata: { creationTimestamp: "2026-01-01T00:00:01Z" },
+    });
+    expect(versionsOf(keyId(1), [forged, v1, v2])).toEqual([v1, v2]);
+  });
   test("no keyId => no versions", () => {
     expect(versionsOf(undefined, [v1])).toEqual([]);
   });

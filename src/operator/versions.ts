@@ -12,9 +12,25 @@ export function toKeyId({ metadata, status }: MasterKey): KeyId {
 /** Earliest first. */
 const byPosition = (a: KeyVersion, b: KeyVersion): number => (isLater(a.spec, b.spec) ? 1 : -1);
 
-/** The versions of a key, earliest first. */
-export const versionsOf = (keyId: string | undefined, versions: readonly KeyVersion[]): KeyVersion[] =>
-  versions.filter((version) => version.spec.keyId === keyId).sort(byPosition);
+/**
+ * Oldest first; those of one second by number and name, so that everybody has one order:
+ * a copy under a later number, made at once, must not come before its original.
+ */
+export function byAge(a: KeyVersion, b: KeyVersion): number {
+  const [older, newer] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
+  if (older !== newer) return older < newer ? -1 : 1;
+  if (a.spec.number !== b.spec.number) return a.spec.number - b.spec.number;
+  return a.metadata.name < b.metadata.name ? -1 : 1;
+}
+
+/** The versions of a key, earliest first. A younger KeyVersion with the versionId of another is no version. */
+export function versionsOf(keyId: string | undefined, versions: readonly KeyVersion[]): KeyVersion[] {
+  const first = new Map<string, KeyVersion>();
+  for (const version of versions.filter(({ spec }) => spec.keyId === keyId).sort(byAge)) {
+    if (!first.has(version.spec.versionId)) first.set(version.spec.versionId, version);
+  }
+  return [...first.values()].sort(byPosition);
+}
 
 /**
  * The version that should become current next: the newest one, where that is

@@ -1,7 +1,9 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readConfig } from "../../src/config.ts";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import type { KeyVersion } from "../../src/kube/resources.ts";
+import { KubeStore } from "../../src/operator/kube-store.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
@@ -129,6 +131,27 @@ describe.skipIf(binaries === undefined)(
         const versions = await cluster.kubectl(["get", "ks", "node-2", "-o", "jsonpath={.status.versions}"]);
         return Number(versions) === (await keyVersions()).length;
       });
+    });
+
+    it("an operator's Lease is not renewed before it has reported what it holds", async () => {
+      const { resources, ...config } = readConfig(node(1).configPath);
+      if (resources.kind !== "kubeconfig") throw new Error("a node of a cluster has a kubeconfig");
+      const named = { ...config, resources, nodeName: "late" };
+      const store = new KubeStore(named, resources.path, () => undefined);
+      const stop = new AbortController();
+      const ended = store.run(stop.signal, { onChange: () => undefined, onBegin: () => undefined });
+      await eventually("the view is complete", async () => store.view() !== undefined);
+      await store.reportKeyServer("late", { prepared: [] });
+      const get = async (...what: readonly string[]): Promise<number> =>
+        Number(await cluster.kubectl(["get", ...what, "-o", "jsonpath={.metadata.resourceVersion}"]));
+      const lease = ["lease", "-n", "claviger-system", "claviger-node-late"];
+      // One etcd numbers all its writes: the later one has the higher number.
+      const reported = await get("ks", "late");
+      expect(await eventually("the Lease is there", () => get(...lease))).toBeGreaterThan(reported);
+      stop.abort();
+      await ended;
+      await cluster.kubectl(["delete", "ks", "late"]);
+      await cluster.kubectl(["delete", ...lease]);
     });
 
     it("the leader's death moves the lead, and keys are made on", async () => {

@@ -1,0 +1,93 @@
+import { codeOf, messageOf } from "../errors.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import type { KeyringChange } from "../keyring/writer.ts";
+import type { Log } from "../log.ts";
+import { atWritePoint } from "../write-points.ts";
+import {
+  type KeyringPlan,
+  keyVersionName,
+  sameBinding,
+  toKeyVersionSpec,
+  toVersionRow,
+} from "./decide-keyring.ts";
+import type { ResourceStore } from "./resource-store.ts";
+import type { Problem, VersionTester } from "./version-tester.ts";
+
+export type GiverStore = Pick<ResourceStore, "view" | "createKeyVersion" | "replaceSeal">;
+
+/** Changes the keyring; what keeps it from being changed is added to `problems`. */
+type Apply = (changes: readonly KeyringChange[], problems: Problem[]) => void;
+
+/** Gives the API server what this node has and the API server has lost, or has altered. */
+export class Giver {
+  readonly #store: GiverStore;
+  readonly #apply: Apply;
+  readonly #tester: VersionTester;
+  readonly #log: Log;
+
+  constructor(options: {
+    readonly store: GiverStore;
+    readonly apply: Apply;
+    readonly tester: VersionTester;
+    readonly log: Log;
+  }) {
+    this.#store = options.store;
+    this.#apply = options.apply;
+    this.#tester = options.tester;
+    this.#log = options.log;
+  }
+
+  /** Creates again the versions that are missing. What cannot be created is added to `problems`. */
+  async handBack({ handBack }: KeyringPlan, problems: Problem[]): Promise<void> {
+    for (const version of handBack) {
+      try {
+        if (await this.#createMissing(version)) {
+          this.#log(
+            "warn",
+            `KeyVersion ${keyVersionName(version)} was missing and is handed back from this node's keyring`,
+          );
+        }
+      } catch (error) {
+        // Another node was faster.
+        if (codeOf(error) === "Conflict") continue;
+        problems.push({ reason: "HandBackFailed", message: messageOf(error) });
+      }
+    }
+  }
+
+  /** Looks once more, as every node hands back at the same moment. Returns whether it was made here. */
+  async #createMissing(version: VersionRow): Promise<boolean> {
+    const present = this.#store.view()?.keyVersions ?? [];
+    if (present.some((object) => sameBinding(version, toVersionRow(object)))) return false;
+    // After a restore the usual name may belong to another version of the same number.
+    const usual = keyVersionName(version);
+    const taken = present.some(({ metadata }) => metadata.name === usual);
+    const name = taken ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
+    await atWritePoint("keyversion.create", () =>
+      this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
+    );
+    return true;
+  }
+
+  /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */
+  async settleSeals({ sealsDiffer }: KeyringPlan, problems: Problem[]): Promise<void> {
+    for (const { mine, theirs, object, oursIsThere } of sealsDiffer) {
+      const theirFault = await this.#tester.fault(theirs);
+      if (theirFault === undefined) {
+        // Of two that open, following either would be followed by the other in the next pass.
+        if (!oursIsThere) this.#apply([{ kind: "putVersion", version: theirs }], problems);
+        continue;
+      }
+      const { name } = object.metadata;
+      problems.push({
+        reason: "SealAltered",
+        message: `the seal of KeyVersion ${name} was changed: ${theirFault.message}`,
+      });
+      if ((await this.#tester.fault(mine)) !== undefined) continue;
+      await atWritePoint("keyversion.seal", () =>
+        this.#store.replaceSeal(object, toKeyVersionSpec(mine).seal),
+      );
+      this.#log("warn", `the seal of KeyVersion ${name} did not open and was replaced by this node's own`);
+    }
+  }
+}

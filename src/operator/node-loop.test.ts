@@ -1,0 +1,281 @@
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { newVersionId } from "../crypto/ids.ts";
+import { generateMaterial } from "../crypto/key-specs.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import { canMount, Tmpfs } from "../keyring/tmpfs.ts";
+import { KeyringWriter } from "../keyring/writer.ts";
+import type { KeyServerStatus, KeyVersion } from "../kube/resources.ts";
+import { createRootKey } from "../seal/root-key-file.ts";
+import { sealAad } from "../seal/seal.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { conditionOf } from "./conditions.ts";
+import { toKeyVersionSpec } from "./decide-keyring.ts";
+import { NodeLoop } from "./node-loop.ts";
+import type { ResourceStore, View } from "./resource-store.ts";
+import { keyId, keyServer, keyVersion, masterKey, NOW } from "./testing.ts";
+
+let root = "";
+let keyring: KeyringWriter;
+let seals: SealSource;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "claviger-node-"));
+  createRootKey(join(root, "root.key"));
+  seals = new SealSource(join(root, "root.key"));
+  keyring = KeyringWriter.open(join(root, "state"));
+});
+afterEach(() => {
+  keyring.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** The resources of an API server, as far as a node's pass looks at them and writes them. */
+class Resources
+  implements Pick<ResourceStore, "view" | "nodeUid" | "createKeyVersion" | "replaceSeal" | "reportKeyServer">
+{
+  keyVersions: KeyVersion[] = [];
+  uid: string | undefined;
+  report: KeyServerStatus | undefined;
+  reports = 0;
+  readonly masterKeys = [masterKey({ status: { keyId: keyId(1) } })];
+
+  view(): View {
+    return {
+      masterKeys: this.masterKeys,
+      keyVersions: this.keyVersions,
+      keyAliases: [],
+      keyServers: this.report === undefined ? [] : [keyServer("node-1", this.report)],
+      keyVersionsUpTo: "1",
+      heardOf: new Map(),
+    };
+  }
+
+  async nodeUid(): Promise<string | undefined> {
+    return this.uid;
+  }
+
+  async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
+    this.keyVersions.push(keyVersion(spec.number, { spec, metadata: { name, creationTimestamp: LATER } }));
+  }
+
+  async replaceSeal({ metadata }: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void> {
+    this.keyVersions = this.keyVersions.map((version) =>
+      version.metadata.name === metadata.name ? { ...version, spec: { ...version.spec, seal } } : version,
+    );
+  }
+
+  async reportKeyServer(_: string, status: KeyServerStatus): Promise<void> {
+    this.report = status;
+    this.reports += 1;
+  }
+}
+
+const LATER = "2026-01-01T00:00:09Z";
+
+function nodeOf(resources: Resources): () => Promise<boolean> {
+  const config = { nodeName: "node-1", providers: [] };
+  const loop = new NodeLoop({ config, store: resources, keyring, seals, log: () => undefined });
+  return () => loop.reconcile(NOW, new AbortController().signal);
+}
+
+/** A version sealed under this node's root key. */
+async function sealedVersion(number: number): Promise<VersionRow> {
+  const identity = {
+    versionId: newVersionId(),
+    keyId: keyId(1),
+    number,
+    masterKey: { namespace: "apps", name: "secrets" },
+    keySpec: "SYMMETRIC_DEFAULT",
+    keyUsage: "ENCRYPT_DECRYPT",
+    origin: "AWS_KMS",
+  } as const;
+  using material = generateMaterial("SYMMETRIC_DEFAULT");
+  return { ...identity, sealed: await seals.get().wrap(material, sealAad(identity)) };
+}
+
+const object = (row: VersionRow, name: string, spec: Partial<KeyVersion["spec"]> = {}): KeyVersion =>
+  keyVersion(row.number, { spec: { ...toKeyVersionSpec(row), ...spec }, metadata: { name } });
+const heldSpecs = () => keyring.versions().map(toKeyVersionSpec);
+const readiness = ({ report }: Resources) => conditionOf(report?.conditions, "Ready");
+
+describe("several KeyVersions with one versionId", () => {
+  const forgeries: readonly (readonly [string, (row: VersionRow) => KeyVersion])[] = [
+    ["a later number", (row) => object(row, "z-forged", { number: 2 })],
+    ["a later number and a name that comes first", (row) => object(row, "a-forged", { number: 2 })],
+    ["another keyId", (row) => object(row, "z-forged", { keyId: keyId(2) })],
+    [
+      "bytes that do not open",
+      (row) => object(row, "z-forged", { seal: { provider: "file", rootKeyId: "r", sealed: "AAAA" } }),
+    ],
+  ];
+
+  test.each(forgeries)(
+    "one is a copy with %s => the one that opens is stored and prepared, the other is told of",
+    async (_, forge) => {
+      const resources = new Resources();
+      const genuine = await sealedVersion(1);
+      resources.keyVersions = [object(genuine, "k-genuine"), forge(genuine)];
+      expect(await nodeOf(resources)()).toBe(false);
+      expect(heldSpecs()).toEqual([toKeyVersionSpec(genuine)]);
+      expect(resources.report?.prepared).toEqual([{ name: "k-genuine", versionId: genuine.versionId }]);
+      expect(readiness(resources)).toMatchObject({
+        status: "False",
+        message: expect.stringMatching(/[az]-forged/),
+      });
+    },
+  );
+
+  test.each(forgeries.slice(0, 3))(
+    "only a copy with %s is there => the node stores nothing and reports nothing as prepared",
+    async (_, forge) => {
+      const resources = new Resources();
+      resources.keyVersions = [forge(await sealedVersion(1))];
+      expect(await nodeOf(resources)()).toBe(false);
+      expect(keyring.versions()).toEqual([]);
+      expect(resources.report?.prepared).toEqual([]);
+    },
+  );
+
+  test("a copy is all that is left of a version that the node holds => the genuine one is handed back", async () => {
+    const resources = new Resources();
+    const genuine = await sealedVersion(1);
+    keyring.apply([{ kind: "putVersion", version: genuine }]);
+    resources.keyVersions = [object(genuine, `${genuine.keyId}-1`, { number: 2 })];
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    expect(resources.keyVersions.map(({ metadata, spec }) => [metadata.name, spec.number])).toEqual([
+      [`${genuine.keyId}-1`, 2],
+      [`${genuine.keyId}-1-${genuine.versionId.slice(0, 8)}`, 1],
+    ]);
+  });
+
+  test("a copy whose seal does not open => gets the node's own seal, and the genuine one keeps its", async () => {
+    const resources = new Resources();
+    const genuine = await sealedVersion(1);
+    const seal = { ...toKeyVersionSpec(genuine).seal, sealed: "AAAA" };
+    resources.keyVersions = [object(genuine, "genuine"), object(genuine, "copy", { seal })];
+    const pass = nodeOf(resources);
+    await pass();
+    expect(await pass()).toBe(true);
+    expect(resources.keyVersions.map(({ spec }) => spec)).toEqual(Array(2).fill(toKeyVersionSpec(genuine)));
+  });
+
+  test("two seals that both open => the node keeps the one that it has", async () => {
+    const resources = new Resources();
+    const genuine = await sealedVersion(1);
+    using material = await seals.unseal(genuine, genuine.sealed);
+    const resealed = { ...genuine, sealed: await seals.get().wrap(material, sealAad(genuine)) };
+    resources.keyVersions = [object(genuine, "a"), object(resealed, "b")];
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(genuine)]);
+    resources.keyVersions = [object(resealed, "a"), object(resealed, "b")];
+    await pass();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(resealed)]);
+  });
+});
+
+describe("a report", () => {
+  test("nothing has changed => none, but a first one of each process: nobody knows what the one before had", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    const { reports, report } = resources;
+    await pass();
+    expect(resources.reports).toBe(reports);
+    await nodeOf(resources)();
+    expect(resources).toMatchObject({ reports: reports + 1, report });
+  });
+
+  test("the Node was made again => its new uid", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    resources.uid = "old";
+    await pass();
+    resources.uid = "new";
+    await pass();
+    expect(resources.report?.nodeUid).toBe("new");
+  });
+
+  test("somebody deleted the KeyServer => it is made again, from the beginning", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    const { reports, report } = resources;
+    resources.report = undefined;
+    await pass();
+    expect(resources).toMatchObject({ reports: reports + 2, report });
+  });
+});
+
+describe("a keyring that cannot be written or read", () => {
+  const filler = (bytes: number): VersionRow => ({
+    ...row,
+    versionId: newVersionId(),
+    keyId: keyId(9),
+    sealed: { ...row.sealed, blob: new Uint8Array(bytes) },
+  });
+  let row: VersionRow;
+
+  test.skipIf(!canMount())(
+    "its disk is full => what is held is reported, with the reason, until there is room",
+    async () => {
+      using disk = new Tmpfs("1m");
+      keyring.close();
+      keyring = KeyringWriter.open(disk.path);
+      row = await sealedVersion(1);
+      keyring.apply([{ kind: "putVersion", version: row }]);
+      const resources = new Resources();
+      resources.keyVersions = [object(row, "held")];
+      const pass = nodeOf(resources);
+      expect(await pass()).toBe(true);
+      const fill = (bytes: number) => () => {
+        for (;;) keyring.apply([{ kind: "putVersion", version: filler(bytes) }]);
+      };
+      expect(fill(50_000)).toThrow("full");
+      expect(fill(1)).toThrow("full");
+      const filled = keyring.versions().length;
+      resources.keyVersions.push(object(await sealedVersion(2), "next"));
+      expect(await pass()).toBe(false);
+      expect(readiness(resources)).toMatchObject({
+        status: "False",
+        reason: "KeyringUnavailable",
+        message: expect.stringMatching(/make room on its disk/),
+      });
+      expect(resources.report).toMatchObject({ versions: filled, prepared: [] });
+      keyring.close();
+      keyring = KeyringWriter.open(join(root, "state"));
+    },
+  );
+
+  test("it is damaged under the operator => nothing is reported as prepared, and the pass fails", async () => {
+    row = await sealedVersion(1);
+    const resources = new Resources();
+    resources.keyVersions = [object(row, "v1")];
+    const pass = nodeOf(resources);
+    await pass();
+    expect(resources.report?.prepared).toHaveLength(1);
+    damage(keyring.path);
+    await expect(pass()).rejects.toMatchObject({ code: "KeyringCorrupt" });
+    expect(resources.report?.prepared).toEqual([]);
+    expect(readiness(resources)).toMatchObject({ status: "False", reason: "KeyringCorrupt" });
+  });
+});
+
+/** Overwrites all but the first page, and makes open connections read anew. */
+function damage(path: string): void {
+  using other = new DatabaseSync(path);
+  other.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const file = openSync(path, "r+");
+  writeSync(file, Buffer.alloc(statSync(path).size - 4096, 0xff), 0, undefined, 4096);
+  closeSync(file);
+  const version = other.prepare("PRAGMA user_version").get()?.user_version;
+  other.exec(`PRAGMA user_version = ${version}`);
+}
