@@ -13,7 +13,14 @@ const backup: Backup = {
       { ...key({ formerKeyIds: [keyId(7), keyId(8)] }), current: { versionId: versionId(2), number: 2 } },
       key({ name: "waits", keyId: keyId(2), enabled: false }),
     ],
-    aliases: [alias],
+    aliases: [
+      alias,
+      {
+        ...alias,
+        name: "moved",
+        formerTargets: [{ keyId: keyId(3), number: 4, versionId: versionId(5) }],
+      },
+    ],
     objects: [{ kind: "MasterKey", namespace: "apps", name: "secrets", json: '{"spec":{"x":"é\\n"}}' }],
   },
 };

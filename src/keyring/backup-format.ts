@@ -185,7 +185,15 @@ function aliasOf(fields: Fields): AliasRow {
     namespace: scalar(fields.namespace),
     name: scalar(fields.name),
     master_key: scalar(fields.masterKey),
+    former_targets: Array.isArray(fields.formerTargets)
+      ? fields.formerTargets.map(formerTargetText).join(" ")
+      : null,
   });
+}
+
+function formerTargetText(target: unknown): string {
+  const { keyId, number, versionId } = fieldsOf(target);
+  return [keyId, number, versionId].map(String).join(":");
 }
 
 function objectOf({ kind, namespace, name, json }: Fields): ObjectRow {

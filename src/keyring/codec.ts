@@ -2,6 +2,7 @@ import type { SQLOutputValue } from "node:sqlite";
 import { type KmsKeyId, parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import { parseFormerTargets } from "./former-targets.ts";
 import type { AliasRow, KeyRow, ObjectRow, ObservationRow, UnreadableVersion, VersionRow } from "./rows.ts";
 
 /** One row as SQLite gives it. */
@@ -74,7 +75,14 @@ export function toKeyRow(row: RawRow): KeyRow {
 }
 
 export function toAliasRow(row: RawRow): AliasRow {
-  return { namespace: text(row, "namespace"), name: text(row, "name"), masterKey: text(row, "master_key") };
+  const { former_targets: former } = row;
+  const formerTargets = typeof former === "string" ? parseFormerTargets(former) : [];
+  return {
+    namespace: text(row, "namespace"),
+    name: text(row, "name"),
+    masterKey: text(row, "master_key"),
+    ...(formerTargets.length > 0 && { formerTargets }),
+  };
 }
 
 export function toObjectRow(row: RawRow): ObjectRow {

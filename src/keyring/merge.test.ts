@@ -22,7 +22,7 @@ function brief(change: KeyringChange): string {
     case "setCurrent":
       return `current ${change.version.number}`;
     case "putAlias":
-      return `alias ${change.alias.name} ${change.alias.masterKey}`;
+      return `alias ${change.alias.name} ${change.alias.masterKey}${change.alias.formerTargets ? " with what it left" : ""}`;
   }
 }
 
@@ -31,6 +31,9 @@ const key2 = (n: number, changes: Partial<KeyRow> = {}): KeyRow => ({
   ...key({ keyId: keyId(2), ...changes }),
   current: { versionId: versionId(20 + n), number: n },
 });
+
+const alias = { namespace: "apps", name: "a", masterKey: "new" };
+const left = [{ keyId: keyId(7), number: 1, versionId: versionId(7) }];
 
 describe("a backup is added to a keyring", () => {
   test.each<readonly [string, KeyringImage, KeyringImage, readonly string[]]>([
@@ -99,6 +102,12 @@ describe("a backup is added to a keyring", () => {
       }),
       image({ aliases: [{ namespace: "apps", name: "a", masterKey: "new" }] }),
       ["alias b old"],
+    ],
+    [
+      "the backup knows what an alias left => it stays where it is, and that is added",
+      image({ aliases: [{ ...alias, masterKey: "old", formerTargets: left }] }),
+      image({ aliases: [alias] }),
+      ["alias a new with what it left"],
     ],
   ])("%s", (_, backup, keyring, expected) => {
     expect(planMerge(backup, keyring).changes.map(brief)).toEqual(expected);

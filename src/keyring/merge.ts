@@ -26,9 +26,7 @@ export function planMerge(backup: KeyringImage, keyring: KeyringImage): MergePla
     changes: [
       ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
       ...plans.flatMap((plan) => ("changes" in plan ? plan.changes : [])),
-      ...missing(backup.aliases, keyring.aliases).map(
-        (alias): KeyringChange => ({ kind: "putAlias", alias }),
-      ),
+      ...backup.aliases.flatMap((alias) => planAlias(alias, keyring.aliases)),
     ],
     versions: fresh.length,
     kept: plans.flatMap((plan) => ("kept" in plan ? plan.kept : [])),
@@ -65,5 +63,10 @@ const isFurtherOn = (theirs: KeyRow, mine: KeyRow): boolean =>
   !mine.formerKeyIds.includes(theirs.keyId) &&
   theirs.current !== undefined;
 
-const missing = (theirs: readonly AliasRow[], mine: readonly AliasRow[]): AliasRow[] =>
-  theirs.filter((alias) => !mine.some((held) => nameText(held) === nameText(alias)));
+/** An alias stays where it is here, and keeps to what the backup knows that it left. */
+function planAlias(theirs: AliasRow, aliases: readonly AliasRow[]): KeyringChange[] {
+  const mine = aliases.find((held) => nameText(held) === nameText(theirs));
+  if (mine === undefined) return [{ kind: "putAlias", alias: theirs }];
+  const { formerTargets } = theirs;
+  return formerTargets === undefined ? [] : [{ kind: "putAlias", alias: { ...mine, formerTargets } }];
+}

@@ -65,6 +65,14 @@ export interface UnreadableVersion {
 /** A name for a MasterKey of the same namespace. */
 export interface AliasRow extends ObjectName {
   readonly masterKey: string;
+  /** Keys that it pointed to before: it goes back to one of them only at a later version. */
+  readonly formerTargets?: readonly FormerTarget[];
+}
+
+/** A key that an alias left, with the version that was current then. */
+export interface FormerTarget extends VersionPosition {
+  readonly keyId: KeyId;
+  readonly versionId: VersionId;
 }
 
 /**

@@ -63,6 +63,7 @@ const migrations: readonly string[] = [
   ALTER TABLE versions ADD COLUMN valid_to INTEGER;
   `,
   "ALTER TABLE observations ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;",
+  "ALTER TABLE aliases ADD COLUMN former_targets TEXT NOT NULL DEFAULT '';",
 ];
 
 export const SCHEMA_VERSION = migrations.length;

@@ -130,6 +130,71 @@ describe("what is written", () => {
     ]);
     expect(keyring.aliases()).toEqual([{ ...alias, masterKey: "b" }]);
   });
+  describe("an alias that was pointed from a to b", () => {
+    const [ofA, ofB] = [1, 2].map((n) =>
+      version(1, {
+        keyId: keyId(n),
+        versionId: versionId(10 * n),
+        masterKey: { namespace: "apps", name: "" },
+      }),
+    );
+    const named = (name: string, n: number) => key({ name, keyId: keyId(n) });
+    const point = (masterKey: string): KeyringChange => ({
+      kind: "putAlias",
+      alias: { namespace: "apps", name: "main", masterKey },
+    });
+    const later = (name: string, n: number, number: number): KeyringChange[] => {
+      const row = version(number, { keyId: keyId(n), versionId: versionId(10 * n + number) });
+      return [
+        { kind: "putVersion", version: row },
+        { kind: "setCurrent", key: named(name, n), version: row },
+      ];
+    };
+    let keyring: KeyringWriter;
+    beforeEach(() => {
+      keyring = open();
+      for (const [name, n, row] of [
+        ["a", 1, ofA],
+        ["b", 2, ofB],
+      ] as const) {
+        if (row === undefined) throw new Error("two versions are made");
+        keyring.apply([
+          { kind: "putVersion", version: row },
+          { kind: "putKey", key: named(name, n) },
+          { kind: "setCurrent", key: named(name, n), version: row },
+        ]);
+      }
+      keyring.apply([point("a")]);
+      keyring.apply([point("b")]);
+    });
+    const target = () => keyring.aliases()[0]?.masterKey;
+
+    test("=> what it left is on record, also after closing", () => {
+      const left = [{ keyId: keyId(1), number: 1, versionId: versionId(10) }];
+      expect(keyring.aliases()[0]?.formerTargets).toEqual(left);
+      close(keyring);
+      expect(open().aliases()[0]?.formerTargets).toEqual(left);
+    });
+    test("and back => is refused, all of it, and stays so", () => {
+      const others = [point("b"), { kind: "putKey", key: named("c", 3) } as const, point("a")];
+      expect(() => keyring.apply(others)).toThrow(
+        failure("Internal", /alias apps\/main cannot point back to apps\/a, which it left at version 1/),
+      );
+      expect(target()).toBe("b");
+      expect(keyring.keys()).toHaveLength(2);
+    });
+    test("and back after a has a later version => it goes, and b is on record too", () => {
+      keyring.apply([...later("a", 1, 2), point("a")]);
+      expect(target()).toBe("a");
+      expect(keyring.aliases()[0]?.formerTargets).toMatchObject([{ keyId: keyId(1) }, { keyId: keyId(2) }]);
+      expect(() => keyring.apply([point("b")])).toThrow(/left at version 1/);
+    });
+    test("to the same again => nothing is recorded", () => {
+      const before = keyring.aliases();
+      keyring.apply([point("b")]);
+      expect(keyring.aliases()).toEqual(before);
+    });
+  });
   test("no changes => nothing is committed", () => {
     const keyring = open();
     using other = new DatabaseSync(file(), { readOnly: true });
@@ -315,15 +380,16 @@ describe("closing", () => {
 
 describe("schema", () => {
   test("a keyring of release 0.1.0, without expiry of material => its versions are all there, and none expires", () => {
-    made(...promoted(version(1), version(2)));
+    made(...promoted(version(1), version(2)), { kind: "putAlias", alias });
     using db = new DatabaseSync(file());
     db.exec(`
+      ALTER TABLE aliases DROP COLUMN former_targets;
       ALTER TABLE observations DROP COLUMN settled;
       ALTER TABLE versions DROP COLUMN valid_to;
       ALTER TABLE versions DROP COLUMN material_id;
       PRAGMA user_version = 1;
     `);
-    expect(open().versions()).toEqual([version(1), version(2)]);
+    expect(contents(open())).toMatchObject({ versions: [version(1), version(2)], aliases: [alias] });
   });
   test("a keyring of the first schema => is brought to this release's, with what it holds", () => {
     made(...promoted(version(1)));

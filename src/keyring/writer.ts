@@ -14,6 +14,7 @@ import {
   unknownVersion,
 } from "./codec.ts";
 import { FileLock } from "./file-lock.ts";
+import { formatFormerTargets, leftAt, mergeFormerTargets } from "./former-targets.ts";
 import { inodeOf } from "./inode.ts";
 import { syncFile } from "./new-file.ts";
 import {
@@ -41,6 +42,7 @@ export type KeyringChange =
   | { readonly kind: "putKey"; readonly key: PutKey }
   /** Makes a stored version the one that encrypts; never one of a lower number. */
   | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
+  /** Points an alias, and records what it leaves; adds the former targets that are given, as a backup has them. */
   | { readonly kind: "putAlias"; readonly alias: AliasRow }
   /** Records the keyIds that a stored key's name encrypted under before, as a backup has them. */
   | { readonly kind: "putFormerKeyIds"; readonly key: ObjectName; readonly keyIds: readonly KeyId[] };
@@ -209,13 +211,33 @@ export class KeyringWriter {
     }
   }
 
-  #putAlias({ namespace, name, masterKey }: AliasRow): void {
+  #putAlias(alias: AliasRow): void {
+    const { namespace, name, masterKey } = alias;
+    const stored = this.all("SELECT * FROM aliases WHERE namespace = ? AND name = ?", namespace, name).map(
+      toAliasRow,
+    )[0];
+    const left = stored && this.#key({ namespace, name: stored.masterKey });
+    const target = this.#key({ namespace, name: masterKey });
+    const moves = stored !== undefined && stored.masterKey !== masterKey;
+    if (moves && target !== undefined) refuseReturn(stored, target);
+    const former = mergeFormerTargets(stored?.formerTargets ?? [], [
+      ...(alias.formerTargets ?? []),
+      ...(moves && left?.current && left.keyId !== target?.keyId
+        ? [{ keyId: left.keyId, ...left.current }]
+        : []),
+    ]);
     this.run(
-      "INSERT INTO aliases VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET master_key = excluded.master_key",
+      `INSERT INTO aliases (namespace, name, master_key, former_targets) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET master_key = excluded.master_key, former_targets = excluded.former_targets`,
       namespace,
       name,
       masterKey,
+      formatFormerTargets(former),
     );
+  }
+
+  #key({ namespace, name }: ObjectName): KeyRow | undefined {
+    return this.all("SELECT * FROM keys WHERE namespace = ? AND name = ?", namespace, name).map(toKeyRow)[0];
   }
 
   #putFormerKeyIds({ namespace, name }: ObjectName, keyIds: readonly KeyId[]): void {
@@ -294,6 +316,15 @@ export class KeyringWriter {
       `version ${version.number} of ${nameText(key)} cannot become current: the key is another one or is further on already`,
     );
   }
+}
+
+function refuseReturn(alias: AliasRow, target: KeyRow): void {
+  const left = leftAt(alias.formerTargets, target);
+  if (left === undefined) return;
+  throw new ClavigerError(
+    "Internal",
+    `alias ${nameText(alias)} cannot point back to ${nameText(target)}, which it left at version ${left.number}: a key_id must not return`,
+  );
 }
 
 /** The one who holds it may write `stateDir`. Makes the folder. Throws InUse where somebody has it. */

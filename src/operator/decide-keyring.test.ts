@@ -338,6 +338,28 @@ describe("aliases", () => {
   test("status moves to a key that is not known here yet => the alias stays until it is", () => {
     expect(changes({ keyAliases: [wants("other")] }, { aliases: [row], keys: [keyRow(1)] })).toEqual([]);
   });
+  describe("it left the key that status names again", () => {
+    const formerTargets = [{ keyId: keyId(2), number: 1, versionId: versionId(50) }];
+    const left = { ...row, formerTargets };
+    const keyring = { aliases: [left], keys: [keyRow(1), { ...otherRow, current }] };
+
+    test("and that has no later version => the alias stays, and the contradiction is told", () => {
+      const plan = decide({ keyAliases: [wants("other")] }, keyring);
+      expect(plan.changes).toEqual([]);
+      expect(plan.contradictions).toEqual([
+        "KeyAlias apps/main points back to other, which this node left at version 1: it serves secrets on, as a key_id must not return; other needs a later version first",
+      ]);
+    });
+    test("and that gets a later version in the same pass => the alias moves", () => {
+      const next = keyVersion(2, { spec: { keyId: keyId(2), versionId: versionId(51) } });
+      const masterKeys = [masterKey({ metadata: { name: "other" }, status: statusWith(next) })];
+      expect(changes({ masterKeys, keyVersions: [next], keyAliases: [wants("other")] }, keyring)).toEqual([
+        putVersion(51),
+        setCurrent(51),
+        "putAlias main other",
+      ]);
+    });
+  });
   test("its key's first version and the alias arrive together => both, the alias last", () => {
     const masterKeys = [masterKey({ metadata: { name: "other" }, status: statusWith(other) })];
     const resources = { masterKeys, keyVersions: [other], keyAliases: [wants("other")] };

@@ -1,5 +1,13 @@
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
-import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "../keyring/rows.ts";
+import { leftAt } from "../keyring/former-targets.ts";
+import {
+  type AliasRow,
+  type FormerTarget,
+  isLater,
+  type KeyRow,
+  nameText,
+  type VersionRow,
+} from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
@@ -72,19 +80,21 @@ export function decideKeyring(
   const consistent = known.filter(({ mine, theirs }) => sameIdentity(mine, theirs));
   const there = new Set(known.filter(({ mine, theirs }) => sameBinding(mine, theirs)).map(versionIdOf));
   const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, have));
-  const canEncrypt = encrypting(keyring.keys, keys);
+  const currents = currentsAfter(keyring.keys, keys);
+  const aliases = resources.keyAliases.map((alias) => planAlias(alias, keyring.aliases, currents));
   return {
     changes: [
       ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
       ...firstOfEach(consistent).flatMap(expiryChange),
       ...keys,
-      ...resources.keyAliases.flatMap((alias) => aliasChanges(alias, keyring.aliases, canEncrypt)),
+      ...aliases.flatMap(({ changes }) => changes),
     ],
     handBack: keyring.versions.filter((version) => !there.has(version.versionId)),
     sealsDiffer: sealDifferences(consistent),
     contradictions: [
       ...known.filter(({ mine, theirs }) => !sameIdentity(mine, theirs)).map(altered),
       ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys)),
+      ...aliases.flatMap(({ contradictions }) => contradictions),
     ],
   };
 }
@@ -194,27 +204,51 @@ function keyIdContradictions({ metadata, status }: MasterKey, keys: readonly Key
   ];
 }
 
+type WithCurrent = Pick<KeyRow, "keyId"> & { readonly current: NonNullable<KeyRow["current"]> };
+
 /** The keys that have a current version once `changes` are made. */
-function encrypting(keys: readonly KeyRow[], changes: readonly KeyringChange[]): ReadonlySet<string> {
-  const already = keys.filter((key) => key.current !== undefined).map(nameText);
-  const soon = changes.flatMap((change) => (change.kind === "setCurrent" ? nameText(change.key) : []));
-  return new Set([...already, ...soon]);
+function currentsAfter(
+  keys: readonly KeyRow[],
+  changes: readonly KeyringChange[],
+): ReadonlyMap<string, WithCurrent> {
+  const already = keys.flatMap(({ current, ...key }) =>
+    current === undefined ? [] : [[nameText(key), { ...key, current }] as const],
+  );
+  const soon = changes.flatMap((change) => {
+    if (change.kind !== "setCurrent") return [];
+    const { keyId, versionId, number } = change.version;
+    return [[nameText(change.key), { keyId, current: { versionId, number } }] as const];
+  });
+  return new Map<string, WithCurrent>([...already, ...soon]);
 }
 
+interface AliasPlan {
+  readonly changes: readonly KeyringChange[];
+  readonly contradictions: readonly string[];
+}
+
+const STAYS: AliasPlan = { changes: [], contradictions: [] };
+
 /** Watches of two kinds keep no order: an alias moves once its new target can encrypt here. */
-function aliasChanges(
+function planAlias(
   { metadata, status }: KeyAlias,
   aliases: readonly AliasRow[],
-  canEncrypt: ReadonlySet<string>,
-): KeyringChange[] {
-  if (status?.masterKey === undefined) return [];
+  currents: ReadonlyMap<string, WithCurrent>,
+): AliasPlan {
+  if (status?.masterKey === undefined) return STAYS;
   const alias = { namespace: metadata.namespace ?? "", name: metadata.name, masterKey: status.masterKey };
   const row = aliases.find((candidate) => nameText(candidate) === nameText(alias));
-  if (row?.masterKey === alias.masterKey) return [];
-  const target = nameText({ namespace: alias.namespace, name: alias.masterKey });
-  if (row !== undefined && !canEncrypt.has(target)) return [];
-  return [{ kind: "putAlias", alias }];
+  if (row === undefined) return { changes: [{ kind: "putAlias", alias }], contradictions: [] };
+  if (row.masterKey === alias.masterKey) return STAYS;
+  const target = currents.get(nameText({ namespace: alias.namespace, name: alias.masterKey }));
+  if (target === undefined) return STAYS;
+  const left = leftAt(row.formerTargets, target);
+  if (left !== undefined) return { changes: [], contradictions: [wouldReturn(row, alias, left)] };
+  return { changes: [{ kind: "putAlias", alias }], contradictions: [] };
 }
+
+const wouldReturn = (row: AliasRow, { masterKey }: AliasRow, { number }: FormerTarget): string =>
+  `KeyAlias ${nameText(row)} points back to ${masterKey}, which this node left at version ${number}: it serves ${row.masterKey} on, as a key_id must not return; ${masterKey} needs a later version first`;
 
 /** Whether one sealed blob can open as either: what its seal is bound to is the same (seal.ts). */
 export function sameBinding(a: VersionRow, b: VersionRow): boolean {

@@ -18,6 +18,7 @@ import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
 import { MaterialImporter } from "./material-importer.ts";
 import type { Reencryptor } from "./reencryptor.ts";
+import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
 
@@ -233,12 +234,14 @@ export class LeaderLoop {
 
   async #reconcileAlias(alias: KeyAlias, index: ViewIndex): Promise<number | undefined> {
     const { namespace = "" } = alias.metadata;
-    const served = alias.status?.masterKey;
+    const named = (name: string | undefined) =>
+      name === undefined ? undefined : index.masterKey({ namespace, name });
+    const known = rememberAlias(alias, this.#heldAlias(alias), named(alias.status?.masterKey));
     const plan = decideKeyAlias(
       {
-        alias,
-        target: index.masterKey({ namespace, name: alias.spec.masterKey }),
-        served: served === undefined ? undefined : index.masterKey({ namespace, name: served }),
+        alias: known,
+        target: named(alias.spec.masterKey),
+        served: named(known.status?.masterKey),
         arnPrefix: this.#arn("alias/"),
       },
       this.#clock.now(),
@@ -247,6 +250,15 @@ export class LeaderLoop {
     await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, plan.status));
     await this.#record(alias, keyAliasEvents(alias.status, plan.status));
     return undefined;
+  }
+
+  #heldAlias({ metadata }: KeyAlias): HeldAlias | undefined {
+    const { namespace = "", name } = metadata;
+    const row = this.#keyring.aliases().find((held) => nameText(held) === nameText({ namespace, name }));
+    if (row === undefined) return undefined;
+    const target = nameText({ namespace, name: row.masterKey });
+    const key = this.#keyring.keys().find((held) => nameText(held) === target);
+    return { ...row, ...(key && { keyId: key.keyId }) };
   }
 
   /** A KeyServer whose Node was deleted would block every promotion for ever. */

@@ -1,7 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KeyringReader } from "../../src/keyring/reader.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -132,6 +134,32 @@ describe.skipIf(binaries === undefined)("resources applied with kubectl", () => 
     await apply("MasterKey", "late", {});
     await becomesReady("keyalias/early");
     expect(await get("keyalias/early", "{.status.arn}")).toMatch(/^arn:aws:kms:.*:alias\/payments\/early$/);
+  });
+
+  it("an alias that is deleted and made again does not go back to a key that it left", async () => {
+    for (const name of ["first", "second"]) {
+      await apply("MasterKey", name, {});
+      await becomesReady(`masterkey/${name}`);
+      await apply("KeyAlias", "moving", { masterKey: name });
+      const served = `{.status.masterKey}=${name}`;
+      await cluster.kubectl([
+        ...["wait", `--for=jsonpath=${served}`, "--timeout=120s", "-n", "payments", "keyalias/moving"],
+      ]);
+    }
+    // The alias is on record where it is served, which takes a moment.
+    await eventually("the node serves the second key", async () => {
+      const reader = KeyringReader.open(cluster.nodes[0]?.keyringPath ?? "");
+      const { aliases } = reader.snapshot();
+      reader.close();
+      return aliases.get("payments/moving")?.masterKey === "second";
+    });
+    await cluster.kubectl(["delete", "-n", "payments", "keyalias/moving"]);
+    await apply("KeyAlias", "moving", { masterKey: "first" });
+    await cluster.kubectl([
+      ...["wait", "--for=condition=Ready=false", "--timeout=120s", "-n", "payments", "keyalias/moving"],
+    ]);
+    expect(await readiness("keyalias/moving")).toMatch(/^KeyIDWouldReturn .*the nodes still serve second/);
+    expect(await get("keyalias/moving", "{.status.masterKey}")).toBe("second");
   });
 
   it("a disabled key is not Ready and says why, and is Ready when enabled again", async () => {
