@@ -1,41 +1,64 @@
-import { DatabaseSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
-import { ClavigerError } from "../errors.ts";
+import { readFileSync, statSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { type RawRow, toObservationRow } from "./codec.ts";
 import type { ObservationRow } from "./rows.ts";
-import { SCHEMA_VERSION, schemaVersion } from "./schema.ts";
-import { withKeyringErrors } from "./sqlite.ts";
 
 /**
- * Writes what the plugin saw of its API server: its only write, never on the
- * way of an answer. Throws KeyringUnavailable while the operator is writing or
- * the disk refuses; the caller keeps the rows and tries again.
+ * A file of its own beside the keyring: SQLite waits for the disk on the thread that
+ * answers the API server, and this file is written by Node's thread pool.
  */
-export function writeObservations(keyringPath: string, rows: readonly ObservationRow[]): void {
-  withKeyringErrors(keyringPath, () => {
-    // mode=rw: a keyring that was taken away is not made anew. timeout 0: the plugin
-    // never waits for a lock, it comes back later.
-    const url = pathToFileURL(keyringPath);
-    url.searchParams.set("mode", "rw");
-    using db = new DatabaseSync(url, { timeout: 0 });
-    // After an upgrade the operator brings the schema up to date; until then there is no place for what is new.
-    if (schemaVersion(db, keyringPath) < SCHEMA_VERSION) {
-      const text = `keyring ${keyringPath} has an older schema: start this release's operator`;
-      throw new ClavigerError("KeyringUnavailable", text);
-    }
-    db.exec("PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
-    db.prepare("DELETE FROM observations WHERE provider NOT IN (SELECT value FROM json_each(?))").run(
-      JSON.stringify(rows.map((row) => row.provider)),
-    );
-    const upsert = db.prepare(
-      `INSERT INTO observations (provider, kms_key_id, serving_since, encrypts, last_encrypt_at, settled)
-       VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (provider) DO UPDATE SET kms_key_id = excluded.kms_key_id,
-         serving_since = excluded.serving_since, encrypts = excluded.encrypts,
-         last_encrypt_at = excluded.last_encrypt_at, settled = excluded.settled`,
-    );
-    for (const { provider, kmsKeyId, servingSince, encrypts, lastEncryptAt, settled } of rows) {
-      upsert.run(provider, kmsKeyId, servingSince, encrypts, lastEncryptAt ?? null, settled ? 1 : 0);
-    }
-    db.exec("COMMIT");
-  });
+export const observationsPath = (keyringPath: string): string =>
+  join(dirname(keyringPath), "observations.json");
+
+/**
+ * Writes what the plugin saw of its API server: its only write, never on the way of
+ * an answer. Not synced: a plugin begins anew after a power cut, and writes again.
+ * One call at a time. Throws KeyringUnavailable where the disk refuses; the caller
+ * keeps the rows and tries again.
+ */
+export async function writeObservations(keyringPath: string, rows: readonly ObservationRow[]): Promise<void> {
+  const path = observationsPath(keyringPath);
+  const draft = `${path}.new`;
+  try {
+    await writeFile(draft, JSON.stringify(rows.map(toRecord)), { mode: 0o600 });
+    await rename(draft, path);
+  } catch (cause) {
+    const text = `${path} cannot be written: ${messageOf(cause)}; look at its disk and its folder's owner`;
+    throw new ClavigerError("KeyringUnavailable", text, { cause });
+  }
+}
+
+/** What the plugin saw last; nothing where none has written, or a power cut took the file. */
+export function readObservations(keyringPath: string): ObservationRow[] {
+  try {
+    return rawRows(readFileSync(observationsPath(keyringPath), "utf8")).map(toObservationRow);
+  } catch (error) {
+    // It holds nothing that the plugin does not write again at its next start.
+    if (error instanceof SyntaxError || error instanceof ClavigerError) return [];
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Changes with every write. */
+export function observationsStamp(keyringPath: string): string {
+  const stat = statSync(observationsPath(keyringPath), { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? "none" : `${stat.ino} ${stat.mtimeNs}`;
+}
+
+const toRecord = (row: ObservationRow): RawRow => ({
+  provider: row.provider,
+  kms_key_id: row.kmsKeyId,
+  serving_since: row.servingSince,
+  encrypts: row.encrypts,
+  last_encrypt_at: row.lastEncryptAt ?? null,
+  settled: row.settled ? 1 : 0,
+});
+
+function rawRows(text: string): RawRow[] {
+  const rows: unknown = JSON.parse(text);
+  if (!Array.isArray(rows)) return [];
+  return rows.map((row: unknown) => Object.fromEntries(Object.entries(row ?? {})));
 }

@@ -87,7 +87,7 @@ export class KeyringReader {
     });
   }
 
-  /** Everything but the observations, of one moment, also while the operator writes. */
+  /** Everything, of one moment, also while the operator writes. */
   image(): KeyringImage {
     return this.#atOnce(() => ({
       versions: this.#all("SELECT * FROM versions ORDER BY seq").map(toVersionRow),

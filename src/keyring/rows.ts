@@ -98,7 +98,7 @@ export interface ObjectRow extends ObjectName {
   readonly json: string;
 }
 
-/** All of a keyring but what the plugin observes: the same on whichever node it lies. */
+/** All of a keyring: the same on whichever node it lies. */
 export interface KeyringImage {
   readonly versions: readonly VersionRow[];
   readonly keys: readonly KeyRow[];

@@ -62,8 +62,9 @@ const migrations: readonly string[] = [
   ALTER TABLE versions ADD COLUMN material_id TEXT;
   ALTER TABLE versions ADD COLUMN valid_to INTEGER;
   `,
-  "ALTER TABLE observations ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;",
   "ALTER TABLE aliases ADD COLUMN former_targets TEXT NOT NULL DEFAULT '';",
+  // The plugin has a file of its own for them (observations.ts).
+  "DROP TABLE observations;",
 ];
 
 export const SCHEMA_VERSION = migrations.length;

@@ -14,6 +14,8 @@ import {
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { kmsKeyId } from "../crypto/ids.ts";
+import { writeObservations } from "./observations.ts";
 import type { VersionRow } from "./rows.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import {
@@ -203,17 +205,21 @@ describe("what is written", () => {
     keyring.apply([]);
     expect(seen.get()?.data_version).toBe(before);
   });
-  test("another connection wrote => dataVersion moves; we wrote => it does not", () => {
+  test("the plugin observed something => the stamp changes, and it is read; we wrote => it does not", async () => {
     const keyring = open();
-    const before = keyring.dataVersion();
+    const before = keyring.observationsStamp();
     keyring.apply(promoted(version(1)));
-    expect(keyring.dataVersion()).toBe(before);
-    using other = new DatabaseSync(file());
-    other.exec("INSERT INTO observations VALUES ('p', 'k', 1, 1, NULL, 1)");
-    expect(keyring.dataVersion()).not.toBe(before);
-    expect(keyring.observations()).toEqual([
-      { provider: "p", kmsKeyId: "k", servingSince: 1, encrypts: 1, settled: true },
-    ]);
+    expect(keyring.observationsStamp()).toBe(before);
+    const seen = {
+      provider: "p",
+      kmsKeyId: kmsKeyId(keyId(1), versionId(1)),
+      servingSince: 1,
+      encrypts: 1,
+      settled: true,
+    };
+    await writeObservations(file(), [seen]);
+    expect(keyring.observationsStamp()).not.toBe(before);
+    expect(keyring.observations()).toEqual([seen]);
   });
 });
 
@@ -384,7 +390,7 @@ describe("schema", () => {
     using db = new DatabaseSync(file());
     db.exec(`
       ALTER TABLE aliases DROP COLUMN former_targets;
-      ALTER TABLE observations DROP COLUMN settled;
+      CREATE TABLE observations (provider TEXT PRIMARY KEY) STRICT;
       ALTER TABLE versions DROP COLUMN valid_to;
       ALTER TABLE versions DROP COLUMN material_id;
       PRAGMA user_version = 1;

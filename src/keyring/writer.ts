@@ -4,19 +4,12 @@ import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { writePoint } from "../write-points.ts";
-import {
-  readVersionRow,
-  toAliasRow,
-  toKeyRow,
-  toObjectRow,
-  toObservationRow,
-  unknownPart,
-  unknownVersion,
-} from "./codec.ts";
+import { readVersionRow, toAliasRow, toKeyRow, toObjectRow, unknownPart, unknownVersion } from "./codec.ts";
 import { FileLock } from "./file-lock.ts";
 import { formatFormerTargets, leftAt, mergeFormerTargets } from "./former-targets.ts";
 import { inodeOf } from "./inode.ts";
 import { syncFile } from "./new-file.ts";
+import { observationsStamp, readObservations } from "./observations.ts";
 import {
   type AliasRow,
   type KeyRow,
@@ -141,13 +134,14 @@ export class KeyringWriter {
     return this.all("SELECT * FROM objects ORDER BY kind, namespace, name").map(toObjectRow);
   }
 
+  /** What the plugin of this node saw. */
   observations(): ObservationRow[] {
-    return this.all("SELECT * FROM observations ORDER BY provider").map(toObservationRow);
+    return readObservations(this.path);
   }
 
-  /** A number that moves when another connection (the plugin) has written. */
-  dataVersion(): number {
-    return Number(this.all("PRAGMA data_version")[0]?.data_version);
+  /** A text that changes when the plugin has observed something. */
+  observationsStamp(): string {
+    return observationsStamp(this.path);
   }
 
   /** Standalone mode keeps its objects in the same file: its statements run on the same connection. */

@@ -159,12 +159,12 @@ class Operator {
    */
   #followKeyring(end: (reason: unknown) => void): NodeJS.Timeout {
     const waits = this.#config.resources.kind === "manifests";
-    let seen: number | undefined = this.#keyring.dataVersion();
+    let seen: string | undefined = this.#keyring.observationsStamp();
     return setInterval(() => {
       try {
         const { place, displaced } = this.#keyring;
         if (place === "another" || (place === "none" && !waits)) return end(displaced);
-        const now = place === "ours" ? this.#keyring.dataVersion() : undefined;
+        const now = place === "ours" ? this.#keyring.observationsStamp() : undefined;
         if (now !== seen || this.#node.encryptionConfigChanged) this.#nodeQueue.add(NODE);
         seen = now;
       } catch (error) {

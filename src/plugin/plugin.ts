@@ -1,13 +1,13 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
-import { codeOf, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
-import { writeObservations } from "../keyring/observations.ts";
 import type { Log } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";
+import { ObservationRecorder } from "./observation-recorder.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 
@@ -16,8 +16,6 @@ const KEYRING_FILE = "keyring.db";
 const RETRY_MILLISECONDS = 1_000;
 /** How soon an edited configuration is seen. */
 const LOOK_MILLISECONDS = 500;
-/** Observations are written together, and never on the way of an answer: each write is an fsync. */
-const OBSERVE_MILLISECONDS = 250;
 
 export interface PluginOptions {
   readonly configPath: string;
@@ -51,22 +49,29 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
 export class Plugin {
   readonly #log: Log;
   readonly #keyring: LiveKeyring;
+  readonly #recorder: ObservationRecorder;
   readonly #servers = new Map<string, SocketServer>();
   #config: NodeConfig;
   #metrics: PluginMetrics | undefined;
   #metricsDoor: MetricsDoor | undefined;
   /** Calls answered before prom-client was there. */
   #early: Observation[] | undefined = [];
-  #observationTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reloading: Promise<void> = Promise.resolve();
   /** What was last said of something that is tried again and again: it is said once. */
   readonly #complaints = new Map<string, string>();
+  /** What was wrong with the keyring at the last look. */
+  #keyringProblem: string | undefined;
 
   constructor(config: NodeConfig, log: Log) {
     this.#config = config;
     this.#log = log;
     this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), new SealSource(config.rootKeyPath));
+    this.#recorder = new ObservationRecorder({
+      keyringPath: this.#keyring.path,
+      rows: () => this.servers.flatMap(({ provider }) => provider.observation ?? []),
+      complain: (error) => this.#complain("warn", "observations", error),
+    });
   }
 
   async start(): Promise<void> {
@@ -109,8 +114,7 @@ export class Plugin {
     await this.#reloading;
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
     this.#metricsDoor?.close();
-    if (this.#observationTimer !== undefined) this.#writeObservations();
-    clearTimeout(this.#observationTimer);
+    await this.#recorder.close();
     this.#keyring.close();
   }
 
@@ -161,7 +165,7 @@ export class Plugin {
       keyring: this.#keyring,
       now: Date.now,
       log: this.#log,
-      onObserved: () => this.#observed(),
+      onObserved: () => this.#recorder.changed(),
       ...settleOption(this.#log),
     });
     const observe = (observation: Observation) => this.#count(observation);
@@ -188,33 +192,15 @@ export class Plugin {
   #mend(): void {
     // While nothing is served yet, each provider says why.
     const serving = this.servers.some(({ provider }) => provider.usable);
-    this.#complain("warn", "keyring", serving ? this.#keyring.problem : undefined);
+    const problem = serving ? this.#keyring.problem : undefined;
+    // A keyring that is being written at this moment can be read at the next look.
+    if (problem?.message === this.#keyringProblem) this.#complain("warn", "keyring", problem);
+    this.#keyringProblem = problem?.message;
     for (const [versionId, error] of this.#keyring.unreadable) this.#complain("warn", versionId, error);
     for (const server of this.#servers.values())
       if (server.provider.problem !== undefined) void server.follow();
     for (const provider of this.#config.providers) {
       if (!this.#servers.has(identity(provider))) void this.reload();
-    }
-  }
-
-  #observed(): void {
-    this.#observationTimer ??= setTimeout(() => {
-      this.#observationTimer = undefined;
-      // The operator is writing, or the disk refuses (the operator reports that): later again.
-      if (!this.#writeObservations()) this.#observed();
-    }, OBSERVE_MILLISECONDS);
-  }
-
-  /** Whether they were written. */
-  #writeObservations(): boolean {
-    const rows = this.servers.flatMap(({ provider }) => provider.observation ?? []);
-    try {
-      writeObservations(this.#keyring.path, rows);
-      this.#complain("warn", "observations", undefined);
-      return true;
-    } catch (error) {
-      if (codeOf(error) !== "KeyringUnavailable") this.#complain("warn", "observations", error);
-      return false;
     }
   }
 

@@ -9,16 +9,29 @@ export function encodings(secret: Buffer): Buffer[] {
     secret,
     Buffer.from(hex),
     Buffer.from(hex.toUpperCase()),
-    Buffer.from(secret.toString("base64").replace(/=+$/, "")),
-    Buffer.from(secret.toString("base64url")),
+    ...BASE64_SHIFTS.flatMap((shift) => {
+      const text = base64Inside(secret, shift);
+      return [Buffer.from(text), Buffer.from(text.replaceAll("+", "-").replaceAll("/", "_"))];
+    }),
     // How a Buffer prints, in a log and in JSON.
     Buffer.from(hex.replaceAll(/(..)(?=.)/g, "$1 ")),
     Buffer.from(JSON.stringify([...secret]).slice(1, -1)),
   ];
 }
 
+/** Base64 of something longer has a secret in one of three forms, by where it begins. */
+const BASE64_SHIFTS = [0, 1, 2];
+
+/** The characters that depend on the secret alone where `shift` bytes, or a multiple of three more, come before it. */
+function base64Inside(secret: Buffer, shift: number): string {
+  const text = Buffer.concat([Buffer.alloc(shift), secret]).toString("base64");
+  return text.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + secret.length) * 8) / 6));
+}
+
 /** The plaintext material of every version in a node's keyring, opened with its root key. */
-export async function materialsOf(node: ClavigerNode): Promise<Buffer[]> {
+export async function materialsOf(
+  node: Pick<ClavigerNode, "rootKeyPath" | "keyringPath">,
+): Promise<Buffer[]> {
   const seals = new SealSource(node.rootKeyPath);
   const reader = KeyringReader.open(node.keyringPath);
   try {

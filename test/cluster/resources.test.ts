@@ -185,8 +185,8 @@ describe.skipIf(binaries === undefined)("resources applied with kubectl", () => 
 
   it("kubectl get shows state, version, key_id and which node serves what", async () => {
     const keys = await cluster.kubectl(["get", "mk", "-n", "claviger-system"]);
-    expect(keys).toMatch(/NAME +STATE +VERSION +KEY_ID +READY +REASON +AGE\n/);
-    expect(keys).toMatch(/\nsecrets +Enabled +1 +[0-9a-f]{32} +True +VersionCurrent +\d/);
+    expect(keys).toMatch(/NAME +STATE +VERSION +KEY_ID +READY +REASON +NEXT_ROTATION +DATA +AGE\n/);
+    expect(keys).toMatch(/\nsecrets +Enabled +1 +[0-9a-f]{32} +True +VersionCurrent +\S/);
     expect(await cluster.kubectl(["get", "ks"])).toMatch(
       /node-1 +secrets: claviger-system\/secrets v1 +\d+ +True/,
     );

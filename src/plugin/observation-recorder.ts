@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { writeObservations } from "../keyring/observations.ts";
+import type { ObservationRow } from "../keyring/rows.ts";
+
+/** Observations are written together, and no more often than this. */
+const OBSERVE_MILLISECONDS = 250;
+
+/**
+ * Writes what the providers saw, for the operator. One write at a time: a disk that
+ * stands still holds a thread of the pool, and no call.
+ */
+export class ObservationRecorder {
+  readonly #keyringPath: string;
+  readonly #rows: () => readonly ObservationRow[];
+  readonly #complain: (error: unknown) => void;
+  readonly #closing = new AbortController();
+  #pending = false;
+  #recording: Promise<void> | undefined;
+
+  constructor(options: {
+    readonly keyringPath: string;
+    readonly rows: () => readonly ObservationRow[];
+    /** Called after each write, without an error where it went well. */
+    readonly complain: (error: unknown) => void;
+  }) {
+    this.#keyringPath = options.keyringPath;
+    this.#rows = options.rows;
+    this.#complain = options.complain;
+  }
+
+  /** Something was seen: it is written soon, and again and again until it was. */
+  changed(): void {
+    this.#pending = true;
+    this.#recording ??= this.#record();
+  }
+
+  /** Writes what is not written yet, once, and nothing afterwards. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#recording;
+  }
+
+  async #record(): Promise<void> {
+    const { signal } = this.#closing;
+    while (this.#pending) {
+      await sleep(OBSERVE_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+      this.#pending = false;
+      try {
+        await writeObservations(this.#keyringPath, this.#rows());
+        this.#complain(undefined);
+      } catch (error) {
+        this.#complain(error);
+        this.#pending = !signal.aborted;
+      }
+    }
+    this.#recording = undefined;
+  }
+}

@@ -1,0 +1,147 @@
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, it } from "vitest";
+import { KeyringReader } from "../../src/keyring/reader.ts";
+import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../src/kube/resources.ts";
+import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
+import { eventually, Hopeless } from "../controlplane/wait.ts";
+import { Installation, keyAlias } from "./installation.ts";
+
+const KEY = { namespace: "claviger-system", name: "secrets" };
+/** The flow of one key passes no write point more often than this. */
+const MOST_OCCURRENCES = 12;
+/** Points of other flows: the seal's has a test below, backups have theirs in backup.test.ts. */
+const otherFlows: readonly WritePoint[] = ["keyversion.seal", "backup.publish", "restore.publish"];
+const flowPoints = WRITE_POINTS.filter((point) => !otherFlows.includes(point));
+const sides: readonly WriteSide[] = ["before", "after"];
+
+interface Stored {
+  readonly masterKeys: readonly MasterKey[];
+  readonly keyVersions: readonly KeyVersion[];
+  readonly keyAliases: readonly KeyAlias[];
+  readonly keyServers: readonly KeyServer[];
+  readonly current: string | undefined;
+  readonly versions: number;
+}
+
+/** What is on disk of resources and keyring; undefined while there is nothing. */
+function stored(installation: Installation): Stored | undefined {
+  let reader: KeyringReader;
+  try {
+    reader = KeyringReader.open(installation.keyringPath);
+  } catch {
+    return undefined;
+  }
+  try {
+    const { objects, versions } = reader.image();
+    const ofKind = <T>(kind: string): T[] =>
+      objects.filter((object) => object.kind === kind).map(({ json }) => JSON.parse(json));
+    return {
+      masterKeys: ofKind("MasterKey"),
+      keyVersions: ofKind("KeyVersion"),
+      keyAliases: ofKind("KeyAlias"),
+      keyServers: ofKind("KeyServer"),
+      current: reader.snapshot().keys.get(`${KEY.namespace}/${KEY.name}`)?.current?.versionId,
+      versions: versions.length,
+    };
+  } finally {
+    reader.close();
+  }
+}
+
+const isReady = (object: MasterKey | KeyAlias | undefined): boolean =>
+  object?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+
+/** One version, current in resources and keyring alike, served by key and alias, reported. */
+function settled(installation: Installation): string | undefined {
+  const now = stored(installation);
+  const [masterKey, alias] = [now?.masterKeys[0], now?.keyAliases[0]];
+  const [version] = now?.keyVersions ?? [];
+  const current = masterKey?.status?.currentVersion;
+  const whole =
+    now !== undefined &&
+    current !== undefined &&
+    now.keyVersions.length === 1 &&
+    now.versions === 1 &&
+    version?.spec.keyId === masterKey?.status?.keyId &&
+    version?.status?.state === "Current" &&
+    version.spec.versionId === current.versionId &&
+    version.status.kmsKeyId === current.kmsKeyId &&
+    now.current === current.versionId &&
+    now.keyServers.length === 1 &&
+    now.keyServers[0]?.status?.versions === 1 &&
+    isReady(masterKey) &&
+    isReady(alias);
+  return whole ? current.versionId : undefined;
+}
+
+describe("an operator killed at every one of its write points", () => {
+  const killedAt = new Set<string>();
+
+  /** Whether it died there during the first start of all; then the next start must end as if nothing had happened. */
+  const killedAndConverges = async (target: string): Promise<boolean> => {
+    await using installation = await Installation.create();
+    await installation.manifest("alias.yaml", keyAlias("main", KEY.name));
+    const operator = await installation.start("operator", { CLAVIGER_KILL_AT: target });
+    await eventually(`it is settled, or dead at ${target}`, async () => {
+      return !operator.process.alive || settled(installation) !== undefined;
+    });
+    if (operator.process.alive) return false;
+    expect((await operator.process.exited).signal).toBe("SIGKILL");
+    const before = stored(installation);
+    await installation.start("operator");
+    const versionId = await eventually(`it is settled after ${target}`, async () => settled(installation));
+    // What somebody may have encrypted under already is what stays.
+    expect(before?.current ?? versionId).toBe(versionId);
+    expect(before?.keyVersions[0]?.spec.versionId ?? versionId).toBe(versionId);
+    return true;
+  };
+
+  it.each(flowPoints.flatMap((point) => sides.map((side) => [side, point] as const)))(
+    "%s %s, each time that it comes: the next start ends with one current version",
+    async (side: WriteSide, point: WritePoint) => {
+      for (let occurrence = 1; occurrence <= MOST_OCCURRENCES; occurrence++) {
+        if (!(await killedAndConverges(`${point}:${side}:${occurrence}`))) return;
+        killedAt.add(`${side} ${point}`);
+      }
+      throw new Hopeless(`the operator still dies at ${point} after ${MOST_OCCURRENCES} times`);
+    },
+  );
+
+  it.each(sides)("%s keyversion.seal: an altered seal is put right by the next start", async (side) => {
+    await using installation = await Installation.create();
+    await installation.manifest("alias.yaml", keyAlias("main", KEY.name));
+    const operator = await installation.start("operator");
+    await eventually("it is settled", async () => settled(installation));
+    await operator.process.stop();
+    const genuine = alterSeal(installation);
+    const killed = await installation.start("operator", { CLAVIGER_KILL_AT: `keyversion.seal:${side}` });
+    expect((await killed.process.exited).signal).toBe("SIGKILL");
+    killedAt.add(`${side} keyversion.seal`);
+    await installation.start("operator");
+    await eventually("the seal is the node's own again", async () => {
+      return stored(installation)?.keyVersions[0]?.spec.seal.sealed === genuine;
+    });
+    expect(settled(installation)).toBeDefined();
+  });
+
+  it("every write point that standalone mode reaches was died at, on both sides", () => {
+    const reached = [...flowPoints, "keyversion.seal"].flatMap((point) =>
+      sides.map((side) => `${side} ${point}`),
+    );
+    expect([...killedAt].sort()).toEqual(reached.sort());
+  });
+});
+
+/** Alters the KeyVersion's seal behind the operator's back; returns the genuine one. */
+function alterSeal(installation: Installation): string {
+  using db = new DatabaseSync(installation.keyringPath);
+  const row = db.prepare("SELECT name, json FROM objects WHERE kind = 'KeyVersion'").get();
+  const version: KeyVersion = JSON.parse(String(row?.json));
+  const genuine = version.spec.seal.sealed;
+  const bytes = Buffer.from(genuine, "base64");
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  const seal = { ...version.spec.seal, sealed: bytes.toString("base64") };
+  const altered = { ...version, spec: { ...version.spec, seal } };
+  db.prepare("UPDATE objects SET json = ? WHERE kind = 'KeyVersion'").run(JSON.stringify(altered));
+  return genuine;
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { run } from "../controlplane/run.ts";
+import { eventually } from "../controlplane/wait.ts";
+import { Installation } from "./installation.ts";
+import { encryptSeed, expectOpens } from "./kms.ts";
+
+/**
+ * A disk that stands still while the file of STALL exists: whoever syncs or renames
+ * something waits, and says so by making the file of STALLED.
+ */
+const SOURCE = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void stall(void) {
+  while (access(getenv("STALL"), F_OK) == 0) {
+    close(open(getenv("STALLED"), O_CREAT | O_WRONLY, 0600));
+    usleep(10000);
+  }
+}
+int fsync(int fd) { stall(); return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd); }
+int fdatasync(int fd) { stall(); return ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd); }
+int rename(const char *from, const char *to) {
+  stall();
+  return ((int (*)(const char *, const char *))dlsym(RTLD_NEXT, "rename"))(from, to);
+}
+`;
+
+const compiler =
+  process.platform === "linux" && (await run("cc", ["--version"]).catch(() => ({ code: 1 }))).code === 0;
+
+describe.skipIf(!compiler)("a disk that stands still", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "claviger-slow-"));
+    await writeFile(join(folder, "slow.c"), SOURCE);
+    const { code, stderr } = await run("cc", ["-shared", "-fPIC", "-o", "slow.so", "slow.c", "-ldl"], {
+      cwd: folder,
+    });
+    expect(code, stderr).toBe(0);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it("stops no call of a plugin that records what it saw; what it saw is reported when the disk moves again", async () => {
+    await using installation = await Installation.create();
+    const [stall, stalled] = ["stall", "stalled"].map((name) => join(installation.dir, name)) as [
+      string,
+      string,
+    ];
+    await installation.start("operator");
+    await installation.start("plugin", {
+      LD_PRELOAD: join(folder, "slow.so"),
+      STALL: stall,
+      STALLED: stalled,
+    });
+    const keyId = await installation.serving();
+    const client = installation.client();
+    await writeFile(stall, "");
+    const sealed = await encryptSeed(client, randomBytes(32));
+    await eventually("the plugin waits for its disk", async () => existsSync(stalled));
+    for (let call = 0; call < 20; call++) {
+      expect((await client.status()).key_id).toBe(keyId);
+      await expectOpens(client, sealed);
+      await encryptSeed(client, randomBytes(32));
+    }
+    expect(existsSync(stall)).toBe(true);
+    expect(await encryptsReported(installation)).toBeLessThan(21);
+    await rm(stall);
+    await eventually("all Encrypts are reported", async () => (await encryptsReported(installation)) === 21);
+  });
+});
+
+/** What the node's KeyServer says of the one provider. */
+async function encryptsReported(installation: Installation): Promise<number> {
+  const { DatabaseSync } = await import("node:sqlite");
+  using db = new DatabaseSync(installation.keyringPath, { readOnly: true });
+  const row = db.prepare("SELECT json FROM objects WHERE kind = 'KeyServer'").get();
+  return JSON.parse(String(row?.json)).status.providers[0].encrypts ?? 0;
+}
