@@ -1,7 +1,7 @@
-import type { KeyId } from "../crypto/ids.ts";
 import { isLater, type KeyRow, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyVersion, MasterKeyStatus } from "../kube/resources.ts";
+import type { HeldKey } from "./adoption.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import { decideKeyring, toKeyVersionSpec } from "./decide-keyring.ts";
 import { decideMasterKey, type MasterKeyPlan } from "./decide-master-key.ts";
@@ -136,8 +136,9 @@ export class ClusterModel {
     );
   }
 
-  #held(leader: ModelNode | undefined): { readonly heldKeyId?: KeyId } {
-    return leader?.key?.current === undefined ? {} : { heldKeyId: leader.key.keyId };
+  #held(leader: ModelNode | undefined): { readonly held?: HeldKey } {
+    const held = leader?.versions.get(leader.key?.current?.versionId ?? "");
+    return held === undefined ? {} : { held };
   }
 
   #carryOut(plan: MasterKeyPlan): void {

@@ -254,6 +254,25 @@ describe("a name that has passed to another key", () => {
       `MasterKey apps/secrets has keyId ${keyId(2)}, which this node left for ${keyId(1)}: it encrypts under that on, as a key_id must not return`,
     ]);
   });
+  test("promoted and of another kind => the old one is served on, and the contradiction told", () => {
+    const mac = keyVersion(1, {
+      spec: {
+        keyId: keyId(2),
+        versionId: versionId(50),
+        keySpec: "HMAC_256",
+        keyUsage: "GENERATE_VERIFY_MAC",
+      },
+    });
+    const resources = {
+      masterKeys: [masterKey({ status: statusWith(mac) })],
+      keyVersions: [v1, v2, v3, mac],
+    };
+    const plan = decide(resources, old);
+    expect(plan.changes.map(brief)).toEqual([putVersion(50)]);
+    expect(plan.contradictions).toEqual([
+      `MasterKey apps/secrets has keyId ${keyId(2)}, which is another kind of key than ${keyId(1)}: this node serves ${keyId(1)} on`,
+    ]);
+  });
   test("disabled => the key that encrypts is disabled: the name is what people act on", () => {
     const masterKeys = [disabled(masterKey({ status: { keyId: keyId(2) } }))];
     expect(changes({ masterKeys }, old)).toEqual([`${putKey(1)} disabled`]);
@@ -337,6 +356,23 @@ describe("aliases", () => {
   });
   test("status moves to a key that is not known here yet => the alias stays until it is", () => {
     expect(changes({ keyAliases: [wants("other")] }, { aliases: [row], keys: [keyRow(1)] })).toEqual([]);
+  });
+  test("status moves to a key of another kind => the alias stays, and the contradiction is told", () => {
+    const mac = keyVersion(1, {
+      spec: {
+        keyId: keyId(2),
+        versionId: versionId(50),
+        keySpec: "HMAC_256",
+        keyUsage: "GENERATE_VERIFY_MAC",
+      },
+    });
+    const versions = [rows.v1, toVersionRow(mac)];
+    const keyring = { aliases: [row], keys: [keyRow(1), { ...otherRow, current }], versions };
+    const plan = decide({ keyVersions: [v1, mac], keyAliases: [wants("other")] }, keyring);
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toEqual([
+      "KeyAlias apps/main moves from secrets to other, which is another kind of key: this node serves secrets on",
+    ]);
   });
   describe("it left the key that status names again", () => {
     const formerTargets = [{ keyId: keyId(2), number: 1, versionId: versionId(50) }];

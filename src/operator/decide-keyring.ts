@@ -1,17 +1,10 @@
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
-import { leftAt } from "../keyring/former-targets.ts";
-import {
-  type AliasRow,
-  type FormerTarget,
-  isLater,
-  type KeyRow,
-  nameText,
-  type VersionRow,
-} from "../keyring/rows.ts";
+import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
-import { byAge } from "./versions.ts";
+import { currentsAfter, planAlias } from "./plan-alias.ts";
+import { byAge, isAlike } from "./versions.ts";
 
 export interface ObservedResources {
   readonly masterKeys: readonly MasterKey[];
@@ -80,7 +73,7 @@ export function decideKeyring(
   const consistent = known.filter(({ mine, theirs }) => sameIdentity(mine, theirs));
   const there = new Set(known.filter(({ mine, theirs }) => sameBinding(mine, theirs)).map(versionIdOf));
   const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, have));
-  const currents = currentsAfter(keyring.keys, keys);
+  const currents = currentsAfter(keyring.keys, keys, have);
   const aliases = resources.keyAliases.map((alias) => planAlias(alias, keyring.aliases, currents));
   return {
     changes: [
@@ -93,7 +86,7 @@ export function decideKeyring(
     sealsDiffer: sealDifferences(consistent),
     contradictions: [
       ...known.filter(({ mine, theirs }) => !sameIdentity(mine, theirs)).map(altered),
-      ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys)),
+      ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys, have)),
       ...aliases.flatMap(({ contradictions }) => contradictions),
     ],
   };
@@ -177,7 +170,7 @@ function keyChanges(
   if (
     row?.current !== undefined &&
     row.keyId !== status.keyId &&
-    (promoted === undefined || wasLeft(row, status.keyId))
+    (promoted === undefined || wasLeft(row, status.keyId) || isOtherKind(row, promoted, have))
   ) {
     return row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...name, keyId: row.keyId, enabled } }];
   }
@@ -194,61 +187,33 @@ function keyChanges(
 /** Going back to a keyId would bring its key_ids back. */
 const wasLeft = (row: KeyRow, keyId: string): boolean => row.formerKeyIds.some((former) => former === keyId);
 
-/** A MasterKey whose keyId went back, in a restored etcd for instance. */
-function keyIdContradictions({ metadata, status }: MasterKey, keys: readonly KeyRow[]): string[] {
+/** A name that is served never becomes another kind of key: its callers could do nothing with that. */
+function isOtherKind({ current }: KeyRow, promoted: VersionRow, have: ReadonlyMap<string, VersionRow>) {
+  const served = have.get(current?.versionId ?? "");
+  return served !== undefined && !isAlike(served, promoted);
+}
+
+/** A MasterKey whose keyId went back, in a restored etcd for instance, or is another kind of key now. */
+function keyIdContradictions(
+  { metadata, status }: MasterKey,
+  keys: readonly KeyRow[],
+  have: ReadonlyMap<string, VersionRow>,
+): string[] {
   const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
   const row = keys.find((key) => nameText(key) === name);
-  if (row === undefined || status?.keyId === undefined || !wasLeft(row, status.keyId)) return [];
+  const keyId = status?.keyId;
+  if (row === undefined || keyId === undefined || row.keyId === keyId) return [];
+  if (wasLeft(row, keyId)) {
+    return [
+      `MasterKey ${name} has keyId ${keyId}, which this node left for ${row.keyId}: it encrypts under that on, as a key_id must not return`,
+    ];
+  }
+  const promoted = have.get(status?.currentVersion?.versionId ?? "");
+  if (promoted?.keyId !== keyId || !isOtherKind(row, promoted, have)) return [];
   return [
-    `MasterKey ${name} has keyId ${status.keyId}, which this node left for ${row.keyId}: it encrypts under that on, as a key_id must not return`,
+    `MasterKey ${name} has keyId ${keyId}, which is another kind of key than ${row.keyId}: this node serves ${row.keyId} on`,
   ];
 }
-
-type WithCurrent = Pick<KeyRow, "keyId"> & { readonly current: NonNullable<KeyRow["current"]> };
-
-/** The keys that have a current version once `changes` are made. */
-function currentsAfter(
-  keys: readonly KeyRow[],
-  changes: readonly KeyringChange[],
-): ReadonlyMap<string, WithCurrent> {
-  const already = keys.flatMap(({ current, ...key }) =>
-    current === undefined ? [] : [[nameText(key), { ...key, current }] as const],
-  );
-  const soon = changes.flatMap((change) => {
-    if (change.kind !== "setCurrent") return [];
-    const { keyId, versionId, number } = change.version;
-    return [[nameText(change.key), { keyId, current: { versionId, number } }] as const];
-  });
-  return new Map<string, WithCurrent>([...already, ...soon]);
-}
-
-interface AliasPlan {
-  readonly changes: readonly KeyringChange[];
-  readonly contradictions: readonly string[];
-}
-
-const STAYS: AliasPlan = { changes: [], contradictions: [] };
-
-/** Watches of two kinds keep no order: an alias moves once its new target can encrypt here. */
-function planAlias(
-  { metadata, status }: KeyAlias,
-  aliases: readonly AliasRow[],
-  currents: ReadonlyMap<string, WithCurrent>,
-): AliasPlan {
-  if (status?.masterKey === undefined) return STAYS;
-  const alias = { namespace: metadata.namespace ?? "", name: metadata.name, masterKey: status.masterKey };
-  const row = aliases.find((candidate) => nameText(candidate) === nameText(alias));
-  if (row === undefined) return { changes: [{ kind: "putAlias", alias }], contradictions: [] };
-  if (row.masterKey === alias.masterKey) return STAYS;
-  const target = currents.get(nameText({ namespace: alias.namespace, name: alias.masterKey }));
-  if (target === undefined) return STAYS;
-  const left = leftAt(row.formerTargets, target);
-  if (left !== undefined) return { changes: [], contradictions: [wouldReturn(row, alias, left)] };
-  return { changes: [{ kind: "putAlias", alias }], contradictions: [] };
-}
-
-const wouldReturn = (row: AliasRow, { masterKey }: AliasRow, { number }: FormerTarget): string =>
-  `KeyAlias ${nameText(row)} points back to ${masterKey}, which this node left at version ${number}: it serves ${row.masterKey} on, as a key_id must not return; ${masterKey} needs a later version first`;
 
 /** Whether one sealed blob can open as either: what its seal is bound to is the same (seal.ts). */
 export function sameBinding(a: VersionRow, b: VersionRow): boolean {

@@ -109,7 +109,7 @@ describe("a key without a keyId", () => {
     ...unserved,
     masterKey: masterKey(),
     nodes: [],
-    heldKeyId: keyId(9),
+    held: { keyId: keyId(9), keySpec: "SYMMETRIC_DEFAULT", keyUsage: "ENCRYPT_DECRYPT" } as const,
     freshKeyId: FRESH,
     arnPrefix: ARN,
   };
@@ -118,6 +118,54 @@ describe("a key without a keyId", () => {
   });
   test("versions name it, and the leader's own keyring knows another => the versions', which all nodes see", () => {
     expect(brief(decideMasterKey({ ...observed, versions: [v1] }, NOW).step)).toBe(`adopt ${keyId(1)}`);
+  });
+});
+
+describe("a key that was made again as one of another kind", () => {
+  const hmac = { keySpec: "HMAC_256", keyUsage: "GENERATE_VERIFY_MAC" } as const;
+  const mac1 = keyVersion(1, {
+    spec: { ...hmac, keyId: keyId(2), versionId: versionId(50) },
+    metadata: { creationTimestamp: "2026-01-01T00:00:05Z" },
+  });
+  const held = { keyId: keyId(9), ...hmac };
+  const observed = { ...unserved, masterKey: masterKey(), nodes: [], freshKeyId: FRESH, arnPrefix: ARN };
+  const refusal =
+    "apps/secrets is a key of HMAC_256 for GENERATE_VERIFY_MAC on the nodes and this MasterKey is of SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT: make it again as what it was, which adopts its versions, or take another name";
+
+  test("only versions of the other kind name it => none is adopted and no keyId is given", () => {
+    const { step, status } = decide(masterKey(), [mac1], []);
+    expect(step).toEqual({ kind: "wait", reason: "KeySpecDiffers", message: refusal });
+    expect(status).not.toHaveProperty("keyId");
+    expect(conditionOf(status.conditions, "Ready")).toMatchObject({
+      status: "False",
+      reason: "KeySpecDiffers",
+      message: refusal,
+    });
+  });
+  test("the same keySpec for another usage => the same", () => {
+    const other = keyVersion(1, { spec: { keyUsage: "GENERATE_VERIFY_MAC" } });
+    expect(brief(decide(masterKey(), [other], []).step)).toBe("wait KeySpecDiffers");
+  });
+  test("the KeyVersions are lost and the leader's own keyring has the other kind => the same", () => {
+    expect(brief(decideMasterKey({ ...observed, versions: [], held }, NOW).step)).toBe("wait KeySpecDiffers");
+  });
+  test("older versions are of its own kind => they are adopted, and the others are told of", () => {
+    const adopted = decide(masterKey(), [v1, mac1], []);
+    expect(brief(adopted.step)).toBe(`adopt ${keyId(1)}`);
+    expect(conditionOf(adopted.status.conditions, "Distributed")?.message).toMatch(
+      /; KeyVersion .*2-1 names this MasterKey and is of HMAC_256 for GENERATE_VERIFY_MAC: it is not this key's$/,
+    );
+    const settled = decide(masterKey({ status: statusWith(v1) }), [v1, mac1], []);
+    expect(conditionOf(settled.status.conditions, "Distributed")).toMatchObject({
+      status: "True",
+      message: expect.stringMatching(/it is not this key's$/),
+    });
+  });
+  test("a version of another kind under its own keyId => is never promoted", () => {
+    const odd = keyVersion(2, { spec: hmac });
+    expect(brief(decide(masterKey({ status: statusWith(v1) }), [v1, odd], [node("a", has(odd))]).step)).toBe(
+      "settled",
+    );
   });
 });
 

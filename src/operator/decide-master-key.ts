@@ -1,5 +1,6 @@
 import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus, Trigger } from "../kube/resources.ts";
+import { decideAdoption, foreignVersions, type HeldKey } from "./adoption.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
 import {
   decideReencryption,
@@ -13,7 +14,7 @@ import { decideRotation, type RotationPlan } from "./decide-rotation.ts";
 import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { type RotationEvent, rotationStatusAfter } from "./rotation-status.ts";
-import { byAge, promotionCandidate, versionsOf } from "./versions.ts";
+import { promotionCandidate, versionsOf } from "./versions.ts";
 
 /** What the leader knows of one node when it decides. */
 export interface NodeView {
@@ -35,8 +36,8 @@ export interface ObservedMasterKey {
   /** All KeyVersions, of all keys. */
   readonly versions: readonly KeyVersion[];
   readonly nodes: readonly NodeView[];
-  /** The keyId under which the leader's own keyring encrypts for this name: its versions may be on their way back. */
-  readonly heldKeyId?: KeyId;
+  /** Under what the leader's own keyring encrypts for this name: its versions may be on their way back. */
+  readonly held?: HeldKey;
   /** The sockets that serve the key. */
   readonly switches: readonly Switch[];
   /** What works on its stored objects. */
@@ -90,14 +91,16 @@ export function decideMasterKey(observed: ObservedMasterKey, now: Date): MasterK
 }
 
 function decideStep(
-  { masterKey, versions, nodes, heldKeyId, freshKeyId }: ObservedMasterKey,
+  { masterKey, versions, nodes, held, freshKeyId }: ObservedMasterKey,
   rotation: RotationPlan | undefined,
   now: Date,
 ): MasterKeyStep {
   const keyId = masterKey.status?.keyId;
   if (keyId === undefined) {
-    const adopted = adoptable(masterKey, versions) ?? heldKeyId;
-    return adopted ? { kind: "adopt", keyId: adopted } : decideFreshKeyId(freshKeyId, nodes);
+    const adoption = decideAdoption(masterKey, versions, held);
+    if (adoption.kind === "adopt") return adoption;
+    if (adoption.kind === "nothing") return decideFreshKeyId(freshKeyId, nodes);
+    return { kind: "wait", reason: "KeySpecDiffers", message: adoption.message };
   }
   const current = masterKey.status?.currentVersion;
   const known = versionsOf(keyId, versions);
@@ -142,16 +145,6 @@ function decideCreation(keyId: KeyId, number: number, nodes: readonly NodeView[]
   const message = differingRootKeys(nodes);
   if (message !== undefined) return { kind: "wait", reason: "RootKeysDiffer", message };
   return { kind: "createVersion", keyId, number };
-}
-
-/** The keyId of the newest version that names this MasterKey, whoever made it and whenever. */
-function adoptable(masterKey: MasterKey, versions: readonly KeyVersion[]): KeyId | undefined {
-  const { namespace, name } = masterKey.metadata;
-  const named = versions.filter(
-    ({ spec }) => spec.masterKey.namespace === namespace && spec.masterKey.name === name,
-  );
-  const newest = named.sort(byAge).at(-1);
-  return newest && (newest.spec.keyId as KeyId);
 }
 
 /** Promoted only when every node has it: a node without it could not read what the others write. */
@@ -204,7 +197,7 @@ function statusAfter(decided: Decided, now: Date): MasterKeyStatus {
   const rotationStatus = rotationStatusOf(decided, now);
   const findings = [
     readiness(masterKey, currentVersion, step),
-    distribution(step),
+    withForeign(distribution(step), observed),
     ...(rotation !== undefined && rotationStatus !== undefined ? [rotation.finding] : []),
     ...(reencryption.finding !== undefined ? [reencryption.finding] : []),
   ];
@@ -273,6 +266,13 @@ function readiness(masterKey: MasterKey, current: CurrentVersion, step: MasterKe
   }
   const message = `version ${current.number} encrypts, with key_id ${current.kmsKeyId}`;
   return { type: "Ready", status: "True", reason: "VersionCurrent", message };
+}
+
+/** Versions that only name the key are said to be none of its, unless that is the finding itself. */
+function withForeign(finding: Finding, { masterKey, versions }: ObservedMasterKey): Finding {
+  const foreign = foreignVersions(masterKey, versions);
+  if (foreign === undefined || finding.reason === "KeySpecDiffers") return finding;
+  return { ...finding, message: `${finding.message}; ${foreign}` };
 }
 
 function distribution(step: MasterKeyStep): Finding {

@@ -8,6 +8,7 @@ import type { KeyAlias, KeyServer, MasterKey } from "../kube/resources.ts";
 import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
+import type { HeldKey } from "./adoption.ts";
 import type { Clock } from "./clock.ts";
 import { decideKeyAlias } from "./decide-key-alias.ts";
 import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
@@ -196,10 +197,12 @@ export class LeaderLoop {
     return decideMasterKey(observed, this.#clock.now());
   }
 
-  #held({ metadata }: MasterKey): { readonly heldKeyId?: KeyId } {
+  #held({ metadata, status }: MasterKey): { readonly held?: HeldKey } {
+    if (status?.keyId !== undefined) return {};
     const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
     const row = this.#keyring.keys().find((key) => nameText(key) === name);
-    return row?.current === undefined ? {} : { heldKeyId: row.keyId };
+    const current = this.#keyring.versions().find(({ versionId }) => versionId === row?.current?.versionId);
+    return current === undefined ? {} : { held: current };
   }
 
   /** New material exists in memory, then sealed in a KeyVersion; its name lets one of two leaders win. */

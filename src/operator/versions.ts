@@ -9,6 +9,12 @@ export function toKeyId({ metadata, status }: MasterKey): KeyId {
   throw new ClavigerError("Internal", `MasterKey ${metadata.namespace}/${metadata.name} has no keyId`);
 }
 
+/** What a key is for: it never changes, for a key as for a name that nodes serve. */
+export type KeyKind = Pick<KeyVersion["spec"], "keySpec" | "keyUsage">;
+
+export const isAlike = (a: KeyKind, b: KeyKind): boolean =>
+  a.keySpec === b.keySpec && a.keyUsage === b.keyUsage;
+
 /** Earliest first. */
 const byPosition = (a: KeyVersion, b: KeyVersion): number => (isLater(a.spec, b.spec) ? 1 : -1);
 
@@ -40,7 +46,8 @@ export function promotionCandidate(
   masterKey: MasterKey,
   versions: readonly KeyVersion[],
 ): KeyVersion | undefined {
-  const newest = versionsOf(masterKey.status?.keyId, versions).at(-1);
+  const own = versionsOf(masterKey.status?.keyId, versions);
+  const newest = own.findLast(({ spec }) => isAlike(spec, masterKey.spec));
   const current = masterKey.status?.currentVersion;
   if (newest === undefined || current === undefined) return newest;
   return isLater(newest.spec, current) ? newest : undefined;
