@@ -13,7 +13,10 @@ import { ClavigerNode } from "./node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 export const CRDS = join(ROOT, "crds");
-const RIGHTS = ["rbac.yaml", "rewriter.yaml"].flatMap((name) => ["-f", join(ROOT, "deploy", name)]);
+const RIGHTS = ["rbac.yaml", "rewriter.yaml", "keyversion-guard.yaml"].flatMap((name) => [
+  "-f",
+  join(ROOT, "deploy", name),
+]);
 /** What a node's operator authenticates as: no administrator, as in a real cluster. */
 const NODE_USER = "claviger-node";
 export const PROVIDER = "secrets";
