@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { stringify } from "yaml";
 import { readConfig } from "../../src/config.ts";
 import { type Census, isClean, staleRows } from "../../src/storage/census.ts";
 import { censusOfNode } from "../../src/storage/node-census.ts";
@@ -8,55 +7,31 @@ import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
+import {
+  CART,
+  cart,
+  cartDefinition,
+  claviger,
+  encryptionRules,
+  identity,
+  kms,
+  manifests,
+  object,
+} from "./manifests.ts";
 
 const binaries = await controlPlaneBinaries();
 const CLAVIGER = `${import.meta.dirname}/../../bin/claviger.js`;
-const CART = "carts.shop.example.com";
-
 /** Secrets and carts by claviger, under two names; ConfigMaps by a key of the file. */
 function encryption({ name, socket }: { readonly name: string; readonly socket: string }): string {
-  const kms = (provider: string) => ({
-    kms: { apiVersion: "v2", name: provider, endpoint: `unix://${socket}`, timeout: "3s" },
-  });
   const secretbox = { secretbox: { keys: [{ name: "key1", secret: randomBytes(32).toString("base64") }] } };
-  const identity = { identity: {} };
-  return stringify({
-    apiVersion: "apiserver.config.k8s.io/v1",
-    kind: "EncryptionConfiguration",
-    resources: [
-      { resources: ["*.kms.claviger.dev"], providers: [identity] },
-      { resources: ["secrets"], providers: [kms(name), identity] },
-      { resources: ["configmaps"], providers: [secretbox, kms("later"), identity] },
-      { resources: ["*.shop.example.com"], providers: [kms("shop"), identity] },
-    ],
-  });
+  return encryptionRules(
+    { resources: ["secrets"], providers: [kms(name, socket), identity] },
+    { resources: ["configmaps"], providers: [secretbox, kms("later", socket), identity] },
+    { resources: ["*.shop.example.com"], providers: [kms("shop", socket), identity] },
+  );
 }
 
-const manifests = (...objects: object[]): string => objects.map((object) => stringify(object)).join("---\n");
-const object = (kind: string, name: string, more: object = {}, apiVersion = "v1") => ({
-  apiVersion,
-  kind,
-  metadata: { namespace: "default", name },
-  ...more,
-});
 const secrets = (...names: string[]) => manifests(...names.map((name) => object("Secret", name)));
-const claviger = (kind: string, name: string, spec: object = {}) => ({
-  apiVersion: "kms.claviger.dev/v1alpha1",
-  kind,
-  metadata: { namespace: "claviger-system", name },
-  spec,
-});
-const cartDefinition = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: CART },
-  spec: {
-    group: "shop.example.com",
-    scope: "Namespaced",
-    names: { plural: "carts", singular: "cart", kind: "Cart", listKind: "CartList" },
-    versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } }],
-  },
-};
 
 describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
   let cluster: Cluster;
@@ -69,7 +44,7 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
     await cluster.ready();
     await apply(secrets("a", "b", "c"));
     const maps = manifests(object("ConfigMap", "one"), object("ConfigMap", "two"));
-    await apply(`${maps}---\n${manifests(object("Cart", "cart", {}, "shop.example.com/v1"))}`);
+    await apply(`${maps}---\n${manifests(cart("cart"))}`);
     await putPlain("/registry/secrets/default/plain", object("Secret", "plain"));
   });
   afterAll(() => cluster?.stop());
@@ -95,7 +70,7 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
   const take = (all = false): Promise<Census> =>
     censusOfNode(config(), { all, signal: new AbortController().signal });
   const rowsOf = ({ rows }: Census, resource: string) => rows.filter((row) => row.resource === resource);
-  const kms = (keyId: string, provider = "secrets") => ({ kind: "kms-v2", provider, keyId });
+  const under = (keyId: string, provider = "secrets") => ({ kind: "kms-v2", provider, keyId });
 
   it("counts what each provider stored, plain values, and custom resources, and gives names", async () => {
     const first = await keyIdOf("first");
@@ -103,14 +78,14 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
     expect(rowsOf(census, "secrets")).toEqual([
       {
         resource: "secrets",
-        stored: kms(first),
+        stored: under(first),
         objects: 3,
         examples: ["default/a", "default/b", "default/c"],
       },
       { resource: "secrets", stored: { kind: "plain" }, objects: 1, examples: ["default/plain"] },
     ]);
     expect(rowsOf(census, CART)).toEqual([
-      { resource: CART, stored: kms(first, "shop"), objects: 1, examples: ["default/cart"] },
+      { resource: CART, stored: under(first, "shop"), objects: 1, examples: ["default/cart"] },
     ]);
     const [maps, ...more] = rowsOf(census, "configmaps");
     expect(more).toEqual([]);
@@ -159,8 +134,8 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
     });
     const census = await take();
     expect(rowsOf(census, "secrets")).toEqual([
-      { resource: "secrets", stored: kms(second), objects: 2, examples: ["default/b", "default/c"] },
-      { resource: "secrets", stored: kms(first), objects: 1, examples: ["default/a"] },
+      { resource: "secrets", stored: under(second), objects: 2, examples: ["default/b", "default/c"] },
+      { resource: "secrets", stored: under(first), objects: 1, examples: ["default/a"] },
       { resource: "secrets", stored: { kind: "plain" }, objects: 1, examples: ["default/plain"] },
     ]);
     expect(isClean(census, expected)).toBe(false);
@@ -169,7 +144,7 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
     // ConfigMaps are another provider's by design.
     const rows = rewritten.rows.filter(({ resource }) => resource !== "configmaps");
     expect(isClean({ ...rewritten, rows }, expected)).toBe(true);
-    expect(rowsOf(rewritten, "secrets")).toMatchObject([{ stored: kms(second), objects: 4 }]);
+    expect(rowsOf(rewritten, "secrets")).toMatchObject([{ stored: under(second), objects: 4 }]);
   });
 
   it("is shown by the command, with the MasterKey's version and as JSON", async () => {
