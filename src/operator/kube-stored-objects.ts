@@ -2,7 +2,7 @@ import type { EtcdConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { apiResources } from "../storage/api-resources.ts";
-import { takeCensus } from "../storage/census.ts";
+import { isKeptPlain, takeCensus } from "../storage/census.ts";
 import { EtcdClient } from "../storage/etcd-client.ts";
 import type { RewriteFailure, RewriteProgress } from "../storage/rewrite-report.ts";
 import { rewrite } from "../storage/rewriter.ts";
@@ -50,7 +50,10 @@ export class KubeStoredObjects implements StoredObjects {
     try {
       const { prefix } = this.#etcd;
       const census = await takeCensus(etcd, censusScopeOf(resources), { prefix, signal });
-      const left = census.rows.filter(({ stored }) => stored.kind !== "kms-v2" || stored.keyId !== kmsKeyId);
+      const left = census.rows.filter(
+        ({ resource, stored }) =>
+          !isKeptPlain(resource, stored) && (stored.kind !== "kms-v2" || stored.keyId !== kmsKeyId),
+      );
       return left.reduce((sum, { objects }) => sum + objects, census.unlisted);
     } finally {
       etcd.close();

@@ -103,6 +103,16 @@ describe("whether a census is clean", () => {
     expect(isClean(census(stored), expected)).toBe(clean);
     expect(staleRows(census(stored), expected)).toHaveLength(clean ? 0 : 1);
   });
+  test.each([
+    ["plain", { kind: "plain" }, true],
+    ["another key_id", kms("old"), false],
+  ] satisfies [string, StoredValue, boolean][])(
+    "what API servers keep for themselves: %s",
+    (_, stored, clean) => {
+      const rows = [{ resource: "servicenodeportallocations", stored, objects: 1, examples: [] }];
+      expect(isClean({ ...census(stored), rows }, expected)).toBe(clean);
+    },
+  );
   test("objects that are in no row => not clean", () => {
     expect(isClean(census(kms("new"), 1), expected)).toBe(false);
   });

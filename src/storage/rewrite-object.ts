@@ -23,7 +23,7 @@ const CONFLICTS = 5;
 
 /**
  * Has the API server write an object back as it is: a merge patch of its own uid
- * and resourceVersion. What is stale, under another key_id than the current one
+ * and resourceVersion, in the end of its uid alone. What is stale, under another key_id than the current one
  * above all, is encrypted anew; what is not stays untouched. Throws KubeError
  * where the API server refuses, or what the limiter throws.
  */
@@ -36,7 +36,7 @@ export async function rewriteObject(
   let object: ObjectMetadata = listed;
   for (let conflicts = 0; ; conflicts += 1) {
     try {
-      const written = await patch(calls, path, object);
+      const written = await patch(calls, path, object, conflicts < CONFLICTS);
       return written.resourceVersion === object.resourceVersion ? "unchanged" : "rewritten";
     } catch (error) {
       if (isGone(error)) return "gone";
@@ -48,14 +48,22 @@ export async function rewriteObject(
   }
 }
 
-function patch(calls: ObjectCalls, path: string, object: ObjectMetadata): Promise<ObjectMetadata> {
-  const { uid, resourceVersion } = object;
+/**
+ * An object that others write all the time is never at the resourceVersion that was
+ * read: without one, the API server itself tries again until it got through.
+ */
+function patch(
+  calls: ObjectCalls,
+  path: string,
+  { uid, resourceVersion }: ObjectMetadata,
+  exact: boolean,
+): Promise<ObjectMetadata> {
   return call(calls, {
     method: "PATCH",
     path,
     query: { fieldManager: FIELD_MANAGER },
     contentType: "application/merge-patch+json",
-    body: { metadata: { uid, resourceVersion } },
+    body: { metadata: { uid, ...(exact && { resourceVersion }) } },
   });
 }
 

@@ -42,8 +42,7 @@ const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Paths that are not the resource's name: SpecialDefaultResourcePrefixes of
- * pkg/kubeapiserver, and what kube-apiserver keeps for itself, which no API shows
- * and wildcards encrypt all the same.
+ * pkg/kubeapiserver, and what kube-apiserver keeps for itself, which no API shows.
  */
 const SPECIAL: Readonly<Record<string, GroupResource>> = {
   controllers: { group: "", resource: "replicationcontrollers" },

@@ -87,6 +87,7 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     const entries = await plane.etcd.get(`/registry/${prefix}`);
     return new Set(entries.map(({ value }) => value.toString("latin1").split(":")[4]));
   };
+  const noted = () => ({ metadata: { annotations: { at: String(performance.now()) } } });
   const patchTo = (text: string) => ({ stringData: { text } });
 
   it("finds the resources that patterns name, and no other", async () => {
@@ -163,6 +164,16 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     expect(await attempt(deleted)).toBe("gone");
     expect(await attempt({ ...anew, resourceVersion: metadata.resourceVersion })).toBe("rewritten");
     expect(await attempt(anew)).toBe("unchanged");
+    // Somebody else is always faster.
+    const racing: Pick<KubeClient, "request"> = {
+      request: async (call) => {
+        if (call.method === "PATCH" && JSON.stringify(call.body).includes("resourceVersion"))
+          await request(0, "PATCH", `${folder}/secrets/written`, noted(), "application/merge-patch+json");
+        return await client.request(call);
+      },
+    };
+    const busy = Object.assign(Object.create(client), racing);
+    expect(await rewriteObject({ client: busy, limiter, signal }, secrets, written)).toBe("rewritten");
     const { data } = await request(0, "GET", `${folder}/secrets/written`);
     expect(data).toEqual({ text: Buffer.from("later").toString("base64") });
     expect(await keysUsed("secrets/moving/")).toEqual(new Set(["new"]));
