@@ -26,7 +26,7 @@ export interface ClusterOptions {
   /** API servers, each with a claviger node beside it; 1 if left out. */
   readonly nodes?: number;
   readonly dir?: string;
-  readonly controllers?: boolean;
+  readonly controllers?: ControlPlaneOptions["controllers"];
   readonly flags?: ControlPlaneOptions["flags"];
   /** What the provider serves; the MasterKey `claviger-system/secrets` if left out. */
   readonly serves?: { readonly key: string } | { readonly alias: string };

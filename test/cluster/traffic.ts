@@ -129,3 +129,46 @@ export class Probes {
     }
   }
 }
+
+/** Writes one Secret through an API server without a pause. */
+export class SecretWriter implements AsyncDisposable {
+  readonly #stop = new AbortController();
+  readonly #done: Promise<void>;
+  readonly #errors: string[] = [];
+  writes = 0;
+
+  constructor(server: ApiServer, name: string) {
+    this.#done = this.#run(server, name);
+  }
+
+  /** What failed. */
+  async stop(): Promise<readonly string[]> {
+    this.#stop.abort();
+    await this.#done;
+    return this.#errors;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #run(server: ApiServer, name: string): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const body = {
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name },
+        stringData: { value: String(this.writes) },
+      };
+      const { status, body: answer } = await answerOf(
+        server.request("PATCH", `${SECRETS}/${name}?fieldManager=writer&force=true`, {
+          body,
+          contentType: "application/apply-patch+yaml",
+        }),
+      );
+      if (status !== 200 && status !== 201)
+        this.#errors.push(`HTTP ${status} ${JSON.stringify(answer).slice(0, 300)}`);
+      this.writes += 1;
+    }
+  }
+}
