@@ -282,7 +282,8 @@ export class Provider {
       error instanceof ClavigerError ? error : new ClavigerError(codeOf(error), messageOf(error));
     if (problem.message !== this.#problem?.message) {
       // On a first start the key is a moment away: that is no warning.
-      const level = problem.code === "NotReady" && this.#serving === undefined ? "info" : "warn";
+      const awaited = problem.code === "NotReady" || problem.code === "NotFound";
+      const level = awaited && this.#serving === undefined ? "info" : "warn";
       this.#log(level, `provider ${this.name}: ${problem.message}`, {
         served: this.#serving?.current.kmsKeyId ?? "nothing",
       });
