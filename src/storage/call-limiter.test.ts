@@ -79,6 +79,16 @@ test.each([
   expect(tries).toBe(expected);
 });
 
+test("forbidden right after the server was away => the call is made again until it works", async () => {
+  const answers = [new ClavigerError("ApiServer", "reset"), new KubeError(403, "cannot patch")];
+  const call = async () => {
+    const answer = answers.shift();
+    if (answer !== undefined) throw answer;
+    return "done";
+  };
+  expect(await limiter().run(call, { signal })).toBe("done");
+});
+
 test("what the caller deals with => is thrown at once", async () => {
   const error = busy();
   const call = () => Promise.reject(error);

@@ -20,6 +20,8 @@ const FIRST_PARALLELISM = 8;
 const MIN_DELAY_MILLISECONDS = 100;
 const MAX_DELAY_MILLISECONDS = 10_000;
 const MAX_RETRY_AFTER_SECONDS = 60;
+/** An API server that has just started does not know its users' rights yet, and forbids what they may do. */
+const START_MILLISECONDS = 30_000;
 /** Such as a webhook that is down: it is not known to pass. */
 const TRIES_OF_A_FAILURE = 3;
 
@@ -40,6 +42,7 @@ export class CallLimiter {
   #round = 0;
   #pausedUntil = 0;
   #lastSuccess = Number.NEGATIVE_INFINITY;
+  #lastAway = Number.NEGATIVE_INFINITY;
   #waiting: (() => void)[] = [];
 
   constructor(limits: CallLimits) {
@@ -60,7 +63,7 @@ export class CallLimiter {
         this.#leave(round, "well");
         return result;
       } catch (error) {
-        const pushBack = signal.aborted || isAnswer(error) ? undefined : pushBackOf(error);
+        const pushBack = signal.aborted || isAnswer(error) ? undefined : this.#pushBack(error);
         this.#leave(round, pushBack === undefined ? "answered" : "pushed back");
         signal.throwIfAborted();
         if (pushBack === undefined || this.#isFinal(pushBack, tries)) throw error;
@@ -68,6 +71,14 @@ export class CallLimiter {
         await this.#pause(pushBack, tries, signal);
       }
     }
+  }
+
+  #pushBack(error: unknown): PushBack | undefined {
+    const now = performance.now();
+    if (error instanceof ClavigerError && !(error instanceof KubeError)) this.#lastAway = now;
+    const starting = now - this.#lastAway < START_MILLISECONDS;
+    const forbidden = error instanceof KubeError && error.httpStatus === 403;
+    return starting && forbidden ? { mayPass: true } : pushBackOf(error);
   }
 
   #isFinal({ mayPass }: PushBack, tries: number): boolean {

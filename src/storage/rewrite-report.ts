@@ -2,7 +2,7 @@ import { messageOf } from "../errors.ts";
 import { KubeError } from "../kube/client.ts";
 import type { StoredName } from "./api-resources.ts";
 
-/** A place in a rewrite: everything before it is done. Small, and JSON. */
+/** A place in a rewrite: everything before it is done, under the key_id of that run. Small, and JSON. */
 export interface Cursor {
   /** `secrets`, `deployments.apps`: resources before it, in the order of their names, are done. */
   readonly resource: string;

@@ -58,7 +58,9 @@ class Rewriter {
 
   constructor(options: RewriteOptions) {
     this.#options = options;
-    this.#limits = { ...LIMITS, ...options.limits };
+    const limits = { ...LIMITS, ...options.limits };
+    // Without workers, objects would be passed over.
+    this.#limits = { ...limits, maxParallelism: Math.max(1, limits.maxParallelism) };
     this.#limiter = new CallLimiter(this.#limits);
   }
 

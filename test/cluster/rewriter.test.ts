@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { KubeClient } from "../../src/kube/client.ts";
+import { KubeClient, type KubeRequest } from "../../src/kube/client.ts";
 import { type ApiResource, apiResources } from "../../src/storage/api-resources.ts";
 import { CallLimiter } from "../../src/storage/call-limiter.ts";
 import type { ObjectMetadata } from "../../src/storage/metadata-pages.ts";
@@ -130,7 +130,9 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     }
     const before = await Promise.all(paths.map((path) => request(0, "GET", path)));
     const progress: RewriteProgress[] = [];
-    const report = await run(RESOURCES, { onProgress: (seen) => progress.push(seen) });
+    const recorder = new Recorder(await server(1).kubeconfig());
+    const report = await run(RESOURCES, { client: recorder, onProgress: (seen) => progress.push(seen) });
+    expect(recorder.kinds).toEqual(new Set(["PartialObjectMetadataList", "PartialObjectMetadata"]));
     expect(report).toMatchObject({ gone: 0, failed: 0, failures: [] });
     expect(report.rewritten).toBeGreaterThanOrEqual(60);
     // The second API server makes a ConfigMap, too.
@@ -224,6 +226,24 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     expect(await keysUsed("configmaps/many/")).toEqual(new Set(["new"]));
   });
 
+  it("goes on where the API server is killed and started again", async () => {
+    const other = new KubeClient(await server(0).kubeconfig(USER.name));
+    let restarted: Promise<void> | undefined;
+    const restart = async () => {
+      await server(0).kill9();
+      await server(0).start();
+    };
+    const onProgress = () => {
+      restarted ??= restart();
+    };
+    expect(await run(["configmaps"], { client: other, onProgress })).toMatchObject({
+      failed: 0,
+      failures: [],
+    });
+    await restarted;
+    expect(await keysUsed("configmaps/many/")).toEqual(new Set(["old"]));
+  });
+
   it("goes slower where the API server is busy, and loses nothing", async () => {
     const folder = await namespace("busy");
     for (let index = 0; index < 60; index += 1) await secret(folder, `s-${index}`);
@@ -254,6 +274,17 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     expect(fresh.filter(({ value }) => value.includes(":new:"))).toHaveLength(16);
   });
 });
+
+/** Keeps what kinds of objects came back. */
+class Recorder extends KubeClient {
+  readonly kinds = new Set<unknown>();
+
+  override async request(call: KubeRequest): Promise<unknown> {
+    const body = await super.request(call);
+    this.kinds.add((body as { readonly kind: string }).kind);
+    return body;
+  }
+}
 
 const encryptionConfig = (keys: readonly unknown[]): string =>
   JSON.stringify({
