@@ -66,9 +66,23 @@ export class KubeClient {
 
   /** One call; the parsed body. Throws KubeError (NotFound, Conflict or ApiServer). */
   async request(call: KubeRequest): Promise<unknown> {
-    const timeout = AbortSignal.timeout(CALL_TIMEOUT_MILLISECONDS);
-    const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
-    const response = await this.#send({ ...call, signal });
+    // Not AbortSignal.timeout, which keeps what belongs to an answered call until its time is over.
+    const deadline = new AbortController();
+    const expiry = () => deadline.abort(new Error(`no answer in ${CALL_TIMEOUT_MILLISECONDS / 1000} s`));
+    const timer = setTimeout(expiry, CALL_TIMEOUT_MILLISECONDS);
+    try {
+      const { signal } = deadline;
+      return await this.#answer({
+        ...call,
+        signal: call.signal ? AbortSignal.any([call.signal, signal]) : signal,
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #answer(call: KubeRequest): Promise<unknown> {
+    const response = await this.#send(call);
     const text = await readAll(response).catch((cause: unknown) => {
       throw brokenOff(call, cause);
     });
@@ -206,8 +220,9 @@ async function readAll(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** No answer, or half of one. */
-function brokenOff(call: KubeRequest, cause: unknown): ClavigerError {
+/** No answer, or half of one. An abort says why in its cause. */
+function brokenOff(call: KubeRequest, error: unknown): ClavigerError {
+  const cause = error instanceof Error && error.name === "AbortError" ? (error.cause ?? error) : error;
   return new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause });
 }
 
