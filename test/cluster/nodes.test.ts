@@ -255,7 +255,7 @@ describe.skipIf(binaries === undefined)(
         return current.includes("NodeNotReady") && current;
       });
       expect(text).toMatch(
-        /node-3 \(version 1 of key .* is sealed under root key file:[0-9a-f]{32} and .* holds [0-9a-f]{32}/,
+        /node-3 \(KeyVersion \S+: version 1 of key .* is sealed under root key file:[0-9a-f]{32} and .* holds [0-9a-f]{32}/,
       );
 
       await applyMasterKey("not-made");
