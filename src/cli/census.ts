@@ -1,15 +1,11 @@
-import { join } from "node:path";
 import { type NodeConfig, readConfig } from "../config.ts";
-import { kmsKeyId } from "../crypto/ids.ts";
 import { messageOf } from "../errors.ts";
-import { KeyringReader } from "../keyring/reader.ts";
-import { nameText } from "../keyring/rows.ts";
-import { KEYRING_FILE } from "../keyring/writer.ts";
 import type { Census } from "../storage/census.ts";
 import { censusOfNode } from "../storage/node-census.ts";
 import type { StoredValue } from "../storage/stored-value.ts";
 import { type Command, parseOptions, stopSignal, UsageError } from "./command.ts";
-import { table } from "./table.ts";
+import { readKeyringFacts } from "./keyring-facts.ts";
+import { printable, table } from "./table.ts";
 
 export const census: Command = {
   summary: "Count in etcd what is stored under which key_id.",
@@ -37,33 +33,12 @@ export const census: Command = {
 /** key_id → the MasterKey version that it stands for, as this node's keyring has it. */
 type VersionNames = ReadonlyMap<string, string>;
 
-/** Versions read at a time. */
-const BATCH = 500;
-
 function versionNames(config: NodeConfig): VersionNames {
-  const names = new Map<string, string>();
-  let reader: KeyringReader;
   try {
-    reader = KeyringReader.open(join(config.stateDir, KEYRING_FILE));
+    return readKeyringFacts(config).versionNames;
   } catch (error) {
     process.stderr.write(`claviger: versions are not named: ${messageOf(error)}\n`);
-    return names;
-  }
-  try {
-    for (let seq = 0; ; ) {
-      const batch = reader.rowsAfter(seq, BATCH);
-      for (const row of batch) {
-        if ("error" in row) continue;
-        const { version } = row;
-        const name = `${nameText(version.masterKey)} v${version.number}`;
-        names.set(kmsKeyId(version.keyId, version.versionId), name);
-      }
-      const last = batch.at(-1);
-      if (last === undefined) return names;
-      seq = last.seq;
-    }
-  } finally {
-    reader.close();
+    return new Map();
   }
 }
 
@@ -101,9 +76,6 @@ function columnsOf(stored: StoredValue): { readonly provider: string; readonly k
       return { provider: `${stored.provider ?? ""} (damaged)`.trimStart(), keyId: "" };
   }
 }
-
-/** Names come from etcd: none may steer the terminal. */
-const printable = (text: string): string => text.replaceAll(/\p{C}/gu, "�");
 
 function showProgress(objects: number): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${objects} objects counted`);

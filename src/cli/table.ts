@@ -13,3 +13,6 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .map((line) => `${line}\n`)
     .join("");
 }
+
+/** Names come from etcd and the API server: none may steer the terminal. */
+export const printable = (text: string): string => text.replaceAll(/\p{C}/gu, "�");

@@ -91,6 +91,16 @@ export class KubeClient {
     return text === "" ? undefined : JSON.parse(text);
   }
 
+  /** The server's clock by its Date header (RFC 9110), in epoch milliseconds and whole seconds. Throws ApiServer. */
+  async serverTime(signal: AbortSignal): Promise<number> {
+    const call: KubeRequest = { method: "GET", path: "/version", signal };
+    const response = await this.#send(call);
+    const text = await readAll(response);
+    const time = Date.parse(response.headers.date ?? "");
+    if (Number.isNaN(time)) throw errorOf(call, response, text);
+    return time;
+  }
+
   /** Server-side apply (KEP-555). `object` may carry a resourceVersion, and then must still have it. */
   apply({ path, object, fieldManager, signal }: ApplyRequest): Promise<unknown> {
     return this.request({

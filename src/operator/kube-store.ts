@@ -30,7 +30,7 @@ import type {
   View,
 } from "./resource-store.ts";
 
-const NODE_LABEL = "kms.claviger.dev/node";
+export const NODE_LABEL = "kms.claviger.dev/node";
 const HEARTBEAT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 1_000;
 

@@ -5,7 +5,9 @@ import type { NodeView } from "./decide-master-key.ts";
  * node seals, every node must be able to open, and whoever leads may be the one
  * with the wrong root key.
  */
-export function differingRootKeys(nodes: readonly NodeView[]): string | undefined {
+export function differingRootKeys(
+  nodes: readonly Pick<NodeView, "name" | "rootKeyId">[],
+): string | undefined {
   const sealing = nodes.filter((node) => node.rootKeyId !== undefined);
   if (new Set(sealing.map((node) => node.rootKeyId)).size <= 1) return undefined;
   const held = sealing.map((node) => `${node.name} has ${node.rootKeyId}`).join(", ");

@@ -119,8 +119,12 @@ export function kmsEntries(config: EncryptionConfig, socketPath: string): readon
 
 /** Whether a provider is a KMS v2 one behind this socket. */
 export function servesSocket(provider: EncryptionProvider, socketPath: string): boolean {
-  if (provider.kind !== "kms" || provider.apiVersion !== "v2") return false;
-  return socketOf(provider.endpoint) === canonical(socketPath);
+  return provider.kind === "kms" && provider.apiVersion === "v2" && namesSocket(provider, socketPath);
+}
+
+/** Whether a kms provider's endpoint is this socket, whichever version of KMS it speaks. */
+export function namesSocket({ endpoint }: KmsProvider, socketPath: string): boolean {
+  return socketOf(endpoint) === canonical(socketPath);
 }
 
 /** A resource that an earlier rule names too is written as that rule says. */

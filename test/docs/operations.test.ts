@@ -1,5 +1,6 @@
 import { globSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { checks } from "../../src/cli/doctor/diagnose.ts";
 import { read } from "./markdown.ts";
 
 const page = read("docs/operations.md");
@@ -57,6 +58,13 @@ describe("docs/operations.md", () => {
     const pieces = quoted.flatMap((message) => message.split("…").map((piece) => piece.trim()));
     const unknown = pieces.filter((piece) => piece.length > 3 && !code.includes(piece));
     expect(unknown).toEqual([]);
+  });
+
+  it("has every check of the doctor, and names no other", () => {
+    const section = page.split("## Doctor")[1]?.split("\n## ")[0] ?? "";
+    const cells = [...section.matchAll(/^\| (`.*?`) \|/gm)].map(([, cell = ""]) => cell);
+    const named = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    expect(named.sort()).toEqual(checks.map(({ name }) => name).sort());
   });
 
   it("has every metric of the plugin and the operator, and names no other", () => {

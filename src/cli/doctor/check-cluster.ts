@@ -1,0 +1,167 @@
+import type { KeyServer, KeyServerStatus } from "../../kube/resources.ts";
+import { conditionOf } from "../../operator/conditions.ts";
+import { NODE_LEASE_SECONDS } from "../../operator/decide-key-server.ts";
+import { differingRootKeys } from "../../operator/root-keys.ts";
+import { scopeText } from "../../storage/scope.ts";
+import { type Check, check, type Problem, type Severity, when } from "./check.ts";
+import type { ClusterResources, Observed } from "./observed.ts";
+
+type Provider = NonNullable<KeyServerStatus["providers"]>[number];
+
+/** Clocks this far apart, in seconds, are said; and from then on they disturb (a day's expiry, a Lease). */
+const SKEW_SECONDS = 5;
+const GREAT_SKEW_SECONDS = 60;
+/** API servers ask once a minute, and a socket is settled after four: what takes longer hangs. */
+const SWITCH_MILLISECONDS = 360_000;
+
+/** The nodes, as their KeyServers and Leases tell. */
+export const clusterChecks: readonly Check[] = [
+  check("KeyServerSilent", ["resources", "leases"], ({ resources, leases }, observed, now) =>
+    resources.keyServers.flatMap(({ metadata: { name } }) => {
+      const lease = leases.find(({ node }) => node === name);
+      const heard =
+        lease?.writtenAt === undefined ? lease?.renewedAt : lease.writtenAt - serverAhead(observed);
+      const seconds = heard === undefined ? undefined : Math.round((now.getTime() - heard) / 1000);
+      return when(seconds === undefined || seconds > NODE_LEASE_SECONDS, () => ({
+        severity: "error",
+        object: `KeyServer ${name}`,
+        message:
+          seconds === undefined
+            ? "its node has no Lease: its operator was not heard of"
+            : `its operator has not renewed its Lease for ${seconds} s: no version is promoted until it does`,
+        remedy: `start the operator of ${name}; where the node is gone for good: kubectl delete ks ${name}`,
+      }));
+    }),
+  ),
+  check("KeyServerNotReady", ["resources"], ({ resources: { keyServers } }) =>
+    keyServers.flatMap(({ metadata: { name }, status }) => {
+      const ready = conditionOf(status?.conditions, "Ready");
+      return when(ready?.status !== "True", () => ({
+        severity: ready?.reason === "Starting" ? "warning" : "error",
+        object: `KeyServer ${name}`,
+        message: `it is not Ready (${ready?.reason ?? "not reported yet"}): ${ready?.message ?? "its operator wrote no status"}`,
+        remedy: "docs/operations.md, Conditions, has the reason and what to do",
+      }));
+    }),
+  ),
+  check("NotSwitched", ["resources"], ({ resources }, _, now) =>
+    resources.keyServers.flatMap((server) =>
+      (server.status?.providers ?? []).flatMap((provider) =>
+        switchProblems(server, provider, resources, now),
+      ),
+    ),
+  ),
+  check("NodesDiffer", ["resources"], ({ resources: { keyServers } }) => {
+    const names = new Set(
+      keyServers.flatMap(({ status }) => status?.providers?.map(({ name }) => name) ?? []),
+    );
+    return [...names].flatMap((name) => differences(name, keyServers));
+  }),
+  check("RootKeysDiffer", ["resources"], ({ resources: { keyServers } }) => {
+    const message = differingRootKeys(
+      keyServers.map(({ metadata: { name }, status }) => ({
+        name,
+        ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
+      })),
+    );
+    return when(message !== undefined, () => ({
+      severity: "error",
+      object: "KeyServers",
+      message: message ?? "",
+      remedy: "compare kubectl get ks -o wide, and copy the right root key to the odd node",
+    }));
+  }),
+  check("ClockSkew", ["clock"], ({ clock }, { config }) =>
+    skewProblems(config.nodeName, -clock.ahead, "compared with the API server"),
+  ),
+  check("NodeClockSkew", ["leases"], ({ leases }) =>
+    leases.flatMap(({ node, renewedAt, writtenAt }) =>
+      writtenAt === undefined
+        ? []
+        : skewProblems(node, renewedAt - writtenAt, "by its Lease, compared with the API server"),
+    ),
+  ),
+];
+
+function serverAhead({ looks: { clock } }: Observed): number {
+  return clock.kind === "seen" ? clock.value.ahead : 0;
+}
+
+function skewProblems(node: string, ahead: number, compared: string): readonly Problem[] {
+  const seconds = Math.round(Math.abs(ahead) / 1000);
+  return when(seconds >= SKEW_SECONDS, () => ({
+    severity: seconds >= GREAT_SKEW_SECONDS ? "error" : "warning",
+    object: `node ${node}`,
+    message: `its clock is ${seconds} s ${ahead > 0 ? "ahead" : "behind"} (${compared}): rotations and the expiry of imported material go by it`,
+    remedy: "let chrony or systemd-timesyncd set the clocks of all nodes",
+  }));
+}
+
+function switchProblems(
+  { metadata: { name: node } }: KeyServer,
+  provider: Provider,
+  resources: ClusterResources,
+  now: Date,
+): readonly Problem[] {
+  const current = servedKey(provider.serves, resources)?.status?.currentVersion;
+  if (current === undefined) return [];
+  const object = `provider ${provider.name} on ${node}`;
+  if (provider.kmsKeyId !== current.kmsKeyId) {
+    return [
+      {
+        severity: severityAfter(current.promotedAt, now),
+        object,
+        message: `it serves key_id ${provider.kmsKeyId ?? "(none)"}, and ${provider.serves} has been at ${current.kmsKeyId} since ${current.promotedAt}`,
+        remedy: "passes within seconds; if not, see the logs of that node's operator and plugin",
+      },
+    ];
+  }
+  const { encrypts = 0, entries = 0, settled = false, servingSince = current.promotedAt } = provider;
+  return when(encrypts < entries && !settled, () => ({
+    severity: severityAfter(servingSince, now),
+    object,
+    message: `its API server has used key_id ${current.kmsKeyId} in ${encrypts} of ${entries} entries since ${servingSince}: it may still write under another one`,
+    remedy: "API servers ask once a minute; if it stays, see that API server's log and its kms entry",
+  }));
+}
+
+const severityAfter = (since: string, now: Date): Severity =>
+  now.getTime() - Date.parse(since) > SWITCH_MILLISECONDS ? "error" : "warning";
+
+/** The MasterKey behind what a KeyServer says that it serves: NAMESPACE/NAME, or alias NAMESPACE/NAME. */
+function servedKey(serves: string, { masterKeys, keyAliases }: ClusterResources) {
+  const named = (object: { readonly metadata: { readonly namespace?: string; readonly name: string } }) =>
+    `${object.metadata.namespace}/${object.metadata.name}`;
+  const alias = keyAliases.find((candidate) => `alias ${named(candidate)}` === serves);
+  const key = alias === undefined ? serves : `${alias.metadata.namespace}/${alias.status?.masterKey}`;
+  return masterKeys.find((candidate) => named(candidate) === key);
+}
+
+function differences(name: string, keyServers: readonly KeyServer[]): readonly Problem[] {
+  const nodes = keyServers.flatMap(({ metadata, status }) =>
+    (status?.providers ?? [])
+      .filter((provider) => provider.name === name)
+      .map((provider) => ({ node: metadata.name, provider })),
+  );
+  const said = (text: (provider: Provider) => string | undefined) =>
+    nodes.flatMap(({ node, provider }) => {
+      const value = text(provider);
+      return value === undefined ? [] : [{ node, value }];
+    });
+  const compare = (what: string, values: ReturnType<typeof said>, shown: ReturnType<typeof said>) =>
+    when(new Set(values.map(({ value }) => value)).size > 1, () => ({
+      severity: "error",
+      object: `provider ${name}`,
+      message: `${what} (${shown.map(({ node, value }) => `${node}: ${value}`).join("; ")})`,
+      remedy: "give every node the same files: what one API server writes, the others must read",
+    }));
+  const serves = said((provider) => provider.serves);
+  return [
+    ...compare("the nodes serve different keys under one name", serves, serves),
+    ...compare(
+      "the nodes' EncryptionConfigurations put different resources on it",
+      said(({ resources }) => resources && JSON.stringify(resources)),
+      said(({ resources }) => resources && (scopeText(resources) || "nothing")),
+    ),
+  ];
+}

@@ -1,0 +1,151 @@
+import type { NodeConfig } from "../../config.ts";
+import { GROUP, resources } from "../../kube/resources.ts";
+import {
+  type EncryptionConfig,
+  type EncryptionProvider,
+  type EncryptionRule,
+  type KmsProvider,
+  namesSocket,
+  ruleFor,
+  servesSocket,
+} from "../../storage/encryption-config.ts";
+import { type Check, check, when } from "./check.ts";
+
+/** Of these a slow disk or a busy node needs the second, and the API server's own default is the first. */
+const USUAL_TIMEOUT_MILLISECONDS = 3_000;
+const LEAST_TIMEOUT_MILLISECONDS = 1_000;
+
+/** What the EncryptionConfiguration says, beside this node's configuration. */
+export const encryptionChecks: readonly Check[] = [
+  check("NoEncryptionConfig", [], (_, { config, looks }) =>
+    when(looks.encryptionConfig.kind === "absent" && config.resources.kind === "kubeconfig", () => ({
+      severity: "warning",
+      object: config.path,
+      message: "there is no encryptionConfig: claviger does not know what is stored, and re-encrypts nothing",
+      remedy: "set encryptionConfig to the file of the API server's --encryption-provider-config",
+    })),
+  ),
+  check("KmsV1", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
+    kmsEntriesOf(encryptionConfig)
+      .filter(({ provider }) => provider.apiVersion === "v1")
+      .map(({ rule, provider }) => ({
+        severity: isNamed(provider, config) ? "error" : "warning",
+        object: ruleText(rule, encryptionConfig),
+        message: `its kms provider ${provider.name} is KMS v1, as all are that have no apiVersion: claviger does not speak it, and API servers refuse it unless a gate is open`,
+        remedy: `write apiVersion: v2 into the kms entry ${provider.name}`,
+      })),
+  ),
+  check("IdentityFirst", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
+    encryptionConfig.rules
+      .filter(({ providers }) => providers[0]?.kind === "identity" && providers.some(ours(config)))
+      .map((rule) => ({
+        severity: "error",
+        object: ruleText(rule, encryptionConfig),
+        message: "identity is its first provider: everything is written plain",
+        remedy: "put the kms entry first once every API server can read it, and write the objects back",
+      })),
+  ),
+  check("ProviderOrder", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
+    encryptionConfig.rules.flatMap((rule) => {
+      const [first] = rule.providers;
+      const misplaced =
+        first !== undefined &&
+        first.kind !== "identity" &&
+        !isNamedBy(first, config) &&
+        rule.providers.some(ours(config));
+      return when(misplaced, () => ({
+        severity: "warning",
+        object: ruleText(rule, encryptionConfig),
+        message: `${providerText(first)} is its first provider and writes; claviger only reads`,
+        remedy: "put claviger's kms entry first, unless you are moving away from it",
+      }));
+    }),
+  ),
+  check("SecretsNotEncrypted", ["encryptionConfig"], ({ encryptionConfig }, { config }) => {
+    const rule = ruleFor(encryptionConfig, { group: "", resource: "secrets" });
+    const plain = rule?.providers[0]?.kind === "identity" && !rule.providers.some(ours(config));
+    return when(rule === undefined || plain, () => ({
+      severity: "error",
+      object: encryptionConfig.path,
+      message:
+        rule === undefined
+          ? "no rule is for secrets: they are stored plain"
+          : `the rule for secrets (${rule.resources.join(", ")}) has identity first and no provider of claviger's: they are stored plain`,
+      remedy: "add a rule for secrets whose first provider is claviger's, as in README.md",
+    }));
+  }),
+  check("OwnResourcesEncrypted", ["encryptionConfig"], ({ encryptionConfig }, { config }) => {
+    const encrypted = Object.values(resources)
+      .map(({ plural }) => plural)
+      .filter((resource) => {
+        const writer = ruleFor(encryptionConfig, { group: GROUP, resource })?.providers[0];
+        return writer !== undefined && ours(config)(writer);
+      });
+    return when(encrypted.length > 0, () => ({
+      severity: "error",
+      object: encrypted.map((name) => `${name}.${GROUP}`).join(", "),
+      message:
+        "claviger's own resources are encrypted under claviger: a node that lost its state folder cannot read them",
+      remedy: `put a rule for "*.${GROUP}" with identity alone before all wildcards of ${encryptionConfig.path}, and write these objects back`,
+    }));
+  }),
+  check("SocketWithoutProvider", ["encryptionConfig"], ({ encryptionConfig }, { config }) => {
+    const unused = config.providers.some(({ socket }) => !isUsed(encryptionConfig, socket));
+    return kmsEntriesOf(encryptionConfig)
+      .filter(({ provider }) => provider.apiVersion === "v2" && !isNamed(provider, config))
+      .map(({ rule, provider }) => ({
+        severity: unused ? "error" : "warning",
+        object: ruleText(rule, encryptionConfig),
+        message: `its kms provider ${provider.name} has the endpoint ${provider.endpoint}, which no provider of ${config.path} serves`,
+        remedy: "compare the endpoint with providers[].socket; where another plugin serves it, all is well",
+      }));
+  }),
+  check("ProviderUnused", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
+    config.providers
+      .filter(({ socket }) => !isUsed(encryptionConfig, socket))
+      .map(({ name, socket }) => ({
+        severity: "warning",
+        object: `provider ${name}`,
+        message: `no kms v2 entry of ${encryptionConfig.path} has the endpoint unix://${socket}: no API server uses it`,
+        remedy: "add the entry, or take the provider out of the configuration",
+      })),
+  ),
+  check("TimeoutShort", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
+    kmsEntriesOf(encryptionConfig)
+      .filter(({ provider }) => isNamed(provider, config))
+      .filter(({ provider }) => provider.timeoutMilliseconds < USUAL_TIMEOUT_MILLISECONDS)
+      .map(({ rule, provider }) => ({
+        severity: provider.timeoutMilliseconds < LEAST_TIMEOUT_MILLISECONDS ? "error" : "warning",
+        object: ruleText(rule, encryptionConfig),
+        message: `its kms provider ${provider.name} has a timeout of ${provider.timeoutMilliseconds} ms: on a busy node Secrets fail although the plugin answers`,
+        remedy: "set timeout: 3s, the API server's default",
+      })),
+  ),
+];
+
+function kmsEntriesOf({ rules }: EncryptionConfig) {
+  return rules.flatMap((rule) =>
+    rule.providers.flatMap((provider) => (provider.kind === "kms" ? [{ rule, provider }] : [])),
+  );
+}
+
+const ours =
+  ({ providers }: NodeConfig) =>
+  (provider: EncryptionProvider): boolean =>
+    providers.some(({ socket }) => servesSocket(provider, socket));
+
+/** Whether its endpoint is a socket of this node, whichever version it speaks. */
+const isNamed = (provider: KmsProvider, { providers }: NodeConfig): boolean =>
+  providers.some(({ socket }) => namesSocket(provider, socket));
+
+const isNamedBy = (provider: EncryptionProvider, config: NodeConfig): boolean =>
+  provider.kind === "kms" && isNamed(provider, config);
+
+const isUsed = ({ rules }: EncryptionConfig, socket: string): boolean =>
+  rules.some(({ providers }) => providers.some((provider) => servesSocket(provider, socket)));
+
+const ruleText = ({ resources: patterns }: EncryptionRule, { path }: EncryptionConfig): string =>
+  `rule ${patterns.join(", ")} of ${path}`;
+
+const providerText = (provider: EncryptionProvider | undefined): string =>
+  provider?.kind === "kms" ? `kms ${provider.name}` : (provider?.kind ?? "nothing");

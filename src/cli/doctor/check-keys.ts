@@ -1,0 +1,81 @@
+import type { MasterKey } from "../../kube/resources.ts";
+import { conditionOf } from "../../operator/conditions.ts";
+import { type Check, check, when } from "./check.ts";
+
+const CONDITIONS = "docs/operations.md, Conditions, has the reason and what to do";
+/** Reasons of Reencrypted that do not pass by themselves. */
+const STUCK = ["ObjectsLeft", "RewriteFailed", "CensusFailed"];
+
+/** The MasterKeys and what is to become of them. */
+export const keyChecks: readonly Check[] = [
+  check("MasterKeyNotReady", ["resources"], ({ resources: { masterKeys } }) =>
+    masterKeys.flatMap((key) => {
+      const ready = conditionOf(key.status?.conditions, "Ready");
+      return when(ready?.status !== "True", () => ({
+        severity: key.spec.enabled ? "error" : "warning",
+        object: objectText(key),
+        message: `it is not Ready (${ready?.reason ?? "not looked at yet"}): ${ready?.message ?? "no operator wrote its status; does one lead?"}`,
+        remedy: CONDITIONS,
+      }));
+    }),
+  ),
+  check("RotationOverdue", ["resources"], ({ resources: { masterKeys } }) =>
+    masterKeys.flatMap((key) => {
+      const onTime = conditionOf(key.status?.conditions, "RotationOnTime");
+      return when(onTime?.status === "False", () => ({
+        severity: key.spec.enabled ? "error" : "warning",
+        object: objectText(key),
+        message: `its rotation is not on time (${onTime?.reason}): ${onTime?.message}`,
+        remedy: CONDITIONS,
+      }));
+    }),
+  ),
+  check("ObjectsLeft", ["resources"], ({ resources: { masterKeys } }) =>
+    masterKeys.flatMap((key) => {
+      const reencrypted = conditionOf(key.status?.conditions, "Reencrypted");
+      const stuck = reencrypted?.status === "False" && STUCK.includes(reencrypted.reason);
+      return when(stuck, () => ({
+        severity: "error",
+        object: objectText(key),
+        message: `stored objects do not follow its current version (${reencrypted?.reason}): ${reencrypted?.message}`,
+        remedy: "docs/operations.md, Rotate, says what to do for each cause",
+      }));
+    }),
+  ),
+  check("NoAutomaticRotation", ["resources"], ({ resources: { masterKeys } }) =>
+    masterKeys
+      .filter(
+        ({ spec }) =>
+          spec.origin === "AWS_KMS" &&
+          spec.keySpec === "SYMMETRIC_DEFAULT" &&
+          spec.rotation?.enabled !== true,
+      )
+      .map((key) => ({
+        severity: "warning",
+        object: objectText(key),
+        message: "it does not rotate by itself",
+        remedy: "set spec.rotation: { enabled: true, periodInDays: 365 }, or rotate it by claviger rotate",
+      })),
+  ),
+  check("MaterialExpiring", ["resources"], ({ resources: { masterKeys } }) =>
+    masterKeys.flatMap((key) => {
+      const expiring = conditionOf(key.status?.conditions, "MaterialExpiring");
+      return when(expiring?.status === "True", () => ({
+        severity: expiring?.reason === "MaterialExpiresSoon" ? "warning" : "error",
+        object: objectText(key),
+        message: `its imported material expires or has expired (${expiring?.reason}): ${expiring?.message}`,
+        remedy: "import the same material again with a later validTo, or rotate to new material",
+      }));
+    }),
+  ),
+  check("RewriterRights", ["rights"], ({ rights }, { config }) =>
+    rights.map(({ resource, verbs }) => ({
+      severity: "error",
+      object: resource,
+      message: `the user of this node's kubeconfig may not ${verbs.join(", ")} it: after a rotation these objects are not encrypted anew while this node leads`,
+      remedy: `add it to deploy/rewriter.yaml and apply that as an admin (${config.nodeName}), or set spec.reencryption.engine`,
+    })),
+  ),
+];
+
+const objectText = ({ metadata: { namespace, name } }: MasterKey): string => `MasterKey ${namespace}/${name}`;

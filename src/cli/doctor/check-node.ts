@@ -1,0 +1,63 @@
+import { dirname } from "node:path";
+import { type Check, check, type Problem, when } from "./check.ts";
+import type { RootKeyFile } from "./observed.ts";
+
+/** This node: its root key, its keyring, its sockets. */
+export const nodeChecks: readonly Check[] = [
+  check("RootKeyUnsafe", [], (_, { rootKey }) => rootKeyProblems(rootKey)),
+  check("RootKeyWrong", ["keyring"], ({ keyring }, { rootKey }) =>
+    [...keyring.sealedUnder]
+      .filter(([rootKeyId]) => rootKey.rootKeyId !== undefined && rootKeyId !== rootKey.rootKeyId)
+      .map(([rootKeyId, versions]) => ({
+        severity: "error",
+        object: `root key ${rootKey.path}`,
+        message: `it is ${rootKey.rootKeyId}, and ${versions} of the keyring's versions are sealed under ${rootKeyId}: this node cannot open them`,
+        remedy: "copy the right root key from another node or from its backup; no restart is needed",
+      })),
+  ),
+  check("VersionUnreadable", ["keyring"], ({ keyring }, { config }) =>
+    keyring.unreadable.map((message) => ({
+      severity: "error",
+      object: `keyring of ${config.nodeName}`,
+      message,
+      remedy:
+        "run the release that wrote it, or move the keyring away with both processes stopped: the operator builds it anew",
+    })),
+  ),
+  check("SocketSilent", [], (_, { sockets }) =>
+    sockets.flatMap(({ name, socket, fault }) =>
+      when(fault !== undefined, () => ({
+        severity: "error",
+        object: `provider ${name}`,
+        message: `${socket} does not answer ok: ${fault}`,
+        remedy: "start the plugin; claviger status and the plugin's log say more",
+      })),
+    ),
+  ),
+];
+
+function rootKeyProblems(rootKey: RootKeyFile): readonly Problem[] {
+  const { path, mode = 0, folderMode = 0, fault } = rootKey;
+  const object = `root key ${path}`;
+  const folder = dirname(path);
+  const readable = when((mode & 0o077) !== 0, () => ({
+    severity: "error",
+    object,
+    message: `it has mode ${octal(mode)}: others can open it, and with it everything`,
+    remedy: `chmod 600 ${path}, and consider who could have read it`,
+  }));
+  const open = when((folderMode & 0o077) !== 0, () => ({
+    severity: (folderMode & 0o022) === 0 ? "warning" : "error",
+    object,
+    message: `it lies in a folder of mode ${octal(folderMode)}, which others can ${(folderMode & 0o022) === 0 ? "look into" : "change"}`,
+    remedy: `chmod 700 ${folder}`,
+  }));
+  const problems = [...readable, ...open];
+  if (fault === undefined || problems.some(({ severity }) => severity === "error")) return problems;
+  return [
+    ...problems,
+    { severity: "error", object, message: fault, remedy: "docs/operations.md, Root key, has every message" },
+  ];
+}
+
+const octal = (mode: number): string => `0${(mode & 0o777).toString(8)}`;

@@ -1,0 +1,142 @@
+import type { NodeConfig } from "../../config.ts";
+import type { CensusRow } from "../../storage/census-tally.ts";
+import {
+  type EncryptionConfig,
+  type EncryptionProvider,
+  type EncryptionRule,
+  ruleFor,
+  servesSocket,
+} from "../../storage/encryption-config.ts";
+import { parseGroupResource } from "../../storage/group-resource.ts";
+import type { StoredValue } from "../../storage/stored-value.ts";
+import { type Check, check, when } from "./check.ts";
+
+/** Of a key that does not tell its group. */
+const UNKNOWN_GROUP = ".?";
+
+/** What etcd holds, beside what the EncryptionConfiguration can read. */
+export const storedChecks: readonly Check[] = [
+  check("NoEtcd", [], (_, { config, looks }) =>
+    when(looks.etcd.kind === "absent" && config.resources.kind === "kubeconfig", () => ({
+      severity: "warning",
+      object: config.path,
+      message:
+        "there is no etcd: values that are plain, damaged or under a lost key are not found, and no re-encryption is verified",
+      remedy: "set etcd.endpoints, etcd.ca, etcd.cert and etcd.key; claviger only reads there",
+    })),
+  ),
+  check("DamagedValues", ["etcd"], ({ etcd }) =>
+    etcd.rows
+      .filter(({ stored }) => stored.kind === "damaged")
+      .map((row) => ({
+        severity: "error",
+        object: row.resource,
+        message: `${counted(row)} begin as encrypted values and are none: no API server can read them (${examples(row)})`,
+        remedy: "restore them from a backup of etcd, or delete them; docs/operations.md, Rotate, says how",
+      })),
+  ),
+  check("UnknownKeyId", ["etcd", "keyring", "encryptionConfig"], (seen, { config }) =>
+    seen.etcd.rows.flatMap((row) => {
+      const { stored } = row;
+      const lost =
+        stored.kind === "kms-v2" &&
+        ourNames(seen.encryptionConfig, config).has(stored.provider) &&
+        !seen.keyring.versionNames.has(stored.keyId);
+      return when(lost, () => ({
+        severity: "error",
+        object: row.resource,
+        message: `${counted(row)} are under key_id ${stored.kind === "kms-v2" ? stored.keyId : ""}, of which this node's keyring has no version: they cannot be read here (${examples(row)})`,
+        remedy:
+          "start this node's operator, which stores what the others have; if none has it: claviger restore --merge of a backup that does",
+      }));
+    }),
+  ),
+  check("MissingProvider", ["etcd", "encryptionConfig"], ({ etcd, encryptionConfig }) =>
+    etcd.rows.flatMap((row) => {
+      const rule = ruleOf(row, encryptionConfig);
+      return when(rule !== undefined && !canBeRead(row.stored, rule), () => ({
+        severity: "error",
+        object: row.resource,
+        message: `${counted(row)} are stored by ${storedText(row.stored)}, which ${rule === "none" ? "no rule" : "the rule for them"} has: no API server can read them (${examples(row)})`,
+        remedy: `add that provider after the first one to the rule for ${row.resource} in ${encryptionConfig.path}, on every node, and write the objects back`,
+      }));
+    }),
+  ),
+  check("PlainValues", ["etcd", "encryptionConfig"], ({ etcd, encryptionConfig }, { config }) =>
+    etcd.rows.flatMap((row) => {
+      const rule = ruleOf(row, encryptionConfig);
+      const [writer] = rule === undefined || rule === "none" ? [] : rule.providers;
+      const left = row.stored.kind === "plain" && writer !== undefined && isOurs(writer, config);
+      return when(left, () => ({
+        severity: "warning",
+        object: row.resource,
+        message: `${counted(row)} are stored plain, from before (${examples(row)})`,
+        remedy: "write them back: apply deploy/rewriter.yaml, or step 10 of README.md",
+      }));
+    }),
+  ),
+];
+
+/** The rule for a row's resource; "none" where there is none, undefined where nobody can tell. */
+function ruleOf({ resource }: CensusRow, config: EncryptionConfig): EncryptionRule | "none" | undefined {
+  if (resource.endsWith(UNKNOWN_GROUP)) return undefined;
+  return ruleFor(config, parseGroupResource(resource)) ?? "none";
+}
+
+function canBeRead(stored: StoredValue, rule: EncryptionRule | "none"): boolean {
+  // Without a rule the API server stores and reads plain.
+  if (rule === "none") return stored.kind === "plain" || stored.kind === "damaged";
+  return stored.kind === "damaged" || rule.providers.some((provider) => reads(provider, stored));
+}
+
+function reads(provider: EncryptionProvider, stored: StoredValue): boolean {
+  switch (stored.kind) {
+    case "plain":
+      return provider.kind === "identity";
+    case "kms-v1":
+    case "kms-v2":
+      return (
+        provider.kind === "kms" &&
+        `kms-${provider.apiVersion}` === stored.kind &&
+        provider.name === stored.provider
+      );
+    case "aescbc":
+    case "aesgcm":
+    case "secretbox":
+      return provider.kind === stored.kind && provider.keyNames.includes(stored.keyName);
+    case "damaged":
+      return true;
+  }
+}
+
+function storedText(stored: StoredValue): string {
+  switch (stored.kind) {
+    case "plain":
+      return "identity";
+    case "kms-v1":
+    case "kms-v2":
+      return `${stored.kind.replace("-", " ")} provider ${stored.provider}`;
+    case "aescbc":
+    case "aesgcm":
+    case "secretbox":
+      return `${stored.kind} key ${stored.keyName}`;
+    case "damaged":
+      return "nobody knows whom";
+  }
+}
+
+const isOurs = (provider: EncryptionProvider, { providers }: NodeConfig): boolean =>
+  providers.some(({ socket }) => servesSocket(provider, socket));
+
+/** Names of the kms entries behind this node's sockets. */
+const ourNames = ({ rules }: EncryptionConfig, config: NodeConfig): ReadonlySet<string> =>
+  new Set(
+    rules
+      .flatMap(({ providers }) => providers)
+      .flatMap((provider) => (provider.kind === "kms" && isOurs(provider, config) ? [provider.name] : [])),
+  );
+
+const counted = ({ objects }: CensusRow): string => (objects === 1 ? "1 object" : `${objects} objects`);
+
+const examples = ({ objects, examples: names }: CensusRow): string =>
+  names.length < objects ? `${names.join(", ")} …` : names.join(", ");

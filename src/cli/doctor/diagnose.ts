@@ -1,0 +1,130 @@
+import { type Check, check, type Finding } from "./check.ts";
+import { clusterChecks } from "./check-cluster.ts";
+import { encryptionChecks } from "./check-encryption.ts";
+import { keyChecks } from "./check-keys.ts";
+import { nodeChecks } from "./check-node.ts";
+import { storedChecks } from "./check-stored.ts";
+import type { Observed, Sight } from "./observed.ts";
+
+export interface Diagnosis {
+  /** Errors first, else in the order of the checks. */
+  readonly findings: readonly Finding[];
+  readonly unchecked: readonly Unchecked[];
+  /** Names of the checks that were made. */
+  readonly made: readonly string[];
+}
+
+/** What nothing is claimed about. */
+export interface Unchecked {
+  readonly what: string;
+  readonly why: string;
+  /** Checks that were not made for want of it. */
+  readonly checks: readonly string[];
+  readonly remedy: string;
+}
+
+interface SightText {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+const sights: { readonly [S in Sight]: SightText } = {
+  encryptionConfig: {
+    what: "the EncryptionConfiguration",
+    remedy: "encryptionConfig must name the API server's file, and this user must be allowed to read it",
+  },
+  keyring: {
+    what: "this node's keyring",
+    remedy: "start the operator, and run doctor as the user that claviger runs as",
+  },
+  resources: {
+    what: "MasterKeys, KeyAliases and KeyServers",
+    remedy: "see whether the API server runs and what deploy/rbac.yaml lets this node's kubeconfig do",
+  },
+  leases: {
+    what: "the nodes' Leases",
+    remedy: "see whether the API server runs and what deploy/rbac.yaml lets this node's kubeconfig do",
+  },
+  clock: { what: "the API server's clock", remedy: "see whether the API server runs" },
+  rights: { what: "the rewriter's rights", remedy: "see whether the API server runs" },
+  etcd: {
+    what: "what etcd holds",
+    remedy: "see whether etcd runs, and what etcd.cert may read there",
+  },
+};
+
+/** What could be looked at and did not answer is an error too: nobody knows whether all is well. */
+const couldNotLook: Check = check("CouldNotLook", [], (_, { looks }) => {
+  const failed = new Map<string, Sight[]>();
+  for (const sight of Object.keys(sights) as Sight[]) {
+    const look = looks[sight];
+    if (look.kind === "failed") failed.set(look.reason, [...(failed.get(look.reason) ?? []), sight]);
+  }
+  return [...failed].map(([message, [first = "resources", ...rest]]) => ({
+    severity: "error",
+    object: [first, ...rest].map((sight) => sights[sight].what).join(", "),
+    message,
+    remedy: sights[first].remedy,
+  }));
+});
+
+/** Every check, in the order in which they are made. */
+export const checks: readonly Check[] = [
+  couldNotLook,
+  ...encryptionChecks,
+  ...nodeChecks,
+  ...clusterChecks,
+  ...keyChecks,
+  ...storedChecks,
+];
+
+/** What no program on this node can know. */
+const reminders: readonly Unchecked[] = [
+  {
+    what: "whether the root key has a backup",
+    why: "claviger keeps no record of copies, and can see none",
+    checks: [],
+    remedy: "keep the 32 bytes in two places apart from all other backups: docs/operations.md, Back up",
+  },
+  {
+    what: "whether the keyring has a backup, and that backup opens",
+    why: "claviger keeps no record of backups",
+    checks: [],
+    remedy: "run claviger backup every night; it opens every version that it writes",
+  },
+  {
+    what: "whether the API server runs with this EncryptionConfiguration",
+    why: "a file that was edited is used after a restart, or after a reload where that is switched on",
+    checks: [],
+    remedy: "claviger census shows by which provider a new Secret was stored",
+  },
+  {
+    what: "root key files, order of providers and timeouts on other nodes",
+    why: "they lie there",
+    checks: [],
+    remedy: "run claviger doctor on every node",
+  },
+];
+
+/** Makes every check that what was observed allows. */
+export function diagnose(observed: Observed, now: Date): Diagnosis {
+  const results = checks.map(({ name, needs, find }) => ({ name, needs, problems: find(observed, now) }));
+  const findings = results.flatMap(({ name, problems = [] }) =>
+    problems.map((problem) => ({ check: name, ...problem })),
+  );
+  const left = results.filter(({ problems }) => problems === undefined);
+  return {
+    findings: findings.toSorted((a, b) => Number(b.severity === "error") - Number(a.severity === "error")),
+    unchecked: [...unseen(observed, left), ...reminders],
+    made: results.filter(({ problems }) => problems !== undefined).map(({ name }) => name),
+  };
+}
+
+function unseen({ looks }: Observed, left: readonly Pick<Check, "name" | "needs">[]): Unchecked[] {
+  return (Object.keys(sights) as Sight[]).flatMap((sight) => {
+    const look = looks[sight];
+    if (look.kind === "seen") return [];
+    const names = left.filter(({ needs }) => needs.includes(sight)).map(({ name }) => name);
+    return [{ what: sights[sight].what, why: look.reason, checks: names, remedy: sights[sight].remedy }];
+  });
+}

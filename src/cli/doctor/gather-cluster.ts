@@ -1,0 +1,140 @@
+import type { NodeConfig } from "../../config.ts";
+import { KubeClient } from "../../kube/client.ts";
+import type { Lease } from "../../kube/leases.ts";
+import { collectionPath, leasesPath } from "../../kube/paths.ts";
+import type { KeyAlias, KeyServer, Kind, MasterKey } from "../../kube/resources.ts";
+import { NODE_LABEL } from "../../operator/kube-store.ts";
+import { apiResources } from "../../storage/api-resources.ts";
+import { groupResourceText, isWildcard, parseGroupResource } from "../../storage/group-resource.ts";
+import { inScope, mergeScopes } from "../../storage/scope.ts";
+import { absent, type Look, look } from "./look.ts";
+import type { ClusterResources, MissingRight, NodeLease, Observed, ServerClock } from "./observed.ts";
+
+type ClusterLooks = Pick<Observed["looks"], "resources" | "leases" | "clock" | "rights">;
+
+/** How long the API server may take for its first answer, in milliseconds: one that is down must not hold up the rest. */
+const PATIENCE = 10_000;
+/** What the rewriter does to each resource. */
+const VERBS = ["list", "patch"] as const;
+
+/** Looks at the API server, with the credentials of this node's operator. */
+export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Promise<ClusterLooks> {
+  if (config.resources.kind === "manifests") {
+    const standalone = absent("standalone: the configuration names no API server");
+    return { resources: standalone, leases: standalone, clock: standalone, rights: standalone };
+  }
+  const client = new KubeClient(config.resources.path);
+  const clock = await look(() => lookAtClock(client, signal));
+  // Where the first call gets no answer, the others would wait for it in vain, one after another.
+  if (clock.kind !== "seen") return { resources: clock, leases: clock, clock, rights: clock };
+  const [resources, leases] = await Promise.all([
+    look(() => readResources(client, signal)),
+    look(() => readLeases(client, config.leaseNamespace, signal)),
+  ]);
+  return { resources, leases, clock, rights: await lookAtRights(client, resources, signal) };
+}
+
+async function lookAtClock(client: KubeClient, signal: AbortSignal): Promise<ServerClock> {
+  const asked = Date.now();
+  const server = await client.serverTime(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+  // The header has whole seconds: on average half of one is cut off.
+  return { ahead: server + 500 - (asked + Date.now()) / 2 };
+}
+
+async function readResources(client: KubeClient, signal: AbortSignal): Promise<ClusterResources> {
+  const list = async (kind: Kind) => {
+    const answer = await client.request({ method: "GET", path: collectionPath(kind), signal });
+    return (answer as { readonly items: readonly unknown[] }).items;
+  };
+  const [masterKeys, keyAliases, keyServers] = await Promise.all([
+    list("MasterKey"),
+    list("KeyAlias"),
+    list("KeyServer"),
+  ]);
+  // The API server holds every object to its CRD.
+  return {
+    masterKeys: masterKeys as readonly MasterKey[],
+    keyAliases: keyAliases as readonly KeyAlias[],
+    keyServers: keyServers as readonly KeyServer[],
+  };
+}
+
+interface WrittenLease extends Lease {
+  readonly metadata: Lease["metadata"] & { readonly managedFields?: readonly { readonly time?: string }[] };
+}
+
+async function readLeases(client: KubeClient, namespace: string, signal: AbortSignal): Promise<NodeLease[]> {
+  const answer = await client.request({ method: "GET", path: leasesPath(namespace), signal });
+  const { items } = answer as { readonly items: readonly WrittenLease[] };
+  return items.flatMap(({ metadata, spec }) => {
+    const node = metadata.labels?.[NODE_LABEL];
+    const renewedAt = Date.parse(spec?.renewTime ?? "");
+    if (node === undefined || Number.isNaN(renewedAt)) return [];
+    const times = (metadata.managedFields ?? []).map(({ time = "" }) => Date.parse(time));
+    const written = Math.max(...times.filter((time) => !Number.isNaN(time)));
+    return [{ node, renewedAt, ...(Number.isFinite(written) && { writtenAt: written }) }];
+  });
+}
+
+async function lookAtRights(
+  client: KubeClient,
+  resources: Look<ClusterResources>,
+  signal: AbortSignal,
+): Promise<Look<readonly MissingRight[]>> {
+  if (resources.kind !== "seen") return resources;
+  const { masterKeys, keyServers } = resources.value;
+  const engines = masterKeys.map(({ spec }) => spec.reencryption?.engine ?? "Claviger");
+  if (!engines.includes("Claviger")) return absent("no MasterKey has claviger's own rewriter as its engine");
+  const scope = mergeScopes(
+    keyServers.flatMap(({ status }) => status?.providers?.map((provider) => provider.resources ?? []) ?? []),
+  );
+  if (scope.length === 0) return absent("no KeyServer has said what is stored through it");
+  return look(() => missingRights(client, scope, signal));
+}
+
+/** Asks for each resource that the rewriter would go through; wildcards stand for what there is. */
+async function missingRights(
+  client: KubeClient,
+  scope: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly MissingRight[]> {
+  const services = { resource: "apiservices.apiregistration.k8s.io", verbs: ["list"] };
+  const missing: MissingRight[] = [];
+  const ask = async ({ resource, verbs }: MissingRight) => {
+    const refused: string[] = [];
+    for (const verb of verbs) if (!(await mayI(client, verb, resource, signal))) refused.push(verb);
+    if (refused.length > 0) missing.push({ resource, verbs: refused });
+  };
+  await ask(services);
+  const patterns = scope.filter((pattern) => !pattern.startsWith("!"));
+  const named = patterns.filter((pattern) => !isWildcard(pattern));
+  const found =
+    missing.length > 0 || named.length === patterns.length
+      ? []
+      : (await apiResources(client, patterns, signal))
+          .filter((resource) => inScope(scope, resource))
+          .map(groupResourceText);
+  for (const resource of new Set([...named, ...found])) await ask({ resource, verbs: VERBS });
+  return missing;
+}
+
+/** SelfSubjectAccessReview of authorization.k8s.io/v1, for objects of every namespace. */
+async function mayI(
+  client: KubeClient,
+  verb: string,
+  pattern: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { group, resource } = parseGroupResource(pattern);
+  const answer = await client.request({
+    method: "POST",
+    path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    body: {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { resourceAttributes: { group, resource, verb } },
+    },
+    signal,
+  });
+  return (answer as { readonly status: { readonly allowed: boolean } }).status.allowed;
+}

@@ -1,0 +1,73 @@
+import { realpathSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import type { NodeConfig, ProviderConfig } from "../../config.ts";
+import { messageOf } from "../../errors.ts";
+import { KmsClient } from "../../plugin/kms-client.ts";
+import { SealSource } from "../../seal/seal-source.ts";
+import { readEncryptionConfig } from "../../storage/encryption-config.ts";
+import { censusOfNode } from "../../storage/node-census.ts";
+import { readKeyringFacts } from "../keyring-facts.ts";
+import { gatherCluster } from "./gather-cluster.ts";
+import { absent, look } from "./look.ts";
+import type { Observed, RootKeyFile, SocketAnswer } from "./observed.ts";
+
+/** Looks at everything that `claviger doctor` judges by, and changes nothing. Rejects with the signal's reason only. */
+export async function gather(config: NodeConfig, signal: AbortSignal): Promise<Observed> {
+  const [sockets, cluster, etcd] = await Promise.all([
+    Promise.all(config.providers.map(askSocket)),
+    gatherCluster(config, signal),
+    lookAtEtcd(config, signal),
+  ]);
+  signal.throwIfAborted();
+  const encryptionConfig = await lookAtEncryptionConfig(config);
+  const keyring = await look(() => readKeyringFacts(config));
+  return {
+    config,
+    rootKey: lookAtRootKey(config.rootKeyPath),
+    sockets,
+    looks: { encryptionConfig, keyring, etcd, ...cluster },
+  };
+}
+
+async function lookAtEncryptionConfig({ path, encryptionConfig }: NodeConfig) {
+  if (encryptionConfig === undefined) return absent(`configuration ${path} has no encryptionConfig`);
+  return look(() => readEncryptionConfig(encryptionConfig));
+}
+
+async function lookAtEtcd(config: NodeConfig, signal: AbortSignal) {
+  if (config.etcd === undefined) return absent(`configuration ${config.path} has no etcd`);
+  // All of it: what an older EncryptionConfiguration stored is what nobody looks for.
+  return look(() => censusOfNode(config, { all: true, signal }));
+}
+
+async function askSocket({ name, socket }: ProviderConfig): Promise<SocketAnswer> {
+  const client = new KmsClient(socket);
+  try {
+    const { healthz } = await client.status();
+    return { name, socket, ...(healthz !== "ok" && { fault: healthz }) };
+  } catch (error) {
+    return { name, socket, fault: messageOf(error) };
+  } finally {
+    client.close();
+  }
+}
+
+function lookAtRootKey(path: string): RootKeyFile {
+  const modes = modesOf(path);
+  try {
+    return { path, ...modes, rootKeyId: new SealSource(path).get().rootKeyId };
+  } catch (error) {
+    return { path, ...modes, fault: messageOf(error) };
+  }
+}
+
+function modesOf(path: string): Pick<RootKeyFile, "mode" | "folderMode"> {
+  try {
+    // Of the file itself: a link may lie anywhere.
+    const folder = dirname(realpathSync(path));
+    return { mode: statSync(path).mode & 0o777, folderMode: statSync(folder).mode & 0o777 };
+  } catch {
+    // Reading it fails too, and says why.
+    return {};
+  }
+}

@@ -1,0 +1,71 @@
+import type { NodeConfig } from "../../config.ts";
+import type { KeyAlias, KeyServer, MasterKey } from "../../kube/resources.ts";
+import type { Census } from "../../storage/census.ts";
+import type { EncryptionConfig } from "../../storage/encryption-config.ts";
+import type { KeyringFacts } from "../keyring-facts.ts";
+import type { Look } from "./look.ts";
+
+/** What can be seen, each of which may fail without the others. */
+export interface Sights {
+  readonly encryptionConfig: EncryptionConfig;
+  readonly keyring: KeyringFacts;
+  readonly resources: ClusterResources;
+  readonly leases: readonly NodeLease[];
+  readonly clock: ServerClock;
+  readonly rights: readonly MissingRight[];
+  readonly etcd: Census;
+}
+
+export type Sight = keyof Sights;
+
+export interface ClusterResources {
+  readonly masterKeys: readonly MasterKey[];
+  readonly keyAliases: readonly KeyAlias[];
+  readonly keyServers: readonly KeyServer[];
+}
+
+/** A node's Lease. Times are epoch milliseconds. */
+export interface NodeLease {
+  readonly node: string;
+  /** By the node's clock. */
+  readonly renewedAt: number;
+  /** The same moment by the API server's clock, where its managedFields tell. */
+  readonly writtenAt?: number;
+}
+
+export interface ServerClock {
+  /** The API server's clock minus ours, in milliseconds; exact to a second. */
+  readonly ahead: number;
+}
+
+/** What this node's operator may not do and the rewriter does. */
+export interface MissingRight {
+  readonly resource: string;
+  readonly verbs: readonly string[];
+}
+
+export interface RootKeyFile {
+  readonly path: string;
+  /** Permission bits of the file and of its folder, where they can be seen. */
+  readonly mode?: number;
+  readonly folderMode?: number;
+  /** Of a root key that can be used; else `fault` says why it cannot. */
+  readonly rootKeyId?: string;
+  readonly fault?: string;
+}
+
+/** What a provider's socket answered to Status. */
+export interface SocketAnswer {
+  readonly name: string;
+  readonly socket: string;
+  /** Why it is not well. */
+  readonly fault?: string;
+}
+
+/** All that `claviger doctor` judges by. */
+export interface Observed {
+  readonly config: NodeConfig;
+  readonly rootKey: RootKeyFile;
+  readonly sockets: readonly SocketAnswer[];
+  readonly looks: { readonly [S in Sight]: Look<Sights[S]> };
+}

@@ -1,0 +1,46 @@
+import { join } from "node:path";
+import type { NodeConfig } from "../config.ts";
+import { kmsKeyId } from "../crypto/ids.ts";
+import { KeyringReader } from "../keyring/reader.ts";
+import { nameText } from "../keyring/rows.ts";
+import { KEYRING_FILE } from "../keyring/writer.ts";
+
+/** What a node's keyring says of its versions, without any material. */
+export interface KeyringFacts {
+  /** key_id → the MasterKey version that it stands for. */
+  readonly versionNames: ReadonlyMap<string, string>;
+  /** rootKeyId → how many versions are sealed under it. */
+  readonly sealedUnder: ReadonlyMap<string, number>;
+  /** Why rows cannot be read by this release. */
+  readonly unreadable: readonly string[];
+}
+
+/** Versions read at a time. */
+const BATCH = 500;
+
+/** Reads a node's keyring, also while its operator writes. Throws NotReady, KeyringUnavailable or KeyringCorrupt. */
+export function readKeyringFacts({ stateDir }: Pick<NodeConfig, "stateDir">): KeyringFacts {
+  const versionNames = new Map<string, string>();
+  const sealedUnder = new Map<string, number>();
+  const unreadable: string[] = [];
+  const reader = KeyringReader.open(join(stateDir, KEYRING_FILE));
+  try {
+    for (let seq = 0; ; ) {
+      const batch = reader.rowsAfter(seq, BATCH);
+      for (const row of batch) {
+        if ("error" in row) {
+          unreadable.push(row.error.message);
+          continue;
+        }
+        const { masterKey, number, keyId, versionId, sealed } = row.version;
+        versionNames.set(kmsKeyId(keyId, versionId), `${nameText(masterKey)} v${number}`);
+        sealedUnder.set(sealed.rootKeyId, (sealedUnder.get(sealed.rootKeyId) ?? 0) + 1);
+      }
+      const last = batch.at(-1);
+      if (last === undefined) return { versionNames, sealedUnder, unreadable };
+      seq = last.seq;
+    }
+  } finally {
+    reader.close();
+  }
+}
