@@ -3,7 +3,7 @@ import { ClavigerError } from "../errors.ts";
 import { type Command, parseOptions, stopSignal, UsageError } from "./command.ts";
 import { diagnose } from "./doctor/diagnose.ts";
 import { gather } from "./doctor/gather.ts";
-import { asJson, asTable, count } from "./doctor/report.ts";
+import { asJson, asTable, counted } from "./doctor/report.ts";
 
 export const doctor: Command = {
   summary: "Look at configuration, node, cluster and etcd for what bites or will, and say what to do.",
@@ -18,7 +18,7 @@ export const doctor: Command = {
     const observed = await gather(readConfig(options.config), stopSignal());
     const diagnosis = diagnose(observed, new Date());
     process.stdout.write(options.output === "json" ? asJson(diagnosis) : asTable(diagnosis));
-    const errors = count(diagnosis.findings, "error");
-    if (errors > 0) throw new ClavigerError("NotReady", `doctor found ${errors} errors`);
+    if (diagnosis.findings.some(({ severity }) => severity === "error"))
+      throw new ClavigerError("NotReady", `doctor found ${counted(diagnosis.findings, "error")}`);
   },
 };

@@ -16,12 +16,14 @@ const SECRET = "/registry/secrets/default/";
 
 describe.skipIf(binaries === undefined)("claviger doctor on a real control plane", () => {
   let cluster: Cluster;
+  let leaseBefore: Awaited<ReturnType<typeof readLease>>;
 
   beforeAll(async () => {
     cluster = await startCluster();
     const rotating = "spec: { rotation: { enabled: true, periodInDays: 90 } }";
     await applyKey(cluster, exampleKey().replace("spec: {}", rotating));
     await cluster.kubectl(["create", "secret", "generic", "a", "--from-literal=text=secret"]);
+    leaseBefore = await readLease();
   });
   afterAll(() => cluster?.stop());
 
@@ -38,8 +40,24 @@ describe.skipIf(binaries === undefined)("claviger doctor on a real control plane
     const report: Diagnosis = JSON.parse(stdout);
     return { ...report, code, found: report.findings.map(({ severity, check }) => `${severity} ${check}`) };
   };
+  /** The first report that is as expected. */
+  const until = async (what: string, holds: (report: Awaited<ReturnType<typeof doctor>>) => boolean) => {
+    let report = await doctor();
+    await eventually(what, async () => {
+      if (!holds(report)) report = await doctor();
+      return holds(report);
+    });
+    return report;
+  };
   const messageOf = (findings: readonly Finding[], check: string): string =>
     findings.find((finding) => finding.check === check)?.message ?? "";
+  const readLease = async () => {
+    const path = ["get", "lease", "-n", "claviger-system", "-l", "kms.claviger.dev/node"];
+    const { items } = JSON.parse(await cluster.kubectl([...path, "--show-managed-fields", "-o", "json"]));
+    const [{ metadata, spec }] = items;
+    const times = metadata.managedFields.map(({ time }: { readonly time: string }) => Date.parse(time));
+    return { renewed: Date.parse(spec.renewTime), written: Math.max(...times) };
+  };
   /** A configuration of the same node with some fields changed. */
   const changed = async (name: string, changes: object): Promise<string> => {
     const path = join(node().dir, name);
@@ -54,32 +72,20 @@ describe.skipIf(binaries === undefined)("claviger doctor on a real control plane
 
   it("finds no error where all is well, makes every check, and says what nobody can check", async () => {
     // The Leases' and the sockets' first reports take some seconds.
-    await eventually("the node is well", async () => (await doctor()).code === 0);
-    const { found, made, unchecked } = await doctor();
+    const { found, made, unchecked } = await until("the node is well", ({ code }) => code === 0);
     // The API server may not have asked for the new key_id by all its entries yet.
     expect(found.filter((name) => name !== "warning NotSwitched")).toEqual([]);
     expect(made).toEqual(expect.arrayContaining(["PlainValues", "ClockSkew", "RewriterRights"]));
     expect(unchecked.map(({ what }) => what)).toContain("whether the root key has a backup");
     const { stdout, code } = await command(node().configPath);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/\n0 errors, [01] warnings; (\d+) of \1 checks were made\n$/);
+    expect(stdout).toMatch(/\n0 errors, (0 warnings|1 warning); (\d+) of \2 checks were made\n$/);
   });
 
   it("can tell a node's clock by its Lease: managedFields follow each renewal", async () => {
-    const read = async () => {
-      const path = ["get", "lease", "-n", "claviger-system", "-l", "kms.claviger.dev/node"];
-      const { items } = JSON.parse(await cluster.kubectl([...path, "--show-managed-fields", "-o", "json"]));
-      const [{ metadata, spec }] = items;
-      const times = metadata.managedFields.map(({ time }: { readonly time: string }) => Date.parse(time));
-      return { renewed: Date.parse(spec.renewTime), written: Math.max(...times) };
-    };
-    const before = await read();
-    await eventually(
-      "the Lease is renewed twice",
-      async () => (await read()).renewed > before.renewed + 15_000,
-    );
-    const after = await read();
-    expect(after.written).toBeGreaterThan(before.written);
+    await eventually("the Lease is renewed", async () => (await readLease()).renewed > leaseBefore.renewed);
+    const after = await readLease();
+    expect(after.written).toBeGreaterThan(leaseBefore.written);
     expect(Math.abs(after.renewed - after.written)).toBeLessThan(5_000);
   });
 
@@ -137,10 +143,10 @@ describe.skipIf(binaries === undefined)("claviger doctor on a real control plane
 
   it("says what it cannot check without etcd and encryptionConfig, and refuses wrong usage", async () => {
     const bare = await changed("bare.yaml", { etcd: null, encryptionConfig: null });
-    const { found, unchecked } = await doctor(bare);
+    const [{ found, unchecked }, wrong] = await Promise.all([doctor(bare), command(bare, "-o", "xml")]);
     expect(found).toEqual(expect.arrayContaining(["warning NoEtcd", "warning NoEncryptionConfig"]));
     expect(unchecked.find(({ what }) => what === "what etcd holds")?.checks).toContain("DamagedValues");
-    expect((await command(bare, "-o", "xml")).code).toBe(2);
+    expect(wrong.code).toBe(2);
   });
 
   it("goes on where the API server, the plugin and then etcd are down", async () => {

@@ -129,7 +129,7 @@ const severityAfter = (since: string, now: Date): Severity =>
   now.getTime() - Date.parse(since) > SWITCH_MILLISECONDS ? "error" : "warning";
 
 /** The MasterKey behind what a KeyServer says that it serves: NAMESPACE/NAME, or alias NAMESPACE/NAME. */
-function servedKey(serves: string, { masterKeys, keyAliases }: ClusterResources) {
+export function servedKey(serves: string, { masterKeys, keyAliases }: ClusterResources) {
   const named = (object: { readonly metadata: { readonly namespace?: string; readonly name: string } }) =>
     `${object.metadata.namespace}/${object.metadata.name}`;
   const alias = keyAliases.find((candidate) => `alias ${named(candidate)}` === serves);

@@ -1,6 +1,8 @@
 import type { MasterKey } from "../../kube/resources.ts";
 import { conditionOf } from "../../operator/conditions.ts";
 import { type Check, check, when } from "./check.ts";
+import { servedKey } from "./check-cluster.ts";
+import type { ClusterResources } from "./observed.ts";
 
 const CONDITIONS = "docs/operations.md, Conditions, has the reason and what to do";
 /** Reasons of Reencrypted that do not pass by themselves. */
@@ -8,11 +10,11 @@ const STUCK = ["ObjectsLeft", "RewriteFailed", "CensusFailed"];
 
 /** The MasterKeys and what is to become of them. */
 export const keyChecks: readonly Check[] = [
-  check("MasterKeyNotReady", ["resources"], ({ resources: { masterKeys } }) =>
-    masterKeys.flatMap((key) => {
+  check("MasterKeyNotReady", ["resources"], ({ resources }) =>
+    resources.masterKeys.flatMap((key) => {
       const ready = conditionOf(key.status?.conditions, "Ready");
       return when(ready?.status !== "True", () => ({
-        severity: key.spec.enabled ? "error" : "warning",
+        severity: key.spec.enabled && isServed(key, resources) ? "error" : "warning",
         object: objectText(key),
         message: `it is not Ready (${ready?.reason ?? "not looked at yet"}): ${ready?.message ?? "no operator wrote its status; does one lead?"}`,
         remedy: CONDITIONS,
@@ -79,3 +81,8 @@ export const keyChecks: readonly Check[] = [
 ];
 
 const objectText = ({ metadata: { namespace, name } }: MasterKey): string => `MasterKey ${namespace}/${name}`;
+
+const isServed = (key: MasterKey, resources: ClusterResources): boolean =>
+  resources.keyServers.some(({ status }) =>
+    status?.providers?.some(({ serves }) => servedKey(serves, resources) === key),
+  );

@@ -25,6 +25,15 @@ export const storedChecks: readonly Check[] = [
       remedy: "set etcd.endpoints, etcd.ca, etcd.cert and etcd.key; claviger only reads there",
     })),
   ),
+  check("ValuesUnlisted", ["etcd"], ({ etcd }) =>
+    when(etcd.unlisted > 0, () => ({
+      severity: "warning",
+      object: "etcd",
+      message: `${etcd.unlisted} objects are stored in more ways than are listed: nothing is said about them`,
+      remedy:
+        "claviger census -o json shows where they come from: somebody writes into etcd past the API servers",
+    })),
+  ),
   check("DamagedValues", ["etcd"], ({ etcd }) =>
     etcd.rows
       .filter(({ stored }) => stored.kind === "damaged")

@@ -257,6 +257,16 @@ const theKeys: readonly Row[] = [
     keys({ ...key({ enabled: false }), status: { conditions: [condemned("Ready", "Disabled")] } }),
     "warning MasterKeyNotReady",
   ],
+  [
+    "a key that no socket serves and that awaits its import",
+    observed(
+      cluster({
+        masterKeys: [{ ...key(), status: { conditions: [condemned("Ready", "PendingImport")] } }],
+        keyServers: [server("node-1", { providers: [] })],
+      }),
+    ),
+    "warning MasterKeyNotReady",
+  ],
   ["an overdue rotation", keys(key({}, condemned("RotationOnTime", "Overdue"))), "error RotationOverdue"],
   ["objects that were left", keys(key({}, condemned("Reencrypted", "ObjectsLeft"))), "error ObjectsLeft"],
   ["a re-encryption that runs", keys(key({}, condemned("Reencrypted", "Reencrypting")))],
@@ -291,6 +301,11 @@ const theStored: readonly Row[] = [
     "a configuration without etcd says what that costs",
     observed({}, { looks: { etcd: absent("none") } }),
     "warning NoEtcd",
+  ],
+  [
+    "more kinds of values than are listed",
+    observed({ etcd: { revision: 7, objects: 20_000, unlisted: 3, rows: [] } }),
+    "warning ValuesUnlisted",
   ],
   ["a damaged value", values("secrets", { kind: "damaged", provider: "secrets" }), "error DamagedValues"],
   [
@@ -374,10 +389,10 @@ describe("what cannot be looked at", () => {
     expect(unchecked[0]).toMatchObject({
       what: "what etcd holds",
       why: "no etcd answers",
-      checks: ["DamagedValues", "UnknownKeyId", "MissingProvider", "PlainValues"],
+      checks: ["ValuesUnlisted", "DamagedValues", "UnknownKeyId", "MissingProvider", "PlainValues"],
     });
     expect(made).not.toContain("PlainValues");
-    expect(made).toHaveLength(checks.length - 4);
+    expect(made).toHaveLength(checks.length - 5);
   });
   test("includes backups, on the best of nodes too", () => {
     const { unchecked } = diagnose(observed(), NOW);
@@ -415,7 +430,7 @@ describe("the report", () => {
     const shown = asTable(diagnose(seen, NOW));
     expect(shown).not.toContain("\x1b");
     expect(shown).toMatch(/^SEVERITY +CHECK +OBJECT\nerror +MissingProvider +secrets\n {4}1 object /);
-    expect(shown).toMatch(/\n1 errors, 2 warnings; (\d+) of \1 checks were made\n$/);
+    expect(shown).toMatch(/\n1 error, 2 warnings; (\d+) of \1 checks were made\n$/);
   });
   test("is JSON for programs, with its counts", () => {
     const report: unknown = JSON.parse(asJson(diagnose(observed({ clock: { ahead: 9_000 } }), NOW)));

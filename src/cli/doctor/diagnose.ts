@@ -120,11 +120,16 @@ export function diagnose(observed: Observed, now: Date): Diagnosis {
   };
 }
 
+const NOT_CONFIGURED = "no error; README.md, Configuration, has what can be set";
+
 function unseen({ looks }: Observed, left: readonly Pick<Check, "name" | "needs">[]): Unchecked[] {
   return (Object.keys(sights) as Sight[]).flatMap((sight) => {
     const look = looks[sight];
     if (look.kind === "seen") return [];
     const names = left.filter(({ needs }) => needs.includes(sight)).map(({ name }) => name);
-    return [{ what: sights[sight].what, why: look.reason, checks: names, remedy: sights[sight].remedy }];
+    const { what, remedy } = sights[sight];
+    return [
+      { what, why: look.reason, checks: names, remedy: look.kind === "absent" ? NOT_CONFIGURED : remedy },
+    ];
   });
 }

@@ -16,13 +16,18 @@ export function asTable({ findings, unchecked, made }: Diagnosis): string {
   const blocks = findings.map((finding, index) => `${lines[index]}\n${details(finding)}`);
   const found = findings.length === 0 ? "" : `${header}\n${blocks.join("")}\n`;
   const left = `Cannot be checked here:\n${unchecked.map(item).join("")}`;
-  const errors = `${count(findings, "error")} errors, ${count(findings, "warning")} warnings`;
-  return `${found}${left}\n${errors}; ${made.length} of ${checks.length} checks were made\n`;
+  const counts = `${counted(findings, "error")}, ${counted(findings, "warning")}`;
+  return `${found}${left}\n${counts}; ${made.length} of ${checks.length} checks were made\n`;
 }
 
-/** How many findings are of this severity. */
-export const count = (findings: readonly Finding[], severity: Severity): number =>
+const count = (findings: readonly Finding[], severity: Severity): number =>
   findings.filter((finding) => finding.severity === severity).length;
+
+/** "1 error", "2 warnings" */
+export function counted(findings: readonly Finding[], severity: Severity): string {
+  const found = count(findings, severity);
+  return `${found} ${severity}${found === 1 ? "" : "s"}`;
+}
 
 const details = ({ message, remedy }: Finding): string =>
   `    ${printable(message)}\n    → ${printable(remedy)}\n`;
