@@ -104,6 +104,22 @@ describe("whether there is anything to write again", () => {
     },
     { name: "standalone => left to others", reachable: false, expected: [undefined, "none", "NotManaged"] },
     {
+      name: "complete, and a socket serves another key_id: a restored status, a node that was away => not complete",
+      before: status("Complete", { verified: true, round: 3 }),
+      switches: [settled, served({ node: "b", kmsKeyId: OLD })],
+      expected: ["Switching", "none", "Switching"],
+      also: { verified: false, round: 3, startedAt: NOW_TEXT },
+    },
+    {
+      name: "complete, and a plugin is starting => stays so",
+      before: status("Complete", { verified: true }),
+      switches: [
+        settled,
+        { node: "b", provider: "p", encrypts: 0, entries: 1, settled: false, resources: ["secrets"] },
+      ],
+      expected: ["Complete", "none", "Verified"],
+    },
+    {
       name: "complete => stays so",
       before: status("Complete", { verified: true }),
       expected: ["Complete", "none", "Verified"],
@@ -121,6 +137,29 @@ describe("whether there is anything to write again", () => {
       switches: [served({ resources: ["secrets", "configmaps"] })],
       expected: ["Reencrypting", "rewrite", "Reencrypting"],
       also: { resources: ["secrets", "configmaps"] },
+    },
+    {
+      name: "a round goes on from its cursor and some could not be written before => it proves nothing",
+      before: status("Reencrypting", { settledRound: true, failed: 1 }),
+      census: false,
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { settledRound: false },
+    },
+    {
+      name: "the work stops and some could not be written before => the same",
+      before: status("Reencrypting", { settledRound: true, failed: 1 }),
+      work: { kind: "failed", message: "no connection" },
+      census: false,
+      expected: ["Reencrypting", "rewrite", "RewriteFailed"],
+      also: { settledRound: false },
+    },
+    {
+      name: "a resource was added in the middle of a round => the round of all has another number",
+      before: status("Reencrypting", { round: 2 }),
+      switches: [served({ resources: ["secrets", "configmaps"] })],
+      work: { kind: "rewritten", round: round() },
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { round: 3 },
     },
     {
       name: "the key is disabled => it waits",

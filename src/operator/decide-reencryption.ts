@@ -90,7 +90,7 @@ export function decideReencryption(observed: ObservedReencryption, now: Date): R
   return phases[before.phase](before, observed, now);
 }
 
-/** A new current version, or more resources: all over again. */
+/** A new current version, or other resources: all over again; a round of these never has the number of one of others. */
 function carriedOver(
   before: ReencryptionStatus | undefined,
   kmsKeyId: string,
@@ -99,7 +99,15 @@ function carriedOver(
 ): ReencryptionStatus {
   const same = before?.kmsKeyId === kmsKeyId && isDeepStrictEqual(before.resources, resources);
   if (same) return before;
-  return { kmsKeyId, phase: "Switching", verified: false, resources, startedAt: rfc3339(now), round: 0 };
+  const round = before?.kmsKeyId === kmsKeyId ? before.round : 0;
+  return anew({ kmsKeyId, resources, round }, now);
+}
+
+function anew(
+  { kmsKeyId, resources, round }: Pick<ReencryptionStatus, "kmsKeyId" | "resources" | "round">,
+  now: Date,
+): ReencryptionStatus {
+  return { kmsKeyId, phase: "Switching", verified: false, resources, startedAt: rfc3339(now), round };
 }
 
 /** A disabled key opens nothing, so nothing can be written again. */
@@ -120,7 +128,8 @@ const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
   },
   Reencrypting: (before, { switches, work }, now) => {
     if (before.nextRoundAt !== undefined) return pausing(before, switches, now);
-    if (work.kind === "failed") return failing(before, "RewriteFailed", work.message);
+    if (work.kind === "failed") return failing(resumed(before), "RewriteFailed", work.message);
+    if (work.kind === "idle") return rewriting(resumed(before));
     const status =
       work.kind === "rewriting" || work.kind === "rewritten" ? progress(before, work.round) : before;
     if (work.kind === "rewritten") return verify({ ...status, phase: "Verifying" }, switches);
@@ -136,7 +145,14 @@ const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
     const status = { ...before, remaining: work.remaining };
     return work.remaining === 0 ? complete(status, true, now) : beginRound(status, switches, now);
   },
-  Complete: (before) => ({ task: NOTHING, status: before, finding: completed(before) }),
+  Complete: (before, observed, now) => {
+    const moved = observed.switches.some(
+      ({ kmsKeyId }) => kmsKeyId !== undefined && kmsKeyId !== before.kmsKeyId,
+    );
+    // The status is from a backup, or a node was away: what was proven then does not hold.
+    if (moved) return phases.Switching(anew(before, now), observed, now);
+    return { task: NOTHING, status: before, finding: completed(before) };
+  },
 };
 
 const hasSwitched = (one: Switch, kmsKeyId: string): boolean =>
@@ -172,6 +188,10 @@ function pausing(status: ReencryptionStatus, switches: readonly Switch[], now: D
   const settledRound = switches.every((one) => hasSettled(one, status.kmsKeyId));
   return rewriting(withoutFailures({ ...rest, settledRound }));
 }
+
+/** A round that goes on from its cursor counts failures anew: where there were some, it alone proves nothing. */
+const resumed = (status: ReencryptionStatus): ReencryptionStatus =>
+  (status.failed ?? 0) > 0 ? { ...status, settledRound: false } : status;
 
 const withoutFailures = ({ failed: _, failures: __, ...status }: ReencryptionStatus): ReencryptionStatus =>
   status;
