@@ -33,8 +33,7 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
 
 async function printHelp(): Promise<void> {
   const loaded = await Promise.all(Object.values(commands).map((load) => load()));
-  const width = Math.max(...loaded.map((command) => command.usage.length));
-  const lines = loaded.map((command) => `  claviger ${command.usage.padEnd(width)}  ${command.summary}`);
+  const lines = loaded.map(({ usage, summary }) => `  claviger ${usage}\n      ${summary}`);
   process.stdout.write(
     `Managed encryption keys for Kubernetes: KMS v2 for API servers, rotation, verified re-encryption.\n\n${lines.join("\n")}\n`,
   );

@@ -93,7 +93,7 @@ describe.skipIf(binaries === undefined)("the client of etcd", () => {
     expect(outcome.kind).toBe("done");
     expect(seen).toEqual(names);
     expect(Math.max(...pages)).toBeGreaterThanOrEqual(200);
-    expect(Math.min(...pages)).toBe(1);
+    expect(pages).toContain(1);
   });
 
   it("asks the next endpoint where one does not answer, and stays with the one that does", async () => {
