@@ -172,13 +172,17 @@ describe.skipIf(binaries === undefined)("three nodes, and Secrets under two vers
     await expectReadable();
 
     const seen = new Set<number | undefined>();
-    await eventually("the nodes hand version 3 back, and it is current again", async () => {
-      for (const node of cluster.nodes) seen.add(currentIn(node));
-      const current = (await masterKey()).status?.currentVersion?.number;
-      return current === 3 && (await specs()).join() === before.join();
-    });
+    await eventually(
+      "the nodes hand version 3 back, and it is current again",
+      async () => {
+        for (const node of cluster.nodes) seen.add(currentIn(node));
+        const current = (await masterKey()).status?.currentVersion?.number;
+        return current === 3 && (await specs()).join() === before.join();
+      },
+      { deadline: 500_000 },
+    );
     expect([...seen]).toEqual([3]);
     await write("after-etcd-was-restored");
     await expectReadable();
-  });
+  }, 900_000);
 });
