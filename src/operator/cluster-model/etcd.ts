@@ -1,0 +1,64 @@
+import type { KmsKeyId } from "../../crypto/ids.ts";
+import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../kube/resources.ts";
+import { keyAlias, keyServer, masterKey } from "../testing.ts";
+
+/** What an object is encrypted under. */
+export interface Used {
+  readonly kmsKeyId: KmsKeyId;
+  readonly versionId: string;
+}
+
+/** A rotation that began. */
+export interface Begun {
+  readonly key: string;
+  readonly number: number;
+  readonly token?: string;
+}
+
+/** All that a backup of etcd takes along. Never changed, only replaced. */
+export interface Etcd {
+  readonly masterKeys: readonly MasterKey[];
+  readonly versions: readonly KeyVersion[];
+  readonly alias: KeyAlias | undefined;
+  readonly reports: readonly KeyServer[];
+  /** By "RESOURCE NAME". */
+  readonly objects: ReadonlyMap<string, Used>;
+  /** Not in any object: how the model remembers what it checks. */
+  readonly begun: readonly Begun[];
+}
+
+export const NAMESPACE = "apps";
+export const KEY_NAMES = ["secrets", "other"] as const;
+const rotation = { enabled: true, periodInDays: 90, onDemandLimit: 1_000 };
+
+export const freshMasterKey = (name: string): MasterKey =>
+  masterKey({ metadata: { name }, spec: { rotation } });
+
+/** Two MasterKeys and an alias of the first, all new. */
+export const freshEtcd = (nodes: readonly string[]): Etcd => ({
+  masterKeys: KEY_NAMES.map(freshMasterKey),
+  versions: [],
+  alias: keyAlias({}),
+  reports: nodes.map((name) => keyServer(name)),
+  objects: new Map(),
+  begun: [],
+});
+
+export const withMasterKey = (etcd: Etcd, changed: MasterKey): Etcd => ({
+  ...etcd,
+  masterKeys: etcd.masterKeys.map((key) => (key.metadata.name === changed.metadata.name ? changed : key)),
+});
+
+export const withObject = (etcd: Etcd, object: string, under: Used): Etcd =>
+  etcd.objects.get(object)?.kmsKeyId === under.kmsKeyId
+    ? etcd
+    : { ...etcd, objects: new Map(etcd.objects).set(object, under) };
+
+export const resourceOf = (object: string): string => object.split(" ")[0] ?? "";
+
+/** The MasterKey of this name; there always is one. */
+export function masterKeyOf({ masterKeys }: Etcd, name: string): MasterKey {
+  const found = masterKeys.find(({ metadata }) => metadata.name === name);
+  if (found === undefined) throw new Error(`no MasterKey ${name}`);
+  return found;
+}

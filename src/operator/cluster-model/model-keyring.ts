@@ -1,0 +1,113 @@
+import { leftAt, mergeFormerTargets } from "../../keyring/former-targets.ts";
+import type { KeyRef } from "../../keyring/live-keyring.ts";
+import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "../../keyring/rows.ts";
+import type { KeyringChange, PutKey } from "../../keyring/writer.ts";
+import type { KeyringContents } from "../decide-keyring.ts";
+
+/** What a socket is to serve. */
+export interface Current {
+  readonly key: KeyRow;
+  readonly version: VersionRow;
+}
+
+/** A node's keyring: what KeyringWriter does, with its refusals, without a file. */
+export class ModelKeyring {
+  readonly versions = new Map<string, VersionRow>();
+  /** How many were applied. */
+  changes = 0;
+  readonly #keys = new Map<string, KeyRow>();
+  readonly #aliases = new Map<string, AliasRow>();
+
+  contents(): KeyringContents {
+    return {
+      keys: [...this.#keys.values()],
+      aliases: [...this.#aliases.values()],
+      versions: [...this.versions.values()],
+    };
+  }
+
+  key(name: string): KeyRow | undefined {
+    return this.#keys.get(name);
+  }
+
+  alias(name: string): AliasRow | undefined {
+    return this.#aliases.get(name);
+  }
+
+  /** What LiveKeyring answers; undefined where it throws. */
+  current(ref: KeyRef): Current | undefined {
+    const name = "key" in ref ? nameText(ref.key) : this.#target(nameText(ref.alias));
+    const key = this.#keys.get(name ?? "");
+    const version = this.versions.get(key?.current?.versionId ?? "");
+    if (key === undefined || version === undefined) return undefined;
+    return { key, version };
+  }
+
+  /** Whether the keyId may not be used. */
+  isDisabled(keyId: string): boolean {
+    return [...this.#keys.values()].some((key) => key.keyId === keyId && !key.enabled);
+  }
+
+  apply(change: KeyringChange): void {
+    this.changes += 1;
+    switch (change.kind) {
+      case "putVersion":
+        this.versions.set(change.version.versionId, change.version);
+        break;
+      case "putKey":
+        this.#putKey(change.key);
+        break;
+      case "setCurrent":
+        this.#setCurrent(nameText(change.key), change.version);
+        break;
+      case "putAlias":
+        this.#putAlias(change.alias);
+        break;
+      case "putFormerKeyIds":
+        throw new Error("only a restored keyring names former keyIds");
+    }
+  }
+
+  #target(alias: string): string | undefined {
+    const row = this.#aliases.get(alias);
+    return row && nameText({ namespace: row.namespace, name: row.masterKey });
+  }
+
+  #putAlias(alias: AliasRow): void {
+    const { namespace, name, masterKey } = alias;
+    const stored = this.#aliases.get(nameText(alias));
+    const target = this.#keys.get(nameText({ namespace, name: masterKey }));
+    const left = stored && this.#keys.get(nameText({ namespace, name: stored.masterKey }));
+    if (stored === undefined || stored.masterKey === masterKey || target === undefined) {
+      this.#aliases.set(nameText(alias), { ...stored, ...alias });
+      return;
+    }
+    if (leftAt(stored.formerTargets, target) !== undefined) throw new Error(`alias ${name} went back`);
+    const former =
+      left?.current && left.keyId !== target.keyId ? [{ keyId: left.keyId, ...left.current }] : [];
+    const formerTargets = mergeFormerTargets(stored.formerTargets ?? [], former);
+    this.#aliases.set(nameText(alias), { namespace, name, masterKey, formerTargets });
+  }
+
+  #putKey(put: PutKey): void {
+    const before = this.#keys.get(nameText(put));
+    const same = before?.keyId === put.keyId;
+    const left = same || before?.current === undefined ? [] : [before.keyId];
+    const formerKeyIds = [...(before?.formerKeyIds ?? []), ...left];
+    if (formerKeyIds.includes(put.keyId)) throw new Error(`keyId ${put.keyId} came back`);
+    this.#keys.set(nameText(put), {
+      ...put,
+      formerKeyIds,
+      ...(same && before.current && { current: before.current }),
+    });
+  }
+
+  #setCurrent(name: string, version: VersionRow): void {
+    const key = this.#keys.get(name);
+    const { versionId, number } = version;
+    if (key?.keyId !== version.keyId) throw new Error(`current version of another key than ${name}`);
+    if (!this.versions.has(versionId)) throw new Error(`current version of ${name} is not stored`);
+    if (key.current && isLater(key.current, version)) throw new Error(`version of ${name} went back`);
+    this.#keys.set(name, { ...key, current: { versionId, number } });
+  }
+}

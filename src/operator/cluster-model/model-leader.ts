@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from "node:util";
+import { decideKeyAlias } from "../decide-key-alias.ts";
+import { nodeViews } from "../decide-key-server.ts";
+import { decideMasterKey, type MasterKeyPlan } from "../decide-master-key.ts";
+import { switchesOf } from "../decide-reencryption.ts";
+import { type HeldAlias, rememberAlias } from "../remembered-alias.ts";
+import { keyId, keyVersion, versionId } from "../testing.ts";
+import { type Etcd, KEY_NAMES, masterKeyOf, NAMESPACE, withMasterKey } from "./etcd.ts";
+import type { ModelNode } from "./model-node.ts";
+import { ModelRewriter } from "./model-rewriter.ts";
+import { checkPlan } from "./promises.ts";
+
+/** A plan, and the object that it was made on. */
+interface Thought {
+  readonly plan: MasterKeyPlan;
+  readonly on: ReturnType<typeof masterKeyOf>;
+  readonly name: string;
+}
+
+/** The leader's part of the cluster: the first node whose operator works leads. */
+export class ModelLeader {
+  readonly rewriter = new ModelRewriter();
+  readonly #nodes: readonly ModelNode[];
+  readonly #census: boolean;
+  #name: string | undefined;
+  #thought: Thought | undefined;
+  #minted = 0;
+
+  constructor(nodes: readonly ModelNode[], census: boolean) {
+    this.#nodes = nodes;
+    this.#census = census;
+  }
+
+  /** Everything once, a step each. */
+  lead(etcd: Etcd, now: Date): Etcd {
+    let after = etcd;
+    for (const name of KEY_NAMES) {
+      const thought = this.#decide(name, after, now);
+      if (thought === undefined) return after;
+      after = this.#carryOut(thought, after, now);
+    }
+    return this.#point(after, now);
+  }
+
+  createAndCrash(name: string, etcd: Etcd, now: Date): Etcd {
+    const thought = this.#decide(name, etcd, now);
+    return thought === undefined ? etcd : this.#createVersion(thought, etcd);
+  }
+
+  think(name: string, etcd: Etcd, now: Date): void {
+    this.#thought = this.#decide(name, etcd, now);
+  }
+
+  /** The resourceVersion sees to it: a plan made on another object is a Conflict. */
+  act(etcd: Etcd, now: Date): Etcd {
+    const thought = this.#thought;
+    this.#thought = undefined;
+    if (thought === undefined || masterKeyOf(etcd, thought.name) !== thought.on) return etcd;
+    return this.#carryOut(thought, etcd, now);
+  }
+
+  /** A process that ends takes along what it thought, counted and had going on. */
+  forget(): void {
+    this.#thought = undefined;
+    this.rewriter.forget();
+  }
+
+  #decide(name: string, etcd: Etcd, now: Date): Thought | undefined {
+    const leader = this.#leader();
+    if (leader === undefined) return undefined;
+    if (leader.name !== this.#name) this.rewriter.forget();
+    this.#name = leader.name;
+    const on = masterKeyOf(etcd, name);
+    const held = leader.keyring.current({ key: { namespace: NAMESPACE, name } })?.version;
+    const serves = etcd.alias?.status?.masterKey === name ? [`alias ${NAMESPACE}/main`] : [];
+    const observed = {
+      masterKey: on,
+      versions: etcd.versions,
+      nodes: nodeViews(etcd.reports, new Map(this.#nodes.map((node) => [node.name, node.heard])), now),
+      switches: switchesOf(on, new Set(serves), etcd.reports),
+      work: this.rewriter.work(on),
+      reachable: true,
+      census: this.#census,
+      ...(held !== undefined && on.status?.keyId === undefined && { held }),
+      freshKeyId: keyId(this.#mint()),
+      arnPrefix: "",
+    };
+    return { plan: decideMasterKey(observed, now), on, name };
+  }
+
+  #carryOut(thought: Thought, etcd: Etcd, now: Date): Etcd {
+    const { plan, name } = thought;
+    const before = masterKeyOf(etcd, name);
+    checkPlan(plan, before, etcd, this.#nodes);
+    const created = this.#createVersion(thought, etcd);
+    const unchanged = isDeepStrictEqual(before.status, plan.status);
+    const masterKey = unchanged ? before : { ...before, status: plan.status };
+    this.rewriter.ensure(masterKey, plan.task, now.getTime());
+    return withBegun(unchanged ? created : withMasterKey(created, masterKey), thought);
+  }
+
+  /** As the API server would, refuses a second object of one name. */
+  #createVersion({ plan: { step }, name }: Thought, etcd: Etcd): Etcd {
+    if (step.kind !== "createVersion") return etcd;
+    const spec = {
+      keyId: step.keyId,
+      masterKey: { namespace: NAMESPACE, name },
+      versionId: versionId(scrambled(this.#mint())),
+    };
+    const version = keyVersion(step.number, { spec });
+    const taken = etcd.versions.some(({ metadata }) => metadata.name === version.metadata.name);
+    return taken ? etcd : { ...etcd, versions: [...etcd.versions, version] };
+  }
+
+  #point(etcd: Etcd, now: Date): Etcd {
+    const { alias } = etcd;
+    if (alias === undefined) return etcd;
+    const named = (name: string | undefined) => (name === undefined ? undefined : masterKeyOf(etcd, name));
+    const known = rememberAlias(alias, this.#heldAlias(), named(alias.status?.masterKey));
+    const served = named(known.status?.masterKey);
+    const observed = { alias: known, target: named(alias.spec.masterKey), served, arnPrefix: "" };
+    const { status } = decideKeyAlias(observed, now);
+    return isDeepStrictEqual(alias.status, status) ? etcd : { ...etcd, alias: { ...alias, status } };
+  }
+
+  #heldAlias(): HeldAlias | undefined {
+    const keyring = this.#leader()?.keyring;
+    const row = keyring?.alias(`${NAMESPACE}/main`);
+    const key = keyring?.key(`${NAMESPACE}/${row?.masterKey}`);
+    return row && { ...row, ...(key && { keyId: key.keyId }) };
+  }
+
+  /** Undefined where no operator works. */
+  #leader(): ModelNode | undefined {
+    return this.#nodes.find(({ silent }) => !silent);
+  }
+
+  #mint(): number {
+    this.#minted += 1;
+    return this.#minted;
+  }
+}
+
+/** versionIds are random: a later one is not the greater one. */
+const scrambled = (n: number): number => (n * 7_919) % 1_000_003;
+
+function withBegun(etcd: Etcd, { plan: { step }, name }: Thought): Etcd {
+  if (step.kind !== "beginRotation") return etcd;
+  const { number, token } = step;
+  const begun = { key: name, number, ...(token !== undefined && { token }) };
+  return { ...etcd, begun: [...etcd.begun, begun] };
+}
