@@ -1,14 +1,13 @@
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type NodeConfig, readConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
 import { encodeBackup } from "../keyring/backup-format.ts";
 import { existing, writeNewFile } from "../keyring/new-file.ts";
-import { KeyringReader } from "../keyring/reader.ts";
 import type { KeyringImage } from "../keyring/rows.ts";
-import { KEYRING_FILE } from "../keyring/writer.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { type Command, parseOptions, UsageError } from "./command.ts";
+import { CONFIG, type Command, needed, parseOptions } from "./command.ts";
+import { readKeyring } from "./read-keyring.ts";
 import { imageSummary, testVersions } from "./version-check.ts";
 
 export const backup: Command = {
@@ -16,12 +15,11 @@ export const backup: Command = {
   usage: "backup --config FILE --out FILE",
   async run(args) {
     const options = parseOptions(args, { config: { type: "string" }, out: { type: "string" } });
-    if (options.config === undefined) throw new UsageError("--config FILE is needed");
-    if (options.out === undefined) throw new UsageError("--out FILE is needed");
-    const config = readConfig(options.config);
-    const out = resolve(options.out);
+    const configPath = needed(options.config, CONFIG);
+    const out = resolve(needed(options.out, "--out FILE"));
+    const config = readConfig(configPath);
     if (existsSync(out)) throw existing(out);
-    const image = readImage(config);
+    const image = readKeyring(config, (keyring) => keyring.image());
     const takenAt = new Date().toISOString();
     const faults = await testVersions(image.versions, new SealSource(config.rootKeyPath));
     writeNewFile(out, encodeBackup({ takenAt, nodeName: config.nodeName, image }));
@@ -35,15 +33,6 @@ export const backup: Command = {
     );
   },
 };
-
-function readImage(config: NodeConfig): KeyringImage {
-  const reader = KeyringReader.open(join(config.stateDir, KEYRING_FILE));
-  try {
-    return reader.image();
-  } finally {
-    reader.close();
-  }
-}
 
 function report(out: string, image: KeyringImage, config: NodeConfig): string {
   const rootKeys = [...new Set(image.versions.map(({ sealed }) => `${sealed.provider}:${sealed.rootKeyId}`))];

@@ -3,8 +3,9 @@ import { messageOf } from "../errors.ts";
 import type { Census } from "../storage/census.ts";
 import { censusOfNode } from "../storage/node-census.ts";
 import type { StoredValue } from "../storage/stored-value.ts";
-import { type Command, parseOptions, stopSignal, UsageError } from "./command.ts";
+import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions, stopSignal } from "./command.ts";
 import { readKeyringFacts } from "./keyring-facts.ts";
+import { ProgressLine } from "./progress.ts";
 import { printable, table } from "./table.ts";
 
 export const census: Command = {
@@ -14,19 +15,21 @@ export const census: Command = {
     const options = parseOptions(args, {
       config: { type: "string" },
       all: { type: "boolean" },
-      output: { type: "string", short: "o" },
+      output: OUTPUT,
     });
-    if (options.config === undefined) throw new UsageError("--config FILE is needed");
-    if (options.output !== undefined && options.output !== "json") throw new UsageError("-o takes json");
-    const config = readConfig(options.config);
+    const configPath = needed(options.config, CONFIG);
+    const json = isJson(options.output);
+    const config = readConfig(configPath);
+    // A program that reads both streams has no use for it.
+    const line = process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
     const taken = await censusOfNode(config, {
       all: options.all === true,
       signal: stopSignal(),
-      onProgress: showProgress,
+      onProgress: (objects) => line?.show({ text: `${objects} objects counted` }),
     });
-    clearProgress();
+    line?.clear();
     const versions = versionNames(config);
-    process.stdout.write(options.output === "json" ? asJson(taken, versions) : asTable(taken, versions));
+    process.stdout.write(json ? asJson(taken, versions) : asTable(taken, versions));
   },
 };
 
@@ -75,12 +78,4 @@ function columnsOf(stored: StoredValue): { readonly provider: string; readonly k
     case "damaged":
       return { provider: `${stored.provider ?? ""} (damaged)`.trimStart(), keyId: "" };
   }
-}
-
-function showProgress(objects: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r${objects} objects counted`);
-}
-
-function clearProgress(): void {
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
 }

@@ -16,26 +16,22 @@ export class UsageError extends ClavigerError {
   }
 }
 
+type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
+
 /** Parses options strictly. Throws UsageError. */
-export function parseOptions<T extends NonNullable<ParseArgsConfig["options"]>>(
-  args: readonly string[],
-  options: T,
-) {
+export function parseOptions<T extends OptionsConfig>(args: readonly string[], options: T) {
   return strictly(() => parseArgs({ args: [...args], options, allowPositionals: false, strict: true }))
     .values;
 }
 
-/** The same, and the one file that the command is about. */
-export function parseOptionsAndFile<T extends NonNullable<ParseArgsConfig["options"]>>(
-  args: readonly string[],
-  options: T,
-) {
+/** The same with one argument besides the options. Throws UsageError that `what` is needed where it is not exactly one. */
+export function parseArgument<T extends OptionsConfig>(args: readonly string[], what: string, options: T) {
   const parsed = strictly(() =>
     parseArgs({ args: [...args], options, allowPositionals: true, strict: true }),
   );
-  const [file, ...more] = parsed.positionals;
-  if (file === undefined || more.length > 0) throw new UsageError("exactly one FILE is needed");
-  return { values: parsed.values, file };
+  const [argument, ...more] = parsed.positionals;
+  if (argument === undefined || more.length > 0) throw new UsageError(`${what} is needed`);
+  return { argument, options: parsed.values };
 }
 
 function strictly<T>(parse: () => T): T {
@@ -46,27 +42,25 @@ function strictly<T>(parse: () => T): T {
   }
 }
 
-/** The same with one argument besides the options. Throws UsageError where it is missing. */
-export function parseArgument<T extends NonNullable<ParseArgsConfig["options"]>>(
-  args: readonly string[],
-  name: string,
-  options: T,
-) {
-  try {
-    const parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-    const [argument, ...more] = parsed.positionals;
-    if (argument !== undefined && more.length === 0) return { argument, options: parsed.values };
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
-  throw new UsageError(`one ${name} is needed`);
+/** An option's value. Throws UsageError where it was left out. */
+export function needed(value: string | undefined, option: string): string {
+  if (value === undefined) throw new UsageError(`${option} is needed`);
+  return value;
 }
 
 /** The `--config FILE` that the long-running commands need. */
-export function configOption(args: readonly string[]): string {
-  const { config } = parseOptions(args, { config: { type: "string" } });
-  if (config === undefined) throw new UsageError("--config FILE is needed");
-  return config;
+export const configOption = (args: readonly string[]): string =>
+  needed(parseOptions(args, { config: { type: "string" } }).config, CONFIG);
+
+export const CONFIG = "--config FILE";
+
+/** The option of commands whose table programs can have as JSON. */
+export const OUTPUT = { type: "string", short: "o" } as const;
+
+/** Whether JSON was asked for. Throws UsageError where anything else was. */
+export function isJson(output: string | undefined): boolean {
+  if (output !== undefined && output !== "json") throw new UsageError("-o takes json");
+  return output === "json";
 }
 
 /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */

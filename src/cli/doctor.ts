@@ -1,6 +1,6 @@
 import { readConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
-import { type Command, parseOptions, stopSignal, UsageError } from "./command.ts";
+import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions, stopSignal } from "./command.ts";
 import { diagnose } from "./doctor/diagnose.ts";
 import { gather } from "./doctor/gather.ts";
 import { asJson, asTable, counted } from "./doctor/report.ts";
@@ -11,13 +11,13 @@ export const doctor: Command = {
   async run(args) {
     const options = parseOptions(args, {
       config: { type: "string" },
-      output: { type: "string", short: "o" },
+      output: OUTPUT,
     });
-    if (options.config === undefined) throw new UsageError("--config FILE is needed");
-    if (options.output !== undefined && options.output !== "json") throw new UsageError("-o takes json");
-    const observed = await gather(readConfig(options.config), stopSignal());
+    const configPath = needed(options.config, CONFIG);
+    const json = isJson(options.output);
+    const observed = await gather(readConfig(configPath), stopSignal());
     const diagnosis = diagnose(observed, new Date());
-    process.stdout.write(options.output === "json" ? asJson(diagnosis) : asTable(diagnosis));
+    process.stdout.write(json ? asJson(diagnosis) : asTable(diagnosis));
     if (diagnosis.findings.some(({ severity }) => severity === "error"))
       throw new ClavigerError("NotReady", `doctor found ${counted(diagnosis.findings, "error")}`);
   },

@@ -1,16 +1,13 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { KeyringReader } from "../keyring/reader.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
-import { KEYRING_FILE } from "../keyring/writer.ts";
-import { KubeClient } from "../kube/client.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
-import { objectPath } from "../kube/paths.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import { manifestFiles } from "../operator/manifests.ts";
+import { readKeyring } from "./read-keyring.ts";
+import { ClusterMasterKey } from "./target.ts";
 
 /** The MasterKey that material is imported into, wherever it is kept. */
 export interface ImportTarget {
@@ -34,18 +31,10 @@ const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
 
 /** A MasterKey of an API server. */
 export function clusterTarget(kubeconfigPath: string, name: ObjectName): ImportTarget {
-  const client = new KubeClient(kubeconfigPath);
-  const path = objectPath("MasterKey", name);
+  const masterKey = new ClusterMasterKey(kubeconfigPath, name);
   return {
-    read: async () => (await client.request({ method: "GET", path })) as MasterKey,
-    write: async (spec) => {
-      await client.request({
-        method: "PATCH",
-        path,
-        contentType: "application/merge-patch+json",
-        body: { spec: { import: spec === undefined ? null : { ...NOTHING, ...spec } } },
-      });
-    },
+    read: () => masterKey.read(),
+    write: (spec) => masterKey.patch({ import: spec === undefined ? null : { ...NOTHING, ...spec } }),
   };
 }
 
@@ -57,15 +46,10 @@ export function standaloneTarget(folder: string, config: NodeConfig, name: Objec
   };
 }
 
-function readObject({ stateDir }: NodeConfig, name: ObjectName): MasterKey {
-  const reader = KeyringReader.open(join(stateDir, KEYRING_FILE));
-  try {
-    const json = reader.object("MasterKey", name);
-    if (json !== undefined) return JSON.parse(json);
-    throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} was not taken up by the operator`);
-  } finally {
-    reader.close();
-  }
+function readObject(config: NodeConfig, name: ObjectName): MasterKey {
+  const json = readKeyring(config, (keyring) => keyring.object("MasterKey", name));
+  if (json !== undefined) return JSON.parse(json);
+  throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} was not taken up by the operator`);
 }
 
 /** Changes one field of one document and leaves the rest of its file, comments too, as it is. */

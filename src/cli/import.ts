@@ -5,7 +5,7 @@ import { ClavigerError } from "../errors.ts";
 import type { ObjectName } from "../keyring/rows.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import { conditionOf } from "../operator/conditions.ts";
-import { type Command, parseArgument, UsageError } from "./command.ts";
+import { type Command, isJson, OUTPUT, parseArgument, UsageError } from "./command.ts";
 import {
   type ImportRequest,
   parametersOf,
@@ -25,7 +25,7 @@ const OPTIONS = {
   expires: { type: "string" },
   new: { type: "boolean" },
   parameters: { type: "boolean" },
-  output: { type: "string", short: "o" },
+  output: OUTPUT,
   kubeconfig: { type: "string" },
   config: { type: "string" },
 } as const;
@@ -35,7 +35,7 @@ export const importMaterial: Command = {
   usage:
     "import NAMESPACE/NAME --material FILE | --wrapped FILE --token FILE | --parameters [-o json] [--algorithm NAME] [--expires TIME] [--new] [--kubeconfig FILE | --config FILE]",
   async run(args) {
-    const { argument, options } = parseArgument(args, "NAMESPACE/NAME", OPTIONS);
+    const { argument, options } = parseArgument(args, "one NAMESPACE/NAME", OPTIONS);
     const request = requestOf(options);
     const target = targetOf(nameOf(argument), options);
     if (request.kind === "parameters") return printParameters(target, request.json);
@@ -52,7 +52,7 @@ type Options = { readonly [K in Exclude<keyof typeof OPTIONS, "new" | "parameter
 
 function requestOf(options: Options): Request {
   const { material, wrapped, token } = options;
-  if (options.output !== undefined && options.output !== "json") throw new UsageError("-o takes json");
+  const json = isJson(options.output);
   const ways = [material !== undefined, wrapped !== undefined, options.parameters === true];
   if (ways.filter(Boolean).length !== 1 || (wrapped === undefined) !== (token === undefined)) {
     throw new UsageError(
@@ -68,7 +68,7 @@ function requestOf(options: Options): Request {
   if (wrapped !== undefined && token !== undefined) {
     return { kind: "wrapped", file: wrapped, tokenFile: token, algorithm, rest };
   }
-  return { kind: "parameters", json: options.output === "json" };
+  return { kind: "parameters", json };
 }
 
 function algorithmOf(name: string | undefined): WrappingAlgorithm {

@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import type { NodeConfig } from "../config.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
-import { KeyringReader } from "../keyring/reader.ts";
+import type { KeyringReader } from "../keyring/reader.ts";
 import { nameText } from "../keyring/rows.ts";
-import { KEYRING_FILE } from "../keyring/writer.ts";
+import { readKeyring } from "./read-keyring.ts";
 
 /** What a node's keyring says of its versions, without any material. */
 export interface KeyringFacts {
@@ -18,29 +17,27 @@ export interface KeyringFacts {
 /** Versions read at a time. */
 const BATCH = 500;
 
-/** Reads a node's keyring, also while its operator writes. Throws NotReady, KeyringUnavailable or KeyringCorrupt. */
-export function readKeyringFacts({ stateDir }: Pick<NodeConfig, "stateDir">): KeyringFacts {
+/** Throws NotReady, KeyringUnavailable or KeyringCorrupt. */
+export const readKeyringFacts = (config: Pick<NodeConfig, "stateDir">): KeyringFacts =>
+  readKeyring(config, factsOf);
+
+function factsOf(keyring: KeyringReader): KeyringFacts {
   const versionNames = new Map<string, string>();
   const sealedUnder = new Map<string, number>();
   const unreadable: string[] = [];
-  const reader = KeyringReader.open(join(stateDir, KEYRING_FILE));
-  try {
-    for (let seq = 0; ; ) {
-      const batch = reader.rowsAfter(seq, BATCH);
-      for (const row of batch) {
-        if ("error" in row) {
-          unreadable.push(row.error.message);
-          continue;
-        }
-        const { masterKey, number, keyId, versionId, sealed } = row.version;
-        versionNames.set(kmsKeyId(keyId, versionId), `${nameText(masterKey)} v${number}`);
-        sealedUnder.set(sealed.rootKeyId, (sealedUnder.get(sealed.rootKeyId) ?? 0) + 1);
+  for (let seq = 0; ; ) {
+    const batch = keyring.rowsAfter(seq, BATCH);
+    for (const row of batch) {
+      if ("error" in row) {
+        unreadable.push(row.error.message);
+        continue;
       }
-      const last = batch.at(-1);
-      if (last === undefined) return { versionNames, sealedUnder, unreadable };
-      seq = last.seq;
+      const { masterKey, number, keyId, versionId, sealed } = row.version;
+      versionNames.set(kmsKeyId(keyId, versionId), `${nameText(masterKey)} v${number}`);
+      sealedUnder.set(sealed.rootKeyId, (sealedUnder.get(sealed.rootKeyId) ?? 0) + 1);
     }
-  } finally {
-    reader.close();
+    const last = batch.at(-1);
+    if (last === undefined) return { versionNames, sealedUnder, unreadable };
+    seq = last.seq;
   }
 }

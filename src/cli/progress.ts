@@ -1,4 +1,6 @@
 const WIDTH = 30;
+/** To the line's beginning, and nothing on it. */
+const CLEAR = "\r\x1b[K";
 
 /** One state of long work. */
 export interface Progress {
@@ -27,14 +29,20 @@ export class ProgressLine {
     const line = this.#output.isTTY ? barOf(progress) : progress.text;
     if (line === this.#shown) return;
     this.#shown = line;
-    if (this.#output.isTTY) this.#output.write(`\r\x1b[K${line.slice(0, (this.#output.columns ?? 80) - 1)}`);
+    if (this.#output.isTTY) this.#output.write(`${CLEAR}${line.slice(0, (this.#output.columns ?? 80) - 1)}`);
     else this.#output.write(`${line}\n`);
   }
 
-  /** Leaves the last state behind, and a line after it. */
-  end(text: string): void {
-    this.#output.write(this.#output.isTTY && this.#shown !== "" ? `\r\x1b[K${text}\n` : `${text}\n`);
+  /** Takes the line away. */
+  clear(): void {
+    if (this.#output.isTTY && this.#shown !== "") this.#output.write(CLEAR);
     this.#shown = "";
+  }
+
+  /** Leaves a last line in its place. */
+  end(text: string): void {
+    this.clear();
+    this.#output.write(`${text}\n`);
   }
 }
 

@@ -8,27 +8,26 @@ import { restoreKeyring } from "../keyring/restore.ts";
 import type { KeyringImage } from "../keyring/rows.ts";
 import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { type Command, parseOptionsAndFile, UsageError } from "./command.ts";
+import { CONFIG, type Command, needed, parseArgument } from "./command.ts";
 import { imageSummary, testVersions, type VersionFault } from "./version-check.ts";
 
 export const restore: Command = {
   summary: "Make this node's keyring from a backup, or add to it what it lacks.",
   usage: "restore --config FILE [--merge] [--skip-unopened] FILE",
   async run(args) {
-    const { values, file } = parseOptionsAndFile(args, {
+    const { argument: file, options } = parseArgument(args, "exactly one FILE", {
       config: { type: "string" },
       merge: { type: "boolean" },
       "skip-unopened": { type: "boolean" },
     });
-    if (values.config === undefined) throw new UsageError("--config FILE is needed");
-    const config = readConfig(values.config);
+    const config = readConfig(needed(options.config, CONFIG));
     const path = resolve(file);
     const backup = await restorable(readBackup(path), {
       path,
       config,
-      skip: values["skip-unopened"] === true,
+      skip: options["skip-unopened"] === true,
     });
-    const merge = values.merge === true && existsSync(join(config.stateDir, KEYRING_FILE));
+    const merge = options.merge === true && existsSync(join(config.stateDir, KEYRING_FILE));
     process.stdout.write(merge ? mergeInto(config, backup) : restoreInto(config, backup));
   },
 };

@@ -1,13 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError } from "../errors.ts";
-import { KubeClient } from "../kube/client.ts";
-import { objectPath } from "../kube/paths.ts";
 import type { MasterKey, RotationStatus } from "../kube/resources.ts";
 import { conditionOf } from "../operator/conditions.ts";
 import { type Command, parseArgument } from "./command.ts";
 import { type Progress, ProgressLine } from "./progress.ts";
-import { kubeconfigOf, nameOf } from "./target.ts";
+import { ClusterMasterKey, kubeconfigOf, nameOf } from "./target.ts";
 
 const POLL_MILLISECONDS = 500;
 
@@ -21,28 +19,18 @@ export const rotate: Command = {
   summary: "Ask for a new version of a key; --wait follows it until stored data is re-encrypted.",
   usage: "rotate NAMESPACE/NAME [--wait] [--kubeconfig FILE | --config FILE]",
   async run(args) {
-    const { argument, options } = parseArgument(args, "NAMESPACE/NAME", OPTIONS);
-    const client = new KubeClient(kubeconfigOf(options));
-    const path = objectPath("MasterKey", nameOf(argument));
-    refuse(argument, await read(client, path));
+    const { argument, options } = parseArgument(args, "one NAMESPACE/NAME", OPTIONS);
+    const masterKey = new ClusterMasterKey(kubeconfigOf(options), nameOf(argument));
+    refuse(argument, await masterKey.read());
     const token = `cli-${randomUUID()}`;
-    await client.request({
-      method: "PATCH",
-      path,
-      contentType: "application/merge-patch+json",
-      body: { spec: { rotation: { requestToken: token } } },
-    });
-    if (options.wait) await follow(argument, token, () => read(client, path));
+    await masterKey.patch({ rotation: { requestToken: token } });
+    if (options.wait) await follow(argument, token, () => masterKey.read());
     else
       process.stdout.write(
         `a rotation of ${argument} was asked for; see kubectl get masterkey -w, or use --wait\n`,
       );
   },
 };
-
-// The CRD's schema has validated it.
-const read = async (client: KubeClient, path: string) =>
-  (await client.request({ method: "GET", path })) as MasterKey;
 
 /** What would never begin is refused here, as AWS KMS refuses RotateKeyOnDemand. */
 function refuse(name: string, { spec, status }: MasterKey): void {

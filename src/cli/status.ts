@@ -1,13 +1,11 @@
-import { join } from "node:path";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
-import { KeyringReader } from "../keyring/reader.ts";
 import { nameText, type VersionRow } from "../keyring/rows.ts";
-import { KEYRING_FILE } from "../keyring/writer.ts";
 import { KmsClient } from "../plugin/kms-client.ts";
-import { type Command, parseOptions, UsageError } from "./command.ts";
+import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
+import { readKeyring } from "./read-keyring.ts";
 import { table } from "./table.ts";
 
 interface ProviderReport {
@@ -35,17 +33,15 @@ export const status: Command = {
   async run(args) {
     const options = parseOptions(args, {
       config: { type: "string" },
-      output: { type: "string", short: "o" },
+      output: OUTPUT,
     });
-    if (options.config === undefined) throw new UsageError("--config FILE is needed");
-    if (options.output !== undefined && options.output !== "json") throw new UsageError("-o takes json");
-    const config = readConfig(options.config);
+    const configPath = needed(options.config, CONFIG);
+    const json = isJson(options.output);
+    const config = readConfig(configPath);
     const providers = await Promise.all(config.providers.map(reportProvider));
     const keys = reportKeys(config);
     process.stdout.write(
-      options.output === "json"
-        ? `${JSON.stringify({ providers, keys }, undefined, 2)}\n`
-        : asTables(providers, keys),
+      json ? `${JSON.stringify({ providers, keys }, undefined, 2)}\n` : asTables(providers, keys),
     );
     const failing = providers.filter((provider) => provider.status !== "ok").map((provider) => provider.name);
     if (failing.length > 0) throw new ClavigerError("NotReady", `not serving: ${failing.join(", ")}`);
@@ -66,21 +62,18 @@ async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<Pr
 }
 
 function reportKeys(config: NodeConfig): KeyReport[] {
-  const reader = KeyringReader.open(join(config.stateDir, KEYRING_FILE));
-  try {
-    return [...reader.snapshot().keys.values()].map((key) => ({
+  return readKeyring(config, (keyring) =>
+    [...keyring.snapshot().keys.values()].map((key) => ({
       key: nameText(key),
       keyId: key.keyId,
       enabled: key.enabled,
-      ...validTo(key.current && reader.version(key.current.versionId)),
+      ...validTo(key.current && keyring.version(key.current.versionId)),
       ...(key.current && {
         currentVersion: key.current.number,
         kmsKeyId: kmsKeyId(key.keyId, key.current.versionId),
       }),
-    }));
-  } finally {
-    reader.close();
-  }
+    })),
+  );
 }
 
 const validTo = (version: VersionRow | undefined): { readonly validTo?: string } =>

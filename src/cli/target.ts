@@ -3,6 +3,9 @@ import { delimiter, join } from "node:path";
 import { readConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
 import type { ObjectName } from "../keyring/rows.ts";
+import { KubeClient } from "../kube/client.ts";
+import { objectPath } from "../kube/paths.ts";
+import type { MasterKey } from "../kube/resources.ts";
 import { UsageError } from "./command.ts";
 
 /** Reads NAMESPACE/NAME. Throws UsageError. */
@@ -32,4 +35,31 @@ export function kubeconfigOf({ config, kubeconfig }: ClusterOptions): string {
   }
   const [first] = (process.env.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
   return kubeconfig ?? first ?? join(homedir(), ".kube", "config");
+}
+
+/** A MasterKey of an API server. */
+export class ClusterMasterKey {
+  readonly #client: KubeClient;
+  readonly #path: string;
+
+  constructor(kubeconfigPath: string, name: ObjectName) {
+    this.#client = new KubeClient(kubeconfigPath);
+    this.#path = objectPath("MasterKey", name);
+  }
+
+  /** As it is now. Throws NotFound or ApiServer. */
+  async read(): Promise<MasterKey> {
+    // The CRD's schema has validated it.
+    return (await this.#client.request({ method: "GET", path: this.#path })) as MasterKey;
+  }
+
+  /** Changes these fields of its spec and no others; null takes one away (RFC 7396). */
+  async patch(spec: object): Promise<void> {
+    await this.#client.request({
+      method: "PATCH",
+      path: this.#path,
+      contentType: "application/merge-patch+json",
+      body: { spec },
+    });
+  }
 }
