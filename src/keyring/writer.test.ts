@@ -310,6 +310,8 @@ describe("schema", () => {
       ALTER TABLE observations DROP COLUMN settled;
       ALTER TABLE versions DROP COLUMN valid_to;
       ALTER TABLE versions DROP COLUMN material_id;
+      DROP TABLE tombstones;
+      ALTER TABLE keys DROP COLUMN deletion_date;
       PRAGMA user_version = 1;
     `);
     expect(open().versions()).toEqual([version(1), version(2)]);

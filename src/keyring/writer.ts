@@ -10,6 +10,7 @@ import {
   toKeyRow,
   toObjectRow,
   toObservationRow,
+  toTombstone,
   unknownPart,
   unknownVersion,
 } from "./codec.ts";
@@ -18,11 +19,13 @@ import { inodeOf } from "./inode.ts";
 import { syncFile } from "./new-file.ts";
 import {
   type AliasRow,
+  type KeptTombstone,
   type KeyRow,
   nameText,
   type ObjectName,
   type ObjectRow,
   type ObservationRow,
+  type TombstoneRow,
   type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
@@ -31,7 +34,7 @@ import { withKeyringErrors } from "./sqlite.ts";
 
 export const KEYRING_FILE = "keyring.db";
 
-export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled">;
+export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled" | "deletionDate">;
 
 /** One change to a keyring. A list of them is one transaction: all or nothing, in order. */
 export type KeyringChange =
@@ -43,7 +46,9 @@ export type KeyringChange =
   | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
   | { readonly kind: "putAlias"; readonly alias: AliasRow }
   /** Records the keyIds that a stored key's name encrypted under before, as a backup has them. */
-  | { readonly kind: "putFormerKeyIds"; readonly key: ObjectName; readonly keyIds: readonly KeyId[] };
+  | { readonly kind: "putFormerKeyIds"; readonly key: ObjectName; readonly keyIds: readonly KeyId[] }
+  /** Takes a version out for ever and keeps the tombstone, also of a version that never was here. */
+  | { readonly kind: "destroyVersion"; readonly tombstone: TombstoneRow };
 
 /** The one writer of a keyring: the node's operator. Others open it for reading. */
 export class KeyringWriter {
@@ -139,8 +144,32 @@ export class KeyringWriter {
     return this.all("SELECT * FROM objects ORDER BY kind, namespace, name").map(toObjectRow);
   }
 
+  tombstones(): KeptTombstone[] {
+    return this.all("SELECT * FROM tombstones ORDER BY seq").map(toTombstone);
+  }
+
   observations(): ObservationRow[] {
     return this.all("SELECT * FROM observations ORDER BY provider").map(toObservationRow);
+  }
+
+  /**
+   * Rewrites the file and empties its log, so that no bytes of destroyed versions
+   * stay in free pages, in the gaps of others, or in the log. Does nothing where
+   * that was done. Throws KeyringUnavailable where it cannot be done just now.
+   */
+  scrub(): void {
+    if (this.all("SELECT 1 FROM tombstones WHERE erased = 0 LIMIT 1").length === 0) return;
+    writePoint("keyring.scrub", "before");
+    this.run("VACUUM");
+    const busy = this.all("PRAGMA wal_checkpoint(TRUNCATE)")[0]?.busy;
+    if (busy !== 0) {
+      throw new ClavigerError(
+        "KeyringUnavailable",
+        `keyring ${this.path} has a reader that holds its log: what was destroyed is erased from it later`,
+      );
+    }
+    this.run("UPDATE tombstones SET erased = 1");
+    writePoint("keyring.scrub", "after");
   }
 
   /** A number that moves when another connection (the plugin) has written. */
@@ -200,7 +229,38 @@ export class KeyringWriter {
       case "putFormerKeyIds":
         this.#putFormerKeyIds(change.key, change.keyIds);
         break;
+      case "destroyVersion":
+        this.#destroyVersion(change.tombstone);
+        break;
     }
+  }
+
+  #destroyVersion(tombstone: TombstoneRow): void {
+    const { versionId, masterKey, proof } = tombstone;
+    this.run("UPDATE keys SET current_version_id = NULL WHERE current_version_id = ?", versionId);
+    this.run("DELETE FROM versions WHERE version_id = ?", versionId);
+    const insert = this.#db.prepare(
+      `INSERT INTO tombstones
+         (version_id, key_id, number, namespace, name, key_spec, key_usage, origin,
+          destroyed_at, reason, proof_provider, root_key_id, proof, seq)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM tombstones))
+       ON CONFLICT (version_id) DO NOTHING`,
+    );
+    insert.run(
+      versionId,
+      tombstone.keyId,
+      tombstone.number,
+      masterKey.namespace,
+      masterKey.name,
+      tombstone.keySpec,
+      tombstone.keyUsage,
+      tombstone.origin,
+      tombstone.destroyedAt,
+      tombstone.reason,
+      proof.provider,
+      proof.rootKeyId,
+      proof.blob,
+    );
   }
 
   #putAlias({ namespace, name, masterKey }: AliasRow): void {
@@ -224,6 +284,11 @@ export class KeyringWriter {
   #putVersion(version: VersionRow): void {
     const unknown = unknownPart(version);
     if (unknown !== undefined) throw unknownVersion(version, unknown);
+    const destroyed = this.#db.prepare("SELECT 1 FROM tombstones WHERE version_id = ?");
+    if (destroyed.get(version.versionId) !== undefined) {
+      const which = `version ${version.number} of ${nameText(version.masterKey)}`;
+      throw new ClavigerError("Internal", `${which} was destroyed and cannot be stored again`);
+    }
     const insert = this.#db.prepare(
       `INSERT INTO versions
          (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, material_id, valid_to, seq)
@@ -252,9 +317,10 @@ export class KeyringWriter {
   /** Where a name passes to another keyId, the old key's versions stay, and its keyId is on record. */
   #putKey(key: PutKey): void {
     this.run(
-      `INSERT INTO keys (namespace, name, key_id, enabled) VALUES (?, ?, ?, ?)
+      `INSERT INTO keys (namespace, name, key_id, enabled, deletion_date) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (namespace, name) DO UPDATE SET
          enabled = excluded.enabled,
+         deletion_date = excluded.deletion_date,
          former_key_ids = CASE WHEN key_id = excluded.key_id OR current_version_id IS NULL
            THEN former_key_ids ELSE former_key_ids || ' ' || key_id END,
          current_version_id = CASE WHEN key_id = excluded.key_id THEN current_version_id END,
@@ -264,6 +330,7 @@ export class KeyringWriter {
       key.name,
       key.keyId,
       key.enabled ? 1 : 0,
+      key.deletionDate ?? null,
     );
   }
 
@@ -335,9 +402,11 @@ function openDatabase(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 10_000 });
   try {
     makePrivate(path);
-    // secure_delete overwrites what is deleted; WAL with FULL syncs every commit.
+    // secure_delete overwrites what is deleted; WAL with FULL syncs every commit;
+    // what VACUUM copies aside stays in memory.
     db.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON",
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;" +
+        " PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON",
     );
     const check = db.prepare("PRAGMA quick_check(1)").get()?.quick_check;
     if (check !== "ok") {

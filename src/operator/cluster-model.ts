@@ -236,6 +236,7 @@ function applyChange(node: ModelNode, change: KeyringChange): void {
       break;
     }
     case "putAlias":
+    case "destroyVersion":
       break;
   }
 }

@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import { withFindings } from "./conditions.ts";
+import { erasedHere } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
 import {
   decideKeyring,
@@ -16,6 +17,7 @@ import {
   toKeyVersionSpec,
   toVersionRow,
 } from "./decide-keyring.ts";
+import { Eraser } from "./eraser.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
@@ -34,6 +36,7 @@ export class NodeLoop {
   readonly #log: Log;
   readonly #tester: VersionTester;
   readonly #scopes: SocketScopes;
+  readonly #eraser: Eraser;
   #nodeUid: string | undefined;
   #reported: KeyServerStatus | undefined;
 
@@ -49,6 +52,7 @@ export class NodeLoop {
     this.#keyring = options.keyring;
     this.#seals = options.seals;
     this.#tester = new VersionTester(options.seals);
+    this.#eraser = new Eraser(options);
     this.#log = options.log;
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
   }
@@ -66,14 +70,16 @@ export class NodeLoop {
     this.#nodeUid ??= await this.#store.nodeUid(nodeName, signal);
     if (own === undefined) await this.#register(now);
     const problems: Problem[] = [];
+    const keyVersions = await this.#eraser.pass(view, problems);
+    const living = { ...view, keyVersions };
     const contents = this.#contents();
     for (const { error } of contents.unreadable)
       problems.push({ reason: "VersionUnreadable", message: error.message });
     const held = [...contents.versions, ...contents.unreadable];
-    const plan = decideKeyring(view, contents, await this.#acceptable(view, held, problems));
+    const plan = decideKeyring(living, contents, await this.#acceptable(living, held, problems));
     this.#keyring.apply(plan.changes);
     await this.#handBack(plan, problems);
-    await this.#settleSeals(plan, view, problems);
+    await this.#settleSeals(plan, living, problems);
     const versions = this.#keyring.versions();
     const prepared = await this.#prepare(new ViewIndex(view), versions, problems);
     const seal = this.#seal(problems);
@@ -85,6 +91,7 @@ export class NodeLoop {
       persistedResourceVersion: view.keyVersionsUpTo,
       versions,
       prepared,
+      erased: erasedHere(this.#keyring.tombstones(), view.keyVersions),
       problems,
       seal,
       providers,

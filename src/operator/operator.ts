@@ -96,7 +96,8 @@ class Operator {
       onChange: (masterKey) => this.#leaderQueue.add(`MasterKey ${masterKey}`),
       now: () => performance.now(),
     });
-    this.#leader = new LeaderLoop({ config, store, keyring, seals, clock: systemClock(log), reencryptor });
+    const clock = systemClock(log);
+    this.#leader = new LeaderLoop({ config, store, keyring, seals, log, clock, reencryptor });
     this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
     this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
   }

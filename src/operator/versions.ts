@@ -24,8 +24,11 @@ export function promotionCandidate(
   masterKey: MasterKey,
   versions: readonly KeyVersion[],
 ): KeyVersion | undefined {
-  const newest = versionsOf(masterKey.status?.keyId, versions).at(-1);
+  const newest = versionsOf(masterKey.status?.keyId, versions).filter(hasMaterial).at(-1);
   const current = masterKey.status?.currentVersion;
   if (newest === undefined || current === undefined) return newest;
   return isLater(newest.spec, current) ? newest : undefined;
 }
+
+/** Whether a version is more than a tombstone. */
+export const hasMaterial = ({ spec }: Pick<KeyVersion, "spec">): boolean => spec.seal !== undefined;

@@ -13,7 +13,9 @@ import { ClavigerNode } from "./node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 export const CRDS = join(ROOT, "crds");
-const RIGHTS = ["rbac.yaml", "rewriter.yaml"].flatMap((name) => ["-f", join(ROOT, "deploy", name)]);
+const GUARDS = ["rbac.yaml", "rewriter.yaml", "admission.yaml"].map((name) => join(ROOT, "deploy", name));
+const RIGHTS = GUARDS.flatMap((path) => ["-f", path]);
+export const ADMISSION = join(ROOT, "deploy", "admission.yaml");
 /** What a node's operator authenticates as: no administrator, as in a real cluster. */
 const NODE_USER = "claviger-node";
 export const PROVIDER = "secrets";
