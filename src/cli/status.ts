@@ -23,6 +23,7 @@ interface KeyReport {
   readonly key: string;
   readonly keyId: string;
   readonly enabled: boolean;
+  readonly deletionDate?: string;
   /** Until when the current version's imported material may be used. */
   readonly validTo?: string;
   readonly currentVersion?: number;
@@ -72,6 +73,7 @@ function reportKeys(config: NodeConfig): KeyReport[] {
       key: nameText(key),
       keyId: key.keyId,
       enabled: key.enabled,
+      ...(key.deletionDate !== undefined && { deletionDate: key.deletionDate }),
       ...validTo(key.current && reader.version(key.current.versionId)),
       ...(key.current && {
         currentVersion: key.current.number,
@@ -86,7 +88,8 @@ function reportKeys(config: NodeConfig): KeyReport[] {
 const validTo = (version: VersionRow | undefined): { readonly validTo?: string } =>
   version?.validTo === undefined ? {} : { validTo: new Date(version.validTo).toISOString() };
 
-function stateOf({ enabled, validTo }: KeyReport): string {
+function stateOf({ enabled, deletionDate, validTo }: KeyReport): string {
+  if (deletionDate !== undefined) return "PendingDeletion";
   if (!enabled) return "Disabled";
   return validTo !== undefined && Date.parse(validTo) <= Date.now() ? "Expired" : "Enabled";
 }

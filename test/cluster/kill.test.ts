@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import type { KeyVersion, MasterKey } from "../../src/kube/resources.ts";
@@ -15,7 +17,9 @@ const MOST_OCCURRENCES = 12;
 /** Those of commands have tests of their own. */
 const operatorPoints = WRITE_POINTS.filter((point) => !/^(backup|restore)\./.test(point));
 /** Points that the flow of a new key and alias does not pass: they have tests of their own. */
-const ownTests: readonly WritePoint[] = ["keyversion.seal", "keyring.scrub"];
+const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
+const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];
+const MONTH_SECONDS = 31 * 86_400;
 const flowPoints = operatorPoints.filter((point) => !ownTests.includes(point));
 const sides: readonly WriteSide[] = ["before", "after"];
 
@@ -138,6 +142,48 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
     });
   });
 
+  it.each(destructionPoints.flatMap((point) => sides.map((side) => [side, point] as const)))(
+    "%s %s: what was being destroyed ends destroyed, on every node",
+    async (side: WriteSide, point: WritePoint) => {
+      const name = `destroyed.${side}.${point}`;
+      const clock = join(cluster.plane.dir, "clock");
+      const environment = { CLAVIGER_TEST_CLOCK: clock };
+      await writeFile(clock, "0");
+      for (const node of cluster.nodes) await node.kill9("operator");
+      for (const node of cluster.nodes) {
+        const kill = node === victim ? { CLAVIGER_KILL_AT: `${point}:${side}` } : {};
+        await node.start("operator", { ...environment, ...kill });
+      }
+      const object = {
+        apiVersion: "kms.claviger.dev/v1alpha1",
+        kind: "MasterKey",
+        metadata: { namespace: NAMESPACE, name },
+      };
+      const apply = (spec: object) =>
+        cluster.kubectl(["apply", "-f", "-"], JSON.stringify({ ...object, spec }));
+      const version = async () => {
+        const { items } = await getJson<{ items: KeyVersion[] }>("kv");
+        return items.find(({ spec }) => spec.masterKey.name === name);
+      };
+      await apply({});
+      await eventually(`${name} is ready`, () => isReady("mk", name));
+      await apply({ deletion: { pendingWindowInDays: 7 } });
+      await eventually("its version knows", async () => (await version())?.status?.deletion !== undefined);
+      await writeFile(clock, String(MONTH_SECONDS));
+      await eventually("the victim is dead, or did not have to write", async () => {
+        return victim.running("operator") === undefined || (await version())?.status?.erasedAt !== undefined;
+      });
+      if (victim.running("operator") === undefined) killedAt.add(`${side} ${point}`);
+      await victim.kill9("operator");
+      await victim.start("operator", environment);
+      await eventually("it is erased everywhere", async () => {
+        return (await version())?.status?.erasedAt !== undefined;
+      });
+      const { versionId = "" } = (await version())?.spec ?? {};
+      expect(cluster.nodes.filter((node) => holds(node, versionId)).map((node) => node.name)).toEqual([]);
+    },
+  );
+
   it("every write point was died at, on both sides", () => {
     const all = operatorPoints.flatMap((point) => sides.map((side) => `${side} ${point}`));
     expect([...killedAt].sort()).toEqual(all.sort());
@@ -156,4 +202,13 @@ function currentIn(node: ClavigerNode, name: string): string | undefined {
 function sealOf({ metadata, spec }: KeyVersion): NonNullable<KeyVersion["spec"]["seal"]> {
   if (spec.seal === undefined) throw new Error(`${metadata.name} has no seal`);
   return spec.seal;
+}
+
+function holds(node: ClavigerNode, versionId: string): boolean {
+  const reader = KeyringReader.open(node.keyringPath);
+  try {
+    return reader.version(versionId) !== undefined;
+  } finally {
+    reader.close();
+  }
 }
