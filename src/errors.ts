@@ -14,6 +14,10 @@ export type ErrorCode =
   | "KeyDisabled"
   /** Imported material has reached its validTo; importing it again helps. */
   | "MaterialExpired"
+  /** The key waits for its destruction and must not be used; its deletion can be cancelled. */
+  | "KeyPendingDeletion"
+  /** The version's material was destroyed on purpose. Nothing brings it back. */
+  | "VersionDestroyed"
   /** A key that has no usable current version yet; trying again later helps. */
   | "NotReady"
   /** The root key is missing, unsafe or wrong. */

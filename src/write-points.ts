@@ -6,9 +6,12 @@
  */
 export const WRITE_POINTS = [
   "keyring.apply",
+  "keyring.scrub",
   "masterkey.status",
+  "masterkey.finalizers",
   "keyversion.create",
   "keyversion.seal",
+  "keyversion.destroy",
   "keyversion.status",
   "keyalias.status",
   "keyserver.status",

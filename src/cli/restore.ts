@@ -89,12 +89,14 @@ and the other nodes take them from there.
 function mergeInto({ stateDir }: NodeConfig, backup: Backup): string {
   const keyring = KeyringWriter.open(stateDir);
   try {
-    const plan = planMerge(backup.image, {
+    const held = {
       versions: keyring.versions(),
       keys: keyring.keys(),
       aliases: keyring.aliases(),
       objects: [],
-    });
+    };
+    const destroyed = new Set(keyring.tombstones().map(({ versionId }) => versionId));
+    const plan = planMerge(backup.image, held, destroyed);
     keyring.apply(plan.changes);
     return `${keyring.path} got ${plan.versions} of ${backup.image.versions.length} versions from the backup of ${backup.nodeName} of ${backup.takenAt}; it had the others\n${plan.kept.map((sentence) => `${sentence}\n`).join("")}`;
   } finally {

@@ -21,6 +21,7 @@ interface KeyReport {
   readonly key: string;
   readonly keyId: string;
   readonly enabled: boolean;
+  readonly deletionDate?: string;
   /** Until when the current version's imported material may be used. */
   readonly validTo?: string;
   readonly currentVersion?: number;
@@ -67,6 +68,7 @@ function reportKeys(config: NodeConfig): KeyReport[] {
       key: nameText(key),
       keyId: key.keyId,
       enabled: key.enabled,
+      ...(key.deletionDate !== undefined && { deletionDate: key.deletionDate }),
       ...validTo(key.current && keyring.version(key.current.versionId)),
       ...(key.current && {
         currentVersion: key.current.number,
@@ -79,7 +81,8 @@ function reportKeys(config: NodeConfig): KeyReport[] {
 const validTo = (version: VersionRow | undefined): { readonly validTo?: string } =>
   version?.validTo === undefined ? {} : { validTo: new Date(version.validTo).toISOString() };
 
-function stateOf({ enabled, validTo }: KeyReport): string {
+function stateOf({ enabled, deletionDate, validTo }: KeyReport): string {
+  if (deletionDate !== undefined) return "PendingDeletion";
   if (!enabled) return "Disabled";
   return validTo !== undefined && Date.parse(validTo) <= Date.now() ? "Expired" : "Enabled";
 }

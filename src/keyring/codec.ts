@@ -3,7 +3,16 @@ import { type KmsKeyId, parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { parseFormerTargets } from "./former-targets.ts";
-import type { AliasRow, KeyRow, ObjectRow, ObservationRow, UnreadableVersion, VersionRow } from "./rows.ts";
+import type {
+  AliasRow,
+  KeptTombstone,
+  KeyRow,
+  ObjectRow,
+  ObservationRow,
+  UnreadableVersion,
+  VersionIdentity,
+  VersionRow,
+} from "./rows.ts";
 
 /** One row as SQLite gives it. */
 export type RawRow = Record<string, SQLOutputValue>;
@@ -12,13 +21,7 @@ export type RawRow = Record<string, SQLOutputValue>;
 export function toVersionRow(row: RawRow): VersionRow {
   const { material_id: materialId, valid_to: validTo } = row;
   return {
-    versionId: parseVersionId(text(row, "version_id")),
-    keyId: parseKeyId(text(row, "key_id")),
-    number: integer(row, "number"),
-    masterKey: { namespace: text(row, "namespace"), name: text(row, "name") },
-    keySpec: oneOf(row, "key_spec", KEY_SPECS),
-    keyUsage: oneOf(row, "key_usage", KEY_USAGES),
-    origin: oneOf(row, "origin", ORIGINS),
+    ...toIdentity(row),
     sealed: {
       provider: text(row, "seal_provider"),
       rootKeyId: text(row, "root_key_id"),
@@ -60,13 +63,40 @@ export const unknownVersion = ({ keyId, number }: VersionRow, part: string): Cla
     `version ${number} of key ${keyId} has ${part}, which this release does not know: run the newer release on this node`,
   );
 
+export function toTombstone(row: RawRow): KeptTombstone {
+  return {
+    ...toIdentity(row),
+    destroyedAt: text(row, "destroyed_at"),
+    reason: text(row, "reason"),
+    proof: {
+      provider: text(row, "proof_provider"),
+      rootKeyId: text(row, "root_key_id"),
+      blob: blob(row, "proof"),
+    },
+    erased: integer(row, "erased") === 1,
+  };
+}
+
+function toIdentity(row: RawRow): VersionIdentity {
+  return {
+    versionId: parseVersionId(text(row, "version_id")),
+    keyId: parseKeyId(text(row, "key_id")),
+    number: integer(row, "number"),
+    masterKey: { namespace: text(row, "namespace"), name: text(row, "name") },
+    keySpec: oneOf(row, "key_spec", KEY_SPECS),
+    keyUsage: oneOf(row, "key_usage", KEY_USAGES),
+    origin: oneOf(row, "origin", ORIGINS),
+  };
+}
+
 export function toKeyRow(row: RawRow): KeyRow {
-  const current = row.current_version_id;
+  const { current_version_id: current, deletion_date: deletionDate } = row;
   return {
     namespace: text(row, "namespace"),
     name: text(row, "name"),
     keyId: parseKeyId(text(row, "key_id")),
     enabled: integer(row, "enabled") === 1,
+    ...(typeof deletionDate === "string" && { deletionDate }),
     formerKeyIds: text(row, "former_key_ids").split(" ").filter(Boolean).map(parseKeyId),
     ...(typeof current === "string" && {
       current: { versionId: parseVersionId(current), number: integer(row, "current_number") },

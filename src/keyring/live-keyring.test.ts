@@ -9,7 +9,7 @@ import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { keyRefText, LiveKeyring } from "./live-keyring.ts";
 import type { VersionRow } from "./rows.ts";
-import { deadline, key, promoted, temporaryFolder, version, versionId } from "./testing.ts";
+import { deadline, key, promoted, temporaryFolder, tombstone, version, versionId } from "./testing.ts";
 import { KEYRING_FILE, type KeyringChange, KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -248,6 +248,53 @@ describe("material", () => {
     live.close();
     await expect(opening).rejects.toMatchObject({ code: "NotReady" });
   });
+});
+
+describe("a version that is destroyed", () => {
+  const destroy = (n: number): KeyringChange => ({ kind: "destroyVersion", tombstone: tombstone(n) });
+  const gone = failure("VersionDestroyed", "version 1 of MasterKey apps/secrets was destroyed on 2026-01-02");
+
+  test("=> its material is wiped from memory, the others' is not", async () => {
+    const rows = [await sealed(1), await sealed(2)] as const;
+    write(...promoted(...rows));
+    live.start();
+    const [first, second] = await Promise.all(rows.map((row) => live.material(row)));
+    const bytes = first?.exposeSecretBytes();
+    write(destroy(1));
+    await eventually(() => expect(live.destroyed(versionId(1))).toMatchObject(tombstone(1)));
+    expect([...(bytes ?? [])]).toEqual(Array(32).fill(0));
+    expect(live.version(versionId(1))).toBeUndefined();
+    expect(second?.exposeSecretBytes()).toHaveLength(32);
+    await expect(live.material(rows[0])).rejects.toThrow(gone);
+  });
+  test("before the start => is known with the first reading", () => {
+    write(...promoted(version(1), version(2)), destroy(1));
+    live.start();
+    expect(live.destroyed(versionId(1))).toBeDefined();
+    expect(live.current(ref).version.number).toBe(2);
+  });
+  test("an older copy of the file is put back => it is not served from there", async () => {
+    write(...promoted(version(1), version(2)));
+    copyFileSync(file(), join(folder.path, "restored"));
+    write(destroy(1));
+    live.start();
+    renameSync(join(folder.path, "restored"), file());
+    write({ kind: "putVersion", version: version(3) });
+    await eventually(() => expect(live.version(versionId(3))).toBeDefined());
+    expect(live.version(versionId(1))).toBeUndefined();
+    expect(live.destroyed(versionId(1))).toBeDefined();
+  });
+});
+
+test("a keyring that its operator has not brought to this release yet => is served", () => {
+  write(...promoted(version(1)));
+  {
+    using db = new DatabaseSync(file());
+    db.exec("DROP TABLE tombstones; ALTER TABLE keys DROP COLUMN deletion_date; PRAGMA user_version = 3");
+  }
+  live.start();
+  expect(live.current(ref).version.number).toBe(1);
+  expect(live.problem).toBeUndefined();
 });
 
 test("closed => it follows no more", async () => {

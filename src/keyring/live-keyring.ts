@@ -3,7 +3,7 @@ import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
-import { type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
+import { type KeyRow, nameText, type ObjectName, type TombstoneRow, type VersionRow } from "./rows.ts";
 
 /** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
 export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
@@ -30,20 +30,23 @@ const EMPTY: KeyringSnapshot = { keys: new Map(), aliases: new Map() };
  * At start it reads the small tables only, so that ten thousand versions do not
  * delay the first answer; versions are then read in, still sealed, in the
  * background. Material is opened when first used and kept. When the file becomes
- * unreadable, what is in memory goes on serving and `problem` says so.
+ * unreadable, what is in memory goes on serving and `problem` says so. What was
+ * destroyed is wiped from memory, and not served from an older file either.
  */
 export class LiveKeyring {
   readonly path: string;
   readonly #seals: SealSource;
   readonly #versions = new Map<string, VersionRow>();
   readonly #unreadable = new Map<string, ClavigerError>();
+  readonly #destroyed = new Map<string, TombstoneRow>();
   readonly #materials = new Map<string, Secret>();
   readonly #opening = new Map<string, Promise<Secret>>();
   readonly #listeners = new Set<() => void>();
   #reader: KeyringReader | undefined;
   #snapshot = EMPTY;
-  #disabled: ReadonlyMap<string, KeyRow> = new Map();
+  #unusable: ReadonlyMap<string, KeyRow> = new Map();
   #loadedSeq = 0;
+  #tombstoneSeq = 0;
   #problem: ClavigerError | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loading = false;
@@ -88,7 +91,7 @@ export class LiveKeyring {
     this.#listeners.add(listener);
   }
 
-  /** Throws NotFound or NotReady, naming what is missing. A disabled key is returned: its user decides. */
+  /** Throws NotFound or NotReady, naming what is missing. A key that must not be used is returned: its user decides. */
   current(ref: KeyRef): CurrentVersion {
     const name = "key" in ref ? ref.key : this.#aliasTarget(ref.alias);
     const key = this.#snapshot.keys.get(nameText(name));
@@ -112,18 +115,23 @@ export class LiveKeyring {
   /** One version by id, from memory or the file. Throws KeyringCorrupt where this very one cannot be read. */
   version(versionId: string): VersionRow | undefined {
     const known = this.#versions.get(versionId);
-    if (known !== undefined || this.#reader === undefined) return known;
+    if (known !== undefined || this.#reader === undefined || this.#destroyed.has(versionId)) return known;
     const row = this.#reader.version(versionId);
     if (row !== undefined) this.#versions.set(versionId, row);
     return row;
   }
 
-  /** The MasterKey of this keyId that must not be used, if it was disabled. */
-  disabledKey(keyId: string): KeyRow | undefined {
-    return this.#disabled.get(keyId);
+  /** What is left of a version that was destroyed. */
+  destroyed(versionId: string): TombstoneRow | undefined {
+    return this.#destroyed.get(versionId);
   }
 
-  /** A version's material, opened once. Throws SealUnavailable or SealMismatch. */
+  /** The MasterKey of this keyId that must not be used: disabled, or pending deletion. */
+  unusableKey(keyId: string): KeyRow | undefined {
+    return this.#unusable.get(keyId);
+  }
+
+  /** A version's material, opened once. Throws SealUnavailable, SealMismatch or VersionDestroyed. */
   async material(version: VersionRow): Promise<Secret> {
     const known = this.#materials.get(version.versionId);
     if (known !== undefined) return known;
@@ -134,10 +142,10 @@ export class LiveKeyring {
 
   async #open(version: VersionRow): Promise<Secret> {
     const material = await this.#seals.unseal(version, version.sealed);
-    if (this.#closed) {
-      material.wipe();
-      throw new ClavigerError("NotReady", "the keyring is closed");
-    }
+    const tombstone = this.#destroyed.get(version.versionId);
+    if (this.#closed || tombstone !== undefined) material.wipe();
+    if (tombstone !== undefined) throw destroyedError(tombstone);
+    if (this.#closed) throw new ClavigerError("NotReady", "the keyring is closed");
     this.#materials.set(version.versionId, material);
     return material;
   }
@@ -158,8 +166,11 @@ export class LiveKeyring {
       this.#reader ??= KeyringReader.open(this.path);
       if (this.#reader.changed()) {
         this.#snapshot = this.#reader.snapshot();
-        const disabled = [...this.#snapshot.keys.values()].filter((key) => !key.enabled);
-        this.#disabled = new Map(disabled.map((key) => [key.keyId, key]));
+        const unusable = [...this.#snapshot.keys.values()].filter(
+          (key) => !key.enabled || key.deletionDate !== undefined,
+        );
+        this.#unusable = new Map(unusable.map((key) => [key.keyId, key]));
+        this.#forgetDestroyed(this.#reader);
         void this.#loadVersions();
         this.#notify();
       }
@@ -177,6 +188,17 @@ export class LiveKeyring {
     this.#reader = undefined;
     this.#loadedSeq = 0;
     this.#unreadable.clear();
+    this.#tombstoneSeq = 0;
+  }
+
+  #forgetDestroyed(reader: KeyringReader): void {
+    for (const { seq, tombstone } of reader.tombstonesAfter(this.#tombstoneSeq)) {
+      this.#tombstoneSeq = seq;
+      this.#destroyed.set(tombstone.versionId, tombstone);
+      this.#versions.delete(tombstone.versionId);
+      this.#materials.get(tombstone.versionId)?.wipe();
+      this.#materials.delete(tombstone.versionId);
+    }
   }
 
   /** A file that fails is opened anew next time; whoever restores it need not restart us. */
@@ -221,10 +243,16 @@ export class LiveKeyring {
       return;
     }
     this.#unreadable.delete(row.version.versionId);
-    this.#versions.set(row.version.versionId, row.version);
+    if (!this.#destroyed.has(row.version.versionId)) this.#versions.set(row.version.versionId, row.version);
   }
 
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Says which version is gone, since when and why. */
+export function destroyedError({ number, masterKey, destroyedAt, reason }: TombstoneRow): ClavigerError {
+  const text = `version ${number} of MasterKey ${nameText(masterKey)} was destroyed on ${destroyedAt}: ${reason}`;
+  return new ClavigerError("VersionDestroyed", text);
 }

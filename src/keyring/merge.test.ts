@@ -23,6 +23,8 @@ function brief(change: KeyringChange): string {
       return `current ${change.version.number}`;
     case "putAlias":
       return `alias ${change.alias.name} ${change.alias.masterKey}${change.alias.formerTargets ? " with what it left" : ""}`;
+    case "destroyVersion":
+      return `destroy ${change.tombstone.number}`;
   }
 }
 
@@ -130,4 +132,11 @@ test("a name under another keyId => is told, with both", () => {
       `MasterKey apps/secrets has keyId ${keyId(2)} here and ${keyId(1)} in the backup`,
     ),
   ]);
+});
+
+test("a version that the keyring saw destroyed => does not come back, and is not made current", () => {
+  const backup = image({ versions: [version(1), version(2)], keys: [withCurrent(2)] });
+  const { changes, versions } = planMerge(backup, NOTHING, new Set([versionId(2)]));
+  expect(changes.map(brief)).toEqual(["version 1", "key 1", "former"]);
+  expect(versions).toBe(1);
 });

@@ -12,11 +12,16 @@ export interface MergePlan {
 
 /**
  * Decides what a backup adds to a keyring. Nothing is taken out, no seal is
- * replaced, no key changes to one that it left, and a current version only moves forward.
+ * replaced, no key changes to one that it left, and a current version only moves
+ * forward. What the keyring saw `destroyed` (versionIds) does not come back.
  */
-export function planMerge(backup: KeyringImage, keyring: KeyringImage): MergePlan {
+export function planMerge(
+  backup: KeyringImage,
+  keyring: KeyringImage,
+  destroyed: ReadonlySet<string> = new Set(),
+): MergePlan {
   const held = new Set<string>(keyring.versions.map(({ versionId }) => versionId));
-  const fresh = backup.versions.filter(({ versionId }) => !held.has(versionId));
+  const fresh = backup.versions.filter(({ versionId }) => !held.has(versionId) && !destroyed.has(versionId));
   const have = new Map<string, VersionRow>(
     [...keyring.versions, ...fresh].map((row) => [row.versionId, row]),
   );
@@ -42,7 +47,8 @@ function planKey(theirs: KeyRow, mine: KeyRow | undefined, have: ReadonlyMap<str
     };
   }
   const { namespace, name, keyId } = theirs;
-  const key = { namespace, name, keyId, enabled: (mine ?? theirs).enabled };
+  const { enabled, deletionDate } = mine ?? theirs;
+  const key = { namespace, name, keyId, enabled, ...(deletionDate !== undefined && { deletionDate }) };
   const left = mine === undefined || mine.keyId === keyId ? [] : [mine.keyId];
   const former = [...new Set([...theirs.formerKeyIds, ...(mine?.formerKeyIds ?? []), ...left])];
   const current = have.get(theirs.current?.versionId ?? "");

@@ -2,7 +2,15 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { ClavigerError } from "../errors.ts";
-import { type RawRow, readVersionRow, toAliasRow, toKeyRow, toObjectRow, toVersionRow } from "./codec.ts";
+import {
+  type RawRow,
+  readVersionRow,
+  toAliasRow,
+  toKeyRow,
+  toObjectRow,
+  toTombstone,
+  toVersionRow,
+} from "./codec.ts";
 import { inodeOf } from "./inode.ts";
 import {
   type AliasRow,
@@ -10,6 +18,7 @@ import {
   type KeyringImage,
   nameText,
   type ObjectName,
+  type TombstoneRow,
   type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
@@ -18,6 +27,8 @@ import { isBusy, withKeyringErrors } from "./sqlite.ts";
 
 /** A call waits behind this in the plugin, which asks again soon. */
 const BUSY_MILLISECONDS = 100;
+/** The schema that brought the table of tombstones. */
+const TOMBSTONES_SINCE = 4;
 
 /** The small tables and what is new of the large one, all of one moment. */
 export interface KeyringSnapshot {
@@ -122,6 +133,18 @@ export class KeyringReader {
         .prepare("SELECT json FROM objects WHERE kind = ? AND namespace = ? AND name = ?")
         .get(kind, namespace, name);
       return row && String(row.json);
+    });
+  }
+
+  /** All tombstones written after `seq`, oldest first, each with its seq. */
+  tombstonesAfter(seq: number): { readonly seq: number; readonly tombstone: TombstoneRow }[] {
+    return withKeyringErrors(this.#path, () => {
+      // A plugin may be of a newer release than the operator that brings the file to its schema.
+      if (schemaVersion(this.#db, this.#path) < TOMBSTONES_SINCE) return [];
+      return this.#db
+        .prepare("SELECT * FROM tombstones WHERE seq > ? ORDER BY seq")
+        .all(seq)
+        .map((row: RawRow) => ({ seq: Number(row.seq), tombstone: toTombstone(row) }));
     });
   }
 

@@ -30,14 +30,16 @@ export const isLater = (a: VersionPosition, b: VersionPosition): boolean =>
 export interface KeyRow extends ObjectName {
   readonly keyId: KeyId;
   readonly enabled: boolean;
+  /** Set while the key waits for its destruction: from when on it may be destroyed (RFC 3339). */
+  readonly deletionDate?: string;
   /** keyIds that this name encrypted under before: it never goes back to one of them. */
   readonly formerKeyIds: readonly KeyId[];
   /** The version that encrypts; absent until the first promotion. */
   readonly current?: { readonly versionId: VersionId; readonly number: number };
 }
 
-/** One version's sealed material and what it belongs to. */
-export interface VersionRow {
+/** Which version something is, and of what. */
+export interface VersionIdentity {
   readonly versionId: VersionId;
   readonly keyId: KeyId;
   readonly number: number;
@@ -45,6 +47,10 @@ export interface VersionRow {
   readonly keySpec: KeySpec;
   readonly keyUsage: KeyUsage;
   readonly origin: Origin;
+}
+
+/** One version's sealed material and what it belongs to. */
+export interface VersionRow extends VersionIdentity {
   readonly sealed: Sealed;
   /** Tells imported material from other of its key (crypto/import-wrapping.ts). */
   readonly materialId?: string;
@@ -60,6 +66,22 @@ export const isExpired = ({ validTo }: Pick<VersionRow, "validTo">, now: number)
 export interface UnreadableVersion {
   readonly versionId: string;
   readonly error: ClavigerError;
+}
+
+/** What is left of a version that was destroyed. A node that has it never takes the version back. */
+export interface TombstoneRow extends VersionIdentity {
+  /** RFC 3339. */
+  readonly destroyedAt: string;
+  /** A sentence for people. */
+  readonly reason: string;
+  /** Opens under the root key that made it: nobody else can have a version destroyed (seal/tombstone.ts). */
+  readonly proof: Sealed;
+}
+
+/** A tombstone as this node keeps it. */
+export interface KeptTombstone extends TombstoneRow {
+  /** Whether nothing of the sealed material is left in the file, its free pages and its log. */
+  readonly erased: boolean;
 }
 
 /** A name for a MasterKey of the same namespace. */

@@ -10,6 +10,8 @@ import { ClavigerError } from "../errors.ts";
  * `versions.valid_to` (epoch milliseconds) is here so that a plugin knows of it with
  * the API server down.
  * `objects` holds the custom resources' status in standalone mode.
+ * `tombstones` names what was destroyed, and never shrinks; `erased` is set once
+ * the file was rewritten without the version's bytes.
  */
 const migrations: readonly string[] = [
   `
@@ -65,6 +67,26 @@ const migrations: readonly string[] = [
   "ALTER TABLE aliases ADD COLUMN former_targets TEXT NOT NULL DEFAULT '';",
   // The plugin has a file of its own for them (observations.ts).
   "DROP TABLE observations;",
+  `
+  ALTER TABLE keys ADD COLUMN deletion_date TEXT;
+  CREATE TABLE tombstones (
+    version_id     TEXT PRIMARY KEY,
+    key_id         TEXT NOT NULL,
+    number         INTEGER NOT NULL CHECK (number > 0),
+    namespace      TEXT NOT NULL,
+    name           TEXT NOT NULL,
+    key_spec       TEXT NOT NULL,
+    key_usage      TEXT NOT NULL,
+    origin         TEXT NOT NULL,
+    destroyed_at   TEXT NOT NULL,
+    reason         TEXT NOT NULL,
+    proof_provider TEXT NOT NULL,
+    root_key_id    TEXT NOT NULL,
+    proof          BLOB NOT NULL,
+    erased         INTEGER NOT NULL DEFAULT 0,
+    seq            INTEGER NOT NULL UNIQUE
+  ) STRICT;
+  `,
 ];
 
 export const SCHEMA_VERSION = migrations.length;

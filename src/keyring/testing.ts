@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { type KeyId, parseKeyId, parseVersionId, type VersionId } from "../crypto/ids.ts";
-import type { KeyRow, VersionRow } from "./rows.ts";
+import type { KeyRow, TombstoneRow, VersionRow } from "./rows.ts";
 import type { KeyringChange } from "./writer.ts";
 
 /** Only ends a test that hangs. */
@@ -36,6 +36,13 @@ export const version = (n: number, changes: Partial<VersionRow> = {}): VersionRo
   sealed: { provider: "file", rootKeyId: "root-1", blob: new Uint8Array(Buffer.from(`blob ${n}`)) },
   ...changes,
 });
+
+/** What is left of the n-th version of key 1. */
+export function tombstone(n: number): TombstoneRow {
+  const { sealed: _, ...identity } = version(n);
+  const proof = { provider: "file", rootKeyId: "root-1", blob: new Uint8Array(Buffer.from(`proof ${n}`)) };
+  return { ...identity, destroyedAt: "2026-01-02T03:04:05Z", reason: "its deletion came due", proof };
+}
 
 export const key = (changes: Partial<KeyRow> = {}): Omit<KeyRow, "current"> => ({
   namespace: "apps",

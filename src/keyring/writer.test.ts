@@ -393,6 +393,8 @@ describe("schema", () => {
       CREATE TABLE observations (provider TEXT PRIMARY KEY) STRICT;
       ALTER TABLE versions DROP COLUMN valid_to;
       ALTER TABLE versions DROP COLUMN material_id;
+      DROP TABLE tombstones;
+      ALTER TABLE keys DROP COLUMN deletion_date;
       PRAGMA user_version = 1;
     `);
     expect(contents(open())).toMatchObject({ versions: [version(1), version(2)], aliases: [alias] });

@@ -4,7 +4,15 @@ import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { writePoint } from "../write-points.ts";
-import { readVersionRow, toAliasRow, toKeyRow, toObjectRow, unknownPart, unknownVersion } from "./codec.ts";
+import {
+  readVersionRow,
+  toAliasRow,
+  toKeyRow,
+  toObjectRow,
+  toTombstone,
+  unknownPart,
+  unknownVersion,
+} from "./codec.ts";
 import { FileLock } from "./file-lock.ts";
 import { formatFormerTargets, leftAt, mergeFormerTargets } from "./former-targets.ts";
 import { inodeOf } from "./inode.ts";
@@ -12,11 +20,13 @@ import { syncFile } from "./new-file.ts";
 import { observationsStamp, readObservations } from "./observations.ts";
 import {
   type AliasRow,
+  type KeptTombstone,
   type KeyRow,
   nameText,
   type ObjectName,
   type ObjectRow,
   type ObservationRow,
+  type TombstoneRow,
   type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
@@ -25,7 +35,7 @@ import { withKeyringErrors } from "./sqlite.ts";
 
 export const KEYRING_FILE = "keyring.db";
 
-export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled">;
+export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled" | "deletionDate">;
 
 /** One change to a keyring. A list of them is one transaction: all or nothing, in order. */
 export type KeyringChange =
@@ -38,7 +48,9 @@ export type KeyringChange =
   /** Points an alias, and records what it leaves; adds the former targets that are given, as a backup has them. */
   | { readonly kind: "putAlias"; readonly alias: AliasRow }
   /** Records the keyIds that a stored key's name encrypted under before, as a backup has them. */
-  | { readonly kind: "putFormerKeyIds"; readonly key: ObjectName; readonly keyIds: readonly KeyId[] };
+  | { readonly kind: "putFormerKeyIds"; readonly key: ObjectName; readonly keyIds: readonly KeyId[] }
+  /** Takes a version out for ever and keeps the tombstone, also of a version that never was here. */
+  | { readonly kind: "destroyVersion"; readonly tombstone: TombstoneRow };
 
 /** The one writer of a keyring: the node's operator. Others open it for reading. */
 export class KeyringWriter {
@@ -134,6 +146,11 @@ export class KeyringWriter {
     return this.all("SELECT * FROM objects ORDER BY kind, namespace, name").map(toObjectRow);
   }
 
+  /** What was destroyed, oldest first. */
+  tombstones(): KeptTombstone[] {
+    return this.all("SELECT * FROM tombstones ORDER BY seq").map(toTombstone);
+  }
+
   /** What the plugin of this node saw. */
   observations(): ObservationRow[] {
     return readObservations(this.path);
@@ -142,6 +159,26 @@ export class KeyringWriter {
   /** A text that changes when the plugin has observed something. */
   observationsStamp(): string {
     return observationsStamp(this.path);
+  }
+
+  /**
+   * Rewrites the file and empties its log, so that no bytes of destroyed versions
+   * stay in free pages, in the gaps of others, or in the log. Does nothing where
+   * that was done. Throws KeyringUnavailable where it cannot be done just now.
+   */
+  scrub(): void {
+    if (this.all("SELECT 1 FROM tombstones WHERE erased = 0 LIMIT 1").length === 0) return;
+    writePoint("keyring.scrub", "before");
+    this.run("VACUUM");
+    const busy = this.all("PRAGMA wal_checkpoint(TRUNCATE)")[0]?.busy;
+    if (busy !== 0) {
+      throw new ClavigerError(
+        "KeyringUnavailable",
+        `keyring ${this.path} has a reader that holds its log: what was destroyed is erased from it later`,
+      );
+    }
+    this.run("UPDATE tombstones SET erased = 1");
+    writePoint("keyring.scrub", "after");
   }
 
   /** Standalone mode keeps its objects in the same file: its statements run on the same connection. */
@@ -202,7 +239,38 @@ export class KeyringWriter {
       case "putFormerKeyIds":
         this.#putFormerKeyIds(change.key, change.keyIds);
         break;
+      case "destroyVersion":
+        this.#destroyVersion(change.tombstone);
+        break;
     }
+  }
+
+  #destroyVersion(tombstone: TombstoneRow): void {
+    const { versionId, masterKey, proof } = tombstone;
+    this.run("UPDATE keys SET current_version_id = NULL WHERE current_version_id = ?", versionId);
+    this.run("DELETE FROM versions WHERE version_id = ?", versionId);
+    const insert = this.#db.prepare(
+      `INSERT INTO tombstones
+         (version_id, key_id, number, namespace, name, key_spec, key_usage, origin,
+          destroyed_at, reason, proof_provider, root_key_id, proof, seq)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM tombstones))
+       ON CONFLICT (version_id) DO NOTHING`,
+    );
+    insert.run(
+      versionId,
+      tombstone.keyId,
+      tombstone.number,
+      masterKey.namespace,
+      masterKey.name,
+      tombstone.keySpec,
+      tombstone.keyUsage,
+      tombstone.origin,
+      tombstone.destroyedAt,
+      tombstone.reason,
+      proof.provider,
+      proof.rootKeyId,
+      proof.blob,
+    );
   }
 
   #putAlias(alias: AliasRow): void {
@@ -246,6 +314,11 @@ export class KeyringWriter {
   #putVersion(version: VersionRow): void {
     const unknown = unknownPart(version);
     if (unknown !== undefined) throw unknownVersion(version, unknown);
+    const destroyed = this.#db.prepare("SELECT 1 FROM tombstones WHERE version_id = ?");
+    if (destroyed.get(version.versionId) !== undefined) {
+      const which = `version ${version.number} of ${nameText(version.masterKey)}`;
+      throw new ClavigerError("Internal", `${which} was destroyed and cannot be stored again`);
+    }
     const insert = this.#db.prepare(
       `INSERT INTO versions
          (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, material_id, valid_to, seq)
@@ -274,9 +347,10 @@ export class KeyringWriter {
   /** Where a name passes to another keyId, the old key's versions stay, and its keyId is on record. */
   #putKey(key: PutKey): void {
     this.run(
-      `INSERT INTO keys (namespace, name, key_id, enabled) VALUES (?, ?, ?, ?)
+      `INSERT INTO keys (namespace, name, key_id, enabled, deletion_date) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (namespace, name) DO UPDATE SET
          enabled = excluded.enabled,
+         deletion_date = excluded.deletion_date,
          former_key_ids = CASE WHEN key_id = excluded.key_id OR current_version_id IS NULL
            THEN former_key_ids ELSE former_key_ids || ' ' || key_id END,
          current_version_id = CASE WHEN key_id = excluded.key_id THEN current_version_id END,
@@ -286,6 +360,7 @@ export class KeyringWriter {
       key.name,
       key.keyId,
       key.enabled ? 1 : 0,
+      key.deletionDate ?? null,
     );
   }
 
@@ -366,9 +441,11 @@ function openDatabase(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 10_000 });
   try {
     makePrivate(path);
-    // secure_delete overwrites what is deleted; WAL with FULL syncs every commit.
+    // secure_delete overwrites what is deleted; WAL with FULL syncs every commit;
+    // what VACUUM copies aside stays in memory.
     db.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON",
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;" +
+        " PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON",
     );
     const check = db.prepare("PRAGMA quick_check(1)").get()?.quick_check;
     if (check !== "ok") {

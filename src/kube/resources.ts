@@ -1,4 +1,12 @@
 import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
+import {
+  deletionSpec,
+  deletionStatus,
+  destroyedSpec,
+  retentionSpec,
+  sealedOrDestroyed,
+  windowFixed,
+} from "./deletion-schema.ts";
 import { importSpec, importStatus, materialId } from "./import-schema.ts";
 import * as s from "./schema.ts";
 
@@ -217,6 +225,8 @@ const masterKeySpec = s.object(
         ),
       }),
     ),
+    deletion: s.optional(deletionSpec),
+    retention: s.optional(retentionSpec),
     tags: s.map("Tags, as AWS KMS has them.", s.string("The tag's value.", { maxLength: 256 }), {
       maxProperties: 50,
       default: {},
@@ -257,6 +267,7 @@ const masterKeySpec = s.object(
       unchanged("keySpec"),
       unchanged("keyUsage"),
       unchanged("origin"),
+      windowFixed,
     ],
   },
 );
@@ -265,8 +276,18 @@ const masterKeyStatus = s.object("What is.", {
   observedGeneration: s.optional(observedGeneration),
   keyId: s.optional(uuid("The key's own id. Minted once; survives re-creation and restore.")),
   arn: s.optional(s.string("The key's ARN in the AWS-compatible API.", { maxLength: 256 })),
-  keyState: s.optional(s.oneOf("AWS KMS's key state.", ["Creating", "PendingImport", "Enabled", "Disabled"])),
+  keyState: s.optional(
+    s.oneOf("AWS KMS's key state, and Destroyed.", [
+      "Creating",
+      "PendingImport",
+      "Enabled",
+      "Disabled",
+      "PendingDeletion",
+      "Destroyed",
+    ]),
+  ),
   import: s.optional(importStatus),
+  deletion: s.optional(deletionStatus),
   currentVersion: s.optional(
     s.object("The version that encrypts.", {
       number: s.integer("Its number.", { minimum: 1 }),
@@ -281,7 +302,7 @@ const masterKeyStatus = s.object("What is.", {
 });
 
 const keyVersionSpec = s.object(
-  "One version's sealed material. Written by claviger; immutable but for the seal and validTo.",
+  "One version's sealed material. Written by claviger; immutable but for validTo, the seal, and what takes its place.",
   {
     masterKey: s.object("The MasterKey that it belongs to.", {
       namespace: objectName("Its namespace."),
@@ -295,11 +316,14 @@ const keyVersionSpec = s.object(
     origin: s.oneOf("Where it came from.", ORIGINS),
     materialId: s.optional(materialId()),
     validTo: s.optional(s.time("Until when imported material may be used.")),
-    seal: s.object("The material, sealed under a root key that only the nodes have.", {
-      provider: s.string("The seal that made it.", { maxLength: 63 }),
-      rootKeyId: s.string("Which root key opens it. Not secret.", { maxLength: 256 }),
-      sealed: s.string("The sealed bytes.", { format: "byte", maxLength: 16384 }),
-    }),
+    seal: s.optional(
+      s.object("The material, sealed under a root key that only the nodes have.", {
+        provider: s.string("The seal that made it.", { maxLength: 63 }),
+        rootKeyId: s.string("Which root key opens it. Not secret.", { maxLength: 256 }),
+        sealed: s.string("The sealed bytes.", { format: "byte", maxLength: 16384 }),
+      }),
+    ),
+    destroyed: s.optional(destroyedSpec),
   },
   {
     rules: [
@@ -309,22 +333,26 @@ const keyVersionSpec = s.object(
         message: "materialId is immutable",
         holds: (self, old) => old === undefined || self.materialId === old.materialId,
       },
+      sealedOrDestroyed,
     ],
   },
 );
 
 const keyVersionStatus = s.object("Where the version is in its life.", {
   state: s.optional(
-    s.oneOf("Pending: on its way to the nodes. Current: encrypts. Retired: still decrypts.", [
-      "Pending",
-      "Current",
-      "Retired",
-    ]),
+    s.oneOf(
+      "Pending: on its way to the nodes. Current: encrypts. Retired: still decrypts. Destroyed: a tombstone.",
+      ["Pending", "Current", "Retired", "Destroyed"],
+    ),
   ),
   trigger: s.optional(trigger()),
   promotedAt: s.optional(s.time("When it became current.")),
   retiredAt: s.optional(s.time("When a later one became current.")),
   kmsKeyId: s.optional(kmsKeyId()),
+  deletion: s.optional(deletionStatus),
+  erasedAt: s.optional(
+    s.time("When every node had erased it from its keyring; of a destroyed version only."),
+  ),
 });
 
 const keyAliasSpec = s.object("What the alias points to.", {
@@ -358,6 +386,13 @@ const keyServerStatus = s.object("What this node has and serves.", {
   prepared: s.optional(
     s.array(
       "Versions that are not current anywhere yet, stored, opened and tested on this node.",
+      s.object("A version.", { name: objectName("The KeyVersion."), versionId: uuid("Its versionId.") }),
+      { listType: "map", listMapKeys: ["name"] },
+    ),
+  ),
+  erased: s.optional(
+    s.array(
+      "Destroyed versions of which nothing is left on this node; until it is known of every node.",
       s.object("A version.", { name: objectName("The KeyVersion."), versionId: uuid("Its versionId.") }),
       { listType: "map", listMapKeys: ["name"] },
     ),
@@ -440,6 +475,7 @@ export interface ObjectMeta {
   readonly generation: number;
   readonly creationTimestamp: string;
   readonly deletionTimestamp?: string;
+  readonly finalizers?: readonly string[];
 }
 
 interface Resource<Kind extends string> {
@@ -536,7 +572,7 @@ export const resources: Readonly<Record<Kind, ResourceDefinition>> = {
       column("Namespace", ".spec.masterKey.namespace", "The MasterKey's namespace"),
       column("MasterKey", ".spec.masterKey.name", "The MasterKey's name"),
       column("Version", ".spec.number", "The version's number", { type: "integer" }),
-      column("State", ".status.state", "Pending, Current or Retired"),
+      column("State", ".status.state", "Pending, Current, Retired or Destroyed"),
       column("Key_ID", ".status.kmsKeyId", "Its KMS v2 key_id"),
       age,
     ],

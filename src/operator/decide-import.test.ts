@@ -151,6 +151,15 @@ const rows: readonly Row[] = [
   },
   { name: "an offer => open it", spec: { import: OFFER }, step: "open" },
   {
+    name: "an offer to a key that is pending deletion => refused",
+    spec: { import: OFFER },
+    status: {
+      keyId: keyId(1),
+      deletion: { scheduledAt: "2026-01-01T00:00:00Z", deletionDate: "2026-01-31T00:00:00Z" },
+    },
+    step: "refuse PendingDeletion: the key is pending deletion: take spec.deletion out, then import anew",
+  },
+  {
     name: "an offer while the key is disabled => open it, as AWS KMS does",
     spec: { import: OFFER, enabled: false },
     step: "open",

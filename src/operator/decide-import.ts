@@ -62,7 +62,11 @@ export function decideImport(observed: ObservedImport, now: Date): ImportStep {
   if (offer === undefined) return decideParameters(observed, now);
   const obstacle = waitFor(observed);
   if (obstacle !== undefined) return { kind: "wait", finding: obstacle };
-  const facts = { versions: own(observed), keySpec: masterKey.spec.keySpec };
+  const facts = {
+    versions: own(observed),
+    keySpec: masterKey.spec.keySpec,
+    pendingDeletion: masterKey.status.deletion !== undefined,
+  };
   const objection = firstObjection(facts, offer, now);
   return objection === undefined ? { kind: "open", offer } : refused(offer, ...objection);
 }

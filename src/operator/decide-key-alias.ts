@@ -51,6 +51,7 @@ const checks: readonly Check[] = [
   servedExists,
   targetExists,
   targetHasCurrentVersion,
+  targetIsKept,
   sameSpecAndUsage,
   keyIdNeverReturns,
 ];
@@ -80,6 +81,14 @@ function targetExists({ alias, target }: ObservedKeyAlias): Finding | undefined 
 function targetHasCurrentVersion({ alias, target }: ObservedKeyAlias): Finding | undefined {
   if (target?.status?.currentVersion !== undefined) return undefined;
   return notReady(alias, "MasterKeyNotReady", `MasterKey ${alias.spec.masterKey} has no current version yet`);
+}
+
+/** AWS KMS CreateAlias and UpdateAlias: "The KMS key must not be pending deletion". */
+function targetIsKept({ alias, target }: ObservedKeyAlias): Finding | undefined {
+  const deletion = target?.status?.deletion;
+  if (deletion === undefined || alias.status?.masterKey === alias.spec.masterKey) return undefined;
+  const message = `MasterKey ${alias.spec.masterKey} is pending deletion and will be destroyed after ${deletion.deletionDate}`;
+  return notReady(alias, "PendingDeletion", message);
 }
 
 /** AWS KMS UpdateAlias: "The current and new key must be the same type, and have the same key usage". */

@@ -14,6 +14,8 @@ export interface ObservedNode {
   readonly versions: readonly VersionRow[];
   /** Candidates for promotion that are stored, opened and tested here. */
   readonly prepared: readonly { readonly name: string; readonly versionId: string }[];
+  /** Destroyed versions of which nothing is left here. */
+  readonly erased?: readonly { readonly name: string; readonly versionId: string }[];
   /** Why something of this node does not work; the first is shown. */
   readonly problems: readonly { readonly reason: string; readonly message: string }[];
   readonly seal: { readonly provider: string; readonly rootKeyId: string } | undefined;
@@ -35,6 +37,7 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
     persistedResourceVersion: observed.persistedResourceVersion,
     versions: observed.versions.length,
     prepared: observed.prepared,
+    ...(observed.erased !== undefined && observed.erased.length > 0 && { erased: observed.erased }),
     ...(observed.seal !== undefined && { seal: observed.seal }),
     providers,
     serving: providers.map(summarize).join(", "),
@@ -106,6 +109,7 @@ export function nodeViews(
       lastHeard: new Date(heard),
       stale: now.getTime() - heard > NODE_LEASE_SECONDS * 1000,
       prepared: new Set(status?.prepared?.map((version) => version.versionId)),
+      erased: new Set(status?.erased?.map((version) => version.versionId)),
       ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
       ...(ready?.status === "False" && !ownAffair.has(ready.reason) && { problem: ready.message }),
     };

@@ -4,7 +4,8 @@ import type { KeyVersion, KeyVersionStatus, MasterKey } from "../kube/resources.
 
 /**
  * Where a version is in its life, by its MasterKey's current one. Without its
- * MasterKey a version stays as it is: it still decrypts, and can be adopted.
+ * MasterKey a version stays as it is: it still decrypts, and can be adopted; a
+ * deletion that was under way goes on.
  */
 export function decideKeyVersionStatus(
   version: KeyVersion,
@@ -13,11 +14,16 @@ export function decideKeyVersionStatus(
   const id = kmsKeyId(version.spec.keyId as KeyId, version.spec.versionId as VersionId);
   const state = stateOf(version, masterKey) ?? version.status?.state ?? "Pending";
   const trigger = version.status?.trigger ?? triggerOf(version, masterKey);
+  const its = masterKey?.status?.keyId === version.spec.keyId ? masterKey : version;
+  const deletion = its.status?.deletion;
+  const erasedAt = state === "Destroyed" ? version.status?.erasedAt : undefined;
   return {
     state,
     kmsKeyId: id,
     ...(trigger !== undefined && { trigger }),
     ...datesOf(version, state, masterKey),
+    ...(deletion !== undefined && { deletion }),
+    ...(erasedAt !== undefined && { erasedAt }),
   };
 }
 
@@ -39,11 +45,12 @@ function datesOf(
   return {
     ...(promotedAt !== undefined && { promotedAt }),
     // A restored MasterKey can make a retired version current again until the nodes bring the later one back.
-    ...(retiredAt !== undefined && state === "Retired" && { retiredAt }),
+    ...(retiredAt !== undefined && (state === "Retired" || state === "Destroyed") && { retiredAt }),
   };
 }
 
 function stateOf({ spec }: KeyVersion, masterKey: MasterKey | undefined): KeyVersionStatus["state"] {
+  if (spec.destroyed !== undefined) return "Destroyed";
   if (masterKey?.status?.keyId !== spec.keyId) return undefined;
   const current = masterKey.status.currentVersion;
   if (current === undefined || isLater(spec, current)) return "Pending";

@@ -9,6 +9,7 @@ import {
   toKeyVersionSpec,
   toVersionRow,
 } from "./decide-keyring.ts";
+import type { Seal } from "./resource-store.ts";
 import {
   keyAlias,
   keyId,
@@ -53,6 +54,8 @@ function brief(change: KeyringChange): string {
       return `putAlias ${change.alias.name} ${change.alias.masterKey}`;
     case "putFormerKeyIds":
       return `putFormerKeyIds ${change.keyIds.join(" ")}`;
+    case "destroyVersion":
+      return `destroyVersion ${change.tombstone.versionId}`;
   }
 }
 const changes = (...given: Parameters<typeof decide>) => decide(...given).changes.map(brief);
@@ -97,7 +100,7 @@ describe("imported material", () => {
     expect(validTo(found[0])).toBe(expected);
   });
   test("another validTo and another seal => the seal is settled for itself", () => {
-    const seal = { ...late.spec.seal, sealed: "b3RoZXI=" };
+    const seal = { ...toKeyVersionSpec(toVersionRow(late)).seal, sealed: "b3RoZXI=" };
     const theirs = { ...late, spec: { ...late.spec, seal } };
     const plan = decide({ keyVersions: [theirs] }, row(early));
     const mine = toVersionRow(early).sealed;
@@ -421,8 +424,10 @@ describe("what the node and the API server hold against one another", () => {
     expect(decide({ keyVersions: [v2] }, { versions: [rows.v2, rows.twin2] }).handBack).toEqual([rows.twin2]);
   });
 
-  const resealed = (seal: object) =>
-    keyVersion(1, { spec: { seal: { provider: "file", rootKeyId: "root-1", sealed: "YmxvYiAx", ...seal } } });
+  const resealed = (changes: Partial<Seal>) => {
+    const seal = { provider: "file", rootKeyId: "root-1", sealed: "YmxvYiAx", ...changes };
+    return keyVersion(1, { spec: { seal } });
+  };
   test.each([
     ["provider", { provider: "hsm" }],
     ["root key", { rootKeyId: "root-2" }],

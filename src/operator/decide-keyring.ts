@@ -1,4 +1,5 @@
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
+import { ClavigerError } from "../errors.ts";
 import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
@@ -123,7 +124,9 @@ const altered = ({ mine, object }: Match): string =>
 export const keyVersionName = ({ keyId, number }: Pick<VersionRow, "keyId" | "number">): string =>
   `${keyId}-${number}`;
 
+/** A KeyVersion's row. Throws Internal for a tombstone, which has no material: see `hasMaterial`. */
 export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
+  if (spec.seal === undefined) throw new ClavigerError("Internal", `version ${spec.versionId} has no seal`);
   return {
     versionId: parseVersionId(spec.versionId),
     keyId: parseKeyId(spec.keyId),
@@ -142,7 +145,9 @@ export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
   };
 }
 
-export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] {
+type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
+
+export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] & { readonly seal: Seal } {
   const { sealed, validTo, ...identity } = version;
   return {
     ...identity,
@@ -166,6 +171,7 @@ function keyChanges(
   const version = have.get(status.currentVersion?.versionId ?? "");
   const promoted = version?.keyId === status.keyId ? version : undefined;
   const { enabled } = spec;
+  const deletionDate = status.deletion?.deletionDate;
   // Served as the old key until the new one can encrypt, and disabled by its name all the while.
   if (
     row?.current !== undefined &&
@@ -174,9 +180,15 @@ function keyChanges(
   ) {
     return row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...name, keyId: row.keyId, enabled } }];
   }
-  const key = { ...name, keyId: parseKeyId(status.keyId), enabled };
+  const key = {
+    ...name,
+    keyId: parseKeyId(status.keyId),
+    enabled,
+    ...(deletionDate !== undefined && { deletionDate }),
+  };
   const changes: KeyringChange[] = [];
-  if (row?.keyId !== key.keyId || row.enabled !== enabled) changes.push({ kind: "putKey", key });
+  const same = row?.keyId === key.keyId && row.enabled === enabled && row.deletionDate === deletionDate;
+  if (!same) changes.push({ kind: "putKey", key });
   const current = row?.keyId === key.keyId ? row.current : undefined;
   if (promoted !== undefined && (current === undefined || isLater(promoted, current))) {
     changes.push({ kind: "setCurrent", key: name, version: promoted });

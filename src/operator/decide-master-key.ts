@@ -25,6 +25,8 @@ export interface NodeView {
   readonly stale: boolean;
   /** versionIds stored, opened and tested there, not current yet. */
   readonly prepared: ReadonlySet<string>;
+  /** versionIds of destroyed versions of which nothing is left there. */
+  readonly erased?: ReadonlySet<string>;
   /** The root key that it seals and opens with, once it has one. */
   readonly rootKeyId?: string;
   /** What the node says is wrong with it. */

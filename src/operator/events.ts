@@ -22,6 +22,8 @@ export function masterKeyEvents(before: MasterKey["status"], after: MasterKeySta
     ...changedCondition(before, after, "Ready", "False"),
     ...changedCondition(before, after, "Imported", "False"),
     ...changedCondition(before, after, "MaterialExpiring", "True"),
+    ...changedCondition(before, after, "DeletionBlocked", "True"),
+    ...changedCondition(before, after, "Retention", "False"),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { codeOf, messageOf } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
+import type { KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { atWritePoint } from "../write-points.ts";
 import {
@@ -12,11 +13,12 @@ import {
 } from "./decide-keyring.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
+import { hasMaterial } from "./versions.ts";
 
 export type GiverStore = Pick<ResourceStore, "view" | "createKeyVersion" | "replaceSeal">;
 
 /** Changes the keyring; what keeps it from being changed is added to `problems`. */
-type Apply = (changes: readonly KeyringChange[], problems: Problem[]) => void;
+export type Apply = (changes: readonly KeyringChange[], problems: Problem[]) => void;
 
 /** Gives the API server what this node has and the API server has lost, or has altered. */
 export class Giver {
@@ -58,7 +60,7 @@ export class Giver {
   /** Looks once more, as every node hands back at the same moment. Returns whether it was made here. */
   async #createMissing(version: VersionRow): Promise<boolean> {
     const present = this.#store.view()?.keyVersions ?? [];
-    if (present.some((object) => sameBinding(version, toVersionRow(object)))) return false;
+    if (present.some((object) => isThere(object, version))) return false;
     // After a restore the usual name may belong to another version of the same number.
     const usual = keyVersionName(version);
     const taken = present.some(({ metadata }) => metadata.name === usual);
@@ -91,3 +93,9 @@ export class Giver {
     }
   }
 }
+
+/** A tombstone stands for its version too: what was destroyed meanwhile is not handed back. */
+const isThere = (object: KeyVersion, version: VersionRow): boolean =>
+  hasMaterial(object)
+    ? sameBinding(version, toVersionRow(object))
+    : object.spec.versionId === version.versionId;

@@ -11,6 +11,8 @@ export interface OfferFacts {
   /** The key's own. */
   readonly versions: readonly KeyVersion[];
   readonly keySpec: KeySpec;
+  /** Whether the key is to be deleted. */
+  readonly pendingDeletion: boolean;
 }
 
 /** Why an offer is refused for good: a word for programs and a sentence for people. */
@@ -18,7 +20,7 @@ export type Objection = readonly [reason: string, message: string];
 type Check = (facts: OfferFacts, offer: Offer, now: Date) => Objection | undefined;
 
 /** In this order: the first that objects is the one to mend. */
-const checks: readonly Check[] = [allImported, tokenIsValid, validToIsInRange, typeFits];
+const checks: readonly Check[] = [notPendingDeletion, allImported, tokenIsValid, validToIsInRange, typeFits];
 
 /** What speaks against an offer before it is opened, if anything. */
 export function firstObjection(facts: OfferFacts, offer: Offer, now: Date): Objection | undefined {
@@ -27,6 +29,12 @@ export function firstObjection(facts: OfferFacts, offer: Offer, now: Date): Obje
     if (objection !== undefined) return objection;
   }
   return undefined;
+}
+
+/** AWS KMS: KMSInvalidStateException. */
+function notPendingDeletion({ pendingDeletion }: OfferFacts): Objection | undefined {
+  if (!pendingDeletion) return undefined;
+  return ["PendingDeletion", "the key is pending deletion: take spec.deletion out, then import anew"];
 }
 
 /**

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { KubeClient, KubeError } from "../kube/client.ts";
+import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
 import { type Lease, microTime, readLease, writeLease } from "../kube/leases.ts";
 import { collectionPath, leasesPath, objectPath } from "../kube/paths.ts";
@@ -26,6 +27,7 @@ import type {
   ObjectRef,
   ResourceEvent,
   ResourceStore,
+  Seal,
   StoreListener,
   View,
 } from "./resource-store.ts";
@@ -33,6 +35,12 @@ import type {
 export const NODE_LABEL = "kms.claviger.dev/node";
 const HEARTBEAT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 1_000;
+
+/** A JSON merge patch (RFC 7396): null removes. */
+interface Patch {
+  readonly metadata?: { readonly finalizers: readonly string[] };
+  readonly spec?: Readonly<Record<string, unknown>>;
+}
 
 /** The custom resources of an API server. */
 export class KubeStore implements ResourceStore {
@@ -117,10 +125,14 @@ export class KubeStore implements ResourceStore {
   }
 
   async freshKeyServers(signal: AbortSignal): Promise<readonly KeyServer[]> {
+    return this.fresh("KeyServer", signal);
+  }
+
+  async fresh<K extends Kind>(kind: K, signal: AbortSignal): Promise<readonly ResourceOf[K][]> {
     // Without a resourceVersion the API server reads from etcd with quorum.
-    const path = collectionPath("KeyServer");
+    const path = collectionPath(kind);
     const list = (await this.#client.request({ method: "GET", path, signal })) as {
-      items: readonly KeyServer[];
+      items: readonly ResourceOf[K][];
     };
     return list.items;
   }
@@ -145,23 +157,30 @@ export class KubeStore implements ResourceStore {
     await this.#client.request({ method: "POST", path: collectionPath("KeyVersion"), body });
   }
 
-  async replaceSeal({ metadata }: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void> {
-    const { resourceVersion } = metadata;
-    await this.#client.request({
-      method: "PATCH",
-      path: objectPath("KeyVersion", metadata),
-      contentType: "application/merge-patch+json",
-      body: { metadata: { resourceVersion }, spec: { seal } },
-    });
+  replaceSeal(version: KeyVersion, seal: Seal): Promise<void> {
+    return this.#patch(version, { spec: { seal, destroyed: null } });
   }
 
-  async setMaterialExpiry({ metadata }: KeyVersion, validTo: string | undefined): Promise<void> {
-    const { resourceVersion } = metadata;
+  destroyVersion(version: KeyVersion, destroyed: Destroyed): Promise<void> {
+    return this.#patch(version, { spec: { seal: null, destroyed } });
+  }
+
+  setFinalizers(masterKey: MasterKey, finalizers: readonly string[]): Promise<void> {
+    return this.#patch(masterKey, { metadata: { finalizers } });
+  }
+
+  setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void> {
+    return this.#patch(version, { spec: { validTo: validTo ?? null } });
+  }
+
+  /** Changes an object as it was seen; another change since is a Conflict. */
+  async #patch({ kind, metadata }: MasterKey | KeyVersion, change: Patch): Promise<void> {
+    const { uid, resourceVersion } = metadata;
     await this.#client.request({
       method: "PATCH",
-      path: objectPath("KeyVersion", metadata),
+      path: objectPath(kind, metadata),
       contentType: "application/merge-patch+json",
-      body: { metadata: { resourceVersion }, spec: { validTo: validTo ?? null } },
+      body: { ...change, metadata: { uid, resourceVersion, ...change.metadata } },
     });
   }
 

@@ -4,12 +4,14 @@ import { type KeyId, newKeyId, newVersionId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
 import { nameText, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
-import type { KeyAlias, KeyServer, MasterKey } from "../kube/resources.ts";
+import type { KeyAlias, KeyServer, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type { Log } from "../log.ts";
 import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import type { HeldKey } from "./adoption.ts";
 import type { Clock } from "./clock.ts";
+import { isDestroyed } from "./decide-deletion.ts";
 import { decideKeyAlias } from "./decide-key-alias.ts";
 import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
@@ -21,9 +23,12 @@ import { MaterialImporter } from "./material-importer.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
+import { RETIREMENT, Retirement } from "./retirement.ts";
+import type { UsageCensus } from "./usage-census.ts";
+import { hasMaterial } from "./versions.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
 
-/** What the leader's queue works on: `MasterKey NAMESPACE/NAME`, `KeyAlias NAMESPACE/NAME` or `KeyServers`. */
+/** What the leader's queue works on: `MasterKey NAMESPACE/NAME`, `KeyAlias NAMESPACE/NAME`, `KeyServers` or `Retirement`. */
 export const KEY_SERVERS = "KeyServers";
 /** How soon to look again at something that waits for a node: Leases run out without an event. */
 const WAITING_MILLISECONDS = 5_000;
@@ -39,6 +44,7 @@ export class LeaderLoop {
   readonly #clock: Clock;
   readonly #reencryptor: Reencryptor;
   readonly #importer: MaterialImporter;
+  readonly #retirement: Retirement;
   #index: ViewIndex | undefined;
 
   constructor(options: {
@@ -46,8 +52,10 @@ export class LeaderLoop {
     readonly store: ResourceStore;
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
+    readonly log: Log;
     readonly clock: Clock;
     readonly reencryptor: Reencryptor;
+    readonly usageCensus: UsageCensus;
   }) {
     this.#config = options.config;
     this.#store = options.store;
@@ -56,6 +64,7 @@ export class LeaderLoop {
     this.#clock = options.clock;
     this.#reencryptor = options.reencryptor;
     this.#importer = new MaterialImporter(options);
+    this.#retirement = new Retirement(options);
   }
 
   /** Everything there is to look at. */
@@ -66,6 +75,7 @@ export class LeaderLoop {
       ...view.masterKeys.map((key) => `MasterKey ${objectText(key)}`),
       ...view.keyAliases.map((alias) => `KeyAlias ${objectText(alias)}`),
       KEY_SERVERS,
+      RETIREMENT,
     ];
   }
 
@@ -75,12 +85,20 @@ export class LeaderLoop {
       case "MasterKey":
         return [`MasterKey ${objectText(change)}`, ...this.#aliasesTo(change)];
       case "KeyVersion":
-        return [`MasterKey ${nameText(change.spec.masterKey)}`];
+        return [`MasterKey ${nameText(change.spec.masterKey)}`, RETIREMENT];
       case "KeyAlias":
-        return [`KeyAlias ${objectText(change)}`];
+        return [`KeyAlias ${objectText(change)}`, ...this.#keysBeside(change)];
       case "KeyServer":
         return this.allWork();
     }
+  }
+
+  /** Which of them an alias has left, or was deleted from, its object does not tell. */
+  #keysBeside({ metadata }: KeyAlias): string[] {
+    const keys = this.#store.view()?.masterKeys ?? [];
+    return keys
+      .filter((key) => key.metadata.namespace === metadata.namespace)
+      .map((key) => `MasterKey ${objectText(key)}`);
   }
 
   #aliasesTo({ metadata }: MasterKey): string[] {
@@ -95,6 +113,7 @@ export class LeaderLoop {
   /** Stops what works beside the loop. */
   close(): void {
     this.#reencryptor.close();
+    this.#retirement.close();
   }
 
   /** One step for one object. Returns after how many milliseconds to look again, if a wait is needed. */
@@ -102,6 +121,10 @@ export class LeaderLoop {
     const index = this.#currentIndex();
     if (index === undefined) return undefined;
     if (work === KEY_SERVERS) return this.#removeOrphans(index.view, signal);
+    if (work === RETIREMENT) {
+      await this.#retirement.pass(index, signal, this.#clock.now());
+      return WAITING_MILLISECONDS;
+    }
     const [kind, name = ""] = work.split(" ");
     if (kind === "MasterKey") {
       const [namespace = "", keyName = ""] = name.split("/");
@@ -124,16 +147,16 @@ export class LeaderLoop {
     index: ViewIndex,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    // An object on its way out is not given new material.
-    if (masterKey.metadata.deletionTimestamp !== undefined) return undefined;
+    // An object on its way out, or whose material was destroyed, is not given new material.
+    if (isLeaving(masterKey, index)) return this.#retire(masterKey, index);
     const plan = await this.#planMasterKey(masterKey, index, signal);
     if (plan.step.kind === "createVersion") await this.#createVersion(masterKey, plan.step);
-    const importing = { masterKey, plan, versions: index.versionsFor(masterKey), nodes: this.#nodes(index) };
-    const status = await this.#importer.complete(importing, this.#clock.now());
-    if (!isDeepStrictEqual(masterKey.status, status)) {
-      await atWritePoint("masterkey.status", () => this.#store.applyStatus<"MasterKey">(masterKey, status));
-      await this.#record(masterKey, masterKeyEvents(masterKey.status, status));
-    }
+    const versions = index.versionsFor(masterKey).filter(hasMaterial);
+    const importing = { masterKey, plan, versions, nodes: this.#nodes(index) };
+    const now = this.#clock.now();
+    const imported = await this.#importer.complete(importing, now);
+    const status = this.#retirement.complete(masterKey, imported, index, now);
+    await this.#writeStatus(masterKey, status, index);
     // After the status is written: what a round has come to is forgotten only then.
     this.#reencryptor.ensure({
       ...this.#round(masterKey, status),
@@ -170,6 +193,25 @@ export class LeaderLoop {
     };
   }
 
+  async #retire(masterKey: MasterKey, index: ViewIndex): Promise<number> {
+    const before = { ...masterKey.status, observedGeneration: masterKey.metadata.generation };
+    await this.#writeStatus(
+      masterKey,
+      this.#retirement.complete(masterKey, before, index, this.#clock.now()),
+      index,
+    );
+    await this.#updateVersions(masterKey, index);
+    return WAITING_MILLISECONDS;
+  }
+
+  /** One write to one object a pass: the status first, as it says why the object is held. */
+  async #writeStatus(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex): Promise<void> {
+    if (isDeepStrictEqual(masterKey.status, status))
+      return this.#retirement.settleFinalizers(masterKey, index);
+    await atWritePoint("masterkey.status", () => this.#store.applyStatus<"MasterKey">(masterKey, status));
+    await this.#record(masterKey, masterKeyEvents(masterKey.status, status));
+  }
+
   #nodes({ view }: ViewIndex): NodeView[] {
     return nodeViews(view.keyServers, view.heardOf, new Date());
   }
@@ -183,25 +225,29 @@ export class LeaderLoop {
 
   #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {
     const observed = {
-      masterKey,
-      versions: index.versionsFor(masterKey),
+      masterKey: resting(masterKey),
+      versions: index.versionsFor(masterKey).filter(hasMaterial),
       nodes: nodeViews(keyServers, index.view.heardOf, new Date()),
       switches: switchesOf(masterKey, index.aliasesOf(masterKey), keyServers),
       work: this.#reencryptor.work(this.#round(masterKey, masterKey.status)),
       reachable: this.#config.resources.kind === "kubeconfig",
       census: this.#config.etcd !== undefined,
-      ...this.#held(masterKey),
+      ...this.#held(masterKey, index),
       freshKeyId: newKeyId(),
       arnPrefix: this.#arn("key/"),
     };
     return decideMasterKey(observed, this.#clock.now());
   }
 
-  #held({ metadata, status }: MasterKey): { readonly held?: HeldKey } {
-    if (status?.keyId !== undefined) return {};
-    const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
-    const row = this.#keyring.keys().find((key) => nameText(key) === name);
-    const current = this.#keyring.versions().find(({ versionId }) => versionId === row?.current?.versionId);
+  #held(masterKey: MasterKey, index: ViewIndex): { readonly held?: HeldKey } {
+    if (masterKey.status?.keyId !== undefined) return {};
+    const row = this.#keyring.keys().find((key) => nameText(key) === objectText(masterKey));
+    const versionId = row?.current?.versionId;
+    const destroyed = index
+      .versionsFor(masterKey)
+      .some((version) => version.spec.versionId === versionId && !hasMaterial(version));
+    if (destroyed) return {};
+    const current = this.#keyring.versions().find((version) => version.versionId === versionId);
     return current === undefined ? {} : { held: current };
   }
 
@@ -284,3 +330,12 @@ export class LeaderLoop {
     return `arn:aws:kms:${this.#config.region}:${this.#config.account}:${resource}`;
   }
 }
+
+/** A key that is pending deletion neither rotates nor is anything written under it: as a disabled one. */
+const resting = (masterKey: MasterKey): MasterKey =>
+  masterKey.status?.deletion === undefined || masterKey.spec.deletion === undefined
+    ? masterKey
+    : { ...masterKey, spec: { ...masterKey.spec, enabled: false } };
+
+const isLeaving = (masterKey: MasterKey, index: ViewIndex): boolean =>
+  masterKey.metadata.deletionTimestamp !== undefined || isDestroyed(masterKey, index.versionsFor(masterKey));

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { KeyringWriter } from "../keyring/writer.ts";
+import { toKeyVersionSpec, toVersionRow } from "./decide-keyring.ts";
 import { ManifestStore } from "./manifest-store.ts";
 import { currentVersion, keyId, keyVersion } from "./testing.ts";
 
@@ -265,7 +266,9 @@ describe("writes", () => {
     const [stale] = store.view()?.keyVersions ?? [];
     if (stale === undefined) throw new Error("no version");
     await store.applyStatus<"KeyVersion">(stale, { state: "Current" });
-    await expect(store.replaceSeal(stale, stale.spec.seal)).rejects.toMatchObject({ code: "Conflict" });
+    await expect(store.replaceSeal(stale, toKeyVersionSpec(toVersionRow(stale)).seal)).rejects.toMatchObject({
+      code: "Conflict",
+    });
     expect(store.view()?.keyVersions).toMatchObject([{ status: { state: "Current" } }]);
   });
 

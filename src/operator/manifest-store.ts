@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { ClavigerError, messageOf } from "../errors.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
+import type { Destroyed } from "../kube/deletion-schema.ts";
 import {
   type AnyResource,
   API_VERSION,
@@ -17,7 +18,7 @@ import { validate } from "../kube/validate.ts";
 import type { Log } from "../log.ts";
 import { rfc3339 } from "./conditions.ts";
 import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
-import type { ObjectRef, ResourceEvent, ResourceStore, StoreListener, View } from "./resource-store.ts";
+import type { ObjectRef, ResourceEvent, ResourceStore, Seal, StoreListener, View } from "./resource-store.ts";
 
 const POLL_MILLISECONDS = 500;
 
@@ -99,6 +100,10 @@ export class ManifestStore implements ResourceStore {
     return this.#ofKind("KeyServer");
   }
 
+  async fresh<K extends Kind>(kind: K): Promise<readonly ResourceOf[K][]> {
+    return this.#ofKind(kind);
+  }
+
   async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
     this.#refuseStale(object);
     this.#put({ ...object, ...(status !== undefined && { status }) } as AnyResource);
@@ -115,10 +120,20 @@ export class ManifestStore implements ResourceStore {
     this.#put(object);
   }
 
-  async replaceSeal(version: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void> {
+  async replaceSeal(version: KeyVersion, seal: Seal): Promise<void> {
     this.#refuseStale(version);
-    this.#put({ ...version, spec: { ...version.spec, seal } });
+    const { destroyed: _, ...identity } = version.spec;
+    this.#put({ ...version, spec: { ...identity, seal } });
   }
+
+  async destroyVersion(version: KeyVersion, destroyed: Destroyed): Promise<void> {
+    this.#refuseStale(version);
+    const { seal: _, ...identity } = version.spec;
+    this.#put({ ...version, spec: { ...identity, destroyed } });
+  }
+
+  /** A manifest that was taken away is gone: there is nobody to wait for. Its versions stay. */
+  async setFinalizers(): Promise<void> {}
 
   async setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void> {
     this.#refuseStale(version);

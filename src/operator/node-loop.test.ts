@@ -34,7 +34,11 @@ afterEach(() => {
 
 /** The resources of an API server, as far as a node's pass looks at them and writes them. */
 class Resources
-  implements Pick<ResourceStore, "view" | "nodeUid" | "createKeyVersion" | "replaceSeal" | "reportKeyServer">
+  implements
+    Pick<
+      ResourceStore,
+      "view" | "nodeUid" | "createKeyVersion" | "replaceSeal" | "destroyVersion" | "reportKeyServer"
+    >
 {
   keyVersions: KeyVersion[] = [];
   uid: string | undefined;
@@ -61,10 +65,14 @@ class Resources
     this.keyVersions.push(keyVersion(spec.number, { spec, metadata: { name, creationTimestamp: LATER } }));
   }
 
-  async replaceSeal({ metadata }: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void> {
+  async replaceSeal({ metadata }: KeyVersion, seal: NonNullable<KeyVersion["spec"]["seal"]>): Promise<void> {
     this.keyVersions = this.keyVersions.map((version) =>
       version.metadata.name === metadata.name ? { ...version, spec: { ...version.spec, seal } } : version,
     );
+  }
+
+  async destroyVersion(): Promise<void> {
+    throw new Error("nothing is destroyed here");
   }
 
   async reportKeyServer(_: string, status: KeyServerStatus): Promise<void> {

@@ -8,8 +8,10 @@ import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import { withFindings } from "./conditions.ts";
+import { erasedHere } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideKeyring, sameBinding, toVersionRow } from "./decide-keyring.ts";
+import { Eraser, type EraserStore } from "./eraser.ts";
 import { Giver, type GiverStore } from "./giver.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { SocketScopes } from "./socket-scopes.ts";
@@ -18,7 +20,7 @@ import { promotionCandidate } from "./versions.ts";
 import { ViewIndex } from "./view-index.ts";
 
 type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionConfig">;
-type NodeLoopStore = GiverStore & Pick<ResourceStore, "nodeUid" | "reportKeyServer">;
+type NodeLoopStore = GiverStore & EraserStore & Pick<ResourceStore, "nodeUid" | "reportKeyServer">;
 
 /**
  * Keeps this node's keyring in step with the resources and reports what it
@@ -31,6 +33,7 @@ export class NodeLoop {
   readonly #seals: SealSource;
   readonly #tester: VersionTester;
   readonly #scopes: SocketScopes;
+  readonly #eraser: Eraser;
   readonly #giver: Giver;
   #reported: KeyServerStatus | undefined;
   /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
@@ -49,11 +52,9 @@ export class NodeLoop {
     this.#seals = options.seals;
     this.#tester = new VersionTester(options.seals);
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
-    this.#giver = new Giver({
-      ...options,
-      tester: this.#tester,
-      apply: (changes, problems) => this.#apply(changes, problems),
-    });
+    const apply = (changes: readonly KeyringChange[], problems: Problem[]) => this.#apply(changes, problems);
+    this.#giver = new Giver({ ...options, tester: this.#tester, apply });
+    this.#eraser = new Eraser({ ...options, apply });
   }
 
   /**
@@ -78,11 +79,13 @@ export class NodeLoop {
 
   async #pass(view: View, own: KeyServer | undefined, now: Date, signal: AbortSignal): Promise<boolean> {
     const problems: Problem[] = [];
+    const keyVersions = await this.#eraser.pass(view, problems);
+    const living = { ...view, keyVersions };
     const contents = this.#contents();
     for (const { error } of contents.unreadable)
       problems.push({ reason: "VersionUnreadable", message: error.message });
     const held = [...contents.versions, ...contents.unreadable];
-    const plan = decideKeyring(view, contents, await this.#acceptable(view, held, problems));
+    const plan = decideKeyring(living, contents, await this.#acceptable(living, held, problems));
     this.#apply(plan.changes, problems);
     await this.#giver.handBack(plan, problems);
     await this.#giver.settleSeals(plan, problems);
@@ -98,6 +101,7 @@ export class NodeLoop {
       persistedResourceVersion: view.keyVersionsUpTo,
       versions,
       prepared,
+      erased: erasedHere(this.#keyring.tombstones(), view.keyVersions),
       problems,
       seal,
       providers,

@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
+import { countUnderKeyIds } from "../storage/node-census.ts";
 import { systemClock } from "./clock.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { ManifestStore } from "./manifest-store.ts";
@@ -13,6 +14,7 @@ import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
 import { NodeLoop } from "./node-loop.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { Change, ResourceStore } from "./resource-store.ts";
+import { UsageCensus } from "./usage-census.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 const NODE = "node";
@@ -96,7 +98,13 @@ class Operator {
       onChange: (masterKey) => this.#leaderQueue.add(`MasterKey ${masterKey}`),
       now: () => performance.now(),
     });
-    this.#leader = new LeaderLoop({ config, store, keyring, seals, clock: systemClock(log), reencryptor });
+    const usageCensus = new UsageCensus({
+      take: config.etcd && ((signal) => countUnderKeyIds(config, signal)),
+      onChange: () => this.#leadAll(),
+      now: () => performance.now(),
+    });
+    const clock = systemClock(log);
+    this.#leader = new LeaderLoop({ config, store, keyring, seals, log, clock, reencryptor, usageCensus });
     this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
     this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
   }
@@ -138,6 +146,10 @@ class Operator {
 
   #begin(): void {
     this.#nodeQueue.add(NODE);
+    this.#leadAll();
+  }
+
+  #leadAll(): void {
     for (const work of this.#leader.allWork()) this.#leaderQueue.add(work);
   }
 

@@ -1,3 +1,4 @@
+import type { Destroyed } from "../kube/deletion-schema.ts";
 import type {
   KeyAlias,
   KeyServer,
@@ -9,6 +10,8 @@ import type {
   ResourceOf,
 } from "../kube/resources.ts";
 import type { StoredObjects } from "./reencryptor.ts";
+
+export type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
 
 /** The custom resources of one moment, and who was heard of when. */
 export interface View {
@@ -64,11 +67,17 @@ export interface ResourceStore {
   view(): View | undefined;
   /** Reads KeyServers past every cache, for the one decision that must not miss a node. */
   freshKeyServers(signal: AbortSignal): Promise<readonly KeyServer[]>;
+  /** Reads all objects of a kind past every cache, for the decision that cannot be undone. */
+  fresh<K extends Kind>(kind: K, signal: AbortSignal): Promise<readonly ResourceOf[K][]>;
   applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void>;
   /** Throws Conflict where the name exists. */
   createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void>;
   /** Replaces a KeyVersion's seal, which is mutable as its validTo is. */
-  replaceSeal(version: KeyVersion, seal: KeyVersion["spec"]["seal"]): Promise<void>;
+  replaceSeal(version: KeyVersion, seal: Seal): Promise<void>;
+  /** Takes the seal away for ever and puts a tombstone in its place. */
+  destroyVersion(version: KeyVersion, destroyed: Destroyed): Promise<void>;
+  /** Holds a MasterKey back from its deletion, or lets it go. */
+  setFinalizers(masterKey: MasterKey, finalizers: readonly string[]): Promise<void>;
   /** Says anew until when a KeyVersion's imported material may be used; for ever where left out. */
   setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void>;
   /** Makes or updates this node's own KeyServer. The first one also begins the node's heartbeat, where there is one. */

@@ -87,6 +87,18 @@ export function keyVersion(
   };
 }
 
+/** What is left of the n-th version after it was destroyed. */
+export function tombstone(n: number, status: KeyVersion["status"] = {}): KeyVersion {
+  const { spec, ...rest } = keyVersion(n);
+  const { seal: _, ...identity } = spec;
+  const proof = { provider: "file", rootKeyId: "root-1", sealed: "cHJvb2Y=" };
+  return {
+    ...rest,
+    spec: { ...identity, destroyed: { at: EARLIER, reason: "its deletion came due", proof } },
+    status,
+  };
+}
+
 /** The same version as a node keeps it. */
 export const versionRow = (
   n: number,

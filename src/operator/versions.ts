@@ -46,9 +46,12 @@ export function promotionCandidate(
   masterKey: MasterKey,
   versions: readonly KeyVersion[],
 ): KeyVersion | undefined {
-  const own = versionsOf(masterKey.status?.keyId, versions);
+  const own = versionsOf(masterKey.status?.keyId, versions).filter(hasMaterial);
   const newest = own.findLast(({ spec }) => isAlike(spec, masterKey.spec));
   const current = masterKey.status?.currentVersion;
   if (newest === undefined || current === undefined) return newest;
   return isLater(newest.spec, current) ? newest : undefined;
 }
+
+/** Whether a version is more than a tombstone. */
+export const hasMaterial = ({ spec }: Pick<KeyVersion, "spec">): boolean => spec.seal !== undefined;

@@ -26,12 +26,14 @@ function grpcCode(code: ErrorCode): status {
       return status.NOT_FOUND;
     case "KeyDisabled":
     case "MaterialExpired":
+    case "KeyPendingDeletion":
     case "ConfigInvalid":
       return status.FAILED_PRECONDITION;
     case "NotReady":
     case "SealUnavailable":
     case "KeyringUnavailable":
       return status.UNAVAILABLE;
+    case "VersionDestroyed":
     case "SealMismatch":
     case "KeyringCorrupt":
       return status.DATA_LOSS;

@@ -12,7 +12,7 @@ import { Secret } from "../crypto/secret.ts";
 import { type ErrorCode, InvalidCiphertext } from "../errors.ts";
 import { type KeyRef, LiveKeyring } from "../keyring/live-keyring.ts";
 import type { ObjectName, VersionRow } from "../keyring/rows.ts";
-import { KEYRING_FILE, KeyringWriter, type PutKey } from "../keyring/writer.ts";
+import { KEYRING_FILE, type KeyringChange, KeyringWriter, type PutKey } from "../keyring/writer.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
@@ -469,6 +469,72 @@ describe("a keyring that is taken away", () => {
     expect(provider.status()).toBe(idOf(version));
     expect(await decrypt(provider, encrypted)).toEqual(SEED);
     expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+  });
+});
+
+describe("a key that is pending deletion", () => {
+  const deletionDate = "2026-02-01T00:00:00Z";
+
+  it("is refused like a disabled one, with a text of its own, until the deletion is cancelled", async () => {
+    const key = newKey(SECRETS);
+    const version = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, version);
+    const encrypted = provider.encrypt(SEED);
+    writer.apply([{ kind: "putKey", key: { ...key, enabled: false, deletionDate } }]);
+    await eventually(() => expect(provider.usable).toBe(false));
+    const refusal = {
+      code: "KeyPendingDeletion",
+      message:
+        "MasterKey claviger-system/secrets is pending deletion and will be destroyed after 2026-02-01T00:00:00Z; remove spec.deletion to keep it",
+    };
+    expect(() => provider.status()).toThrow(expect.objectContaining(refusal));
+    expect(() => provider.encrypt(SEED)).toThrow(expect.objectContaining(refusal));
+    await expect(decrypt(provider, encrypted)).rejects.toMatchObject(refusal);
+    writer.apply([{ kind: "putKey", key }]);
+    await serves(provider, version);
+    expect(await decrypt(provider, encrypted)).toEqual(SEED);
+  });
+});
+
+describe("a version that was destroyed", () => {
+  const destroyed = ({ sealed, ...identity }: VersionRow): KeyringChange => ({
+    kind: "destroyVersion",
+    tombstone: {
+      ...identity,
+      destroyedAt: "2026-01-02T03:04:05Z",
+      reason: "its deletion came due",
+      proof: sealed,
+    },
+  });
+  const error = (number: number) => ({
+    code: "VersionDestroyed",
+    message: `version ${number} of MasterKey claviger-system/secrets was destroyed on 2026-01-02T03:04:05Z: its deletion came due`,
+  });
+
+  it("is named by Decrypt, and the version after it goes on", async () => {
+    const key = newKey(SECRETS);
+    const first = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, first);
+    const early = provider.encrypt(SEED);
+    const second = await rotate(key, 2);
+    await serves(provider, second);
+    const late = provider.encrypt(SEED);
+    writer.apply([destroyed(first)]);
+    await eventually(() => expect(decrypt(provider, early)).rejects.toMatchObject(error(1)));
+    expect(await decrypt(provider, late)).toEqual(SEED);
+    expect(provider.status()).toBe(idOf(second));
+  });
+
+  it("is not served on from memory, were it the current one", async () => {
+    const version = await rotate(newKey(SECRETS), 1);
+    const provider = started();
+    await serves(provider, version);
+    writer.apply([destroyed(version)]);
+    await eventually(() => expect(provider.usable).toBe(false));
+    expect(() => provider.status()).toThrow(expect.objectContaining(error(1)));
+    expect(() => provider.encrypt(SEED)).toThrow(expect.objectContaining(error(1)));
   });
 });
 

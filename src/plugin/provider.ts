@@ -9,8 +9,21 @@ import {
 } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
-import { type CurrentVersion, type KeyRef, keyRefText, type LiveKeyring } from "../keyring/live-keyring.ts";
-import { isExpired, isLater, nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
+import {
+  type CurrentVersion,
+  destroyedError,
+  type KeyRef,
+  keyRefText,
+  type LiveKeyring,
+} from "../keyring/live-keyring.ts";
+import {
+  isExpired,
+  isLater,
+  type KeyRow,
+  nameText,
+  type ObservationRow,
+  type VersionRow,
+} from "../keyring/rows.ts";
 import type { Log } from "../log.ts";
 
 /** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
@@ -100,20 +113,14 @@ export class Provider {
 
   /** Whether Status would answer with a key_id. */
   get usable(): boolean {
-    try {
-      this.#usable();
-      return true;
-    } catch {
-      // Status gives the reason to whoever asks.
-      return false;
-    }
+    return this.#serving !== undefined && this.#obstacle(this.#serving.current.version) === undefined;
   }
 
   get observation(): ObservationRow | undefined {
     return this.#serving?.observation;
   }
 
-  /** The key_id that Encrypt uses now. From memory. Throws NotReady, NotFound, KeyDisabled, SealUnavailable… */
+  /** The key_id that Encrypt uses now. From memory. Throws NotReady, NotFound, KeyDisabled, KeyPendingDeletion… */
   status(): KmsKeyId {
     return this.#usable().current.kmsKeyId;
   }
@@ -151,7 +158,7 @@ export class Provider {
       throw new ClavigerError("InvalidArgument", "key_id is not the one that the ciphertext was made under");
     }
     const version = this.#keyring.version(message.versionId);
-    if (version === undefined) throw this.#unknownVersion(request.keyId);
+    if (version === undefined) throw this.#missingVersion(message.versionId, request.keyId);
     this.#refuseUnusable(version);
     const material = await this.#keyring.material(version);
     return decryptMessage(scopeOf(version, material), message);
@@ -166,29 +173,34 @@ export class Provider {
   }
 
   #refuseUnusable(version: VersionRow): void {
-    const disabled = this.#keyring.disabledKey(version.keyId);
-    if (disabled !== undefined) {
-      throw new ClavigerError(
-        "KeyDisabled",
-        `MasterKey ${nameText(disabled)} is disabled; set spec.enabled to true to use it again`,
-      );
-    }
+    const obstacle = this.#obstacle(version);
+    if (obstacle !== undefined) throw obstacle;
+  }
+
+  /** Why a version must not be used now, if so. */
+  #obstacle(version: VersionRow): ClavigerError | undefined {
+    const tombstone = this.#keyring.destroyed(version.versionId);
+    if (tombstone !== undefined) return destroyedError(tombstone);
+    const key = this.#keyring.unusableKey(version.keyId);
+    if (key !== undefined) return unusableError(key);
     // As the keyring has it now: a re-import may have moved validTo since.
     const { validTo } = this.#keyring.version(version.versionId) ?? version;
-    if (validTo === undefined || !isExpired({ validTo }, this.#now())) return;
-    throw new ClavigerError(
+    if (validTo === undefined || !isExpired({ validTo }, this.#now())) return undefined;
+    return new ClavigerError(
       "MaterialExpired",
       `the material of version ${version.number} of MasterKey ${nameText(version.masterKey)} expired at ${new Date(validTo).toISOString()};` +
         " import the same material again to use it",
     );
   }
 
-  #unknownVersion(keyId: string): ClavigerError {
+  #missingVersion(versionId: string, keyId: string): ClavigerError {
+    const tombstone = this.#keyring.destroyed(versionId);
+    if (tombstone !== undefined) return destroyedError(tombstone);
     return (
       this.#keyring.problem ??
       new ClavigerError(
         "NotFound",
-        `no version with key_id ${keyId} is in ${this.#keyring.path}: its operator has not brought it yet, or it was destroyed`,
+        `no version with key_id ${keyId} is in ${this.#keyring.path}: its operator has not brought it yet`,
       )
     );
   }
@@ -294,6 +306,20 @@ export class Provider {
 
 function scopeOf(version: VersionRow, material: Secret): MessageScope {
   return { keyId: version.keyId, versionId: version.versionId, material, purpose: "kms-v2", context: {} };
+}
+
+/** Pending deletion is said first: enabling the key would not help. */
+function unusableError(key: KeyRow): ClavigerError {
+  if (key.deletionDate === undefined) {
+    return new ClavigerError(
+      "KeyDisabled",
+      `MasterKey ${nameText(key)} is disabled; set spec.enabled to true to use it again`,
+    );
+  }
+  return new ClavigerError(
+    "KeyPendingDeletion",
+    `MasterKey ${nameText(key)} is pending deletion and will be destroyed after ${key.deletionDate}; remove spec.deletion to keep it`,
+  );
 }
 
 /** An Encrypt that no Decrypt could open would lose data: prove the pair before it is offered. */

@@ -26,6 +26,28 @@ export async function censusOfNode(config: NodeConfig, options: NodeCensusOption
   }
 }
 
+/**
+ * How many objects of any resource are stored under each key_id, by a census of
+ * everything. Rejects as `censusOfNode`, and where not all could be counted.
+ */
+export async function countUnderKeyIds(
+  config: NodeConfig,
+  signal: AbortSignal,
+): Promise<(kmsKeyId: string) => number> {
+  const { rows, unlisted } = await censusOfNode(config, { signal, all: true, examples: 0 });
+  if (unlisted > 0) {
+    throw new ClavigerError(
+      "Etcd",
+      `etcd has too many kinds of values: ${unlisted} objects were not counted`,
+    );
+  }
+  const counts = new Map<string, number>();
+  for (const { stored, objects } of rows) {
+    if (stored.kind === "kms-v2") counts.set(stored.keyId, (counts.get(stored.keyId) ?? 0) + objects);
+  }
+  return (kmsKeyId) => counts.get(kmsKeyId) ?? 0;
+}
+
 /** What the API server beside this node stores through its sockets. Throws ConfigInvalid where that is nothing. */
 export function nodeScope(config: NodeConfig): CensusScope {
   if (config.encryptionConfig === undefined) throw missing(config, "encryptionConfig");

@@ -13,7 +13,8 @@ import { ClavigerNode } from "./node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 export const CRDS = join(ROOT, "crds");
-const RIGHTS = ["rbac.yaml", "rewriter.yaml", "keyversion-guard.yaml"].flatMap((name) => [
+export const ADMISSION = join(ROOT, "deploy", "admission.yaml");
+const RIGHTS = ["rbac.yaml", "rewriter.yaml", "admission.yaml"].flatMap((name) => [
   "-f",
   join(ROOT, "deploy", name),
 ]);

@@ -9,7 +9,7 @@ const binaries = await controlPlaneBinaries();
 const ROOT = join(import.meta.dirname, "..", "..");
 const AS_NODE = ["--as=claviger-node", "--as-group=claviger:nodes"];
 
-describe.skipIf(binaries === undefined)("KeyVersions under deploy/keyversion-guard.yaml", () => {
+describe.skipIf(binaries === undefined)("KeyVersions under deploy/admission.yaml", () => {
   let plane: ControlPlane;
   const { apiVersion, kind, spec } = keyVersion(1);
   const absentOwner = [
@@ -47,7 +47,7 @@ describe.skipIf(binaries === undefined)("KeyVersions under deploy/keyversion-gua
   describe("with the guard", () => {
     beforeAll(async () => {
       for (const name of ["v1", "owned"]) expect((await create(name)).code).toBe(0);
-      await kubectl("apply", "-f", join(ROOT, "deploy", "keyversion-guard.yaml"));
+      await kubectl("apply", "-f", join(ROOT, "deploy", "admission.yaml"));
       await eventually("the guard is heeded", async () => {
         const change = { metadata: { finalizers: ["example.com/a"] } };
         return (await patch("v1", change, ["--dry-run=server"])).code !== 0;

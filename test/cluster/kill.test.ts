@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import type { KeyVersion, MasterKey } from "../../src/kube/resources.ts";
@@ -14,8 +16,11 @@ const MOST_OCCURRENCES = 12;
 
 /** Those of commands have tests of their own. */
 const operatorPoints = WRITE_POINTS.filter((point) => !/^(backup|restore)\./.test(point));
-/** Every point of the flow of a new key and alias; the seal's own point has a test of its own. */
-const flowPoints = operatorPoints.filter((point) => point !== "keyversion.seal");
+/** Points that the flow of a new key and alias does not pass: they have tests of their own. */
+const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
+const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];
+const MONTH_SECONDS = 31 * 86_400;
+const flowPoints = operatorPoints.filter((point) => !ownTests.includes(point));
 const sides: readonly WriteSide[] = ["before", "after"];
 
 describe.skipIf(binaries === undefined)("an operator killed at every one of its write points", () => {
@@ -123,7 +128,7 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
     for (const node of cluster.nodes) await node.stop("operator");
     const [version] = (await getJson<{ items: KeyVersion[] }>("kv")).items;
     if (version === undefined) throw new Error("there is no KeyVersion");
-    const sealed = Buffer.from(version.spec.seal.sealed, "base64");
+    const sealed = Buffer.from(sealOf(version).sealed, "base64");
     sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1;
     const patch = JSON.stringify({ spec: { seal: { sealed: sealed.toString("base64") } } });
     await cluster.kubectl(["patch", "kv", version.metadata.name, "--type=merge", "-p", patch]);
@@ -133,9 +138,51 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
     for (const node of cluster.nodes) await node.start("operator");
     await eventually("the seal is the node's own again", async () => {
       const now = await getJson<KeyVersion>("kv", version.metadata.name);
-      return now.spec.seal.sealed === version.spec.seal.sealed;
+      return sealOf(now).sealed === sealOf(version).sealed;
     });
   });
+
+  it.each(destructionPoints.flatMap((point) => sides.map((side) => [side, point] as const)))(
+    "%s %s: what was being destroyed ends destroyed, on every node",
+    async (side: WriteSide, point: WritePoint) => {
+      const name = `destroyed.${side}.${point}`;
+      const clock = join(cluster.plane.dir, "clock");
+      const environment = { CLAVIGER_TEST_CLOCK: clock };
+      await writeFile(clock, "0");
+      for (const node of cluster.nodes) await node.kill9("operator");
+      for (const node of cluster.nodes) {
+        const kill = node === victim ? { CLAVIGER_KILL_AT: `${point}:${side}` } : {};
+        await node.start("operator", { ...environment, ...kill });
+      }
+      const object = {
+        apiVersion: "kms.claviger.dev/v1alpha1",
+        kind: "MasterKey",
+        metadata: { namespace: NAMESPACE, name },
+      };
+      const apply = (spec: object) =>
+        cluster.kubectl(["apply", "-f", "-"], JSON.stringify({ ...object, spec }));
+      const version = async () => {
+        const { items } = await getJson<{ items: KeyVersion[] }>("kv");
+        return items.find(({ spec }) => spec.masterKey.name === name);
+      };
+      await apply({});
+      await eventually(`${name} is ready`, () => isReady("mk", name));
+      await apply({ deletion: { pendingWindowInDays: 7 } });
+      await eventually("its version knows", async () => (await version())?.status?.deletion !== undefined);
+      await writeFile(clock, String(MONTH_SECONDS));
+      await eventually("the victim is dead, or did not have to write", async () => {
+        return victim.running("operator") === undefined || (await version())?.status?.erasedAt !== undefined;
+      });
+      if (victim.running("operator") === undefined) killedAt.add(`${side} ${point}`);
+      await victim.kill9("operator");
+      await victim.start("operator", environment);
+      await eventually("it is erased everywhere", async () => {
+        return (await version())?.status?.erasedAt !== undefined;
+      });
+      const { versionId = "" } = (await version())?.spec ?? {};
+      expect(cluster.nodes.filter((node) => holds(node, versionId)).map((node) => node.name)).toEqual([]);
+    },
+  );
 
   it("every write point was died at, on both sides", () => {
     const all = operatorPoints.flatMap((point) => sides.map((side) => `${side} ${point}`));
@@ -147,6 +194,20 @@ function currentIn(node: ClavigerNode, name: string): string | undefined {
   const reader = KeyringReader.open(node.keyringPath);
   try {
     return reader.snapshot().keys.get(`${NAMESPACE}/${name}`)?.current?.versionId;
+  } finally {
+    reader.close();
+  }
+}
+
+function sealOf({ metadata, spec }: KeyVersion): NonNullable<KeyVersion["spec"]["seal"]> {
+  if (spec.seal === undefined) throw new Error(`${metadata.name} has no seal`);
+  return spec.seal;
+}
+
+function holds(node: ClavigerNode, versionId: string): boolean {
+  const reader = KeyringReader.open(node.keyringPath);
+  try {
+    return reader.version(versionId) !== undefined;
   } finally {
     reader.close();
   }

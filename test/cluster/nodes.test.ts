@@ -226,7 +226,7 @@ describe.skipIf(binaries === undefined)(
         return [one, other].every((version) =>
           now.some(
             ({ metadata, spec }) =>
-              metadata.name === version.metadata.name && spec.seal.sealed === version.spec.seal.sealed,
+              metadata.name === version.metadata.name && spec.seal?.sealed === version.spec.seal?.sealed,
           ),
         );
       });
@@ -234,7 +234,7 @@ describe.skipIf(binaries === undefined)(
         const reader = KeyringReader.open(node(number).keyringPath);
         const stored = reader.version(one.spec.versionId);
         reader.close();
-        expect(Buffer.from(stored?.sealed.blob ?? []).toString("base64")).toBe(one.spec.seal.sealed);
+        expect(Buffer.from(stored?.sealed.blob ?? []).toString("base64")).toBe(one.spec.seal?.sealed);
       }
       await Promise.all(cluster.plane.apiServers.map((server) => server.restart()));
       await cluster.ready();

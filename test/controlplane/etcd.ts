@@ -87,6 +87,16 @@ export class Etcd {
     await this.start();
   }
 
+  /** Writes a value past every API server, as somebody with etcd's credentials would. */
+  async put(key: string, value: Buffer): Promise<void> {
+    await call(this.endpoint, "put", { key: base64(key), value: value.toString("base64") });
+  }
+
+  /** Takes a key out past every API server. */
+  async delete(key: string): Promise<void> {
+    await call(this.endpoint, "deleterange", { key: base64(key) });
+  }
+
   /** All keys that begin with `prefix`, and what etcd holds for them. */
   get(prefix: string): Promise<EtcdEntry[]> {
     return etcdGet(this.endpoint, prefix);
@@ -118,6 +128,14 @@ export async function* etcdEntries(endpoint: string, prefix: string): AsyncGener
     if (!page.more || last === undefined) return;
     from = Buffer.from(`${last.key}\0`);
   }
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
+async function call(endpoint: string, method: string, body: object): Promise<void> {
+  const url = `${endpoint}/v3/kv/${method}`;
+  const reply = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+  if (!reply.ok) throw new Error(`etcd refused ${method}: ${reply.status} ${await reply.text()}`);
 }
 
 interface RangeRequest {

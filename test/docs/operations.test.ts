@@ -16,9 +16,9 @@ function joined(text: string): string {
 /** Words in quotes that look like reasons and are something else: kinds, types, states, statuses. */
 const notReasons = new Set(
   [
-    ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer", "KeyServers", "Event", "Namespace"],
+    ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer", "KeyServers", "Retirement", "Event", "Namespace"],
     ["Ready", "Distributed", "True", "False", "Unknown", "Normal", "Warning"],
-    ["Pending", "Current", "Retired", "Enabled", "Conflict", "NoStatus"],
+    ["Pending", "Current", "Retired", "Enabled", "Conflict", "NoStatus", "Destroy"],
     ["Distributing", "Complete", "Automatic", "OnDemand", "Restored"],
     ["Claviger", "StorageVersionMigration"],
   ].flat(),
@@ -77,7 +77,7 @@ describe("docs/operations.md", () => {
 
 /** Defects and bounds of calls that only programs make are left out. */
 const FOR_OPERATORS =
-  "ConfigInvalid|Etcd|InUse|KeyDisabled|KeyringCorrupt|KeyringUnavailable|NotFound|NotReady|SealMismatch|SealUnavailable";
+  "ConfigInvalid|Etcd|InUse|KeyDisabled|KeyPendingDeletion|KeyringCorrupt|KeyringUnavailable|NotFound|NotReady|SealMismatch|SealUnavailable";
 
 function errorMessages(text: string): string[] {
   const thrown = new RegExp(

@@ -119,7 +119,7 @@ describe("an operator killed at every one of its write points", () => {
     killedAt.add(`${side} keyversion.seal`);
     await installation.start("operator");
     await eventually("the seal is the node's own again", async () => {
-      return stored(installation)?.keyVersions[0]?.spec.seal.sealed === genuine;
+      return stored(installation)?.keyVersions[0]?.spec.seal?.sealed === genuine;
     });
     expect(settled(installation)).toBeDefined();
   });
@@ -137,7 +137,7 @@ function alterSeal(installation: Installation): string {
   using db = new DatabaseSync(installation.keyringPath);
   const row = db.prepare("SELECT name, json FROM objects WHERE kind = 'KeyVersion'").get();
   const version: KeyVersion = JSON.parse(String(row?.json));
-  const genuine = version.spec.seal.sealed;
+  const genuine = version.spec.seal?.sealed ?? "";
   const bytes = Buffer.from(genuine, "base64");
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
   const seal = { ...version.spec.seal, sealed: bytes.toString("base64") };

@@ -65,6 +65,8 @@ export class ModelKeyring {
         break;
       case "putFormerKeyIds":
         throw new Error("only a restored keyring names former keyIds");
+      case "destroyVersion":
+        throw new Error("nothing is destroyed in this model");
     }
   }
 

@@ -1,0 +1,195 @@
+import { describe, expect, test } from "vitest";
+import type { MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import { conditionOf } from "./conditions.ts";
+import { decideFinalizers, FINALIZER, statusWithDeletion } from "./decide-deletion.ts";
+import {
+  condition,
+  EARLIER,
+  keyId,
+  keyVersion,
+  masterKey,
+  NOW,
+  NOW_TEXT,
+  statusWith,
+  tombstone,
+} from "./testing.ts";
+import type { Use } from "./usage.ts";
+import type { UsageCount } from "./usage-census.ts";
+
+const v1 = keyVersion(1);
+const counted: UsageCount = { kind: "counted", stored: () => 0 };
+const used: readonly Use[] = [{ reason: "ProviderUsesKey", text: "provider p of node one" }];
+const wanted = { deletion: { pendingWindowInDays: 7 } };
+const IN_A_WEEK = "2026-01-09T03:04:05Z";
+const accepted = { scheduledAt: EARLIER, deletionDate: "2026-01-08T00:00:00Z" };
+const ready: MasterKeyStatus = { ...statusWith(v1), keyState: "Enabled", conditions: [condition("Ready")] };
+const pending: MasterKeyStatus = { ...ready, keyState: "PendingDeletion", deletion: accepted };
+
+function decide(key: MasterKey, uses: readonly Use[] = [], versions = [v1], count: UsageCount = counted) {
+  const status = { ...ready, ...key.status, keyState: key.spec.enabled ? "Enabled" : "Disabled" } as const;
+  const after = statusWithDeletion({ masterKey: key, status, versions, uses, count }, NOW);
+  return {
+    state: after.keyState,
+    deletion: after.deletion,
+    blocked: conditionOf(after.conditions, "DeletionBlocked")?.reason,
+    ready: conditionOf(after.conditions, "Ready")?.reason,
+    after,
+  };
+}
+
+describe("a deletion", () => {
+  test("is not asked for => none, and who uses the key is told", () => {
+    const free = decide(masterKey({ status: ready }));
+    expect(free).toMatchObject({
+      state: "Enabled",
+      deletion: undefined,
+      blocked: undefined,
+      ready: "Because",
+    });
+    expect(conditionOf(free.after.conditions, "InUse")).toMatchObject({ status: "False" });
+    const busy = decide(masterKey({ status: ready }), used);
+    expect(conditionOf(busy.after.conditions, "InUse")).toMatchObject({
+      status: "True",
+      message: "the key is used by provider p of node one",
+    });
+  });
+  test("is asked for and nobody uses the key => accepted, with its date", () => {
+    expect(decide(masterKey({ spec: wanted, status: ready }))).toMatchObject({
+      state: "PendingDeletion",
+      deletion: { scheduledAt: NOW_TEXT, deletionDate: IN_A_WEEK },
+      blocked: "Scheduled",
+      ready: "PendingDeletion",
+    });
+  });
+  test("is asked for and the key is used => refused by name, nothing changed", () => {
+    const { after, ...rest } = decide(masterKey({ spec: wanted, status: ready }), used);
+    expect(rest).toEqual({ state: "Enabled", deletion: undefined, blocked: "InUse", ready: "Because" });
+    expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({
+      status: "True",
+      message:
+        "nothing was changed: the key is used by provider p of node one; end that, or take spec.deletion out",
+    });
+  });
+  test.each<readonly [string, UsageCount, string]>([
+    [
+      "is not counted yet",
+      { kind: "pending" },
+      "nothing was changed yet: what is stored under the key is being counted in etcd",
+    ],
+    [
+      "cannot be counted",
+      { kind: "failed", message: "etcd is down" },
+      "nothing was changed yet: what is stored under the key cannot be counted: etcd is down; tried again",
+    ],
+  ])("is asked for and what is stored %s => waits for the count", (_, count, message) => {
+    const { after, state, deletion } = decide(masterKey({ spec: wanted, status: ready }), [], [v1], count);
+    expect([state, deletion]).toEqual(["Enabled", undefined]);
+    expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({ reason: "NotCounted", message });
+  });
+  test("is asked for and nothing can be counted without etcd => accepted", () => {
+    const key = masterKey({ spec: wanted, status: ready });
+    expect(decide(key, [], [v1], { kind: "impossible" }).state).toBe("PendingDeletion");
+  });
+  test("was accepted and the count grew old => it stays accepted", () => {
+    const key = masterKey({ spec: wanted, status: pending });
+    expect(decide(key, [], [v1], { kind: "pending" })).toMatchObject({
+      state: "PendingDeletion",
+      blocked: "Scheduled",
+    });
+  });
+  test("was accepted => its date stays", () => {
+    expect(decide(masterKey({ spec: wanted, status: pending })).deletion).toEqual(accepted);
+  });
+  test("was accepted and the key came into use => it goes on being refused", () => {
+    expect(decide(masterKey({ spec: wanted, status: pending }), used)).toMatchObject({
+      state: "PendingDeletion",
+      deletion: accepted,
+    });
+  });
+  test.each([
+    [true, "Enabled"],
+    [false, "Disabled"],
+  ])("is cancelled and spec.enabled is %s => the key is %s", (enabled, state) => {
+    expect(decide(masterKey({ spec: { enabled }, status: pending }))).toMatchObject({
+      state,
+      deletion: undefined,
+      blocked: undefined,
+    });
+  });
+  test("an obstacle to what is due => is told", () => {
+    const key = masterKey({ spec: wanted, status: pending });
+    const obstacle = { reason: "NodeNotHeardOf", message: "nothing was destroyed: two" };
+    const after = statusWithDeletion(
+      { masterKey: key, status: pending, versions: [v1], uses: [], count: counted, obstacle },
+      NOW,
+    );
+    expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({ status: "True", ...obstacle });
+  });
+  test("all versions are destroyed => the key is, and stays so when spec.deletion is taken out", () => {
+    for (const spec of [wanted, {}]) {
+      const { after, state, ready: why } = decide(masterKey({ spec, status: pending }), [], [tombstone(1)]);
+      expect([state, why, after.currentVersion]).toEqual(["Destroyed", "Destroyed", undefined]);
+    }
+  });
+  test("one of two versions is destroyed => the key is not", () => {
+    const key = masterKey({ spec: wanted, status: pending });
+    expect(decide(key, [], [tombstone(1), keyVersion(2)]).state).toBe("PendingDeletion");
+  });
+  test("decided twice => the same, times of conditions included", () => {
+    const key = masterKey({ spec: wanted, status: ready });
+    const { after } = decide(key);
+    const later = new Date(NOW.getTime() + 60_000);
+    const base = { ...after, conditions: [condition("Ready")] };
+    const observed = {
+      masterKey: { ...key, status: after },
+      status: base,
+      versions: [v1],
+      uses: [],
+      count: counted,
+    };
+    expect(statusWithDeletion(observed, later)).toEqual(after);
+  });
+});
+
+describe("an object that is to be deleted", () => {
+  const leaving = (status: MasterKeyStatus, finalizers: readonly string[] = [FINALIZER]) =>
+    masterKey({ metadata: { deletionTimestamp: EARLIER, finalizers }, status });
+
+  test("and is used => says by whom, and how to let it go", () => {
+    const { after } = decide(leaving(ready), used);
+    expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({
+      reason: "HeldInUse",
+      message: expect.stringMatching(
+        /used by provider p of node one.*destroys nothing.*kubectl patch mk -n apps secrets/,
+      ),
+    });
+  });
+  test("and is used => held", () => expect(decideFinalizers(leaving(ready), [v1], used)).toBeUndefined());
+  test("and is not used => let go, others' finalizers stay", () => {
+    expect(decideFinalizers(leaving(ready, ["x/y", FINALIZER]), [v1], [])).toEqual(["x/y"]);
+  });
+  test("whose versions do not know of its deletion yet => held, as the deletion outlives the object", () => {
+    expect(decideFinalizers(leaving(pending), [v1], [])).toBeUndefined();
+    const told = keyVersion(1, { status: { deletion: accepted } });
+    expect(decideFinalizers(leaving(pending), [told], [])).toEqual([]);
+  });
+  test("without our finalizer => nothing to do", () => {
+    expect(decideFinalizers(leaving(ready, []), [v1], [])).toBeUndefined();
+  });
+});
+
+describe("an object that stays", () => {
+  test("with material => is held", () => {
+    expect(decideFinalizers(masterKey({ status: ready }), [v1], [])).toEqual([FINALIZER]);
+  });
+  test("that is held => nothing to do", () => {
+    const key = masterKey({ metadata: { finalizers: [FINALIZER] }, status: ready });
+    expect(decideFinalizers(key, [v1], [])).toBeUndefined();
+  });
+  test.each([
+    ["without material", masterKey({ status: { keyId: keyId(1) } }), []],
+    ["whose material was destroyed", masterKey({ status: ready }), [tombstone(1)]],
+  ])("%s => is not held", (_, key, versions) => {
+    expect(decideFinalizers(key, versions, [])).toBeUndefined();
+  });
+});

@@ -1,0 +1,157 @@
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import { listUses, type Use } from "./usage.ts";
+import { type UsageCount, uncounted } from "./usage-census.ts";
+import { hasMaterial, versionsOf } from "./versions.ts";
+
+/** Held until the key is not in use. */
+export const FINALIZER = "kms.claviger.dev/material";
+const DAY_MILLISECONDS = 86_400_000;
+
+export interface ObservedDeletion {
+  readonly masterKey: MasterKey;
+  /** The status that was decided otherwise, which is completed. */
+  readonly status: MasterKeyStatus;
+  /** The versions that have the key's keyId or name it. */
+  readonly versions: readonly KeyVersion[];
+  readonly uses: readonly Use[];
+  /** What is stored under the key's versions; `uses` has what was found. */
+  readonly count: UsageCount;
+  /** Why what is due is not destroyed. */
+  readonly obstacle?: { readonly reason: string; readonly message: string } | undefined;
+}
+
+/** Whether all that the key ever had was destroyed. */
+export function isDestroyed({ status }: MasterKey, versions: readonly KeyVersion[]): boolean {
+  const own = versionsOf(status?.keyId, versions);
+  return own.length > 0 && !own.some(hasMaterial);
+}
+
+/**
+ * Completes a MasterKey's status by who uses it and by its deletion. A deletion
+ * that was accepted goes on when the key comes into use later: plugins refuse it,
+ * and its destruction is refused. Without spec.deletion none is under way, and the
+ * key is as spec.enabled says (AWS leaves a cancelled key disabled; here the spec
+ * is the whole truth).
+ */
+export function statusWithDeletion(observed: ObservedDeletion, now: Date): MasterKeyStatus {
+  const { masterKey, status, versions } = observed;
+  const { deletion: _, ...rest } = status;
+  const destroyed = isDestroyed(masterKey, versions);
+  const deletion = destroyed ? masterKey.status?.deletion : deletionOf(observed, now);
+  const findings = [inUse(observed), blocked(observed, deletion), unready(observed, destroyed, deletion)];
+  const said = findings.filter((finding) => finding !== undefined);
+  const kept = status.conditions?.filter(({ type }) => type !== "DeletionBlocked");
+  const before = [...olderOnes(masterKey, said), ...(kept ?? [])];
+  return {
+    ...withoutCurrent(rest, destroyed),
+    ...(destroyed && { keyState: "Destroyed" as const }),
+    ...(!destroyed && deletion !== undefined && { keyState: "PendingDeletion" as const }),
+    ...(deletion !== undefined && { deletion }),
+    conditions: withFindings(before, said, masterKey.metadata.generation, now),
+  };
+}
+
+/** Since when a condition holds is told by what is stored, not by what was decided a moment ago. */
+function olderOnes({ status }: MasterKey, findings: readonly Finding[]) {
+  const types = new Set(findings.map(({ type }) => type));
+  return (status?.conditions ?? []).filter(({ type }) => types.has(type));
+}
+
+function withoutCurrent(status: MasterKeyStatus, destroyed: boolean): MasterKeyStatus {
+  if (!destroyed) return status;
+  const { currentVersion: _, ...rest } = status;
+  return rest;
+}
+
+/** The deletion that is under way: the one that was accepted, or now is. */
+function deletionOf({ masterKey, uses, count }: ObservedDeletion, now: Date): MasterKeyStatus["deletion"] {
+  const wanted = masterKey.spec.deletion;
+  if (wanted === undefined) return undefined;
+  if (masterKey.status?.deletion !== undefined) return masterKey.status.deletion;
+  if (uses.length > 0 || uncounted(count) !== undefined) return undefined;
+  const deletionDate = new Date(now.getTime() + wanted.pendingWindowInDays * DAY_MILLISECONDS);
+  return { scheduledAt: rfc3339(now), deletionDate: rfc3339(deletionDate) };
+}
+
+function inUse({ uses }: ObservedDeletion): Finding {
+  if (uses.length === 0) {
+    const message = "no provider, alias or known stored object needs the key";
+    return { type: "InUse", status: "False", reason: "NotInUse", message };
+  }
+  const message = `the key is used by ${listUses(uses)}`;
+  return { type: "InUse", status: "True", reason: uses[0]?.reason ?? "ProviderUsesKey", message };
+}
+
+type Deletion = MasterKeyStatus["deletion"];
+
+function blocked(observed: ObservedDeletion, deletion: Deletion): Finding | undefined {
+  const { masterKey, uses, obstacle } = observed;
+  const type = "DeletionBlocked";
+  if (masterKey.metadata.deletionTimestamp !== undefined && uses.length > 0) {
+    return { type, status: "True", reason: "HeldInUse", message: heldBy(observed) };
+  }
+  if (masterKey.spec.deletion === undefined) return undefined;
+  if (deletion === undefined && uses.length === 0) {
+    const why = uncounted(observed.count) ?? { reason: "NotCounted", message: "" };
+    return { type, status: "True", ...why, message: `nothing was changed yet: ${why.message}` };
+  }
+  if (deletion === undefined) {
+    const message = `nothing was changed: the key is used by ${listUses(uses)}; end that, or take spec.deletion out`;
+    return { type, status: "True", reason: "InUse", message };
+  }
+  if (obstacle !== undefined) return { type, status: "True", ...obstacle };
+  const message = `the deletion was accepted on ${deletion.scheduledAt}`;
+  return { type, status: "False", reason: "Scheduled", message };
+}
+
+function heldBy({ masterKey, uses }: ObservedDeletion): string {
+  const { namespace, name } = masterKey.metadata;
+  const patch = `kubectl patch mk -n ${namespace} ${name} --type=merge -p '{"metadata":{"finalizers":null}}'`;
+  return (
+    `the object is to be deleted and is held while the key is used by ${listUses(uses)}: end that,` +
+    ` or let the object go, which destroys nothing and is undone by making it again: ${patch}`
+  );
+}
+
+function unready(
+  { versions, masterKey }: ObservedDeletion,
+  destroyed: boolean,
+  deletion: Deletion,
+): Finding | undefined {
+  if (destroyed) {
+    const own = versionsOf(masterKey.status?.keyId, versions);
+    const at = own
+      .map(({ spec }) => spec.destroyed?.at ?? "")
+      .sort()
+      .at(-1);
+    const message = `the key's material was destroyed, the last of it on ${at}: delete this object; one of the same name made anew is another key`;
+    return { type: "Ready", status: "False", reason: "Destroyed", message };
+  }
+  if (deletion === undefined) return undefined;
+  const message = `nothing encrypts or decrypts under this key, and its material is destroyed after ${deletion.deletionDate}: take spec.deletion out to keep it`;
+  return { type: "Ready", status: "False", reason: "PendingDeletion", message };
+}
+
+/**
+ * The finalizers that a MasterKey should have, or nothing where they are right.
+ * A key with material is held; one that is to go is let go once nobody uses it
+ * and its versions know of the deletion that is under way.
+ */
+export function decideFinalizers(
+  masterKey: MasterKey,
+  versions: readonly KeyVersion[],
+  uses: readonly Use[],
+): readonly string[] | undefined {
+  const { deletionTimestamp, finalizers = [] } = masterKey.metadata;
+  const own = versionsOf(masterKey.status?.keyId, versions).filter(hasMaterial);
+  const holds = finalizers.includes(FINALIZER);
+  if (deletionTimestamp === undefined) {
+    return own.length > 0 && !holds ? [...finalizers, FINALIZER] : undefined;
+  }
+  if (!holds || uses.length > 0 || !own.every((version) => knows(version, masterKey))) return undefined;
+  return finalizers.filter((finalizer) => finalizer !== FINALIZER);
+}
+
+const knows = (version: KeyVersion, masterKey: MasterKey): boolean =>
+  version.status?.deletion?.deletionDate === masterKey.status?.deletion?.deletionDate;

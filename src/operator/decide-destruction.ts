@@ -1,0 +1,124 @@
+import { nameText, type ObjectName } from "../keyring/rows.ts";
+import type { KeyVersion, MasterKey } from "../kube/resources.ts";
+import { rfc3339 } from "./conditions.ts";
+import type { NodeView } from "./decide-master-key.ts";
+import { differingRootKeys } from "./root-keys.ts";
+import { listUses, type Use } from "./usage.ts";
+import { type UsageCount, uncounted } from "./usage-census.ts";
+import { hasMaterial } from "./versions.ts";
+
+const SHORTEST_WINDOW_MILLISECONDS = 7 * 86_400_000;
+
+export interface ObservedDestruction {
+  readonly name: ObjectName;
+  readonly keyId: string;
+  /** All versions of that keyId. */
+  readonly versions: readonly KeyVersion[];
+  /** The MasterKey of that name, if there is one. */
+  readonly masterKey: MasterKey | undefined;
+  readonly uses: readonly Use[];
+  readonly nodes: readonly NodeView[];
+  /** What is stored under the key's versions; `uses` has what was found. */
+  readonly count: UsageCount;
+}
+
+export type DestructionPlan =
+  /** No version waits for its destruction, or its time has not come. */
+  | { readonly kind: "none" }
+  /** Something is due and a guard speaks against it. */
+  | { readonly kind: "wait"; readonly reason: string; readonly message: string }
+  | { readonly kind: "destroy"; readonly versions: readonly KeyVersion[]; readonly why: string };
+
+export interface Obstacle {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Decides whether the material of a key whose waiting period is over is destroyed now. */
+export function decideDestruction(observed: ObservedDestruction, now: Date): DestructionPlan {
+  const due = observed.versions.filter((version) => hasMaterial(version) && isDue(version, now));
+  const [first] = due;
+  if (first === undefined) return { kind: "none" };
+  for (const guard of guards) {
+    const obstacle = guard(observed, due, now);
+    if (obstacle !== undefined) return { kind: "wait", ...obstacle };
+  }
+  const why = `the deletion of MasterKey ${nameText(observed.name)} that was asked for on ${first.status?.deletion?.scheduledAt} came due`;
+  return { kind: "destroy", versions: due, why };
+}
+
+const isDue = ({ status }: KeyVersion, now: Date): boolean =>
+  status?.deletion !== undefined && Date.parse(status.deletion.deletionDate) <= now.getTime();
+
+type Guard = (observed: ObservedDestruction, due: readonly KeyVersion[], now: Date) => Obstacle | undefined;
+
+/** All must pass; the first that does not is told. Counting is work: it comes last. */
+const guards: readonly Guard[] = [wanted, windowTooShort, used, nodesDisagree, counted];
+
+/** A MasterKey that was made again, or whose deletion was cancelled, wants its versions. */
+function wanted(
+  { masterKey, keyId, name }: ObservedDestruction,
+  _: unknown,
+  now: Date,
+): Obstacle | undefined {
+  const its = masterKey?.status?.keyId;
+  if (masterKey === undefined || (its !== undefined && its !== keyId)) return undefined;
+  const { deletion } = masterKey.status ?? {};
+  const asked = masterKey.spec.deletion !== undefined && deletion !== undefined;
+  if (asked && Date.parse(deletion.deletionDate) <= now.getTime()) return undefined;
+  return {
+    reason: "StillWanted",
+    message: `nothing was destroyed: MasterKey ${nameText(name)} exists and does not ask for it`,
+  };
+}
+
+/** Dates that no claviger gave. */
+function windowTooShort(_: ObservedDestruction, due: readonly KeyVersion[]): Obstacle | undefined {
+  const short = due.find(({ status }) => {
+    const { scheduledAt = "", deletionDate = "" } = status?.deletion ?? {};
+    return !(Date.parse(deletionDate) - Date.parse(scheduledAt) >= SHORTEST_WINDOW_MILLISECONDS);
+  });
+  if (short === undefined) return undefined;
+  return {
+    reason: "WindowTooShort",
+    message: `nothing was destroyed: the waiting period in the status of KeyVersion ${short.metadata.name} is shorter than 7 days; somebody changed it`,
+  };
+}
+
+function used({ uses }: ObservedDestruction): Obstacle | undefined {
+  if (uses.length === 0) return undefined;
+  return { reason: "InUse", message: `nothing was destroyed: the key is used by ${listUses(uses)}` };
+}
+
+function nodesDisagree({ nodes }: ObservedDestruction): Obstacle | undefined {
+  return nodeObstacle(nodes);
+}
+
+function counted({ count }: ObservedDestruction): Obstacle | undefined {
+  const obstacle = uncounted(count);
+  return obstacle && { ...obstacle, message: `nothing was destroyed yet: ${obstacle.message}` };
+}
+
+/** Why no material may be destroyed while the nodes are as they are. */
+export function nodeObstacle(nodes: readonly NodeView[]): Obstacle | undefined {
+  if (nodes.length === 0) {
+    return { reason: "NoKeyServers", message: "nothing was destroyed: no node has reported what it serves" };
+  }
+  const silent = nodes.filter(({ stale }) => stale);
+  if (silent.length > 0) {
+    const names = silent.map(({ name, lastHeard }) => `${name} (since ${rfc3339(lastHeard)})`).join(", ");
+    return {
+      reason: "NodeNotHeardOf",
+      message: `nothing was destroyed: what these nodes serve is not known: ${names}; start their operators, or delete their KeyServers if the nodes are gone`,
+    };
+  }
+  const unwell = nodes.filter(({ problem }) => problem !== undefined);
+  if (unwell.length > 0) {
+    const names = unwell.map(({ name, problem }) => `${name} (${problem})`).join(", ");
+    return { reason: "NodeNotReady", message: `nothing was destroyed: these nodes have a problem: ${names}` };
+  }
+  const message = differingRootKeys(nodes);
+  return message === undefined
+    ? undefined
+    : { reason: "RootKeysDiffer", message: `nothing was destroyed: ${message}` };
+}

@@ -1,0 +1,130 @@
+import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
+import { type KeptTombstone, nameText, type TombstoneRow, type VersionRow } from "../keyring/rows.ts";
+import type { KeyringChange } from "../keyring/writer.ts";
+import type { Destroyed } from "../kube/deletion-schema.ts";
+import type { KeyVersion } from "../kube/resources.ts";
+import { hasMaterial } from "./versions.ts";
+
+export interface ObservedErasure {
+  readonly keyVersions: readonly KeyVersion[];
+  readonly versions: readonly VersionRow[];
+  readonly tombstones: readonly KeptTombstone[];
+  /** versionIds of tombstones whose proof opened under this node's root key. */
+  readonly proven: ReadonlySet<string>;
+  /** versionIds that this node's providers serve, or will. */
+  readonly served: ReadonlySet<string>;
+}
+
+export interface ErasurePlan {
+  /** Versions to take out of this node's keyring, tombstones to keep there. */
+  readonly changes: readonly KeyringChange[];
+  /** KeyVersions that came back after this node saw them destroyed: destroyed again. */
+  readonly destroyAgain: readonly { readonly object: KeyVersion; readonly tombstone: TombstoneRow }[];
+  /** Tombstones that the API server has lost. */
+  readonly handBack: readonly TombstoneRow[];
+  /** KeyVersions that somebody without the root key gave a tombstone: ours is put back. */
+  readonly restore: readonly { readonly object: KeyVersion; readonly mine: VersionRow }[];
+  /** Tombstones that this node does not act on. */
+  readonly problems: readonly { readonly reason: string; readonly message: string }[];
+  /** The KeyVersions that the keyring is to be brought in step with. */
+  readonly living: readonly KeyVersion[];
+}
+
+/**
+ * Decides what a node does about destroyed versions. A tombstone that was proven
+ * wins over every copy of the material, wherever it comes from: another node's
+ * hand-back, a restored etcd, a backup. The one exception is the last guard: what
+ * this node's own providers serve is not erased.
+ */
+export function decideErasure(observed: ObservedErasure): ErasurePlan {
+  const { keyVersions, tombstones, proven, served } = observed;
+  const kept = new Map<string, KeptTombstone>(tombstones.map((row) => [row.versionId, row]));
+  const held = new Map<string, VersionRow>(observed.versions.map((row) => [row.versionId, row]));
+  const present = new Set(keyVersions.map(({ spec }) => spec.versionId));
+  const fresh = keyVersions.filter((object) => !hasMaterial(object) && !kept.has(object.spec.versionId));
+  const believed = fresh.filter(({ spec }) => proven.has(spec.versionId));
+  const forged = fresh.filter(({ spec }) => !proven.has(spec.versionId));
+  return {
+    changes: believed
+      .filter(({ spec }) => !served.has(spec.versionId))
+      .map((object): KeyringChange => ({ kind: "destroyVersion", tombstone: toTombstoneRow(object) })),
+    destroyAgain: keyVersions.filter(hasMaterial).flatMap((object) => {
+      const tombstone = kept.get(object.spec.versionId);
+      return tombstone === undefined ? [] : [{ object, tombstone }];
+    }),
+    handBack: tombstones.filter(({ versionId }) => !present.has(versionId)),
+    restore: forged.flatMap((object) => {
+      const mine = held.get(object.spec.versionId);
+      return mine === undefined ? [] : [{ object, mine }];
+    }),
+    problems: [
+      ...believed.filter(({ spec }) => served.has(spec.versionId)).map(stillServed),
+      ...forged.map(notProven),
+    ],
+    living: keyVersions.filter((object) => hasMaterial(object) && !kept.has(object.spec.versionId)),
+  };
+}
+
+const stillServed = ({ metadata, spec }: KeyVersion) => ({
+  reason: "DestroyedVersionServed",
+  message: `KeyVersion ${metadata.name} was destroyed and a provider of this node serves it: it is kept here until the provider serves another key than ${nameText(spec.masterKey)}`,
+});
+
+const notProven = ({ metadata }: KeyVersion) => ({
+  reason: "TombstoneForged",
+  message: `the tombstone of KeyVersion ${metadata.name} was not made with this node's root key: nothing is destroyed here`,
+});
+
+/** What a tombstone object says. Throws Internal for a version that has its material. */
+export function toTombstoneRow({ spec }: KeyVersion): TombstoneRow {
+  const { destroyed } = spec;
+  if (destroyed === undefined) throw new Error(`version ${spec.versionId} was not destroyed`);
+  const { at, reason, proof } = destroyed;
+  return {
+    versionId: parseVersionId(spec.versionId),
+    keyId: parseKeyId(spec.keyId),
+    number: spec.number,
+    masterKey: spec.masterKey,
+    keySpec: spec.keySpec,
+    keyUsage: spec.keyUsage,
+    origin: spec.origin,
+    destroyedAt: at,
+    reason,
+    proof: {
+      provider: proof.provider,
+      rootKeyId: proof.rootKeyId,
+      blob: Buffer.from(proof.sealed, "base64"),
+    },
+  };
+}
+
+/** What stands in place of the seal. */
+export const toDestroyed = ({ destroyedAt, reason, proof }: TombstoneText): Destroyed => ({
+  at: destroyedAt,
+  reason,
+  proof: {
+    provider: proof.provider,
+    rootKeyId: proof.rootKeyId,
+    sealed: Buffer.from(proof.blob).toString("base64"),
+  },
+});
+
+type TombstoneText = Pick<TombstoneRow, "destroyedAt" | "reason" | "proof">;
+
+/** A tombstone as an object of its own. */
+export function tombstoneSpec(row: TombstoneRow): KeyVersion["spec"] {
+  const { versionId, keyId, number, masterKey, keySpec, keyUsage, origin } = row;
+  const identity = { versionId, keyId, number, masterKey, keySpec, keyUsage, origin };
+  return { ...identity, destroyed: toDestroyed(row) };
+}
+
+/** Tombstones of which nothing is left here, and of which that is not known of every node yet. */
+export function erasedHere(tombstones: readonly KeptTombstone[], keyVersions: readonly KeyVersion[]) {
+  const erased = new Set<string>(tombstones.filter((row) => row.erased).map(({ versionId }) => versionId));
+  return keyVersions
+    .filter(
+      ({ spec, status }) =>
+        erased.has(spec.versionId) && !hasMaterial({ spec }) && status?.erasedAt === undefined,
+    )
+    .map(({ metadata, spec }) => ({ name: metadata.name, versionId: spec.versionId }));
+}

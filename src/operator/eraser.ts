@@ -1,0 +1,170 @@
+import type { NodeConfig } from "../config.ts";
+import { kmsKeyId } from "../crypto/ids.ts";
+import { codeOf, messageOf } from "../errors.ts";
+import { nameText, type TombstoneRow } from "../keyring/rows.ts";
+import type { KeyringWriter } from "../keyring/writer.ts";
+import type { KeyVersion } from "../kube/resources.ts";
+import type { Log } from "../log.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+import { isProven } from "../seal/tombstone.ts";
+import { atWritePoint } from "../write-points.ts";
+import {
+  decideErasure,
+  type ErasurePlan,
+  toDestroyed,
+  tombstoneSpec,
+  toTombstoneRow,
+} from "./decide-erasure.ts";
+import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import type { Apply } from "./giver.ts";
+import type { ResourceStore, View } from "./resource-store.ts";
+import type { Problem } from "./version-tester.ts";
+import { hasMaterial } from "./versions.ts";
+
+export type EraserStore = Pick<ResourceStore, "view" | "createKeyVersion" | "destroyVersion" | "replaceSeal">;
+
+/** Keeps this node's keyring, and the API server, free of what was destroyed. */
+export class Eraser {
+  readonly #config: Pick<NodeConfig, "providers">;
+  readonly #store: EraserStore;
+  readonly #apply: Apply;
+  readonly #keyring: KeyringWriter;
+  readonly #seals: SealSource;
+  readonly #log: Log;
+
+  constructor(options: {
+    readonly config: Pick<NodeConfig, "providers">;
+    readonly store: EraserStore;
+    readonly apply: Apply;
+    readonly keyring: KeyringWriter;
+    readonly seals: SealSource;
+    readonly log: Log;
+  }) {
+    this.#config = options.config;
+    this.#store = options.store;
+    this.#apply = options.apply;
+    this.#keyring = options.keyring;
+    this.#seals = options.seals;
+    this.#log = options.log;
+  }
+
+  /** One pass. Returns the KeyVersions that are not destroyed; adds what is wrong to `problems`. */
+  async pass(view: View, problems: Problem[]): Promise<readonly KeyVersion[]> {
+    const tombstones = this.#keyring.tombstones();
+    if (tombstones.length === 0 && view.keyVersions.every(hasMaterial)) return view.keyVersions;
+    const recorded = new Set<string>(tombstones.map(({ versionId }) => versionId));
+    const fresh = view.keyVersions.filter(
+      (version) => !hasMaterial(version) && !recorded.has(version.spec.versionId),
+    );
+    const verdicts = await this.#verify(fresh, problems);
+    const plan = decideErasure({
+      keyVersions: view.keyVersions.filter(({ spec }) => !verdicts.unknown.has(spec.versionId)),
+      versions: this.#keyring.versions(),
+      tombstones,
+      proven: verdicts.proven,
+      served: this.#served(),
+    });
+    problems.push(...plan.problems);
+    this.#apply(plan.changes, problems);
+    this.#scrub(problems);
+    await this.#mend(plan, problems);
+    return plan.living;
+  }
+
+  /** Without a root key there is no verdict, and nothing is done. */
+  async #verify(fresh: readonly KeyVersion[], problems: Problem[]) {
+    const proven = new Set<string>();
+    const unknown = new Set<string>();
+    for (const version of fresh) {
+      const row = toTombstoneRow(version);
+      try {
+        if (await isProven(this.#seals, row, row.proof)) proven.add(row.versionId);
+      } catch (error) {
+        if (codeOf(error) !== "SealUnavailable") throw error;
+        unknown.add(row.versionId);
+        problems.push({ reason: "SealUnavailable", message: messageOf(error) });
+      }
+    }
+    return { proven, unknown };
+  }
+
+  /** What a provider of this node answers with, or is about to. */
+  #served(): ReadonlySet<string> {
+    const { providers } = this.#config;
+    const names = new Set(providers.map(({ name }) => name));
+    const answered = new Set<string>(
+      this.#keyring
+        .observations()
+        .filter(({ provider }) => names.has(provider))
+        .map((observation) => observation.kmsKeyId),
+    );
+    const targets = new Set(providers.map(({ ref }) => this.#target(ref)));
+    const current = this.#keyring.keys().filter((key) => targets.has(nameText(key)));
+    const served = this.#keyring
+      .versions()
+      .filter(({ keyId, versionId }) => answered.has(kmsKeyId(keyId, versionId)));
+    return new Set<string>([
+      ...served.map(({ versionId }) => versionId),
+      ...current.flatMap((key) => (key.current === undefined ? [] : [key.current.versionId])),
+    ]);
+  }
+
+  #target(ref: NodeConfig["providers"][number]["ref"]): string {
+    if ("key" in ref) return nameText(ref.key);
+    const alias = this.#keyring.aliases().find((row) => nameText(row) === nameText(ref.alias));
+    return alias === undefined ? "" : nameText({ namespace: alias.namespace, name: alias.masterKey });
+  }
+
+  #scrub(problems: Problem[]): void {
+    try {
+      this.#keyring.scrub();
+    } catch (error) {
+      problems.push({ reason: "NotErased", message: messageOf(error) });
+    }
+  }
+
+  async #mend({ destroyAgain, handBack, restore }: ErasurePlan, problems: Problem[]): Promise<void> {
+    for (const { object, tombstone } of destroyAgain) {
+      const done = await this.#attempt(problems, () =>
+        atWritePoint("keyversion.destroy", () => this.#store.destroyVersion(object, toDestroyed(tombstone))),
+      );
+      if (done) {
+        this.#log("warn", `KeyVersion ${object.metadata.name} came back and is destroyed again`, {
+          destroyed: tombstone.destroyedAt,
+        });
+      }
+    }
+    for (const tombstone of handBack) await this.#handBack(tombstone, problems);
+    for (const { object, mine } of restore) {
+      const { seal } = toKeyVersionSpec(mine);
+      await this.#attempt(problems, () =>
+        atWritePoint("keyversion.seal", () => this.#store.replaceSeal(object, seal)),
+      );
+    }
+  }
+
+  /** Its name may belong to another version by now, as after a restore. */
+  async #handBack(tombstone: TombstoneRow, problems: Problem[]): Promise<void> {
+    const present = this.#store.view()?.keyVersions ?? [];
+    if (present.some(({ spec }) => spec.versionId === tombstone.versionId)) return;
+    const usual = keyVersionName(tombstone);
+    const taken = present.some(({ metadata }) => metadata.name === usual);
+    const name = taken ? `${usual}-${tombstone.versionId.slice(0, 8)}` : usual;
+    await this.#attempt(problems, () =>
+      atWritePoint("keyversion.create", () => this.#store.createKeyVersion(name, tombstoneSpec(tombstone))),
+    );
+  }
+
+  async #attempt(problems: Problem[], write: () => Promise<void>): Promise<boolean> {
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      // Another node was faster.
+      if (codeOf(error) !== "Conflict") {
+        problems.push({ reason: "HandBackFailed", message: messageOf(error) });
+      }
+      return false;
+    }
+  }
+}

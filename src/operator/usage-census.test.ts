@@ -1,0 +1,106 @@
+import { describe, expect, it } from "vitest";
+import type { StoredObjects } from "./usage.ts";
+import { UsageCensus, uncounted } from "./usage-census.ts";
+
+/** A census whose counts the test answers, and whose time it tells. */
+function censusOf() {
+  const asked: PromiseWithResolvers<StoredObjects>[] = [];
+  let now = 0;
+  let changes = 0;
+  const census = new UsageCensus({
+    take: () => {
+      const answer = Promise.withResolvers<StoredObjects>();
+      asked.push(answer);
+      return answer.promise;
+    },
+    onChange: () => {
+      changes += 1;
+    },
+    now: () => now,
+  });
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  return {
+    census,
+    asked: () => asked.length,
+    changes: () => changes,
+    at(milliseconds: number) {
+      now = milliseconds;
+    },
+    async answer(stored: StoredObjects) {
+      asked.at(-1)?.resolve(stored);
+      await settle();
+    },
+    async fail(message: string) {
+      asked.at(-1)?.reject(new Error(message));
+      await settle();
+    },
+  };
+}
+
+describe("a count of what is stored under each key_id", () => {
+  it("is impossible without etcd, and is not asked for", () => {
+    const census = new UsageCensus({ take: undefined, onChange: () => undefined, now: () => 0 });
+    census.begin();
+    expect(census.count).toEqual({ kind: "impossible" });
+    expect(uncounted(census.count)).toBeUndefined();
+  });
+
+  it("begins once, holds the decision back meanwhile, and tells when it is there", async () => {
+    const { census, asked, changes, answer } = censusOf();
+    expect(census.count.kind).toBe("pending");
+    census.begin();
+    census.begin();
+    expect(asked()).toBe(1);
+    expect(uncounted(census.count)?.message).toBe("what is stored under the key is being counted in etcd");
+    await answer(() => 7);
+    expect(changes()).toBe(1);
+    const { count } = census;
+    expect(count.kind === "counted" && count.stored("any")).toBe(7);
+    expect(uncounted(count)).toBeUndefined();
+  });
+
+  it.each([
+    { took: 1_000, good: 60_000 },
+    { took: 60_000, good: 600_000 },
+  ])("that took $took ms is good until $good ms after it began", async ({ took, good }) => {
+    const { census, asked, at, answer } = censusOf();
+    census.begin();
+    at(took);
+    await answer(() => 0);
+    at(good - 1);
+    expect(census.count.kind).toBe("counted");
+    census.begin();
+    expect(asked()).toBe(1);
+    at(good);
+    expect(census.count.kind).toBe("pending");
+    census.begin();
+    expect(asked()).toBe(2);
+  });
+
+  it("that failed says why, and is tried again ten seconds later", async () => {
+    const { census, asked, at, fail, answer, changes } = censusOf();
+    census.begin();
+    await fail("etcd is down");
+    expect(changes()).toBe(1);
+    expect(uncounted(census.count)).toEqual({
+      reason: "NotCounted",
+      message: "what is stored under the key cannot be counted: etcd is down; tried again",
+    });
+    at(9_999);
+    census.begin();
+    expect(asked()).toBe(1);
+    at(10_000);
+    census.begin();
+    expect(asked()).toBe(2);
+    await answer(() => 0);
+    expect(census.count.kind).toBe("counted");
+  });
+
+  it("that is stopped tells nobody", async () => {
+    const { census, changes, fail } = censusOf();
+    census.begin();
+    census.close();
+    await fail("aborted");
+    expect(changes()).toBe(0);
+  });
+});

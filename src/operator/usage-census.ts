@@ -1,0 +1,101 @@
+import { messageOf } from "../errors.ts";
+import type { Obstacle } from "./decide-destruction.ts";
+import type { StoredObjects } from "./usage.ts";
+
+/** What is known of how much is stored under each key_id. */
+export type UsageCount =
+  /** Nothing can be counted: this operator's configuration has no etcd. */
+  | { readonly kind: "impossible" }
+  /** A count is needed, or under way. */
+  | { readonly kind: "pending" }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "counted"; readonly stored: StoredObjects };
+
+/** Why nothing may be decided on a count; undefined where it may. */
+export function uncounted(count: UsageCount): Obstacle | undefined {
+  const reason = "NotCounted";
+  switch (count.kind) {
+    case "impossible":
+    case "counted":
+      return undefined;
+    case "pending":
+      return { reason, message: "what is stored under the key is being counted in etcd" };
+    case "failed":
+      return {
+        reason,
+        message: `what is stored under the key cannot be counted: ${count.message}; tried again`,
+      };
+  }
+}
+
+/** The least age, in milliseconds, at which a count is too old. */
+const LEAST_AGE = 60_000;
+/** A count is good for so many times as long as it took: a large etcd is not read all the time. */
+const AGE_PER_DURATION = 10;
+const RETRY_MILLISECONDS = 10_000;
+
+interface Counted {
+  readonly stored: StoredObjects;
+  readonly goodUntil: number;
+}
+
+/** Counts what is stored under every key_id, in the background and only when asked to. */
+export class UsageCensus {
+  readonly #take: ((signal: AbortSignal) => Promise<StoredObjects>) | undefined;
+  readonly #onChange: () => void;
+  readonly #now: () => number;
+  #running: AbortController | undefined;
+  #counted: Counted | undefined;
+  #failed: { readonly message: string; readonly at: number } | undefined;
+
+  constructor(options: {
+    /** Counts all objects there are; left out where that cannot be done. */
+    readonly take: ((signal: AbortSignal) => Promise<StoredObjects>) | undefined;
+    /** Called when a count has ended, one way or another. */
+    readonly onChange: () => void;
+    /** A clock that never goes back, in milliseconds. */
+    readonly now: () => number;
+  }) {
+    this.#take = options.take;
+    this.#onChange = options.onChange;
+    this.#now = options.now;
+  }
+
+  /** What a recent count came to. */
+  get count(): UsageCount {
+    if (this.#take === undefined) return { kind: "impossible" };
+    if (this.#counted !== undefined && this.#now() < this.#counted.goodUntil) {
+      return { kind: "counted", stored: this.#counted.stored };
+    }
+    if (this.#failed !== undefined) return { kind: "failed", message: this.#failed.message };
+    return { kind: "pending" };
+  }
+
+  /** Begins a count, unless a good one is there or under way, or one has just failed. */
+  begin(): void {
+    if (this.#take === undefined || this.#running !== undefined || this.count.kind === "counted") return;
+    const began = this.#now();
+    if (this.#failed !== undefined && began - this.#failed.at < RETRY_MILLISECONDS) return;
+    const running = new AbortController();
+    this.#running = running;
+    this.#take(running.signal)
+      .then(
+        (stored) => {
+          const age = Math.max(LEAST_AGE, AGE_PER_DURATION * (this.#now() - began));
+          this.#counted = { stored, goodUntil: began + age };
+          this.#failed = undefined;
+        },
+        (error: unknown) => {
+          this.#failed = { message: messageOf(error), at: this.#now() };
+        },
+      )
+      .finally(() => {
+        this.#running = undefined;
+        if (!running.signal.aborted) this.#onChange();
+      });
+  }
+
+  close(): void {
+    this.#running?.abort();
+  }
+}
