@@ -90,12 +90,17 @@ describe.skipIf(binaries === undefined)("three nodes, and Secrets under two vers
     const kubeconfig = (await cluster.plane.apiServers[0]?.kubeconfig()) ?? "";
     const args = [CLAVIGER, "rotate", KEY, "--kubeconfig", kubeconfig];
     expect(await run(process.execPath, args)).toMatchObject({ code: 0, stderr: "" });
-    await eventually(`version ${number} is current everywhere`, async () => {
-      return (
-        (await masterKey()).status?.currentVersion?.number === number &&
-        cluster.nodes.every((node) => currentIn(node) === number)
-      );
-    });
+    await eventually(
+      `version ${number} is current everywhere`,
+      async () => {
+        const { status } = await masterKey();
+        const held = cluster.nodes.map(currentIn);
+        if (status?.currentVersion?.number === number && held.every((current) => current === number))
+          return true;
+        throw new Error(`nodes are at ${held.join()}, the key at ${JSON.stringify(status)}`);
+      },
+      { deadline: 280_000 },
+    );
     // A restart asks for the key_id at once; otherwise it takes up to a minute.
     await restartServers();
   };

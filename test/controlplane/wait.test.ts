@@ -32,6 +32,17 @@ it("eventually does not wait for a probe that hangs", async () => {
   );
 });
 
+it("a probe that hangs at the end does not hide what the one before it saw", async () => {
+  let calls = 0;
+  const probe = () => {
+    calls += 1;
+    return calls === 1 ? Promise.reject(new Error("node-2 is behind")) : new Promise<string>(() => undefined);
+  };
+  await expect(eventually("an answer", probe, { deadline: 50, every: 1 })).rejects.toThrow(
+    "an answer (node-2 is behind)",
+  );
+});
+
 it("eventually stops at once when the probe says that it is hopeless", async () => {
   const probe = async () => {
     throw new Hopeless("the process has ended");

@@ -30,7 +30,8 @@ export async function eventually<T>(
       last = undefined;
     } catch (error) {
       if (error instanceof Hopeless) throw error;
-      last = error;
+      // What the probe before it saw says more than that this one was cut short.
+      if (!(error instanceof Unanswered) || last === undefined) last = error;
     }
     await sleep(every);
   }
@@ -38,11 +39,15 @@ export async function eventually<T>(
   throw new Error(`not within ${deadline / 1000} s: ${what} (${reason})`, { cause: last });
 }
 
+class Unanswered extends Error {
+  override readonly name = "Unanswered";
+}
+
 /** A probe that hangs must not outlive the deadline, or the test would end without a reason. */
 async function within<T>(limit: number, probe: Promise<T>): Promise<T> {
   const done = new AbortController();
   const expiry = sleep(limit, undefined, { signal: done.signal }).then(() => {
-    throw new Error("the last probe did not answer");
+    throw new Unanswered("the last probe did not answer");
   });
   try {
     return await Promise.race([probe, expiry]);
