@@ -1,7 +1,7 @@
 import { conditionOf } from "./conditions.ts";
+import { keyGauges } from "./key-gauges.ts";
 import { expiriesOf } from "./material-expiry.ts";
 import type { View } from "./resource-store.ts";
-import { rotationGauges } from "./rotation-gauges.ts";
 
 /** What the gauges are read from when somebody scrapes. */
 export interface OperatorGauges {
@@ -47,7 +47,7 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
       }
     },
   });
-  for (const { name, help, value } of rotationGauges) {
+  for (const { name, help, value } of keyGauges) {
     new Gauge({
       name,
       help,

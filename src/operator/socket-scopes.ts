@@ -1,6 +1,6 @@
-import { statSync } from "node:fs";
 import type { ProviderConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
+import { appearanceOf } from "../file-appearance.ts";
 import type { KeyServerStatus } from "../kube/resources.ts";
 import { type EncryptionConfig, readEncryptionConfig } from "../storage/encryption-config.ts";
 import { type SocketScope, scopeOf } from "../storage/scope.ts";
@@ -15,7 +15,9 @@ type ScopedProvider = ProviderConfig & { readonly scope?: SocketScope };
  */
 export class SocketScopes {
   readonly #path: string | undefined;
-  #read: { readonly appearance: string; readonly config: EncryptionConfig } | undefined;
+  /** How the file looked when it was last read, or could not be. */
+  #seen: string | undefined;
+  #config: EncryptionConfig | undefined;
 
   constructor(encryptionConfigPath: string | undefined) {
     this.#path = encryptionConfigPath;
@@ -36,22 +38,21 @@ export class SocketScopes {
     }
   }
 
-  /** Whether the file is another one than was last read. */
+  /** Whether the file is another one than was last looked at. */
   changed(): boolean {
-    return this.#path !== undefined && appearanceOf(this.#path) !== this.#read?.appearance;
+    return this.#path !== undefined && appearanceOf(this.#path) !== this.#seen;
   }
 
+  /** A file that cannot be read is tried at each call. */
   #current(path: string): EncryptionConfig {
     const appearance = appearanceOf(path);
-    if (this.#read?.appearance !== appearance)
-      this.#read = { appearance, config: readEncryptionConfig(path) };
-    return this.#read.config;
+    if (this.#config === undefined || this.#seen !== appearance) {
+      this.#seen = appearance;
+      this.#config = undefined;
+      this.#config = readEncryptionConfig(path);
+    }
+    return this.#config;
   }
-}
-
-function appearanceOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? "none" : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
 }
 
 function withReported(provider: ProviderConfig, before: KeyServerStatus | undefined): ScopedProvider {

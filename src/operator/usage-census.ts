@@ -29,7 +29,7 @@ export function uncounted(count: UsageCount): Obstacle | undefined {
 }
 
 /** The least age, in milliseconds, at which a count is too old. */
-const LEAST_AGE = 60_000;
+const LEAST_AGE = 15_000;
 /** A count is good for so many times as long as it took: a large etcd is not read all the time. */
 const AGE_PER_DURATION = 10;
 const RETRY_MILLISECONDS = 10_000;

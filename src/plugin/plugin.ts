@@ -1,7 +1,7 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
+import { appearanceOf } from "../file-appearance.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
 import type { Log } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
@@ -239,12 +239,6 @@ function settleOption(log: Log): { readonly settleMilliseconds?: number } {
 }
 
 const identity = ({ name, socket, ref }: ProviderConfig): string => `${name} ${socket} ${keyRefText(ref)}`;
-
-/** Changes when the file is edited, or replaced as editors and Kubernetes volumes do. */
-function appearanceOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? "none" : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
-}
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

@@ -17,8 +17,8 @@ const holds = (type: string) => (masterKey: MasterKey) => {
   return status === "True" ? 1 : status === "False" ? 0 : undefined;
 };
 
-/** What says of each key whether it rotates in time and whether its data follows. */
-export const rotationGauges: readonly KeyGauge[] = [
+/** What says of each key whether it rotates in time, whether its data follows, and when it is to go. */
+export const keyGauges: readonly KeyGauge[] = [
   {
     name: "claviger_key_rotation_next_timestamp_seconds",
     help: "When a key rotates next by itself, in epoch seconds; absent where it does not.",
@@ -58,5 +58,16 @@ export const rotationGauges: readonly KeyGauge[] = [
     name: "claviger_key_reencryption_objects_failed",
     help: "Objects that could not be written again in that round.",
     value: ({ status }) => status?.reencryption && (status.reencryption.failed ?? 0),
+  },
+  {
+    name: "claviger_key_deletion_timestamp_seconds",
+    help: "From when on the material of a key that is pending deletion may be destroyed, in epoch seconds.",
+    value: ({ status }) =>
+      status?.keyState === "PendingDeletion" ? seconds(status.deletion?.deletionDate) : undefined,
+  },
+  {
+    name: "claviger_key_deletion_blocked",
+    help: "1 where a deletion that was asked for cannot go on, 0 where it can; absent without one.",
+    value: holds("DeletionBlocked"),
   },
 ];

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { SocketScopes } from "./socket-scopes.ts";
+import type { Problem } from "./version-tester.ts";
+
+const SOCKET = "/run/claviger/secrets.sock";
+const PROVIDER = { name: "secrets", socket: SOCKET, ref: { key: { namespace: "apps", name: "secrets" } } };
+const configuration = (resource: string): string => `
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+  - resources: [${resource}]
+    providers:
+      - kms: { apiVersion: v2, name: secrets, endpoint: "unix://${SOCKET}" }
+      - identity: {}
+`;
+
+let folder: string;
+let path: string;
+let scopes: SocketScopes;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-scopes-"));
+  path = join(folder, "encryption.yaml");
+  scopes = new SocketScopes(path);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function look(): { readonly resources: readonly string[] | undefined; readonly problems: Problem[] } {
+  const problems: Problem[] = [];
+  const [provider] = scopes.of([PROVIDER], undefined, problems);
+  return { resources: provider?.scope?.resources, problems };
+}
+
+it("an edit is noticed once, and what it says is reported", () => {
+  writeFileSync(path, configuration("secrets"));
+  expect(scopes.changed()).toBe(true);
+  expect(look()).toEqual({ resources: ["secrets"], problems: [] });
+  expect(scopes.changed()).toBe(false);
+  writeFileSync(path, configuration("configmaps"));
+  expect(scopes.changed()).toBe(true);
+  expect(look().resources).toEqual(["configmaps"]);
+  expect(scopes.changed()).toBe(false);
+});
+
+it.each([
+  ["is missing", () => undefined],
+  ["cannot be read", () => writeFileSync(path, "resources: [")],
+])("a file that %s is a problem at each look, and no change until it is another one", (_, make) => {
+  make();
+  for (let round = 0; round < 2; round++) {
+    expect(look().problems).toEqual([expect.objectContaining({ reason: "EncryptionConfigInvalid" })]);
+    expect(scopes.changed()).toBe(false);
+  }
+  writeFileSync(path, configuration("secrets"));
+  expect(scopes.changed()).toBe(true);
+  expect(look()).toEqual({ resources: ["secrets"], problems: [] });
+});
