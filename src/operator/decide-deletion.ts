@@ -27,6 +27,12 @@ export function isDestroyed({ status }: MasterKey, versions: readonly KeyVersion
   return own.length > 0 && !own.some(hasMaterial);
 }
 
+/** A key that is pending deletion neither rotates nor is anything written under it: as a disabled one. */
+export const resting = (masterKey: MasterKey): MasterKey =>
+  masterKey.status?.deletion === undefined || masterKey.spec.deletion === undefined
+    ? masterKey
+    : { ...masterKey, spec: { ...masterKey.spec, enabled: false } };
+
 /**
  * Completes a MasterKey's status by who uses it and by its deletion. A deletion
  * that was accepted goes on when the key comes into use later: plugins refuse it,

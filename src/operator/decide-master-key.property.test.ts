@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { ClusterModel } from "./cluster-model/cluster-model.ts";
 import { KEY_NAMES, masterKeyOf } from "./cluster-model/etcd.ts";
 import type { Event, Kind } from "./cluster-model/events.ts";
+import { hasMaterial } from "./versions.ts";
 
 interface History {
   readonly size: number;
@@ -26,9 +27,8 @@ const at = (
     | "restartApiServer"
   )[]
 ) => fc.record({ kind: fc.constantFrom(...kinds), node });
-const to = (
-  ...kinds: readonly ("leadAndCrash" | "think" | "rotate" | "disable" | "enable" | "recreate" | "retarget")[]
-) => fc.record({ kind: fc.constantFrom(...kinds), key });
+const to = (...kinds: readonly Extract<Event, { key: number }>["kind"][]) =>
+  fc.record({ kind: fc.constantFrom(...kinds), key });
 const day = 86_400;
 
 const event: fc.Arbitrary<Event> = fc.oneof(
@@ -48,13 +48,17 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   {
     weight: 5,
-    arbitrary: fc.record({ kind: fc.constant("pass"), seconds: fc.constantFrom(5, 50, 200, 250, 91 * day) }),
+    arbitrary: fc.record({
+      kind: fc.constant("pass"),
+      seconds: fc.constantFrom(5, 50, 200, 250, 8 * day, 91 * day),
+    }),
   },
   { weight: 4, arbitrary: at("syncAndCrash", "fallSilent", "comeBack", "comeBack") },
   { weight: 3, arbitrary: at("restartPlugin", "restartApiServer", "restartApiServer") },
   { weight: 3, arbitrary: of("act", "workFails", "leaderRestarts") },
   { weight: 6, arbitrary: to("leadAndCrash", "think", "think", "rotate", "rotate", "retarget") },
   { weight: 1, arbitrary: to("disable", "enable", "recreate") },
+  { weight: 3, arbitrary: to("delete", "delete", "cancel", "retain") },
   { weight: 2, arbitrary: of("backup", "restore", "loseVersions", "deleteAlias") },
 );
 
@@ -110,17 +114,21 @@ test(`whatever happens, every promise is kept, and once everybody works again al
       if (!happened(past, "restore", "loseVersions", "recreate", "deleteAlias"))
         expect(cluster.nodes.flatMap(({ contradictions }) => contradictions)).toEqual([]);
       for (const name of KEY_NAMES) expectDone(cluster, name, past.census);
-      if (!happened(past, "restore", "loseVersions", "recreate"))
+      if (!happened(past, "restore", "loseVersions", "recreate", "delete"))
         for (const name of KEY_NAMES) expectEveryRotationOnce(cluster, name);
     }),
     { seed, numRuns },
   );
 });
 
-function expectNothingLost({ etcd, nodes }: ClusterModel, held: readonly string[]): void {
-  const everything = new Set(etcd.versions.map(({ spec }) => spec.versionId));
-  for (const id of held) expect(everything.has(id)).toBe(true);
-  for (const { keyring } of nodes) expect(new Set(keyring.versions.keys())).toEqual(everything);
+/** What was destroyed stays destroyed, on every node. */
+function expectNothingLost({ etcd, nodes, destroyed }: ClusterModel, held: readonly string[]): void {
+  const everything = new Set(etcd.versions.filter(hasMaterial).map(({ spec }) => spec.versionId));
+  for (const id of held) expect(everything.has(id) || destroyed.has(id)).toBe(true);
+  for (const { keyring } of nodes) {
+    expect(new Set(keyring.versions.keys())).toEqual(everything);
+    expect(new Set(keyring.tombstones.keys())).toEqual(destroyed);
+  }
 }
 
 /** One version is served, what was asked for is done, and what is stored has followed. */
@@ -166,6 +174,11 @@ const reached = {
   "twins of one number": 5,
   "objects under several key_ids": 4,
   KeyIDWouldReturn: 10,
+  "a deletion that was refused": 50,
+  "a key that is pending deletion": 50,
+  "a deletion that was cancelled": 5,
+  "a destroyed key": 20,
+  "a version destroyed by its retention": 20,
 };
 
 test("the model reaches what it is to test", () => {
@@ -184,6 +197,8 @@ test("the model reaches what it is to test", () => {
       if (new Set(names).size < names.length) during.add("twins of one number");
       if (new Set([...etcd.objects.values()].map(({ kmsKeyId }) => kmsKeyId)).size > 2)
         during.add("objects under several key_ids");
+      if (past.events.some(({ kind }) => kind === "cancel") && during.has("a key that is pending deletion"))
+        during.add("a deletion that was cancelled");
       for (const what of during) seen.set(what, (seen.get(what) ?? 0) + 1);
     }),
     { seed: 1, numRuns: 1_000 },
@@ -195,6 +210,12 @@ test("the model reaches what it is to test", () => {
 function statesOf({ etcd }: ClusterModel): string[] {
   const states = etcd.alias?.status?.conditions?.map(({ reason }) => reason) ?? [];
   for (const { status } of etcd.masterKeys) {
+    const blocked = status?.conditions?.find(({ type }) => type === "DeletionBlocked");
+    if (blocked?.status === "True" && blocked.reason === "InUse") states.push("a deletion that was refused");
+    if (status?.keyState === "PendingDeletion") states.push("a key that is pending deletion");
+    if (status?.keyState === "Destroyed") states.push("a destroyed key");
+    else if (etcd.versions.some(({ spec }) => spec.destroyed && spec.keyId === status?.keyId))
+      states.push("a version destroyed by its retention");
     if (status?.reencryption === undefined) continue;
     const { phase, verified, failed = 0, cursor, nextRoundAt } = status.reencryption;
     states.push(verified ? `${phase}, verified` : phase);

@@ -1,7 +1,6 @@
 import type { NodeConfig } from "../config.ts";
-import { kmsKeyId } from "../crypto/ids.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { nameText, type TombstoneRow } from "../keyring/rows.ts";
+import type { TombstoneRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
@@ -18,6 +17,7 @@ import {
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import type { Apply } from "./giver.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
+import { servedVersions } from "./served-versions.ts";
 import type { Problem } from "./version-tester.ts";
 import { hasMaterial } from "./versions.ts";
 
@@ -62,7 +62,13 @@ export class Eraser {
       versions: this.#keyring.versions(),
       tombstones,
       proven: verdicts.proven,
-      served: this.#served(),
+      served: servedVersions({
+        providers: this.#config.providers,
+        keys: this.#keyring.keys(),
+        aliases: this.#keyring.aliases(),
+        versions: this.#keyring.versions(),
+        observations: this.#keyring.observations(),
+      }),
     });
     problems.push(...plan.problems);
     this.#apply(plan.changes, problems);
@@ -86,33 +92,6 @@ export class Eraser {
       }
     }
     return { proven, unknown };
-  }
-
-  /** What a provider of this node answers with, or is about to. */
-  #served(): ReadonlySet<string> {
-    const { providers } = this.#config;
-    const names = new Set(providers.map(({ name }) => name));
-    const answered = new Set<string>(
-      this.#keyring
-        .observations()
-        .filter(({ provider }) => names.has(provider))
-        .map((observation) => observation.kmsKeyId),
-    );
-    const targets = new Set(providers.map(({ ref }) => this.#target(ref)));
-    const current = this.#keyring.keys().filter((key) => targets.has(nameText(key)));
-    const served = this.#keyring
-      .versions()
-      .filter(({ keyId, versionId }) => answered.has(kmsKeyId(keyId, versionId)));
-    return new Set<string>([
-      ...served.map(({ versionId }) => versionId),
-      ...current.flatMap((key) => (key.current === undefined ? [] : [key.current.versionId])),
-    ]);
-  }
-
-  #target(ref: NodeConfig["providers"][number]["ref"]): string {
-    if ("key" in ref) return nameText(ref.key);
-    const alias = this.#keyring.aliases().find((row) => nameText(row) === nameText(ref.alias));
-    return alias === undefined ? "" : nameText({ namespace: alias.namespace, name: alias.masterKey });
   }
 
   #scrub(problems: Problem[]): void {

@@ -11,7 +11,7 @@ import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import type { HeldKey } from "./adoption.ts";
 import type { Clock } from "./clock.ts";
-import { isDestroyed } from "./decide-deletion.ts";
+import { isDestroyed, resting } from "./decide-deletion.ts";
 import { decideKeyAlias } from "./decide-key-alias.ts";
 import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
@@ -330,12 +330,6 @@ export class LeaderLoop {
     return `arn:aws:kms:${this.#config.region}:${this.#config.account}:${resource}`;
   }
 }
-
-/** A key that is pending deletion neither rotates nor is anything written under it: as a disabled one. */
-const resting = (masterKey: MasterKey): MasterKey =>
-  masterKey.status?.deletion === undefined || masterKey.spec.deletion === undefined
-    ? masterKey
-    : { ...masterKey, spec: { ...masterKey.spec, enabled: false } };
 
 const isLeaving = (masterKey: MasterKey, index: ViewIndex): boolean =>
   masterKey.metadata.deletionTimestamp !== undefined || isDestroyed(masterKey, index.versionsFor(masterKey));

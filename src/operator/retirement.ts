@@ -1,36 +1,37 @@
 import type { KeyId, VersionId } from "../crypto/ids.ts";
-import { kmsKeyId } from "../crypto/ids.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
-import type { KeyAlias, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { proveTombstone } from "../seal/tombstone.ts";
 import { atWritePoint } from "../write-points.ts";
 import { rfc3339 } from "./conditions.ts";
-import { decideFinalizers, statusWithDeletion } from "./decide-deletion.ts";
-import { type DestructionPlan, decideDestruction } from "./decide-destruction.ts";
-import { decideErased, erasureFinding } from "./decide-erased.ts";
+import { decideFinalizers } from "./decide-deletion.ts";
+import type { DestructionPlan } from "./decide-destruction.ts";
+import { decideErased } from "./decide-erased.ts";
 import { toDestroyed } from "./decide-erasure.ts";
 import { nodeViews } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import type { NodeView } from "./decide-master-key.ts";
-import { decideRetention, type RetentionPlan } from "./decide-retention.ts";
+import {
+  awaitsCount,
+  byKeyId,
+  decideRetirement,
+  isRetiring,
+  masterKeyUses,
+  needsCount,
+  type RetirementFacts,
+  type RetirementPlan,
+  type RetiringKey,
+  retirementStatus,
+} from "./decide-retirement.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
-import { retentionFinding, withExtraFindings } from "./retention-status.ts";
-import { type Use, usesOf } from "./usage.ts";
 import type { UsageCensus } from "./usage-census.ts";
-import { proofOf } from "./usage-proof.ts";
 import { hasMaterial } from "./versions.ts";
 import { objectText, type ViewIndex } from "./view-index.ts";
 
 /** What the leader's queue calls the look at everything that waits for its destruction. */
 export const RETIREMENT = "Retirement";
-
-/** Everything about a key that decides whether it or its versions may go. */
-interface Observed {
-  readonly view: Pick<View, "keyServers" | "keyAliases">;
-  readonly nodes: readonly NodeView[];
-}
 
 /** What retires keys and versions for the leader: deletion, retention, destruction. */
 export class Retirement {
@@ -59,34 +60,13 @@ export class Retirement {
 
   /** Completes a MasterKey's status by its use, its deletion and what was destroyed. */
   complete(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex, now: Date): MasterKeyStatus {
-    const observed = { view: index.view, nodes: nodesOf(index.view) };
-    const versions = index.versionsFor(masterKey);
-    const uses = this.#uses(nameOf(masterKey), masterKey.status?.keyId, versions, observed);
-    const { keyId } = masterKey.status ?? {};
-    const destruction =
-      keyId === undefined ? undefined : this.#destruction(keyId, versions, index, observed, now);
-    const obstacle = destruction?.kind === "wait" ? destruction : undefined;
-    const completed = statusWithDeletion(
-      {
-        masterKey,
-        status,
-        versions,
-        uses,
-        count: this.#census.count,
-        ...(obstacle && { obstacle: { reason: obstacle.reason, message: obstacle.message } }),
-      },
-      now,
-    );
-    const retention = this.#retention(masterKey, versions, observed, now);
-    const findings = [erasureFinding(masterKey, versions, observed.nodes), retentionFinding(retention)];
-    return withExtraFindings(masterKey, completed, findings, now);
+    return retirementStatus(masterKey, status, index.versionsFor(masterKey), this.#facts(index.view), now);
   }
 
   /** Holds an object back, or lets it go. */
   async settleFinalizers(masterKey: MasterKey, index: ViewIndex): Promise<void> {
     const versions = index.versionsFor(masterKey);
-    const observed = { view: index.view, nodes: nodesOf(index.view) };
-    const uses = this.#uses(nameOf(masterKey), masterKey.status?.keyId, versions, observed);
+    const uses = masterKeyUses(masterKey, versions, this.#facts(index.view));
     const finalizers = decideFinalizers(masterKey, versions, uses);
     if (finalizers === undefined) return;
     await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, finalizers));
@@ -94,42 +74,36 @@ export class Retirement {
 
   /** Destroys what is due and past every guard, and notes what is erased everywhere. */
   async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
-    if (index.view.masterKeys.some(isAskedToGo)) this.#census.begin();
+    if (index.view.masterKeys.some(awaitsCount)) this.#census.begin();
     for (const [keyId, versions] of byKeyId(index.view.keyVersions)) {
-      if (!isRetiring(versions, index)) continue;
-      const observed = { view: index.view, nodes: nodesOf(index.view) };
-      const due = [
-        this.#destruction(keyId, versions, index, observed, now),
-        ...this.#retentions(keyId, versions, index, observed, now),
-      ];
-      if (due.some((plan) => plan.kind === "wait" && plan.reason === "NotCounted")) this.#census.begin();
-      if (due.some(({ kind }) => kind === "destroy"))
-        await this.#destroyDue(keyId, versions, index, signal, now);
-      else this.#say(keyId, due);
+      const name = versions[0]?.spec.masterKey;
+      const key = { keyId, versions, masterKey: name && index.masterKey(name) };
+      if (!isRetiring(key)) continue;
+      const plans = decideRetirement(key, this.#facts(index.view), now);
+      if (plans.some(needsCount)) this.#census.begin();
+      if (plans.some(({ kind }) => kind === "destroy")) await this.#destroyDue(key, index.view, signal, now);
+      else this.#say(keyId, plans);
       await this.#note(versions, index, now);
     }
   }
 
   /** Decided once more on what is read past the cache: what comes now cannot be undone. */
   async #destroyDue(
-    keyId: string,
-    versions: readonly KeyVersion[],
-    { view }: ViewIndex,
+    { keyId, versions }: RetiringKey,
+    view: View,
     signal: AbortSignal,
     now: Date,
   ): Promise<void> {
     const keyServers = await this.#store.freshKeyServers(signal);
     const keyAliases = await this.#store.fresh("KeyAlias", signal);
     const masterKeys = await this.#store.fresh("MasterKey", signal);
-    const nodes = nodeViews(keyServers, view.heardOf, new Date());
-    const observed = { view: { keyServers, keyAliases }, nodes };
     const find = (name: ObjectName) => masterKeys.find((key) => objectText(key) === nameText(name));
-    const index = { masterKey: find };
-    const plans = [
-      this.#destruction(keyId, versions, index, observed, now),
-      ...this.#retentions(keyId, versions, index, observed, now),
-    ];
-    for (const plan of plans) if (plan.kind === "destroy") await this.#destroy(plan, find, now);
+    const name = versions[0]?.spec.masterKey;
+    const key = { keyId, versions, masterKey: name && find(name) };
+    const facts = this.#facts({ keyServers, keyAliases, heardOf: view.heardOf });
+    for (const plan of decideRetirement(key, facts, now)) {
+      if (plan.kind === "destroy") await this.#destroy(plan, find, now);
+    }
   }
 
   async #destroy(
@@ -170,70 +144,13 @@ export class Retirement {
     }
   }
 
-  #destruction(
-    keyId: string,
-    versions: readonly KeyVersion[],
-    index: Pick<ViewIndex, "masterKey">,
-    observed: Observed,
-    now: Date,
-  ): DestructionPlan {
-    const own = versions.filter(({ spec }) => spec.keyId === keyId);
-    const name = own[0]?.spec.masterKey;
-    if (name === undefined) return { kind: "none" };
-    const uses = this.#uses(name, keyId, own, observed);
-    const { nodes } = observed;
-    const masterKey = index.masterKey(name);
-    const { count } = this.#census;
-    return decideDestruction({ name, keyId, versions: own, masterKey, uses, nodes, count }, now);
-  }
-
-  #retentions(
-    keyId: string,
-    versions: readonly KeyVersion[],
-    index: Pick<ViewIndex, "masterKey">,
-    observed: Observed,
-    now: Date,
-  ): RetentionPlan[] {
-    const name = versions[0]?.spec.masterKey;
-    const masterKey = name && index.masterKey(name);
-    if (masterKey === undefined || masterKey.status?.keyId !== keyId) return [];
-    return [this.#retention(masterKey, versions, observed, now)];
-  }
-
-  #retention(
-    masterKey: MasterKey,
-    versions: readonly KeyVersion[],
-    observed: Observed,
-    now: Date,
-  ): RetentionPlan {
-    const uses = this.#uses(nameOf(masterKey), masterKey.status?.keyId, versions, observed);
-    const serves = new Set([
-      objectText(masterKey),
-      ...observed.view.keyAliases.filter(pointsTo(masterKey)).map((alias) => `alias ${objectText(alias)}`),
-    ]);
-    const proof = proofOf(masterKey, observed.view.keyServers, serves);
-    const { nodes } = observed;
-    const { count } = this.#census;
-    return decideRetention({ masterKey, versions, nodes, uses, proof, count }, now);
-  }
-
-  #uses(
-    name: ObjectName,
-    keyId: string | undefined,
-    versions: readonly KeyVersion[],
-    { view }: Observed,
-  ): Use[] {
-    const own = versions.filter(({ spec }) => spec.keyId === keyId);
-    const kmsKeyIds = new Set<string>(
-      own.map(({ spec }) => kmsKeyId(spec.keyId as KeyId, spec.versionId as VersionId)),
-    );
-    const key = { ...name, kmsKeyIds, ...(keyId !== undefined && { keyId }) };
-    const { count } = this.#census;
-    return usesOf(key, { ...view, ...(count.kind === "counted" && { stored: count.stored }) });
+  #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">): RetirementFacts {
+    const { keyServers, keyAliases } = view;
+    return { keyServers, keyAliases, nodes: nodesOf(view), count: this.#census.count };
   }
 
   /** Where the MasterKey is gone, the log is the only place. */
-  #say(keyId: string, plans: readonly (DestructionPlan | RetentionPlan)[]): void {
+  #say(keyId: string, plans: readonly RetirementPlan[]): void {
     const waiting = plans.find((plan) => plan.kind === "wait");
     const message = waiting?.kind === "wait" ? waiting.message : undefined;
     if (message !== undefined && this.#said.get(keyId) !== message)
@@ -243,39 +160,6 @@ export class Retirement {
   }
 }
 
-/** A deletion is accepted only once it is counted that nothing is stored under the key. */
-const isAskedToGo = ({ spec, status }: MasterKey): boolean =>
-  spec.deletion !== undefined && status?.deletion === undefined && status?.keyId !== undefined;
-
 /** Nodes are silent by the real clock, whatever the clock of the decisions says. */
-const nodesOf = ({ keyServers, heardOf }: View): NodeView[] => nodeViews(keyServers, heardOf, new Date());
-
-const nameOf = ({ metadata }: MasterKey): ObjectName => ({
-  namespace: metadata.namespace ?? "",
-  name: metadata.name,
-});
-
-function byKeyId(versions: readonly KeyVersion[]): Map<string, KeyVersion[]> {
-  const map = new Map<string, KeyVersion[]>();
-  for (const version of versions) {
-    const list = map.get(version.spec.keyId);
-    if (list === undefined) map.set(version.spec.keyId, [version]);
-    else list.push(version);
-  }
-  return map;
-}
-
-/** Most keys never are: they cost one look. */
-const isRetiring = (versions: readonly KeyVersion[], index: ViewIndex): boolean =>
-  versions.some(({ spec, status }) => {
-    const { retention } = index.masterKey(spec.masterKey)?.spec ?? {};
-    const unnoted = spec.destroyed !== undefined && status?.erasedAt === undefined;
-    return status?.deletion !== undefined || unnoted || retention?.policy === "Destroy";
-  });
-
-/** Also one that is to leave, or to come: its API server may use either key. */
-const pointsTo =
-  ({ metadata }: MasterKey) =>
-  (alias: KeyAlias): boolean =>
-    alias.metadata.namespace === metadata.namespace &&
-    [alias.spec.masterKey, alias.status?.masterKey].includes(metadata.name);
+const nodesOf = ({ keyServers, heardOf }: Pick<View, "keyServers" | "heardOf">): NodeView[] =>
+  nodeViews(keyServers, heardOf, new Date());

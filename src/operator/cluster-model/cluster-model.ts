@@ -26,6 +26,8 @@ const PAUSE_SECONDS = 200;
 /** etcd with two MasterKeys and an alias, and nodes whose keyrings and API servers outlive what happens to it. */
 export class ClusterModel {
   readonly nodes: readonly ModelNode[];
+  /** versionIds whose material was destroyed, which was checked then. */
+  readonly destroyed = new Set<string>();
   etcd: Etcd;
   readonly #leader: ModelLeader;
   #now = NOW.getTime();
@@ -52,13 +54,19 @@ export class ClusterModel {
   /** Everybody is there and works until nothing has moved for longer than anything waits. */
   settle(): void {
     for (const node of this.nodes) this.#hear(node);
-    for (const key of KEY_NAMES) this.#enable(key, true);
+    for (const key of KEY_NAMES) {
+      this.#enable(key, true);
+      this.#delete(key, false);
+    }
     let still = 0;
     for (let pass = 0; still < STILL; pass++) {
       if (pass > ENDLESS) throw new Error("it never settles");
       const before = { etcd: this.etcd, changes: this.#keyringChanges() };
       this.apply({ kind: "everybody" });
       this.apply({ kind: "pass", seconds: PAUSE_SECONDS });
+      for (const key of KEY_NAMES) {
+        if (masterKeyOf(this.etcd, key).status?.keyState === "Destroyed") this.#recreate(key);
+      }
       const same = this.etcd === before.etcd && this.#keyringChanges() === before.changes;
       still = same ? still + 1 : 0;
     }
@@ -127,6 +135,16 @@ export class ClusterModel {
       case "enable":
         this.#enable(keyName(event.key), event.kind === "enable");
         break;
+      case "delete":
+      case "cancel":
+        this.#delete(keyName(event.key), event.kind === "delete");
+        break;
+      case "retain":
+        this.#respec(keyName(event.key), (spec) => ({
+          ...spec,
+          retention: { policy: "Destroy", afterDays: 7 },
+        }));
+        break;
       case "recreate":
         this.#recreate(keyName(event.key));
         break;
@@ -159,7 +177,9 @@ export class ClusterModel {
   }
 
   #check(before: Etcd): void {
-    checkReadable(this.etcd, this.nodes, this.#now);
+    for (const { spec } of this.etcd.versions)
+      if (spec.destroyed !== undefined) this.destroyed.add(spec.versionId);
+    checkReadable(this.etcd, this.nodes, this.destroyed, this.#now);
     if (before.versions !== this.etcd.versions || currentIn(before) !== currentIn(this.etcd))
       checkCurrent(this.etcd);
     for (const key of this.etcd.masterKeys) {
@@ -207,6 +227,13 @@ export class ClusterModel {
     this.#respec(name, (spec) => ({ ...spec, enabled }));
   }
 
+  #delete(name: string, asked: boolean): void {
+    this.#respec(name, ({ deletion: _, ...spec }) => ({
+      ...spec,
+      ...(asked && { deletion: { pendingWindowInDays: 7 } }),
+    }));
+  }
+
   #respec(name: string, change: (spec: ReturnType<typeof freshMasterKey>["spec"]) => typeof spec): void {
     const key = masterKeyOf(this.etcd, name);
     const metadata = { ...key.metadata, generation: key.metadata.generation + 1 };
@@ -227,6 +254,10 @@ export class ClusterModel {
   /** API servers are stopped for it: what the leader had in hand ends in errors. */
   #restore(): void {
     this.etcd = { ...this.#backup };
+    // What no node has heard of did not happen.
+    for (const id of this.destroyed) {
+      if (!this.nodes.some(({ keyring }) => keyring.tombstones.has(id))) this.destroyed.delete(id);
+    }
     this.#leader.forget();
     for (const { name } of this.nodes) this.#outdated.add(name);
     for (const name of KEY_NAMES) this.#outdated.add(name);

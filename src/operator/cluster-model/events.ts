@@ -28,6 +28,8 @@ export type Event =
   | { readonly kind: "pass"; readonly seconds: number }
   /** A new requestToken; spec.enabled; the MasterKey is deleted and made again. */
   | { readonly kind: "rotate" | "disable" | "enable" | "recreate"; readonly key: number }
+  /** spec.deletion is set, or taken out; spec.retention destroys from now on. */
+  | { readonly kind: "delete" | "cancel" | "retain"; readonly key: number }
   /** The alias's spec names another key, and the alias is made if it is not there. */
   | { readonly kind: "retarget"; readonly key: number }
   | { readonly kind: "deleteAlias" }

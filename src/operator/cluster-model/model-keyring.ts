@@ -1,6 +1,14 @@
 import { leftAt, mergeFormerTargets } from "../../keyring/former-targets.ts";
 import type { KeyRef } from "../../keyring/live-keyring.ts";
-import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "../../keyring/rows.ts";
+import {
+  type AliasRow,
+  isLater,
+  type KeptTombstone,
+  type KeyRow,
+  nameText,
+  type TombstoneRow,
+  type VersionRow,
+} from "../../keyring/rows.ts";
 import type { KeyringChange, PutKey } from "../../keyring/writer.ts";
 import type { KeyringContents } from "../decide-keyring.ts";
 
@@ -13,6 +21,7 @@ export interface Current {
 /** A node's keyring: what KeyringWriter does, with its refusals, without a file. */
 export class ModelKeyring {
   readonly versions = new Map<string, VersionRow>();
+  readonly tombstones = new Map<string, KeptTombstone>();
   /** How many were applied. */
   changes = 0;
   readonly #keys = new Map<string, KeyRow>();
@@ -43,15 +52,18 @@ export class ModelKeyring {
     return { key, version };
   }
 
-  /** Whether the keyId may not be used. */
-  isDisabled(keyId: string): boolean {
-    return [...this.#keys.values()].some((key) => key.keyId === keyId && !key.enabled);
+  /** Whether the keyId may not be used: it is disabled or pending deletion. */
+  isRefused(keyId: string): boolean {
+    return [...this.#keys.values()].some(
+      (key) => key.keyId === keyId && (!key.enabled || key.deletionDate !== undefined),
+    );
   }
 
   apply(change: KeyringChange): void {
     this.changes += 1;
     switch (change.kind) {
       case "putVersion":
+        if (this.tombstones.has(change.version.versionId)) throw new Error("a destroyed version came back");
         this.versions.set(change.version.versionId, change.version);
         break;
       case "putKey":
@@ -66,7 +78,8 @@ export class ModelKeyring {
       case "putFormerKeyIds":
         throw new Error("only a restored keyring names former keyIds");
       case "destroyVersion":
-        throw new Error("nothing is destroyed in this model");
+        this.#destroyVersion(change.tombstone);
+        break;
     }
   }
 
@@ -89,6 +102,15 @@ export class ModelKeyring {
       left?.current && left.keyId !== target.keyId ? [{ keyId: left.keyId, ...left.current }] : [];
     const formerTargets = mergeFormerTargets(stored.formerTargets ?? [], former);
     this.#aliases.set(nameText(alias), { namespace, name, masterKey, formerTargets });
+  }
+
+  #destroyVersion(tombstone: TombstoneRow): void {
+    const { versionId } = tombstone;
+    for (const [name, { current, ...key }] of this.#keys) {
+      if (current?.versionId === versionId) this.#keys.set(name, key);
+    }
+    this.versions.delete(versionId);
+    this.tombstones.set(versionId, { ...tombstone, erased: true });
   }
 
   #putKey(put: PutKey): void {

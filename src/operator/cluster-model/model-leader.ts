@@ -1,12 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
+import type { MasterKey } from "../../kube/resources.ts";
+import { isDestroyed, resting } from "../decide-deletion.ts";
 import { decideKeyAlias } from "../decide-key-alias.ts";
 import { nodeViews } from "../decide-key-server.ts";
 import { decideMasterKey, type MasterKeyPlan } from "../decide-master-key.ts";
 import { switchesOf } from "../decide-reencryption.ts";
 import { type HeldAlias, rememberAlias } from "../remembered-alias.ts";
 import { keyId, keyVersion, versionId } from "../testing.ts";
+import { hasMaterial } from "../versions.ts";
 import { type Etcd, KEY_NAMES, masterKeyOf, NAMESPACE, withMasterKey } from "./etcd.ts";
 import type { ModelNode } from "./model-node.ts";
+import { ModelRetirement, versionsFor } from "./model-retirement.ts";
 import { ModelRewriter } from "./model-rewriter.ts";
 import { checkPlan } from "./promises.ts";
 
@@ -20,6 +24,7 @@ interface Thought {
 /** The leader's part of the cluster: the first node whose operator works leads. */
 export class ModelLeader {
   readonly rewriter = new ModelRewriter();
+  readonly #retirement: ModelRetirement;
   readonly #nodes: readonly ModelNode[];
   readonly #census: boolean;
   #name: string | undefined;
@@ -28,6 +33,7 @@ export class ModelLeader {
 
   constructor(nodes: readonly ModelNode[], census: boolean) {
     this.#nodes = nodes;
+    this.#retirement = new ModelRetirement(nodes, census);
     this.#census = census;
   }
 
@@ -35,11 +41,15 @@ export class ModelLeader {
   lead(etcd: Etcd, now: Date): Etcd {
     let after = etcd;
     for (const name of KEY_NAMES) {
+      if (isDestroyed(masterKeyOf(after, name), after.versions)) {
+        after = this.#retire(masterKeyOf(after, name), after, now);
+        continue;
+      }
       const thought = this.#decide(name, after, now);
       if (thought === undefined) return after;
       after = this.#carryOut(thought, after, now);
     }
-    return this.#point(after, now);
+    return this.#retirement.pass(this.#point(this.#retirement.note(after), now), now);
   }
 
   createAndCrash(name: string, etcd: Etcd, now: Date): Etcd {
@@ -56,6 +66,7 @@ export class ModelLeader {
     const thought = this.#thought;
     this.#thought = undefined;
     if (thought === undefined || masterKeyOf(etcd, thought.name) !== thought.on) return etcd;
+    if (isDestroyed(thought.on, etcd.versions)) return etcd;
     return this.#carryOut(thought, etcd, now);
   }
 
@@ -63,19 +74,29 @@ export class ModelLeader {
   forget(): void {
     this.#thought = undefined;
     this.rewriter.forget();
+    this.#retirement.forget();
+  }
+
+  #retire(masterKey: MasterKey, etcd: Etcd, now: Date): Etcd {
+    const status = this.#retirement.complete(masterKey, masterKey.status ?? {}, etcd, now);
+    const unchanged = isDeepStrictEqual(masterKey.status, status);
+    return unchanged ? etcd : withMasterKey(etcd, { ...masterKey, status });
   }
 
   #decide(name: string, etcd: Etcd, now: Date): Thought | undefined {
     const leader = this.#leader();
     if (leader === undefined) return undefined;
-    if (leader.name !== this.#name) this.rewriter.forget();
+    if (leader.name !== this.#name) {
+      this.rewriter.forget();
+      this.#retirement.forget();
+    }
     this.#name = leader.name;
     const on = masterKeyOf(etcd, name);
     const held = leader.keyring.current({ key: { namespace: NAMESPACE, name } })?.version;
     const serves = etcd.alias?.status?.masterKey === name ? [`alias ${NAMESPACE}/main`] : [];
     const observed = {
-      masterKey: on,
-      versions: etcd.versions,
+      masterKey: resting(on),
+      versions: versionsFor(on, etcd).filter(hasMaterial),
       nodes: nodeViews(etcd.reports, new Map(this.#nodes.map((node) => [node.name, node.heard])), now),
       switches: switchesOf(on, new Set(serves), etcd.reports),
       work: this.rewriter.work(on),
@@ -93,8 +114,9 @@ export class ModelLeader {
     const before = masterKeyOf(etcd, name);
     checkPlan(plan, before, etcd, this.#nodes);
     const created = this.#createVersion(thought, etcd);
-    const unchanged = isDeepStrictEqual(before.status, plan.status);
-    const masterKey = unchanged ? before : { ...before, status: plan.status };
+    const status = this.#retirement.complete(before, plan.status, created, now);
+    const unchanged = isDeepStrictEqual(before.status, status);
+    const masterKey = unchanged ? before : { ...before, status };
     this.rewriter.ensure(masterKey, plan.task, now.getTime());
     return withBegun(unchanged ? created : withMasterKey(created, masterKey), thought);
   }

@@ -1,12 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
+import type { VersionRow } from "../../keyring/rows.ts";
 import type { KeyServerStatus } from "../../kube/resources.ts";
+import { decideErasure, type ErasurePlan, erasedHere, tombstoneSpec } from "../decide-erasure.ts";
 import { decideKeyServerStatus } from "../decide-key-server.ts";
 import { decideKeyring, toKeyVersionSpec } from "../decide-keyring.ts";
+import { servedVersions } from "../served-versions.ts";
 import { keyServer, keyVersion } from "../testing.ts";
-import { promotionCandidate } from "../versions.ts";
+import { hasMaterial, promotionCandidate } from "../versions.ts";
 import type { Etcd } from "./etcd.ts";
 import { ENTRIES, ModelEntry } from "./model-entry.ts";
 import { ModelKeyring } from "./model-keyring.ts";
+import { withTombstone } from "./model-retirement.ts";
 import { ModelSocket, SOCKETS } from "./model-socket.ts";
 
 /** A node: operator and keyring, plugin with its sockets, API server with its entries. */
@@ -21,6 +25,7 @@ export class ModelNode {
   /** When the operator last renewed its Lease. */
   heard = 0;
   contradictions: readonly string[] = [];
+  problems: ErasurePlan["problems"] = [];
 
   constructor(name: string) {
     this.name = name;
@@ -34,16 +39,37 @@ export class ModelNode {
       keyVersions: etcd.versions,
       keyAliases: etcd.alias === undefined ? [] : [etcd.alias],
     };
-    const acceptable = new Set(etcd.versions.map(({ metadata }) => metadata.name));
-    const plan = decideKeyring(observed, this.keyring.contents(), acceptable);
+    const erasure = this.#erasure(etcd, now);
+    for (const change of erasure.changes) this.keyring.apply(change);
+    const living = { ...observed, keyVersions: erasure.living };
+    const acceptable = new Set(erasure.living.map(({ metadata }) => metadata.name));
+    const plan = decideKeyring(living, this.keyring.contents(), acceptable);
     for (const change of plan.changes) this.keyring.apply(change);
     this.contradictions = plan.contradictions;
-    const back = toTheEnd ? plan.handBack : [];
-    const returned = back.map((row) => keyVersion(row.number, { spec: toKeyVersionSpec(row) }));
-    const after = returned.length > 0 ? { ...etcd, versions: [...etcd.versions, ...returned] } : etcd;
+    this.problems = erasure.problems;
+    const after = toTheEnd ? handedBack(etcd, erasure, plan.handBack, now) : etcd;
     const reported = toTheEnd ? this.#report(after, etcd, now) : after;
     for (const socket of this.sockets) socket.follow(now.getTime());
     return reported;
+  }
+
+  /** Every tombstone is proven here: nobody forges any. */
+  #erasure(etcd: Etcd, now: Date): ErasurePlan {
+    const contents = this.keyring.contents();
+    const tombstones = [...this.keyring.tombstones.values()];
+    const gone = etcd.versions.filter((version) => !hasMaterial(version));
+    if (tombstones.length === 0 && gone.length === 0) return { ...NOTHING, living: etcd.versions };
+    return decideErasure({
+      keyVersions: etcd.versions,
+      versions: contents.versions,
+      tombstones,
+      proven: new Set(gone.map(({ spec }) => spec.versionId)),
+      served: servedVersions({
+        ...contents,
+        providers: SOCKETS,
+        observations: this.sockets.flatMap((socket) => socket.observation(now.getTime())),
+      }),
+    });
   }
 
   #report(etcd: Etcd, seen: Etcd, now: Date): Etcd {
@@ -59,6 +85,7 @@ export class ModelNode {
   #status(seen: Etcd, before: KeyServerStatus | undefined, now: Date): KeyServerStatus {
     const { versions } = this.keyring;
     const candidates = seen.masterKeys.flatMap((key) => promotionCandidate(key, seen.versions) ?? []);
+    const tombstones = [...this.keyring.tombstones.values()];
     const prepared = candidates.filter(({ spec }) => versions.has(spec.versionId));
     return decideKeyServerStatus(
       {
@@ -68,7 +95,8 @@ export class ModelNode {
         // Newest first: the one that is served is found soonest.
         versions: [...versions.values()].reverse(),
         prepared: prepared.map(({ metadata, spec }) => ({ name: metadata.name, versionId: spec.versionId })),
-        problems: [],
+        erased: erasedHere(tombstones, seen.versions),
+        problems: this.problems,
         seal: undefined,
         providers: SOCKETS,
         observations: this.sockets.flatMap((socket) => socket.observation(now.getTime())),
@@ -76,6 +104,21 @@ export class ModelNode {
       now,
     );
   }
+}
+
+const NOTHING = { changes: [], destroyAgain: [], handBack: [], restore: [], problems: [] };
+
+/** What the API server has lost comes back from a node; what was destroyed does not, but its tombstone. */
+function handedBack(etcd: Etcd, erasure: ErasurePlan, rows: readonly VersionRow[], now: Date): Etcd {
+  const again = erasure.destroyAgain.reduce((one, { object }) => withTombstone(one, object, now), etcd);
+  const gone = new Set(again.versions.filter((one) => !hasMaterial(one)).map(({ spec }) => spec.versionId));
+  const specs = [
+    ...rows.filter(({ versionId }) => !gone.has(versionId)).map(toKeyVersionSpec),
+    ...erasure.handBack.map(tombstoneSpec),
+  ];
+  if (specs.length === 0) return again;
+  const returned = specs.map((spec) => ({ ...keyVersion(spec.number, { spec }), spec }));
+  return { ...again, versions: [...again.versions, ...returned] };
 }
 
 function fail(): never {

@@ -72,8 +72,7 @@ export class ModelSocket {
 
   /** What Status answers; undefined where it answers an error. */
   status(): Used | undefined {
-    if (this.#serving === undefined || this.#keyring.isDisabled(this.#serving.version.keyId))
-      return undefined;
+    if (this.#serving === undefined || this.#keyring.isRefused(this.#serving.version.keyId)) return undefined;
     return { kmsKeyId: this.#serving.kmsKeyId, versionId: this.#serving.version.versionId };
   }
 

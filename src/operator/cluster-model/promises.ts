@@ -1,4 +1,4 @@
-import type { MasterKey } from "../../kube/resources.ts";
+import type { KeyVersion, MasterKey } from "../../kube/resources.ts";
 import { decideKeyVersionStatus } from "../decide-key-version.ts";
 import type { MasterKeyPlan } from "../decide-master-key.ts";
 import { type Etcd, resourceOf } from "./etcd.ts";
@@ -14,7 +14,11 @@ export function checkPlan(
 ): void {
   const { name } = before.metadata;
   if (step.kind === "promote") {
-    const lacking = nodes.find(({ keyring }) => !keyring.versions.has(step.version.spec.versionId));
+    // A restored etcd may offer what the nodes know to be destroyed: they destroy it again.
+    const { versionId } = step.version.spec;
+    const lacking = nodes.find(
+      ({ keyring }) => !keyring.versions.has(versionId) && !keyring.tombstones.has(versionId),
+    );
     if (lacking !== undefined) throw new Error(`${name}: promoted before ${lacking.name} has it`);
   }
   const [was, is] = [before.status?.currentVersion?.number ?? 0, status.currentVersion?.number ?? 0];
@@ -25,18 +29,58 @@ export function checkPlan(
     throw new Error(`${name}: ${step.token} was asked for once and began twice`);
 }
 
+const WEEK = 7 * 86_400_000;
+
+/** Throws where what is destroyed is needed by anybody, or nobody asked for it long enough ago. */
+export function checkDestruction(
+  versions: readonly KeyVersion[],
+  masterKey: MasterKey | undefined,
+  { objects }: Etcd,
+  nodes: readonly ModelNode[],
+  census: boolean,
+  now: number,
+): void {
+  const { deletion, retention } = masterKey?.spec ?? {};
+  const date = Date.parse(masterKey?.status?.deletion?.scheduledAt ?? "");
+  for (const { spec } of versions) {
+    const what = `version ${spec.number} of ${spec.masterKey.name}`;
+    const isCurrent = masterKey?.status?.currentVersion?.versionId === spec.versionId;
+    if (deletion === undefined && (retention === undefined || isCurrent))
+      throw new Error(`${what} is destroyed and nobody asked for it`);
+    if (deletion !== undefined && !(now - date >= WEEK)) throw new Error(`${what} is destroyed too soon`);
+    // Without etcd nobody can count, and the waiting period is there to find what is left.
+    const counted = census || deletion === undefined;
+    const stored = [...objects].find(([, used]) => used.versionId === spec.versionId);
+    if (counted && stored !== undefined)
+      throw new Error(`${what} is destroyed, and ${stored[0]} is under it`);
+    for (const { name, entries, sockets } of nodes) {
+      if (sockets.some(({ serving }) => serving?.version.versionId === spec.versionId))
+        throw new Error(`${what} is destroyed, and ${name} serves it`);
+      if (entries.some((entry) => entry.mayStoreUnder(now).some((used) => used.versionId === spec.versionId)))
+        throw new Error(`${what} is destroyed, and ${name} may store under it`);
+    }
+  }
+}
+
 /**
  * Throws where what is stored, or what an API server may still store, could not be
  * opened on every node, silent ones included: their API servers read the same etcd.
+ * What was rightly destroyed can be stored there again only by a restore of etcd.
  */
-export function checkReadable({ objects }: Etcd, nodes: readonly ModelNode[], now: number): void {
+export function checkReadable(
+  { objects }: Etcd,
+  nodes: readonly ModelNode[],
+  destroyed: ReadonlySet<string>,
+  now: number,
+): void {
   const used = new Set([...objects.values()].map(({ versionId }) => versionId));
   for (const { entries, sockets } of nodes) {
     for (const entry of entries) for (const { versionId } of entry.mayStoreUnder(now)) used.add(versionId);
     for (const { serving } of sockets) if (serving !== undefined) used.add(serving.version.versionId);
   }
   for (const { name, keyring } of nodes) {
-    for (const id of used) if (!keyring.versions.has(id)) throw new Error(`${name} cannot open ${id}`);
+    const lost = [...used].find((id) => !keyring.versions.has(id) && !destroyed.has(id));
+    if (lost !== undefined) throw new Error(`${name} cannot open ${lost}`);
   }
 }
 
@@ -44,7 +88,9 @@ export function checkReadable({ objects }: Etcd, nodes: readonly ModelNode[], no
 export function checkCurrent({ masterKeys, versions }: Etcd): void {
   for (const masterKey of masterKeys) {
     const current = versions.filter(
-      (version) => decideKeyVersionStatus(version, masterKey).state === "Current",
+      (version) =>
+        version.spec.keyId === masterKey.status?.keyId &&
+        decideKeyVersionStatus(version, masterKey).state === "Current",
     );
     if (current.length > 1) throw new Error(`${masterKey.metadata.name} has ${current.length} versions`);
   }

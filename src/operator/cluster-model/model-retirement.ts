@@ -1,0 +1,129 @@
+import { isDeepStrictEqual } from "node:util";
+import type { KmsKeyId } from "../../crypto/ids.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../kube/resources.ts";
+import { rfc3339 } from "../conditions.ts";
+import { nodeViews } from "../decide-key-server.ts";
+import { decideKeyVersionStatus } from "../decide-key-version.ts";
+import {
+  awaitsCount,
+  byKeyId,
+  decideRetirement,
+  isRetiring,
+  needsCount,
+  type RetirementFacts,
+  retirementStatus,
+} from "../decide-retirement.ts";
+import type { UsageCount } from "../usage-census.ts";
+import { hasMaterial } from "../versions.ts";
+import { type Etcd, masterKeyOf } from "./etcd.ts";
+import type { ModelNode } from "./model-node.ts";
+import { checkDestruction } from "./promises.ts";
+
+/** How long a count is good (usage-census.ts). */
+const COUNT_MILLISECONDS = 15_000;
+
+/** The leader's part in deletion, retention and destruction: what Retirement and UsageCensus do. */
+export class ModelRetirement {
+  readonly #nodes: readonly ModelNode[];
+  readonly #census: boolean;
+  #counted: { readonly counts: ReadonlyMap<KmsKeyId, number>; readonly until: number } | undefined;
+  #asked = false;
+
+  constructor(nodes: readonly ModelNode[], census: boolean) {
+    this.#nodes = nodes;
+    this.#census = census;
+  }
+
+  /** The process ends. */
+  forget(): void {
+    this.#counted = undefined;
+    this.#asked = false;
+  }
+
+  complete(masterKey: MasterKey, status: MasterKeyStatus, etcd: Etcd, now: Date): MasterKeyStatus {
+    const versions = versionsFor(masterKey, etcd);
+    return retirementStatus(masterKey, status, versions, this.#facts(etcd, now), now);
+  }
+
+  /** One look at everything that waits for its destruction. */
+  pass(etcd: Etcd, now: Date): Etcd {
+    this.#count(etcd, now);
+    if (etcd.masterKeys.some(awaitsCount)) this.#ask(now);
+    let after = etcd;
+    for (const [keyId, versions] of byKeyId(etcd.versions)) {
+      const key = { keyId, versions, masterKey: named(versions, etcd) };
+      if (!isRetiring(key)) continue;
+      const plans = decideRetirement(key, this.#facts(etcd, now), now);
+      if (plans.some(needsCount)) this.#ask(now);
+      for (const plan of plans) {
+        if (plan.kind !== "destroy") continue;
+        checkDestruction(plan.versions, key.masterKey, after, this.#nodes, this.#census, now.getTime());
+        after = plan.versions.reduce((one, version) => withTombstone(one, version, now), after);
+      }
+    }
+    return after;
+  }
+
+  /** States of versions follow the MasterKeys as they are stored. */
+  note(etcd: Etcd): Etcd {
+    const versions = etcd.versions.map((version) => {
+      const status = decideKeyVersionStatus(version, named([version], etcd));
+      return isDeepStrictEqual(status, version.status) ? version : { ...version, status };
+    });
+    return versions.every((version, index) => version === etcd.versions[index])
+      ? etcd
+      : { ...etcd, versions };
+  }
+
+  #facts(etcd: Etcd, now: Date): RetirementFacts {
+    return {
+      keyServers: etcd.reports,
+      keyAliases: etcd.alias === undefined ? [] : [etcd.alias],
+      nodes: nodeViews(etcd.reports, new Map(this.#nodes.map((node) => [node.name, node.heard])), now),
+      count: this.#usage(now),
+    };
+  }
+
+  #usage(now: Date): UsageCount {
+    if (!this.#census) return { kind: "impossible" };
+    const counted = this.#counted;
+    if (counted === undefined || now.getTime() >= counted.until) return { kind: "pending" };
+    return { kind: "counted", stored: (id) => counted.counts.get(id as KmsKeyId) ?? 0 };
+  }
+
+  /** Takes a while: what was asked for in one pass is there in the next. */
+  #ask(now: Date): void {
+    this.#asked = this.#usage(now).kind === "pending";
+  }
+
+  #count({ objects }: Etcd, now: Date): void {
+    if (!this.#asked) return;
+    this.#asked = false;
+    const counts = new Map<KmsKeyId, number>();
+    for (const { kmsKeyId } of objects.values()) counts.set(kmsKeyId, (counts.get(kmsKeyId) ?? 0) + 1);
+    this.#counted = { counts, until: now.getTime() + COUNT_MILLISECONDS };
+  }
+}
+
+/** The versions that have a MasterKey's keyId or name it, as ViewIndex gives them. */
+export const versionsFor = ({ metadata, status }: MasterKey, { versions }: Etcd): KeyVersion[] =>
+  versions.filter(({ spec }) => spec.keyId === status?.keyId || spec.masterKey.name === metadata.name);
+
+function named(versions: readonly KeyVersion[], etcd: Etcd): MasterKey | undefined {
+  const name = versions[0]?.spec.masterKey.name;
+  return name === undefined ? undefined : masterKeyOf(etcd, name);
+}
+
+/** In one write the seal goes and the tombstone comes. */
+export function withTombstone(etcd: Etcd, version: KeyVersion, now: Date): Etcd {
+  const { seal: _, ...identity } = version.spec;
+  const proof = { provider: "file", rootKeyId: "root-1", sealed: "cHJvb2Y=" };
+  const destroyed = { at: rfc3339(now), reason: "because", proof };
+  const spec = { ...identity, destroyed };
+  return {
+    ...etcd,
+    versions: etcd.versions.map((one) =>
+      one.spec.versionId === version.spec.versionId && hasMaterial(one) ? { ...one, spec } : one,
+    ),
+  };
+}

@@ -1,0 +1,30 @@
+import { kmsKeyId } from "../crypto/ids.ts";
+import type { KeyRef } from "../keyring/live-keyring.ts";
+import { nameText, type ObservationRow } from "../keyring/rows.ts";
+import type { KeyringContents } from "./decide-keyring.ts";
+
+/** What a node's providers are to serve, its keyring, and what its plugin was seen to answer. */
+export interface ObservedService extends KeyringContents {
+  readonly providers: readonly { readonly name: string; readonly ref: KeyRef }[];
+  readonly observations: readonly Pick<ObservationRow, "provider" | "kmsKeyId">[];
+}
+
+/** The versionIds that a provider of this node answers with, or is about to. */
+export function servedVersions(observed: ObservedService): ReadonlySet<string> {
+  const { providers, keys, versions, observations } = observed;
+  const names = new Set(providers.map(({ name }) => name));
+  const answered = new Set<string>(
+    observations.filter(({ provider }) => names.has(provider)).map((observation) => observation.kmsKeyId),
+  );
+  const targets = new Set(providers.map(({ ref }) => targetOf(ref, observed)));
+  const served = versions.filter(({ keyId, versionId }) => answered.has(kmsKeyId(keyId, versionId)));
+  const current = keys.filter((key) => targets.has(nameText(key))).flatMap((key) => key.current ?? []);
+  return new Set<string>([...served, ...current].map(({ versionId }) => versionId));
+}
+
+/** NAMESPACE/NAME of the key that a provider serves; undefined where its alias is not there. */
+function targetOf(ref: KeyRef, { aliases }: ObservedService): string | undefined {
+  if ("key" in ref) return nameText(ref.key);
+  const alias = aliases.find((row) => nameText(row) === nameText(ref.alias));
+  return alias && nameText({ namespace: alias.namespace, name: alias.masterKey });
+}
