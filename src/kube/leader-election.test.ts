@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { decideElection, type ElectionMove } from "./leader-election.ts";
+import type { KubeClient, KubeRequest } from "./client.ts";
+import { decideElection, type ElectionMove, LeaderElector } from "./leader-election.ts";
 import type { Lease, LeaseSpec } from "./leases.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05.678Z");
@@ -77,5 +78,41 @@ describe("what is written", () => {
   test("renewed after another duration was configured => ours", () => {
     const move = decideElection(held("a", { leaseDurationSeconds: 60 }), seen(1), "a", NOW);
     expect(move).toMatchObject({ spec: { leaseDurationSeconds: 15 } });
+  });
+});
+
+describe("a leader whose renewal comes after the last one ran out", () => {
+  test("does nothing meanwhile, and begins anew once it leads again: what came meanwhile is not lost", async () => {
+    let now = 0;
+    let stored: Lease = lease();
+    let slow = false;
+    const answer = async ({ method, body }: KubeRequest): Promise<unknown> => {
+      now += 1_000;
+      if (method === "GET") return stored;
+      // The one before it runs out at 10 s, and this one counts from when it was begun.
+      if (slow) now += 7_500;
+      slow = false;
+      stored = { ...(body as Lease), metadata: stored.metadata };
+      return stored;
+    };
+    const stop = new AbortController();
+    const begun: boolean[] = [];
+    const elector = new LeaderElector({
+      client: { request: answer } as unknown as KubeClient,
+      ref: { namespace: "n", name: "l" },
+      identity: "a",
+      log: () => undefined,
+      onChange(leading) {
+        if (leading) begun.push(elector.leading);
+        // The first time it leads, its next renewal is made slow; then all is well again.
+        if (begun.length === 1) slow = true;
+        if (begun.at(-1) === true && begun.length > 1) stop.abort();
+      },
+      now: () => now,
+      retryMilliseconds: 1,
+    });
+    await elector.run(stop.signal);
+    expect(begun.length).toBeGreaterThan(1);
+    expect([begun.at(0), begun.at(-1)]).toEqual([true, true]);
   });
 });

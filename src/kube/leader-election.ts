@@ -52,6 +52,8 @@ export class LeaderElector {
   readonly #identity: string;
   readonly #log: Log;
   readonly #onChange: (leading: boolean) => void;
+  readonly #now: () => number;
+  readonly #retryMilliseconds: number;
   /** The Lease as last seen, and when it was first seen so. */
   #seen: { readonly resourceVersion: string; readonly since: number } | undefined;
   #lastRenewal = 0;
@@ -64,17 +66,22 @@ export class LeaderElector {
     readonly identity: string;
     readonly log: Log;
     readonly onChange: (leading: boolean) => void;
+    /** A clock that never goes back, in milliseconds. */
+    readonly now?: () => number;
+    readonly retryMilliseconds?: number;
   }) {
     this.#client = options.client;
     this.#ref = options.ref;
     this.#identity = options.identity;
     this.#log = options.log;
     this.#onChange = options.onChange;
+    this.#now = options.now ?? (() => performance.now());
+    this.#retryMilliseconds = options.retryMilliseconds ?? RETRY_MILLISECONDS;
   }
 
   /** Whether this operator may act as leader at this moment. */
   get leading(): boolean {
-    return this.#leading && performance.now() - this.#lastRenewal < RENEW_MILLISECONDS;
+    return this.#leading && this.#now() - this.#lastRenewal < RENEW_MILLISECONDS;
   }
 
   /** Runs until aborted, then gives the Lease back. */
@@ -87,19 +94,21 @@ export class LeaderElector {
         this.#log("warn", `leader election failed and is tried again: ${messageOf(error)}`);
       }
       if (this.#leading && !this.leading) this.#set(false);
-      await sleep(RETRY_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+      await sleep(this.#retryMilliseconds, undefined, { signal }).catch(() => undefined);
     }
     await this.#release();
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
-    const started = performance.now();
+    const started = this.#now();
     const lease = await readLease(this.#client, this.#ref, signal);
     const resourceVersion = lease?.metadata.resourceVersion ?? "";
     if (this.#seen?.resourceVersion !== resourceVersion) this.#seen = { resourceVersion, since: started };
     const move = decideElection(lease, started - this.#seen.since, this.#identity, Date.now());
     if (move.kind === "follow") return this.#set(false);
     await writeLease(this.#client, this.#ref, lease, move.spec, signal);
+    // Work that came while the last renewal had run out was passed over: it begins anew.
+    if (this.#leading && !this.leading) this.#set(false);
     // Counted from before the call: the others count from when they see it.
     this.#lastRenewal = started;
     this.#set(true);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
-import { decideFinalizers, FINALIZER, statusWithDeletion } from "./decide-deletion.ts";
+import { decideFinalizers, FINALIZER, isDestroyed, statusWithDeletion } from "./decide-deletion.ts";
 import {
   condition,
   EARLIER,
@@ -130,6 +130,12 @@ describe("a deletion", () => {
       const { after, state, ready: why } = decide(masterKey({ spec, status: pending }), [], [tombstone(1)]);
       expect([state, why, after.currentVersion]).toEqual(["Destroyed", "Destroyed", undefined]);
     }
+  });
+  test("it was destroyed and the tombstones are lost => it stays destroyed, and gets no new material", () => {
+    const { currentVersion: _, ...rest } = pending;
+    const destroyed: MasterKey = masterKey({ status: { ...rest, keyState: "Destroyed" } });
+    expect(decide(destroyed, [], []).state).toBe("Destroyed");
+    expect(isDestroyed(destroyed, [])).toBe(true);
   });
   test("one of two versions is destroyed => the key is not", () => {
     const key = masterKey({ spec: wanted, status: pending });

@@ -21,10 +21,10 @@ export interface ObservedDeletion {
   readonly obstacle?: { readonly reason: string; readonly message: string } | undefined;
 }
 
-/** Whether all that the key ever had was destroyed. */
+/** Whether all that the key ever had was destroyed. Where its versions are lost, it stays what it was said to be. */
 export function isDestroyed({ status }: MasterKey, versions: readonly KeyVersion[]): boolean {
   const own = versionsOf(status?.keyId, versions);
-  return own.length > 0 && !own.some(hasMaterial);
+  return own.length === 0 ? status?.keyState === "Destroyed" : !own.some(hasMaterial);
 }
 
 /** A key that is pending deletion neither rotates nor is anything written under it: as a disabled one. */
@@ -131,7 +131,8 @@ function unready(
       .map(({ spec }) => spec.destroyed?.at ?? "")
       .sort()
       .at(-1);
-    const message = `the key's material was destroyed, the last of it on ${at}: delete this object; one of the same name made anew is another key`;
+    const when = at === undefined ? "" : `, the last of it on ${at}`;
+    const message = `the key's material was destroyed${when}: delete this object; one of the same name made anew is another key`;
     return { type: "Ready", status: "False", reason: "Destroyed", message };
   }
   if (deletion === undefined) return undefined;

@@ -138,7 +138,12 @@ describe.skipIf(binaries === undefined)("three nodes, and Secrets under two vers
 
     await Promise.all(cluster.nodes.map((node) => node.killAll()));
     await Promise.all(cluster.nodes.map((node) => rm(node.stateDir, { recursive: true })));
-    await cluster.kubectl(["delete", "mk", "-n", "claviger-system", "secrets"]);
+    // Nobody can delete it while it is in use; etcd loses it.
+    await cluster.plane.etcd.delete("/registry/kms.claviger.dev/masterkeys/claviger-system/secrets");
+    await eventually("it is gone", async () => {
+      const args = ["get", "mk", "-n", "claviger-system", "secrets", "--ignore-not-found"];
+      return (await cluster.kubectl(args)) === "";
+    });
     await cluster.kubectl(["delete", "kv,ks", "--all"]);
     await claviger(first, "restore", backup);
     await Promise.all(cluster.nodes.map((node) => node.startBoth()));

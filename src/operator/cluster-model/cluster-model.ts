@@ -162,6 +162,7 @@ export class ClusterModel {
         break;
       case "loseVersions":
         this.etcd = { ...this.etcd, versions: [] };
+        this.#forgetDestructions();
         break;
       case "everybody":
         this.#apiServers();
@@ -254,13 +255,17 @@ export class ClusterModel {
   /** API servers are stopped for it: what the leader had in hand ends in errors. */
   #restore(): void {
     this.etcd = { ...this.#backup };
-    // What no node has heard of did not happen.
-    for (const id of this.destroyed) {
-      if (!this.nodes.some(({ keyring }) => keyring.tombstones.has(id))) this.destroyed.delete(id);
-    }
+    this.#forgetDestructions();
     this.#leader.forget();
     for (const { name } of this.nodes) this.#outdated.add(name);
     for (const name of KEY_NAMES) this.#outdated.add(name);
+  }
+
+  /** What etcd has lost and no node has heard of did not happen. */
+  #forgetDestructions(): void {
+    for (const id of this.destroyed) {
+      if (!this.nodes.some(({ keyring }) => keyring.tombstones.has(id))) this.destroyed.delete(id);
+    }
   }
 
   #apiServers(): void {
