@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decideDestruction, type ObservedDestruction } from "./decide-destruction.ts";
-import { keyId, keyVersion, masterKey, NOW, node, statusWith, tombstone } from "./testing.ts";
+import { nodeViews } from "./decide-key-server.ts";
+import { keyId, keyServer, keyVersion, masterKey, NOW, node, statusWith, tombstone } from "./testing.ts";
 
 const due = { scheduledAt: "2025-12-20T00:00:00Z", deletionDate: "2026-01-02T03:04:05Z" };
 const later = { ...due, deletionDate: "2026-01-02T03:04:06Z" };
@@ -92,6 +93,11 @@ describe("destruction", () => {
       "NodeNotHeardOf",
     ],
     ["a node has a problem => guarded", { nodes: [node("one", [], { problem: "disk" })] }, "NodeNotReady"],
+    [
+      "a node has just joined and not said what it serves => guarded",
+      { nodes: nodeViews([keyServer("one", { versions: 0, prepared: [] })], new Map([["one", +NOW]]), NOW) },
+      "NodeNotReady",
+    ],
     [
       "nodes have different root keys => guarded: a proof would not open everywhere",
       { nodes: [node("one", [], { rootKeyId: "a" }), node("two", [], { rootKeyId: "b" })] },

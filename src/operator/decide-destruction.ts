@@ -112,6 +112,14 @@ export function nodeObstacle(nodes: readonly NodeView[]): Obstacle | undefined {
       message: `nothing was destroyed: what these nodes serve is not known: ${names}; start their operators, or delete their KeyServers if the nodes are gone`,
     };
   }
+  const joining = nodes.filter(({ unreported }) => unreported === true);
+  if (joining.length > 0) {
+    const names = joining.map(({ name }) => name).join(", ");
+    return {
+      reason: "NodeNotReady",
+      message: `nothing was destroyed: these nodes have not reported yet what they serve: ${names}`,
+    };
+  }
   const unwell = nodes.filter(({ problem }) => problem !== undefined);
   if (unwell.length > 0) {
     const names = unwell.map(({ name, problem }) => `${name} (${problem})`).join(", ");

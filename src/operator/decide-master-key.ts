@@ -31,6 +31,8 @@ export interface NodeView {
   readonly rootKeyId?: string;
   /** What the node says is wrong with it. */
   readonly problem?: string;
+  /** Whether it has not said yet what its providers serve. */
+  readonly unreported?: true;
 }
 
 export interface ObservedMasterKey {
