@@ -85,6 +85,16 @@ describe("destruction", () => {
       { masterKey: masterKey({ spec: wanted, status: { ...statusWith(v2), deletion: later } }) },
       "StillWanted",
     ],
+    [
+      "it asks for a longer window than the one that is over => guarded",
+      {
+        masterKey: masterKey({
+          spec: { deletion: { pendingWindowInDays: 30 } },
+          status: { ...statusWith(v2), deletion: due },
+        }),
+      },
+      "StillWanted",
+    ],
     ["a provider, an alias or objects => guarded", { uses: [use] }, "InUse"],
     ["no KeyServer => guarded", { nodes: [] }, "NoKeyServers"],
     [

@@ -1,6 +1,7 @@
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
+import { windowOf } from "./decide-deletion.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { listUses, type Use } from "./usage.ts";
@@ -64,8 +65,11 @@ function wanted(
   const its = masterKey?.status?.keyId;
   if (masterKey === undefined || (its !== undefined && its !== keyId)) return undefined;
   const { deletion } = masterKey.status ?? {};
-  const asked = masterKey.spec.deletion !== undefined && deletion !== undefined;
-  if (asked && Date.parse(deletion.deletionDate) <= now.getTime()) return undefined;
+  const asked = masterKey.spec.deletion;
+  // A longer window was asked for since, which the status does not know yet.
+  const sameAsked =
+    asked !== undefined && deletion !== undefined && windowOf(deletion) >= asked.pendingWindowInDays;
+  if (sameAsked && Date.parse(deletion.deletionDate) <= now.getTime()) return undefined;
   return {
     reason: "StillWanted",
     message: `nothing was destroyed: MasterKey ${nameText(name)} exists and does not ask for it`,
