@@ -260,6 +260,17 @@ describe("material", () => {
   });
 });
 
+test("a version of a kind that this release does not know is destroyed => all others are served on", async () => {
+  write(...promoted(version(1)));
+  const unknown = { ...tombstone(7), keySpec: "RSA_2048" as "HMAC_256" };
+  write({ kind: "destroyVersion", tombstone: unknown });
+  live.start();
+  await eventually(() => expect(live.versionCount).toBe(1));
+  expect(live.problem).toBeUndefined();
+  expect(live.current(ref).version.number).toBe(1);
+  expect(live.destroyed(versionId(7))).toMatchObject({ keySpec: "RSA_2048" });
+});
+
 describe("a version that is destroyed", () => {
   const destroy = (n: number): KeyringChange => ({ kind: "destroyVersion", tombstone: tombstone(n) });
   const gone = failure("VersionDestroyed", "version 1 of MasterKey apps/secrets was destroyed on 2026-01-02");
