@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { kmsKeyId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
+import { writeObservations } from "../keyring/observations.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion } from "../kube/resources.ts";
@@ -143,4 +145,18 @@ test("a forged tombstone beside the proven one => the proven one is kept", async
   const proven = await gone(one);
   await pass([forged, proven]);
   expect(keyring.tombstones().map(({ proof }) => proof.rootKeyId)).toEqual([seals.get().rootKeyId]);
+});
+
+test("the plugin answers with it for a provider that this operator's configuration lacks => kept", async () => {
+  const one = await sealed(1);
+  put(one);
+  const answered = {
+    kmsKeyId: kmsKeyId(one.keyId, one.versionId),
+    servingSince: 0,
+    encrypts: 1,
+    settled: true,
+  };
+  await writeObservations(keyring.path, [{ provider: "added", ...answered }]);
+  expect((await pass([await gone(one)])).problems).toEqual(["DestroyedVersionServed"]);
+  expect(held()).toEqual([1]);
 });

@@ -94,13 +94,8 @@ export class Eraser {
   /** What a provider of this node answers with, or is about to. */
   #served(): ReadonlySet<string> {
     const { providers } = this.#config;
-    const names = new Set(providers.map(({ name }) => name));
-    const answered = new Set<string>(
-      this.#keyring
-        .observations()
-        .filter(({ provider }) => names.has(provider))
-        .map((observation) => observation.kmsKeyId),
-    );
+    // Of providers too that are not in our configuration: the plugin takes up a changed one by itself.
+    const answered = new Set<string>(this.#keyring.observations().map(({ kmsKeyId: id }) => id));
     const targets = new Set(providers.map(({ ref }) => this.#target(ref)));
     const current = this.#keyring.keys().filter((key) => targets.has(nameText(key)));
     const served = this.#keyring
