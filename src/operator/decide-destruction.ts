@@ -1,4 +1,4 @@
-import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { isLater, nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
 import { windowOf } from "./decide-deletion.ts";
@@ -28,6 +28,7 @@ export type DestructionPlan =
   | { readonly kind: "none" }
   /** Something is due and a guard speaks against it. */
   | { readonly kind: "wait"; readonly reason: string; readonly message: string }
+  /** Earliest first: where a crash or a cancellation stops it, the current version is still there. */
   | { readonly kind: "destroy"; readonly versions: readonly KeyVersion[]; readonly why: string };
 
 export interface Obstacle {
@@ -45,7 +46,7 @@ export function decideDestruction(observed: ObservedDestruction, now: Date): Des
     if (obstacle !== undefined) return { kind: "wait", ...obstacle };
   }
   const why = `the deletion of MasterKey ${nameText(observed.name)} that was asked for on ${first.status?.deletion?.scheduledAt} came due`;
-  return { kind: "destroy", versions: due, why };
+  return { kind: "destroy", versions: due.toSorted((a, b) => (isLater(a.spec, b.spec) ? 1 : -1)), why };
 }
 
 const isDue = ({ status }: KeyVersion, now: Date): boolean =>

@@ -1,5 +1,6 @@
 import type { KeyId, VersionId } from "../crypto/ids.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
+import { codeOf } from "../errors.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyAlias, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
@@ -28,7 +29,7 @@ export const RETIREMENT = "Retirement";
 
 /** Everything about a key that decides whether it or its versions may go. */
 interface Observed {
-  readonly view: Pick<View, "keyServers" | "keyAliases">;
+  readonly view: Pick<View, "masterKeys" | "keyServers" | "keyAliases">;
   readonly nodes: readonly NodeView[];
 }
 
@@ -92,25 +93,46 @@ export class Retirement {
     await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, finalizers));
   }
 
-  /** Destroys what is due and past every guard, and notes what is erased everywhere. */
+  /** Destroys what is due and past every guard, and notes what is erased everywhere. One key that fails holds up no other. */
   async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
     if (index.view.masterKeys.some(isAskedToGo)) this.#census.begin();
+    const failures: unknown[] = [];
     for (const [keyId, versions] of byKeyId(index.view.keyVersions)) {
+      if (signal.aborted) break;
       if (!isRetiring(versions, index)) continue;
-      const observed = { view: index.view, nodes: nodesOf(index.view) };
-      const due = [
-        this.#destruction(keyId, versions, index, observed, now),
-        ...this.#retentions(keyId, versions, index, observed, now),
-      ];
-      if (due.some((plan) => plan.kind === "wait" && plan.reason === "NotCounted")) this.#census.begin();
-      if (due.some(({ kind }) => kind === "destroy"))
-        await this.#destroyDue(keyId, versions, index, signal, now);
-      else this.#say(keyId, due);
-      await this.#note(versions, index, now);
+      try {
+        await this.#retire(keyId, versions, index, signal, now);
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    // A Conflict is tried again without a word: it must not hide another failure.
+    if (failures.length > 0) throw failures.find((error) => codeOf(error) !== "Conflict") ?? failures[0];
   }
 
-  /** Decided once more on what is read past the cache: what comes now cannot be undone. */
+  async #retire(
+    keyId: string,
+    versions: readonly KeyVersion[],
+    index: ViewIndex,
+    signal: AbortSignal,
+    now: Date,
+  ): Promise<void> {
+    const observed = { view: index.view, nodes: nodesOf(index.view) };
+    const due = [
+      this.#destruction(keyId, versions, index, observed, now),
+      ...this.#retentions(keyId, versions, index, observed, now),
+    ];
+    if (due.some((plan) => plan.kind === "wait" && plan.reason === "NotCounted")) this.#census.begin();
+    if (due.some(({ kind }) => kind === "destroy"))
+      await this.#destroyDue(keyId, versions, index, signal, now);
+    else this.#say(keyId, due);
+    await this.#note(versions, index, now);
+  }
+
+  /**
+   * Decided once more on what is read past the cache, for each version anew: what
+   * comes now cannot be undone, and a deletion may be cancelled between two of them.
+   */
   async #destroyDue(
     keyId: string,
     versions: readonly KeyVersion[],
@@ -118,45 +140,50 @@ export class Retirement {
     signal: AbortSignal,
     now: Date,
   ): Promise<void> {
-    const keyServers = await this.#store.freshKeyServers(signal);
-    const keyAliases = await this.#store.fresh("KeyAlias", signal);
-    const masterKeys = await this.#store.fresh("MasterKey", signal);
-    const nodes = nodeViews(keyServers, view.heardOf, new Date());
-    const observed = { view: { keyServers, keyAliases }, nodes };
-    const find = (name: ObjectName) => masterKeys.find((key) => objectText(key) === nameText(name));
-    const index = { masterKey: find };
-    const plans = [
-      this.#destruction(keyId, versions, index, observed, now),
-      ...this.#retentions(keyId, versions, index, observed, now),
-    ];
-    for (const plan of plans) if (plan.kind === "destroy") await this.#destroy(plan, find, now);
+    for (let left = versions; ; ) {
+      const keyServers = await this.#store.freshKeyServers(signal);
+      const keyAliases = await this.#store.fresh("KeyAlias", signal);
+      const masterKeys = await this.#store.fresh("MasterKey", signal);
+      const nodes = nodeViews(keyServers, view.heardOf, new Date());
+      const observed = { view: { masterKeys, keyServers, keyAliases }, nodes };
+      const find = (name: ObjectName) => masterKeys.find((key) => objectText(key) === nameText(name));
+      const index = { masterKey: find };
+      const plans = [
+        this.#destruction(keyId, left, index, observed, now),
+        ...this.#retentions(keyId, left, index, observed, now),
+      ];
+      const plan = plans.find(({ kind }) => kind === "destroy");
+      const version = plan?.kind === "destroy" ? plan.versions[0] : undefined;
+      if (plan?.kind !== "destroy" || version === undefined) return;
+      await this.#destroy(version, plan.why, find, now);
+      left = left.filter((one) => one !== version);
+    }
   }
 
   async #destroy(
-    { versions, why }: Extract<DestructionPlan, { kind: "destroy" }>,
+    version: KeyVersion,
+    why: string,
     find: (name: ObjectName) => MasterKey | undefined,
     now: Date,
   ): Promise<void> {
-    for (const version of versions) {
-      const { number, masterKey: name, keyId, versionId } = version.spec;
-      const text = {
-        keyId: keyId as KeyId,
-        versionId: versionId as VersionId,
-        number,
-        destroyedAt: rfc3339(now),
-        reason: why,
-      };
-      const proof = await proveTombstone(this.#seals, text);
-      await atWritePoint("keyversion.destroy", () =>
-        this.#store.destroyVersion(version, toDestroyed({ ...text, proof })),
-      );
-      const what = `version ${number} of MasterKey ${nameText(name)} was destroyed: ${why}`;
-      this.#log("warn", what, { key_version: version.metadata.name });
-      const masterKey = find(name);
-      if (masterKey === undefined) continue;
-      const message = `${what}; etcd snapshots and backups from before hold it sealed, and what is under it in older snapshots is not readable any more`;
-      await this.#store.recordEvent(masterKey, { type: "Warning", reason: "VersionDestroyed", message });
-    }
+    const { number, masterKey: name, keyId, versionId } = version.spec;
+    const text = {
+      keyId: keyId as KeyId,
+      versionId: versionId as VersionId,
+      number,
+      destroyedAt: rfc3339(now),
+      reason: why,
+    };
+    const proof = await proveTombstone(this.#seals, text);
+    await atWritePoint("keyversion.destroy", () =>
+      this.#store.destroyVersion(version, toDestroyed({ ...text, proof })),
+    );
+    const what = `version ${number} of MasterKey ${nameText(name)} was destroyed: ${why}`;
+    this.#log("warn", what, { key_version: version.metadata.name });
+    const masterKey = find(name);
+    if (masterKey === undefined) return;
+    const message = `${what}; etcd snapshots and backups from before hold it sealed, and what is under it in older snapshots is not readable any more`;
+    await this.#store.recordEvent(masterKey, { type: "Warning", reason: "VersionDestroyed", message });
   }
 
   /** Status of versions whose MasterKey is gone, and of tombstones that every node has erased. */
@@ -178,13 +205,15 @@ export class Retirement {
     now: Date,
   ): DestructionPlan {
     const own = versions.filter(({ spec }) => spec.keyId === keyId);
-    const name = own[0]?.spec.masterKey;
-    if (name === undefined) return { kind: "none" };
-    const uses = this.#uses(name, keyId, own, observed);
     const { nodes } = observed;
-    const masterKey = index.masterKey(name);
     const { count } = this.#census;
-    return decideDestruction({ name, keyId, versions: own, masterKey, uses, nodes, count }, now);
+    // All who have to do with the key are asked: one KeyVersion may name whomever its writer liked.
+    const plans = namesOf(keyId, own, observed.view.masterKeys).map((name) => {
+      const uses = this.#uses(name, keyId, own, observed);
+      const masterKey = index.masterKey(name);
+      return decideDestruction({ name, keyId, versions: own, masterKey, uses, nodes, count }, now);
+    });
+    return plans.find(({ kind }) => kind !== "destroy") ?? plans[0] ?? { kind: "none" };
   }
 
   #retentions(
@@ -254,6 +283,19 @@ const nameOf = ({ metadata }: MasterKey): ObjectName => ({
   namespace: metadata.namespace ?? "",
   name: metadata.name,
 });
+
+/** The names of the MasterKeys that have a keyId or that its versions name. */
+function namesOf(
+  keyId: string,
+  versions: readonly KeyVersion[],
+  masterKeys: readonly MasterKey[],
+): ObjectName[] {
+  const names = [
+    ...masterKeys.filter(({ status }) => status?.keyId === keyId).map(nameOf),
+    ...versions.map(({ spec }) => spec.masterKey),
+  ];
+  return [...new Map(names.map((name) => [nameText(name), name])).values()];
+}
 
 function byKeyId(versions: readonly KeyVersion[]): Map<string, KeyVersion[]> {
   const map = new Map<string, KeyVersion[]>();
