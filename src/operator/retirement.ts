@@ -240,7 +240,7 @@ export class Retirement {
       objectText(masterKey),
       ...observed.view.keyAliases.filter(pointsTo(masterKey)).map((alias) => `alias ${objectText(alias)}`),
     ]);
-    const proof = proofOf(masterKey, observed.view.keyServers, serves);
+    const proof = proofOf(masterKey, versions, observed.view.keyServers, serves);
     const { nodes } = observed;
     const { count } = this.#census;
     return decideRetention({ masterKey, versions, nodes, uses, proof, count }, now);
