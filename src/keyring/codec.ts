@@ -1,6 +1,13 @@
 import type { SQLOutputValue } from "node:sqlite";
 import { type KmsKeyId, parseKeyId, parseVersionId } from "../crypto/ids.ts";
-import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../crypto/key-specs.ts";
+import {
+  KEY_SPECS,
+  KEY_USAGES,
+  type KeySpec,
+  type KeyUsage,
+  ORIGINS,
+  type Origin,
+} from "../crypto/key-specs.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { parseFormerTargets } from "./former-targets.ts";
 import type {
@@ -63,9 +70,13 @@ export const unknownVersion = ({ keyId, number }: VersionRow, part: string): Cla
     `version ${number} of key ${keyId} has ${part}, which this release does not know: run the newer release on this node`,
   );
 
+/** What a newer release destroyed may be of a kind that this one does not know: nobody uses it any more. */
 export function toTombstone(row: RawRow): KeptTombstone {
   return {
-    ...toIdentity(row),
+    ...toBinding(row),
+    keySpec: text(row, "key_spec") as KeySpec,
+    keyUsage: text(row, "key_usage") as KeyUsage,
+    origin: text(row, "origin") as Origin,
     destroyedAt: text(row, "destroyed_at"),
     reason: text(row, "reason"),
     proof: {
@@ -79,15 +90,19 @@ export function toTombstone(row: RawRow): KeptTombstone {
 
 function toIdentity(row: RawRow): VersionIdentity {
   return {
-    versionId: parseVersionId(text(row, "version_id")),
-    keyId: parseKeyId(text(row, "key_id")),
-    number: integer(row, "number"),
-    masterKey: { namespace: text(row, "namespace"), name: text(row, "name") },
+    ...toBinding(row),
     keySpec: oneOf(row, "key_spec", KEY_SPECS),
     keyUsage: oneOf(row, "key_usage", KEY_USAGES),
     origin: oneOf(row, "origin", ORIGINS),
   };
 }
+
+const toBinding = (row: RawRow) => ({
+  versionId: parseVersionId(text(row, "version_id")),
+  keyId: parseKeyId(text(row, "key_id")),
+  number: integer(row, "number"),
+  masterKey: { namespace: text(row, "namespace"), name: text(row, "name") },
+});
 
 export function toKeyRow(row: RawRow): KeyRow {
   const { current_version_id: current, deletion_date: deletionDate } = row;

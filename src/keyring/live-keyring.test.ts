@@ -175,6 +175,16 @@ test("versions that are added while the first ones load => all are loaded", asyn
   await eventually(() => expect(live.versionCount).toBe(4_000));
 });
 
+test("the version written last is destroyed and another one re-sealed => the new seal is had", async () => {
+  write(...promoted(version(1), version(2)));
+  live.start();
+  await eventually(() => expect(live.versionCount).toBe(2));
+  write({ kind: "destroyVersion", tombstone: tombstone(2) });
+  await eventually(() => expect(live.versionCount).toBe(1));
+  write({ kind: "putVersion", version: version(1, { validTo: 1 }) });
+  await eventually(() => expect(live.version(versionId(1))?.validTo).toBe(1));
+});
+
 describe("a row that this release cannot read", () => {
   const spoil = (n: number) => {
     using db = new DatabaseSync(file());
@@ -248,6 +258,17 @@ describe("material", () => {
     live.close();
     await expect(opening).rejects.toMatchObject({ code: "NotReady" });
   });
+});
+
+test("a version of a kind that this release does not know is destroyed => all others are served on", async () => {
+  write(...promoted(version(1)));
+  const unknown = { ...tombstone(7), keySpec: "RSA_2048" as "HMAC_256" };
+  write({ kind: "destroyVersion", tombstone: unknown });
+  live.start();
+  await eventually(() => expect(live.versionCount).toBe(1));
+  expect(live.problem).toBeUndefined();
+  expect(live.current(ref).version.number).toBe(1);
+  expect(live.destroyed(versionId(7))).toMatchObject({ keySpec: "RSA_2048" });
 });
 
 describe("a version that is destroyed", () => {

@@ -198,6 +198,8 @@ export class LiveKeyring {
       this.#versions.delete(tombstone.versionId);
       this.#materials.get(tombstone.versionId)?.wipe();
       this.#materials.delete(tombstone.versionId);
+      // Without the row that had it, the highest seq is given once more: all are read again.
+      this.#loadedSeq = 0;
     }
   }
 

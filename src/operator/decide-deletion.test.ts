@@ -86,6 +86,13 @@ describe("a deletion", () => {
     expect([state, deletion]).toEqual(["Enabled", undefined]);
     expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({ reason: "NotCounted", message });
   });
+  test("was cancelled and asked for anew with another window, unseen between => begun anew", () => {
+    const longer = { deletion: { pendingWindowInDays: 30 } };
+    expect(decide(masterKey({ spec: longer, status: pending })).deletion).toEqual({
+      scheduledAt: NOW_TEXT,
+      deletionDate: "2026-02-01T03:04:05Z",
+    });
+  });
   test("is asked for and nothing can be counted without etcd => accepted", () => {
     const key = masterKey({ spec: wanted, status: ready });
     expect(decide(key, [], [v1], { kind: "impossible" }).state).toBe("PendingDeletion");

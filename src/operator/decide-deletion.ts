@@ -74,11 +74,17 @@ function withoutCurrent(status: MasterKeyStatus, destroyed: boolean): MasterKeyS
 function deletionOf({ masterKey, uses, count }: ObservedDeletion, now: Date): MasterKeyStatus["deletion"] {
   const wanted = masterKey.spec.deletion;
   if (wanted === undefined) return undefined;
-  if (masterKey.status?.deletion !== undefined) return masterKey.status.deletion;
+  const accepted = masterKey.status?.deletion;
+  // Of another window it is one that was cancelled since, unseen: this one begins anew.
+  if (accepted !== undefined && windowOf(accepted) === wanted.pendingWindowInDays) return accepted;
   if (uses.length > 0 || uncounted(count) !== undefined) return undefined;
   const deletionDate = new Date(now.getTime() + wanted.pendingWindowInDays * DAY_MILLISECONDS);
   return { scheduledAt: rfc3339(now), deletionDate: rfc3339(deletionDate) };
 }
+
+/** In days. */
+export const windowOf = ({ scheduledAt, deletionDate }: NonNullable<MasterKeyStatus["deletion"]>): number =>
+  (Date.parse(deletionDate) - Date.parse(scheduledAt)) / DAY_MILLISECONDS;
 
 function inUse({ uses }: ObservedDeletion): Finding {
   if (uses.length === 0) {

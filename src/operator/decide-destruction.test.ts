@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decideDestruction, type ObservedDestruction } from "./decide-destruction.ts";
-import { keyId, keyVersion, masterKey, NOW, node, statusWith, tombstone } from "./testing.ts";
+import { nodeViews } from "./decide-key-server.ts";
+import { keyId, keyServer, keyVersion, masterKey, NOW, node, statusWith, tombstone } from "./testing.ts";
 
 const due = { scheduledAt: "2025-12-20T00:00:00Z", deletionDate: "2026-01-02T03:04:05Z" };
 const later = { ...due, deletionDate: "2026-01-02T03:04:06Z" };
@@ -84,6 +85,16 @@ describe("destruction", () => {
       { masterKey: masterKey({ spec: wanted, status: { ...statusWith(v2), deletion: later } }) },
       "StillWanted",
     ],
+    [
+      "it asks for a longer window than the one that is over => guarded",
+      {
+        masterKey: masterKey({
+          spec: { deletion: { pendingWindowInDays: 30 } },
+          status: { ...statusWith(v2), deletion: due },
+        }),
+      },
+      "StillWanted",
+    ],
     ["a provider, an alias or objects => guarded", { uses: [use] }, "InUse"],
     ["no KeyServer => guarded", { nodes: [] }, "NoKeyServers"],
     [
@@ -92,6 +103,11 @@ describe("destruction", () => {
       "NodeNotHeardOf",
     ],
     ["a node has a problem => guarded", { nodes: [node("one", [], { problem: "disk" })] }, "NodeNotReady"],
+    [
+      "a node has just joined and not said what it serves => guarded",
+      { nodes: nodeViews([keyServer("one", { versions: 0, prepared: [] })], new Map([["one", +NOW]]), NOW) },
+      "NodeNotReady",
+    ],
     [
       "nodes have different root keys => guarded: a proof would not open everywhere",
       { nodes: [node("one", [], { rootKeyId: "a" }), node("two", [], { rootKeyId: "b" })] },

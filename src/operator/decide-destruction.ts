@@ -1,6 +1,7 @@
-import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { isLater, nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
+import { windowOf } from "./decide-deletion.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { listUses, type Use } from "./usage.ts";
@@ -27,6 +28,7 @@ export type DestructionPlan =
   | { readonly kind: "none" }
   /** Something is due and a guard speaks against it. */
   | { readonly kind: "wait"; readonly reason: string; readonly message: string }
+  /** Earliest first: where a crash or a cancellation stops it, the current version is still there. */
   | { readonly kind: "destroy"; readonly versions: readonly KeyVersion[]; readonly why: string };
 
 export interface Obstacle {
@@ -44,7 +46,7 @@ export function decideDestruction(observed: ObservedDestruction, now: Date): Des
     if (obstacle !== undefined) return { kind: "wait", ...obstacle };
   }
   const why = `the deletion of MasterKey ${nameText(observed.name)} that was asked for on ${first.status?.deletion?.scheduledAt} came due`;
-  return { kind: "destroy", versions: due, why };
+  return { kind: "destroy", versions: due.toSorted((a, b) => (isLater(a.spec, b.spec) ? 1 : -1)), why };
 }
 
 const isDue = ({ status }: KeyVersion, now: Date): boolean =>
@@ -64,8 +66,11 @@ function wanted(
   const its = masterKey?.status?.keyId;
   if (masterKey === undefined || (its !== undefined && its !== keyId)) return undefined;
   const { deletion } = masterKey.status ?? {};
-  const asked = masterKey.spec.deletion !== undefined && deletion !== undefined;
-  if (asked && Date.parse(deletion.deletionDate) <= now.getTime()) return undefined;
+  const asked = masterKey.spec.deletion;
+  // A longer window was asked for since, which the status does not know yet.
+  const sameAsked =
+    asked !== undefined && deletion !== undefined && windowOf(deletion) >= asked.pendingWindowInDays;
+  if (sameAsked && Date.parse(deletion.deletionDate) <= now.getTime()) return undefined;
   return {
     reason: "StillWanted",
     message: `nothing was destroyed: MasterKey ${nameText(name)} exists and does not ask for it`,
@@ -110,6 +115,14 @@ export function nodeObstacle(nodes: readonly NodeView[]): Obstacle | undefined {
     return {
       reason: "NodeNotHeardOf",
       message: `nothing was destroyed: what these nodes serve is not known: ${names}; start their operators, or delete their KeyServers if the nodes are gone`,
+    };
+  }
+  const joining = nodes.filter(({ unreported }) => unreported === true);
+  if (joining.length > 0) {
+    const names = joining.map(({ name }) => name).join(", ");
+    return {
+      reason: "NodeNotReady",
+      message: `nothing was destroyed: these nodes have not reported yet what they serve: ${names}`,
     };
   }
   const unwell = nodes.filter(({ problem }) => problem !== undefined);

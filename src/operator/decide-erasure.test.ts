@@ -35,7 +35,7 @@ interface Row {
   readonly given: Partial<ObservedErasure>;
   readonly expected: Partial<ReturnType<typeof decide>>;
 }
-const proven = new Set<string>([versionId(1)]);
+const proven = new Set([gone1.metadata.name]);
 const table: readonly Row[] = [
   { name: "nothing destroyed => nothing to do", given: { keyVersions: [v1] }, expected: { living: [1] } },
   {
@@ -75,7 +75,7 @@ const table: readonly Row[] = [
   },
   {
     name: "a provider of this node serves it => kept here, and told",
-    given: { keyVersions: [gone1], versions: [versionRow(1)], proven, served: proven },
+    given: { keyVersions: [gone1], versions: [versionRow(1)], proven, served: new Set([versionId(1)]) },
     expected: { problems: ["DestroyedVersionServed"] },
   },
 ];

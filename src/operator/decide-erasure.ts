@@ -9,7 +9,7 @@ export interface ObservedErasure {
   readonly keyVersions: readonly KeyVersion[];
   readonly versions: readonly VersionRow[];
   readonly tombstones: readonly KeptTombstone[];
-  /** versionIds of tombstones whose proof opened under this node's root key. */
+  /** Names of tombstones whose proof opened under this node's root key. */
   readonly proven: ReadonlySet<string>;
   /** versionIds that this node's providers serve, or will. */
   readonly served: ReadonlySet<string>;
@@ -42,12 +42,14 @@ export function decideErasure(observed: ObservedErasure): ErasurePlan {
   const held = new Map<string, VersionRow>(observed.versions.map((row) => [row.versionId, row]));
   const present = new Set(keyVersions.map(({ spec }) => spec.versionId));
   const fresh = keyVersions.filter((object) => !hasMaterial(object) && !kept.has(object.spec.versionId));
-  const believed = fresh.filter(({ spec }) => proven.has(spec.versionId));
-  const forged = fresh.filter(({ spec }) => !proven.has(spec.versionId));
+  const believed = fresh.filter(({ metadata }) => proven.has(metadata.name));
+  const forged = fresh.filter(({ metadata }) => !proven.has(metadata.name));
+  const erased = believed.filter(({ spec }) => !served.has(spec.versionId));
+  const gone = new Set([...kept.keys(), ...erased.map(({ spec }) => spec.versionId)]);
   return {
-    changes: believed
-      .filter(({ spec }) => !served.has(spec.versionId))
-      .map((object): KeyringChange => ({ kind: "destroyVersion", tombstone: toTombstoneRow(object) })),
+    changes: erased.map(
+      (object): KeyringChange => ({ kind: "destroyVersion", tombstone: toTombstoneRow(object) }),
+    ),
     destroyAgain: keyVersions.filter(hasMaterial).flatMap((object) => {
       const tombstone = kept.get(object.spec.versionId);
       return tombstone === undefined ? [] : [{ object, tombstone }];
@@ -55,13 +57,13 @@ export function decideErasure(observed: ObservedErasure): ErasurePlan {
     handBack: tombstones.filter(({ versionId }) => !present.has(versionId)),
     restore: forged.flatMap((object) => {
       const mine = held.get(object.spec.versionId);
-      return mine === undefined ? [] : [{ object, mine }];
+      return mine === undefined || gone.has(mine.versionId) ? [] : [{ object, mine }];
     }),
     problems: [
       ...believed.filter(({ spec }) => served.has(spec.versionId)).map(stillServed),
       ...forged.map(notProven),
     ],
-    living: keyVersions.filter((object) => hasMaterial(object) && !kept.has(object.spec.versionId)),
+    living: keyVersions.filter((object) => hasMaterial(object) && !gone.has(object.spec.versionId)),
   };
 }
 

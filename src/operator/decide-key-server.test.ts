@@ -166,6 +166,13 @@ describe("nodeViews", () => {
       lastHeard: new Date(EARLIER),
     });
   });
+  test.each<readonly [string, Parameters<typeof keyServer>[1], boolean]>([
+    ["no status yet => what it serves is unknown", undefined, true],
+    ["it is starting => what it serves is unknown", { versions: 0, prepared: [] }, true],
+    ["it has reported that it serves nothing => known", { providers: [] }, false],
+  ])("%s", (_, reported, unknown) => {
+    expect(view(keyServer("a", reported), ago(0))?.unreported === true).toBe(unknown);
+  });
   test("no status yet => nothing prepared, no problem", () => {
     const seen = view(keyServer("a"), ago(0));
     expect(seen?.prepared.size).toBe(0);

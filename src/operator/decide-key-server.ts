@@ -112,6 +112,7 @@ export function nodeViews(
       erased: new Set(status?.erased?.map((version) => version.versionId)),
       ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
       ...(ready?.status === "False" && !ownAffair.has(ready.reason) && { problem: ready.message }),
+      ...(status?.providers === undefined && { unreported: true as const }),
     };
   });
 }

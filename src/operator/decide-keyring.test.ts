@@ -257,6 +257,12 @@ describe("a name that has passed to another key", () => {
       `MasterKey apps/secrets has keyId ${keyId(2)}, which this node left for ${keyId(1)}: it encrypts under that on, as a key_id must not return`,
     ]);
   });
+  test("back to a keyId that the node left, and the one since was destroyed => not gone back to either", () => {
+    const keys = [keyRow(undefined, { formerKeyIds: [keyId(2)] })];
+    const resources = { masterKeys: [masterKey({ status: statusWith(other) })], keyVersions: [other] };
+    expect(changes(resources, { keys })).toEqual([putVersion(50)]);
+    expect(decide(resources, { keys }).contradictions).toHaveLength(1);
+  });
   test("promoted and of another kind => the old one is served on, and the contradiction told", () => {
     const mac = keyVersion(1, {
       spec: {

@@ -173,11 +173,7 @@ function keyChanges(
   const { enabled } = spec;
   const deletionDate = status.deletion?.deletionDate;
   // Served as the old key until the new one can encrypt, and disabled by its name all the while.
-  if (
-    row?.current !== undefined &&
-    row.keyId !== status.keyId &&
-    (promoted === undefined || wasLeft(row, status.keyId) || isOtherKind(row, promoted, have))
-  ) {
+  if (row !== undefined && row.keyId !== status.keyId && keepsKeyId(row, status.keyId, promoted, have)) {
     return row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...name, keyId: row.keyId, enabled } }];
   }
   const key = {
@@ -194,6 +190,17 @@ function keyChanges(
     changes.push({ kind: "setCurrent", key: name, version: promoted });
   }
   return changes;
+}
+
+/** What was left is not gone back to, also where the key that it was left for was destroyed since. */
+function keepsKeyId(
+  row: KeyRow,
+  keyId: string,
+  promoted: VersionRow | undefined,
+  have: ReadonlyMap<string, VersionRow>,
+): boolean {
+  if (wasLeft(row, keyId)) return true;
+  return row.current !== undefined && (promoted === undefined || isOtherKind(row, promoted, have));
 }
 
 /** Going back to a keyId would bring its key_ids back. */

@@ -121,6 +121,17 @@ describe("a key without a keyId", () => {
   });
 });
 
+describe("a key whose name left a keyId for one that was destroyed since", () => {
+  const left = new Set([keyId(1)]);
+  test.each<readonly [string, readonly KeyVersion[], string]>([
+    ["only versions of the one that it left => not adopted", [v1], `assignKeyId ${FRESH}`],
+    ["versions of another too => that one", [made(1, 2, EARLIER), v1], `adopt ${keyId(2)}`],
+  ])("%s", (_, versions, step) => {
+    const observed = { ...unserved, masterKey: masterKey(), nodes: [], freshKeyId: FRESH, arnPrefix: ARN };
+    expect(brief(decideMasterKey({ ...observed, versions, left }, NOW).step)).toBe(step);
+  });
+});
+
 describe("a key that was made again as one of another kind", () => {
   const hmac = { keySpec: "HMAC_256", keyUsage: "GENERATE_VERIFY_MAC" } as const;
   const mac1 = keyVersion(1, {

@@ -31,6 +31,8 @@ export interface NodeView {
   readonly rootKeyId?: string;
   /** What the node says is wrong with it. */
   readonly problem?: string;
+  /** Whether it has not said yet what its providers serve. */
+  readonly unreported?: true;
 }
 
 export interface ObservedMasterKey {
@@ -40,6 +42,8 @@ export interface ObservedMasterKey {
   readonly nodes: readonly NodeView[];
   /** Under what the leader's own keyring encrypts for this name: its versions may be on their way back. */
   readonly held?: HeldKey;
+  /** The keyIds that the leader's own keyring has left for this name: none is gone back to. */
+  readonly left?: ReadonlySet<string>;
   /** The sockets that serve the key. */
   readonly switches: readonly Switch[];
   /** What works on its stored objects. */
@@ -93,13 +97,17 @@ export function decideMasterKey(observed: ObservedMasterKey, now: Date): MasterK
 }
 
 function decideStep(
-  { masterKey, versions, nodes, held, freshKeyId }: ObservedMasterKey,
+  { masterKey, versions, nodes, held, left, freshKeyId }: ObservedMasterKey,
   rotation: RotationPlan | undefined,
   now: Date,
 ): MasterKeyStep {
   const keyId = masterKey.status?.keyId;
   if (keyId === undefined) {
-    const adoption = decideAdoption(masterKey, versions, held);
+    const adoption = decideAdoption(
+      masterKey,
+      versions.filter(({ spec }) => left?.has(spec.keyId) !== true),
+      held,
+    );
     if (adoption.kind === "adopt") return adoption;
     if (adoption.kind === "nothing") return decideFreshKeyId(freshKeyId, nodes);
     return { kind: "wait", reason: "KeySpecDiffers", message: adoption.message };

@@ -97,6 +97,14 @@ test.each<readonly [string, Partial<ObservedRetention>, string]>([
     "ObjectsUnderKey",
   ],
   [
+    "the same of a version without a status, as one that was handed back => kept",
+    {
+      versions: [keyVersion(1), v2],
+      count: { kind: "counted", stored: (id) => (id === idOf(v1) ? 1 : 0) },
+    },
+    "ObjectsUnderKey",
+  ],
+  [
     "a census shows objects under others only => destroyed",
     { count: { kind: "counted", stored: (id) => (id === idOf(v1) ? 0 : 9) } },
     "destroy 1",

@@ -1,3 +1,4 @@
+import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
 import { isLater, nameText } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
@@ -113,11 +114,15 @@ function reencrypted({ masterKey, proof }: ObservedRetention): Obstacle | undefi
 
 function nothingStored({ count }: ObservedRetention, retired: readonly KeyVersion[]): Obstacle | undefined {
   if (count.kind !== "counted") return undefined;
-  const found = retired.filter(({ status }) => count.stored(status?.kmsKeyId ?? "") > 0);
+  // Not by the status, which a version that was just handed back does not have.
+  const found = retired.filter(({ spec }) => count.stored(keyIdOf(spec)) > 0);
   if (found.length === 0) return undefined;
   const numbers = found.map(({ spec }) => spec.number).join(", ");
   return keep("ObjectsUnderKey", `objects are stored under version ${numbers}`);
 }
+
+const keyIdOf = ({ keyId, versionId }: KeyVersion["spec"]) =>
+  kmsKeyId(keyId as KeyId, versionId as VersionId);
 
 function notCounted({ count }: ObservedRetention): Obstacle | undefined {
   if (count.kind === "impossible") {

@@ -1,5 +1,5 @@
 import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
-import type { ObjectName } from "../keyring/rows.ts";
+import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { statusWithDeletion } from "./decide-deletion.ts";
 import { type DestructionPlan, decideDestruction } from "./decide-destruction.ts";
@@ -21,10 +21,16 @@ export interface RetirementFacts {
   readonly count: UsageCount;
 }
 
-/** The versions of one keyId, and the MasterKey of the name that they were made for, if there is one. */
+/** The versions of one keyId, and all who have to do with them: one KeyVersion may name whomever its writer liked. */
 export interface RetiringKey {
   readonly keyId: string;
   readonly versions: readonly KeyVersion[];
+  readonly owners: readonly KeyOwner[];
+}
+
+/** A name that has the keyId or that a version names, and its MasterKey, if there is one. */
+export interface KeyOwner {
+  readonly name: ObjectName;
   readonly masterKey: MasterKey | undefined;
 }
 
@@ -41,8 +47,10 @@ export function retirementStatus(
   const uses = masterKeyUses(masterKey, versions, facts);
   const { keyId } = masterKey.status ?? {};
   const destruction =
-    keyId && destructionOf({ keyId, versions: ofKey(keyId, versions), masterKey }, facts, now);
-  const obstacle = typeof destruction === "object" && destruction.kind === "wait" ? destruction : undefined;
+    keyId === undefined
+      ? undefined
+      : destructionOf({ keyId, versions: ofKey(keyId, versions), owners: [owner(masterKey)] }, facts, now);
+  const obstacle = destruction?.kind === "wait" ? destruction : undefined;
   const completed = statusWithDeletion(
     {
       masterKey,
@@ -68,22 +76,28 @@ export const masterKeyUses = (
 
 /** What is to be destroyed of a key, or why it is not: by its deletion, and by its retention. */
 export function decideRetirement(key: RetiringKey, facts: RetirementFacts, now: Date): RetirementPlan[] {
-  const { keyId, versions, masterKey } = key;
-  const deletion = destructionOf(key, facts, now);
-  if (masterKey === undefined || masterKey.status?.keyId !== keyId) return [deletion];
-  return [deletion, retentionOf(masterKey, versions, facts, now)];
+  const { keyId, versions, owners } = key;
+  const masterKeys = owners.flatMap(({ masterKey }) => masterKey ?? []);
+  return [
+    destructionOf(key, facts, now),
+    ...masterKeys
+      .filter(({ status }) => status?.keyId === keyId)
+      .map((masterKey) => retentionOf(masterKey, versions, facts, now)),
+  ];
 }
 
+/** Every owner has to agree. */
 function destructionOf(
-  { keyId, versions, masterKey }: RetiringKey,
+  { keyId, versions, owners }: RetiringKey,
   facts: RetirementFacts,
   now: Date,
 ): DestructionPlan {
-  const name = versions[0]?.spec.masterKey;
-  if (name === undefined) return { kind: "none" };
   const { nodes, count } = facts;
-  const needed = uses(name, keyId, versions, facts);
-  return decideDestruction({ name, keyId, versions, masterKey, uses: needed, nodes, count }, now);
+  const plans = owners.map(({ name, masterKey }) => {
+    const needed = uses(name, keyId, versions, facts);
+    return decideDestruction({ name, keyId, versions, masterKey, uses: needed, nodes, count }, now);
+  });
+  return plans.find(({ kind }) => kind !== "destroy") ?? plans[0] ?? { kind: "none" };
 }
 
 function retentionOf(
@@ -96,7 +110,7 @@ function retentionOf(
     objectText(masterKey),
     ...facts.keyAliases.filter(pointsTo(masterKey)).map((alias) => `alias ${objectText(alias)}`),
   ]);
-  const proof = proofOf(masterKey, facts.keyServers, serves);
+  const proof = proofOf(masterKey, versions, facts.keyServers, serves);
   const { nodes, count } = facts;
   const needed = masterKeyUses(masterKey, versions, facts);
   return decideRetention({ masterKey, versions, nodes, uses: needed, proof, count }, now);
@@ -131,14 +145,42 @@ const pointsTo =
     alias.metadata.namespace === metadata.namespace &&
     [alias.spec.masterKey, alias.status?.masterKey].includes(metadata.name);
 
-/** The versions of each keyId. */
-export function byKeyId(versions: readonly KeyVersion[]): Map<string, KeyVersion[]> {
-  return Map.groupBy(versions, ({ spec }) => spec.keyId);
+/** The keys of which something may have to go: most never have to, and cost one look. */
+export function retiringKeys(
+  versions: readonly KeyVersion[],
+  masterKeys: readonly MasterKey[],
+): RetiringKey[] {
+  const owners = ownersAmong(masterKeys);
+  return [...Map.groupBy(versions, ({ spec }) => spec.keyId)]
+    .map(([keyId, its]) => ({ keyId, versions: its, owners: owners(keyId, its) }))
+    .filter(isRetiring);
 }
 
-/** Whether any of a key's versions may have to go: most never have to, and cost one look. */
-export const isRetiring = ({ versions, masterKey }: RetiringKey): boolean =>
-  masterKey?.spec.retention?.policy === "Destroy" ||
+/** The versions of a keyId with their owners. */
+export const retiringKey = (
+  keyId: string,
+  versions: readonly KeyVersion[],
+  masterKeys: readonly MasterKey[],
+): RetiringKey => ({ keyId, versions, owners: ownersAmong(masterKeys)(keyId, versions) });
+
+type FindOwners = (keyId: string, versions: readonly KeyVersion[]) => KeyOwner[];
+
+/** Walks the MasterKeys once for all keys. */
+function ownersAmong(masterKeys: readonly MasterKey[]): FindOwners {
+  const byName = new Map(masterKeys.map((key) => [objectText(key), key]));
+  const byKeyId = Map.groupBy(masterKeys, ({ status }) => status?.keyId);
+  return (keyId, versions) => {
+    const having = byKeyId.get(keyId) ?? [];
+    const names = [...having.map(nameOf), ...versions.map(({ spec }) => spec.masterKey)];
+    const unique = new Map(names.map((name) => [nameText(name), name]));
+    return [...unique].map(([text, name]) => ({ name, masterKey: byName.get(text) }));
+  };
+}
+
+const owner = (masterKey: MasterKey): KeyOwner => ({ name: nameOf(masterKey), masterKey });
+
+const isRetiring = ({ versions, owners }: RetiringKey): boolean =>
+  owners.some(({ masterKey }) => masterKey?.spec.retention?.policy === "Destroy") ||
   versions.some(
     ({ spec, status }) =>
       status?.deletion !== undefined || (spec.destroyed !== undefined && status?.erasedAt === undefined),

@@ -18,7 +18,7 @@ import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import type { Apply } from "./giver.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { servedVersions } from "./served-versions.ts";
-import type { Problem } from "./version-tester.ts";
+import type { Problem, VersionTester } from "./version-tester.ts";
 import { hasMaterial } from "./versions.ts";
 
 export type EraserStore = Pick<ResourceStore, "view" | "createKeyVersion" | "destroyVersion" | "replaceSeal">;
@@ -30,6 +30,7 @@ export class Eraser {
   readonly #apply: Apply;
   readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
+  readonly #tester: VersionTester;
   readonly #log: Log;
 
   constructor(options: {
@@ -38,6 +39,7 @@ export class Eraser {
     readonly apply: Apply;
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
+    readonly tester: VersionTester;
     readonly log: Log;
   }) {
     this.#config = options.config;
@@ -45,6 +47,7 @@ export class Eraser {
     this.#apply = options.apply;
     this.#keyring = options.keyring;
     this.#seals = options.seals;
+    this.#tester = options.tester;
     this.#log = options.log;
   }
 
@@ -84,7 +87,7 @@ export class Eraser {
     for (const version of fresh) {
       const row = toTombstoneRow(version);
       try {
-        if (await isProven(this.#seals, row, row.proof)) proven.add(row.versionId);
+        if (await isProven(this.#seals, row, row.proof)) proven.add(version.metadata.name);
       } catch (error) {
         if (codeOf(error) !== "SealUnavailable") throw error;
         unknown.add(row.versionId);
@@ -115,6 +118,8 @@ export class Eraser {
     }
     for (const tombstone of handBack) await this.#handBack(tombstone, problems);
     for (const { object, mine } of restore) {
+      // To a node whose own root key is the wrong one, all tombstones look forged.
+      if ((await this.#tester.fault(mine)) !== undefined) continue;
       const { seal } = toKeyVersionSpec(mine);
       await this.#attempt(problems, () =>
         atWritePoint("keyversion.seal", () => this.#store.replaceSeal(object, seal)),

@@ -9,14 +9,18 @@ import type { Log } from "../log.ts";
 import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
-import type { HeldKey } from "./adoption.ts";
 import type { Clock } from "./clock.ts";
 import { isDestroyed, resting } from "./decide-deletion.ts";
 import { decideKeyAlias } from "./decide-key-alias.ts";
 import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
-import { decideMasterKey, type MasterKeyPlan, type NodeView } from "./decide-master-key.ts";
+import {
+  decideMasterKey,
+  type MasterKeyPlan,
+  type NodeView,
+  type ObservedMasterKey,
+} from "./decide-master-key.ts";
 import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
 import { MaterialImporter } from "./material-importer.ts";
@@ -239,16 +243,17 @@ export class LeaderLoop {
     return decideMasterKey(observed, this.#clock.now());
   }
 
-  #held(masterKey: MasterKey, index: ViewIndex): { readonly held?: HeldKey } {
+  #held(masterKey: MasterKey, index: ViewIndex): Pick<ObservedMasterKey, "held" | "left"> {
     if (masterKey.status?.keyId !== undefined) return {};
     const row = this.#keyring.keys().find((key) => nameText(key) === objectText(masterKey));
+    const left = new Set<string>(row?.formerKeyIds);
     const versionId = row?.current?.versionId;
     const destroyed = index
       .versionsFor(masterKey)
       .some((version) => version.spec.versionId === versionId && !hasMaterial(version));
-    if (destroyed) return {};
+    if (destroyed) return { left };
     const current = this.#keyring.versions().find((version) => version.versionId === versionId);
-    return current === undefined ? {} : { held: current };
+    return current === undefined ? { left } : { held: current, left };
   }
 
   /** New material exists in memory, then sealed in a KeyVersion; its name lets one of two leaders win. */

@@ -54,7 +54,7 @@ export class NodeLoop {
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
     const apply = (changes: readonly KeyringChange[], problems: Problem[]) => this.#apply(changes, problems);
     this.#giver = new Giver({ ...options, tester: this.#tester, apply });
-    this.#eraser = new Eraser({ ...options, apply });
+    this.#eraser = new Eraser({ ...options, tester: this.#tester, apply });
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { KeyId, VersionId } from "../crypto/ids.ts";
-import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { codeOf } from "../errors.ts";
+import { nameText } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
@@ -7,7 +8,6 @@ import { proveTombstone } from "../seal/tombstone.ts";
 import { atWritePoint } from "../write-points.ts";
 import { rfc3339 } from "./conditions.ts";
 import { decideFinalizers } from "./decide-deletion.ts";
-import type { DestructionPlan } from "./decide-destruction.ts";
 import { decideErased } from "./decide-erased.ts";
 import { toDestroyed } from "./decide-erasure.ts";
 import { nodeViews } from "./decide-key-server.ts";
@@ -15,15 +15,15 @@ import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import {
   awaitsCount,
-  byKeyId,
   decideRetirement,
-  isRetiring,
   masterKeyUses,
   needsCount,
   type RetirementFacts,
   type RetirementPlan,
   type RetiringKey,
   retirementStatus,
+  retiringKey,
+  retiringKeys,
 } from "./decide-retirement.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import type { UsageCensus } from "./usage-census.ts";
@@ -72,65 +72,78 @@ export class Retirement {
     await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, finalizers));
   }
 
-  /** Destroys what is due and past every guard, and notes what is erased everywhere. */
+  /** Destroys what is due and past every guard, and notes what is erased everywhere. One key that fails holds up no other. */
   async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
     if (index.view.masterKeys.some(awaitsCount)) this.#census.begin();
-    for (const [keyId, versions] of byKeyId(index.view.keyVersions)) {
-      const name = versions[0]?.spec.masterKey;
-      const key = { keyId, versions, masterKey: name && index.masterKey(name) };
-      if (!isRetiring(key)) continue;
-      const plans = decideRetirement(key, this.#facts(index.view), now);
-      if (plans.some(needsCount)) this.#census.begin();
-      if (plans.some(({ kind }) => kind === "destroy")) await this.#destroyDue(key, index.view, signal, now);
-      else this.#say(keyId, plans);
-      await this.#note(versions, index, now);
+    const failures: unknown[] = [];
+    for (const key of retiringKeys(index.view.keyVersions, index.view.masterKeys)) {
+      if (signal.aborted) break;
+      try {
+        await this.#retire(key, index, signal, now);
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    // A Conflict is tried again without a word: it must not hide another failure.
+    if (failures.length > 0) throw failures.find((error) => codeOf(error) !== "Conflict") ?? failures[0];
   }
 
-  /** Decided once more on what is read past the cache: what comes now cannot be undone. */
+  async #retire(key: RetiringKey, index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
+    const plans = decideRetirement(key, this.#facts(index.view), now);
+    if (plans.some(needsCount)) this.#census.begin();
+    if (plans.some(({ kind }) => kind === "destroy")) await this.#destroyDue(key, index.view, signal, now);
+    else this.#say(key.keyId, plans);
+    await this.#note(key.versions, index, now);
+  }
+
+  /**
+   * Decided once more on what is read past the cache, for each version anew: what
+   * comes now cannot be undone, and a deletion may be cancelled between two of them.
+   */
   async #destroyDue(
     { keyId, versions }: RetiringKey,
-    view: View,
+    { heardOf }: View,
     signal: AbortSignal,
     now: Date,
   ): Promise<void> {
-    const keyServers = await this.#store.freshKeyServers(signal);
-    const keyAliases = await this.#store.fresh("KeyAlias", signal);
-    const masterKeys = await this.#store.fresh("MasterKey", signal);
-    const find = (name: ObjectName) => masterKeys.find((key) => objectText(key) === nameText(name));
-    const name = versions[0]?.spec.masterKey;
-    const key = { keyId, versions, masterKey: name && find(name) };
-    const facts = this.#facts({ keyServers, keyAliases, heardOf: view.heardOf });
-    for (const plan of decideRetirement(key, facts, now)) {
-      if (plan.kind === "destroy") await this.#destroy(plan, find, now);
+    for (let left = versions; ; ) {
+      const keyServers = await this.#store.freshKeyServers(signal);
+      const keyAliases = await this.#store.fresh("KeyAlias", signal);
+      const masterKeys = await this.#store.fresh("MasterKey", signal);
+      const facts = this.#facts({ keyServers, keyAliases, heardOf });
+      const plans = decideRetirement(retiringKey(keyId, left, masterKeys), facts, now);
+      const plan = plans.find(({ kind }) => kind === "destroy");
+      const version = plan?.kind === "destroy" ? plan.versions[0] : undefined;
+      if (plan?.kind !== "destroy" || version === undefined) return;
+      await this.#destroy(version, plan.why, masterKeys, now);
+      left = left.filter((one) => one !== version);
     }
   }
 
   async #destroy(
-    { versions, why }: Extract<DestructionPlan, { kind: "destroy" }>,
-    find: (name: ObjectName) => MasterKey | undefined,
+    version: KeyVersion,
+    why: string,
+    masterKeys: readonly MasterKey[],
     now: Date,
   ): Promise<void> {
-    for (const version of versions) {
-      const { number, masterKey: name, keyId, versionId } = version.spec;
-      const text = {
-        keyId: keyId as KeyId,
-        versionId: versionId as VersionId,
-        number,
-        destroyedAt: rfc3339(now),
-        reason: why,
-      };
-      const proof = await proveTombstone(this.#seals, text);
-      await atWritePoint("keyversion.destroy", () =>
-        this.#store.destroyVersion(version, toDestroyed({ ...text, proof })),
-      );
-      const what = `version ${number} of MasterKey ${nameText(name)} was destroyed: ${why}`;
-      this.#log("warn", what, { key_version: version.metadata.name });
-      const masterKey = find(name);
-      if (masterKey === undefined) continue;
-      const message = `${what}; etcd snapshots and backups from before hold it sealed, and what is under it in older snapshots is not readable any more`;
-      await this.#store.recordEvent(masterKey, { type: "Warning", reason: "VersionDestroyed", message });
-    }
+    const { number, masterKey: name, keyId, versionId } = version.spec;
+    const text = {
+      keyId: keyId as KeyId,
+      versionId: versionId as VersionId,
+      number,
+      destroyedAt: rfc3339(now),
+      reason: why,
+    };
+    const proof = await proveTombstone(this.#seals, text);
+    await atWritePoint("keyversion.destroy", () =>
+      this.#store.destroyVersion(version, toDestroyed({ ...text, proof })),
+    );
+    const what = `version ${number} of MasterKey ${nameText(name)} was destroyed: ${why}`;
+    this.#log("warn", what, { key_version: version.metadata.name });
+    const masterKey = masterKeys.find((key) => objectText(key) === nameText(name));
+    if (masterKey === undefined) return;
+    const message = `${what}; etcd snapshots and backups from before hold it sealed, and what is under it in older snapshots is not readable any more`;
+    await this.#store.recordEvent(masterKey, { type: "Warning", reason: "VersionDestroyed", message });
   }
 
   /** Status of versions whose MasterKey is gone, and of tombstones that every node has erased. */

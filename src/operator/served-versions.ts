@@ -6,16 +6,14 @@ import type { KeyringContents } from "./decide-keyring.ts";
 /** What a node's providers are to serve, its keyring, and what its plugin was seen to answer. */
 export interface ObservedService extends KeyringContents {
   readonly providers: readonly { readonly name: string; readonly ref: KeyRef }[];
-  readonly observations: readonly Pick<ObservationRow, "provider" | "kmsKeyId">[];
+  readonly observations: readonly Pick<ObservationRow, "kmsKeyId">[];
 }
 
 /** The versionIds that a provider of this node answers with, or is about to. */
 export function servedVersions(observed: ObservedService): ReadonlySet<string> {
   const { providers, keys, versions, observations } = observed;
-  const names = new Set(providers.map(({ name }) => name));
-  const answered = new Set<string>(
-    observations.filter(({ provider }) => names.has(provider)).map((observation) => observation.kmsKeyId),
-  );
+  // Of providers too that are not in our configuration: the plugin takes up a changed one by itself.
+  const answered = new Set<string>(observations.map((observation) => observation.kmsKeyId));
   const targets = new Set(providers.map(({ ref }) => targetOf(ref, observed)));
   const served = versions.filter(({ keyId, versionId }) => answered.has(kmsKeyId(keyId, versionId)));
   const current = keys.filter((key) => targets.has(nameText(key))).flatMap((key) => key.current ?? []);

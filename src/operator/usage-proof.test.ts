@@ -6,6 +6,7 @@ import { proofOf } from "./usage-proof.ts";
 const at2 = statusWith(keyVersion(2));
 const current = at2.currentVersion?.kmsKeyId ?? "";
 const serves = new Set(["apps/secrets", "alias apps/main"]);
+const earlier = statusWith(keyVersion(1)).currentVersion?.kmsKeyId ?? "";
 type Provider = NonNullable<KeyServerStatus["providers"]>[number];
 const server = (changes: Partial<Provider>) =>
   keyServer("one", {
@@ -25,6 +26,7 @@ const complete: NonNullable<MasterKeyStatus["reencryption"]> = {
 const proof = (changes: Partial<Provider>, reencryption?: typeof complete) =>
   proofOf(
     masterKey({ status: { ...at2, ...(reencryption && { reencryption }) } }),
+    [keyVersion(1), keyVersion(2)],
     [server(changes)],
     serves,
   );
@@ -35,6 +37,11 @@ describe("which providers are not settled", () => {
     ["one that does not say so => that one", { settled: false }, 1],
     ["one that is settled on another key_id => that one", { kmsKeyId: "other" }, 1],
     ["one that serves an alias of the key => that one", { serves: "alias apps/main", settled: false }, 1],
+    [
+      "one that is to serve another key and still answers with an earlier version of this one => that one",
+      { serves: "apps/other", kmsKeyId: earlier },
+      1,
+    ],
     ["one of another key => none", { serves: "apps/other", settled: false }, 0],
   ])("%s", (_, changes, count) => {
     expect(proof(changes).unsettled).toEqual(Array(count).fill("provider p of node one"));

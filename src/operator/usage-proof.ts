@@ -1,20 +1,31 @@
-import type { KeyServer, MasterKey } from "../kube/resources.ts";
+import { type KeyId, kmsKeyId as kmsKeyIdOf, type VersionId } from "../crypto/ids.ts";
+import type { KeyServer, KeyVersion, MasterKey } from "../kube/resources.ts";
 import type { UsageProof } from "./decide-retention.ts";
 
 /**
  * What the nodes and the last re-encryption prove of a key: every provider that
- * `serves` it is settled on the current key_id, and a finished re-encryption under it.
+ * `serves` it is settled on the current key_id, none that is to serve another key
+ * still answers with an earlier one of its `versions`, and a finished re-encryption under it.
  */
 export function proofOf(
   { status }: MasterKey,
+  versions: readonly KeyVersion[],
   servers: readonly KeyServer[],
   serves: ReadonlySet<string>,
 ): UsageProof {
   const current = status?.currentVersion?.kmsKeyId;
+  const own = new Set<string | undefined>(
+    versions
+      .filter(({ spec }) => spec.keyId === status?.keyId)
+      .map(({ spec }) => kmsKeyIdOf(spec.keyId as KeyId, spec.versionId as VersionId)),
+  );
   const unsettled = servers.flatMap(({ metadata, status: node }) =>
     (node?.providers ?? [])
-      .filter((provider) => serves.has(provider.serves))
-      .filter(({ settled, kmsKeyId }) => settled !== true || kmsKeyId !== current)
+      .filter(({ serves: name, settled, kmsKeyId }) =>
+        serves.has(name)
+          ? settled !== true || kmsKeyId !== current
+          : own.has(kmsKeyId) && kmsKeyId !== current,
+      )
       .map(({ name }) => `provider ${name} of node ${metadata.name}`),
   );
   const { reencryption } = status ?? {};

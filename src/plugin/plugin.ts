@@ -140,6 +140,7 @@ export class Plugin {
       this.#servers.delete(key);
       await server.close();
       this.#log("info", `provider ${server.provider.name} was removed`, { socket: server.path });
+      this.#recorder.changed();
     }
     this.#config = next;
     for (const provider of next.providers) await this.#addLater(provider);

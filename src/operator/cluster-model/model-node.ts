@@ -63,7 +63,7 @@ export class ModelNode {
       keyVersions: etcd.versions,
       versions: contents.versions,
       tombstones,
-      proven: new Set(gone.map(({ spec }) => spec.versionId)),
+      proven: new Set(gone.map(({ metadata }) => metadata.name)),
       served: servedVersions({
         ...contents,
         providers: SOCKETS,

@@ -6,12 +6,11 @@ import { nodeViews } from "../decide-key-server.ts";
 import { decideKeyVersionStatus } from "../decide-key-version.ts";
 import {
   awaitsCount,
-  byKeyId,
   decideRetirement,
-  isRetiring,
   needsCount,
   type RetirementFacts,
   retirementStatus,
+  retiringKeys,
 } from "../decide-retirement.ts";
 import type { UsageCount } from "../usage-census.ts";
 import { hasMaterial } from "../versions.ts";
@@ -50,14 +49,13 @@ export class ModelRetirement {
     this.#count(etcd, now);
     if (etcd.masterKeys.some(awaitsCount)) this.#ask(now);
     let after = etcd;
-    for (const [keyId, versions] of byKeyId(etcd.versions)) {
-      const key = { keyId, versions, masterKey: named(versions, etcd) };
-      if (!isRetiring(key)) continue;
+    for (const key of retiringKeys(etcd.versions, etcd.masterKeys)) {
       const plans = decideRetirement(key, this.#facts(etcd, now), now);
       if (plans.some(needsCount)) this.#ask(now);
       for (const plan of plans) {
         if (plan.kind !== "destroy") continue;
-        checkDestruction(plan.versions, key.masterKey, after, this.#nodes, this.#census, now.getTime());
+        const masterKey = named(plan.versions, etcd);
+        checkDestruction(plan.versions, masterKey, after, this.#nodes, this.#census, now.getTime());
         after = plan.versions.reduce((one, version) => withTombstone(one, version, now), after);
       }
     }

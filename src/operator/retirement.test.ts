@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { KeyAlias, KeyServer, KeyVersion, Kind, MasterKey, ResourceOf } from "../kube/resources.ts";
+import { createRootKey } from "../seal/root-key-file.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import type { ResourceStore, View } from "./resource-store.ts";
+import { Retirement } from "./retirement.ts";
+import { EARLIER, keyId, keyServer, keyVersion, masterKey, NOW, versionId } from "./testing.ts";
+import { UsageCensus } from "./usage-census.ts";
+import { ViewIndex } from "./view-index.ts";
+
+/** What the leader destroys, over a store that is in memory. */
+let folder: string;
+let seals: SealSource;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-retirement-"));
+  createRootKey(join(folder, "root.key"));
+  seals = new SealSource(join(folder, "root.key"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const deletion = { scheduledAt: "2025-12-20T00:00:00Z", deletionDate: "2026-01-02T00:00:00Z" };
+const due = (n: number, spec: Partial<KeyVersion["spec"]> = {}, name = `${spec.keyId ?? keyId(1)}-${n}`) =>
+  keyVersion(n, { spec, metadata: { name }, status: { deletion } });
+
+interface Given {
+  readonly keyVersions: readonly KeyVersion[];
+  readonly masterKeys?: readonly MasterKey[];
+  readonly keyAliases?: readonly KeyAlias[];
+  readonly keyServers?: readonly KeyServer[];
+  /** Called before each destruction; what it throws, the API server answers. */
+  readonly before?: (version: KeyVersion, world: World) => void;
+}
+interface World {
+  masterKeys: readonly MasterKey[];
+}
+
+/** One pass. Returns the names of the KeyVersions that were destroyed, in order. */
+async function pass(given: Given): Promise<string[]> {
+  const destroyed: string[] = [];
+  const keyServers = given.keyServers ?? [
+    keyServer("one", { providers: [] }, { creationTimestamp: new Date().toISOString() }),
+  ];
+  const world: World = { masterKeys: given.masterKeys ?? [] };
+  const view = (): View => ({
+    masterKeys: world.masterKeys,
+    keyVersions: given.keyVersions,
+    keyAliases: given.keyAliases ?? [],
+    keyServers,
+    keyVersionsUpTo: "1",
+    heardOf: new Map(keyServers.map(({ metadata }) => [metadata.name, Date.now()])),
+  });
+  const store = {
+    view,
+    freshKeyServers: async () => keyServers,
+    fresh: async (kind: Kind) => (kind === "MasterKey" ? world.masterKeys : (given.keyAliases ?? [])),
+    destroyVersion: async (version: KeyVersion) => {
+      given.before?.(version, world);
+      destroyed.push(version.metadata.name);
+    },
+    recordEvent: async () => undefined,
+    applyStatus: async <K extends Kind>(_: ResourceOf[K]) => undefined,
+  } as unknown as ResourceStore;
+  const usageCensus = new UsageCensus({ take: undefined, onChange: () => undefined, now: () => 0 });
+  const retirement = new Retirement({ store, seals, log: () => undefined, usageCensus });
+  await retirement.pass(new ViewIndex(view()), new AbortController().signal, NOW).catch(() => undefined);
+  return destroyed;
+}
+
+const second = { keyId: keyId(2), versionId: versionId(50) };
+
+test("what is due and nobody needs => destroyed", async () => {
+  expect(await pass({ keyVersions: [due(1)] })).toEqual([`${keyId(1)}-1`]);
+});
+
+test("one that cannot be written => that of other keys is destroyed all the same", async () => {
+  const keyVersions = [due(1), due(1, second)];
+  const before = ({ spec }: KeyVersion) => {
+    if (spec.keyId === keyId(1)) throw new Error("refused by a webhook");
+  };
+  expect(await pass({ keyVersions, before })).toEqual([`${keyId(2)}-1`]);
+});
+
+test("several versions => the current one last, so that what is cut off can be gone back on", async () => {
+  const keyVersions = [due(1), due(10), due(2)];
+  expect(await pass({ keyVersions })).toEqual([1, 2, 10].map((n) => `${keyId(1)}-${n}`));
+});
+
+test("the deletion is cancelled between two versions => the second stays", async () => {
+  const asked = masterKey({
+    spec: { deletion: { pendingWindowInDays: 7 } },
+    status: { keyId: keyId(1), deletion },
+  });
+  const before = (_: KeyVersion, world: World) => {
+    world.masterKeys = [masterKey({ status: { keyId: keyId(1), deletion } })];
+  };
+  const keyVersions = [due(1), due(2)];
+  expect(await pass({ keyVersions, masterKeys: [asked], before })).toEqual([`${keyId(1)}-1`]);
+});
+
+test("a forged version of the key that names another MasterKey => the one that there is, is asked", async () => {
+  const keyVersions = [
+    due(9, { masterKey: { namespace: "nobody", name: "nothing" }, versionId: versionId(99) }, "0-forged"),
+    due(1),
+  ];
+  const masterKeys = [masterKey({ status: { keyId: keyId(1) } })];
+  expect(await pass({ keyVersions, masterKeys })).toEqual([]);
+});
+
+test("the same where a provider names the key, by its own name or by an alias => used", async () => {
+  const keyVersions = [
+    due(9, { masterKey: { namespace: "nobody", name: "nothing" }, versionId: versionId(99) }, "0-forged"),
+    due(1),
+  ];
+  const provider = { name: "p", socket: "/p", serves: "apps/secrets" };
+  const keyServers = [keyServer("one", { providers: [provider] }, { creationTimestamp: EARLIER })];
+  expect(await pass({ keyVersions, keyServers })).toEqual([]);
+});
