@@ -1,6 +1,7 @@
 import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import { conditionOf } from "./conditions.ts";
 import { statusWithDeletion } from "./decide-deletion.ts";
 import { type DestructionPlan, decideDestruction } from "./decide-destruction.ts";
 import { erasureFinding } from "./decide-erased.ts";
@@ -72,7 +73,23 @@ export const masterKeyUses = (
   masterKey: MasterKey,
   versions: readonly KeyVersion[],
   facts: RetirementFacts,
-): Use[] => uses(nameOf(masterKey), masterKey.status?.keyId, versions, facts);
+): Use[] => [
+  ...uses(nameOf(masterKey), masterKey.status?.keyId, versions, facts),
+  ...remembered(masterKey, facts),
+];
+
+/** Who cannot count leaves what was found by a leader that could. */
+function remembered(masterKey: MasterKey | undefined, { count }: RetirementFacts): Use[] {
+  const inUse = conditionOf(masterKey?.status?.conditions, "InUse");
+  const found = inUse?.status === "True" && inUse.reason === "ObjectsUnderKey";
+  if (count.kind !== "impossible" || !found) return [];
+  return [
+    {
+      reason: "ObjectsUnderKey",
+      text: "stored objects that a leader with etcd in its configuration found, and this one has none: give it to every operator",
+    },
+  ];
+}
 
 /** What is to be destroyed of a key, or why it is not: by its deletion, and by its retention. */
 export function decideRetirement(key: RetiringKey, facts: RetirementFacts, now: Date): RetirementPlan[] {
@@ -94,7 +111,7 @@ function destructionOf(
 ): DestructionPlan {
   const { nodes, count } = facts;
   const plans = owners.map(({ name, masterKey }) => {
-    const needed = uses(name, keyId, versions, facts);
+    const needed = [...uses(name, keyId, versions, facts), ...remembered(masterKey, facts)];
     return decideDestruction({ name, keyId, versions, masterKey, uses: needed, nodes, count }, now);
   });
   return plans.find(({ kind }) => kind !== "destroy") ?? plans[0] ?? { kind: "none" };

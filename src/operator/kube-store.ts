@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
-import { messageOf } from "../errors.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
 import { KubeClient, KubeError } from "../kube/client.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
@@ -35,6 +35,9 @@ import type {
 export const NODE_LABEL = "kms.claviger.dev/node";
 const HEARTBEAT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 1_000;
+const PATIENCE = 10_000;
+/** Little beside seven days, and more than any clock is off that NTP sets. */
+const MAX_SKEW_SECONDS = 300;
 
 /** A JSON merge patch (RFC 7396): null removes. */
 interface Patch {
@@ -230,6 +233,16 @@ export class KubeStore implements ResourceStore {
         `event ${event.reason} of ${kind} ${metadata.name} was not recorded: ${messageOf(error)}`,
       );
     }
+  }
+
+  async mustAgreeOnTime(signal: AbortSignal): Promise<void> {
+    const server = await this.#client.serverTime(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+    const seconds = Math.round((Date.now() - server) / 1000);
+    if (Math.abs(seconds) <= MAX_SKEW_SECONDS) return;
+    throw new ClavigerError(
+      "ApiServer",
+      `this node's clock is ${Math.abs(seconds)} s ${seconds < 0 ? "behind" : "ahead of"} the API server's: set both by NTP`,
+    );
   }
 
   async nodeUid(name: string, signal: AbortSignal): Promise<string | undefined> {

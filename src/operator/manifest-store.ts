@@ -156,6 +156,9 @@ export class ManifestStore implements ResourceStore {
     this.#log(type === "Normal" ? "info" : "warn", `${kind} ${name}: ${message}`, { reason });
   }
 
+  /** There is one clock. */
+  async mustAgreeOnTime(): Promise<void> {}
+
   async nodeUid(): Promise<undefined> {
     return undefined;
   }

@@ -99,7 +99,10 @@ class Operator {
       now: () => performance.now(),
     });
     const usageCensus = new UsageCensus({
-      take: config.etcd && ((signal) => countUnderKeyIds(config, signal)),
+      take: async (signal) => {
+        await store.mustAgreeOnTime(signal);
+        return config.etcd && countUnderKeyIds(config, signal);
+      },
       onChange: () => this.#leadAll(),
       now: () => performance.now(),
     });

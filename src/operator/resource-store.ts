@@ -85,6 +85,8 @@ export interface ResourceStore {
   deleteKeyServer(server: KeyServer): Promise<void>;
   /** Best effort: an event that cannot be written is logged. */
   recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void>;
+  /** Rejects where this machine's clock and the server's are too far apart to begin or end a waiting period. */
+  mustAgreeOnTime(signal: AbortSignal): Promise<void>;
   /** The uid of the Node object of that name; undefined where there is none. */
   nodeUid(name: string, signal: AbortSignal): Promise<string | undefined>;
 }

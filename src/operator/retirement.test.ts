@@ -63,7 +63,14 @@ async function pass(given: Given): Promise<string[]> {
     recordEvent: async () => undefined,
     applyStatus: async <K extends Kind>(_: ResourceOf[K]) => undefined,
   } as unknown as ResourceStore;
-  const usageCensus = new UsageCensus({ take: undefined, onChange: () => undefined, now: () => 0 });
+  const counted = Promise.withResolvers<void>();
+  const usageCensus = new UsageCensus({
+    take: async () => undefined,
+    onChange: counted.resolve,
+    now: () => 0,
+  });
+  usageCensus.begin();
+  await counted.promise;
   const retirement = new Retirement({ store, seals, log: () => undefined, usageCensus });
   await retirement.pass(new ViewIndex(view()), new AbortController().signal, NOW).catch(() => undefined);
   return destroyed;

@@ -4,12 +4,12 @@ import { UsageCensus, uncounted } from "./usage-census.ts";
 
 /** A census whose counts the test answers, and whose time it tells. */
 function censusOf() {
-  const asked: PromiseWithResolvers<StoredObjects>[] = [];
+  const asked: PromiseWithResolvers<StoredObjects | undefined>[] = [];
   let now = 0;
   let changes = 0;
   const census = new UsageCensus({
     take: () => {
-      const answer = Promise.withResolvers<StoredObjects>();
+      const answer = Promise.withResolvers<StoredObjects | undefined>();
       asked.push(answer);
       return answer.promise;
     },
@@ -26,7 +26,7 @@ function censusOf() {
     at(milliseconds: number) {
       now = milliseconds;
     },
-    async answer(stored: StoredObjects) {
+    async answer(stored: StoredObjects | undefined) {
       asked.at(-1)?.resolve(stored);
       await settle();
     },
@@ -38,9 +38,11 @@ function censusOf() {
 }
 
 describe("a count of what is stored under each key_id", () => {
-  it("is impossible without etcd, and is not asked for", () => {
-    const census = new UsageCensus({ take: undefined, onChange: () => undefined, now: () => 0 });
+  it("is impossible without etcd, which is known once it was tried", async () => {
+    const { census, answer } = censusOf();
     census.begin();
+    expect(census.count.kind).toBe("pending");
+    await answer(undefined);
     expect(census.count).toEqual({ kind: "impossible" });
     expect(uncounted(census.count)).toBeUndefined();
   });

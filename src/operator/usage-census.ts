@@ -35,13 +35,14 @@ const AGE_PER_DURATION = 10;
 const RETRY_MILLISECONDS = 10_000;
 
 interface Counted {
-  readonly stored: StoredObjects;
+  /** Undefined where nothing can be counted. */
+  readonly stored: StoredObjects | undefined;
   readonly goodUntil: number;
 }
 
 /** Counts what is stored under every key_id, in the background and only when asked to. */
 export class UsageCensus {
-  readonly #take: ((signal: AbortSignal) => Promise<StoredObjects>) | undefined;
+  readonly #take: (signal: AbortSignal) => Promise<StoredObjects | undefined>;
   readonly #onChange: () => void;
   readonly #now: () => number;
   #running: AbortController | undefined;
@@ -49,8 +50,8 @@ export class UsageCensus {
   #failed: { readonly message: string; readonly at: number } | undefined;
 
   constructor(options: {
-    /** Counts all objects there are; left out where that cannot be done. */
-    readonly take: ((signal: AbortSignal) => Promise<StoredObjects>) | undefined;
+    /** Counts all objects there are; gives undefined where that cannot be done, rejects where it fails. */
+    readonly take: (signal: AbortSignal) => Promise<StoredObjects | undefined>;
     /** Called when a count has ended, one way or another. */
     readonly onChange: () => void;
     /** A clock that never goes back, in milliseconds. */
@@ -63,9 +64,9 @@ export class UsageCensus {
 
   /** What a recent count came to. */
   get count(): UsageCount {
-    if (this.#take === undefined) return { kind: "impossible" };
     if (this.#counted !== undefined && this.#now() < this.#counted.goodUntil) {
-      return { kind: "counted", stored: this.#counted.stored };
+      const { stored } = this.#counted;
+      return stored === undefined ? { kind: "impossible" } : { kind: "counted", stored };
     }
     if (this.#failed !== undefined) return { kind: "failed", message: this.#failed.message };
     return { kind: "pending" };
@@ -73,7 +74,8 @@ export class UsageCensus {
 
   /** Begins a count, unless a good one is there or under way, or one has just failed. */
   begin(): void {
-    if (this.#take === undefined || this.#running !== undefined || this.count.kind === "counted") return;
+    const { kind } = this.count;
+    if (this.#running !== undefined || kind === "counted" || kind === "impossible") return;
     const began = this.#now();
     if (this.#failed !== undefined && began - this.#failed.at < RETRY_MILLISECONDS) return;
     const running = new AbortController();

@@ -328,7 +328,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     expect((await client(1).status()).keyId).toBe((await key("next")).status?.currentVersion?.kmsKeyId);
   });
 
-  it("nodes have no right to change what a key is to be", async () => {
+  it("nodes have no right to change what a key is to be, or to have it deleted", async () => {
     const node = cluster.nodes[0];
     if (node === undefined) throw new Error("there is no node");
     const { kubeconfig } = JSON.parse(JSON.stringify(await configOf(node)));
@@ -336,6 +336,16 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     const { code, stderr } = await cluster.plane.kubectl([...args, "-p", '{"spec":{"enabled":false}}']);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/a node of claviger does not change the spec of a MasterKey/);
+    const owner = { apiVersion: "v1", kind: "ConfigMap", name: "gone", uid: randomUUID() };
+    for (const [metadata, refusal] of [
+      [{ ownerReferences: [owner] }, /gives a MasterKey no owner/],
+      [{ labels: { prune: "me" } }, /does not label a MasterKey/],
+      [{ annotations: { prune: "me" } }, /does not annotate a MasterKey/],
+    ] as const) {
+      const refused = await cluster.plane.kubectl([...args, "-p", JSON.stringify({ metadata })]);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toMatch(refusal);
+    }
   });
 
   it("is shown by every KeyServer as no problem", async () => {

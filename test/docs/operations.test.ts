@@ -18,7 +18,7 @@ const notReasons = new Set(
   [
     ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer", "KeyServers", "Retirement", "Event", "Namespace"],
     ["Ready", "Distributed", "True", "False", "Unknown", "Normal", "Warning"],
-    ["Pending", "Current", "Retired", "Enabled", "Conflict", "NoStatus", "Destroy"],
+    ["Pending", "Current", "Retired", "Enabled", "Conflict", "ApiServer", "NoStatus", "Destroy"],
     ["Distributing", "Complete", "Automatic", "OnDemand", "Restored"],
     ["Claviger", "StorageVersionMigration"],
   ].flat(),
