@@ -422,6 +422,11 @@ const keyServerStatus = s.object("What this node has and serves.", {
           ),
         ),
         lastEncryptTime: s.optional(s.time("The last of them.")),
+        editNotTakenUp: s.optional(
+          s.time(
+            "When the EncryptionConfiguration was edited so that other resources are on this socket; there until an Encrypt shows that the API server goes by it.",
+          ),
+        ),
         settled: s.optional(
           s.boolean(
             "Whether its API server can write under no other key_id any more: none was answered for four minutes.",

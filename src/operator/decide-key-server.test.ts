@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { kmsKeyId } from "../crypto/ids.ts";
+import type { KeyServerStatus } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
 import {
   decideKeyServerStatus,
@@ -68,6 +69,43 @@ describe("the status of a KeyServer", () => {
       message:
         "provider secrets serves nothing yet: apps/secrets has no current version, or the plugin is not running",
     });
+  });
+  const EDIT = "2026-01-02T03:00:00.500Z";
+  const reported = (changes: object): KeyServerStatus => ({
+    providers: [{ name: "secrets", socket: "/run/s.sock", serves: "apps/secrets", ...changes }],
+  });
+  const one = { entries: 1, resources: ["secrets"] };
+  const two = { entries: 2, resources: ["secrets"] };
+  const other = { entries: 1, resources: ["configmaps"] };
+  test.each<readonly [string, KeyServerStatus | undefined, string | undefined, string | undefined]>([
+    ["nothing was reported before => no edit is known of", undefined, undefined, undefined],
+    ["what is on the socket was not known before => nor then", reported({}), undefined, undefined],
+    ["the same is on it => no edit", reported(one), undefined, undefined],
+    ["other resources => an edit, as old as the file", reported(other), undefined, EDIT],
+    ["another number of entries => an edit, as old as the file", reported(two), undefined, EDIT],
+    ["other resources, and an Encrypt before the edit => an edit", reported(other), "03:00:00.499", EDIT],
+    ["other resources, and an Encrypt since => taken up", reported(other), "03:00:00.500", undefined],
+    [
+      "as after an edit, no Encrypt since => it stands",
+      reported({ ...one, editNotTakenUp: EARLIER }),
+      undefined,
+      EARLIER,
+    ],
+    [
+      "as after an edit, and an Encrypt since => taken up",
+      reported({ ...one, editNotTakenUp: EARLIER }),
+      "03:00:00.000",
+      undefined,
+    ],
+  ])("%s", (_, before, encrypted, expected) => {
+    const providers = [{ ...provider, scope: one, editedAt: Date.parse(EDIT) }];
+    const lastEncryptAt = encrypted && Date.parse(`2026-01-02T${encrypted}Z`);
+    const observations = [{ ...observation, ...(lastEncryptAt && { lastEncryptAt }) }];
+    expect(status({ before, providers, observations }).providers?.[0]?.editNotTakenUp).toBe(expected);
+  });
+  test("a file that cannot be read => the last edit stands", () => {
+    const before = reported({ editNotTakenUp: EARLIER });
+    expect(status({ before }).providers?.[0]?.editNotTakenUp).toBe(EARLIER);
   });
   test("no Node object, no seal => neither is stated", () => {
     const stated = status({ seal: undefined });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
 import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
@@ -25,6 +26,8 @@ export interface ObservedNode {
     readonly ref: KeyRef;
     /** What the node's EncryptionConfiguration puts on the socket, where it is known. */
     readonly scope?: SocketScope;
+    /** When that file was last edited, in epoch milliseconds. */
+    readonly editedAt?: number;
   }[];
   readonly observations: readonly ObservationRow[];
 }
@@ -48,16 +51,20 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
 type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 
 function describeProvider(
-  { name, socket, ref, scope }: ObservedNode["providers"][number],
-  { observations, versions }: ObservedNode,
+  provider: ObservedNode["providers"][number],
+  { before, observations, versions }: ObservedNode,
 ): ProviderStatus {
+  const { name, socket, ref, scope } = provider;
   const seen = observations.find((observation) => observation.provider === name);
   const version = seen && versions.find((row) => kmsKeyId(row.keyId, row.versionId) === seen.kmsKeyId);
+  const reported = before?.providers?.find((one) => one.name === name);
+  const edit = editNotTakenUp(provider, reported, seen?.lastEncryptAt);
   return {
     name,
     socket,
     serves: keyRefText(ref),
     ...(scope && { entries: scope.entries, resources: scope.resources }),
+    ...(edit !== undefined && { editNotTakenUp: edit }),
     ...(seen && {
       kmsKeyId: seen.kmsKeyId,
       servingSince: rfc3339(new Date(seen.servingSince)),
@@ -67,6 +74,20 @@ function describeProvider(
     }),
     ...(version && { version: version.number }),
   };
+}
+
+/** The first report knows of no edit. To the millisecond: an Encrypt may be of the same second. */
+function editNotTakenUp(
+  { scope, editedAt }: ObservedNode["providers"][number],
+  reported: ProviderStatus | undefined,
+  lastEncryptAt = 0,
+): string | undefined {
+  const known = scope !== undefined && reported?.entries !== undefined;
+  const same =
+    !known ||
+    (reported.entries === scope.entries && isDeepStrictEqual(reported.resources ?? [], scope.resources));
+  const edit = same ? reported?.editNotTakenUp : editedAt && new Date(editedAt).toISOString();
+  return edit !== undefined && lastEncryptAt < Date.parse(String(edit)) ? String(edit) : undefined;
 }
 
 const summarize = ({ name, serves, version }: ProviderStatus): string =>

@@ -197,6 +197,11 @@ describe("switching", () => {
       expected: ["Switching", "none", "Switching"],
     },
     {
+      name: "its API server goes by the file from before an edit => waits",
+      switches: [settled, other({ settled: true, editNotTakenUp: "2026-01-02T03:00:00Z" })],
+      expected: ["Switching", "none", "Switching"],
+    },
+    {
       name: "one of its two entries has => waits",
       switches: [other({ entries: 2, encrypts: 1 })],
       expected: ["Switching", "none", "Switching"],
@@ -223,6 +228,13 @@ describe("switching", () => {
     },
   ];
   test.each(rows)("$name", check);
+
+  test("the condition says of which edit, and what to do", () => {
+    const switches = [served({ editNotTakenUp: "2026-01-02T03:00:00Z" })];
+    expect(decide({ name: "", switches, expected: ["", "", ""] }).finding?.message).toContain(
+      "secrets on a (to take up the EncryptionConfiguration of 2026-01-02T03:00:00Z: restart it)",
+    );
+  });
 
   test("the condition names who is waited for", () => {
     const { finding } = decide({ ...rows[2], name: "", expected: [undefined, "", ""] } as Row);
@@ -297,6 +309,19 @@ describe("verifying", () => {
       switches: [served()],
       work: { kind: "counted", remaining: 0 },
       expected: ["Verifying", "none", "Verifying"],
+    },
+    {
+      name: "an API server goes by the file from before an edit => waits, though it has settled",
+      before: status("Verifying"),
+      switches: [served({ settled: true, editNotTakenUp: "2026-01-02T03:00:00Z" })],
+      work: { kind: "counted", remaining: 0 },
+      expected: ["Verifying", "none", "Verifying"],
+    },
+    {
+      name: "nothing is on the socket any more, which no Encrypt proves => waits for nothing",
+      before: status("Verifying"),
+      switches: [settled, served({ entries: 0, resources: [], editNotTakenUp: "2026-01-02T03:00:00Z" })],
+      expected: ["Verifying", "count", "Verifying"],
     },
     {
       name: "nothing was counted yet => it is counted",
@@ -456,5 +481,9 @@ describe("the sockets that serve a key", () => {
         settled: true,
         resources: ["secrets"],
       });
+  });
+  test("an edit that its API server has not taken up is told", () => {
+    const servers = [keyServer("a", { providers: [{ ...provider("apps/secrets"), editNotTakenUp: LATER }] })];
+    expect(switchesOf(masterKey(), new Set(), servers)[0]?.editNotTakenUp).toBe(LATER);
   });
 });

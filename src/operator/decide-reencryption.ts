@@ -13,6 +13,8 @@ export interface Switch {
   readonly entries?: number;
   readonly settled: boolean;
   readonly resources: Scope;
+  /** The edit that put these resources there, where the API server has sent no Encrypt since: it goes by the file of before. */
+  readonly editNotTakenUp?: string;
 }
 
 /** One going through the stored objects. */
@@ -156,12 +158,18 @@ const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
 };
 
 const hasSwitched = (one: Switch, kmsKeyId: string): boolean =>
-  one.kmsKeyId === kmsKeyId && (one.settled || (one.entries !== undefined && one.encrypts >= one.entries));
+  one.kmsKeyId === kmsKeyId &&
+  one.editNotTakenUp === undefined &&
+  (one.settled || (one.entries !== undefined && one.encrypts >= one.entries));
 
+/** What was taken out of the file sends no Encrypt, which would prove it. */
 const hasSettled = (one: Switch, kmsKeyId: string): boolean =>
-  one.kmsKeyId === kmsKeyId && (one.settled || one.entries === 0);
+  one.kmsKeyId === kmsKeyId && (one.entries === 0 || (one.settled && one.editNotTakenUp === undefined));
 
-const describe = ({ node, provider }: Switch): string => `${provider} on ${node}`;
+const describe = ({ node, provider, editNotTakenUp }: Switch): string =>
+  editNotTakenUp === undefined
+    ? `${provider} on ${node}`
+    : `${provider} on ${node} (to take up the EncryptionConfiguration of ${editNotTakenUp}: restart it)`;
 
 /** At once the first time or when objects were only found, after a pause when some could not be written. */
 function beginRound(before: ReencryptionStatus, switches: readonly Switch[], now: Date): ReencryptionPlan {
@@ -316,14 +324,23 @@ export function switchesOf(
   return keyServers.flatMap(({ metadata: { name: node }, status }) =>
     (status?.providers ?? [])
       .filter(({ serves }) => serves === name || aliases.has(serves))
-      .map(({ name: provider, kmsKeyId, encrypts = 0, entries, settled = false, resources = [] }) => ({
-        node,
-        provider,
-        encrypts,
-        settled,
-        resources,
-        ...(kmsKeyId !== undefined && { kmsKeyId }),
-        ...(entries !== undefined && { entries }),
-      })),
+      .map((one) => switchOf(node, one)),
   );
+}
+
+type ProviderStatus = NonNullable<NonNullable<KeyServer["status"]>["providers"]>[number];
+
+function switchOf(node: string, one: ProviderStatus): Switch {
+  const { name, kmsKeyId, encrypts = 0, entries, settled = false, resources = [] } = one;
+  const { editNotTakenUp } = one;
+  return {
+    node,
+    provider: name,
+    encrypts,
+    settled,
+    resources,
+    ...(kmsKeyId !== undefined && { kmsKeyId }),
+    ...(entries !== undefined && { entries }),
+    ...(editNotTakenUp !== undefined && { editNotTakenUp }),
+  };
 }

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import type { ProviderConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { appearanceOf } from "../file-appearance.ts";
@@ -6,7 +7,11 @@ import { type EncryptionConfig, readEncryptionConfig } from "../storage/encrypti
 import { type SocketScope, scopeOf } from "../storage/scope.ts";
 import type { Problem } from "./version-tester.ts";
 
-type ScopedProvider = ProviderConfig & { readonly scope?: SocketScope };
+/** `editedAt` is the file's own time of modification, in epoch milliseconds. */
+type ScopedProvider = ProviderConfig & {
+  readonly scope?: SocketScope;
+  readonly editedAt?: number;
+};
 
 /**
  * What this node's EncryptionConfiguration puts on each socket, read again when
@@ -18,6 +23,7 @@ export class SocketScopes {
   /** How the file looked when it was last read, or could not be. */
   #seen: string | undefined;
   #config: EncryptionConfig | undefined;
+  #editedAt = 0;
 
   constructor(encryptionConfigPath: string | undefined) {
     this.#path = encryptionConfigPath;
@@ -31,7 +37,12 @@ export class SocketScopes {
     if (this.#path === undefined) return [...providers];
     try {
       const config = this.#current(this.#path);
-      return providers.map((provider) => ({ ...provider, scope: scopeOf(config, provider.socket) }));
+      const editedAt = this.#editedAt;
+      return providers.map((provider) => ({
+        ...provider,
+        scope: scopeOf(config, provider.socket),
+        editedAt,
+      }));
     } catch (error) {
       problems.push({ reason: "EncryptionConfigInvalid", message: messageOf(error) });
       return providers.map((provider) => withReported(provider, before));
@@ -49,6 +60,7 @@ export class SocketScopes {
     if (this.#config === undefined || this.#seen !== appearance) {
       this.#seen = appearance;
       this.#config = undefined;
+      this.#editedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
       this.#config = readEncryptionConfig(path);
     }
     return this.#config;
