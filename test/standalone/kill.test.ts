@@ -1,16 +1,21 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../src/kube/resources.ts";
 import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
 import { eventually, Hopeless } from "../controlplane/wait.ts";
-import { Installation, keyAlias } from "./installation.ts";
+import { Installation, keyAlias, masterKey } from "./installation.ts";
 
 const KEY = { namespace: "claviger-system", name: "secrets" };
 /** The flow of one key passes no write point more often than this. */
 const MOST_OCCURRENCES = 12;
-/** Points of other flows: the seal's has a test below, backups have theirs in backup.test.ts. */
-const otherFlows: readonly WritePoint[] = ["keyversion.seal", "backup.publish", "restore.publish"];
+const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
+/** These have tests below; backups have theirs in backup.test.ts. */
+const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];
+const otherFlows: readonly WritePoint[] = [...ownTests, "backup.publish", "restore.publish"];
+const MONTH_SECONDS = 31 * 86_400;
 const flowPoints = WRITE_POINTS.filter((point) => !otherFlows.includes(point));
 const sides: readonly WriteSide[] = ["before", "after"];
 
@@ -124,10 +129,40 @@ describe("an operator killed at every one of its write points", () => {
     expect(settled(installation)).toBeDefined();
   });
 
+  it.each(destructionPoints.flatMap((point) => sides.map((side) => [side, point] as const)))(
+    "%s %s: the next start ends what was being destroyed, and leaves the other key alone",
+    async (side, point) => {
+      await using installation = await Installation.create();
+      const clock = join(installation.dir, "clock");
+      const environment = { CLAVIGER_TEST_CLOCK: clock };
+      await writeFile(clock, "0");
+      await installation.manifest("old.yaml", masterKey("old", { deletion: { pendingWindowInDays: 7 } }));
+      const operator = await installation.start("operator", environment);
+      const versionOf = (name: string) =>
+        stored(installation)?.keyVersions.find(({ spec }) => spec.masterKey.name === name);
+      await eventually("the deletion was accepted, and the other key is there", async () => {
+        return (
+          versionOf("old")?.status?.deletion !== undefined && stored(installation)?.current !== undefined
+        );
+      });
+      await operator.process.stop();
+      const { current } = stored(installation) ?? {};
+      await writeFile(clock, String(MONTH_SECONDS));
+      const killed = await installation.start("operator", {
+        ...environment,
+        CLAVIGER_KILL_AT: `${point}:${side}`,
+      });
+      expect((await killed.process.exited).signal).toBe("SIGKILL");
+      killedAt.add(`${side} ${point}`);
+      await installation.start("operator", environment);
+      await eventually("nothing of it is left", async () => versionOf("old")?.status?.erasedAt !== undefined);
+      expect(versionOf("old")?.spec.seal).toBeUndefined();
+      expect(stored(installation)).toMatchObject({ current, versions: 1 });
+    },
+  );
+
   it("every write point that standalone mode reaches was died at, on both sides", () => {
-    const reached = [...flowPoints, "keyversion.seal"].flatMap((point) =>
-      sides.map((side) => `${side} ${point}`),
-    );
+    const reached = [...flowPoints, ...ownTests].flatMap((point) => sides.map((side) => `${side} ${point}`));
     expect([...killedAt].sort()).toEqual(reached.sort());
   });
 });
