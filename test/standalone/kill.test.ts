@@ -14,7 +14,9 @@ const MOST_OCCURRENCES = 12;
 const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
 /** These have tests below; backups have theirs in backup.test.ts. */
 const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];
-const otherFlows: readonly WritePoint[] = [...ownTests, "backup.publish", "restore.publish"];
+const backupPoints: readonly WritePoint[] = ["backup.publish", "restore.publish"];
+/** Manifests have no finalizers: nothing is written there. */
+const otherFlows: readonly WritePoint[] = [...ownTests, ...backupPoints, "masterkey.finalizers"];
 const MONTH_SECONDS = 31 * 86_400;
 const flowPoints = WRITE_POINTS.filter((point) => !otherFlows.includes(point));
 const sides: readonly WriteSide[] = ["before", "after"];
