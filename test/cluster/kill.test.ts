@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import type { KeyVersion, MasterKey } from "../../src/kube/resources.ts";
+import { FINALIZER } from "../../src/operator/decide-deletion.ts";
 import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually, Hopeless } from "../controlplane/wait.ts";
@@ -97,6 +98,9 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
     await applyKeyAndAlias(name);
     await eventually(`${name} is ready, or the operator is dead`, async () => {
       if (!running.alive) return true;
+      // The last write of all, and looked for first: an operator that dies of it is dead by then.
+      const { metadata } = await getJson<MasterKey>("mk", "-n", NAMESPACE, name);
+      if (metadata.finalizers?.includes(FINALIZER) !== true) return false;
       const settled = (await isReady("mk", name)) && (await isReady("ka", name));
       const states = (await getJson<{ items: KeyVersion[] }>("kv")).items.filter(
         ({ spec, status }) => spec.masterKey.name === name && status?.state === "Current",
