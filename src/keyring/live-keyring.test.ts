@@ -307,16 +307,20 @@ describe("a version that is destroyed", () => {
   });
 });
 
-test("a keyring that its operator has not brought to this release yet => is served", () => {
-  write(...promoted(version(1)));
-  {
-    using db = new DatabaseSync(file());
-    db.exec("DROP TABLE tombstones; ALTER TABLE keys DROP COLUMN deletion_date; PRAGMA user_version = 3");
-  }
-  live.start();
-  expect(live.current(ref).version.number).toBe(1);
-  expect(live.problem).toBeUndefined();
-});
+test.each([3, 4])(
+  "a keyring of schema %i that its operator has not brought to this release yet => is served",
+  (schema) => {
+    write(...promoted(version(1)));
+    {
+      using db = new DatabaseSync(file());
+      db.exec("DROP TABLE tombstones; ALTER TABLE keys DROP COLUMN deletion_date");
+      db.exec(`PRAGMA user_version = ${schema}`);
+    }
+    live.start();
+    expect(live.current(ref).version.number).toBe(1);
+    expect(live.problem).toBeUndefined();
+  },
+);
 
 test("closed => it follows no more", async () => {
   write(...promoted(version(1)));

@@ -22,13 +22,11 @@ import {
   type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
-import { emptyKeyring, schemaVersion } from "./schema.ts";
+import { emptyKeyring, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
 import { isBusy, withKeyringErrors } from "./sqlite.ts";
 
 /** A call waits behind this in the plugin, which asks again soon. */
 const BUSY_MILLISECONDS = 100;
-/** The schema that brought the table of tombstones. */
-const TOMBSTONES_SINCE = 4;
 
 /** The small tables and what is new of the large one, all of one moment. */
 export interface KeyringSnapshot {

@@ -91,6 +91,9 @@ const migrations: readonly string[] = [
 
 export const SCHEMA_VERSION = migrations.length;
 
+/** The schema that brought the table of tombstones. */
+export const TOMBSTONES_SINCE = 1 + migrations.findIndex((step) => step.includes("CREATE TABLE tombstones"));
+
 /** A keyring appears complete under its name: one without a schema was cut off. */
 export const emptyKeyring = (path: string): ClavigerError =>
   new ClavigerError(
