@@ -1,4 +1,4 @@
-import { isLater, nameText, type ObjectName } from "../keyring/rows.ts";
+import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
 import { windowOf } from "./decide-deletion.ts";
@@ -6,7 +6,7 @@ import type { NodeView } from "./decide-master-key.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { listUses, type Use } from "./usage.ts";
 import { type UsageCount, uncounted } from "./usage-census.ts";
-import { hasMaterial } from "./versions.ts";
+import { byPosition, hasMaterial } from "./versions.ts";
 
 const SHORTEST_WINDOW_MILLISECONDS = 7 * 86_400_000;
 
@@ -46,7 +46,7 @@ export function decideDestruction(observed: ObservedDestruction, now: Date): Des
     if (obstacle !== undefined) return { kind: "wait", ...obstacle };
   }
   const why = `the deletion of MasterKey ${nameText(observed.name)} that was asked for on ${first.status?.deletion?.scheduledAt} came due`;
-  return { kind: "destroy", versions: due.toSorted((a, b) => (isLater(a.spec, b.spec) ? 1 : -1)), why };
+  return { kind: "destroy", versions: due.toSorted(byPosition), why };
 }
 
 const isDue = ({ status }: KeyVersion, now: Date): boolean =>

@@ -1,8 +1,9 @@
-import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
+import { ClavigerError } from "../errors.ts";
 import { type KeptTombstone, nameText, type TombstoneRow, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import type { KeyVersion } from "../kube/resources.ts";
+import { identityOf } from "./decide-keyring.ts";
 import { hasMaterial } from "./versions.ts";
 
 export interface ObservedErasure {
@@ -80,16 +81,11 @@ const notProven = ({ metadata }: KeyVersion) => ({
 /** What a tombstone object says. Throws Internal for a version that has its material. */
 export function toTombstoneRow({ spec }: KeyVersion): TombstoneRow {
   const { destroyed } = spec;
-  if (destroyed === undefined) throw new Error(`version ${spec.versionId} was not destroyed`);
+  if (destroyed === undefined)
+    throw new ClavigerError("Internal", `version ${spec.versionId} was not destroyed`);
   const { at, reason, proof } = destroyed;
   return {
-    versionId: parseVersionId(spec.versionId),
-    keyId: parseKeyId(spec.keyId),
-    number: spec.number,
-    masterKey: spec.masterKey,
-    keySpec: spec.keySpec,
-    keyUsage: spec.keyUsage,
-    origin: spec.origin,
+    ...identityOf(spec),
     destroyedAt: at,
     reason,
     proof: {

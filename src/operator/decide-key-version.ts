@@ -1,6 +1,6 @@
-import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
 import { isLater } from "../keyring/rows.ts";
 import type { KeyVersion, KeyVersionStatus, MasterKey } from "../kube/resources.ts";
+import { kmsKeyIdOf } from "./versions.ts";
 
 /**
  * Where a version is in its life, by its MasterKey's current one. Without its
@@ -11,7 +11,7 @@ export function decideKeyVersionStatus(
   version: KeyVersion,
   masterKey: MasterKey | undefined,
 ): KeyVersionStatus {
-  const id = kmsKeyId(version.spec.keyId as KeyId, version.spec.versionId as VersionId);
+  const id = kmsKeyIdOf(version);
   const state = stateOf(version, masterKey) ?? version.status?.state ?? "Pending";
   const trigger = version.status?.trigger ?? triggerOf(version, masterKey);
   const its = masterKey?.status?.keyId === version.spec.keyId ? masterKey : version;

@@ -1,6 +1,13 @@
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { ClavigerError } from "../errors.ts";
-import { type AliasRow, isLater, type KeyRow, nameText, type VersionRow } from "../keyring/rows.ts";
+import {
+  type AliasRow,
+  isLater,
+  type KeyRow,
+  nameText,
+  type VersionIdentity,
+  type VersionRow,
+} from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
@@ -128,13 +135,7 @@ export const keyVersionName = ({ keyId, number }: Pick<VersionRow, "keyId" | "nu
 export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
   if (spec.seal === undefined) throw new ClavigerError("Internal", `version ${spec.versionId} has no seal`);
   return {
-    versionId: parseVersionId(spec.versionId),
-    keyId: parseKeyId(spec.keyId),
-    number: spec.number,
-    masterKey: spec.masterKey,
-    keySpec: spec.keySpec,
-    keyUsage: spec.keyUsage,
-    origin: spec.origin,
+    ...identityOf(spec),
     sealed: {
       provider: spec.seal.provider,
       rootKeyId: spec.seal.rootKeyId,
@@ -144,6 +145,17 @@ export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
     ...(spec.validTo !== undefined && { validTo: Date.parse(spec.validTo) }),
   };
 }
+
+/** Which version a KeyVersion is, tombstones included. */
+export const identityOf = (spec: KeyVersion["spec"]): VersionIdentity => ({
+  versionId: parseVersionId(spec.versionId),
+  keyId: parseKeyId(spec.keyId),
+  number: spec.number,
+  masterKey: spec.masterKey,
+  keySpec: spec.keySpec,
+  keyUsage: spec.keyUsage,
+  origin: spec.origin,
+});
 
 type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
 

@@ -1,4 +1,3 @@
-import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
 import { isLater, nameText } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
@@ -6,7 +5,7 @@ import { nodeObstacle, type Obstacle } from "./decide-destruction.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import type { Use } from "./usage.ts";
 import { type UsageCount, uncounted } from "./usage-census.ts";
-import { hasMaterial, versionsOf } from "./versions.ts";
+import { hasMaterial, kmsKeyIdOf, versionsOf } from "./versions.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
 
@@ -115,14 +114,11 @@ function reencrypted({ masterKey, proof }: ObservedRetention): Obstacle | undefi
 function nothingStored({ count }: ObservedRetention, retired: readonly KeyVersion[]): Obstacle | undefined {
   if (count.kind !== "counted") return undefined;
   // Not by the status, which a version that was just handed back does not have.
-  const found = retired.filter(({ spec }) => count.stored(keyIdOf(spec)) > 0);
+  const found = retired.filter((version) => count.stored(kmsKeyIdOf(version)) > 0);
   if (found.length === 0) return undefined;
   const numbers = found.map(({ spec }) => spec.number).join(", ");
   return keep("ObjectsUnderKey", `objects are stored under version ${numbers}`);
 }
-
-const keyIdOf = ({ keyId, versionId }: KeyVersion["spec"]) =>
-  kmsKeyId(keyId as KeyId, versionId as VersionId);
 
 function notCounted({ count }: ObservedRetention): Obstacle | undefined {
   if (count.kind === "impossible") {

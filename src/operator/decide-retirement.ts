@@ -1,4 +1,3 @@
-import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
@@ -11,6 +10,7 @@ import { retentionFinding, withExtraFindings } from "./retention-status.ts";
 import { type Use, usesOf } from "./usage.ts";
 import type { UsageCount } from "./usage-census.ts";
 import { proofOf } from "./usage-proof.ts";
+import { kmsKeyIdOf } from "./versions.ts";
 import { objectText } from "./view-index.ts";
 
 /** Everything about the cluster that decides whether a key or its versions may go. */
@@ -139,9 +139,7 @@ function uses(
   versions: readonly KeyVersion[],
   { keyServers, keyAliases, count }: RetirementFacts,
 ): Use[] {
-  const kmsKeyIds = new Set<string>(
-    ofKey(keyId, versions).map(({ spec }) => kmsKeyId(spec.keyId as KeyId, spec.versionId as VersionId)),
-  );
+  const kmsKeyIds = new Set<string>(ofKey(keyId, versions).map(kmsKeyIdOf));
   const key = { ...name, kmsKeyIds, ...(keyId !== undefined && { keyId }) };
   const stored = count.kind === "counted" ? { stored: count.stored } : {};
   return usesOf(key, { keyServers, keyAliases, ...stored });

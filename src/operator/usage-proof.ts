@@ -1,6 +1,6 @@
-import { type KeyId, kmsKeyId as kmsKeyIdOf, type VersionId } from "../crypto/ids.ts";
 import type { KeyServer, KeyVersion, MasterKey } from "../kube/resources.ts";
 import type { UsageProof } from "./decide-retention.ts";
+import { kmsKeyIdOf } from "./versions.ts";
 
 /**
  * What the nodes and the last re-encryption prove of a key: every provider that
@@ -15,9 +15,7 @@ export function proofOf(
 ): UsageProof {
   const current = status?.currentVersion?.kmsKeyId;
   const own = new Set<string | undefined>(
-    versions
-      .filter(({ spec }) => spec.keyId === status?.keyId)
-      .map(({ spec }) => kmsKeyIdOf(spec.keyId as KeyId, spec.versionId as VersionId)),
+    versions.filter(({ spec }) => spec.keyId === status?.keyId).map(kmsKeyIdOf),
   );
   const unsettled = servers.flatMap(({ metadata, status: node }) =>
     (node?.providers ?? [])

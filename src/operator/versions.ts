@@ -1,4 +1,4 @@
-import { type KeyId, parseKeyId } from "../crypto/ids.ts";
+import { type KeyId, type KmsKeyId, kmsKeyId, parseKeyId, type VersionId } from "../crypto/ids.ts";
 import { ClavigerError } from "../errors.ts";
 import { isLater } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
@@ -16,7 +16,7 @@ export const isAlike = (a: KeyKind, b: KeyKind): boolean =>
   a.keySpec === b.keySpec && a.keyUsage === b.keyUsage;
 
 /** Earliest first. */
-const byPosition = (a: KeyVersion, b: KeyVersion): number => (isLater(a.spec, b.spec) ? 1 : -1);
+export const byPosition = (a: KeyVersion, b: KeyVersion): number => (isLater(a.spec, b.spec) ? 1 : -1);
 
 /**
  * Oldest first; those of one second by number and name, so that everybody has one order:
@@ -52,6 +52,10 @@ export function promotionCandidate(
   if (newest === undefined || current === undefined) return newest;
   return isLater(newest.spec, current) ? newest : undefined;
 }
+
+/** The key_id that the API server stores with what a version encrypted. */
+export const kmsKeyIdOf = ({ spec }: Pick<KeyVersion, "spec">): KmsKeyId =>
+  kmsKeyId(spec.keyId as KeyId, spec.versionId as VersionId);
 
 /** Whether a version is more than a tombstone. */
 export const hasMaterial = ({ spec }: Pick<KeyVersion, "spec">): boolean => spec.seal !== undefined;
