@@ -4,7 +4,7 @@ import type { Goal } from "./goals.ts";
 import { makeNode } from "./keyrings.ts";
 import { driveLoad, LOADS } from "./kms-load.ts";
 import type { Bench, PartResult } from "./part.ts";
-import { builtPlugin, goPlugin, type Plugin, running } from "./plugins.ts";
+import { builtPlugin, floor, goPlugin, type Plugin, running } from "./plugins.ts";
 import { type MemorySample, parseStatus } from "./proc-status.ts";
 import { figure, type Table } from "./table.ts";
 
@@ -14,7 +14,7 @@ interface Measured {
   readonly loaded: MemorySample;
 }
 
-/** Memory of claviger's plugin with few and with many versions, and of the Go one. */
+/** Memory of claviger's plugin with few and with many versions, of grpc-js without keys, and of the Go one. */
 export async function memory(bench: Bench): Promise<PartResult> {
   const { small, large } = bench.scale.versions;
   const few = await makeNode(`${bench.dir}/memory-${small}`, small);
@@ -28,7 +28,9 @@ export async function memory(bench: Bench): Promise<PartResult> {
     const name = `claviger, ${versions.toLocaleString("en-US")} versions`;
     claviger.push(await measure(bench, builtPlugin(node), name));
   }
-  return result([...claviger, await measure(bench, go, go.name)], goal(claviger), bench);
+  const others: Measured[] = [];
+  for (const other of [floor("grpc-js", few.dir), go]) others.push(await measure(bench, other, other.name));
+  return result([...claviger, ...others], goal(claviger), bench);
 }
 
 async function measure(bench: Bench, plugin: Plugin, name: string): Promise<Measured> {
@@ -53,7 +55,8 @@ function result(measured: readonly Measured[], goals: readonly Goal[], { scale }
     method:
       `Of the plugin's process, from /proc, in MB (10⁶ bytes): idle ${settleSeconds} s after the start, and after ` +
       `${loadSeconds} s of each of the six loads above. RSS counts the pages of the program's file, which all of its ` +
-      `processes share; RssAnon does not. Peak is the highest RSS of the process's life.`,
+      `processes share; RssAnon does not. Peak is the highest RSS of the process's life. grpc-js alone is a server without ` +
+      `keys, run from its sources, which takes some MB more: no plugin on Node is far below it.`,
     tables: [table(measured)],
     goals,
   };

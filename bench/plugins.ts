@@ -48,6 +48,26 @@ export function goPlugin({ referencePlugin }: Peers, dir: string): Plugin {
   };
 }
 
+/** What Node takes before a plugin on it does anything. */
+export type Floor = "node:http2" | "grpc-js";
+
+/** A server without keys, in `dir`. */
+export function floor(kind: Floor, dir: string): Plugin {
+  const socket = join(dir, `${kind.replace(":", "-")}.sock`);
+  return {
+    name: `${kind} alone`,
+    socket,
+    start: () =>
+      startProcess({
+        name: kind,
+        binary: process.execPath,
+        args: [...NODE_FLAGS, join(import.meta.dirname, "floor-server.ts"), kind, socket],
+        log: join(dir, `${kind.replace(":", "-")}.log`),
+        home: dir,
+      }),
+  };
+}
+
 /** Plugins that answer; disposing of them stops them. */
 export interface RunningPlugins extends AsyncDisposable {
   /** In the order of the plugins. */
