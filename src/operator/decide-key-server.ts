@@ -48,6 +48,7 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
   };
 }
 
+type ObservedScope = ObservedNode["providers"][number]["scope"];
 type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 
 function describeProvider(
@@ -76,19 +77,26 @@ function describeProvider(
   };
 }
 
-/** The first report knows of no edit. To the millisecond: an Encrypt may be of the same second. */
+/**
+ * When the EncryptionConfiguration was edited, where no Encrypt has come since.
+ * The first report knows of no edit. To the millisecond: an Encrypt may be of the same second.
+ */
 function editNotTakenUp(
   { scope, editedAt }: ObservedNode["providers"][number],
   reported: ProviderStatus | undefined,
   lastEncryptAt = 0,
 ): string | undefined {
-  const known = scope !== undefined && reported?.entries !== undefined;
-  const same =
-    !known ||
-    (reported.entries === scope.entries && isDeepStrictEqual(reported.resources ?? [], scope.resources));
-  const edit = same ? reported?.editNotTakenUp : editedAt && new Date(editedAt).toISOString();
-  return edit !== undefined && lastEncryptAt < Date.parse(String(edit)) ? String(edit) : undefined;
+  const edit = wasEdited(scope, reported) ? isoTime(editedAt) : reported?.editNotTakenUp;
+  return edit !== undefined && lastEncryptAt < Date.parse(edit) ? edit : undefined;
 }
+
+function wasEdited(scope: ObservedScope, reported: ProviderStatus | undefined): boolean {
+  if (scope === undefined || reported?.entries === undefined) return false;
+  return reported.entries !== scope.entries || !isDeepStrictEqual(reported.resources ?? [], scope.resources);
+}
+
+const isoTime = (epochMilliseconds: number | undefined): string | undefined =>
+  epochMilliseconds === undefined ? undefined : new Date(epochMilliseconds).toISOString();
 
 const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;

@@ -1,4 +1,4 @@
-import { type KeyId, kmsKeyId, type VersionId } from "../crypto/ids.ts";
+import type { KeyId } from "../crypto/ids.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus, Trigger } from "../kube/resources.ts";
 import { decideAdoption, foreignVersions, type HeldKey } from "./adoption.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
@@ -14,7 +14,7 @@ import { decideRotation, type RotationPlan } from "./decide-rotation.ts";
 import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { type RotationEvent, rotationStatusAfter } from "./rotation-status.ts";
-import { promotionCandidate, versionsOf } from "./versions.ts";
+import { kmsKeyIdOf, promotionCandidate, versionsOf } from "./versions.ts";
 
 /** What the leader knows of one node when it decides. */
 export interface NodeView {
@@ -248,11 +248,11 @@ function rotationEvent(step: MasterKeyStep): RotationEvent {
   }
 }
 
-function promoted({ spec }: KeyVersion, now: Date): NonNullable<MasterKeyStatus["currentVersion"]> {
+function promoted(version: KeyVersion, now: Date): NonNullable<MasterKeyStatus["currentVersion"]> {
   return {
-    number: spec.number,
-    versionId: spec.versionId,
-    kmsKeyId: kmsKeyId(spec.keyId as KeyId, spec.versionId as VersionId),
+    number: version.spec.number,
+    versionId: version.spec.versionId,
+    kmsKeyId: kmsKeyIdOf(version),
     promotedAt: rfc3339(now),
   };
 }
