@@ -50,7 +50,7 @@ export function retirementStatus(
   const destruction =
     keyId === undefined
       ? undefined
-      : destructionOf({ keyId, versions: ofKey(keyId, versions), owners: [owner(masterKey)] }, facts, now);
+      : ownersDestruction({ keyId, versions: ofKey(keyId, versions) }, owner(masterKey), uses, facts, now);
   const obstacle = destruction?.kind === "wait" ? destruction : undefined;
   const completed = statusWithDeletion(
     {
@@ -63,7 +63,7 @@ export function retirementStatus(
     },
     now,
   );
-  const retention = retentionOf(masterKey, versions, facts, now);
+  const retention = retentionOf(masterKey, versions, uses, facts, now);
   const findings = [erasureFinding(masterKey, versions, facts.nodes), retentionFinding(retention)];
   return withExtraFindings(masterKey, completed, findings, now);
 }
@@ -74,7 +74,7 @@ export const masterKeyUses = (
   versions: readonly KeyVersion[],
   facts: RetirementFacts,
 ): Use[] => [
-  ...uses(nameOf(masterKey), masterKey.status?.keyId, versions, facts),
+  ...usesOfName(nameOf(masterKey), masterKey.status?.keyId, versions, facts),
   ...remembered(masterKey, facts),
 ];
 
@@ -99,7 +99,9 @@ export function decideRetirement(key: RetiringKey, facts: RetirementFacts, now: 
     destructionOf(key, facts, now),
     ...masterKeys
       .filter(({ status }) => status?.keyId === keyId)
-      .map((masterKey) => retentionOf(masterKey, versions, facts, now)),
+      .map((masterKey) =>
+        retentionOf(masterKey, versions, masterKeyUses(masterKey, versions, facts), facts, now),
+      ),
   ];
 }
 
@@ -109,17 +111,25 @@ function destructionOf(
   facts: RetirementFacts,
   now: Date,
 ): DestructionPlan {
-  const { nodes, count } = facts;
-  const plans = owners.map(({ name, masterKey }) => {
-    const needed = [...uses(name, keyId, versions, facts), ...remembered(masterKey, facts)];
-    return decideDestruction({ name, keyId, versions, masterKey, uses: needed, nodes, count }, now);
+  const plans = owners.map((one) => {
+    const needed = [...usesOfName(one.name, keyId, versions, facts), ...remembered(one.masterKey, facts)];
+    return ownersDestruction({ keyId, versions }, one, needed, facts, now);
   });
   return plans.find(({ kind }) => kind !== "destroy") ?? plans[0] ?? { kind: "none" };
 }
 
+const ownersDestruction = (
+  { keyId, versions }: Pick<RetiringKey, "keyId" | "versions">,
+  { name, masterKey }: KeyOwner,
+  uses: readonly Use[],
+  { nodes, count }: RetirementFacts,
+  now: Date,
+): DestructionPlan => decideDestruction({ name, keyId, versions, masterKey, uses, nodes, count }, now);
+
 function retentionOf(
   masterKey: MasterKey,
   versions: readonly KeyVersion[],
+  uses: readonly Use[],
   facts: RetirementFacts,
   now: Date,
 ): RetentionPlan {
@@ -129,11 +139,10 @@ function retentionOf(
   ]);
   const proof = proofOf(masterKey, versions, facts.keyServers, serves);
   const { nodes, count } = facts;
-  const needed = masterKeyUses(masterKey, versions, facts);
-  return decideRetention({ masterKey, versions, nodes, uses: needed, proof, count }, now);
+  return decideRetention({ masterKey, versions, nodes, uses, proof, count }, now);
 }
 
-function uses(
+function usesOfName(
   name: ObjectName,
   keyId: string | undefined,
   versions: readonly KeyVersion[],
