@@ -93,6 +93,19 @@ describe("a deletion", () => {
       deletionDate: "2026-02-01T03:04:05Z",
     });
   });
+  test.each([
+    [1, "=> goes on", accepted],
+    [
+      2,
+      "and may have been cancelled and asked for anew => begun anew",
+      { scheduledAt: NOW_TEXT, deletionDate: IN_A_WEEK },
+    ],
+  ])("was accepted, %i edits unseen since %s", (edits, _, deletion) => {
+    const key = masterKey({ spec: wanted, status: pending });
+    const metadata = { ...key.metadata, generation: 4 };
+    const status = { ...pending, observedGeneration: 4 - edits };
+    expect(decide({ ...key, metadata, status }).deletion).toEqual(deletion);
+  });
   test("is asked for and nothing can be counted without etcd => accepted", () => {
     const key = masterKey({ spec: wanted, status: ready });
     expect(decide(key, [], [v1], { kind: "impossible" }).state).toBe("PendingDeletion");

@@ -75,12 +75,20 @@ function deletionOf({ masterKey, uses, count }: ObservedDeletion, now: Date): Ma
   const wanted = masterKey.spec.deletion;
   if (wanted === undefined) return undefined;
   const accepted = masterKey.status?.deletion;
-  // Of another window it is one that was cancelled since, unseen: this one begins anew.
-  if (accepted !== undefined && windowOf(accepted) === wanted.pendingWindowInDays) return accepted;
+  // One that was cancelled since, unseen: this one begins anew.
+  const same = accepted !== undefined && windowOf(accepted) === wanted.pendingWindowInDays;
+  if (same && !mayBeAskedAnew(masterKey)) return accepted;
   if (uses.length > 0 || uncounted(count) !== undefined) return undefined;
   const deletionDate = new Date(now.getTime() + wanted.pendingWindowInDays * DAY_MILLISECONDS);
   return { scheduledAt: rfc3339(now), deletionDate: rfc3339(deletionDate) };
 }
+
+/**
+ * Two edits that no leader saw may have taken spec.deletion out and put it in again: a
+ * deletion that is asked for anew has its whole waiting period. Other edits only prolong it.
+ */
+export const mayBeAskedAnew = ({ metadata: { generation = 0 }, status }: MasterKey): boolean =>
+  generation - (status?.observedGeneration ?? generation) > 1;
 
 /** In days. */
 export const windowOf = ({ scheduledAt, deletionDate }: NonNullable<MasterKeyStatus["deletion"]>): number =>

@@ -86,6 +86,17 @@ describe("destruction", () => {
       "StillWanted",
     ],
     [
+      "two edits are unseen, which may have cancelled it and asked for it anew => guarded",
+      {
+        masterKey: {
+          ...asked,
+          metadata: { ...asked.metadata, generation: 4 },
+          status: { ...asked.status, observedGeneration: 2 },
+        },
+      },
+      "StillWanted",
+    ],
+    [
       "it asks for a longer window than the one that is over => guarded",
       {
         masterKey: masterKey({

@@ -1,7 +1,7 @@
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
-import { windowOf } from "./decide-deletion.ts";
+import { mayBeAskedAnew, windowOf } from "./decide-deletion.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { listUses, type Use } from "./usage.ts";
@@ -67,9 +67,12 @@ function wanted(
   if (masterKey === undefined || (its !== undefined && its !== keyId)) return undefined;
   const { deletion } = masterKey.status ?? {};
   const asked = masterKey.spec.deletion;
-  // A longer window was asked for since, which the status does not know yet.
+  // A longer window, or another one, was asked for since, which the status does not know yet.
   const sameAsked =
-    asked !== undefined && deletion !== undefined && windowOf(deletion) >= asked.pendingWindowInDays;
+    asked !== undefined &&
+    deletion !== undefined &&
+    windowOf(deletion) >= asked.pendingWindowInDays &&
+    !mayBeAskedAnew(masterKey);
   if (sameAsked && Date.parse(deletion.deletionDate) <= now.getTime()) return undefined;
   return {
     reason: "StillWanted",

@@ -38,7 +38,9 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
 
   beforeAll(async () => {
     cluster = await startCluster({ serves: { alias: "claviger-system/main" }, encryption });
-    const keys = [claviger("MasterKey", "first"), claviger("MasterKey", "second")];
+    // What is written again, and when, is this test's affair.
+    const spec = { reencryption: { engine: "None" } };
+    const keys = [claviger("MasterKey", "first", spec), claviger("MasterKey", "second", spec)];
     await apply(manifests(...keys, claviger("KeyAlias", "main", { masterKey: "first" }), cartDefinition));
     await cluster.kubectl(["wait", "--for=condition=Established", "--timeout=60s", `crd/${CART}`]);
     await cluster.ready();

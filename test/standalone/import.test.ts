@@ -6,6 +6,7 @@ import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodings } from "../cluster/canaries.ts";
 import { run } from "../controlplane/run.ts";
+import { eventually } from "../controlplane/wait.ts";
 import { testedBlock } from "../docs/markdown.ts";
 import { Installation } from "./installation.ts";
 import { encryptSeed, eventuallyRefused, expectOpens, type Sealed } from "./kms.ts";
@@ -137,8 +138,10 @@ describe("claviger import, standalone", () => {
     expect(result.stdout).toContain("version 2 has the imported material");
     const client = installation.client();
     await expectOpens(client, first);
-    const second = await encryptSeed(client, randomBytes(32));
-    expect(second.key_id).not.toBe(keyId);
+    const second = await eventually("the plugin serves the new version", async () => {
+      const sealed = await encryptSeed(client, randomBytes(32));
+      return sealed.key_id !== keyId && sealed;
+    });
     await expectOpens(client, second);
   });
 
