@@ -5,6 +5,7 @@ import { status } from "@grpc/grpc-js";
 import { expect, it } from "vitest";
 import { encodings, materialsOf } from "../cluster/canaries.ts";
 import { freePort } from "../controlplane/ports.ts";
+import { eventually } from "../controlplane/wait.ts";
 import { Installation, keyAlias, masterKey } from "./installation.ts";
 import { encryptSeed, eventuallyRefused, expectOpens, expectRefused, type Sealed } from "./kms.ts";
 
@@ -105,7 +106,8 @@ async function answers(installation: Installation, addresses: readonly string[])
   const outputs: Output[] = [];
   for (const address of addresses) {
     const where = `http://${address}/metrics`;
-    outputs.push({ where, bytes: Buffer.from(await (await fetch(where)).arrayBuffer()) });
+    const response = await eventually(`${where} answers`, () => fetch(where));
+    outputs.push({ where, bytes: Buffer.from(await response.arrayBuffer()) });
   }
   for (const args of [["status"], ["status", "-o", "json"]]) {
     const { stdout, stderr } = await installation.runWithConfig(args[0] ?? "", ...args.slice(1));
