@@ -24,13 +24,16 @@ else if (kind === "node:http2") serveHttp2(socket);
 else throw new Error(`no floor is called ${kind}`);
 process.on("SIGTERM", () => process.exit());
 
+type Call<Request> = { readonly request: Request };
+type Reply = (error: null, response: object) => void;
+
 function serveGrpc(path: string): void {
   const server = new Server({ "grpc.enable_channelz": 0 });
   server.addService(kmsService, {
-    Status: (_call: unknown, reply: (error: null, value: object) => void) => reply(null, status),
-    Encrypt: ({ request }: { request: EncryptRequest }, reply: (error: null, value: object) => void) =>
+    Status: (_call: unknown, reply: Reply) => reply(null, status),
+    Encrypt: ({ request }: Call<EncryptRequest>, reply: Reply) =>
       reply(null, { ciphertext: sealed(request.plaintext), keyId }),
-    Decrypt: ({ request }: { request: DecryptRequest }, reply: (error: null, value: object) => void) =>
+    Decrypt: ({ request }: Call<DecryptRequest>, reply: Reply) =>
       reply(null, { plaintext: request.ciphertext.subarray(OVERHEAD_BYTES) }),
   });
   server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {

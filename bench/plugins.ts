@@ -49,11 +49,12 @@ export function goPlugin({ referencePlugin }: Peers, dir: string): Plugin {
 }
 
 /** What Node takes before a plugin on it does anything. */
-export type Floor = "node:http2" | "grpc-js";
+type Floor = "node:http2" | "grpc-js";
 
 /** A server without keys, in `dir`. */
 export function floor(kind: Floor, dir: string): Plugin {
-  const socket = join(dir, `${kind.replace(":", "-")}.sock`);
+  const path = join(dir, kind.replace(":", "-"));
+  const socket = `${path}.sock`;
   return {
     name: `${kind} alone`,
     socket,
@@ -62,7 +63,7 @@ export function floor(kind: Floor, dir: string): Plugin {
         name: kind,
         binary: process.execPath,
         args: [...NODE_FLAGS, join(import.meta.dirname, "floor-server.ts"), kind, socket],
-        log: join(dir, `${kind.replace(":", "-")}.log`),
+        log: `${path}.log`,
         home: dir,
       }),
   };

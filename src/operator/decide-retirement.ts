@@ -46,11 +46,16 @@ export function retirementStatus(
   now: Date,
 ): MasterKeyStatus {
   const uses = masterKeyUses(masterKey, versions, facts);
+  const { nodes, count } = facts;
+  const name = nameOf(masterKey);
   const { keyId } = masterKey.status ?? {};
   const destruction =
     keyId === undefined
       ? undefined
-      : ownersDestruction({ keyId, versions: ofKey(keyId, versions) }, owner(masterKey), uses, facts, now);
+      : decideDestruction(
+          { name, keyId, versions: ofKey(keyId, versions), masterKey, uses, nodes, count },
+          now,
+        );
   const obstacle = destruction?.kind === "wait" ? destruction : undefined;
   const completed = statusWithDeletion(
     {
@@ -58,13 +63,13 @@ export function retirementStatus(
       status,
       versions,
       uses,
-      count: facts.count,
+      count,
       ...(obstacle && { obstacle: { reason: obstacle.reason, message: obstacle.message } }),
     },
     now,
   );
   const retention = retentionOf(masterKey, versions, uses, facts, now);
-  const findings = [erasureFinding(masterKey, versions, facts.nodes), retentionFinding(retention)];
+  const findings = [erasureFinding(masterKey, versions, nodes), retentionFinding(retention)];
   return withExtraFindings(masterKey, completed, findings, now);
 }
 
@@ -111,20 +116,13 @@ function destructionOf(
   facts: RetirementFacts,
   now: Date,
 ): DestructionPlan {
-  const plans = owners.map((one) => {
-    const needed = [...usesOfName(one.name, keyId, versions, facts), ...remembered(one.masterKey, facts)];
-    return ownersDestruction({ keyId, versions }, one, needed, facts, now);
+  const { nodes, count } = facts;
+  const plans = owners.map(({ name, masterKey }) => {
+    const uses = [...usesOfName(name, keyId, versions, facts), ...remembered(masterKey, facts)];
+    return decideDestruction({ name, keyId, versions, masterKey, uses, nodes, count }, now);
   });
   return plans.find(({ kind }) => kind !== "destroy") ?? plans[0] ?? { kind: "none" };
 }
-
-const ownersDestruction = (
-  { keyId, versions }: Pick<RetiringKey, "keyId" | "versions">,
-  { name, masterKey }: KeyOwner,
-  uses: readonly Use[],
-  { nodes, count }: RetirementFacts,
-  now: Date,
-): DestructionPlan => decideDestruction({ name, keyId, versions, masterKey, uses, nodes, count }, now);
 
 function retentionOf(
   masterKey: MasterKey,
@@ -200,8 +198,6 @@ function ownersAmong(masterKeys: readonly MasterKey[]): FindOwners {
     return [...unique].map(([text, name]) => ({ name, masterKey: byName.get(text) }));
   };
 }
-
-const owner = (masterKey: MasterKey): KeyOwner => ({ name: nameOf(masterKey), masterKey });
 
 const isRetiring = ({ versions, owners }: RetiringKey): boolean =>
   owners.some(({ masterKey }) => masterKey?.spec.retention?.policy === "Destroy") ||

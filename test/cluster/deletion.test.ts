@@ -86,7 +86,6 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
   const cancel = () => patch("masterkey/old", { spec: { deletion: null } });
   const decrypt = (index: number) =>
     client(index).decrypt({ ...encrypted, annotations: new Map(), uid: randomUUID() });
-  /** A start asks for the key_id at once; otherwise it takes up to a minute. */
   /** Throws what keeps a namespace that is being deleted. */
   async function isGone(namespace: string): Promise<boolean> {
     const found = await cluster.kubectl(["get", "ns", namespace, "--ignore-not-found", "-o", "json"]);
@@ -95,6 +94,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     throw new Error(JSON.stringify(status.conditions));
   }
 
+  /** A start asks for the key_id at once; otherwise it takes up to a minute. */
   async function restartServers(): Promise<void> {
     await Promise.all(cluster.plane.apiServers.map((server) => server.restart()));
     await cluster.ready();
@@ -228,7 +228,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     const before = await versionOf("payments");
     await cluster.kubectl(["delete", "namespace", "shop", "--wait=false"]);
     // The controller's own back-off decides how long this takes.
-    await eventually("the namespace is gone", () => isGone("shop"), { deadline: 300_000 });
+    await eventually("the namespace is gone", () => isGone("shop"), { deadline: 240_000 });
     expect((await versionOf("payments")).spec).toEqual(before.spec);
     await cluster.kubectl(["create", "namespace", "shop"]);
     await apply("MasterKey", "payments", {}, "shop");
