@@ -20,6 +20,7 @@ const v1 = keyVersion(1);
 const counted: UsageCount = { kind: "counted", stored: () => 0 };
 const used: readonly Use[] = [{ reason: "ProviderUsesKey", text: "provider p of node one" }];
 const wanted = { deletion: { pendingWindowInDays: 7 } };
+const vouched = { deletion: { pendingWindowInDays: 7, withoutCensus: true } };
 const IN_A_WEEK = "2026-01-09T03:04:05Z";
 const accepted = { scheduledAt: EARLIER, deletionDate: "2026-01-08T00:00:00Z" };
 const ready: MasterKeyStatus = { ...statusWith(v1), keyState: "Enabled", conditions: [condition("Ready")] };
@@ -106,10 +107,41 @@ describe("a deletion", () => {
     const status = { ...pending, observedGeneration: 4 - edits };
     expect(decide({ ...key, metadata, status }).deletion).toEqual(deletion);
   });
-  test("is asked for and nothing can be counted without etcd => accepted", () => {
-    const key = masterKey({ spec: wanted, status: ready });
-    expect(decide(key, [], [v1], { kind: "impossible" }).state).toBe("PendingDeletion");
+  test("is asked for and nothing can be counted without etcd => nothing is changed, and the message says what may be done", () => {
+    const { after, state, deletion } = decide(masterKey({ spec: wanted, status: ready }), [], [v1], {
+      kind: "impossible",
+    });
+    expect([state, deletion]).toEqual(["Enabled", undefined]);
+    expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({
+      reason: "NotCounted",
+      message: expect.stringMatching(
+        /no etcd in which to count.*give it etcd, or.*set spec\.deletion\.withoutCensus to true/,
+      ),
+    });
   });
+  test("is asked for with withoutCensus, and nothing can be counted => accepted, and status says so", () => {
+    const key = masterKey({ spec: vouched, status: ready });
+    expect(decide(key, [], [v1], { kind: "impossible" })).toMatchObject({
+      state: "PendingDeletion",
+      deletion: { scheduledAt: NOW_TEXT, deletionDate: IN_A_WEEK, withoutCensus: true },
+    });
+  });
+  test.each<readonly [string, UsageCount]>([
+    ["is being made", { kind: "pending" }],
+    ["fails", { kind: "failed", message: "etcd is down" }],
+  ])("is asked for with withoutCensus, and a count %s => waits for it all the same", (_, count) => {
+    const key = masterKey({ spec: vouched, status: ready });
+    expect(decide(key, [], [v1], count)).toMatchObject({ state: "Enabled", blocked: "NotCounted" });
+  });
+  test.each([
+    ["is set", vouched, pending, { ...accepted, withoutCensus: true }],
+    ["is taken back", wanted, { ...pending, deletion: { ...accepted, withoutCensus: true } }, accepted],
+  ])(
+    "was accepted and withoutCensus %s => its date stays, and status follows",
+    (_, spec, status, deletion) => {
+      expect(decide(masterKey({ spec, status })).deletion).toEqual(deletion);
+    },
+  );
   test("was accepted and the count grew old => it stays accepted", () => {
     const key = masterKey({ spec: wanted, status: pending });
     expect(decide(key, [], [v1], { kind: "pending" })).toMatchObject({

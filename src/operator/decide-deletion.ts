@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
 import { listUses, type Use } from "./usage.ts";
-import { type UsageCount, uncounted } from "./usage-census.ts";
+import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
 import { hasMaterial, versionsOf } from "./versions.ts";
 
 /** Held until the key is not in use. */
@@ -18,7 +19,7 @@ export interface ObservedDeletion {
   /** What is stored under the key's versions; `uses` has what was found. */
   readonly count: UsageCount;
   /** Why what is due is not destroyed. */
-  readonly obstacle?: { readonly reason: string; readonly message: string } | undefined;
+  readonly obstacle?: Obstacle | undefined;
 }
 
 /** Whether all that the key ever had was destroyed. Where its versions are lost, it stays what it was said to be. */
@@ -74,13 +75,32 @@ function withoutCurrent(status: MasterKeyStatus, destroyed: boolean): MasterKeyS
 function deletionOf({ masterKey, uses, count }: ObservedDeletion, now: Date): MasterKeyStatus["deletion"] {
   const wanted = masterKey.spec.deletion;
   if (wanted === undefined) return undefined;
+  const vouched = wanted.withoutCensus === true ? { withoutCensus: true } : {};
   const accepted = masterKey.status?.deletion;
   // One that was cancelled since, unseen: this one begins anew.
   const same = accepted !== undefined && windowOf(accepted) === wanted.pendingWindowInDays;
-  if (same && !mayBeAskedAnew(masterKey)) return accepted;
-  if (uses.length > 0 || uncounted(count) !== undefined) return undefined;
+  if (same && !mayBeAskedAnew(masterKey)) {
+    const { scheduledAt, deletionDate } = accepted;
+    return { scheduledAt, deletionDate, ...vouched };
+  }
+  if (uses.length > 0 || notCounted(count, wanted) !== undefined) return undefined;
   const deletionDate = new Date(now.getTime() + wanted.pendingWindowInDays * DAY_MILLISECONDS);
-  return { scheduledAt: rfc3339(now), deletionDate: rfc3339(deletionDate) };
+  return { scheduledAt: rfc3339(now), deletionDate: rfc3339(deletionDate), ...vouched };
+}
+
+/**
+ * Why a key may not go for want of a count of what is stored under it; undefined where
+ * it may. Where nothing can be counted, somebody has to vouch that nothing is.
+ */
+export function notCounted(
+  count: UsageCount,
+  { withoutCensus }: { readonly withoutCensus?: boolean },
+): Obstacle | undefined {
+  const obstacle = uncounted(count);
+  if (obstacle === undefined || count.kind !== "impossible") return obstacle;
+  if (withoutCensus === true) return undefined;
+  const message = `${obstacle.message}: give it etcd, or, if you know that nothing is, set spec.deletion.withoutCensus to true`;
+  return { ...obstacle, message };
 }
 
 /**
@@ -113,7 +133,7 @@ function blocked(observed: ObservedDeletion, deletion: Deletion): Finding | unde
   }
   if (masterKey.spec.deletion === undefined) return undefined;
   if (deletion === undefined && uses.length === 0) {
-    const why = uncounted(observed.count) ?? { reason: "NotCounted", message: "" };
+    const why = notCounted(observed.count, masterKey.spec.deletion) ?? { reason: "NotCounted", message: "" };
     return { type, status: "True", ...why, message: `nothing was changed yet: ${why.message}` };
   }
   if (deletion === undefined) {
@@ -175,4 +195,4 @@ export function decideFinalizers(
 }
 
 const knows = (version: KeyVersion, masterKey: MasterKey): boolean =>
-  version.status?.deletion?.deletionDate === masterKey.status?.deletion?.deletionDate;
+  isDeepStrictEqual(version.status?.deletion, masterKey.status?.deletion);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { decideDestruction, type ObservedDestruction } from "./decide-destruction.ts";
 import { nodeViews } from "./decide-key-server.ts";
 import { keyId, keyServer, keyVersion, masterKey, NOW, node, statusWith, tombstone } from "./testing.ts";
@@ -9,6 +10,11 @@ const v1 = keyVersion(1, { status: { state: "Retired", deletion: due } });
 const v2 = keyVersion(2, { status: { state: "Current", deletion: due } });
 const wanted = { deletion: { pendingWindowInDays: 7 } };
 const asked = masterKey({ spec: wanted, status: { ...statusWith(v2), deletion: due } });
+/** The same, asked for without a count. */
+const vouched = <T extends MasterKey | KeyVersion>(object: T): T => ({
+  ...object,
+  status: { ...object.status, deletion: { ...due, withoutCensus: true } },
+});
 const well = [node("one", []), node("two", [])];
 
 const passes: ObservedDestruction = {
@@ -35,7 +41,32 @@ describe("destruction", () => {
       { masterKey: undefined },
       "destroy 1 2",
     ],
-    ["nothing can be counted without etcd => all", { count: { kind: "impossible" } }, "destroy 1 2"],
+    ["nothing can be counted without etcd => none", { count: { kind: "impossible" } }, "NotCounted"],
+    [
+      "nothing can be counted, and versions and MasterKey say withoutCensus => all",
+      { count: { kind: "impossible" }, versions: [vouched(v1), vouched(v2)], masterKey: vouched(asked) },
+      "destroy 1 2",
+    ],
+    [
+      "nothing can be counted, the versions say withoutCensus and the MasterKey is gone => all",
+      { count: { kind: "impossible" }, versions: [vouched(v1), vouched(v2)], masterKey: undefined },
+      "destroy 1 2",
+    ],
+    [
+      "nothing can be counted, and the MasterKey no longer says withoutCensus => none",
+      { count: { kind: "impossible" }, versions: [vouched(v1), vouched(v2)] },
+      "NotCounted",
+    ],
+    [
+      "nothing can be counted, and one version does not say withoutCensus => none",
+      { count: { kind: "impossible" }, versions: [vouched(v1), v2], masterKey: vouched(asked) },
+      "NotCounted",
+    ],
+    [
+      "withoutCensus, and what is stored is counted => by the count",
+      { count: { kind: "pending" }, versions: [vouched(v1), vouched(v2)], masterKey: vouched(asked) },
+      "NotCounted",
+    ],
     ["what is stored is not counted => none", { count: { kind: "pending" } }, "NotCounted"],
     [
       "what is stored cannot be counted => none",

@@ -1,11 +1,11 @@
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
-import { mayBeAskedAnew, windowOf } from "./decide-deletion.ts";
+import { mayBeAskedAnew, notCounted, windowOf } from "./decide-deletion.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { listUses, type Use } from "./usage.ts";
-import { type UsageCount, uncounted } from "./usage-census.ts";
+import type { Obstacle, UsageCount } from "./usage-census.ts";
 import { byPosition, hasMaterial } from "./versions.ts";
 
 const SHORTEST_WINDOW_MILLISECONDS = 7 * 86_400_000;
@@ -30,11 +30,6 @@ export type DestructionPlan =
   | { readonly kind: "wait"; readonly reason: string; readonly message: string }
   /** Earliest first: where a crash or a cancellation stops it, the current version is still there. */
   | { readonly kind: "destroy"; readonly versions: readonly KeyVersion[]; readonly why: string };
-
-export interface Obstacle {
-  readonly reason: string;
-  readonly message: string;
-}
 
 /** Decides whether the material of a key whose waiting period is over is destroyed now. */
 export function decideDestruction(observed: ObservedDestruction, now: Date): DestructionPlan {
@@ -102,8 +97,15 @@ function nodesDisagree({ nodes }: ObservedDestruction): Obstacle | undefined {
   return nodeObstacle(nodes);
 }
 
-function counted({ count }: ObservedDestruction): Obstacle | undefined {
-  const obstacle = uncounted(count);
+/** Without a count, all who ask for it must vouch: the versions' own status is what is left of a MasterKey that is gone. */
+function counted(
+  { count, masterKey, keyId }: ObservedDestruction,
+  due: readonly KeyVersion[],
+): Obstacle | undefined {
+  const asking = due.map(({ status }) => status?.deletion);
+  if (masterKey?.status?.keyId === keyId) asking.push(masterKey.status.deletion);
+  const withoutCensus = asking.every((deletion) => deletion?.withoutCensus === true);
+  const obstacle = notCounted(count, { withoutCensus });
   return obstacle && { ...obstacle, message: `nothing was destroyed yet: ${obstacle.message}` };
 }
 

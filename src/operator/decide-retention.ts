@@ -1,10 +1,10 @@
 import { isLater, nameText } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
-import { nodeObstacle, type Obstacle } from "./decide-destruction.ts";
+import { nodeObstacle } from "./decide-destruction.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import type { Use } from "./usage.ts";
-import { type UsageCount, uncounted } from "./usage-census.ts";
+import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
 import { hasMaterial, kmsKeyIdOf, versionsOf } from "./versions.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
@@ -121,9 +121,6 @@ function nothingStored({ count }: ObservedRetention, retired: readonly KeyVersio
 }
 
 function notCounted({ count }: ObservedRetention): Obstacle | undefined {
-  if (count.kind === "impossible") {
-    return keep("NotCounted", "the leading operator's configuration has no etcd in which to count");
-  }
   const obstacle = uncounted(count);
   return obstacle && keep(obstacle.reason, obstacle.message);
 }

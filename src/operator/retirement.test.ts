@@ -21,7 +21,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const deletion = { scheduledAt: "2025-12-20T00:00:00Z", deletionDate: "2026-01-02T00:00:00Z" };
+const deletion = {
+  scheduledAt: "2025-12-20T00:00:00Z",
+  deletionDate: "2026-01-02T00:00:00Z",
+  withoutCensus: true,
+};
 const due = (n: number, spec: Partial<KeyVersion["spec"]> = {}, name = `${spec.keyId ?? keyId(1)}-${n}`) =>
   keyVersion(n, { spec, metadata: { name }, status: { deletion } });
 

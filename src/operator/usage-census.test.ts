@@ -39,12 +39,14 @@ function censusOf() {
 
 describe("a count of what is stored under each key_id", () => {
   it("is impossible without etcd, which is known once it was tried", async () => {
-    const { census, answer } = censusOf();
+    const { census, answer, at } = censusOf();
     census.begin();
     expect(census.count.kind).toBe("pending");
     await answer(undefined);
     expect(census.count).toEqual({ kind: "impossible" });
-    expect(uncounted(census.count)).toBeUndefined();
+    expect(uncounted(census.count)?.message).toMatch(/has no etcd in which to count/);
+    at(86_400_000);
+    expect(census.count).toEqual({ kind: "impossible" });
   });
 
   it("begins once, holds the decision back meanwhile, and tells when it is there", async () => {

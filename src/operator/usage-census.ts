@@ -1,5 +1,4 @@
 import { messageOf } from "../errors.ts";
-import type { Obstacle } from "./decide-destruction.ts";
 import type { StoredObjects } from "./usage.ts";
 
 /** What is known of how much is stored under each key_id. */
@@ -11,13 +10,24 @@ export type UsageCount =
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "counted"; readonly stored: StoredObjects };
 
+/** Why something is not done: a word for programs, a sentence for people. */
+export interface Obstacle {
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Why nothing may be decided on a count; undefined where it may. */
 export function uncounted(count: UsageCount): Obstacle | undefined {
   const reason = "NotCounted";
   switch (count.kind) {
-    case "impossible":
     case "counted":
       return undefined;
+    case "impossible":
+      return {
+        reason,
+        message:
+          "the leading operator's configuration has no etcd in which to count what is stored under the key",
+      };
     case "pending":
       return { reason, message: "what is stored under the key is being counted in etcd" };
     case "failed":
@@ -84,7 +94,11 @@ export class UsageCensus {
       .then(
         (stored) => {
           const age = Math.max(LEAST_AGE, AGE_PER_DURATION * (this.#now() - began));
-          this.#counted = { stored, goodUntil: began + age };
+          // A configuration is read once: what has no etcd gets none.
+          this.#counted = {
+            stored,
+            goodUntil: stored === undefined ? Number.POSITIVE_INFINITY : began + age,
+          };
           this.#failed = undefined;
         },
         (error: unknown) => {

@@ -231,7 +231,7 @@ export class ClusterModel {
   #delete(name: string, asked: boolean): void {
     this.#respec(name, ({ deletion: _, ...spec }) => ({
       ...spec,
-      ...(asked && { deletion: { pendingWindowInDays: 7 } }),
+      ...(asked && { deletion: { pendingWindowInDays: 7, withoutCensus: true } }),
     }));
   }
 
