@@ -5,7 +5,7 @@ import { ClavigerError, messageOf } from "../errors.ts";
 import { KubeClient, KubeError } from "../kube/client.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
-import { type Lease, microTime, readLease, writeLease } from "../kube/leases.ts";
+import { type Lease, type LeaseRef, microTime, readLease, writeLease } from "../kube/leases.ts";
 import { collectionPath, leasesPath, objectPath } from "../kube/paths.ts";
 import { Reflector } from "../kube/reflector.ts";
 import {
@@ -39,6 +39,12 @@ const PATIENCE = 10_000;
 /** Little beside seven days, and more than any clock is off that NTP sets. */
 const MAX_SKEW_SECONDS = 300;
 
+/** The Lease that a node's operator renews. */
+const nodeLeaseOf = ({ nodeName, leaseNamespace }: NodeConfig): LeaseRef => ({
+  namespace: leaseNamespace,
+  name: `claviger-node-${nodeName}`,
+});
+
 /** A JSON merge patch (RFC 7396): null removes. */
 interface Patch {
   readonly metadata?: { readonly finalizers: readonly string[] };
@@ -65,7 +71,7 @@ export class KubeStore implements ResourceStore {
 
   constructor(config: NodeConfig, kubeconfigPath: string, log: Log) {
     this.#client = new KubeClient(kubeconfigPath);
-    this.storedObjects = new KubeStoredObjects(this.#client, config.etcd);
+    this.storedObjects = new KubeStoredObjects(this.#client, config, nodeLeaseOf(config));
     this.#config = config;
     this.#log = log;
     this.#fieldManager = "claviger";
@@ -299,8 +305,8 @@ export class KubeStore implements ResourceStore {
     if (signal.aborted) return;
     signal.addEventListener("abort", () => this.#firstReport.resolve(), { once: true });
     await this.#firstReport.promise;
-    const { nodeName, leaseNamespace: namespace } = this.#config;
-    const ref = { namespace, name: `claviger-node-${nodeName}`, labels: { [NODE_LABEL]: nodeName } };
+    const { nodeName } = this.#config;
+    const ref = { ...nodeLeaseOf(this.#config), labels: { [NODE_LABEL]: nodeName } };
     while (!signal.aborted) {
       let pause = HEARTBEAT_MILLISECONDS;
       try {

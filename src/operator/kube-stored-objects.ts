@@ -1,9 +1,14 @@
-import type { EtcdConfig } from "../config.ts";
+import type { EtcdConfig, NodeConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
-import type { KubeClient } from "../kube/client.ts";
-import { apiResources } from "../storage/api-resources.ts";
-import { isKeptPlain, takeCensus } from "../storage/census.ts";
+import { type KubeClient, KubeError } from "../kube/client.ts";
+import { type LeaseRef, readLease } from "../kube/leases.ts";
+import { type ApiResource, apiResources } from "../storage/api-resources.ts";
+import { type Census, isKeptPlain, takeCensus } from "../storage/census.ts";
+import { type CensusScope, scopeOf } from "../storage/census-scope.ts";
 import { EtcdClient } from "../storage/etcd-client.ts";
+import { mustBeEtcdOf, mustBeStoredHere, type Witness } from "../storage/etcd-identity.ts";
+import { groupResourceText } from "../storage/group-resource.ts";
+import { countsByKeyId } from "../storage/node-census.ts";
 import type { RewriteFailure, RewriteProgress } from "../storage/rewrite-report.ts";
 import { rewrite } from "../storage/rewriter.ts";
 import { censusScopeOf, inScope, type Scope } from "../storage/scope.ts";
@@ -17,11 +22,14 @@ const NAMED_FAILURES = 20;
 /** The objects behind this node's API server: written again through it, counted in its etcd. */
 export class KubeStoredObjects implements StoredObjects {
   readonly #client: KubeClient;
-  readonly #etcd: EtcdConfig | undefined;
+  readonly #etcd: NodeConfig["etcd"];
+  readonly #lease: LeaseRef;
 
-  constructor(client: KubeClient, etcd: EtcdConfig | undefined) {
+  /** `lease` is one that this node renews. */
+  constructor(client: KubeClient, { etcd }: NodeConfig, lease: LeaseRef) {
     this.#client = client;
     this.#etcd = etcd;
+    this.#lease = lease;
   }
 
   async rewrite(task: RewriteRequest, options: Parameters<StoredObjects["rewrite"]>[1]): Promise<Round> {
@@ -42,24 +50,70 @@ export class KubeStoredObjects implements StoredObjects {
     return { ...counts, failed, failures: failures.slice(0, NAMED_FAILURES).map(named) };
   }
 
-  async count(resources: Scope, kmsKeyId: string, signal: AbortSignal): Promise<number> {
+  async count(scope: Scope, kmsKeyId: string, signal: AbortSignal): Promise<number> {
     if (this.#etcd === undefined) {
       throw new ClavigerError("ConfigInvalid", "etcd is not in the configuration: nothing can be counted");
     }
-    const etcd = EtcdClient.open(this.#etcd);
+    const resources = (await this.#resources(positive(scope), signal)).filter((one) => inScope(scope, one));
+    const census = await this.#census(this.#etcd, { scope: censusScopeOf(scope), resources, signal });
+    const left = census.rows.filter(
+      ({ resource, stored }) =>
+        !isKeptPlain(resource, stored) && (stored.kind !== "kms-v2" || stored.keyId !== kmsKeyId),
+    );
+    return left.reduce((sum, { objects }) => sum + objects, census.unlisted);
+  }
+
+  async countAll(signal: AbortSignal): Promise<((kmsKeyId: string) => number) | undefined> {
+    if (this.#etcd === undefined) return undefined;
+    const all = await this.#resources(["*.*"], signal);
+    const resources = all.filter((one) => groupResourceText(one) !== SHORT_LIVED);
+    return countsByKeyId(await this.#census(this.#etcd, { scope: scopeOf(["*.*"]), resources, signal }));
+  }
+
+  /** A census that proves something: of the API server's own etcd, with all that the API server shows of `resources`. */
+  async #census(
+    config: EtcdConfig,
+    task: {
+      readonly scope: CensusScope;
+      readonly resources: readonly ApiResource[];
+      readonly signal: AbortSignal;
+    },
+  ): Promise<Census> {
+    const { scope, resources, signal } = task;
+    const { prefix } = config;
+    const etcd = EtcdClient.open(config);
     try {
-      const { prefix } = this.#etcd;
-      const census = await takeCensus(etcd, censusScopeOf(resources), { prefix, signal });
-      const left = census.rows.filter(
-        ({ resource, stored }) =>
-          !isKeptPlain(resource, stored) && (stored.kind !== "kms-v2" || stored.keyId !== kmsKeyId),
-      );
-      return left.reduce((sum, { objects }) => sum + objects, census.unlisted);
+      const at = { etcd, prefix, signal };
+      await mustBeEtcdOf(this.#witness(signal), at);
+      const census = await takeCensus(etcd, scope, { prefix, signal });
+      const counted = new Set(census.rows.map(({ resource }) => resource));
+      const missing = resources.filter((resource) => !counted.has(groupResourceText(resource)));
+      await mustBeStoredHere(missing, (call) => this.#client.request({ ...call, signal }), at);
+      return census;
     } finally {
       etcd.close();
     }
   }
+
+  #witness(signal: AbortSignal): Witness {
+    const { namespace, name } = this.#lease;
+    const read = async () => (await readLease(this.#client, this.#lease, signal))?.metadata.resourceVersion;
+    return { path: `leases/${namespace}/${name}`, read };
+  }
+
+  /** Nothing where this operator may not ask: deploy/rewriter.yaml gives the right. */
+  async #resources(patterns: readonly string[], signal: AbortSignal): Promise<readonly ApiResource[]> {
+    try {
+      return await apiResources(this.#client, patterns, signal);
+    } catch (error) {
+      if (error instanceof KubeError && error.httpStatus === 403) return [];
+      throw error;
+    }
+  }
 }
+
+/** Kept for an hour, which is less than any waiting period: clusters often have them in an etcd of their own. */
+const SHORT_LIVED = "events";
 
 const positive = (scope: Scope): string[] => scope.filter((pattern) => !pattern.startsWith("!"));
 

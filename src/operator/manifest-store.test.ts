@@ -39,7 +39,13 @@ async function start(nodeName = "node-1"): Promise<Running> {
   const changes: string[] = [];
   const keyring = KeyringWriter.open(join(root, "state"));
   const log = (level: string, message: string) => void lines.push(`${level} ${message}`);
-  const store = new ManifestStore({ folder: join(root, "keys"), nodeName, keyring, log });
+  const store = new ManifestStore({
+    folder: join(root, "keys"),
+    nodeName,
+    keyring,
+    log,
+    countAll: async () => undefined,
+  });
   const controller = new AbortController();
   const ended = store.run(controller.signal, {
     onChange: ({ kind, metadata }) => void changes.push(`${kind} ${metadata.name}`),
@@ -320,7 +326,13 @@ describe("opened again", () => {
 
   test("before the folder was read => there is no view, so that nothing is decided on half", () => {
     const keyring = KeyringWriter.open(join(root, "state"));
-    const options = { folder: join(root, "keys"), nodeName: "n", keyring, log: () => undefined };
+    const options = {
+      folder: join(root, "keys"),
+      nodeName: "n",
+      keyring,
+      log: () => undefined,
+      countAll: async () => undefined,
+    };
     expect(new ManifestStore(options).view()).toBeUndefined();
     keyring.close();
   });

@@ -18,6 +18,7 @@ import { validate } from "../kube/validate.ts";
 import type { Log } from "../log.ts";
 import { rfc3339 } from "./conditions.ts";
 import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
+import type { StoredObjects } from "./reencryptor.ts";
 import type { ObjectRef, ResourceEvent, ResourceStore, Seal, StoreListener, View } from "./resource-store.ts";
 
 const POLL_MILLISECONDS = 500;
@@ -48,11 +49,15 @@ export class ManifestStore implements ResourceStore {
     readonly nodeName: string;
     readonly keyring: KeyringWriter;
     readonly log: Log;
+    /** As StoredObjects has it: there is no API server by which to tell whose etcd it is. */
+    readonly countAll: StoredObjects["countAll"];
   }) {
     this.#folder = options.folder;
     this.#nodeName = options.nodeName;
     this.#keyring = options.keyring;
     this.#log = options.log;
+    const { countAll } = options;
+    this.storedObjects = { rewrite: unreachable, count: unreachable, countAll };
     for (const row of this.#keyring.all("SELECT json FROM objects")) this.#load(JSON.parse(String(row.json)));
     // A node that was renamed is still the only one.
     for (const server of this.#ofKind("KeyServer"))
@@ -61,7 +66,7 @@ export class ManifestStore implements ResourceStore {
 
   /** The only node always leads. */
   readonly leading = true;
-  readonly storedObjects = { rewrite: unreachable, count: unreachable };
+  readonly storedObjects: StoredObjects;
 
   async run(signal: AbortSignal, listener: StoreListener): Promise<void> {
     this.#listener = listener;

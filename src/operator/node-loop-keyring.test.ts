@@ -44,7 +44,13 @@ beforeEach(async () => {
   keyring = KeyringWriter.open(config.stateDir);
   seals = new SealSource(config.rootKeyPath);
   const log = () => undefined;
-  store = new ManifestStore({ folder: join(folder, "keys"), nodeName: "node-1", keyring, log });
+  store = new ManifestStore({
+    folder: join(folder, "keys"),
+    nodeName: "node-1",
+    keyring,
+    log,
+    countAll: async () => undefined,
+  });
   loop = new NodeLoop({ config, store, keyring, seals, log });
   stop.controller = new AbortController();
   stop.ended = store.run(stop.controller.signal, { onChange: () => undefined, onBegin: () => undefined });

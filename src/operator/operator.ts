@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { countUnderKeyIds } from "../storage/node-census.ts";
+import { censusOfNode, countsByKeyId } from "../storage/node-census.ts";
 import { systemClock } from "./clock.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { ManifestStore } from "./manifest-store.ts";
@@ -63,7 +63,9 @@ function makeFirstRootKey({ resources, rootKeyPath, stateDir }: NodeConfig, log:
 async function openStore(config: NodeConfig, keyring: KeyringWriter, log: Log): Promise<ResourceStore> {
   const { resources, nodeName } = config;
   if (resources.kind === "manifests") {
-    return new ManifestStore({ folder: resources.folder, nodeName, keyring, log });
+    const countAll = async (signal: AbortSignal) =>
+      config.etcd && countsByKeyId(await censusOfNode(config, { signal, all: true, examples: 0 }));
+    return new ManifestStore({ folder: resources.folder, nodeName, keyring, log, countAll });
   }
   const { KubeStore } = await import("./kube-store.ts");
   return new KubeStore(config, resources.path, log);
@@ -101,7 +103,7 @@ class Operator {
     const usageCensus = new UsageCensus({
       take: async (signal) => {
         await store.mustAgreeOnTime(signal);
-        return config.etcd && countUnderKeyIds(config, signal);
+        return store.storedObjects.countAll(signal);
       },
       onChange: () => this.#leadAll(),
       now: () => performance.now(),

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { ReencryptionTask, Round, Work } from "./decide-reencryption.ts";
-import { type Job, Reencryptor, type RewriteRequest, type StoredObjects } from "./reencryptor.ts";
+import { type Job, Reencryptor, type RewritableObjects, type RewriteRequest } from "./reencryptor.ts";
 
 const ROUND: Round = { done: 3, failed: 0, failures: [] };
 const REWRITE: ReencryptionTask = { kind: "rewrite", resources: ["secrets"] };
@@ -8,7 +8,7 @@ const COUNT: ReencryptionTask = { kind: "count", resources: ["secrets"] };
 const NONE: ReencryptionTask = { kind: "none" };
 
 /** Objects whose calls end when the test says so. */
-class HeldObjects implements StoredObjects {
+class HeldObjects implements RewritableObjects {
   readonly calls: { readonly request: RewriteRequest | string; readonly signal: AbortSignal }[] = [];
   progress: (round: Round) => void = () => undefined;
   finish: (result: Round | number) => void = () => undefined;
@@ -16,7 +16,7 @@ class HeldObjects implements StoredObjects {
 
   rewrite(
     request: RewriteRequest,
-    { signal, onProgress }: Parameters<StoredObjects["rewrite"]>[1],
+    { signal, onProgress }: Parameters<RewritableObjects["rewrite"]>[1],
   ): Promise<Round> {
     this.progress = onProgress;
     return this.#hold(request, signal);

@@ -12,7 +12,15 @@ export interface StoredObjects {
   ): Promise<Round>;
   /** How many objects of the resources are stored under another key_id than this one, or under none. */
   count(resources: readonly string[], kmsKeyId: string, signal: AbortSignal): Promise<number>;
+  /**
+   * How many objects of any resource are stored under each key_id; undefined where this
+   * operator has no etcd. Rejects where not all can be counted, or the etcd is not the one
+   * that API servers store in.
+   */
+  countAll(signal: AbortSignal): Promise<((kmsKeyId: string) => number) | undefined>;
 }
+
+export type RewritableObjects = Omit<StoredObjects, "countAll">;
 
 export interface RewriteRequest {
   readonly resources: Scope;
@@ -50,14 +58,14 @@ export const RETRY_MILLISECONDS = 10_000;
  * lost with this process is decided again, and a round goes on from its cursor.
  */
 export class Reencryptor {
-  readonly #objects: StoredObjects;
+  readonly #objects: RewritableObjects;
   readonly #mayGoOn: () => boolean;
   readonly #onChange: (masterKey: string) => void;
   readonly #now: () => number;
   readonly #running = new Map<string, Running>();
 
   constructor(options: {
-    readonly objects: StoredObjects;
+    readonly objects: RewritableObjects;
     /** Whether this operator still leads: another leader does the same work. */
     readonly mayGoOn: () => boolean;
     /** Called when a job has ended, one way or another. */

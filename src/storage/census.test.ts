@@ -136,7 +136,15 @@ describe("a census that etcd compacts away", () => {
       if (request.revision > 0 && left-- > 0) return { kind: "compacted" };
       const more = request.revision === 0;
       const key = more ? "/registry/secrets/x/a" : "/registry/secrets/x/b";
-      return { kind: "page", bytes: 10, revision: asked.length, entries: [entry(key)], more, count: 2 };
+      return {
+        kind: "page",
+        bytes: 10,
+        clusterId: 1,
+        revision: asked.length,
+        entries: [entry(key)],
+        more,
+        count: 2,
+      };
     };
     return { range, asked };
   }

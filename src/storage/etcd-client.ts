@@ -44,6 +44,8 @@ export class EtcdClient {
   readonly #deadline: number;
   /** The member that answered last is asked first. */
   #first = 0;
+  /** The first answer's: a count in parts of two clusters would be of neither. */
+  #cluster: { readonly id: number; readonly endpoint: string } | undefined;
 
   private constructor(members: readonly EtcdMember[], deadline: number) {
     this.#members = members;
@@ -90,12 +92,25 @@ export class EtcdClient {
     signal.throwIfAborted();
     const member = this.#members[index];
     if (member === undefined) throw new ClavigerError("Internal", `there is no etcd member ${index}`);
+    const { endpoint } = member;
+    let outcome: RangeOutcome;
     try {
-      return await call(member, request, { signal, deadline: Date.now() + this.#deadline });
+      outcome = await call(member, request, { signal, deadline: Date.now() + this.#deadline });
     } catch (error) {
       signal.throwIfAborted();
-      return failureOf(error, member.endpoint, request);
+      return failureOf(error, endpoint, request);
     }
+    if (outcome.kind === "page") this.#mustBeSameCluster({ id: outcome.clusterId, endpoint });
+    return outcome;
+  }
+
+  #mustBeSameCluster(answered: { readonly id: number; readonly endpoint: string }): void {
+    this.#cluster ??= answered;
+    if (this.#cluster.id === answered.id) return;
+    throw new ClavigerError(
+      "Etcd",
+      `${this.#cluster.endpoint} and ${answered.endpoint} are two etcd clusters: etcd.endpoints must name members of one, that of the API servers`,
+    );
   }
 }
 

@@ -32,7 +32,7 @@ describe("a RangeRequest", () => {
 
 describe("a RangeResponse", () => {
   const response = fc.record({
-    header: fc.record({ revision: number }),
+    header: fc.record({ cluster_id: number, revision: number }),
     kvs: fc.array(fc.record({ key: bytes, mod_revision: number, value: bytes }), { maxLength: 5 }),
     more: fc.boolean(),
     count: number,
@@ -43,6 +43,7 @@ describe("a RangeResponse", () => {
     fc.assert(
       fc.property(response, (plain) => {
         expect(decodeRangeResponse(encode(plain))).toEqual({
+          clusterId: plain.header.cluster_id,
           revision: plain.header.revision,
           entries: plain.kvs.map(({ key, mod_revision, value }) => ({
             key,
@@ -57,7 +58,13 @@ describe("a RangeResponse", () => {
   });
 
   it("without any bytes has all its defaults", () => {
-    expect(decodeRangeResponse(Buffer.alloc(0))).toEqual({ revision: 0, entries: [], more: false, count: 0 });
+    expect(decodeRangeResponse(Buffer.alloc(0))).toEqual({
+      clusterId: 0,
+      revision: 0,
+      entries: [],
+      more: false,
+      count: 0,
+    });
   });
 
   it("of arbitrary or cut bytes is decoded or malformed, and nothing else", () => {

@@ -10,6 +10,8 @@ export interface RangeRequest {
 }
 
 export interface RangeResponse {
+  /** Of the etcd cluster that answered; its last bits are lost, as it is a random number of 64. */
+  readonly clusterId: number;
   /** The newest revision when the answer was made. */
   readonly revision: number;
   /** Views of the message: what is kept of them must be copied. */
@@ -41,9 +43,9 @@ export function encodeRangeRequest({ key, rangeEnd, limit, revision }: RangeRequ
 /** Throws MalformedMessage. */
 export function decodeRangeResponse(bytes: Buffer): RangeResponse {
   const entries: EtcdEntry[] = [];
-  const message = { revision: 0, entries, more: false, count: 0 };
+  const message = { clusterId: 0, revision: 0, entries, more: false, count: 0 };
   readFields(bytes, (field, value) => {
-    if (field === 1) message.revision = revisionOf(asBytes(value)) ?? message.revision;
+    if (field === 1) readHeader(asBytes(value), message);
     else if (field === 2) entries.push(entryOf(asBytes(value)));
     else if (field === 3) message.more = asNumber(value) !== 0;
     else if (field === 4) message.count = asNumber(value);
@@ -51,12 +53,11 @@ export function decodeRangeResponse(bytes: Buffer): RangeResponse {
   return message;
 }
 
-function revisionOf(header: Buffer): number | undefined {
-  let revision: number | undefined;
+function readHeader(header: Buffer, message: { clusterId: number; revision: number }): void {
   readFields(header, (field, value) => {
-    if (field === 3) revision = asNumber(value);
+    if (field === 1) message.clusterId = asNumber(value);
+    else if (field === 3) message.revision = asNumber(value);
   });
-  return revision;
 }
 
 function entryOf(bytes: Buffer): EtcdEntry {

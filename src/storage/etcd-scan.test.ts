@@ -28,7 +28,15 @@ class Keys {
         modRevision: 1,
       }),
     );
-    return { kind: "page", bytes: entries.length * BYTES, revision: 1, entries, more: count > limit, count };
+    return {
+      kind: "page",
+      bytes: entries.length * BYTES,
+      clusterId: 1,
+      revision: 1,
+      entries,
+      more: count > limit,
+      count,
+    };
   }
 
   /** The first place that is not before a key. */

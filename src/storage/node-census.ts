@@ -4,6 +4,7 @@ import { type Census, type CensusOptions, takeCensus } from "./census.ts";
 import { type CensusScope, censusScope, scopeOf } from "./census-scope.ts";
 import { readEncryptionConfig } from "./encryption-config.ts";
 import { EtcdClient } from "./etcd-client.ts";
+import { mustHoldCluster } from "./etcd-identity.ts";
 
 export interface NodeCensusOptions extends Omit<CensusOptions, "prefix"> {
   /** Counts every resource there is, not only what the EncryptionConfiguration stores through this node's sockets. */
@@ -18,23 +19,18 @@ export interface NodeCensusOptions extends Omit<CensusOptions, "prefix"> {
 export async function censusOfNode(config: NodeConfig, options: NodeCensusOptions): Promise<Census> {
   if (config.etcd === undefined) throw missing(config, "etcd");
   const scope = options.all === true ? scopeOf(["*.*"]) : nodeScope(config);
+  const { prefix } = config.etcd;
   const etcd = EtcdClient.open(config.etcd);
   try {
-    return await takeCensus(etcd, scope, { ...options, prefix: config.etcd.prefix });
+    await mustHoldCluster({ etcd, prefix, signal: options.signal });
+    return await takeCensus(etcd, scope, { ...options, prefix });
   } finally {
     etcd.close();
   }
 }
 
-/**
- * How many objects of any resource are stored under each key_id, by a census of
- * everything. Rejects as `censusOfNode`, and where not all could be counted.
- */
-export async function countUnderKeyIds(
-  config: NodeConfig,
-  signal: AbortSignal,
-): Promise<(kmsKeyId: string) => number> {
-  const { rows, unlisted } = await censusOfNode(config, { signal, all: true, examples: 0 });
+/** By key_id, by a census of everything. Throws Etcd where not all could be counted. */
+export function countsByKeyId({ rows, unlisted }: Census): (kmsKeyId: string) => number {
   if (unlisted > 0) {
     throw new ClavigerError(
       "Etcd",
