@@ -125,6 +125,32 @@ describe("whether there is anything to write again", () => {
       expected: ["Complete", "none", "Verified"],
     },
     {
+      name: "complete without a proof, and this operator can count => counts",
+      before: status("Complete", { settledRound: true }),
+      expected: ["Verifying", "count", "Verifying"],
+      also: { verified: false },
+    },
+    {
+      name: "the same, and nothing is left => verified, as of now",
+      before: status("Complete", { completedAt: "2026-01-01T00:00:00Z" }),
+      work: { kind: "counted", remaining: 0 },
+      expected: ["Complete", "none", "Verified"],
+      also: { verified: true, completedAt: NOW_TEXT },
+    },
+    {
+      name: "the same, and some are left => another round",
+      before: status("Complete", { round: 1 }),
+      work: { kind: "counted", remaining: 3 },
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { round: 2, remaining: 3 },
+    },
+    {
+      name: "complete without a proof, and this operator cannot count => stays so",
+      before: status("Complete"),
+      census: false,
+      expected: ["Complete", "none", "Unverified"],
+    },
+    {
       name: "complete under an older key_id => all over again",
       before: status("Complete", { kmsKeyId: OLD, round: 7 }),
       switches: [served({ kmsKeyId: OLD })],
@@ -181,6 +207,11 @@ describe("whether there is anything to write again", () => {
 describe("switching", () => {
   const other = (changes: Partial<Switch>): Switch => served({ node: "b", ...changes });
   const rows: readonly Row[] = [
+    {
+      name: "a socket that is in no file any more sends no Encrypt => is not waited for",
+      switches: [settled, gone({ node: "b" })],
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+    },
     {
       name: "a node still serves the old key_id => waits",
       switches: [settled, other({ kmsKeyId: OLD, settled: true })],
@@ -300,6 +331,10 @@ describe("writing again", () => {
   });
 });
 
+/** A socket that was taken out of the EncryptionConfiguration. */
+const gone = (changes: Partial<Switch>): Switch =>
+  served({ entries: 0, encrypts: 0, resources: [], editNotTakenUp: "2026-01-02T03:00:00Z", ...changes });
+
 describe("verifying", () => {
   const failed = { failed: 1, failures: [refusal] };
   const rows: readonly Row[] = [
@@ -318,10 +353,17 @@ describe("verifying", () => {
       expected: ["Verifying", "none", "Verifying"],
     },
     {
-      name: "nothing is on the socket any more, which no Encrypt proves => waits for nothing",
+      name: "nothing is on the socket any more, which no Encrypt proves => counted once it has settled",
       before: status("Verifying"),
-      switches: [settled, served({ entries: 0, resources: [], editNotTakenUp: "2026-01-02T03:00:00Z" })],
+      switches: [settled, gone({ settled: true })],
       expected: ["Verifying", "count", "Verifying"],
+    },
+    {
+      name: "nothing is on the socket any more, and its API server may go by the file from before => waits",
+      before: status("Verifying"),
+      switches: [settled, gone({ settled: false })],
+      work: { kind: "counted", remaining: 0 },
+      expected: ["Verifying", "none", "Verifying"],
     },
     {
       name: "nothing was counted yet => it is counted",
@@ -423,7 +465,7 @@ describe("a rotation is done", () => {
       { before: status("Complete", { verified: true }) },
       { verified: true },
     ],
-    ["complete, unverified => without", { before: status("Complete") }, { verified: false }],
+    ["complete, unverified => without", { before: status("Complete"), census: false }, { verified: false }],
     [
       "nobody knows what is stored, not settled => not yet",
       {

@@ -153,18 +153,30 @@ const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
     );
     // The status is from a backup, or a node was away: what was proven then does not hold.
     if (moved) return phases.Switching(anew(before, now), observed, now);
+    // This operator can prove what the one that completed it could not.
+    const canProve = observed.census && observed.masterKey.spec.enabled;
+    if (canProve && !before.verified) return phases.Verifying(unproven(before), observed, now);
     return { task: NOTHING, status: before, finding: completed(before) };
   },
 };
 
+const unproven = ({ completedAt: _, ...status }: ReencryptionStatus): ReencryptionStatus => ({
+  ...status,
+  phase: "Verifying",
+});
+
 const hasSwitched = (one: Switch, kmsKeyId: string): boolean =>
   one.kmsKeyId === kmsKeyId &&
-  one.editNotTakenUp === undefined &&
+  goesByItsFile(one) &&
   (one.settled || (one.entries !== undefined && one.encrypts >= one.entries));
 
-/** What was taken out of the file sends no Encrypt, which would prove it. */
+/** Also where the file no longer has the socket: an API server that goes by the one from before writes there still. */
 const hasSettled = (one: Switch, kmsKeyId: string): boolean =>
-  one.kmsKeyId === kmsKeyId && (one.entries === 0 || (one.settled && one.editNotTakenUp === undefined));
+  one.kmsKeyId === kmsKeyId && one.settled && goesByItsFile(one);
+
+/** What was taken out of the file sends no Encrypt, which would prove it. */
+const goesByItsFile = ({ entries, editNotTakenUp }: Switch): boolean =>
+  entries === 0 || editNotTakenUp === undefined;
 
 const describe = ({ node, provider, editNotTakenUp }: Switch): string =>
   editNotTakenUp === undefined

@@ -79,13 +79,22 @@ function promoted(
 
 /** The clock of the next rotation starts when this one is finished. */
 function advanced(
-  { running }: RotationStatus,
+  { running, last }: RotationStatus,
   status: MasterKey["status"],
   phase: RotationProgress["phase"],
   outcome: RotationProgress["outcome"],
   now: Date,
 ): Changes {
-  if (running === undefined || status?.currentVersion?.number !== running.number) return {};
+  const current = status?.currentVersion?.number;
+  // A census that came later proves it all the same.
+  if (
+    running === undefined &&
+    last?.number === current &&
+    last?.verified === false &&
+    outcome?.verified === true
+  )
+    return { last: { ...last, verified: true } };
+  if (running === undefined || current !== running.number) return {};
   if (outcome === undefined) {
     const reached = phase === undefined || phase === "Complete" ? "Switching" : phase;
     return { running: { ...running, phase: reached } };

@@ -1,6 +1,8 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseEncryptionConfig } from "./encryption-config.ts";
-import { inScope, mergeScopes, scopeOf, scopeText } from "./scope.ts";
+import { parseGroupResource } from "./group-resource.ts";
+import { inScope, mergeScopes, type Scope, scopeOf, scopeText } from "./scope.ts";
 
 const SOCKET = "/run/claviger/a.sock";
 
@@ -81,7 +83,65 @@ describe("several nodes", () => {
       ]),
     ).toEqual(["!configmaps", "*."]);
   });
-  test("one of which has more => that too", () => {
-    expect(mergeScopes([["secrets"], ["secrets", "configmaps"]])).toEqual(["secrets", "configmaps"]);
+  test.each<readonly [string, readonly Scope[], Scope]>([
+    [
+      "one of which has more => that too",
+      [["secrets"], ["secrets", "configmaps"]],
+      ["configmaps", "secrets"],
+    ],
+    [
+      "one leaves out of its wildcard what another writes => it is in",
+      [["!secrets", "!configmaps", "*.*"], ["secrets"]],
+      ["!configmaps", "secrets", "*.*"],
+    ],
+    [
+      "one leaves out a group of which another writes one resource => that one is in, before the group",
+      [["!*.apps", "*.*"], ["deployments.apps"]],
+      ["deployments.apps", "!*.apps", "*.*"],
+    ],
+    [
+      "a wildcard that comes first in one => what another leaves out later is in",
+      [
+        ["*.", "!*.apps", "jobs.batch"],
+        ["!secrets", "*."],
+      ],
+      ["jobs.batch", "secrets", "*."],
+    ],
+    ["none writes anything => nothing", [[], []], []],
+  ])("%s", (_, scopes, merged) => {
+    expect(mergeScopes(scopes)).toEqual(merged);
+    expect(mergeScopes(scopes.toReversed())).toEqual(merged);
+  });
+  test("of any files => exactly what any of them writes", () => {
+    const pattern = fc.constantFrom(
+      "secrets",
+      "pods",
+      "jobs.batch",
+      "carts.shop.io",
+      "*.",
+      "*.batch",
+      "*.shop.io",
+      "*.*",
+    );
+    const scope = fc
+      .array(fc.tuple(pattern, fc.boolean()), { maxLength: 6 })
+      .map((rules) => rules.map(([name, writes]) => (writes ? name : `!${name}`)));
+    const resources = [
+      "secrets",
+      "pods",
+      "events",
+      "jobs.batch",
+      "cronjobs.batch",
+      "carts.shop.io",
+      "bags.shop.io",
+      "x.y.z",
+    ];
+    fc.assert(
+      fc.property(fc.array(scope, { maxLength: 4 }), (scopes) => {
+        const merged = mergeScopes(scopes);
+        for (const resource of resources.map(parseGroupResource))
+          expect(inScope(merged, resource)).toBe(scopes.some((one) => inScope(one, resource)));
+      }),
+    );
   });
 });

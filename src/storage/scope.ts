@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type { CensusScope } from "./census-scope.ts";
 import { type EncryptionConfig, type EncryptionRule, kmsEntries } from "./encryption-config.ts";
-import { covers, type GroupResource } from "./group-resource.ts";
+import { covers, type GroupResource, isWildcard, parseGroupResource } from "./group-resource.ts";
 
 /**
  * Which resources are written under a provider: patterns of the
@@ -50,8 +51,32 @@ export function inScope(scope: Scope, resource: GroupResource): boolean {
 export const scopeText = (scope: Scope): string =>
   scope.filter((pattern) => !pattern.startsWith(OUT)).join(", ");
 
-/** One scope of several nodes' scopes: theirs where they agree, as they should; else all of it, in their order. */
-export const mergeScopes = (scopes: readonly Scope[]): Scope => [...new Set(scopes.flat())];
+/**
+ * One scope of several nodes' scopes: theirs where they agree, as they should; else what
+ * any of them writes. Each pattern is decided by each scope for what it alone decides
+ * there, and the narrower ones come first, so that what one file leaves out of a wildcard
+ * does not leave out what another writes.
+ */
+export function mergeScopes(scopes: readonly Scope[]): Scope {
+  const [first = [], ...others] = scopes;
+  if (others.every((scope) => isDeepStrictEqual(scope, first))) return first;
+  const patterns = [...new Set(scopes.flat().map((pattern) => pattern.replace(OUT, "")))];
+  const merged = patterns.sort(narrowerFirst).map((pattern) => {
+    const resource = parseGroupResource(pattern);
+    return scopes.some((scope) => inScope(scope, resource)) ? pattern : OUT + pattern;
+  });
+  return merged.slice(0, merged.findLastIndex((pattern) => !pattern.startsWith(OUT)) + 1);
+}
+
+/** `secrets`, then `*.apps`, then `*.*`; of the same width by name, so that the order of nodes changes nothing. */
+function narrowerFirst(a: string, b: string): number {
+  return width(a) - width(b) || (a < b ? -1 : 1);
+}
+
+function width(pattern: string): number {
+  if (!isWildcard(pattern)) return 0;
+  return parseGroupResource(pattern).group === "*" ? 2 : 1;
+}
 
 /** The same for a census. */
 export const censusScopeOf = (scope: Scope): CensusScope =>
