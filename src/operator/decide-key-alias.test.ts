@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KeyAlias, MasterKey } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
-import { decideKeyAlias } from "./decide-key-alias.ts";
+import { decideKeyAlias, type ObservedKeyAlias } from "./decide-key-alias.ts";
 import {
   condition,
   EARLIER,
@@ -11,6 +11,7 @@ import {
   masterKey,
   NOW,
   NOW_TEXT,
+  node,
   statusWith,
 } from "./testing.ts";
 
@@ -35,8 +36,17 @@ const serving = (name: string, id: number, rest: Partial<KeyAlias["status"]> = {
   ...rest,
 });
 
-function decide(alias: KeyAlias, target: MasterKey | undefined, served?: MasterKey) {
-  return decideKeyAlias({ alias, target, served, arnPrefix: "arn:aws:kms:r:0:alias/" }, NOW);
+const ARN = { arnPrefix: "arn:aws:kms:r:0:alias/" };
+function decide(
+  alias: KeyAlias,
+  target: MasterKey | undefined,
+  served?: MasterKey,
+  more: Partial<ObservedKeyAlias> = {},
+) {
+  return decideKeyAlias(
+    { alias, target, served, inService: true, nodes: [node("one", [])], ...ARN, ...more },
+    NOW,
+  );
 }
 
 describe("step", () => {
@@ -126,6 +136,67 @@ describe("step", () => {
   });
 });
 
+describe("an alias that a provider serves moves only where its API servers can go on", () => {
+  const off = key("b", 2, 1, { enabled: false });
+  const expired = { targetVersion: keyVersion(1, { spec: { keyId: keyId(2), validTo: EARLIER } }) };
+  const silent = { nodes: [node("one", []), node("two", [], { stale: true })] };
+  const moving = wants("b", serving("a", 1));
+  test.each<readonly [string, KeyAlias, MasterKey, Partial<ObservedKeyAlias>, string, RegExp]>([
+    [
+      "the target is disabled => stays",
+      moving,
+      off,
+      {},
+      "MasterKeyDisabled",
+      /MasterKey b is disabled.*still serve a/,
+    ],
+    [
+      "the target's material has expired => stays",
+      moving,
+      b1,
+      expired,
+      "MaterialExpired",
+      /expired at .*still serve a/,
+    ],
+    [
+      "a node is silent => stays",
+      moving,
+      b1,
+      silent,
+      "NodeNotHeardOf",
+      /waiting for two \(.*start it, or delete KeyServer two/,
+    ],
+    [
+      "a node is unwell => stays",
+      moving,
+      b1,
+      { nodes: [node("one", [], { problem: "disk full" })] },
+      "NodeNotReady",
+      /one \(disk full\)/,
+    ],
+    [
+      "a node has not reported => stays",
+      moving,
+      b1,
+      { nodes: [node("new", [], { unreported: true })] },
+      "WaitingForNodes",
+      /waiting for new; /,
+    ],
+  ])("%s", (_, alias, target, more, reason, message) => {
+    const { step, status } = decide(alias, target, a1, more);
+    expect(step).toMatchObject({ finding: { reason, message: expect.stringMatching(message) } });
+    expect(status).toMatchObject({ masterKey: "a", keyId: keyId(1) });
+  });
+  test.each<readonly [string, KeyAlias, MasterKey, Partial<ObservedKeyAlias>]>([
+    ["no provider serves it, and the target is disabled, as in AWS", moving, off, { inService: false }],
+    ["no provider serves it, and a node is silent", moving, b1, { ...silent, inService: false }],
+    ["it points there already, and the key is disabled", wants("b", serving("b", 2)), off, {}],
+    ["it points nowhere yet, and a node is silent", wants("b"), b1, silent],
+  ])("%s => points", (_, alias, target, more) => {
+    expect(decide(alias, target, a1, more).status.masterKey).toBe("b");
+  });
+});
+
 describe("status", () => {
   test("point => target, keyId, ARN and generation are stated", () => {
     expect(decide(wants("a"), a1).status).toEqual({
@@ -201,12 +272,8 @@ describe("status", () => {
 
   test("decided twice => the same status, so that nothing is written", () => {
     const once = decide(wants("a"), a1).status;
-    expect(
-      decideKeyAlias(
-        { alias: wants("a", once), target: a1, served: a1, arnPrefix: "arn:aws:kms:r:0:alias/" },
-        new Date(),
-      ).status,
-    ).toEqual(once);
+    const again = { alias: wants("a", once), target: a1, served: a1, inService: true, nodes: [], ...ARN };
+    expect(decideKeyAlias(again, new Date()).status).toEqual(once);
   });
 
   test("it was ready and is ready => lastTransitionTime stays", () => {

@@ -1,5 +1,8 @@
-import type { KeyAlias, KeyAliasStatus, MasterKey } from "../kube/resources.ts";
+import type { KeyAlias, KeyAliasStatus, KeyVersion, MasterKey } from "../kube/resources.ts";
 import { type Finding, withFindings } from "./conditions.ts";
+import type { NodeView } from "./decide-master-key.ts";
+import { hasExpired } from "./material-expiry.ts";
+import { describeNode, waitReason } from "./waiting-nodes.ts";
 
 export interface ObservedKeyAlias {
   readonly alias: KeyAlias;
@@ -7,6 +10,11 @@ export interface ObservedKeyAlias {
   readonly target: MasterKey | undefined;
   /** The MasterKey that the nodes serve under the alias now, if any. */
   readonly served: MasterKey | undefined;
+  /** The target's current version. */
+  readonly targetVersion?: KeyVersion | undefined;
+  /** Whether a KMS v2 provider serves the alias: an API server then depends on where it points. */
+  readonly inService: boolean;
+  readonly nodes: readonly NodeView[];
   /** `arn:aws:kms:<region>:<account>:alias/` */
   readonly arnPrefix: string;
 }
@@ -21,11 +29,13 @@ export interface KeyAliasPlan {
 
 /**
  * Decides where an alias points. The nodes follow status, not spec, and status
- * moves only to a key whose current version is on every node, as a promotion does.
+ * moves only to a key whose current version is on every node, as a promotion does. An
+ * alias that API servers depend on moves only to a key that encrypts, and while every
+ * node can follow.
  */
 export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasPlan {
   const { alias, target, arnPrefix } = observed;
-  const obstacle = firstObstacle(observed);
+  const obstacle = firstObstacle(observed, now);
   const step: KeyAliasStep = obstacle ? { kind: "stay", finding: obstacle } : { kind: "point" };
   const moves = step.kind === "point" && target !== undefined;
   const former = moves ? formerTargets(observed) : alias.status?.formerTargets;
@@ -44,7 +54,7 @@ export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasP
   return { step, status };
 }
 
-type Check = (observed: ObservedKeyAlias) => Finding | undefined;
+type Check = (observed: ObservedKeyAlias, now: Date) => Finding | undefined;
 
 /** In this order: the first that fails is the one to mend. */
 const checks: readonly Check[] = [
@@ -52,13 +62,15 @@ const checks: readonly Check[] = [
   targetExists,
   targetHasCurrentVersion,
   targetIsKept,
+  targetEncrypts,
   sameSpecAndUsage,
   keyIdNeverReturns,
+  everyNodeFollows,
 ];
 
-function firstObstacle(observed: ObservedKeyAlias): Finding | undefined {
+function firstObstacle(observed: ObservedKeyAlias, now: Date): Finding | undefined {
   for (const check of checks) {
-    const finding = check(observed);
+    const finding = check(observed, now);
     if (finding !== undefined) return finding;
   }
   return undefined;
@@ -89,6 +101,39 @@ function targetIsKept({ alias, target }: ObservedKeyAlias): Finding | undefined 
   if (deletion === undefined || alias.status?.masterKey === alias.spec.masterKey) return undefined;
   const message = `MasterKey ${alias.spec.masterKey} is pending deletion and will be destroyed after ${deletion.deletionDate}`;
   return notReady(alias, "PendingDeletion", message);
+}
+
+/** Whether API servers would be moved from one key to another. */
+const movesApiServers = ({ alias, inService }: ObservedKeyAlias): boolean =>
+  inService && alias.status?.masterKey !== undefined && alias.status.masterKey !== alias.spec.masterKey;
+
+/** AWS KMS lets an alias point to such a key; an API server that is moved there can store nothing more. */
+function targetEncrypts(observed: ObservedKeyAlias, now: Date): Finding | undefined {
+  const { alias, target, targetVersion } = observed;
+  if (target === undefined || !movesApiServers(observed)) return undefined;
+  const { name } = target.metadata;
+  if (!target.spec.enabled) {
+    return notReady(
+      alias,
+      "MasterKeyDisabled",
+      `MasterKey ${name} is disabled, and a provider serves the alias`,
+    );
+  }
+  if (targetVersion === undefined || !hasExpired(targetVersion, now)) return undefined;
+  const message = `the material of MasterKey ${name} expired at ${targetVersion.spec.validTo}, and a provider serves the alias`;
+  return notReady(alias, "MaterialExpired", message);
+}
+
+/** A node that stays behind would go on storing under the key that was left. */
+function everyNodeFollows(observed: ObservedKeyAlias): Finding | undefined {
+  if (!movesApiServers(observed)) return undefined;
+  const { alias, nodes } = observed;
+  const behind = nodes.filter(
+    ({ stale, problem, unreported }) => stale || problem !== undefined || unreported === true,
+  );
+  if (behind.length === 0) return undefined;
+  const message = `the alias moves to MasterKey ${alias.spec.masterKey} once every node can follow; waiting for ${behind.map(describeNode).join(", ")}`;
+  return notReady(alias, waitReason(behind), message);
 }
 
 /** AWS KMS UpdateAlias: "The current and new key must be the same type, and have the same key usage". */

@@ -15,6 +15,7 @@ import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { type RotationEvent, rotationStatusAfter } from "./rotation-status.ts";
 import { kmsKeyIdOf, promotionCandidate, versionsOf } from "./versions.ts";
+import { describeNode, waitReason } from "./waiting-nodes.ts";
 
 /** What the leader knows of one node when it decides. */
 export interface NodeView {
@@ -131,7 +132,7 @@ function decideStep(
 
 /** A node that is silent may hold versions of this very name, from before a restore, and bring them back. */
 function decideFreshKeyId(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {
-  const silent = nodes.filter((node) => node.stale).map(describe);
+  const silent = nodes.filter((node) => node.stale).map(describeNode);
   if (silent.length === 0) return { kind: "assignKeyId", keyId };
   const message = `no keyId is given while a node may hold one: waiting for ${silent.join(", ")}`;
   return { kind: "wait", reason: "NodeNotHeardOf", message };
@@ -170,25 +171,12 @@ function decidePromotion(candidate: KeyVersion, nodes: readonly NodeView[]): Mas
   const lacking = nodes.filter((node) => node.stale || !node.prepared.has(candidate.spec.versionId));
   if (lacking.length === 0) return { kind: "promote", version: candidate };
   const has = nodes.length - lacking.length;
-  const names = lacking.map(describe).join(", ");
+  const names = lacking.map(describeNode).join(", ");
   return {
     kind: "wait",
     reason: waitReason(lacking),
     message: `${what} is on ${has} of ${nodes.length} nodes; waiting for ${names}`,
   };
-}
-
-/** WaitingForNodes passes by itself; the others need somebody. */
-function waitReason(lacking: readonly NodeView[]): string {
-  if (lacking.some((node) => node.stale)) return "NodeNotHeardOf";
-  return lacking.some((node) => node.problem !== undefined) ? "NodeNotReady" : "WaitingForNodes";
-}
-
-function describe(node: NodeView): string {
-  if (node.stale) {
-    return `${node.name} (its operator has not been heard of since ${rfc3339(node.lastHeard)}: start it, or delete KeyServer ${node.name} if the node is gone)`;
-  }
-  return node.problem === undefined ? node.name : `${node.name} (${node.problem})`;
 }
 
 interface Decided {

@@ -4,7 +4,7 @@ import { type KeyId, newKeyId, newVersionId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
 import { nameText, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
-import type { KeyAlias, KeyServer, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
@@ -291,19 +291,24 @@ export class LeaderLoop {
     const named = (name: string | undefined) =>
       name === undefined ? undefined : index.masterKey({ namespace, name });
     const known = rememberAlias(alias, this.#heldAlias(alias), named(alias.status?.masterKey));
+    const target = named(alias.spec.masterKey);
     const plan = decideKeyAlias(
       {
         alias: known,
-        target: named(alias.spec.masterKey),
+        target,
+        targetVersion: target && currentVersionOf(target, index.versionsFor(target)),
         served: named(known.status?.masterKey),
+        inService: isServed(alias, index.view.keyServers),
+        nodes: this.#nodes(index),
         arnPrefix: this.#arn("alias/"),
       },
       this.#clock.now(),
     );
-    if (isDeepStrictEqual(alias.status, plan.status)) return undefined;
-    await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, plan.status));
-    await this.#record(alias, keyAliasEvents(alias.status, plan.status));
-    return undefined;
+    if (!isDeepStrictEqual(alias.status, plan.status)) {
+      await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, plan.status));
+      await this.#record(alias, keyAliasEvents(alias.status, plan.status));
+    }
+    return plan.step.kind === "stay" ? WAITING_MILLISECONDS : undefined;
   }
 
   #heldAlias({ metadata }: KeyAlias): HeldAlias | undefined {
@@ -335,6 +340,14 @@ export class LeaderLoop {
     return `arn:aws:kms:${this.#config.region}:${this.#config.account}:${resource}`;
   }
 }
+
+const currentVersionOf = ({ status }: MasterKey, versions: readonly KeyVersion[]): KeyVersion | undefined =>
+  versions.find(({ spec }) => spec.versionId === status?.currentVersion?.versionId);
+
+const isServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
+  keyServers.some(({ status }) =>
+    status?.providers?.some(({ serves }) => serves === `alias ${objectText(alias)}`),
+  );
 
 const isLeaving = (masterKey: MasterKey, index: ViewIndex): boolean =>
   masterKey.metadata.deletionTimestamp !== undefined || isDestroyed(masterKey, index.versionsFor(masterKey));

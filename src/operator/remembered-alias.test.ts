@@ -69,7 +69,15 @@ test("it went back to a key that has a later version, and this node has not => t
 
 test("deleted and made again for the key that it left => refused, and the status is whole again", () => {
   const alias = rememberAlias(wants("a"), held, undefined);
-  const plan = decideKeyAlias({ alias, target: key("a", 1, 1), served: key("b", 2, 1), arnPrefix: "" }, NOW);
+  const observed = {
+    alias,
+    target: key("a", 1, 1),
+    served: key("b", 2, 1),
+    inService: false,
+    nodes: [],
+    arnPrefix: "",
+  };
+  const plan = decideKeyAlias(observed, NOW);
   expect(plan.step).toMatchObject({ finding: { reason: "KeyIDWouldReturn" } });
   expect(plan.status).toMatchObject({ ...b, ...leftA });
 });

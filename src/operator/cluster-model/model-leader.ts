@@ -3,7 +3,7 @@ import type { MasterKey } from "../../kube/resources.ts";
 import { isDestroyed, resting } from "../decide-deletion.ts";
 import { decideKeyAlias } from "../decide-key-alias.ts";
 import { nodeViews } from "../decide-key-server.ts";
-import { decideMasterKey, type MasterKeyPlan } from "../decide-master-key.ts";
+import { decideMasterKey, type MasterKeyPlan, type NodeView } from "../decide-master-key.ts";
 import { switchesOf } from "../decide-reencryption.ts";
 import { type HeldAlias, rememberAlias } from "../remembered-alias.ts";
 import { keyId, keyVersion, versionId } from "../testing.ts";
@@ -97,7 +97,7 @@ export class ModelLeader {
     const observed = {
       masterKey: resting(on),
       versions: versionsFor(on, etcd).filter(hasMaterial),
-      nodes: nodeViews(etcd.reports, new Map(this.#nodes.map((node) => [node.name, node.heard])), now),
+      nodes: this.#views(etcd, now),
       switches: switchesOf(on, new Set(serves), etcd.reports),
       work: this.rewriter.work(on),
       reachable: true,
@@ -107,6 +107,10 @@ export class ModelLeader {
       arnPrefix: "",
     };
     return { plan: decideMasterKey(observed, now), on, name };
+  }
+
+  #views({ reports }: Etcd, now: Date): NodeView[] {
+    return nodeViews(reports, new Map(this.#nodes.map((node) => [node.name, node.heard])), now);
   }
 
   #carryOut(thought: Thought, etcd: Etcd, now: Date): Etcd {
@@ -140,7 +144,9 @@ export class ModelLeader {
     const named = (name: string | undefined) => (name === undefined ? undefined : masterKeyOf(etcd, name));
     const known = rememberAlias(alias, this.#heldAlias(), named(alias.status?.masterKey));
     const served = named(known.status?.masterKey);
-    const observed = { alias: known, target: named(alias.spec.masterKey), served, arnPrefix: "" };
+    const target = named(alias.spec.masterKey);
+    const nodes = this.#views(etcd, now);
+    const observed = { alias: known, target, served, inService: true, nodes, arnPrefix: "" };
     const { status } = decideKeyAlias(observed, now);
     return isDeepStrictEqual(alias.status, status) ? etcd : { ...etcd, alias: { ...alias, status } };
   }
