@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -48,13 +48,25 @@ it("an edit is noticed once, and what it says is reported", () => {
 it.each([
   ["is missing", () => undefined],
   ["cannot be read", () => writeFileSync(path, "resources: [")],
+  ["the system does not let us look at", () => symlinkSync("encryption.yaml", path)],
 ])("a file that %s is a problem at each look, and no change until it is another one", (_, make) => {
   make();
   for (let round = 0; round < 2; round++) {
     expect(look().problems).toEqual([expect.objectContaining({ reason: "EncryptionConfigInvalid" })]);
     expect(scopes.changed()).toBe(false);
   }
+  rmSync(path, { force: true });
   writeFileSync(path, configuration("secrets"));
   expect(scopes.changed()).toBe(true);
   expect(look()).toEqual({ resources: ["secrets"], problems: [] });
+});
+
+it("a file put in place with an old time of modification, as cp -p and mv do, was edited when it was put there", () => {
+  const before = Date.now();
+  writeFileSync(path, configuration("secrets"));
+  const longAgo = new Date("2026-01-02T03:04:05Z");
+  utimesSync(path, longAgo, longAgo);
+  const [provider] = scopes.of([PROVIDER], undefined, []);
+  // File systems keep time by a coarse clock, some milliseconds behind.
+  expect(provider?.editedAt).toBeGreaterThan(before - 1_000);
 });

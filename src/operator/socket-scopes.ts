@@ -1,13 +1,13 @@
 import { statSync } from "node:fs";
 import type { ProviderConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
-import { appearanceOf } from "../file-appearance.ts";
+import { appearanceOf, editTime } from "../file-appearance.ts";
 import type { KeyServerStatus } from "../kube/resources.ts";
 import { type EncryptionConfig, readEncryptionConfig } from "../storage/encryption-config.ts";
 import { type SocketScope, scopeOf } from "../storage/scope.ts";
 import type { Problem } from "./version-tester.ts";
 
-/** `editedAt` is the file's own time of modification, in epoch milliseconds. */
+/** `editedAt` is when the file was edited or put in its place, in epoch milliseconds. */
 type ScopedProvider = ProviderConfig & {
   readonly scope?: SocketScope;
   readonly editedAt?: number;
@@ -60,7 +60,8 @@ export class SocketScopes {
     if (this.#config === undefined || this.#seen !== appearance) {
       this.#seen = appearance;
       this.#config = undefined;
-      this.#editedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      const stat = statSync(path, { throwIfNoEntry: false });
+      this.#editedAt = stat === undefined ? 0 : editTime(stat);
       this.#config = readEncryptionConfig(path);
     }
     return this.#config;

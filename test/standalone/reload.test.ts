@@ -158,6 +158,22 @@ it("a configuration file that is written in place, or away for a moment, is take
   await installation.serving("second");
 });
 
+it("a configuration file that the system does not let us look at is logged, and the sockets answer on", async () => {
+  await using installation = await Installation.create();
+  const plugin = await started(installation);
+  const keyId = await installation.serving();
+  const good = await readFile(installation.configPath, "utf8");
+  // ELOOP, as EACCES does not stop a test that runs as root.
+  await rm(installation.configPath);
+  await symlink("claviger.yaml", installation.configPath);
+  await plugin.line(/ERROR plugin: the configuration stays as it was: .*ELOOP/);
+  expect(await installation.serving()).toBe(keyId);
+  await rm(installation.configPath);
+  await writeFile(installation.configPath, good);
+  await installation.configure(withSecond);
+  await installation.serving("second");
+});
+
 it("an added provider whose socket another process has is logged once, disturbs nobody, and is served when the socket is free", async () => {
   await using installation = await Installation.create();
   const plugin = await started(installation);
