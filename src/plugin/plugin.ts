@@ -103,9 +103,13 @@ export class Plugin {
     };
   }
 
-  /** Takes up a changed configuration; a bad one changes nothing. Reloads follow one another. */
+  /** Takes up a changed configuration; a bad one changes nothing. Reloads follow one another. Never rejects. */
   reload(): Promise<void> {
-    this.#reloading = this.#reloading.then(() => this.#reload());
+    this.#reloading = this.#reloading
+      .then(() => this.#reload())
+      .catch((error: unknown) =>
+        this.#log("error", `the configuration was not taken up in full: ${messageOf(error)}`),
+      );
     return this.#reloading;
   }
 

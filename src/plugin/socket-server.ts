@@ -91,7 +91,7 @@ export class SocketServer {
     this.#log("info", `provider ${this.provider.name} listens`, { socket: this.path });
   }
 
-  /** Stops taking calls, finishes those in flight, then removes the socket. */
+  /** Stops taking calls, finishes those in flight, then removes the socket. Never rejects. */
   async close(): Promise<void> {
     this.#health.close();
     this.provider.close();
@@ -105,7 +105,19 @@ export class SocketServer {
     }, DRAIN_MILLISECONDS);
     await disconnected;
     clearTimeout(timer);
-    this.#socket?.release();
+    this.#release();
+  }
+
+  /** Somebody else's file at the path must not keep this process from ending, nor from going on. */
+  #release(): void {
+    try {
+      this.#socket?.release();
+    } catch (error) {
+      this.#log(
+        "error",
+        `provider ${this.provider.name}: its socket ${this.path} could not be removed: ${messageOf(error)}; remove what lies there`,
+      );
+    }
   }
 
   /** Brings the provider in step with the keyring. */

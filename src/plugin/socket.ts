@@ -12,7 +12,7 @@ const GROUP = 0o070;
 /** A socket path that this process alone may bind until `release`. */
 export interface ClaimedSocket {
   readonly path: string;
-  /** Removes the socket and gives the path back. */
+  /** Gives the path back and removes the socket. Throws what the system says where it cannot be removed. */
   release(): void;
 }
 
@@ -43,8 +43,11 @@ export async function claimSocket(path: string, group: number | undefined): Prom
   return {
     path,
     release: () => {
-      rmSync(path, { force: true });
-      lock.release();
+      try {
+        rmSync(path, { force: true });
+      } finally {
+        lock.release();
+      }
     },
   };
 }

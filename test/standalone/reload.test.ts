@@ -174,6 +174,32 @@ it("a configuration file that the system does not let us look at is logged, and 
   await installation.serving("second");
 });
 
+it("a socket that cannot be removed with its provider is logged, and later changes are taken up", async () => {
+  await using installation = await Installation.create(withSecond);
+  const plugin = await started(installation);
+  await installation.serving("second");
+  // A folder at the path, as a file that may not be removed does not stop a test that runs as root.
+  await rm(installation.socket("second"));
+  await mkdir(installation.socket("second"));
+  await installation.configure(withoutSecond);
+  await plugin.line(/ERROR plugin: provider second: its socket .*second\.sock could not be removed: /);
+  await installation.serving();
+  await rm(installation.socket("second"), { recursive: true });
+  await installation.configure(withSecond);
+  await installation.serving("second");
+});
+
+it("a stop where a socket cannot be removed ends all the same, and removes the others", async () => {
+  await using installation = await Installation.create(withSecond);
+  const plugin = await started(installation);
+  await installation.serving("second");
+  await rm(installation.socket());
+  await mkdir(installation.socket());
+  expect(await plugin.process.stop()).toEqual({ code: 0, signal: null });
+  expect(await plugin.text()).toMatch(/ERROR plugin: provider secrets: its socket .* could not be removed: /);
+  expect(existsSync(installation.socket("second"))).toBe(false);
+});
+
 it("an added provider whose socket another process has is logged once, disturbs nobody, and is served when the socket is free", async () => {
   await using installation = await Installation.create();
   const plugin = await started(installation);
