@@ -2,10 +2,13 @@ import { createServer, type Server } from "node:http";
 import { ClavigerError, messageOf } from "./errors.ts";
 
 const RETRY_MILLISECONDS = 1_000;
+/** How long a scrape in flight has to end at a stop. */
+const DRAIN_MILLISECONDS = 1_000;
 
 /** Metrics that are served, or will be as soon as their address can be had. */
 export interface MetricsDoor {
-  close(): void;
+  /** Answers what is in flight, within a second, and cuts off what is not through by then. */
+  close(): Promise<void>;
 }
 
 /**
@@ -18,13 +21,13 @@ export function keepServingMetrics(
   render: () => Promise<string>,
   complain: (error: unknown) => void,
 ): MetricsDoor {
-  let server: Server | undefined;
+  let door: MetricsDoor | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   const attempt = async (): Promise<void> => {
     try {
-      server = await serveMetrics(address, render);
-      if (closed) server.close();
+      door = await serveMetrics(address, render);
+      if (closed) await door.close();
       complain(undefined);
     } catch (error) {
       complain(error);
@@ -33,10 +36,10 @@ export function keepServingMetrics(
   };
   void attempt();
   return {
-    close: () => {
+    close: async () => {
       closed = true;
       clearTimeout(timer);
-      server?.close();
+      await door?.close();
     },
   };
 }
@@ -45,7 +48,7 @@ export function keepServingMetrics(
  * Serves one text at GET /metrics on HOST:PORT until closed.
  * Throws ConfigInvalid where the address cannot be had.
  */
-export async function serveMetrics(address: string, render: () => Promise<string>): Promise<Server> {
+export async function serveMetrics(address: string, render: () => Promise<string>): Promise<MetricsDoor> {
   const split = address.lastIndexOf(":");
   const host = address.slice(0, split).replace(/^\[(.*)\]$/, "$1");
   const port = Number(address.slice(split + 1));
@@ -67,6 +70,17 @@ export async function serveMetrics(address: string, render: () => Promise<string
         new ClavigerError("ConfigInvalid", `metrics address ${address}: ${messageOf(cause)}`, { cause }),
       ),
     );
-    server.listen(port, host, () => resolve(server));
+    server.listen(port, host, () => resolve({ close: () => closeServer(server) }));
   });
+}
+
+/** A request that was sent by half never ends by itself. */
+function closeServer(server: Server): Promise<void> {
+  const insist = setTimeout(() => server.closeAllConnections(), DRAIN_MILLISECONDS);
+  return new Promise((resolve) =>
+    server.close(() => {
+      clearTimeout(insist);
+      resolve();
+    }),
+  );
 }

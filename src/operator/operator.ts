@@ -41,7 +41,7 @@ export async function runOperator(config: NodeConfig, log: Log, signal: AbortSig
     try {
       await operator.run(signal);
     } finally {
-      metrics?.close();
+      await metrics?.close();
     }
   } finally {
     keyring.close();

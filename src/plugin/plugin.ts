@@ -117,7 +117,7 @@ export class Plugin {
     clearInterval(this.#timer);
     await this.#reloading;
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
-    this.#metricsDoor?.close();
+    await this.#metricsDoor?.close();
     await this.#recorder.close();
     this.#keyring.close();
   }
