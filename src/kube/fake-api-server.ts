@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface Call {
+  readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly response: ServerResponse;
@@ -26,6 +27,7 @@ export class FakeApiServer {
   readonly #server: Server;
   #onList: readonly Answer[] = [];
   #onWatch: readonly Answer[] = [];
+  #onAny: Answer | undefined;
 
   private constructor(folder: string, server: Server) {
     this.#folder = folder;
@@ -33,9 +35,15 @@ export class FakeApiServer {
     this.kubeconfig = join(folder, "kubeconfig");
     server.on("request", (request, response) => {
       const url = new URL(request.url ?? "", "https://localhost");
+      const call = {
+        method: request.method ?? "",
+        path: url.pathname,
+        query: url.searchParams,
+        response,
+      };
+      if (this.#onAny !== undefined) return this.#onAny(call);
       // A call of an earlier script may still have been on its way.
       if (url.pathname !== this.path) return void response.destroy();
-      const call = { path: url.pathname, query: url.searchParams, response };
       const watching = url.searchParams.get("watch") === "true";
       const calls = watching ? this.watches : this.lists;
       calls.push(url.searchParams);
@@ -70,6 +78,11 @@ export class FakeApiServer {
     this.#onWatch = onWatch;
     this.lists.length = 0;
     this.watches.length = 0;
+  }
+
+  /** Answers every call, whatever its path, in place of a script. One that does nothing is never answered. */
+  answer(onAny: Answer): void {
+    this.#onAny = onAny;
   }
 
   async stop(): Promise<void> {

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
+import { ClavigerError } from "../errors.ts";
 import { writeObservations } from "../keyring/observations.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
+import { KubeError } from "../kube/client.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
@@ -25,6 +27,8 @@ let keyring: KeyringWriter;
 let seals: SealSource;
 /** What was written to the API server. */
 let written: string[];
+/** What the API server does with it. */
+let takes: () => void;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "claviger-eraser-"));
   createRootKey(join(folder, "root.key"));
@@ -32,6 +36,7 @@ beforeEach(() => {
   seals = new SealSource(join(folder, "root.key"));
   keyring = KeyringWriter.open(join(folder, "state"));
   written = [];
+  takes = () => undefined;
 });
 afterEach(() => {
   keyring.close();
@@ -76,11 +81,13 @@ async function pass(keyVersions: readonly KeyVersion[], by = seals) {
   };
   const note = (what: string) => async (version: KeyVersion) => {
     written.push(`${what} ${version.metadata.name}`);
+    takes();
   };
   const store = {
     view: () => view,
     createKeyVersion: async (name: string) => {
       written.push(`create ${name}`);
+      takes();
     },
     destroyVersion: note("destroy"),
     replaceSeal: note("restore"),
@@ -160,3 +167,20 @@ test("the plugin answers with it for a provider that this operator's configurati
   expect((await pass([await gone(one)])).problems).toEqual(["DestroyedVersionServed"]);
   expect(held()).toEqual([1]);
 });
+
+test.each([
+  ["does not answer", new ClavigerError("ApiServer", "no answer in 30 s"), 1],
+  ["refuses one of them", new KubeError(403, "not this one"), 2],
+])(
+  "the API server %s => each tombstone that it lost is handed back in its turn, or later",
+  async (_, failure, calls) => {
+    const [one, two] = [await sealed(1), await sealed(2)];
+    put(one, two);
+    await pass([await gone(one), await gone(two)]);
+    takes = () => {
+      throw failure;
+    };
+    expect((await pass([])).problems).toEqual(Array(calls).fill("HandBackFailed"));
+    expect(written).toHaveLength(calls);
+  },
+);

@@ -18,6 +18,7 @@ import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import type { Apply } from "./giver.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { servedVersions } from "./served-versions.ts";
+import { isUnanswered } from "./unanswered.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
 import { hasMaterial } from "./versions.ts";
 
@@ -76,7 +77,13 @@ export class Eraser {
     problems.push(...plan.problems);
     this.#apply(plan.changes, problems);
     this.#scrub(problems);
-    await this.#mend(plan, problems);
+    try {
+      await this.#mend(plan, problems);
+    } catch (error) {
+      // What is left to mend waits for the next pass.
+      if (!isUnanswered(error)) throw error;
+      problems.push({ reason: "HandBackFailed", message: messageOf(error) });
+    }
     return plan.living;
   }
 
@@ -139,11 +146,13 @@ export class Eraser {
     );
   }
 
+  /** Throws only where the API server did not answer. */
   async #attempt(problems: Problem[], write: () => Promise<void>): Promise<boolean> {
     try {
       await write();
       return true;
     } catch (error) {
+      if (isUnanswered(error)) throw error;
       // Another node was faster.
       if (codeOf(error) !== "Conflict") {
         problems.push({ reason: "HandBackFailed", message: messageOf(error) });

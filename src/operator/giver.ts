@@ -12,6 +12,7 @@ import {
   toVersionRow,
 } from "./decide-keyring.ts";
 import type { ResourceStore } from "./resource-store.ts";
+import { isUnanswered } from "./unanswered.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
 import { hasMaterial } from "./versions.ts";
 
@@ -53,6 +54,8 @@ export class Giver {
         // Another node was faster.
         if (codeOf(error) === "Conflict") continue;
         problems.push({ reason: "HandBackFailed", message: messageOf(error) });
+        // The others wait for the next pass.
+        if (isUnanswered(error)) return;
       }
     }
   }

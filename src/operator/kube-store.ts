@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { KubeClient, KubeError } from "../kube/client.ts";
+import { type ApplyRequest, KubeClient, KubeError, type KubeRequest } from "../kube/client.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
 import { type Lease, type LeaseRef, microTime, readLease, writeLease } from "../kube/leases.ts";
@@ -36,6 +36,8 @@ export const NODE_LABEL = "kms.claviger.dev/node";
 const HEARTBEAT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 1_000;
 const PATIENCE = 10_000;
+/** How long a write in flight has at a stop. A server that does not answer by then does not hold the stop up. */
+const LAST_WRITES_MILLISECONDS = 3_000;
 /** Little beside seven days, and more than any clock is off that NTP sets. */
 const MAX_SKEW_SECONDS = 300;
 
@@ -66,6 +68,8 @@ export class KubeStore implements ResourceStore {
   readonly #heardOf = new Map<string, number>();
   readonly #elector: LeaderElector;
   readonly #firstReport = Promise.withResolvers<void>();
+  /** Ends all writes, a moment after the stop. */
+  readonly #writes = new AbortController();
   #listener: StoreListener | undefined;
   #view: View | undefined;
 
@@ -103,6 +107,7 @@ export class KubeStore implements ResourceStore {
 
   async run(signal: AbortSignal, listener: StoreListener): Promise<void> {
     this.#listener = listener;
+    signal.addEventListener("abort", () => this.#endWrites(), { once: true });
     await Promise.all([
       ...[this.#masterKeys, this.#keyVersions, this.#keyAliases, this.#keyServers, this.#leases].map(
         (reflector) => reflector.run(signal),
@@ -110,6 +115,12 @@ export class KubeStore implements ResourceStore {
       this.#heartbeat(signal),
       this.#elector.run(signal),
     ]);
+  }
+
+  /** What is cut off is decided anew at the next start: every write may have happened or not, as with any crash. */
+  #endWrites(): void {
+    const reason = new Error("not answered before the stop, and given up; the next start decides anew");
+    setTimeout(() => this.#writes.abort(reason), LAST_WRITES_MILLISECONDS).unref();
   }
 
   view(): View | undefined {
@@ -149,7 +160,7 @@ export class KubeStore implements ResourceStore {
   async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
     const { kind, metadata } = object;
     const { name, namespace, uid, resourceVersion } = metadata;
-    await this.#client.apply({
+    await this.#apply({
       path: `${objectPath(kind, metadata)}/status`,
       fieldManager: this.#fieldManager,
       object: {
@@ -163,7 +174,7 @@ export class KubeStore implements ResourceStore {
 
   async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
     const body = { apiVersion: API_VERSION, kind: "KeyVersion", metadata: { name }, spec };
-    await this.#client.request({ method: "POST", path: collectionPath("KeyVersion"), body });
+    await this.#write({ method: "POST", path: collectionPath("KeyVersion"), body });
   }
 
   replaceSeal(version: KeyVersion, seal: Seal): Promise<void> {
@@ -182,10 +193,18 @@ export class KubeStore implements ResourceStore {
     return this.#patch(version, { spec: { validTo: validTo ?? null } });
   }
 
+  #write(call: KubeRequest): Promise<unknown> {
+    return this.#client.request({ ...call, signal: this.#writes.signal });
+  }
+
+  #apply(call: ApplyRequest): Promise<unknown> {
+    return this.#client.apply({ ...call, signal: this.#writes.signal });
+  }
+
   /** Changes an object as it was seen; another change since is a Conflict. */
   async #patch({ kind, metadata }: MasterKey | KeyVersion, change: Patch): Promise<void> {
     const { uid, resourceVersion } = metadata;
-    await this.#client.request({
+    await this.#write({
       method: "PATCH",
       path: objectPath(kind, metadata),
       contentType: "application/merge-patch+json",
@@ -197,15 +216,15 @@ export class KubeStore implements ResourceStore {
     const path = objectPath("KeyServer", { name });
     const fieldManager = `claviger-node-${name}`;
     const object = { apiVersion: API_VERSION, kind: "KeyServer", metadata: { name } };
-    await this.#client.apply({ path, fieldManager, object });
-    await this.#client.apply({ path: `${path}/status`, fieldManager, object: { ...object, status } });
+    await this.#apply({ path, fieldManager, object });
+    await this.#apply({ path: `${path}/status`, fieldManager, object: { ...object, status } });
     this.#firstReport.resolve();
   }
 
   async deleteKeyServer({ metadata }: KeyServer): Promise<void> {
     const { uid, resourceVersion } = metadata;
     const body = { preconditions: { uid, resourceVersion } };
-    await this.#client.request({ method: "DELETE", path: objectPath("KeyServer", metadata), body });
+    await this.#write({ method: "DELETE", path: objectPath("KeyServer", metadata), body });
     this.#log("info", `KeyServer ${metadata.name} was deleted: its Node is gone`);
   }
 
@@ -228,7 +247,7 @@ export class KubeStore implements ResourceStore {
       regarding: { apiVersion: API_VERSION, kind, ...metadata },
     };
     try {
-      await this.#client.request({
+      await this.#write({
         method: "POST",
         path: `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
         body,

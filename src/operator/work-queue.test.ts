@@ -232,3 +232,20 @@ test("stopped while a failed key waits => no timer is left that would keep the p
   await stop();
   await vi.waitFor(() => expect(timers()).toBeLessThan(before), deadline);
 });
+
+test("a key fails because the queue was stopped => no word of a warning, and no count: it is not tried again here", async () => {
+  const started = gate();
+  const cut = gate();
+  const used = running(async () => {
+    started.open();
+    await cut.opened;
+    throw new ClavigerError("ApiServer", "cut off");
+  });
+  used.queue.add("a");
+  await started.opened;
+  used.controller.abort();
+  cut.open();
+  await used.ended;
+  expect(used.lines).toEqual(["info a was cut short by the stop and is left to the next start: cut off"]);
+  expect(used.queue.failureCount).toBe(0);
+});

@@ -51,19 +51,24 @@ export class WorkQueue {
     while (!signal.aborted) {
       const [key] = this.#waiting;
       if (key === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
-      else await this.#attempt(key);
+      else await this.#attempt(key, signal);
     }
     for (const { timer } of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
 
-  async #attempt(key: string): Promise<void> {
+  async #attempt(key: string, signal: AbortSignal): Promise<void> {
     this.#waiting.delete(key);
     try {
       await this.#work(key);
       this.#failures.delete(key);
     } catch (error) {
-      this.#retry(key, error);
+      if (signal.aborted) {
+        this.#log(
+          "info",
+          `${key} was cut short by the stop and is left to the next start: ${messageOf(error)}`,
+        );
+      } else this.#retry(key, error);
     }
     // Let sockets and timers have their turn between two keys.
     await sleep(0);
