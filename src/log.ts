@@ -1,3 +1,5 @@
+import { messageOf } from "./errors.ts";
+
 export type LogLevel = "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -19,3 +21,14 @@ export function stderrLog(process_: string): Log {
 const oneLine = (text: string): string => text.replaceAll(/[\r\n]+/g, " ");
 
 const quote = (value: string): string => (/^[\w./:@+-]*$/.test(value) ? value : JSON.stringify(value));
+
+/** Says when `signal` stops a process, and why. Returns what is called when it has stopped. */
+export function logStop(log: Log, who: string, signal: AbortSignal): () => void {
+  const begins = () => log("info", `this ${who} stops: ${messageOf(signal.reason)}`);
+  if (signal.aborted) begins();
+  else signal.addEventListener("abort", begins, { once: true });
+  return () => {
+    signal.removeEventListener("abort", begins);
+    if (signal.aborted) log("info", `this ${who} has stopped`);
+  };
+}

@@ -63,12 +63,12 @@ export function isJson(output: string | undefined): boolean {
   return output === "json";
 }
 
-/** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */
+/** Aborts at the first SIGINT or SIGTERM, with which of them as the reason; a second one ends the process at once. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.once(name, () => {
-      controller.abort();
+      controller.abort(new Error(`${name} came`));
       process.once(name, () => process.exit(1));
     });
   }

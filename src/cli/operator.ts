@@ -16,6 +16,7 @@ export const operator: Command = {
 /** Under `serve` the operator must not outlive its parent: it would hold the state folder's lock. */
 function parentGone(): AbortSignal {
   const controller = new AbortController();
-  if (process.channel !== undefined) process.once("disconnect", () => controller.abort());
+  const gone = () => controller.abort(new Error("the serve that started it has ended"));
+  if (process.channel !== undefined) process.once("disconnect", gone);
   return controller.signal;
 }

@@ -15,6 +15,8 @@ const MAX_RESTART_MILLISECONDS = 30_000;
 /** An operator that ran this long had begun well: its next restart is quick again. */
 const GOOD_RUN_MILLISECONDS = 60_000;
 const CHECK_MILLISECONDS = 100;
+/** How long the operator has to end at a stop, which takes it four seconds at most. It may be killed at any moment. */
+const STOP_MILLISECONDS = 10_000;
 /** After this long without a key, say why. */
 const PATIENCE_MILLISECONDS = 5_000;
 
@@ -52,7 +54,7 @@ async function superviseOperator(configPath: string, signal: AbortSignal, log: L
     const child = spawn(process.execPath, [process.argv[1] ?? "", "operator", "--config", configPath], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
-    const how = await ended(child, signal);
+    const how = await ended(child, signal, log);
     if (signal.aborted) return;
     delay = performance.now() - started > GOOD_RUN_MILLISECONDS ? MIN_RESTART_MILLISECONDS : delay * 2;
     delay = Math.min(delay, MAX_RESTART_MILLISECONDS);
@@ -61,13 +63,23 @@ async function superviseOperator(configPath: string, signal: AbortSignal, log: L
   }
 }
 
-function ended(child: ChildProcess, signal: AbortSignal): Promise<string> {
-  const terminate = () => child.kill("SIGTERM");
+/** How the child ended, by itself or at the stop: then it is asked to, and killed where it does not. */
+function ended(child: ChildProcess, signal: AbortSignal, log: Log): Promise<string> {
+  let insist: NodeJS.Timeout | undefined;
+  const kill = () => {
+    log("warn", `the operator did not end within ${STOP_MILLISECONDS / 1000} s and is killed`);
+    child.kill("SIGKILL");
+  };
+  const terminate = () => {
+    child.kill("SIGTERM");
+    insist = setTimeout(kill, STOP_MILLISECONDS);
+  };
   signal.addEventListener("abort", terminate, { once: true });
   if (signal.aborted) terminate();
   return new Promise((resolve) => {
     const done = (how: string) => {
       signal.removeEventListener("abort", terminate);
+      clearTimeout(insist);
       resolve(how);
     };
     child.once("error", (error) => done(messageOf(error)));

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeConfig } from "../config.ts";
 import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
-import type { Log } from "../log.ts";
+import { type Log, logStop } from "../log.ts";
 import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
@@ -31,6 +31,7 @@ const MEND_MILLISECONDS = 2_000;
 export async function runOperator(config: NodeConfig, log: Log, signal: AbortSignal): Promise<void> {
   // Everything that the operator writes is for this user alone.
   process.umask(0o077);
+  const stopped = logStop(log, "operator", signal);
   for (const warning of config.warnings) log("warn", warning);
   makeFirstRootKey(config, log);
   const keyring = KeyringWriter.open(config.stateDir);
@@ -45,6 +46,7 @@ export async function runOperator(config: NodeConfig, log: Log, signal: AbortSig
     }
   } finally {
     keyring.close();
+    stopped();
   }
 }
 

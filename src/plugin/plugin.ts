@@ -3,7 +3,7 @@ import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { appearanceOf } from "../file-appearance.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
-import type { Log } from "../log.ts";
+import { type Log, logStop } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";
@@ -35,6 +35,7 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
   const config = readConfig(options.configPath);
   process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
   const plugin = new Plugin(config, options.log);
+  const stopped = logStop(options.log, "plugin", options.signal);
   try {
     await plugin.start();
     options.onListening?.(plugin);
@@ -43,6 +44,7 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
     following.close();
   } finally {
     await plugin.close();
+    stopped();
   }
 }
 

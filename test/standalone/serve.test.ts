@@ -82,6 +82,7 @@ describe("claviger serve", () => {
     const operator = await operatorOf(first.process.pid);
     await first.process.kill9();
     await ended(operator);
+    expect(await first.text()).toMatch(/operator: this operator stops: the serve that started it has ended/);
     expect(existsSync(installation.socket())).toBe(true);
 
     await installation.start("serve");
@@ -139,7 +140,25 @@ describe("claviger serve", () => {
     expect(await stopped).toEqual({ code: 0, signal: null });
     await ended(operator);
     expect(existsSync(installation.socket())).toBe(false);
-    expect(await serve.text()).not.toMatch(/ERROR|WARN/);
+    const text = await serve.text();
+    expect(text).not.toMatch(/ERROR|WARN/);
+    for (const process_ of ["plugin", "operator"]) {
+      const said = [...text.matchAll(new RegExp(`INFO +${process_}: (.*stop.*)`, "g"))].map(
+        ([, line]) => line,
+      );
+      expect(said).toEqual([`this ${process_} stops: SIGTERM came`, `this ${process_} has stopped`]);
+    }
+  });
+
+  it("ends an operator by force that does not end, and ends with code 0 itself", async () => {
+    await using installation = await Installation.create();
+    const serve = await installation.start("serve");
+    await installation.serving();
+    const operator = await operatorOf(serve.process.pid);
+    process.kill(operator, "SIGSTOP");
+    expect(await serve.process.stop(60_000)).toEqual({ code: 0, signal: null });
+    await ended(operator);
+    expect(await serve.text()).toMatch(/WARN +serve: the operator did not end within [\d.]+ s and is killed/);
   });
 
   it("ends with code 0 at SIGTERM before it has a key, and at SIGINT", async () => {
