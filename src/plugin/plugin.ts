@@ -204,8 +204,10 @@ export class Plugin {
     if (problem?.message === this.#keyringProblem) this.#complain("warn", "keyring", problem);
     this.#keyringProblem = problem?.message;
     for (const [versionId, error] of this.#keyring.unreadable) this.#complain("warn", versionId, error);
-    for (const server of this.#servers.values())
-      if (server.provider.problem !== undefined) void server.follow();
+    for (const server of this.#servers.values()) {
+      const { problem, useHasChanged } = server.provider;
+      if (problem !== undefined || useHasChanged) void server.follow();
+    }
     for (const provider of this.#config.providers) {
       if (!this.#servers.has(identity(provider))) void this.reload();
     }

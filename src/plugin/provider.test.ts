@@ -642,6 +642,81 @@ describe("a disabled key", () => {
   });
 });
 
+describe("the log of a provider whose key must not be used any more", () => {
+  const refused = (why: string) =>
+    expect.stringContaining(`warn provider secrets refuses Status, Encrypt and Decrypt: ${why}`);
+  const again = expect.stringContaining("info provider secrets serves claviger-system/secrets again");
+  /** What was said since the provider began to serve. */
+  const said = () => lines.slice(1);
+
+  it.each([
+    {
+      what: "disabled",
+      change: { enabled: false },
+      why: "MasterKey claviger-system/secrets is disabled; set spec.enabled to true to use it again",
+    },
+    {
+      what: "pending deletion",
+      change: { enabled: false, deletionDate: "2026-02-01T00:00:00Z" },
+      why: "MasterKey claviger-system/secrets is pending deletion and will be destroyed after 2026-02-01T00:00:00Z; remove spec.deletion to keep it",
+    },
+  ])(
+    "has one warning when it is $what, with what to do, and a word when it serves again",
+    async ({ change, why }) => {
+      const key = newKey(SECRETS);
+      const version = await rotate(key, 1);
+      const provider = started();
+      await serves(provider, version);
+      writer.apply([{ kind: "putKey", key: { ...key, ...change } }]);
+      await eventually(() => expect(said()).toEqual([refused(why)]));
+      await provider.follow();
+      expect(said()).toHaveLength(1);
+      expect(said()[0]).toContain(idOf(version));
+      writer.apply([{ kind: "putKey", key }]);
+      await eventually(() => expect(said()).toEqual([refused(why), again]));
+    },
+  );
+
+  it("has the one at the first start too, after what it would serve", async () => {
+    await rotate(newKey(SECRETS, { enabled: false }), 1);
+    started();
+    await eventually(() =>
+      expect(said()).toEqual([refused("MasterKey claviger-system/secrets is disabled")]),
+    );
+  });
+
+  it("has one when time alone took its material away, at the next look", async () => {
+    const key = newKey(SECRETS);
+    const version = { ...(await sealedVersion(key, 1)), validTo: 9_000 };
+    makeCurrent(key, version);
+    const provider = started();
+    await serves(provider, version);
+    expect(provider.useHasChanged).toBe(false);
+    now = 9_000;
+    expect(provider.useHasChanged).toBe(true);
+    await provider.follow();
+    expect(said()).toEqual([
+      refused("the material of version 1 of MasterKey claviger-system/secrets expired"),
+    ]);
+    expect(provider.useHasChanged).toBe(false);
+  });
+
+  it("has the next version, and not that the same is served again, where that one took its place", async () => {
+    const key = newKey(SECRETS);
+    const version = { ...(await sealedVersion(key, 1)), validTo: 9_000 };
+    makeCurrent(key, version);
+    const provider = started();
+    await serves(provider, version);
+    now = 9_000;
+    await provider.follow();
+    await serves(provider, await rotate(key, 2));
+    expect(said()).toEqual([
+      refused("the material of version 1"),
+      expect.stringContaining("info provider secrets serves claviger-system/secrets {"),
+    ]);
+  });
+});
+
 describe("a provider that cannot serve yet", () => {
   it("says that it is starting before it has looked", () => {
     const provider = started();

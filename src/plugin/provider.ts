@@ -73,6 +73,8 @@ export class Provider {
   readonly #left = new Set<KmsKeyId>();
   /** Why the current version that the keyring names is not served. */
   #problem: ClavigerError | undefined;
+  /** Why what is served must not be used, as it was last said. */
+  #refusal: { readonly kmsKeyId: KmsKeyId; readonly message: string } | undefined;
   #following: Promise<void> = Promise.resolve();
 
   constructor(options: {
@@ -114,6 +116,11 @@ export class Provider {
   /** Whether Status would answer with a key_id. */
   get usable(): boolean {
     return this.#serving !== undefined && this.#obstacle(this.#serving.current.version) === undefined;
+  }
+
+  /** Whether the key came to be refused or usable and nobody has been told: material expires without an event. */
+  get useHasChanged(): boolean {
+    return this.#serving !== undefined && this.usable !== (this.#refusal === undefined);
   }
 
   get observation(): ObservationRow | undefined {
@@ -216,6 +223,24 @@ export class Provider {
       this.#serve(current, await this.#testedMaterial(current.version));
     } catch (error) {
       this.#report(error);
+    } finally {
+      this.#tellUse();
+    }
+  }
+
+  /** Says once that the key that is served must not be used any more, and once that it may be again. */
+  #tellUse(): void {
+    if (this.#serving === undefined) return;
+    const { version, kmsKeyId } = this.#serving.current;
+    const before = this.#refusal;
+    const message = this.#obstacle(version)?.message;
+    this.#refusal = message === undefined ? undefined : { kmsKeyId, message };
+    const fields = { version: version.number, key_id: kmsKeyId };
+    if (message !== undefined && message !== before?.message) {
+      this.#log("warn", `provider ${this.name} refuses Status, Encrypt and Decrypt: ${message}`, fields);
+    }
+    if (message === undefined && before?.kmsKeyId === kmsKeyId) {
+      this.#log("info", `provider ${this.name} serves ${keyRefText(this.ref)} again`, fields);
     }
   }
 
