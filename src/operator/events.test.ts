@@ -36,6 +36,26 @@ describe("rotation", () => {
   });
 });
 
+describe("deletion", () => {
+  const deletion = { scheduledAt: "2026-01-02T00:00:00Z", deletionDate: "2026-02-01T00:00:00Z" };
+  const pending = { keyState: "PendingDeletion", deletion } as const;
+
+  test("it is cancelled => DeletionCancelled with its date and what the key is now, once", () => {
+    expect(masterKeyEvents(pending, { keyState: "Disabled" })).toEqual([
+      {
+        type: "Normal",
+        reason: "DeletionCancelled",
+        message: "the deletion after 2026-02-01T00:00:00Z is cancelled; the key is Disabled",
+      },
+    ]);
+    expect(masterKeyEvents({ keyState: "Disabled" }, { keyState: "Enabled" })).toEqual([]);
+  });
+  test("it goes on, or its end was reached => no DeletionCancelled", () => {
+    expect(masterKeyEvents(pending, pending)).toEqual([]);
+    expect(masterKeyEvents(pending, { keyState: "Destroyed", deletion })).toEqual([]);
+  });
+});
+
 describe("masterKeyEvents", () => {
   test("nothing changed => no events", () => {
     const status = { ...statusWith(v1), ...ready };

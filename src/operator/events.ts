@@ -1,6 +1,15 @@
 import type { KeyAlias, KeyAliasStatus, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type { Log } from "../log.ts";
 import { conditionOf } from "./conditions.ts";
-import type { ResourceEvent } from "./resource-store.ts";
+import type { ObjectRef, ResourceEvent } from "./resource-store.ts";
+
+/** The log has every event, whatever becomes of the Event: it is there where nobody can ask the API server. */
+export function logEvent(log: Log, { kind, metadata }: ObjectRef, event: ResourceEvent): void {
+  const { namespace, name } = metadata;
+  const object = namespace === undefined ? name : `${namespace}/${name}`;
+  const level = event.type === "Normal" ? "info" : "warn";
+  log(level, `${kind} ${object}: ${event.message}`, { reason: event.reason });
+}
 
 /** What happened to a MasterKey, read off the difference of its status. */
 export function masterKeyEvents(before: MasterKey["status"], after: MasterKeyStatus): ResourceEvent[] {
@@ -12,6 +21,10 @@ export function masterKeyEvents(before: MasterKey["status"], after: MasterKeySta
   if (version !== undefined && before?.currentVersion?.versionId !== version.versionId) {
     const message = `version ${version.number} is current, with key_id ${version.kmsKeyId}`;
     events.push({ type: "Normal", reason: "VersionPromoted", message });
+  }
+  if (before?.deletion !== undefined && after.deletion === undefined) {
+    const message = `the deletion after ${before.deletion.deletionDate} is cancelled; the key is ${after.keyState ?? "there"}`;
+    events.push({ type: "Normal", reason: "DeletionCancelled", message });
   }
   return [
     ...events,

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { NodeConfig } from "../config.ts";
-import { FakeApiServer } from "../kube/fake-api-server.ts";
+import { FakeApiServer, json } from "../kube/fake-api-server.ts";
+import type { Log } from "../log.ts";
 import { KubeStore } from "./kube-store.ts";
 import { keyServer, keyVersion, masterKey, tombstone } from "./testing.ts";
 
+const CONFIG = { nodeName: "node-1", leaseNamespace: "claviger-system" } as NodeConfig;
 let server: FakeApiServer;
 
 beforeAll(async () => {
@@ -18,8 +20,7 @@ it("a stop ends every write that the API server does not answer", async () => {
     if (method !== "GET") writes.add(`${method} ${path}`);
     if (writes.size === 9) asked.resolve();
   });
-  const config: Partial<NodeConfig> = { nodeName: "node-1", leaseNamespace: "claviger-system" };
-  const store = new KubeStore(config as NodeConfig, server.kubeconfig, () => undefined);
+  const store = new KubeStore(CONFIG, server.kubeconfig, () => undefined);
   const stop = new AbortController();
   const ended = store.run(stop.signal, { onChange: () => undefined, onBegin: () => undefined });
   const version = keyVersion(1);
@@ -49,4 +50,36 @@ it("a stop ends every write that the API server does not answer", async () => {
   }
   await recorded;
   await ended;
+});
+
+it("what it records as an Event is logged too, whatever becomes of the Event", async () => {
+  const taken: string[] = [];
+  const refused = json({ kind: "Status", code: 403, message: "no Events here" }, 403);
+  server.answer((call) => {
+    taken.push(call.path);
+    (taken.length === 1 ? json({}) : refused)(call);
+  });
+  const lines: string[] = [];
+  const log: Log = (level, message, fields) =>
+    lines.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`);
+  const store = new KubeStore(CONFIG, server.kubeconfig, log);
+  await store.recordEvent(masterKey(), {
+    type: "Normal",
+    reason: "VersionPromoted",
+    message: "version 1 is current",
+  });
+  await store.recordEvent(keyServer("node-2"), {
+    type: "Warning",
+    reason: "NodeNotReady",
+    message: "mend it",
+  });
+  expect(taken).toEqual([
+    "/apis/events.k8s.io/v1/namespaces/apps/events",
+    "/apis/events.k8s.io/v1/namespaces/default/events",
+  ]);
+  expect(lines).toEqual([
+    'info MasterKey apps/secrets: version 1 is current {"reason":"VersionPromoted"}',
+    'warn KeyServer node-2: mend it {"reason":"NodeNotReady"}',
+    expect.stringMatching(/^warn event NodeNotReady of KeyServer node-2 was not recorded: .*no Events here/),
+  ]);
 });

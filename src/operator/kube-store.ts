@@ -20,6 +20,7 @@ import {
 } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
+import { logEvent } from "./events.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 import type {
@@ -229,6 +230,7 @@ export class KubeStore implements ResourceStore {
   }
 
   async recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void> {
+    logEvent(this.#log, object, event);
     const { kind, metadata } = object;
     const namespace = metadata.namespace ?? "default";
     const now = microTime(Date.now());

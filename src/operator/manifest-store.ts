@@ -17,6 +17,7 @@ import {
 import { validate } from "../kube/validate.ts";
 import type { Log } from "../log.ts";
 import { rfc3339 } from "./conditions.ts";
+import { logEvent } from "./events.ts";
 import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 import type { ObjectRef, ResourceEvent, ResourceStore, Seal, StoreListener, View } from "./resource-store.ts";
@@ -156,9 +157,8 @@ export class ManifestStore implements ResourceStore {
     this.#remove(server);
   }
 
-  async recordEvent({ kind, metadata }: ObjectRef, { type, reason, message }: ResourceEvent): Promise<void> {
-    const name = metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
-    this.#log(type === "Normal" ? "info" : "warn", `${kind} ${name}: ${message}`, { reason });
+  async recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void> {
+    logEvent(this.#log, object, event);
   }
 
   /** There is one clock. */

@@ -83,7 +83,7 @@ export interface ResourceStore {
   /** Makes or updates this node's own KeyServer. The first one also begins the node's heartbeat, where there is one. */
   reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
   deleteKeyServer(server: KeyServer): Promise<void>;
-  /** Best effort: an event that cannot be written is logged. */
+  /** Logs it, and records it where there is a place for it: best effort. */
   recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void>;
   /** Rejects where this machine's clock and the server's are too far apart to begin or end a waiting period. */
   mustAgreeOnTime(signal: AbortSignal): Promise<void>;

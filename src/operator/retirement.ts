@@ -139,9 +139,11 @@ export class Retirement {
       this.#store.destroyVersion(version, toDestroyed({ ...text, proof })),
     );
     const what = `version ${number} of MasterKey ${nameText(name)} was destroyed: ${why}`;
-    this.#log("warn", what, { key_version: version.metadata.name });
     const masterKey = masterKeys.find((key) => objectText(key) === nameText(name));
-    if (masterKey === undefined) return;
+    if (masterKey === undefined) {
+      this.#log("warn", what, { key_version: version.metadata.name });
+      return;
+    }
     const message = `${what}; etcd snapshots and backups from before hold it sealed, and what is under it in older snapshots is not readable any more`;
     await this.#store.recordEvent(masterKey, { type: "Warning", reason: "VersionDestroyed", message });
   }
