@@ -48,18 +48,25 @@ export class ClusterMasterKey {
   }
 
   /** As it is now. Throws NotFound or ApiServer. */
-  async read(): Promise<MasterKey> {
+  async read(signal?: AbortSignal): Promise<MasterKey> {
     // The CRD's schema has validated it.
-    return (await this.#client.request({ method: "GET", path: this.#path })) as MasterKey;
+    return (await this.#client.request({
+      method: "GET",
+      path: this.#path,
+      ...(signal && { signal }),
+    })) as MasterKey;
   }
 
-  /** Changes these fields of its spec and no others; null takes one away (RFC 7396). */
-  async patch(spec: object): Promise<void> {
+  /**
+   * Changes these fields of its spec and no others; null takes one away (RFC 7396).
+   * Throws Conflict where it has not the given resourceVersion any more.
+   */
+  async patch(spec: object, resourceVersion?: string): Promise<void> {
     await this.#client.request({
       method: "PATCH",
       path: this.#path,
       contentType: "application/merge-patch+json",
-      body: { spec },
+      body: { spec, ...(resourceVersion !== undefined && { metadata: { resourceVersion } }) },
     });
   }
 }

@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ClavigerError } from "../errors.ts";
+import { KubeError } from "../kube/client.ts";
+import { FakeApiServer, json } from "../kube/fake-api-server.ts";
+import { objectPath } from "../kube/paths.ts";
+import type { MasterKey, RotationStatus } from "../kube/resources.ts";
+import { EARLIER, masterKey, NOW_TEXT } from "../operator/testing.ts";
+import type { Pace } from "./patience.ts";
+import { rotate } from "./rotate.ts";
+import { followRotation } from "./rotation-follower.ts";
+
+const TOKEN = "cli-1";
+const BEFORE = "cli-0";
+const VERSION = { number: 1, versionId: "v", kmsKeyId: "k", promotedAt: EARLIER };
+const LAST = { trigger: "OnDemand", startedAt: EARLIER, completedAt: NOW_TEXT, verified: true } as const;
+const RUNNING = { trigger: "OnDemand", number: 2, startedAt: NOW_TEXT, phase: "Distributing" } as const;
+const rotating: RotationStatus = { handledToken: TOKEN, running: RUNNING };
+
+interface Changes {
+  readonly spec?: Partial<MasterKey["spec"]>;
+  readonly status?: Partial<NonNullable<MasterKey["status"]>>;
+  readonly uid?: string;
+  readonly token?: string | undefined;
+}
+
+/** The key with the request in its spec, unless another or none is given. */
+function key({ spec, status, uid = "uid", ...rest }: Changes = {}): MasterKey {
+  const token = "token" in rest ? rest.token : TOKEN;
+  return masterKey({
+    metadata: { uid, generation: 2 },
+    spec: { rotation: { onDemandLimit: 25, ...(token !== undefined && { requestToken: token }) }, ...spec },
+    status: { currentVersion: VERSION, ...status },
+  });
+}
+
+type Step = MasterKey | Error;
+
+/** An hour passes in no time. */
+function pace(): Pace {
+  let now = 0;
+  return {
+    now: () => now,
+    pause: async (milliseconds, signal) => {
+      signal?.throwIfAborted();
+      now += milliseconds;
+    },
+  };
+}
+
+/** Follows a request while the key is read as these, the last of them for ever. */
+async function follow(...given: readonly (Step | AbortSignal)[]) {
+  const steps = given.filter((step): step is Step => !(step instanceof AbortSignal));
+  const signal = given.find((step) => step instanceof AbortSignal) ?? new AbortController().signal;
+  const shown: string[] = [];
+  const patches: object[] = [];
+  let reads = 0;
+  const target = {
+    read: async () => {
+      const step = steps[Math.min(reads, steps.length - 1)];
+      reads += 1;
+      if (step === undefined || step instanceof Error) throw step;
+      return step;
+    },
+    patch: async (spec: object) => {
+      patches.push(spec);
+    },
+  };
+  const line = {
+    show: ({ text }: { readonly text: string }) => shown.push(text),
+    end: (text: string) => shown.push(text),
+    clear: () => undefined,
+  };
+  const error: unknown = await followRotation({
+    name: "apps/secrets",
+    target,
+    request: { token: TOKEN, uid: "uid" },
+    tokenBefore: BEFORE,
+    line,
+    pace: pace(),
+    signal,
+  }).then(
+    () => undefined,
+    (thrown) => thrown,
+  );
+  const message = error instanceof ClavigerError ? error.message : error;
+  return { message, shown, patches };
+}
+
+const TAKEN_BACK = [{ rotation: { requestToken: BEFORE } }];
+const done = key({ status: { rotation: { handledToken: TOKEN, last: { ...LAST, number: 2 } } } });
+
+describe("claviger rotate --wait", () => {
+  test("a rotation that runs to its end => says so", async () => {
+    const { message, shown, patches } = await follow(key(), key({ status: { rotation: rotating } }), done);
+    expect(message).toBeUndefined();
+    expect(shown.at(-1)).toMatch(/^apps\/secrets: version 2 is current, and a census/);
+    expect(patches).toEqual([]);
+  });
+
+  test("another request follows once this one has begun => this one is followed to its end", async () => {
+    const { message } = await follow(key({ status: { rotation: rotating } }), {
+      ...done,
+      spec: key({ token: "other" }).spec,
+    });
+    expect(message).toBeUndefined();
+  });
+
+  test.each<[string, Step, RegExp, readonly object[]]>([
+    ["was replaced by another", key({ token: "other" }), /is not rotated: another request took/, []],
+    ["was taken out", key({ token: undefined }), /is not rotated: somebody took the request out/, []],
+    [
+      "meets a key that was disabled meanwhile",
+      key({ spec: { enabled: false, rotation: { requestToken: TOKEN, onDemandLimit: 25 } } }),
+      /is not rotated: it is disabled; set spec\.enabled to true first; the request was taken back$/,
+      TAKEN_BACK,
+    ],
+    [
+      "meets a key that is pending deletion",
+      key({
+        spec: { deletion: { pendingWindowInDays: 7 }, rotation: { requestToken: TOKEN, onDemandLimit: 25 } },
+        status: { deletion: { scheduledAt: EARLIER, deletionDate: NOW_TEXT } },
+      }),
+      /is not rotated: it is pending deletion, due at .+; take spec\.deletion out first; the request was taken back$/,
+      TAKEN_BACK,
+    ],
+    [
+      "is one too many",
+      key({ status: { rotation: { onDemandCount: 25 } } }),
+      /is not rotated: 25 of 25 rotations were asked for; .+; the request was taken back$/,
+      TAKEN_BACK,
+    ],
+    [
+      "is refused by the leader for a reason of its own",
+      key({
+        status: {
+          conditions: [
+            {
+              type: "RotationOnTime",
+              status: "False",
+              reason: "OfAnotherRelease",
+              message: "the moon is full",
+              observedGeneration: 2,
+              lastTransitionTime: NOW_TEXT,
+            },
+          ],
+        },
+      }),
+      /is not rotated: the moon is full; the request was taken back$/,
+      TAKEN_BACK,
+    ],
+    [
+      "is seen by no leader",
+      key(),
+      /is not rotated: no operator acted upon the request in 5 minutes; .+; the request was taken back$/,
+      TAKEN_BACK,
+    ],
+    [
+      "was taken as done when the key was made anew",
+      key({ status: { rotation: { handledToken: TOKEN } } }),
+      /is not rotated: claviger made the key anew/,
+      [],
+    ],
+    ["meets another key of its name", key({ uid: "other" }), /was deleted and made again meanwhile/, []],
+    [
+      "meets no key any more",
+      new KubeError(404, "GET …: not found"),
+      /is not rotated any more: the MasterKey was deleted meanwhile/,
+      [],
+    ],
+  ])("a request that %s => ends and says why", async (_, step, expected, patches) => {
+    const followed = await follow(key(), step);
+    expect(followed.message).toMatch(expected);
+    expect(followed.patches).toEqual(patches);
+  });
+
+  test("a key that is disabled while its version is on its way => ends, and says what is there", async () => {
+    const disabled = key({ spec: { enabled: false }, status: { rotation: rotating } });
+    const { message, patches } = await follow(key({ status: { rotation: rotating } }), disabled);
+    expect(message).toBe(
+      "apps/secrets is not rotated to the end: version 2 was begun, and now it is disabled; set spec.enabled to true first",
+    );
+    expect(patches).toEqual([]);
+  });
+
+  test("a finding about the spec before the request => is no refusal", async () => {
+    const old = {
+      type: "RotationOnTime",
+      status: "False",
+      reason: "OnDemandLimitReached",
+      message: "25 of 25",
+      observedGeneration: 1,
+      lastTransitionTime: EARLIER,
+    } as const;
+    expect((await follow(key({ status: { conditions: [old] } }), done)).message).toBeUndefined();
+  });
+
+  test("an API server that does not answer for a while => says so and goes on", async () => {
+    const broken = new ClavigerError("ApiServer", "GET /apis: connect ECONNREFUSED");
+    const starting = new KubeError(403, "GET /apis: forbidden");
+    const { message, shown } = await follow(key(), broken, broken, starting, done);
+    expect(message).toBeUndefined();
+    expect(shown).toContain(
+      "MasterKey apps/secrets cannot be read and is tried again: GET /apis: connect ECONNREFUSED",
+    );
+  });
+
+  test("Ctrl-C => says that the rotation goes on, and takes nothing back", async () => {
+    const stop = new AbortController();
+    stop.abort();
+    const { message, patches } = await follow(key(), stop.signal);
+    expect(message).toMatch(/^the rotation that was asked for goes on without this command; see kubectl/);
+    expect(patches).toEqual([]);
+  });
+
+  test("an API server that stays away => ends after two minutes, and says that the rotation goes on", async () => {
+    const { message, patches } = await follow(key(), new ClavigerError("ApiServer", "ECONNREFUSED"));
+    expect(message).toBe(
+      "MasterKey apps/secrets could not be read for 120 s: ECONNREFUSED; the rotation goes on without this command; see kubectl get masterkey -w -n apps secrets",
+    );
+    expect(patches).toEqual([]);
+  });
+});
+
+describe("claviger rotate", () => {
+  let server: FakeApiServer;
+  beforeAll(async () => {
+    server = await FakeApiServer.start();
+  });
+  afterAll(() => server.stop());
+
+  const rotation = { onDemandLimit: 25 };
+  test.each<[string, MasterKey, RegExp]>([
+    ["whose material is imported", key({ spec: { origin: "EXTERNAL" } }), /use claviger import --new/],
+    ["of one version", key({ spec: { keySpec: "HMAC_256" } }), /a HMAC_256 key has one version only/],
+    ["that is disabled", key({ spec: { enabled: false, rotation } }), /it is disabled/],
+    [
+      "that is pending deletion",
+      key({
+        spec: { deletion: { pendingWindowInDays: 7 } },
+        status: { deletion: { scheduledAt: EARLIER, deletionDate: NOW_TEXT } },
+      }),
+      /it is pending deletion, due at/,
+    ],
+    ["that was destroyed", key({ status: { keyState: "Destroyed" } }), /its material was destroyed/],
+    ["without a version", masterKey({ spec: { rotation } }), /it has no version yet; wait until/],
+    [
+      "whose limit is reached",
+      key({ status: { rotation: { onDemandCount: 25 } } }),
+      /25 of 25 rotations were asked for; raise/,
+    ],
+  ])("a key %s => is refused before anything is written", async (_, object, expected) => {
+    const methods: (string | undefined)[] = [];
+    server.script(
+      [
+        (call) => {
+          methods.push(call.response.req.method);
+          json(object)(call);
+        },
+      ],
+      [],
+    );
+    server.path = objectPath("MasterKey", { namespace: "apps", name: "secrets" });
+    const asked = rotate.run(["apps/secrets", "--wait", "--kubeconfig", server.kubeconfig]);
+    await expect(asked).rejects.toThrow(expected);
+    expect(methods).toEqual(["GET"]);
+  });
+});
