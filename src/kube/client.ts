@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
-import { KubeConfig } from "@kubernetes/client-node";
+import { request as httpsRequest, type RequestOptions } from "node:https";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { ConnectionSource } from "./connection.ts";
 import { NO_REASON, type Refusal, refusalOf } from "./refusal.ts";
 
 /** An answer of the API server that is not 2xx. */
@@ -41,26 +41,22 @@ const CALL_TIMEOUT_MILLISECONDS = 30_000;
 const ANSWER_MILLISECONDS = 30_000;
 /** Bookmarks come about once a minute: a watch as silent as this has lost its connection. */
 const WATCH_SILENCE_MILLISECONDS = 180_000;
-/** Tokens and certificates of a kubeconfig may be renewed on disk. */
-const CREDENTIAL_AGE_MILLISECONDS = 60_000;
-
-interface Connection {
-  readonly options: RequestOptions;
-  readonly loadedAt: number;
-}
+/** Within the time of a call, so that what is overdue is named. */
+const CREDENTIAL_MILLISECONDS = 20_000;
 
 /**
  * JSON over HTTPS to one API server, with the credentials of a kubeconfig. Reads
  * and connects when first used, so that it can be made while the server is down.
  */
 export class KubeClient {
-  readonly #kubeconfigPath: string;
+  readonly #connection: ConnectionSource;
   readonly #answerMilliseconds: number;
-  #connection: Connection | undefined;
-  #server: URL | undefined;
 
-  constructor(kubeconfigPath: string, { answerMilliseconds = ANSWER_MILLISECONDS } = {}) {
-    this.#kubeconfigPath = kubeconfigPath;
+  constructor(
+    kubeconfigPath: string,
+    { answerMilliseconds = ANSWER_MILLISECONDS, credentialMilliseconds = CREDENTIAL_MILLISECONDS } = {},
+  ) {
+    this.#connection = new ConnectionSource(kubeconfigPath, credentialMilliseconds);
     this.#answerMilliseconds = answerMilliseconds;
   }
 
@@ -161,56 +157,16 @@ export class KubeClient {
     });
   }
 
-  async #connect(call: KubeRequest): Promise<{ readonly options: RequestOptions; readonly url: URL }> {
-    const now = Date.now();
-    if (this.#connection === undefined || now - this.#connection.loadedAt > CREDENTIAL_AGE_MILLISECONDS) {
-      await this.#load(now);
-    }
-    if (this.#connection === undefined || this.#server === undefined)
-      throw new Error("no connection was loaded");
-    const url = new URL(this.#server.href.replace(/\/$/, "") + call.path);
-    for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
-    return { options: this.#connection.options, url };
+  async #connect({
+    path,
+    query,
+    signal,
+  }: KubeRequest): Promise<{ readonly options: RequestOptions; readonly url: URL }> {
+    const { server, options } = await this.#connection.get(signal);
+    const url = new URL(server.href.replace(/\/$/, "") + path);
+    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
+    return { options, url };
   }
-
-  async #load(now: number): Promise<void> {
-    const config = new KubeConfig();
-    try {
-      config.loadFromFile(this.#kubeconfigPath);
-    } catch (cause) {
-      const text = `kubeconfig ${this.#kubeconfigPath} cannot be used: ${messageOf(cause)}`;
-      throw new ClavigerError("ConfigInvalid", text, { cause });
-    }
-    const server = config.getCurrentCluster()?.server;
-    if (server === undefined || !server.startsWith("https://")) {
-      const text = `kubeconfig ${this.#kubeconfigPath} has no current context with an https server`;
-      throw new ClavigerError("ConfigInvalid", text);
-    }
-    const options: RequestOptions = {};
-    await config.applyToHTTPSOptions(options);
-    this.#server = new URL(server);
-    this.#connection = {
-      options: { ...options, agent: keepAliveAgent(options, this.#connection) },
-      loadedAt: now,
-    };
-  }
-}
-
-/** client-node's agent opens a connection per call; behind a proxy it is the one that knows how. */
-function keepAliveAgent(options: RequestOptions, before: Connection | undefined): RequestOptions["agent"] {
-  if (!(options.agent instanceof Agent) || options.agent.constructor !== Agent) return options.agent;
-  const { ca, cert, key, rejectUnauthorized, servername } = options;
-  const previous = before?.options;
-  const same = previous && previous.ca === ca && String(previous.cert) === String(cert);
-  if (same && previous.agent instanceof Agent) return previous.agent;
-  return new Agent({
-    keepAlive: true,
-    ...(ca && { ca }),
-    ...(cert && { cert }),
-    ...(key && { key }),
-    ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
-    ...(servername && { servername }),
-  });
 }
 
 /** node:readline would hang for ever where the connection breaks: it does not pass its input's errors on. */

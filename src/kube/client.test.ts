@@ -1,0 +1,183 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { KubeClient } from "./client.ts";
+import { FakeApiServer, json } from "./fake-api-server.ts";
+
+let server: FakeApiServer;
+let folder: string;
+beforeAll(async () => {
+  server = await FakeApiServer.start();
+});
+afterAll(() => server.stop());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-client-"));
+  return () => rmSync(folder, { recursive: true, force: true });
+});
+
+const path = (name: string) => join(folder, name);
+const CREDENTIAL = JSON.stringify({
+  apiVersion: "client.authentication.k8s.io/v1",
+  kind: "ExecCredential",
+  status: { token: "from-the-plugin" },
+});
+
+/** A kubeconfig whose credentials come from a shell script. */
+function withPlugin(script: string, exec: object = {}): string {
+  writeFileSync(path("plugin"), `#!/bin/sh\n${script}\n`);
+  chmodSync(path("plugin"), 0o755);
+  return withUser({
+    exec: { apiVersion: "client.authentication.k8s.io/v1", command: path("plugin"), ...exec },
+  });
+}
+
+function withUser(user: object): string {
+  const config = JSON.parse(readFileSync(server.kubeconfig, "utf8"));
+  writeFileSync(path("kubeconfig"), JSON.stringify({ ...config, users: [{ name: "fake", user }] }));
+  return path("kubeconfig");
+}
+
+/** Answers every call, and keeps what each authenticated with. */
+function answering(): (string | undefined)[] {
+  const seen: (string | undefined)[] = [];
+  server.script(
+    [
+      (call) => {
+        seen.push(call.response.req.headers.authorization);
+        json({})(call);
+      },
+    ],
+    [],
+  );
+  return seen;
+}
+
+const get = (client: KubeClient, signal?: AbortSignal) =>
+  client.request({ method: "GET", path: server.path, ...(signal && { signal }) });
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 5 });
+const isRunning = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const HANGS = () => `echo $$ > ${path("pid")}; exec sleep 1000`;
+const pid = () => Number(readFileSync(path("pid"), "utf8"));
+
+describe("credentials from a plugin", () => {
+  test("are used, and the plugin is told which version of its protocol is spoken", async () => {
+    const seen = answering();
+    const script = `echo "$KUBERNETES_EXEC_INFO $MORE" > ${path("info")}; echo '${CREDENTIAL}'`;
+    const kubeconfig = withPlugin(script, { env: [{ name: "MORE", value: "and more" }] });
+    await get(new KubeClient(kubeconfig));
+    expect(seen).toEqual(["Bearer from-the-plugin"]);
+    expect(readFileSync(path("info"), "utf8")).toBe(
+      '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","spec":{"interactive":false}} and more\n',
+    );
+  });
+
+  test("a command beside the kubeconfig => is found by its relative path", async () => {
+    const seen = answering();
+    await get(new KubeClient(withPlugin(`echo '${CREDENTIAL}'`, { command: "./plugin" })));
+    expect(seen).toHaveLength(1);
+  });
+
+  test("a plugin that hangs => the call ends by the deadline and says so, and the plugin is ended", async () => {
+    answering();
+    const client = new KubeClient(withPlugin(HANGS()), { credentialMilliseconds: 500 });
+    await expect(get(client)).rejects.toThrow(
+      /^the credentials of kubeconfig .+ cannot be had: .+plugin: none came within 0\.5 s$/,
+    );
+    if (existsSync(path("pid"))) await eventually(() => expect(isRunning(pid())).toBe(false));
+  });
+
+  test("a call that is aborted meanwhile => ends at once, and the plugin is ended when no other waits", async () => {
+    answering();
+    const client = new KubeClient(withPlugin(HANGS()));
+    const [first, second] = [new AbortController(), new AbortController()];
+    const calls = [get(client, first.signal), get(client, second.signal)].map((call) =>
+      call.then(
+        () => "answered",
+        (error) => String(error.message),
+      ),
+    );
+    await eventually(() => expect(pid()).toBeGreaterThan(0));
+    first.abort(new Error("no longer wanted"));
+    expect(await calls[0]).toContain("no longer wanted");
+    expect(isRunning(pid())).toBe(true);
+    second.abort(new Error("nor this"));
+    expect(await calls[1]).toContain("nor this");
+    await eventually(() => expect(isRunning(pid())).toBe(false));
+  });
+
+  test("many calls at once => the plugin runs once", async () => {
+    const seen = answering();
+    const client = new KubeClient(withPlugin(`echo x >> ${path("runs")}; echo '${CREDENTIAL}'`));
+    await Promise.all([get(client), get(client), get(client)]);
+    expect(seen).toHaveLength(3);
+    expect(readFileSync(path("runs"), "utf8")).toBe("x\n");
+  });
+
+  test("a plugin that failed => is run again by the next call", async () => {
+    const seen = answering();
+    const script = `[ -e ${path("ok")} ] || { touch ${path("ok")}; echo 'log in first' >&2; exit 3; }; echo '${CREDENTIAL}'`;
+    const client = new KubeClient(withPlugin(script));
+    await expect(get(client)).rejects.toThrow(/plugin ended with code 3: log in first$/);
+    await get(client);
+    expect(seen).toHaveLength(1);
+  });
+
+  test.each([
+    ["says nothing", "true", /printed no ExecCredential with a token or a certificate/],
+    ["says something else", "echo secret-but-no-json", /printed no ExecCredential/],
+  ])("a plugin that %s => is named, and its output is not shown", async (_, script, expected) => {
+    const failed = await get(new KubeClient(withPlugin(script))).catch((error: Error) => error.message);
+    expect(failed).toMatch(expected);
+    expect(failed).not.toContain("secret");
+  });
+
+  test("a plugin that is not there => is named", async () => {
+    const client = new KubeClient(withPlugin("", { command: path("none") }));
+    await expect(get(client)).rejects.toThrow(/none cannot be run: .*ENOENT/);
+  });
+});
+
+describe("credentials from a token file", () => {
+  test("the file is gone for a moment => is said with the kubeconfig's name, and read again by the next call", async () => {
+    const seen = answering();
+    const client = new KubeClient(withUser({ token: "older", tokenFile: "token" }));
+    await expect(get(client)).rejects.toThrow(
+      /^the credentials of kubeconfig .+ cannot be had: .*ENOENT.+token/,
+    );
+    writeFileSync(path("token"), "from-the-file\n");
+    await get(client);
+    expect(seen).toEqual(["Bearer from-the-file"]);
+  });
+
+  test("reading it hangs => the call ends by the deadline", async () => {
+    answering();
+    // Nobody writes into it.
+    execFileSync("mkfifo", [path("token")]);
+    const kubeconfig = withUser({ tokenFile: "token" });
+    const call = get(new KubeClient(kubeconfig, { credentialMilliseconds: 200 }));
+    await expect(call).rejects.toThrow(/cannot be had: none came within 0\.2 s$/);
+    // Lets the thread go that reads it; for reading too, as it would wait for a reader otherwise.
+    const pipe = openSync(path("token"), "r+");
+    writeSync(pipe, "late");
+    closeSync(pipe);
+  });
+});

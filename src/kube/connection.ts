@@ -1,0 +1,188 @@
+import { readFile } from "node:fs/promises";
+import { Agent, type RequestOptions } from "node:https";
+import { dirname, resolve } from "node:path";
+import { KubeConfig, loadYaml } from "@kubernetes/client-node";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { pluginOf, runCredentialPlugin } from "./credential-plugin.ts";
+
+/** Where an API server is, and how to authenticate there. */
+export interface Connection {
+  readonly server: URL;
+  readonly options: RequestOptions;
+  readonly loadedAt: number;
+}
+
+/** Tokens and certificates of a kubeconfig may be renewed on disk. */
+const CREDENTIAL_AGE_MILLISECONDS = 60_000;
+
+interface Load {
+  readonly connection: Promise<Connection>;
+  readonly ended: AbortController;
+  waiting: number;
+}
+
+/** The connection that a kubeconfig describes, loaded when it is needed, and anew when it is a minute old. */
+export class ConnectionSource {
+  readonly #kubeconfigPath: string;
+  readonly #deadlineMilliseconds: number;
+  #last: Connection | undefined;
+  #load: Load | undefined;
+
+  constructor(kubeconfigPath: string, deadlineMilliseconds: number) {
+    this.#kubeconfigPath = kubeconfigPath;
+    this.#deadlineMilliseconds = deadlineMilliseconds;
+  }
+
+  /** Callers share one load, which ends when none of them waits any more. Throws ConfigInvalid, ApiServer, or why the signal aborted. */
+  async get(signal: AbortSignal | undefined): Promise<Connection> {
+    signal?.throwIfAborted();
+    if (this.#last !== undefined && Date.now() - this.#last.loadedAt <= CREDENTIAL_AGE_MILLISECONDS) {
+      return this.#last;
+    }
+    this.#load ??= this.#begin();
+    const load = this.#load;
+    load.waiting += 1;
+    try {
+      return await unlessAborted(load.connection, signal);
+    } finally {
+      load.waiting -= 1;
+      if (load.waiting === 0) this.#end(load);
+    }
+  }
+
+  #begin(): Load {
+    const ended = new AbortController();
+    const connection = this.#loaded(ended.signal);
+    // Whoever waits for it is told; it may be that nobody does any more.
+    connection.catch(() => undefined);
+    return { connection, ended, waiting: 0 };
+  }
+
+  /** Also what failed: the next caller tries anew. */
+  #end(load: Load): void {
+    load.ended.abort(new Error("nobody waits for it any more"));
+    if (this.#load === load) this.#load = undefined;
+  }
+
+  async #loaded(ended: AbortSignal): Promise<Connection> {
+    const config = readKubeconfig(this.#kubeconfigPath);
+    const server = serverOf(config, this.#kubeconfigPath);
+    const options = await this.#authenticate(config, ended);
+    this.#last = {
+      server,
+      options: { ...options, agent: keepAliveAgent(options, this.#last) },
+      loadedAt: Date.now(),
+    };
+    return this.#last;
+  }
+
+  /** Plugins, token files and identity providers may hang, or be gone for a moment. */
+  async #authenticate(config: KubeConfig, ended: AbortSignal): Promise<RequestOptions> {
+    const plugin = config.getCurrentUser()?.exec;
+    const limit = this.#deadlineMilliseconds;
+    const overdue = new AbortController();
+    const timer = setTimeout(() => overdue.abort(new Error(`none came within ${limit / 1000} s`)), limit);
+    const signal = AbortSignal.any([ended, overdue.signal]);
+    try {
+      if (plugin !== undefined) await authenticateBy(plugin, config, dirname(this.#kubeconfigPath), signal);
+      else await unlessAborted(authenticateByFile(config, this.#kubeconfigPath, signal), signal);
+      const options: RequestOptions = {};
+      await unlessAborted(config.applyToHTTPSOptions(options), signal);
+      return options;
+    } catch (cause) {
+      const text = `the credentials of kubeconfig ${this.#kubeconfigPath} cannot be had: ${messageOf(cause)}`;
+      throw new ClavigerError("ApiServer", text, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** The plugin's answer takes the place of what the kubeconfig says of its user. */
+async function authenticateBy(
+  exec: unknown,
+  config: KubeConfig,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const credential = await runCredentialPlugin(pluginOf(exec, folder), signal);
+  const user = config.getCurrentUser();
+  if (user === null) return;
+  const { exec: _, ...rest } = user;
+  if (credential.certData !== undefined) {
+    delete rest.certFile;
+    delete rest.keyFile;
+  }
+  config.users = config.users.map((each) => (each === user ? { ...rest, ...credential } : each));
+}
+
+/** client-node leaves a user's tokenFile out, which takes precedence over its token (client-go). */
+async function authenticateByFile(config: KubeConfig, path: string, signal: AbortSignal): Promise<void> {
+  const user = config.getCurrentUser();
+  if (user === null) return;
+  const text = await readFile(path, { encoding: "utf8", signal });
+  const raw = loadYaml<RawKubeconfig>(text).users?.find(({ name }) => name === user.name);
+  const tokenFile = raw?.user?.tokenFile;
+  if (typeof tokenFile !== "string" || tokenFile === "") return;
+  const token = await readFile(resolve(dirname(path), tokenFile), { encoding: "utf8", signal });
+  config.users = config.users.map((each) => (each === user ? { ...user, token: token.trim() } : each));
+}
+
+/** As far as client-node leaves it out. It has read the same file before. */
+interface RawKubeconfig {
+  readonly users?: readonly {
+    readonly name?: unknown;
+    readonly user?: { readonly tokenFile?: unknown };
+  }[];
+}
+
+function readKubeconfig(path: string): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    config.loadFromFile(path);
+    return config;
+  } catch (cause) {
+    const text = `kubeconfig ${path} cannot be used: ${messageOf(cause)}`;
+    throw new ClavigerError("ConfigInvalid", text, { cause });
+  }
+}
+
+function serverOf(config: KubeConfig, path: string): URL {
+  const server = config.getCurrentCluster()?.server;
+  if (server?.startsWith("https://")) return new URL(server);
+  const text = `kubeconfig ${path} has no current context with an https server`;
+  throw new ClavigerError("ConfigInvalid", text);
+}
+
+/** client-node's agent opens a connection per call; behind a proxy it is the one that knows how. */
+function keepAliveAgent(options: RequestOptions, before: Connection | undefined): RequestOptions["agent"] {
+  if (!(options.agent instanceof Agent) || options.agent.constructor !== Agent) return options.agent;
+  const { ca, cert, key, rejectUnauthorized, servername } = options;
+  const previous = before?.options;
+  const same = previous && previous.ca === ca && String(previous.cert) === String(cert);
+  if (same && previous.agent instanceof Agent) return previous.agent;
+  return new Agent({
+    keepAlive: true,
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
+    ...(servername && { servername }),
+  });
+}
+
+/** What comes of it, or why the signal aborts before. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const done = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true, signal: done.signal });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    done.abort();
+  }
+}

@@ -1,0 +1,114 @@
+import { spawn } from "node:child_process";
+import { isAbsolute, join } from "node:path";
+import { messageOf } from "../errors.ts";
+
+/** The `exec` of a kubeconfig's user (client-go credential plugins). */
+export interface CredentialPlugin {
+  readonly apiVersion: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What a plugin gave, as the user of a kubeconfig has it. */
+export interface PluginCredential {
+  readonly token?: string;
+  /** PEM in base64. */
+  readonly certData?: string;
+  readonly keyData?: string;
+}
+
+const MAX_OUTPUT_CHARACTERS = 1 << 20;
+/** What a plugin has to say to people is at its end, and short. */
+const MAX_COMPLAINT_CHARACTERS = 500;
+
+/** Reads the `exec` of a user; a command that is a path is one beside the kubeconfig, as for kubectl. Throws an Error. */
+export function pluginOf(exec: unknown, folder: string): CredentialPlugin {
+  const { apiVersion, command, args, env } = fieldsOf(exec);
+  if (typeof command !== "string" || command === "") throw new Error("its exec names no command");
+  const local = command.includes("/") && !isAbsolute(command);
+  return {
+    apiVersion: typeof apiVersion === "string" ? apiVersion : "client.authentication.k8s.io/v1",
+    command: local ? join(folder, command) : command,
+    args: itemsOf(args).map(String),
+    env: Object.fromEntries(
+      itemsOf(env)
+        .map(fieldsOf)
+        .map(({ name, value }) => [String(name), String(value)]),
+    ),
+  };
+}
+
+/** Runs a plugin to its end, or until the signal aborts, which kills it. Throws an Error without its output. */
+export async function runCredentialPlugin(
+  plugin: CredentialPlugin,
+  signal: AbortSignal,
+): Promise<PluginCredential> {
+  const status = fieldsOf(fieldsOf(parsed(await outputOf(plugin, signal))).status);
+  const credential = {
+    ...textAs("token", status.token),
+    ...textAs("certData", base64(status.clientCertificateData)),
+    ...textAs("keyData", base64(status.clientKeyData)),
+  };
+  if ("token" in credential || "certData" in credential) return credential;
+  throw new Error(`${plugin.command} printed no ExecCredential with a token or a certificate`);
+}
+
+function outputOf({ apiVersion, command, args, env }: CredentialPlugin, signal: AbortSignal) {
+  const info = { apiVersion, kind: "ExecCredential", spec: { interactive: false } };
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, KUBERNETES_EXEC_INFO: JSON.stringify(info), ...env },
+  });
+  let [output, complaint] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    if (output.length > MAX_OUTPUT_CHARACTERS) child.kill("SIGKILL");
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint = (complaint + text).slice(-MAX_COMPLAINT_CHARACTERS);
+  });
+  return new Promise<string>((resolve, reject) => {
+    const abort = () => {
+      child.kill("SIGKILL");
+      // What the plugin started may hold them open.
+      child.stdout.destroy();
+      child.stderr.destroy();
+      reject(new Error(`${command}: ${messageOf(signal.reason)}`));
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    child.once("error", ({ message }) => reject(new Error(`${command} cannot be run: ${message}`)));
+    child.once("close", (code, killedBy) => {
+      signal.removeEventListener("abort", abort);
+      if (code === 0) return resolve(output);
+      reject(new Error(`${command} ended with ${killedBy ?? `code ${code}`}: ${printable(complaint)}`));
+    });
+  });
+}
+
+/** In one line, and without what steers a terminal. */
+const printable = (text: string): string => text.trim().replaceAll(/\p{C}+/gu, " ");
+
+const base64 = (pem: unknown): unknown =>
+  typeof pem === "string" ? Buffer.from(pem).toString("base64") : pem;
+
+const textAs = <Name extends string>(
+  name: Name,
+  value: unknown,
+): { readonly [N in Name]?: string } | object =>
+  typeof value === "string" && value !== "" ? { [name]: value } : {};
+
+const itemsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? { ...value } : {};
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What else it printed may be a secret.
+    return undefined;
+  }
+}
