@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ClavigerError } from "../errors.ts";
 import { KubeError } from "../kube/client.ts";
-import { FakeApiServer, json } from "../kube/fake-api-server.ts";
+import { FakeApiServer, failure, json } from "../kube/fake-api-server.ts";
 import { objectPath } from "../kube/paths.ts";
 import type { MasterKey, RotationStatus } from "../kube/resources.ts";
 import { EARLIER, masterKey, NOW_TEXT } from "../operator/testing.ts";
@@ -263,5 +263,15 @@ describe("claviger rotate", () => {
     const asked = rotate.run(["apps/secrets", "--wait", "--kubeconfig", server.kubeconfig]);
     await expect(asked).rejects.toThrow(expected);
     expect(methods).toEqual(["GET"]);
+  });
+
+  test("a node's kubeconfig => the policy's refusal is explained, with what to use", async () => {
+    const refusal =
+      "masterkeys.kms.claviger.dev \"secrets\" is forbidden: ValidatingAdmissionPolicy 'nodes-leave-spec.kms.claviger.dev' with binding 'nodes-leave-spec.kms.claviger.dev' denied request: a node of claviger does not change the spec of a MasterKey";
+    server.script([json(key()), failure(403, refusal)], []);
+    server.path = objectPath("MasterKey", { namespace: "apps", name: "secrets" });
+    await expect(rotate.run(["apps/secrets", "--kubeconfig", server.kubeconfig])).rejects.toThrow(
+      `MasterKey apps/secrets was not changed: kubeconfig ${server.kubeconfig} is that of a node of claviger, and nodes do not change what a key is to be; use one of your own: --kubeconfig FILE`,
+    );
   });
 });

@@ -2,8 +2,8 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { readConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
-import type { ObjectName } from "../keyring/rows.ts";
-import { KubeClient } from "../kube/client.ts";
+import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { KubeClient, KubeError } from "../kube/client.ts";
 import { objectPath } from "../kube/paths.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import { UsageError } from "./command.ts";
@@ -37,13 +37,20 @@ export function kubeconfigOf({ config, kubeconfig }: ClusterOptions): string {
   return kubeconfig ?? first ?? join(homedir(), ".kube", "config");
 }
 
+/** The policy of deploy/admission.yaml that keeps nodes from changing what a key is to be. */
+const NODES_POLICY = "nodes-leave-spec.kms.claviger.dev";
+
 /** A MasterKey of an API server. */
 export class ClusterMasterKey {
+  readonly #kubeconfigPath: string;
   readonly #client: KubeClient;
+  readonly #name: ObjectName;
   readonly #path: string;
 
   constructor(kubeconfigPath: string, name: ObjectName) {
+    this.#kubeconfigPath = kubeconfigPath;
     this.#client = new KubeClient(kubeconfigPath);
+    this.#name = name;
     this.#path = objectPath("MasterKey", name);
   }
 
@@ -62,11 +69,23 @@ export class ClusterMasterKey {
    * Throws Conflict where it has not the given resourceVersion any more.
    */
   async patch(spec: object, resourceVersion?: string): Promise<void> {
-    await this.#client.request({
-      method: "PATCH",
-      path: this.#path,
-      contentType: "application/merge-patch+json",
-      body: { spec, ...(resourceVersion !== undefined && { metadata: { resourceVersion } }) },
-    });
+    try {
+      await this.#client.request({
+        method: "PATCH",
+        path: this.#path,
+        contentType: "application/merge-patch+json",
+        body: { spec, ...(resourceVersion !== undefined && { metadata: { resourceVersion } }) },
+      });
+    } catch (error) {
+      throw error instanceof KubeError && error.message.includes(NODES_POLICY) ? this.#asNode(error) : error;
+    }
+  }
+
+  #asNode(cause: KubeError): ClavigerError {
+    return new ClavigerError(
+      "ConfigInvalid",
+      `MasterKey ${nameText(this.#name)} was not changed: kubeconfig ${this.#kubeconfigPath} is that of a node of claviger, and nodes do not change what a key is to be; use one of your own: --kubeconfig FILE`,
+      { cause },
+    );
   }
 }
