@@ -5,11 +5,23 @@
 // In a checkout the sources run as they are (Node strips the types); an
 // installed package has them built, as Node strips none under node_modules.
 import { existsSync } from "node:fs";
-import { enableCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 
+/** As package.json's engines has it. An older one has no enableCompileCache to import, and strips no types. */
+const NEEDED = 24;
 const source = new URL("../src/cli/main.ts", import.meta.url);
-if (existsSync(fileURLToPath(source))) {
+const inCheckout = existsSync(fileURLToPath(source));
+
+if (Number.parseInt(process.versions.node, 10) < NEEDED) {
+  const advice = inCheckout
+    ? "in this checkout, npm ci installs one for it, which npm start and npm run claviger -- COMMAND use; else put a newer node first in PATH"
+    : "put a newer node first in PATH";
+  process.stderr.write(
+    `claviger needs Node.js ${NEEDED} or newer, and ${process.execPath} is ${process.versions.node}: ${advice}\n`,
+  );
+  process.exitCode = 1;
+} else if (inCheckout) {
+  const { enableCompileCache } = await import("node:module");
   // Within the checkout: code from a folder that others may write, such as the
   // system's temporary one, must not be run.
   enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/claviger", import.meta.url)));

@@ -1,0 +1,45 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const CLAVIGER = join(ROOT, "bin", "claviger.js");
+const engines: string = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).engines.node;
+const needed = Number(/^>=(\d+)$/.exec(engines)?.[1]);
+
+/** Makes a newer Node.js pass for an older one. */
+const pretend = (version: string) =>
+  `data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } })`;
+const claviger = (node: string, ...args: readonly string[]) =>
+  spawnSync(node, [...args], { encoding: "utf8", timeout: 60_000 });
+
+test("a Node.js that is older than package.json's engines => one sentence, with what to do", () => {
+  const older = `${needed - 1}.9.0`;
+  const { status, stdout, stderr } = claviger(process.execPath, "--import", pretend(older), CLAVIGER, "help");
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  expect(stderr).toBe(
+    `claviger needs Node.js ${needed} or newer, and ${process.execPath} is ${older}: in this checkout, npm ci installs one for it, which npm start and npm run claviger -- COMMAND use; else put a newer node first in PATH\n`,
+  );
+});
+
+test("the oldest that engines allows => runs", () => {
+  const oldest = pretend(`${needed}.0.0`);
+  expect(claviger(process.execPath, "--import", oldest, CLAVIGER, "help")).toMatchObject({ status: 0 });
+});
+
+/** The system's own, where it is one. */
+const system = "/usr/bin/node";
+function majorOf(node: string): number {
+  try {
+    return Number.parseInt(execFileSync(node, ["-p", "process.versions.node"], { encoding: "utf8" }), 10);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+test.skipIf(majorOf(system) >= needed)("a real older Node.js => the same sentence, and no stack", () => {
+  const { status, stderr } = claviger(system, CLAVIGER, "help");
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^claviger needs Node\.js \d+ or newer, and [^\n]+\n$/);
+});
