@@ -6,11 +6,13 @@ import type { ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 
 export interface Call {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
+  readonly body: Promise<string>;
   readonly response: ServerResponse;
 }
 
@@ -39,8 +41,11 @@ export class FakeApiServer {
         method: request.method ?? "",
         path: url.pathname,
         query: url.searchParams,
+        body: text(request),
         response,
       };
+      // It is read to its end or cut off, whether or not somebody waits for it.
+      call.body.catch(() => undefined);
       if (this.#onAny !== undefined) return this.#onAny(call);
       // A call of an earlier script may still have been on its way.
       if (url.pathname !== this.path) return void response.destroy();
@@ -131,10 +136,10 @@ export const watch =
   ({ response }) => {
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
-    const text = lines.map((line) =>
+    const sent = lines.map((line) =>
       typeof line === "string" ? line : `${JSON.stringify({ type: line[0], object: line[1] })}\n`,
     );
-    response.write(text.join(""), () => {
+    response.write(sent.join(""), () => {
       if (ending === "cut") response.socket?.destroy();
     });
     if (ending === "end") response.end();

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { NodeConfig } from "../config.ts";
-import { FakeApiServer, json } from "../kube/fake-api-server.ts";
+import { FakeApiServer, failure, json } from "../kube/fake-api-server.ts";
 import type { Log } from "../log.ts";
 import { KubeStore } from "./kube-store.ts";
 import { keyServer, keyVersion, masterKey, tombstone } from "./testing.ts";
@@ -81,5 +81,43 @@ it("what it records as an Event is logged too, whatever becomes of the Event", a
     'info MasterKey apps/secrets: version 1 is current {"reason":"VersionPromoted"}',
     'warn KeyServer node-2: mend it {"reason":"NodeNotReady"}',
     expect.stringMatching(/^warn event NodeNotReady of KeyServer node-2 was not recorded: .*no Events here/),
+  ]);
+});
+
+it("another operator of the same nodeName is an error in the log, until it is gone", async () => {
+  let holder: string | undefined;
+  let other = true;
+  const lease = (holderIdentity: string) => ({
+    metadata: { name: "claviger-node-node-1", uid: "u", resourceVersion: "1" },
+    spec: { holderIdentity },
+  });
+  server.answer((call) => {
+    const { method, path } = call;
+    if (!path.includes("claviger-node-") && !path.endsWith("/leases")) return json({})(call);
+    if (method === "GET" && holder === undefined) return failure(404, "no Lease yet")(call);
+    if (method === "GET") return json(lease(other ? "node-1/other" : (holder ?? "")))(call);
+    call.body.then((body) => {
+      ({ holderIdentity: holder } = JSON.parse(body).spec);
+      json(lease(holder ?? ""))(call);
+    });
+  });
+  const lines: string[] = [];
+  const log: Log = (level, message) => level !== "warn" && lines.push(`${level} ${message}`);
+  const store = new KubeStore(CONFIG, server.kubeconfig, log, { heartbeatMilliseconds: 10 });
+  const stop = new AbortController();
+  const told: boolean[] = [];
+  const ended = store.run(stop.signal, {
+    onChange: () => undefined,
+    onBegin: () => told.push(store.nameIsShared),
+  });
+  await store.reportKeyServer("node-1", { prepared: [] });
+  await vi.waitFor(() => expect(told).toEqual([true]), { timeout: 60_000 });
+  other = false;
+  await vi.waitFor(() => expect(told).toEqual([true, false]), { timeout: 60_000 });
+  stop.abort();
+  await ended;
+  expect(lines.filter((line) => /node-1/.test(line))).toEqual([
+    "error another operator runs as node node-1: give one of the two a nodeName of its own and restart it",
+    "info no other operator runs as node node-1 any more",
   ]);
 });

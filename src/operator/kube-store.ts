@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
@@ -22,6 +22,7 @@ import type { Log } from "../log.ts";
 import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
 import { logEvent } from "./events.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
+import { NameWatch } from "./name-watch.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 import type {
   Change,
@@ -71,11 +72,24 @@ export class KubeStore implements ResourceStore {
   readonly #firstReport = Promise.withResolvers<void>();
   /** Ends all writes, a moment after the stop. */
   readonly #writes = new AbortController();
+  readonly #heartbeatMilliseconds: number;
+  /** This process among all that ever had the node's name. */
+  readonly #instance: string;
+  readonly #nameWatch: NameWatch;
+  #nameIsShared = false;
   #listener: StoreListener | undefined;
   #view: View | undefined;
 
-  constructor(config: NodeConfig, kubeconfigPath: string, log: Log) {
+  constructor(
+    config: NodeConfig,
+    kubeconfigPath: string,
+    log: Log,
+    { heartbeatMilliseconds = HEARTBEAT_MILLISECONDS } = {},
+  ) {
     this.#client = new KubeClient(kubeconfigPath);
+    this.#heartbeatMilliseconds = heartbeatMilliseconds;
+    this.#instance = `${config.nodeName}/${randomUUID()}`;
+    this.#nameWatch = new NameWatch(this.#instance);
     this.storedObjects = new KubeStoredObjects(this.#client, config, nodeLeaseOf(config));
     this.#config = config;
     this.#log = log;
@@ -104,6 +118,10 @@ export class KubeStore implements ResourceStore {
 
   get leading(): boolean {
     return this.#elector.leading;
+  }
+
+  get nameIsShared(): boolean {
+    return this.#nameIsShared;
   }
 
   async run(signal: AbortSignal, listener: StoreListener): Promise<void> {
@@ -329,11 +347,12 @@ export class KubeStore implements ResourceStore {
     const { nodeName } = this.#config;
     const ref = { ...nodeLeaseOf(this.#config), labels: { [NODE_LABEL]: nodeName } };
     while (!signal.aborted) {
-      let pause = HEARTBEAT_MILLISECONDS;
+      let pause = this.#heartbeatMilliseconds;
       try {
         const lease = await readLease(this.#client, ref, signal);
+        this.#watchName(lease?.spec?.holderIdentity);
         const spec = {
-          holderIdentity: nodeName,
+          holderIdentity: this.#instance,
           leaseDurationSeconds: NODE_LEASE_SECONDS,
           renewTime: microTime(Date.now()),
         };
@@ -347,6 +366,18 @@ export class KubeStore implements ResourceStore {
       }
       await sleep(pause, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  #watchName(holder: string | undefined): void {
+    const shared = this.#nameWatch.saw(holder);
+    if (shared === this.#nameIsShared) return;
+    this.#nameIsShared = shared;
+    const { nodeName } = this.#config;
+    if (shared) {
+      const advice = "give one of the two a nodeName of its own and restart it";
+      this.#log("error", `another operator runs as node ${nodeName}: ${advice}`);
+    } else this.#log("info", `no other operator runs as node ${nodeName} any more`);
+    this.#listener?.onBegin();
   }
 
   /** On a new cluster the Leases' namespace may not exist yet. Returns whether it was made now. */

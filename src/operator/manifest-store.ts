@@ -67,6 +67,7 @@ export class ManifestStore implements ResourceStore {
 
   /** The only node always leads. */
   readonly leading = true;
+  readonly nameIsShared = false;
   readonly storedObjects: StoredObjects;
 
   async run(signal: AbortSignal, listener: StoreListener): Promise<void> {

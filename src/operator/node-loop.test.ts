@@ -37,11 +37,18 @@ class Resources
   implements
     Pick<
       ResourceStore,
-      "view" | "nodeUid" | "createKeyVersion" | "replaceSeal" | "destroyVersion" | "reportKeyServer"
+      | "view"
+      | "nodeUid"
+      | "nameIsShared"
+      | "createKeyVersion"
+      | "replaceSeal"
+      | "destroyVersion"
+      | "reportKeyServer"
     >
 {
   keyVersions: KeyVersion[] = [];
   uid: string | undefined;
+  nameIsShared = false;
   report: KeyServerStatus | undefined;
   reports = 0;
   readonly masterKeys = [masterKey({ status: { keyId: keyId(1) } })];
@@ -287,3 +294,36 @@ function damage(path: string): void {
   const version = other.prepare("PRAGMA user_version").get()?.user_version;
   other.exec(`PRAGMA user_version = ${version}`);
 }
+
+describe("another operator that runs under this node's name", () => {
+  test("it is there => the node is not Ready, says so once, and does not answer the other's reports", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    await pass();
+    resources.nameIsShared = true;
+    expect(await pass()).toBe(false);
+    const said = {
+      status: "False",
+      reason: "NodeNameShared",
+      message: "two operators run as node node-1: give one of them a nodeName of its own and restart it",
+    };
+    expect(readiness(resources)).toMatchObject(said);
+    const { reports, report } = resources;
+    // What the other one has is another thing.
+    resources.report = { ...report, versions: 7 };
+    resources.keyVersions = [object(await sealedVersion(1), "one")];
+    expect(await pass()).toBe(false);
+    expect(resources.reports).toBe(reports);
+    expect(heldSpecs()).toHaveLength(1);
+  });
+  test("it is gone => the node reports what it has", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    resources.nameIsShared = true;
+    await pass();
+    await pass();
+    resources.nameIsShared = false;
+    expect(await pass()).toBe(true);
+    expect(readiness(resources)).toMatchObject({ status: "True" });
+  });
+});

@@ -7,7 +7,7 @@ import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
-import { withFindings } from "./conditions.ts";
+import { conditionOf, withFindings } from "./conditions.ts";
 import { erasedHere } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideKeyring, sameBinding, toVersionRow } from "./decide-keyring.ts";
@@ -20,7 +20,9 @@ import { promotionCandidate } from "./versions.ts";
 import { ViewIndex } from "./view-index.ts";
 
 type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionConfig">;
-type NodeLoopStore = GiverStore & EraserStore & Pick<ResourceStore, "nodeUid" | "reportKeyServer">;
+type NodeLoopStore = GiverStore &
+  EraserStore &
+  Pick<ResourceStore, "nodeUid" | "nameIsShared" | "reportKeyServer">;
 
 /**
  * Keeps this node's keyring in step with the resources and reports what it
@@ -94,6 +96,8 @@ export class NodeLoop {
     const seal = this.#seal(problems);
     for (const message of plan.contradictions) problems.push({ reason: "Contradiction", message });
     const providers = this.#scopes.of(this.#config.providers, own?.status, problems);
+    const shared = this.#store.nameIsShared ? nameShared(this.#config.nodeName) : undefined;
+    if (shared !== undefined) problems.unshift(shared);
     const observed = {
       before: own?.status,
       // Asked each time: the Node may have been deleted and made again.
@@ -109,6 +113,8 @@ export class NodeLoop {
     };
     const status = decideKeyServerStatus(observed, now);
     this.#keyring.mustBeInPlace();
+    // Two that correct one another's reports would do nothing else.
+    if (shared !== undefined && says(own?.status, shared)) return false;
     await this.#report(status, own?.status);
     return status.conditions?.every((condition) => condition.status === "True") ?? true;
   }
@@ -229,6 +235,15 @@ export class NodeLoop {
 
 const isOfKeyring = (error: unknown): error is ClavigerError =>
   error instanceof ClavigerError && (error.code === "KeyringUnavailable" || error.code === "KeyringCorrupt");
+
+/** In the same words on both: neither's report is news to the other. */
+const nameShared = (nodeName: string): Problem => ({
+  reason: "NodeNameShared",
+  message: `two operators run as node ${nodeName}: give one of them a nodeName of its own and restart it`,
+});
+
+const says = (status: KeyServerStatus | undefined, { reason }: Problem): boolean =>
+  conditionOf(status?.conditions, "Ready")?.reason === reason;
 
 /** resourceVersions move with every heartbeat elsewhere; alone they are no news. */
 function withoutPosition(status: KeyServerStatus): KeyServerStatus {

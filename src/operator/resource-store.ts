@@ -44,7 +44,7 @@ export interface ObjectRef {
 export interface StoreListener {
   /** Called after every change of the view. */
   onChange(change: Change): void;
-  /** Called when the first view is complete, and when this operator begins to lead: look at everything. */
+  /** Called when the first view is complete, when this operator begins to lead, and when `nameIsShared` changes: look at everything. */
   onBegin(): void;
 }
 
@@ -61,6 +61,8 @@ export interface ResourceStore {
   run(signal: AbortSignal, listener: StoreListener): Promise<void>;
   /** Whether this operator decides for all at this moment. */
   readonly leading: boolean;
+  /** Whether another operator runs under this node's name: what it reports passes for this node's. */
+  readonly nameIsShared: boolean;
   /** What API servers stored under the keys. */
   readonly storedObjects: StoredObjects;
   /** The latest view; undefined until the first one is complete. */
