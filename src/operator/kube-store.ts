@@ -374,8 +374,10 @@ export class KubeStore implements ResourceStore {
     this.#nameIsShared = shared;
     const { nodeName } = this.#config;
     if (shared) {
-      const advice = "give one of the two a nodeName of its own and restart it";
-      this.#log("error", `another operator runs as node ${nodeName}: ${advice}`);
+      this.#log(
+        "error",
+        `another operator runs as node ${nodeName}: give one of the two a nodeName of its own and restart it`,
+      );
     } else this.#log("info", `no other operator runs as node ${nodeName} any more`);
     this.#listener?.onBegin();
   }
