@@ -202,6 +202,20 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     await cancel();
     await everyNodeDecrypts();
     expect((await key("old")).status).toMatchObject({ keyState: "Enabled" });
+    await eventually("the cancellation is an Event", async () => {
+      const { items: events } = await getJson<{ items: { message: string }[] }>(
+        ...[
+          "events",
+          "-n",
+          NAMESPACE,
+          "--field-selector",
+          "involvedObject.name=old,reason=DeletionCancelled",
+        ],
+      );
+      return events.some(({ message }) =>
+        /^the deletion after .* is cancelled; the key is Enabled$/.test(message),
+      );
+    });
   });
 
   it("outlives the object; made again within the waiting period, the key adopts its versions", async () => {
