@@ -53,6 +53,7 @@ export class ModelLeader {
   }
 
   createAndCrash(name: string, etcd: Etcd, now: Date): Etcd {
+    if (isDestroyed(masterKeyOf(etcd, name), etcd.versions)) return etcd;
     const thought = this.#decide(name, etcd, now);
     return thought === undefined ? etcd : this.#createVersion(thought, etcd);
   }
