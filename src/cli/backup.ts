@@ -13,6 +13,7 @@ import { imageSummary, testVersions } from "./version-check.ts";
 export const backup: Command = {
   summary: "Write this node's keyring, sealed as it is and without the root key, into a new file.",
   usage: "backup --config FILE --out FILE",
+  options: { "--out FILE": "the file to write, which must not be there yet" },
   async run(args) {
     const options = parseOptions(args, { config: { type: "string" }, out: { type: "string" } });
     const configPath = needed(options.config, CONFIG);

@@ -11,6 +11,10 @@ import { printable, table } from "./table.ts";
 export const census: Command = {
   summary: "Count in etcd what is stored under which key_id.",
   usage: "census --config FILE [--all] [-o json]",
+  options: {
+    "--all":
+      "every resource, not only those that the EncryptionConfiguration stores through this node's sockets",
+  },
   async run(args) {
     const options = parseOptions(args, {
       config: { type: "string" },

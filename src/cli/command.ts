@@ -1,10 +1,13 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { didYouMean } from "./nearest.ts";
 
 /** One command of the command line. */
 export interface Command {
   readonly summary: string;
   readonly usage: string;
+  /** What its options are for, by their spelling in `usage`; those that mean the same everywhere are in help.ts. */
+  readonly options?: Readonly<Record<string, string>>;
   /** Runs to the end; throws UsageError, ClavigerError or a defect. */
   run(args: readonly string[]): Promise<void>;
 }
@@ -20,25 +23,46 @@ type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
 
 /** Parses options strictly. Throws UsageError. */
 export function parseOptions<T extends OptionsConfig>(args: readonly string[], options: T) {
-  return strictly(() => parseArgs({ args: [...args], options, allowPositionals: false, strict: true }))
-    .values;
+  return strictly(
+    () => parseArgs({ args: [...args], options, allowPositionals: false, strict: true }),
+    options,
+  ).values;
 }
 
 /** The same with one argument besides the options. Throws UsageError that `what` is needed where it is not exactly one. */
 export function parseArgument<T extends OptionsConfig>(args: readonly string[], what: string, options: T) {
-  const parsed = strictly(() =>
-    parseArgs({ args: [...args], options, allowPositionals: true, strict: true }),
+  const parsed = strictly(
+    () => parseArgs({ args: [...args], options, allowPositionals: true, strict: true }),
+    options,
   );
   const [argument, ...more] = parsed.positionals;
   if (argument === undefined || more.length > 0) throw new UsageError(`${what} is needed`);
   return { argument, options: parsed.values };
 }
 
-function strictly<T>(parse: () => T): T {
+function strictly<T>(parse: () => T, options: OptionsConfig): T {
   try {
     return parse();
   } catch (error) {
-    throw new UsageError(messageOf(error));
+    throw new UsageError(parseProblem(error, options));
+  }
+}
+
+/** Node's own texts have several lines, or tell of arguments that no command takes. */
+function parseProblem(error: unknown, options: OptionsConfig): string {
+  const message = messageOf(error);
+  const [, quoted = ""] = /'(?:-\w, )?([^' ]*)/.exec(message) ?? [];
+  switch (error instanceof Error && "code" in error ? error.code : undefined) {
+    case "ERR_PARSE_ARGS_UNKNOWN_OPTION": {
+      const known = Object.keys(options).map((name) => `--${name}`);
+      return `there is no option ${quoted}${didYouMean(quoted, known)}`;
+    }
+    case "ERR_PARSE_ARGS_INVALID_OPTION_VALUE":
+      return `${quoted} ${message.includes("does not take") ? "takes no value" : "needs a value"}`;
+    case "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL":
+      return `${JSON.stringify(quoted)} is one argument too many`;
+    default:
+      return message;
   }
 }
 

@@ -34,6 +34,17 @@ export const importMaterial: Command = {
   summary: "Import key material of your own into a MasterKey of origin EXTERNAL.",
   usage:
     "import NAMESPACE/NAME --material FILE | --wrapped FILE --token FILE | --parameters [-o json] [--algorithm NAME] [--expires TIME] [--new] [--kubeconfig FILE | --config FILE]",
+  options: {
+    "--material FILE": "the raw bytes; they are wrapped here and leave this machine wrapped only",
+    "--wrapped FILE": "material that was wrapped elsewhere, under the public key that --parameters gave",
+    "--token FILE": "the import token that came with that public key",
+    "--parameters": "print a public key and an import token to wrap the material with elsewhere",
+    "--algorithm NAME": `how it is wrapped: ${WRAPPING_ALGORITHMS.join(", ")}`,
+    "--expires TIME":
+      "until when the material may be used, such as 2027-01-02T03:04:05Z; for ever if left out",
+    "--new": "rotate a key that has material already to this one",
+    "--config FILE": "standalone: this node's configuration",
+  },
   async run(args) {
     const { argument, options } = parseArgument(args, "one NAMESPACE/NAME", OPTIONS);
     const request = requestOf(options);

@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { type Command, UsageError } from "./command.ts";
+import { commandHelp, overview } from "./help.ts";
+import { didYouMean } from "./nearest.ts";
 
 /**
  * Each command is loaded when asked for: `plugin` must not pay for the
@@ -19,24 +22,38 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 async function main([name, ...args]: readonly string[]): Promise<void> {
-  if (name === undefined || name === "help" || name === "--help" || name === "-h") return printHelp();
-  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (load === undefined)
-    throw new UsageError(`there is no command ${JSON.stringify(name)}; see claviger help`);
-  const command = await load();
-  if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(`claviger ${command.usage}\n\n${command.summary}\n`);
-    return;
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") return printHelp(args);
+  if (name === "--version" || name === "-v" || name === "version") return printVersion();
+  const command = await commandOf(name);
+  if (args.includes("--help") || args.includes("-h")) return print(commandHelp(command));
+  try {
+    await command.run(args);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${error.message}; see claviger help ${name}`) : error;
   }
-  await command.run(args);
 }
 
-async function printHelp(): Promise<void> {
-  const loaded = await Promise.all(Object.values(commands).map((load) => load()));
-  const lines = loaded.map(({ usage, summary }) => `  claviger ${usage}\n      ${summary}`);
-  process.stdout.write(
-    `Managed encryption keys for Kubernetes: KMS v2 for API servers, rotation, verified re-encryption.\n\n${lines.join("\n")}\n`,
-  );
+async function commandOf(name: string): Promise<Command> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load !== undefined) return load();
+  const near = didYouMean(name, Object.keys(commands));
+  throw new UsageError(`there is no command ${JSON.stringify(name)}${near}; see claviger help`);
+}
+
+async function printHelp([name]: readonly string[]): Promise<void> {
+  if (name !== undefined) return print(commandHelp(await commandOf(name)));
+  print(overview(await Promise.all(Object.values(commands).map((load) => load()))));
+}
+
+function printVersion(): void {
+  // Beside src in a checkout, beside dist in a package.
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const { version } = manifest as { readonly version: string };
+  print(`claviger ${version}\n`);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
 }
 
 /**

@@ -14,6 +14,10 @@ import { imageSummary, testVersions, type VersionFault } from "./version-check.t
 export const restore: Command = {
   summary: "Make this node's keyring from a backup, or add to it what it lacks.",
   usage: "restore --config FILE [--merge] [--skip-unopened] FILE",
+  options: {
+    "--merge": "add what the keyring lacks; without it, there must be no keyring",
+    "--skip-unopened": "leave out versions that do not open on this node",
+  },
   async run(args) {
     const { argument: file, options } = parseArgument(args, "exactly one FILE", {
       config: { type: "string" },

@@ -232,7 +232,7 @@ describe("the command line", () => {
     { args: ["serve", "--confg", "x.yaml"], says: /--confg/ },
     { args: ["serve", "x.yaml"], says: /x\.yaml/ },
     { args: ["status", "--config", "x.yaml", "-o", "yaml"], says: /-o takes json/ },
-    { args: ["sreve"], says: /there is no command "sreve"; see claviger help/ },
+    { args: ["sreve"], says: /there is no command "sreve" \(did you mean serve\?\); see claviger help/ },
     { args: ["constructor"], says: /there is no command "constructor"/ },
   ])("$args is wrong usage: one line and exit code 2", async ({ args, says }) => {
     const { code, stdout, stderr } = await claviger(args);
