@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type WrappingAlgorithm, wrapMaterial } from "../crypto/import-wrapping.ts";
 import { materialBytes } from "../crypto/key-specs.ts";
 import { Secret } from "../crypto/secret.ts";
@@ -10,8 +9,8 @@ import type { MasterKey } from "../kube/resources.ts";
 import { conditionOf } from "../operator/conditions.ts";
 import { offerOf } from "../operator/import-offer.ts";
 import type { ImportTarget } from "./import-target.ts";
+import { type Pace, POLL_MILLISECONDS, readPatiently } from "./patience.ts";
 
-const POLL_MILLISECONDS = 500;
 const PATIENCE_MILLISECONDS = 300_000;
 /** Public key and token that end sooner are not begun with. */
 const ENOUGH_MILLISECONDS = 600_000;
@@ -28,7 +27,18 @@ export interface ImportRequest {
   readonly rest: Pick<Partial<ImportSpec>, "importType" | "expirationModel" | "validTo">;
 }
 
-export type Say = (text: string) => void;
+/** The import that is going on. */
+export interface Importing {
+  /** NAMESPACE/NAME. */
+  readonly name: string;
+  readonly target: ImportTarget;
+  readonly requestToken: string;
+  readonly say: Say;
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+}
+
+type Say = (text: string) => void;
 type Wrapped = Required<Pick<ImportSpec, "wrappedMaterial" | "wrappingAlgorithm" | "importToken">>;
 
 /** What was wrapped elsewhere. */
@@ -41,21 +51,16 @@ export function wrappedOffer({ file, tokenFile = "", algorithm }: ImportRequest)
 }
 
 /** Wraps material on this machine. Throws InvalidArgument where it is not as long as the key needs. */
-export async function wrapHere(
-  target: ImportTarget,
-  { file, algorithm }: ImportRequest,
-  requestToken: string,
-  say: Say,
-): Promise<Wrapped> {
+export async function wrapHere(importing: Importing, { file, algorithm }: ImportRequest): Promise<Wrapped> {
   using material = Secret.take(readSmall(file));
-  const { keySpec } = (await target.read()).spec;
+  const { keySpec } = (await importing.target.read()).spec;
   if (material.size !== materialBytes(keySpec)) {
     throw new ClavigerError(
       "InvalidArgument",
       `${file} has ${material.size} bytes and ${keySpec} needs ${materialBytes(keySpec)}: the raw bytes, without a newline`,
     );
   }
-  const { publicKey, importToken } = await parametersOf(target, requestToken, say);
+  const { publicKey, importToken } = await parametersOf(importing);
   const wrapped = wrapMaterial(publicKey, algorithm, material.exposeSecretBytes());
   return { wrappedMaterial: wrapped.toString("base64"), wrappingAlgorithm: algorithm, importToken };
 }
@@ -74,12 +79,13 @@ function readSmall(file: string): Buffer {
 }
 
 /** Public key and token: those that are there, or new ones that are asked for. */
-export async function parametersOf(target: ImportTarget, requestToken: string, say: Say) {
+export async function parametersOf(importing: Importing) {
+  const { target, requestToken, say } = importing;
   const there = parametersIn(await target.read());
   if (there !== undefined) return there;
   await target.write({ requestToken });
   say("a public key and an import token were asked for; waiting for them");
-  return until(target, "no operator published a public key: does one lead?", (key) => {
+  return until(importing, "no operator published a public key: does one lead?", (key) => {
     return key.status?.import?.requestToken === requestToken ? parametersIn(key) : undefined;
   });
 }
@@ -99,14 +105,10 @@ function parametersIn({ metadata, spec, status }: MasterKey) {
 }
 
 /** Until this very import was taken up or refused. */
-export function untilProcessed(
-  target: ImportTarget,
-  spec: Partial<ImportSpec>,
-  say: Say,
-): Promise<MasterKey> {
-  const told = once(say);
+export function untilProcessed(importing: Importing, spec: Partial<ImportSpec>): Promise<MasterKey> {
+  const told = once(importing.say);
   const digest = offerOf(spec)?.digest;
-  return until(target, "the import was not taken up; spec.import stays there and may be yet", (key) => {
+  return until(importing, "the import was not taken up; spec.import stays there and may be yet", (key) => {
     if (key.status?.import?.processed?.digest === digest) return key;
     const imported = conditionOf(key.status?.conditions, "Imported");
     const ofThis = imported?.observedGeneration === key.metadata.generation;
@@ -116,15 +118,15 @@ export function untilProcessed(
 }
 
 /** Until the version is current, which means on every node. */
-export async function untilCurrent(target: ImportTarget, number: number, say: Say): Promise<void> {
-  const told = once(say);
-  await until(target, `version ${number} has the material and is not current yet`, ({ status }) => {
+export async function untilCurrent(importing: Importing, number: number): Promise<void> {
+  const told = once(importing.say);
+  await until(importing, `version ${number} has the material and is not current yet`, ({ status }) => {
     if ((status?.currentVersion?.number ?? 0) >= number) return true;
     const distributed = conditionOf(status?.conditions, "Distributed");
     if (distributed?.status === "False") told(distributed.message);
     return undefined;
   });
-  say(`version ${number} is on every node`);
+  importing.say(`version ${number} is on every node`);
 }
 
 /** Passes each text on when it differs from the last. */
@@ -138,15 +140,38 @@ function once(say: Say): Say {
 
 /** Reads the key again and again until `check` gives something. Throws NotReady after five minutes. */
 async function until<T>(
-  target: ImportTarget,
+  { name, target, say, pace, signal }: Importing,
   otherwise: string,
   check: (key: MasterKey) => T | undefined,
 ): Promise<T> {
-  const started = performance.now();
-  while (performance.now() - started < PATIENCE_MILLISECONDS) {
-    const found = check(await target.read());
+  const started = pace.now();
+  const attempt = {
+    what: `MasterKey ${name}`,
+    read: () => target.read(signal),
+    say: once(say),
+    pace,
+    signal,
+  };
+  while (pace.now() - started < PATIENCE_MILLISECONDS) {
+    const found = check(await readPatiently(attempt));
     if (found !== undefined) return found;
-    await sleep(POLL_MILLISECONDS);
+    await pace.pause(POLL_MILLISECONDS, signal);
   }
   throw new ClavigerError("NotReady", otherwise);
+}
+
+/** What becomes of an import that is interrupted: nothing of it is to be taken up later unseen. */
+export async function takeBack({ name, target, requestToken }: Importing, digest: string | undefined) {
+  try {
+    const { spec, status } = await target.read();
+    const { processed } = status?.import ?? {};
+    const done = digest !== undefined && processed?.digest === digest;
+    if (spec.import?.requestToken === requestToken) await target.write(undefined);
+    else if (!done) return "nothing was asked for yet";
+    return done
+      ? "it was taken up before; see the condition Imported for what became of it"
+      : `spec.import of ${name} was taken back; see its condition Imported if a leader took it up at this moment`;
+  } catch (error) {
+    return `spec.import of ${name} could not be taken back (${messageOf(error)}): take it out of the MasterKey, or it may be taken up yet`;
+  }
 }

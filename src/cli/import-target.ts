@@ -12,7 +12,7 @@ import { ClusterMasterKey } from "./target.ts";
 /** The MasterKey that material is imported into, wherever it is kept. */
 export interface ImportTarget {
   /** As it is now. Throws NotFound where there is none. */
-  read(): Promise<MasterKey>;
+  read(signal?: AbortSignal): Promise<MasterKey>;
   /** Replaces spec.import as a whole; takes it away where nothing is given. */
   write(spec: Partial<ImportSpec> | undefined): Promise<void>;
 }
@@ -33,7 +33,7 @@ const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
 export function clusterTarget(kubeconfigPath: string, name: ObjectName): ImportTarget {
   const masterKey = new ClusterMasterKey(kubeconfigPath, name);
   return {
-    read: () => masterKey.read(),
+    read: (signal) => masterKey.read(signal),
     write: (spec) => masterKey.patch({ import: spec === undefined ? null : { ...NOTHING, ...spec } }),
   };
 }

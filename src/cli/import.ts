@@ -5,16 +5,20 @@ import { ClavigerError } from "../errors.ts";
 import type { ObjectName } from "../keyring/rows.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import { conditionOf } from "../operator/conditions.ts";
-import { type Command, isJson, OUTPUT, parseArgument, UsageError } from "./command.ts";
+import { offerOf } from "../operator/import-offer.ts";
+import { type Command, isJson, OUTPUT, parseArgument, stopSignal, UsageError } from "./command.ts";
 import {
+  type Importing,
   type ImportRequest,
   parametersOf,
+  takeBack,
   untilCurrent,
   untilProcessed,
   wrapHere,
   wrappedOffer,
 } from "./import-steps.ts";
 import { clusterTarget, type ImportTarget, standaloneTarget } from "./import-target.ts";
+import { realPace } from "./patience.ts";
 import { kubeconfigOf, nameOf } from "./target.ts";
 
 const OPTIONS = {
@@ -48,9 +52,16 @@ export const importMaterial: Command = {
   async run(args) {
     const { argument, options } = parseArgument(args, "one NAMESPACE/NAME", OPTIONS);
     const request = requestOf(options);
-    const target = targetOf(nameOf(argument), options);
-    if (request.kind === "parameters") return printParameters(target, request.json);
-    await runImport(target, argument, request);
+    const importing: Importing = {
+      name: argument,
+      target: targetOf(nameOf(argument), options),
+      requestToken: randomUUID(),
+      say: request.kind === "parameters" ? () => undefined : (text) => process.stdout.write(`${text}\n`),
+      pace: realPace,
+      signal: stopSignal(),
+    };
+    if (request.kind === "parameters") await printParameters(importing, request.json);
+    else await runImport(importing, request);
   },
 };
 
@@ -104,11 +115,9 @@ function targetOf(name: ObjectName, options: Options): ImportTarget {
   return clusterTarget(kubeconfigOf(options), name);
 }
 
-async function printParameters(target: ImportTarget, json: boolean): Promise<void> {
-  const { publicKey, importToken, algorithms, validTo } = await parametersOf(
-    target,
-    randomUUID(),
-    () => undefined,
+async function printParameters(importing: Importing, json: boolean): Promise<void> {
+  const { publicKey, importToken, algorithms, validTo } = await interruptible(importing, () =>
+    parametersOf(importing),
   );
   const text = json
     ? JSON.stringify({ publicKey, importToken, algorithms, validTo }, undefined, 2)
@@ -116,15 +125,30 @@ async function printParameters(target: ImportTarget, json: boolean): Promise<voi
   process.stdout.write(`${text}\n`);
 }
 
-async function runImport(target: ImportTarget, name: string, request: ImportRequest): Promise<void> {
-  const say = (text: string) => process.stdout.write(`${text}\n`);
-  const requestToken = randomUUID();
-  const offer =
-    request.kind === "wrapped" ? wrappedOffer(request) : await wrapHere(target, request, requestToken, say);
-  const spec = { ...offer, ...request.rest, requestToken };
+/** Imports, from the offer until the version is on every node. Throws why not, with nothing left behind where it is interrupted. */
+export async function runImport(importing: Importing, request: ImportRequest): Promise<void> {
+  const number = await interruptible(importing, (offered) => offer(importing, request, offered));
+  try {
+    await untilCurrent(importing, number);
+  } catch (error) {
+    if (!importing.signal.aborted) throw error;
+    throw interrupted(`version ${number} has the material, and goes to the nodes without this command`);
+  }
+}
+
+/** Offers the material, waits until it is taken up, and takes the offer out. The number of its version. */
+async function offer(
+  importing: Importing,
+  request: ImportRequest,
+  offered: (digest: string | undefined) => void,
+): Promise<number> {
+  const { name, target, requestToken, say } = importing;
+  const wrapped = request.kind === "wrapped" ? wrappedOffer(request) : await wrapHere(importing, request);
+  const spec = { ...wrapped, ...request.rest, requestToken };
+  offered(offerOf(spec)?.digest);
   await target.write(spec);
   say(`the wrapped material is in spec.import of ${name}; waiting until claviger takes it up`);
-  const after = await untilProcessed(target, spec, say);
+  const after = await untilProcessed(importing, spec);
   await target.write(undefined);
   const imported = conditionOf(after.status?.conditions, "Imported");
   if (imported?.status !== "True") {
@@ -134,5 +158,24 @@ async function runImport(target: ImportTarget, name: string, request: ImportRequ
     );
   }
   say(`${imported.message}; spec.import was removed`);
-  await untilCurrent(target, after.status?.import?.processed?.number ?? 0, say);
+  return after.status?.import?.processed?.number ?? 0;
 }
+
+/** Takes back what was asked for or offered where whoever asked goes away. */
+async function interruptible<T>(
+  importing: Importing,
+  work: (offered: (digest: string | undefined) => void) => Promise<T>,
+): Promise<T> {
+  let digest: string | undefined;
+  try {
+    return await work((of) => {
+      digest = of;
+    });
+  } catch (error) {
+    if (!importing.signal.aborted) throw error;
+    throw interrupted(await takeBack(importing, digest));
+  }
+}
+
+const interrupted = (what: string): ClavigerError =>
+  new ClavigerError("NotReady", `the import was interrupted: ${what}`);

@@ -2,9 +2,12 @@ import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
-import { nameText, type VersionRow } from "../keyring/rows.ts";
+import type { KeyringReader } from "../keyring/reader.ts";
+import { nameText, type ObjectName } from "../keyring/rows.ts";
+import type { MasterKey } from "../kube/resources.ts";
 import { KmsClient } from "../plugin/kms-client.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
+import { type KeyState, keyState } from "./key-state.ts";
 import { readKeyring } from "./read-keyring.ts";
 import { table } from "./table.ts";
 
@@ -20,6 +23,7 @@ interface ProviderReport {
 interface KeyReport {
   readonly key: string;
   readonly keyId: string;
+  readonly state: KeyState;
   readonly enabled: boolean;
   readonly deletionDate?: string;
   /** Until when the current version's imported material may be used. */
@@ -63,28 +67,32 @@ async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<Pr
 }
 
 function reportKeys(config: NodeConfig): KeyReport[] {
+  const now = Date.now();
   return readKeyring(config, (keyring) =>
-    [...keyring.snapshot().keys.values()].map((key) => ({
-      key: nameText(key),
-      keyId: key.keyId,
-      enabled: key.enabled,
-      ...(key.deletionDate !== undefined && { deletionDate: key.deletionDate }),
-      ...validTo(key.current && keyring.version(key.current.versionId)),
-      ...(key.current && {
-        currentVersion: key.current.number,
-        kmsKeyId: kmsKeyId(key.keyId, key.current.versionId),
-      }),
-    })),
+    [...keyring.snapshot().keys.values()].map((key) => {
+      const version = key.current && keyring.version(key.current.versionId);
+      return {
+        key: nameText(key),
+        keyId: key.keyId,
+        state: keyState(key, version, saidState(keyring, key), now),
+        enabled: key.enabled,
+        ...(key.deletionDate !== undefined && { deletionDate: key.deletionDate }),
+        ...(version?.validTo !== undefined && { validTo: new Date(version.validTo).toISOString() }),
+        ...(key.current && {
+          currentVersion: key.current.number,
+          kmsKeyId: kmsKeyId(key.keyId, key.current.versionId),
+        }),
+      };
+    }),
   );
 }
 
-const validTo = (version: VersionRow | undefined): { readonly validTo?: string } =>
-  version?.validTo === undefined ? {} : { validTo: new Date(version.validTo).toISOString() };
-
-function stateOf({ enabled, deletionDate, validTo }: KeyReport): string {
-  if (deletionDate !== undefined) return "PendingDeletion";
-  if (!enabled) return "Disabled";
-  return validTo !== undefined && Date.parse(validTo) <= Date.now() ? "Expired" : "Enabled";
+/** Standalone, the objects are in the keyring too. */
+function saidState(keyring: KeyringReader, name: ObjectName): NonNullable<MasterKey["status"]>["keyState"] {
+  const json = keyring.object("MasterKey", name);
+  if (json === undefined) return undefined;
+  // The operator has validated it.
+  return (JSON.parse(json) as MasterKey).status?.keyState;
 }
 
 function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport[]): string {
@@ -97,7 +105,7 @@ function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport
   ]);
   const keyRows = keys.map((row) => [
     row.key,
-    stateOf(row),
+    row.state,
     String(row.currentVersion ?? ""),
     row.kmsKeyId ?? "",
     row.keyId,

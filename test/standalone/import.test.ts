@@ -78,6 +78,8 @@ describe("claviger import, standalone", () => {
       status.UNAVAILABLE,
       /MasterKey claviger-system\/secrets has no current version on this node yet/,
     );
+    const before = await installation.runWithConfig("status");
+    expect(before.stdout).toMatch(/^claviger-system\/secrets +PendingImport +[0-9a-f-]{36}$/m);
     const result = await importing("--material", await material("first.bin"));
     expect(result).toMatchObject({ code: 0, stderr: "" });
     expect(result.stdout).toMatch(/version 1 has the imported material [0-9a-f]{64}, which does not expire/);
