@@ -2,10 +2,13 @@
  * `npm run cluster`: a control plane on this machine whose Secrets are encrypted
  * by claviger, to look at and play with. Ctrl-C stops and removes everything.
  */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
-import { applyKey, KEY, startCluster } from "./cluster.ts";
+import { applyKey, type Cluster, KEY, startCluster } from "./cluster.ts";
+import type { ClavigerNode, Part } from "./node.ts";
 
+const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
 const USAGE = "usage: npm run cluster -- [--nodes N]   (N API servers, 1 to 5, each with its own claviger)";
 
 function nodesWanted(): number {
@@ -40,6 +43,12 @@ Secrets are encrypted. Everything lies in ${cluster.plane.dir}. In another termi
   curl -s ${cluster.plane.etcd.endpoint}/v3/kv/range -d '{"key": "'$(printf /registry/secrets/default/hello | base64)'"}' \\
     | grep -o '"value":"[^"]*' | cut -d'"' -f4 | base64 -d | head -c 60   # what etcd has
 ${cluster.nodes.map((node) => `  tail -f ${node.logPath("operator")} ${node.logPath("plugin")}`).join("\n")}
+  claviger=${CLAVIGER}
+${cluster.nodes.map((node) => `  $claviger status --config ${node.configPath}; $claviger doctor --config ${node.configPath}`).join("\n")}
+
+To see what a crash does, kill a process by its id, and start it again:
+
+${processesOf(cluster).join("\n")}
 
 Ctrl-C stops and removes everything.
 `);
@@ -47,10 +56,32 @@ Ctrl-C stops and removes everything.
   say("Stopping …");
 }
 
-/** Listening for it from the beginning keeps Ctrl-C from leaving half a cluster behind. */
+/** Every process with its id, and how claviger's are started by hand. */
+function processesOf({ plane, nodes }: Cluster): string[] {
+  const part = (node: ClavigerNode, name: Part) =>
+    `  ${node.running(name)?.pid}  ${name} of ${node.name}; again: $claviger ${name} --config ${node.configPath}`;
+  return [
+    `  ${plane.etcd.pid}  etcd at ${plane.etcd.endpoint}`,
+    ...plane.apiServers.map((server) => `  ${server.pid}  kube-apiserver at ${server.url}`),
+    `  ${plane.controllers?.pid}  kube-controller-manager`,
+    ...nodes.flatMap((node) => [part(node, "plugin"), part(node, "operator")]),
+  ];
+}
+
+/**
+ * Listening for it from the beginning keeps Ctrl-C from leaving half a cluster behind.
+ * The listeners stay: without one, the reaper takes a signal for the end. A second
+ * signal ends at once what stops too slowly.
+ */
 function stopAsked(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+    let asked = false;
+    const stop = () => {
+      if (asked) process.exit(130);
+      asked = true;
+      resolve();
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
   });
 }
 
@@ -60,6 +91,7 @@ function say(text: string): void {
 
 try {
   await main(nodesWanted());
+  say("Everything is stopped and removed.");
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
   process.exitCode = 1;

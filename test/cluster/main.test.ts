@@ -1,0 +1,42 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import { eventually } from "../controlplane/wait.ts";
+
+const binaries = await controlPlaneBinaries();
+
+describe.skipIf(binaries === undefined)("npm run cluster", () => {
+  it("names every process, and Ctrl-C stops all of them in good order and removes everything", async () => {
+    const child = spawn("npm", ["run", "-s", "cluster"], { stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+    const exited = once(child, "exit");
+    await eventually("it is ready", async () => {
+      if (child.exitCode !== null) throw new Error(output);
+      return output.includes("Ctrl-C stops and removes everything.");
+    });
+    const folder = /Everything lies in (\S+)\./.exec(output)?.[1] ?? "";
+    expect(existsSync(folder)).toBe(true);
+    const processes = [...output.matchAll(/^ {2}(\d+) {2}(\S+)/gm)];
+    expect(processes.map(([, , name]) => name)).toEqual([
+      ...["etcd", "kube-apiserver", "kube-controller-manager", "plugin", "operator"],
+    ]);
+    child.kill("SIGINT");
+    expect(await exited).toEqual([0, null]);
+    expect(output).toMatch(/Stopping …\nEverything is stopped and removed\.\n$/);
+    expect(existsSync(folder)).toBe(false);
+    for (const [, pid] of processes) expect(isAlive(Number(pid))).toBe(false);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
