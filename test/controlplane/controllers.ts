@@ -1,8 +1,9 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { call } from "./https.ts";
 import { freePort } from "./ports.ts";
-import { type RunningProcess, startProcess } from "./processes.ts";
+import { type Launch, type RunningProcess, startProcess } from "./processes.ts";
 import { eventually } from "./wait.ts";
 
 /** The controllers without which a cluster's API does not behave like one. */
@@ -21,11 +22,20 @@ export interface ControllersOptions {
   readonly controllers?: readonly string[];
 }
 
-/** A kube-controller-manager with a few controllers and no leader election: run one per control plane. */
+/** How soon a process that ended by itself is started again. */
+const RESTART_MILLISECONDS = 1_000;
+
+/**
+ * A kube-controller-manager with a few controllers and no leader election: run one per
+ * control plane. One that ends by itself is started again, as the kubelet does it: it
+ * gives up where the API server is not healthy for ten seconds, KMS included, as
+ * while no key is there yet.
+ */
 export class Controllers {
   readonly #options: ControllersOptions;
   readonly #port: number;
   #process: RunningProcess | undefined;
+  #stopped = new AbortController();
 
   private constructor(options: ControllersOptions, port: number) {
     this.#options = options;
@@ -53,10 +63,12 @@ export class Controllers {
       `--cert-dir=${dir}`,
     ];
     const log = join(dir, "kube-controller-manager.log");
-    const started = await startProcess({ name: "kube-controller-manager", binary, args, log, home: dir });
-    this.#process = started;
+    const launch = { name: "kube-controller-manager", binary, args, log, home: dir };
+    this.#stopped = new AbortController();
+    this.#process = await startProcess(launch);
+    void this.#keepRunning(launch, this.#process, this.#stopped.signal);
     await eventually("kube-controller-manager is healthy", async () => {
-      started.mustLive();
+      if (this.#process?.alive === false) throw new Error(this.#process.lastLines());
       const ca = await readFile(join(dir, "kube-controller-manager.crt"), "utf8");
       const url = `https://127.0.0.1:${this.#port}/healthz`;
       const { status, body } = await call(url, { method: "GET", ca, deadline: 10_000 });
@@ -65,12 +77,27 @@ export class Controllers {
     });
   }
 
+  async #keepRunning(launch: Launch, first: RunningProcess, stopped: AbortSignal): Promise<void> {
+    let running = first;
+    for (;;) {
+      await running.exited;
+      await sleep(RESTART_MILLISECONDS, undefined, { signal: stopped }).catch(() => undefined);
+      if (stopped.aborted) return;
+      running = await startProcess(launch);
+      this.#process = running;
+      // Stopped while it was being started.
+      if (stopped.aborted) await running.kill9();
+    }
+  }
+
   async stop(): Promise<void> {
+    this.#stopped.abort();
     await this.#process?.stop();
   }
 
   /** Ends the controllers as a crash would. */
   async kill9(): Promise<void> {
+    this.#stopped.abort();
     await this.#process?.kill9();
   }
 }

@@ -137,8 +137,9 @@ describe.skipIf(binaries === undefined)("three API servers on one etcd", () => {
     await eventually("the data is there", async () => (await first.request("GET", path)).status === 200);
   });
 
-  it("have a namespace's objects removed with it by the controllers", async () => {
+  it("have a namespace's objects removed with it by the controllers, which are started again when they end", async () => {
     const first = server(plane, 0);
+    process.kill(Number(plane.controllers?.pid), "SIGKILL");
     expect((await plane.kubectl(["create", "namespace", "gone"])).code).toBe(0);
     await first.request("POST", "/api/v1/namespaces/gone/configmaps", { body: named("inside") });
     expect((await plane.kubectl(["delete", "namespace", "gone", "--wait=false"])).code).toBe(0);
