@@ -70,6 +70,12 @@ const headings = (text: string): string[] =>
       .replaceAll(" ", "-"),
   );
 
+/** What the kubelet gives a container of a host's folder, and where that lies on the host. */
+interface Mount {
+  readonly mountPath?: string;
+  readonly hostPath?: { readonly path: string };
+}
+
 /** The first cells of the tables under a heading. */
 function firstCells(text: string, heading: string): string[] {
   const section = text.split(new RegExp(`^## ${heading}$`, "m"))[1]?.split(/^## /m)[0] ?? "";
@@ -113,6 +119,24 @@ describe("the configuration of README.md", () => {
     const [provider] = providers;
     if (provider === undefined) throw new Error("deploy/claviger.yaml has no provider");
     expect(testedBlock("README.md", "encryption configuration")).toBe(encryptionConfiguration(provider));
+  });
+
+  it("names the EncryptionConfiguration that the API server is given, which sees that and the sockets", () => {
+    const config = parseConfig(read("deploy/claviger.yaml"), "/etc/claviger/claviger.yaml");
+    const { containers, volumes } = parse(testedBlock("README.md", "api server")).spec;
+    const file = config.encryptionConfig ?? "none";
+    expect(containers[0].command).toContain(`--encryption-provider-config=${file}`);
+    const folders = [file, ...config.providers.map(({ socket }) => socket)].map((path) => dirname(path));
+    for (const entries of [containers[0].volumeMounts, volumes]) {
+      const paths = entries.map((entry: Mount) => entry.mountPath ?? entry.hostPath?.path);
+      expect(paths).toEqual(folders);
+    }
+  });
+
+  it("lets claviger re-encrypt and count: it names what is stored, and etcd", () => {
+    const config = parseConfig(read("deploy/claviger.yaml"), "/etc/claviger/claviger.yaml");
+    expect(config.encryptionConfig).toBeDefined();
+    expect(config.etcd?.client).toBeDefined();
   });
 });
 
@@ -166,15 +190,21 @@ describe("deploy", () => {
       spec.containers
         .find((container: { readonly name: string }) => container.name === name)
         .volumeMounts.map(({ mountPath }: { readonly mountPath: string }) => mountPath);
-    const folders = [dirname(config.path), dirname(config.rootKeyPath), config.stateDir];
-    expect(mounts("operator")).toEqual(expect.arrayContaining(folders));
-    expect(mounts("plugin")).toEqual(
-      expect.arrayContaining([...folders, ...config.providers.map(({ socket }) => dirname(socket))]),
+    const folders = [
+      ...[dirname(config.path), dirname(config.rootKeyPath), config.stateDir],
+      ...config.providers.map(({ socket }) => dirname(socket)),
+    ];
+    expect(mounts("plugin").sort()).toEqual([...new Set(folders)].sort());
+    const { ca, client } = config.etcd ?? {};
+    const files = [config.encryptionConfig, ca, client?.cert, client?.key].map((path) => path ?? "none");
+    const unmounted = [...folders.map((path) => `${path}/`), ...files].filter(
+      (path) => !mounts("operator").some((folder) => path.startsWith(`${folder}/`)),
     );
+    expect(unmounted).toEqual([]);
     const onHost = spec.volumes.map(
       ({ hostPath }: { readonly hostPath: { readonly path: string } }) => hostPath.path,
     );
-    expect(onHost.sort()).toEqual([...new Set(mounts("plugin"))].sort());
+    expect(onHost.sort()).toEqual([...new Set([...mounts("plugin"), ...mounts("operator")])].sort());
   });
 
   it("Dockerfile copies what exists, and .dockerignore lets it through", () => {
