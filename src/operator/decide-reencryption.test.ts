@@ -104,6 +104,12 @@ describe("whether there is anything to write again", () => {
     },
     { name: "standalone => left to others", reachable: false, expected: [undefined, "none", "NotManaged"] },
     {
+      name: "standalone, and what is stored is not known => left to others, as nothing could be configured",
+      reachable: false,
+      switches: [{ node: "a", provider: "p", kmsKeyId: NEW, encrypts: 9, settled: true, resources: [] }],
+      expected: [undefined, "none", "NotManaged"],
+    },
+    {
       name: "complete, and a socket serves another key_id: a restored status, a node that was away => not complete",
       before: status("Complete", { verified: true, round: 3 }),
       switches: [settled, served({ node: "b", kmsKeyId: OLD })],
@@ -202,6 +208,15 @@ describe("whether there is anything to write again", () => {
     },
   ];
   test.each(rows)("$name", check);
+
+  test("unknown => says which field of which nodes to set, to what, and where to look when it is set", () => {
+    const unknown = { provider: "p", kmsKeyId: NEW, encrypts: 9, settled: true, resources: [] };
+    const switches = ["a", "b"].map((node) => ({ node, ...unknown }));
+    const { finding } = decide({ name: "", switches, expected: ["", "", ""] });
+    expect(finding?.message).toMatch(
+      /set encryptionConfig in the configuration of a, b to the file of the API server's --encryption-provider-config.*restart.*KeyServer/,
+    );
+  });
 });
 
 describe("switching", () => {

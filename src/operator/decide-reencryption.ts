@@ -83,8 +83,9 @@ export function decideReencryption(observed: ObservedReencryption, now: Date): R
   const resources = mergeScopes(switches.map((one) => one.resources));
   if (current === undefined || switches.length === 0)
     return { task: NOTHING, status: undefined, finding: undefined };
-  if (switches.every(({ entries }) => entries === undefined)) return scopeUnknown(masterKey, switches);
-  if (resources.length === 0) return { task: NOTHING, status: undefined, finding: undefined };
+  const unknown = switches.every(({ entries }) => entries === undefined);
+  if (unknown && observed.reachable) return scopeUnknown(masterKey, switches);
+  if (!unknown && resources.length === 0) return { task: NOTHING, status: undefined, finding: undefined };
   if (!observed.reachable) return leftToOthers("standalone there is no API server to write to");
   if (masterKey.spec.reencryption?.engine === "None") return leftToOthers("spec.reencryption.engine is None");
   const before = carriedOver(masterKey.status?.reencryption, current.kmsKeyId, resources, now);
@@ -258,7 +259,7 @@ function complete(before: ReencryptionStatus, verified: boolean, now: Date): Ree
 function completed({ verified, kmsKeyId, resources }: ReencryptionStatus): Finding {
   const message = verified
     ? `a census of etcd found ${scopeText(resources)} under key_id ${kmsKeyId} only`
-    : `${scopeText(resources)} were written again under key_id ${kmsKeyId}; no census proves it: give an operator access to etcd`;
+    : `${scopeText(resources)} were written again under key_id ${kmsKeyId}; no census proves it: set etcd in the configuration of every operator`;
   return { type: "Reencrypted", status: "True", reason: verified ? "Verified" : "Unverified", message };
 }
 
@@ -289,7 +290,7 @@ function left({ failed = 0, failures = [], remaining }: ReencryptionStatus): str
 /** What was known stays: a file that cannot be read just now undoes nothing. */
 function scopeUnknown({ status }: MasterKey, switches: readonly Switch[]): ReencryptionPlan {
   const nodes = [...new Set(switches.map(({ node }) => node))].join(", ");
-  const message = `what is stored under this key is not known: set encryptionConfig in the configuration of ${nodes}`;
+  const message = `what is stored under this key is not known, and nothing is written again: set encryptionConfig in the configuration of ${nodes} to the file of the API server's --encryption-provider-config, and restart the operator there; where it is set, the KeyServer says why it cannot be read`;
   const finding = {
     type: "Reencrypted",
     status: "Unknown",
