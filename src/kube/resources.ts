@@ -8,7 +8,10 @@ import {
   windowFixed,
 } from "./deletion-schema.ts";
 import { importSpec, importStatus, materialId } from "./import-schema.ts";
+import { madeHereToRotate, rotationSpec } from "./rotation-schema.ts";
 import * as s from "./schema.ts";
+
+export { DEFAULT_ROTATION_DAYS } from "./rotation-schema.ts";
 
 export const GROUP = "kms.claviger.dev";
 export const VERSION = "v1alpha1";
@@ -51,69 +54,6 @@ const unchanged = (field: string): s.Rule => ({
   message: `${field} is immutable`,
   holds: (self, old) => old === undefined || JSON.stringify(self[field]) === JSON.stringify(old[field]),
 });
-
-/** AWS KMS's limits (EnableKeyRotation, RotateKeyOnDemand). */
-export const DEFAULT_ROTATION_DAYS = 365;
-const AWS_MINIMUM_DAYS = 90;
-
-const rotationSpec = s.object(
-  "When the key gets a new version.",
-  {
-    enabled: s.optional(s.boolean("Whether it rotates by itself.")),
-    periodInDays: s.optional(
-      s.integer(
-        `Days from the end of one rotation to the next: 90 to 2560 as in AWS KMS, ${DEFAULT_ROTATION_DAYS} where left out.`,
-        { minimum: 1, maximum: 2560 },
-      ),
-    ),
-    allowShortPeriod: s.optional(
-      s.boolean("Allows a period of less than 90 days, which AWS KMS does not have."),
-    ),
-    window: s.optional(
-      s.object("When a rotation may begin by itself. Always, where left out.", {
-        schedule: s.string("When the window opens, in cron's five fields, such as 0 2 * * 6.", {
-          minLength: 9,
-          maxLength: 128,
-        }),
-        timeZone: s.string("The schedule's time zone, by its IANA name.", { default: "UTC", maxLength: 64 }),
-        durationMinutes: s.integer("How long it stays open.", {
-          default: 120,
-          minimum: 1,
-          maximum: 10_080,
-        }),
-      }),
-    ),
-    requestToken: s.optional(
-      s.string("Asks for a rotation now: any text that was not here before. claviger rotate writes it.", {
-        minLength: 1,
-        maxLength: 128,
-      }),
-    ),
-    onDemandLimit: s.integer("How many rotations may be asked for in the key's life; 25 as in AWS KMS.", {
-      default: 25,
-      minimum: 0,
-      maximum: 100_000,
-    }),
-  },
-  {
-    rules: [
-      {
-        cel: "(!has(self.periodInDays) && !has(self.window)) || has(self.enabled)",
-        message: "periodInDays and window do nothing without enabled: set it to true or false",
-        holds: (self) =>
-          (self.periodInDays === undefined && self.window === undefined) || self.enabled !== undefined,
-      },
-      {
-        cel: `!has(self.periodInDays) || self.periodInDays >= ${AWS_MINIMUM_DAYS} || (has(self.allowShortPeriod) && self.allowShortPeriod)`,
-        message: "periodInDays is 90 to 2560; set allowShortPeriod to true for less",
-        holds: (self) =>
-          typeof self.periodInDays !== "number" ||
-          self.periodInDays >= AWS_MINIMUM_DAYS ||
-          self.allowShortPeriod === true,
-      },
-    ],
-  },
-);
 
 const trigger = () =>
   s.oneOf(
@@ -264,6 +204,7 @@ const masterKeySpec = s.object(
         message: "import needs origin EXTERNAL",
         holds: (self) => self.import === undefined || self.origin === "EXTERNAL",
       },
+      madeHereToRotate,
       unchanged("keySpec"),
       unchanged("keyUsage"),
       unchanged("origin"),

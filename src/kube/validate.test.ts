@@ -203,6 +203,41 @@ describe("a MasterKey", () => {
   test("import where claviger makes the material => refused", () => {
     expect(key({ import: { requestToken: "r" } })).toEqual(["spec: import needs origin EXTERNAL"]);
   });
+  test.each([
+    ["rotation by itself of imported material => refused", { enabled: true }, "EXTERNAL", false],
+    ["no rotation of imported material => well", { enabled: false }, "EXTERNAL", true],
+    ["rotation by itself => well", { enabled: true }, "AWS_KMS", true],
+  ])("%s", (_, rotation, origin, well) => {
+    expect(key({ origin, rotation })).toEqual(
+      well ? [] : [expect.stringMatching(/^spec: rotation\.enabled needs origin AWS_KMS/)],
+    );
+  });
+  const window = (given: object) =>
+    key({ rotation: { enabled: true, window: { schedule: "0 2 * * 6", ...given } } });
+  test.each([
+    ...["0 2 * * 6", "*/15 0-4,22 1,15 * *", "30 2 L * *", "0 2 ? JAN-mar MON#1", "0  2  *  *  5L"],
+    ...["0 2 LW * *", "0 2 15W * +FRI"],
+  ])("a window at %s => well", (schedule) => expect(window({ schedule })).toEqual([]));
+  test.each([
+    ...["every Saturday", "@midnight", "0 2 * * 6 *", "0 0 2 * * 6", "0 2 * * 6 # nightly", "Sat 2 * * *"],
+    ...["0 2 * * six!", "0;2;*;*;6"],
+  ])("a window at %s => refused", (schedule) => {
+    expect(window({ schedule })).toEqual([
+      expect.stringMatching(/^spec\.rotation\.window: schedule has cron's five/),
+    ]);
+  });
+  test.each([
+    ...["UTC", "GMT", "Europe/Berlin", "Etc/GMT+5", "America/Port-au-Prince", "US/Eastern"],
+    ...["America/Argentina/Buenos_Aires", "Mars/Olympus"],
+  ])("the time zone %s => well", (timeZone) => expect(window({ timeZone })).toEqual([]));
+  test.each(["", "Berlin", "+01:00", "Europe/", "/Berlin", "Europe/Berlin ", "../etc/localtime", "a/b/c/d"])(
+    "the time zone %j => refused",
+    (timeZone) => {
+      expect(window({ timeZone })).toEqual([
+        expect.stringMatching(/^spec\.rotation\.window: timeZone is an IANA/),
+      ]);
+    },
+  );
   const named = (name: string) => ({ tags: { [name]: "x" } });
   test.each([
     ["128 characters", named("a".repeat(128)), true],

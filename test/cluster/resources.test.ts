@@ -64,6 +64,17 @@ describe.skipIf(binaries === undefined)("resources applied with kubectl", () => 
     await becomesReady("masterkey/bare");
   });
 
+  const rotating = (window: object) => ({ rotation: { enabled: true, window } });
+
+  it.each([
+    rotating({ schedule: "*/15 0-4,22 ? JAN-mar MON#1", timeZone: "America/Argentina/Buenos_Aires" }),
+    rotating({ schedule: "0  2 L * +5", timeZone: "Etc/GMT+5" }),
+    { origin: "EXTERNAL", rotation: { enabled: false } },
+  ])("%j is admitted", async (spec) => {
+    expect((await apply("MasterKey", "good", spec)).stderr).toBe("");
+    await cluster.kubectl(["delete", "mk", "-n", "payments", "good"]);
+  });
+
   it.each([
     ["a key spec that does not exist", { keySpec: "AES_512" }, /Unsupported value: "AES_512"/],
     ["a key spec that does not fit the usage", { keySpec: "HMAC_256" }, /keyUsage does not fit keySpec/],
@@ -78,6 +89,22 @@ describe.skipIf(binaries === undefined)("resources applied with kubectl", () => 
       /Too long|may not be more than 8192/,
     ],
     ["a tag that is AWS's own", { tags: { "aws:x": "y" } }, /does not begin with aws:/],
+    [
+      "a window that is not in cron's five fields",
+      rotating({ schedule: "every Saturday" }),
+      /schedule has cron's five fields/,
+    ],
+    ["a window with seconds", rotating({ schedule: "0 0 2 * * 6" }), /schedule has cron's five fields/],
+    [
+      "a window in no time zone",
+      rotating({ schedule: "0 2 * * 6", timeZone: "Berlin" }),
+      /timeZone is an IANA name such as Europe\/Berlin/,
+    ],
+    [
+      "imported material that is to rotate by itself",
+      { origin: "EXTERNAL", rotation: { enabled: true } },
+      /rotation.enabled needs origin AWS_KMS/,
+    ],
     ["a misspelt field", { keySpek: "SYMMETRIC_DEFAULT" }, /unknown field "spec.keySpek"/],
   ])("%s is refused with the reason, and nothing is made", async (_, spec, reason) => {
     const { code, stderr } = await apply("MasterKey", "bad", spec);
