@@ -59,7 +59,9 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
   };
 
   it("install resources, rights and the key, which becomes Ready", async () => {
-    for (const { text } of testedBlocks("README.md", "install")) await succeeds(text);
+    let shown = "";
+    for (const { text } of testedBlocks("README.md", "install")) shown = await succeeds(text);
+    expect(headers(shown)).toEqual(headers(testedBlock("README.md", "resources")));
     expect(await succeeds("kubectl get mk -n claviger-system")).toMatch(/Enabled +1 +\w{32} +True/);
     await cluster.ready();
   });
@@ -163,6 +165,10 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
     }
   });
 });
+
+/** The first line of each table of kubectl's, however wide. */
+const headers = (tables: string): string[] =>
+  [...tables.matchAll(/^NAMESPACE .*$/gm)].map(([line]) => line.replaceAll(/ +/g, " "));
 
 /** The configuration of README.md, with the addresses and folders of a test cluster in place of a machine's. */
 async function configureAsShown(node: ClavigerNode, etcd: string): Promise<void> {

@@ -143,6 +143,18 @@ describe("the configuration of README.md", () => {
 describe("the resources of README.md", () => {
   const text = read("README.md");
 
+  it("are shown with the columns that kubectl get has", () => {
+    const headers = [...testedBlock("README.md", "resources").matchAll(/^NAMESPACE .*$/gm)];
+    const columns = headers.map(([header]) => header.split(/ {2,}/));
+    const order: readonly Kind[] = ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer"];
+    const declared = order.map((kind) =>
+      resources[kind].columns
+        .filter(({ priority = 0 }) => priority === 0)
+        .map(({ name }) => name.toUpperCase()),
+    );
+    expect(columns).toEqual(declared.map((names) => ["NAMESPACE", "NAME", ...names]));
+  });
+
   it.each(Object.keys(resources) as Kind[])("%s is there with every field of its schema", (kind) => {
     const { shortName, spec, status } = resources[kind];
     expect(text).toContain(`| ${kind} | \`${shortName}\` |`);
