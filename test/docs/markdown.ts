@@ -50,6 +50,13 @@ export function testedBlock(path: string, name: string): string {
 /** A text without its fenced blocks. */
 export const prose = (text: string): string => text.replaceAll(/^```\w*\n.*?^```$/gms, "");
 
+/** The anchor that GitHub makes of a heading. */
+export const anchor = (title: string): string =>
+  title
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, "")
+    .replaceAll(" ", "-");
+
 /** What stands in `code` in a text's prose. */
 export const codeSpans = (text: string): string[] =>
   [...prose(text).matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span);

@@ -1,7 +1,7 @@
 import { globSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { checks } from "../../src/cli/doctor/diagnose.ts";
-import { read } from "./markdown.ts";
+import { anchor, prose, read } from "./markdown.ts";
 
 const page = read("docs/operations.md");
 const sources = globSync("src/**/*.ts", { cwd: `${import.meta.dirname}/../..` })
@@ -25,6 +25,18 @@ const notReasons = new Set(
 );
 
 describe("docs/operations.md", () => {
+  it("has every section in its list of contents", () => {
+    const contents = page.split("\n## ")[0] ?? "";
+    const sections = [...prose(page).matchAll(/^##+ (.+)$/gm)].map(([, title = ""]) => anchor(title));
+    expect(sections.filter((section) => !contents.includes(`](#${section})`))).toEqual([]);
+  });
+
+  it("has no message twice", () => {
+    const section = page.split("## Messages")[1]?.split("## Logs and metrics")[0] ?? "";
+    const messages = [...section.matchAll(/^\| (`.*?`) \|/gm)].map(([, message = ""]) => message);
+    expect(messages.filter((message, index) => messages.indexOf(message) !== index)).toEqual([]);
+  });
+
   it("has every reason of a condition or an event that the operator gives", () => {
     const files = sources.filter(({ path }) => path.startsWith("src/operator/"));
     const reasons = new Set(

@@ -5,7 +5,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { parseConfig } from "../../src/config.ts";
 import { encryptionConfiguration } from "../../src/encryption-configuration.ts";
 import { type Kind, resources } from "../../src/kube/resources.ts";
-import { codeSpans, documents, prose, ROOT, read, testedBlock } from "./markdown.ts";
+import { anchor, codeSpans, documents, prose, ROOT, read, testedBlock } from "./markdown.ts";
 
 /** Made by `npm run bench -- --write`. */
 const GENERATED = new Set(["docs/benchmarks.md"]);
@@ -29,6 +29,15 @@ describe.each(documents().filter((path) => !GENERATED.has(path)))("%s", (path) =
 
   it("links to files and headings that exist", () => {
     expect(links(text).filter((target) => !resolves(path, target))).toEqual([]);
+  });
+
+  it("has a blank line before each heading, and no row outside a table", () => {
+    const lines = prose(text).split("\n");
+    const joined = lines.filter((line, at) => /^#+ /.test(line) && at > 0 && lines[at - 1] !== "");
+    const torn = lines.filter(
+      (line, at) => /^\|/.test(line) && lines[at - 1] === "" && !/^\| ?-/.test(lines[at + 1] ?? ""),
+    );
+    expect([...joined, ...torn]).toEqual([]);
   });
 
   it("names npm scripts that exist", () => {
@@ -61,14 +70,8 @@ function resolves(from: string, target: string): boolean {
   return heading === undefined || headings(read(path)).includes(heading);
 }
 
-/** The anchors that GitHub makes. */
 const headings = (text: string): string[] =>
-  [...prose(text).matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
-    title
-      .toLowerCase()
-      .replaceAll(/[^\w\- ]/g, "")
-      .replaceAll(" ", "-"),
-  );
+  [...prose(text).matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => anchor(title));
 
 /** What the kubelet gives a container of a host's folder, and where that lies on the host. */
 interface Mount {
