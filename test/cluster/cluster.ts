@@ -37,6 +37,8 @@ export interface ClusterOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Each API server's EncryptionConfiguration, of the provider beside it; what claviger prints if left out. */
   readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">) => string;
+  /** Brings resources and rights; kubectl apply of crds/ and deploy/ if left out. */
+  readonly install?: (plane: ControlPlane) => Promise<void>;
 }
 
 /** A control plane whose Secrets are encrypted by claviger, every part a process of its own on loopback. */
@@ -75,7 +77,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
   try {
     const kubectl = kubectlOf(plane);
-    await kubectl(["apply", "-f", CRDS, ...RIGHTS]);
+    if (options.install === undefined) await kubectl(["apply", "-f", CRDS, ...RIGHTS]);
+    else await options.install(plane);
     await kubectl(["wait", "--for=condition=Established", "--timeout=120s", "-f", CRDS]);
     for (const [index, server] of plane.apiServers.entries()) {
       nodes.push(await createNode({ plane, server, index, rootKey, options }));

@@ -32,19 +32,55 @@ export const BINARY_NAMES: readonly BinaryName[] = [
  */
 export async function buildBinaries(names: readonly BinaryName[]): Promise<readonly string[] | undefined> {
   const versions = await moduleVersions();
-  const root = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "claviger", "controlplane");
-  const folder = join(root, await cacheKey(versions));
-  const paths = names.map((name) => join(folder, name));
-  if ((await missing(folder, names)).length === 0) return paths;
+  const programs = names.map((name) => ({
+    name,
+    version: name === "etcd" ? versions.etcd : versions.kubernetes,
+    usualTime: USUAL_TIME[name],
+    module: MODULE,
+    package: `./${name}`,
+    flags: goFlags(versions),
+  }));
+  return buildPrograms("controlplane", await cacheKey(versions), programs);
+}
+
+/** A program that Go builds from a module. */
+export interface Program {
+  readonly name: string;
+  readonly version: string;
+  /** How long its first build takes on two cores. */
+  readonly usualTime: string;
+  /** The folder of its go.mod. */
+  readonly module: string;
+  readonly package: string;
+  readonly flags: readonly string[];
+}
+
+/** As `buildBinaries`, for any programs; `key` changes whenever they would be others. */
+export async function buildPrograms(
+  kind: string,
+  key: string,
+  programs: readonly Program[],
+): Promise<readonly string[] | undefined> {
+  const root = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "claviger", kind);
+  const folder = join(root, key);
+  const paths = programs.map(({ name }) => join(folder, name));
+  if ((await missing(folder, programs)).length === 0) return paths;
   const go = await findExecutable("go");
   if (go === undefined) return undefined;
   await mkdir(folder, { recursive: true });
   await withLock(
     join(root, "build.lock"),
-    () => buildMissing(go, folder, names, versions),
-    () => say("another process builds the test control plane; waiting for it…"),
+    () => buildMissing(go, folder, programs),
+    () => say(`another process builds ${programs.map(({ name }) => name).join(", ")}; waiting for it…`),
   );
   return paths;
+}
+
+/** The version of a module that a text of go.mod requires. */
+export function requiredVersion(gomod: string, module: string): string {
+  const found = new RegExp(`^\\s*${module} v(\\S+)`, "m").exec(gomod)?.[1];
+  if (found === undefined) throw new Error(`go.mod does not require ${module}`);
+  return found;
 }
 
 /** Whether `path` is a file that this user may execute. */
@@ -67,12 +103,10 @@ interface Versions {
 
 async function moduleVersions(): Promise<Versions> {
   const gomod = await readFile(join(MODULE, "go.mod"), "utf8");
-  const version = (module: string) => {
-    const found = new RegExp(`^\\s*${module} v(\\S+)`, "m").exec(gomod)?.[1];
-    if (found === undefined) throw new Error(`test/controlplane/go.mod does not require ${module}`);
-    return found;
+  return {
+    kubernetes: requiredVersion(gomod, "k8s.io/kubernetes"),
+    etcd: requiredVersion(gomod, "go.etcd.io/etcd/server/v3"),
   };
-  return { kubernetes: version("k8s.io/kubernetes"), etcd: version("go.etcd.io/etcd/server/v3") };
 }
 
 async function cacheKey(versions: Versions): Promise<string> {
@@ -91,30 +125,27 @@ function goFlags({ kubernetes }: Versions): string[] {
   return ["-trimpath", "-buildvcs=false", "-ldflags", ["-s", "-w", ...stamps].join(" ")];
 }
 
-async function missing(folder: string, names: readonly BinaryName[]): Promise<BinaryName[]> {
-  const absent: BinaryName[] = [];
-  for (const name of names) if (!(await isExecutable(join(folder, name)))) absent.push(name);
+async function missing(folder: string, programs: readonly Program[]): Promise<Program[]> {
+  const absent: Program[] = [];
+  for (const program of programs) {
+    if (!(await isExecutable(join(folder, program.name)))) absent.push(program);
+  }
   return absent;
 }
 
 /** Runs under the lock: whatever else lies in a build folder is a dead builder's. */
-async function buildMissing(
-  go: string,
-  folder: string,
-  names: readonly BinaryName[],
-  versions: Versions,
-): Promise<void> {
+async function buildMissing(go: string, folder: string, programs: readonly Program[]): Promise<void> {
   for (const entry of await readdir(folder)) {
     if (entry.startsWith("building-")) await rm(join(folder, entry), { recursive: true, force: true });
   }
-  const absent = await missing(folder, names);
+  const absent = await missing(folder, programs);
   if (absent.length === 0) return;
   const temporary = await mkdtemp(join(folder, "building-"));
   removeOnExit(temporary);
   try {
-    for (const name of absent) {
-      await buildOne(go, temporary, name, versions);
-      await rename(join(temporary, name), join(folder, name));
+    for (const program of absent) {
+      await buildOne(go, temporary, program);
+      await rename(join(temporary, program.name), join(folder, program.name));
     }
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -122,11 +153,11 @@ async function buildMissing(
   }
 }
 
-async function buildOne(go: string, folder: string, name: BinaryName, versions: Versions): Promise<void> {
-  const version = name === "etcd" ? versions.etcd : versions.kubernetes;
-  say(`building ${name} ${version} from Go modules (about ${USUAL_TIME[name]} the first time)…`);
-  const { code, stderr } = await run(go, ["build", ...goFlags(versions), "-o", folder, `./${name}`], {
-    cwd: MODULE,
+async function buildOne(go: string, folder: string, program: Program): Promise<void> {
+  const { name, version, usualTime, module, flags } = program;
+  say(`building ${name} ${version} from Go modules (about ${usualTime} the first time)…`);
+  const { code, stderr } = await run(go, ["build", ...flags, "-o", join(folder, name), program.package], {
+    cwd: module,
     env: { ...process.env, CGO_ENABLED: "0", GOWORK: "off" },
   });
   if (code !== 0) throw new Error(`go build of ${name} failed:\n${stderr.slice(-4000)}`);

@@ -1,0 +1,155 @@
+/**
+ * Writes charts/claviger/templates from crds/, deploy/ and the alerts of
+ * docs/operations.md, so that the chart is what `kubectl apply` would bring. A test
+ * fails where they differ.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { crdFiles } from "./generate-crds.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+export const TEMPLATES = join(ROOT, "charts", "claviger", "templates");
+
+/** Helm leaves what bears it where it is, whatever becomes of the release. */
+const KEEP = "helm.sh/resource-policy: keep";
+
+/** The generated templates by name. */
+export function chartFiles(): ReadonlyMap<string, string> {
+  return new Map([
+    ...[...crdFiles()].map(([name, text]) => [name, crdTemplate(name, text)] as const),
+    ["rbac.yaml", rbacTemplate()],
+    ["admission.yaml", admissionTemplate()],
+    ["rewriter.yaml", rewriterTemplate()],
+    [
+      "storage-version-migration.yaml",
+      header("deploy/storage-version-migration.yaml") +
+        where(".Values.storageVersionMigration.enabled", deployed("storage-version-migration.yaml")),
+    ],
+    ["alerts.yaml", alertsTemplate()],
+  ]);
+}
+
+function crdTemplate(name: string, text: string): string {
+  const { comment, rest } = withoutComment(literal(`crds/${name}`, text));
+  if (!comment.startsWith("# Generated ")) throw new Error(`crds/${name} does not say that it is generated`);
+  const kept = replaceOnce(rest, /^metadata:\n/m, `metadata:\n  annotations:\n    ${KEEP}\n`);
+  return header(`crds/${name}`) + where(".Values.crds.enabled", kept);
+}
+
+/** A release in claviger-system has its namespace, made by Helm or before it, which it cannot adopt. */
+function rbacTemplate(): string {
+  const name = "  name: claviger-system\n";
+  const namespace = `---\napiVersion: v1\nkind: Namespace\nmetadata:\n${name}`;
+  const kept = namespace.replace(name, `${name}  annotations:\n    ${KEEP}\n`);
+  const text = replaceOnce(
+    deployed("rbac.yaml"),
+    namespace,
+    where('ne .Release.Namespace "claviger-system"', kept),
+  );
+  return header("deploy/rbac.yaml") + text;
+}
+
+/** Refused where the API server does not have it: a guard that is left out is to be left out on purpose. */
+function admissionTemplate(): string {
+  const refused = where(
+    'semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version',
+    '{{- fail "admission.enabled needs Kubernetes 1.30 or newer; on 1.29 set it to false, and read docs/threat-model.md" }}\n',
+  );
+  return (
+    header("deploy/admission.yaml") + where(".Values.admission.enabled", refused + deployed("admission.yaml"))
+  );
+}
+
+function rewriterTemplate(): string {
+  const rule = '  - apiGroups: [""]\n    resources: [secrets]\n';
+  const verbs = "    verbs: [get, list, patch]\n";
+  const perResource = [
+    "{{- range .Values.rewriter.resources }}",
+    '{{- $parts := splitn "." 2 . }}',
+    '  - apiGroups: [{{ $parts._1 | default "" | quote }}]',
+    "    resources: [{{ $parts._0 | quote }}]",
+    `${verbs}{{- end }}\n`,
+  ].join("\n");
+  const text = replaceOnce(deployed("rewriter.yaml"), rule + verbs, perResource);
+  return header("deploy/rewriter.yaml") + where(".Values.rewriter.enabled", text);
+}
+
+interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly annotations: { readonly summary: string };
+}
+
+function alertsTemplate(): string {
+  const rule = {
+    apiVersion: "monitoring.coreos.com/v1",
+    kind: "PrometheusRule",
+    metadata: { namespace: "claviger-system", name: "claviger" },
+    spec: { groups: [{ name: "claviger", rules: documentedAlerts() }] },
+  };
+  const text = literal("docs/operations.md", stringify(rule, { lineWidth: 0 }));
+  const name = "  name: claviger\n";
+  const labels = where(".Values.alerts.labels", "  labels:\n    {{- toYaml . | nindent 4 }}\n", "with");
+  return (
+    header("docs/operations.md") +
+    where(".Values.alerts.enabled", replaceOnce(text, new RegExp(`^${name}`, "m"), name + labels))
+  );
+}
+
+/** The table of docs/operations.md, but for the alert whose jobs only the reader knows. */
+function documentedAlerts(): Alert[] {
+  const table = /^\| alert \| expression \|\n\| --- \| --- \|\n((?:\|.*\n)+)/m.exec(
+    readFileSync(join(ROOT, "docs", "operations.md"), "utf8"),
+  )?.[1];
+  if (table === undefined) throw new Error("docs/operations.md has no table of alerts");
+  const rows = table.trim().split("\n");
+  return rows.filter((row) => !row.endsWith("| `up == 0` for your jobs |")).map(alertOf);
+}
+
+function alertOf(row: string): Alert {
+  const [, summary, expr, minutes] = /^\| (.+?) \| `([^`]+)`(?: for (\d+) m)? \|$/.exec(row) ?? [];
+  if (summary === undefined || expr === undefined)
+    throw new Error(`not "| alert | \`expression\` for N m |": ${row}`);
+  return {
+    alert: `Claviger${pascalCase(summary.replace(/^An? /, ""))}`,
+    expr,
+    ...(minutes !== undefined && { for: `${minutes}m` }),
+    annotations: { summary },
+  };
+}
+
+const pascalCase = (text: string): string =>
+  text.replaceAll(/[\W_]*([a-zA-Z]+)/g, (_, word: string) => word.charAt(0).toUpperCase() + word.slice(1));
+
+const deployed = (name: string): string =>
+  literal(`deploy/${name}`, readFileSync(join(ROOT, "deploy", name), "utf8"));
+
+/** Text that Helm takes as it is. */
+function literal(path: string, text: string): string {
+  if (text.includes("{{")) throw new Error(`${path} has {{, which Helm would take for its own`);
+  return text;
+}
+
+const header = (path: string): string =>
+  `{{- /* Generated from ${path} by \`npm run generate\`. Do not edit. */ -}}\n`;
+
+const where = (condition: string, text: string, keyword = "if"): string =>
+  `{{- ${keyword} ${condition} }}\n${text}{{- end }}\n`;
+
+function withoutComment(text: string): { readonly comment: string; readonly rest: string } {
+  const end = text.indexOf("\n") + 1;
+  return { comment: text.slice(0, end), rest: text.slice(end) };
+}
+
+function replaceOnce(text: string, piece: string | RegExp, by: string): string {
+  const found = text.split(piece).length - 1;
+  if (found !== 1) throw new Error(`${piece} is there ${found} times, not once`);
+  return text.replace(piece, () => by);
+}
+
+if (import.meta.main) {
+  mkdirSync(TEMPLATES, { recursive: true });
+  for (const [name, text] of chartFiles()) writeFileSync(join(TEMPLATES, name), text);
+}

@@ -1,0 +1,270 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import type { ControlPlane } from "../controlplane/controlplane.ts";
+import { createHelm, type Helm, helmBinary } from "../controlplane/helm.ts";
+import { applyKey, type Cluster, CRDS, startCluster } from "./cluster.ts";
+
+const binaries = await controlPlaneBinaries();
+const helmPath = await helmBinary();
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const CHART = join(ROOT, "charts", "claviger");
+const RELEASE = "claviger";
+const IN_OWN_NAMESPACE = ["--namespace=claviger-system"];
+const KEEP = { "helm.sh/resource-policy": "keep" };
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly rules?: unknown;
+  readonly spec?: { readonly groups?: unknown };
+}
+
+const manifests = (text: string): Manifest[] =>
+  parseAllDocuments(text)
+    .map((document): Manifest | null => document.toJS())
+    .filter((manifest) => manifest !== null);
+
+const deployed = async (...names: string[]): Promise<Manifest[]> => {
+  const texts = await Promise.all(names.map((name) => readFile(join(ROOT, "deploy", name), "utf8")));
+  return texts.flatMap(manifests);
+};
+
+const crds = async (): Promise<Manifest[]> => {
+  const names = await readdir(CRDS);
+  const texts = await Promise.all(names.map((name) => readFile(join(CRDS, name), "utf8")));
+  return texts.flatMap(manifests);
+};
+
+/** What the chart marks to outlive the release. */
+const kept = (manifest: Manifest): Manifest =>
+  ["CustomResourceDefinition", "Namespace"].includes(manifest.kind)
+    ? { ...manifest, metadata: { ...manifest.metadata, annotations: KEEP } }
+    : manifest;
+
+const id = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.name}`;
+const inOrder = (all: readonly Manifest[]): Manifest[] => all.toSorted((a, b) => id(a).localeCompare(id(b)));
+
+/** Helm's exit code is 0, or this shows what it said. */
+async function succeeds(helm: Helm, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await helm(args);
+  expect(code, `helm ${args.join(" ")}\n${stderr}${stdout}`).toBe(0);
+  return stdout;
+}
+
+describe.skipIf(helmPath === undefined)("the chart", () => {
+  let folder: string;
+  let helm: Helm;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "clv-"));
+    helm = await createHelm(helmPath ?? "", folder);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const template = async (...args: string[]): Promise<Manifest[]> =>
+    manifests(await succeeds(helm, "template", "claviger", CHART, ...args));
+  const refused = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await helm(["template", "claviger", CHART, ...args]);
+    expect(code, stdout).not.toBe(0);
+    return stderr;
+  };
+  const found = (all: readonly Manifest[], wanted: string): Manifest => {
+    const manifest = all.find((one) => id(one) === wanted);
+    if (manifest === undefined) throw new Error(`no ${wanted} among ${all.map(id).join(", ")}`);
+    return manifest;
+  };
+
+  it("passes helm lint", async () => {
+    expect(await succeeds(helm, "lint", "--strict", CHART)).toContain("0 chart(s) failed");
+  });
+
+  it("brings crds/ and deploy/{rbac,admission,rewriter}.yaml, object by object, and has the CRDs and the namespace kept", async () => {
+    const expected = [...(await crds()), ...(await deployed("rbac.yaml", "admission.yaml", "rewriter.yaml"))];
+    expect(inOrder(await template())).toEqual(inOrder(expected.map(kept)));
+  });
+
+  it("with all that is off by default => also deploy/storage-version-migration.yaml and the alerts", async () => {
+    const all = await template(
+      "--set=storageVersionMigration.enabled=true,alerts.enabled=true,alerts.labels.release=prometheus",
+    );
+    const expected = [
+      ...(await crds()),
+      ...(await deployed("rbac.yaml", "admission.yaml", "rewriter.yaml", "storage-version-migration.yaml")),
+    ];
+    const alerts = found(all, "PrometheusRule claviger");
+    expect(inOrder(all.filter((one) => one !== alerts))).toEqual(inOrder(expected.map(kept)));
+    expect(alerts.metadata).toMatchObject({ labels: { release: "prometheus" } });
+    expect(alerts.spec?.groups).toEqual([
+      {
+        name: "claviger",
+        rules: expect.arrayContaining([
+          {
+            alert: "ClavigerNobodyLeads",
+            expr: "sum(claviger_operator_leading) != 1",
+            for: "2m",
+            annotations: { summary: "Nobody leads" },
+          },
+        ]),
+      },
+    ]);
+  });
+
+  it("with all that is on by default off => the rights of deploy/rbac.yaml", async () => {
+    const all = await template("--set=crds.enabled=false,admission.enabled=false,rewriter.enabled=false");
+    expect(inOrder(all)).toEqual(inOrder((await deployed("rbac.yaml")).map(kept)));
+  });
+
+  it("a release in claviger-system => no namespace: it is there already", async () => {
+    const all = await template("--namespace=claviger-system");
+    expect(all.map(({ kind }) => kind)).not.toContain("Namespace");
+    expect(all).toHaveLength((await template()).length - 1);
+  });
+
+  it("rewriter.resources => a rule for each, named as in an EncryptionConfiguration", async () => {
+    const all = await template("--set=rewriter.resources={secrets,configmaps,widgets.shop.example.com}");
+    const verbs = ["get", "list", "patch"];
+    expect(found(all, "ClusterRole claviger-rewriter").rules).toEqual([
+      { apiGroups: [""], resources: ["secrets"], verbs },
+      { apiGroups: [""], resources: ["configmaps"], verbs },
+      { apiGroups: ["shop.example.com"], resources: ["widgets"], verbs },
+      { apiGroups: ["apiregistration.k8s.io"], resources: ["apiservices"], verbs: ["list"] },
+    ]);
+  });
+
+  it.each([
+    ["an unknown value", "crd.enabled=false", /'crd' not allowed/],
+    ["a switch that is no boolean", "crds.enabled=maybe", /\/crds\/enabled'?: got string, want boolean/],
+    ["no resource to rewrite", "rewriter.resources=[]", /\/rewriter\/resources'?: minItems: got 0, want 1/],
+    [
+      "a wildcard of resources",
+      'rewriter.resources=["*.*"]',
+      /\/rewriter\/resources\/0'?: '\*\.\*' does not match pattern/,
+    ],
+    ["a resource with a group first", 'rewriter.resources=["apps/deployments"]', /does not match pattern/],
+    ["a resource twice", 'rewriter.resources=["secrets","secrets"]', /items at 0 and 1 are equal/],
+    ["a label that is no text", "alerts.labels.a=1", /\/alerts\/labels\/a'?: got number, want string/],
+  ])("%s => refused: %s", async (_, value, message) => {
+    expect(await refused(...asJson(value))).toMatch(message);
+  });
+
+  it("admission on Kubernetes 1.29, which has none => refused, and accepted without", async () => {
+    const old = ["--kube-version=1.29.3"];
+    expect(await refused(...old)).toMatch(/admission\.enabled needs Kubernetes 1\.30 or newer/);
+    expect(await template(...old, "--set=admission.enabled=false")).not.toEqual([]);
+    expect(await refused("--kube-version=1.28.0")).toMatch(/requires kubeVersion/);
+  });
+});
+
+/** A value of --set as it is where it is JSON, so that lists and numbers are what they look like. */
+function asJson(value: string): string[] {
+  const text = value.slice(value.indexOf("=") + 1);
+  return [/^[[\d]/.test(text) ? "--set-json" : "--set", value];
+}
+
+describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on a cluster", () => {
+  let cluster: Cluster;
+  let helm: Helm;
+
+  beforeAll(async () => {
+    cluster = await startCluster({
+      controllers: true,
+      // As README.md says for an installation: Secrets, Helm's own included, work before the key is there.
+      encryption: identityFirst,
+      install: async (plane: ControlPlane) => {
+        helm = await createHelm(
+          helmPath ?? "",
+          join(plane.dir, "helm"),
+          await plane.apiServers[0]?.kubeconfig(),
+        );
+        const shown = await succeeds(
+          helm,
+          "install",
+          RELEASE,
+          CHART,
+          ...IN_OWN_NAMESPACE,
+          "--create-namespace",
+        );
+        expect(shown).toContain("claviger itself is not");
+      },
+    });
+  });
+  afterAll(() => cluster?.stop());
+
+  const kubectl = (...args: string[]) => cluster.kubectl(args);
+  const upgrade = (...args: string[]) =>
+    succeeds(helm, "upgrade", RELEASE, CHART, ...IN_OWN_NAMESPACE, ...args);
+  const keys = () => kubectl("get", "mk,kv,ks", "-A", "-o", "jsonpath={.items[*].metadata.uid}");
+
+  it("gives a node what it needs: a MasterKey becomes Ready", async () => {
+    await applyKey(cluster);
+    expect(await kubectl("get", "ks", "-o", "jsonpath={.items[*].status.serving}")).toContain(
+      "claviger-system/secrets v1",
+    );
+  });
+
+  it("an upgrade changes what values say and no key", async () => {
+    const before = await keys();
+    await upgrade("--set=rewriter.enabled=false,storageVersionMigration.enabled=true");
+    const roles = await kubectl("get", "clusterroles", "-o", "name");
+    expect(roles).not.toContain("claviger-rewriter");
+    expect(roles).toContain("claviger-storage-version-migration");
+    expect(await keys()).toBe(before);
+  });
+
+  it("an upgrade that turns the CRDs off leaves them", async () => {
+    const before = await keys();
+    await upgrade("--set=crds.enabled=false");
+    expect(await keys()).toBe(before);
+  });
+
+  /** What an uninstallation leaves, and what it takes. */
+  const expectUninstalled = async () => {
+    expect(await kubectl("get", "-f", CRDS, "-o", "name")).toMatch(/^(customresource.*\n){4}$/);
+    const phase = ["get", "namespace", "claviger-system", "-o", "jsonpath={.status.phase}"];
+    expect(await kubectl(...phase)).toBe("Active");
+    expect(await kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")).not.toContain(
+      "/claviger-",
+    );
+    expect(await kubectl("get", "validatingadmissionpolicies", "-o", "name")).toBe("");
+  };
+
+  it("an uninstallation leaves CRDs, namespace and keys, and takes the rights", async () => {
+    const before = await keys();
+    await upgrade();
+    await succeeds(helm, "uninstall", RELEASE, ...IN_OWN_NAMESPACE);
+    expect(await keys()).toBe(before);
+    await expectUninstalled();
+    await cluster.ready();
+  });
+
+  it("an installation takes over what kubectl apply brought, in another namespace too, and leaves the same", async () => {
+    const before = await keys();
+    const deploy = ["rbac.yaml", "admission.yaml", "rewriter.yaml"].map((name) => join(ROOT, "deploy", name));
+    await kubectl("apply", ...[CRDS, ...deploy].flatMap((path) => ["-f", path]));
+    const release = ["claviger", CHART, "--namespace=kube-system"];
+    const { code, stderr } = await helm(["upgrade", "--install", ...release]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/invalid ownership metadata/);
+    await succeeds(helm, "upgrade", "--install", ...release, "--take-ownership", "--force-conflicts");
+    expect(await keys()).toBe(before);
+    await kubectl("wait", "--for=condition=Ready", "--timeout=60s", "ks", "--all");
+    await succeeds(helm, "uninstall", "claviger", "--namespace=kube-system");
+    expect(await keys()).toBe(before);
+    await expectUninstalled();
+  });
+});
+
+function identityFirst({ name, socket }: { readonly name: string; readonly socket: string }): string {
+  const kms = { apiVersion: "v2", name, endpoint: `unix://${socket}`, timeout: "3s" };
+  // JSON is YAML too.
+  return JSON.stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "EncryptionConfiguration",
+    resources: [{ resources: ["secrets"], providers: [{ identity: {} }, { kms }] }],
+  });
+}
