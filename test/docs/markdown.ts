@@ -13,10 +13,11 @@ export interface Block {
 
 /** The project's own documents, by their path from its root. */
 export function documents(): string[] {
-  const files = [ROOT, join(ROOT, "docs"), join(ROOT, "deploy")].flatMap((folder) =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith(".md"))
-      .map((name) => relative(ROOT, join(folder, name))),
+  const files = [ROOT, join(ROOT, "docs"), join(ROOT, "deploy"), join(ROOT, "charts", "claviger")].flatMap(
+    (folder) =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => relative(ROOT, join(folder, name))),
   );
   return files.sort();
 }

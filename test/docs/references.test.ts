@@ -47,7 +47,7 @@ describe.each(documents().filter((path) => !GENERATED.has(path)))("%s", (path) =
 
   it("names files of the project that exist", () => {
     const named = codeSpans(text).filter((span) =>
-      /^(src|test|docs|deploy|examples|crds|bin|proto|scripts|bench)\/[\w./*-]+$/.test(span),
+      /^(src|test|docs|deploy|examples|crds|charts|bin|proto|scripts|bench)\/[\w./*-]+$/.test(span),
     );
     expect(named.filter((name) => !MADE.has(name) && globSync(name, { cwd: ROOT }).length === 0)).toEqual([]);
   });
