@@ -13,6 +13,9 @@ const asked = masterKey({ spec: wanted, status: { ...statusWith(v2), deletion: d
 /** The same, asked for without a count. */
 const vouched = <T extends MasterKey | KeyVersion>(object: T): T => ({
   ...object,
+  ...(object.kind === "MasterKey" && {
+    spec: { ...object.spec, deletion: { pendingWindowInDays: 7, withoutCensus: true } },
+  }),
   status: { ...object.status, deletion: { ...due, withoutCensus: true } },
 });
 const well = [node("one", []), node("two", [])];
@@ -55,6 +58,15 @@ describe("destruction", () => {
     [
       "nothing can be counted, and the MasterKey no longer says withoutCensus => none",
       { count: { kind: "impossible" }, versions: [vouched(v1), vouched(v2)] },
+      "NotCounted",
+    ],
+    [
+      "nothing can be counted, and withoutCensus was just taken out, which no status knows yet => none",
+      {
+        count: { kind: "impossible" },
+        versions: [vouched(v1), vouched(v2)],
+        masterKey: { ...vouched(asked), spec: asked.spec },
+      },
       "NotCounted",
     ],
     [

@@ -97,13 +97,18 @@ function nodesDisagree({ nodes }: ObservedDestruction): Obstacle | undefined {
   return nodeObstacle(nodes);
 }
 
-/** Without a count, all who ask for it must vouch: the versions' own status is what is left of a MasterKey that is gone. */
+/**
+ * Without a count, all who ask for it must vouch, in the spec of this moment too: the
+ * versions' own status is what is left of a MasterKey that is gone.
+ */
 function counted(
   { count, masterKey, keyId }: ObservedDestruction,
   due: readonly KeyVersion[],
 ): Obstacle | undefined {
-  const asking = due.map(({ status }) => status?.deletion);
-  if (masterKey?.status?.keyId === keyId) asking.push(masterKey.status.deletion);
+  const asking: ({ readonly withoutCensus?: boolean } | undefined)[] = due.map(
+    ({ status }) => status?.deletion,
+  );
+  if (masterKey?.status?.keyId === keyId) asking.push(masterKey.status.deletion, masterKey.spec.deletion);
   const withoutCensus = asking.every((deletion) => deletion?.withoutCensus === true);
   const obstacle = notCounted(count, { withoutCensus });
   return obstacle && { ...obstacle, message: `nothing was destroyed yet: ${obstacle.message}` };
