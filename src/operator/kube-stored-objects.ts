@@ -54,8 +54,12 @@ export class KubeStoredObjects implements StoredObjects {
     if (this.#etcd === undefined) {
       throw new ClavigerError("ConfigInvalid", "etcd is not in the configuration: nothing can be counted");
     }
-    const resources = (await this.#resources(positive(scope), signal)).filter((one) => inScope(scope, one));
-    const census = await this.#census(this.#etcd, { scope: censusScopeOf(scope), resources, signal });
+    const resources = await this.#resources(positive(scope), signal);
+    const census = await this.#census(this.#etcd, {
+      scope: censusScopeOf(scope),
+      resources: resources.filter((one) => inScope(scope, one)),
+      signal,
+    });
     const left = census.rows.filter(
       ({ resource, stored }) =>
         !isKeptPlain(resource, stored) && (stored.kind !== "kms-v2" || stored.keyId !== kmsKeyId),
@@ -65,12 +69,11 @@ export class KubeStoredObjects implements StoredObjects {
 
   async countAll(signal: AbortSignal): Promise<((kmsKeyId: string) => number) | undefined> {
     if (this.#etcd === undefined) return undefined;
-    const all = await this.#resources(["*.*"], signal);
-    const resources = all.filter((one) => groupResourceText(one) !== SHORT_LIVED);
+    const resources = await this.#resources(["*.*"], signal);
     return countsByKeyId(await this.#census(this.#etcd, { scope: scopeOf(["*.*"]), resources, signal }));
   }
 
-  /** A census that proves something: of the API server's own etcd, with all that the API server shows of `resources`. */
+  /** A census that proves something: of the API server's own etcd, in which it keeps `resources`. */
   async #census(
     config: EtcdConfig,
     task: {
@@ -85,11 +88,9 @@ export class KubeStoredObjects implements StoredObjects {
     try {
       const at = { etcd, prefix, signal };
       await mustBeEtcdOf(this.#witness(signal), at);
-      const census = await takeCensus(etcd, scope, { prefix, signal });
-      const counted = new Set(census.rows.map(({ resource }) => resource));
-      const missing = resources.filter((resource) => !counted.has(groupResourceText(resource)));
-      await mustBeStoredHere(missing, (call) => this.#client.request({ ...call, signal }), at);
-      return census;
+      const lasting = resources.filter((resource) => groupResourceText(resource) !== SHORT_LIVED);
+      await mustBeStoredHere(lasting, (call) => this.#client.request({ ...call, signal }), at);
+      return await takeCensus(etcd, scope, { prefix, signal });
     } finally {
       etcd.close();
     }
@@ -112,7 +113,7 @@ export class KubeStoredObjects implements StoredObjects {
   }
 }
 
-/** Kept for an hour, which is less than any waiting period: clusters often have them in an etcd of their own. */
+/** Clusters often have events in an etcd of their own; they are kept for an hour, and gone before anything is destroyed. */
 const SHORT_LIVED = "events";
 
 const positive = (scope: Scope): string[] => scope.filter((pattern) => !pattern.startsWith("!"));

@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeConfig } from "../config.ts";
+import { kmsKeyId } from "../crypto/ids.ts";
 import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
 import { type Log, logStop } from "../log.ts";
 import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { censusOfNode, countsByKeyId } from "../storage/node-census.ts";
+import { censusOfNode, countsOfOwnEtcd } from "../storage/node-census.ts";
 import { systemClock } from "./clock.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { ManifestStore } from "./manifest-store.ts";
@@ -65,8 +66,9 @@ function makeFirstRootKey({ resources, rootKeyPath, stateDir }: NodeConfig, log:
 async function openStore(config: NodeConfig, keyring: KeyringWriter, log: Log): Promise<ResourceStore> {
   const { resources, nodeName } = config;
   if (resources.kind === "manifests") {
+    const own = () => keyring.versions().map(({ keyId, versionId }) => kmsKeyId(keyId, versionId));
     const countAll = async (signal: AbortSignal) =>
-      config.etcd && countsByKeyId(await censusOfNode(config, { signal, all: true, examples: 0 }));
+      config.etcd && countsOfOwnEtcd(await censusOfNode(config, { signal, all: true, examples: 0 }), own());
     return new ManifestStore({ folder: resources.folder, nodeName, keyring, log, countAll });
   }
   const { KubeStore } = await import("./kube-store.ts");

@@ -163,7 +163,9 @@ function failureOf(
       `etcd at ${endpoint} holds a value that is larger than claviger reads at once (${details}): no API server writes such values; find it with etcdctl`,
     );
   }
-  if (code === undefined || PASSED_OVER.has(code)) return `${endpoint}: ${details}`;
+  // A member that is only learning answers no linearizable read.
+  const learns = code === status.FAILED_PRECONDITION && details.includes("learner");
+  if (code === undefined || PASSED_OVER.has(code) || learns) return `${endpoint}: ${details}`;
   throw new ClavigerError(
     "Etcd",
     `etcd at ${endpoint} refused to be read: ${details}; check the certificate of etcd.cert and what etcd lets it do`,

@@ -73,7 +73,7 @@ describe("whether an etcd holds a cluster at all", () => {
   });
 });
 
-describe("resources of which a census found nothing", () => {
+describe("resources that a census is of", () => {
   const secrets: ApiResource = { group: "", resource: "secrets", version: "v1", namespaced: true };
   const nodes: ApiResource = { group: "", resource: "nodes", version: "v1", namespaced: false };
   const listing =
@@ -96,7 +96,16 @@ describe("resources of which a census found nothing", () => {
       ),
     });
   });
-  test("one that was written after the census => is in etcd", async () => {
+  test("one that is deleted before it is looked for => the next one counts", async () => {
+    let lists = 0;
+    const churning = async () => ({
+      metadata: {},
+      items: [{ metadata: { namespace: "a", name: `b${lists++}`, uid: "u", resourceVersion: "1" } }],
+    });
+    const etcd = etcdWith({ "/registry/secrets/a/b1": 100 });
+    await expect(mustBeStoredHere([secrets], churning, etcd)).resolves.toBeUndefined();
+  });
+  test("one that is in etcd => is told by its key", async () => {
     const etcd = etcdWith({ "/registry/secrets/a/b": 100 });
     await expect(mustBeStoredHere([secrets], listing(one), etcd)).resolves.toBeUndefined();
   });

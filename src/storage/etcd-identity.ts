@@ -3,7 +3,7 @@ import { KubeError } from "../kube/client.ts";
 import { type ApiResource, collectionPathOf, type StoredName } from "./api-resources.ts";
 import type { EtcdReader } from "./etcd-scan.ts";
 import { groupResourceText } from "./group-resource.ts";
-import { type List, metadataPages } from "./metadata-pages.ts";
+import { type List, someObject } from "./metadata-pages.ts";
 import { pathsOf } from "./storage-key.ts";
 
 /**
@@ -52,10 +52,13 @@ export async function mustBeEtcdOf(witness: Witness, at: EtcdAt): Promise<void> 
   );
 }
 
+/** An object that was listed may be deleted before it is looked for. */
+const LOOKS = 3;
+
 /**
- * Rejects with Etcd where the API server shows an object of one of these resources,
- * which a census found none of, and etcd lacks it: it is kept in another etcd
- * (kube-apiserver's --etcd-servers-overrides). What may not be listed is passed over.
+ * Rejects with Etcd where the API server shows an object of one of these resources and
+ * etcd lacks it: it is kept in another etcd (kube-apiserver's
+ * --etcd-servers-overrides). What may not be listed is passed over.
  */
 export async function mustBeStoredHere(
   resources: readonly ApiResource[],
@@ -63,19 +66,25 @@ export async function mustBeStoredHere(
   at: EtcdAt,
 ): Promise<void> {
   for (const resource of resources) {
-    const name = await anyObject(resource, list);
-    if (name === undefined) continue;
-    const keys = pathsOf(resource).map(
-      (path) => path + [name.namespace, name.name].filter(Boolean).join("/"),
-    );
-    const revisions = await Promise.all(keys.map((key) => revisionOf(at, key)));
-    if (revisions.some((revision) => revision !== undefined)) continue;
+    if (await isStoredHere(resource, list, at)) continue;
     const text = groupResourceText(resource);
     throw new ClavigerError(
       "Etcd",
       `the API server has ${text} that are not in this etcd, as with --etcd-servers-overrides: nothing is proven of ${text}; claviger counts in one etcd only`,
     );
   }
+}
+
+/** Also where there are none, or none that may be listed. */
+async function isStoredHere(resource: ApiResource, list: List, at: EtcdAt): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look += 1) {
+    const object = await anyObject(resource, list);
+    if (object === undefined) return true;
+    const name = [object.namespace, object.name].filter((part) => part !== undefined).join("/");
+    const revisions = await Promise.all(pathsOf(resource).map((path) => revisionOf(at, path + name)));
+    if (revisions.some((revision) => revision !== undefined)) return true;
+  }
+  return false;
 }
 
 async function readWitness({ path, read }: Witness): Promise<number> {
@@ -103,11 +112,7 @@ const ONE_KEY = Buffer.alloc(0);
 
 async function anyObject(resource: ApiResource, list: List): Promise<StoredName | undefined> {
   try {
-    for await (const { objects, unreadable } of metadataPages(list, resource)) {
-      const [first] = [...objects, ...unreadable];
-      if (first !== undefined) return first;
-    }
-    return undefined;
+    return await someObject(list, resource);
   } catch (error) {
     // No right to list it, or it went meanwhile.
     if (error instanceof KubeError && (error.httpStatus === 403 || error.httpStatus === 404))

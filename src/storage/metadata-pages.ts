@@ -68,6 +68,16 @@ export async function* metadataPages(
   }
 }
 
+/** Some object of a resource, be it unreadable; undefined where there is none. Throws what `list` throws. */
+export async function someObject(list: List, resource: ApiResource): Promise<StoredName | undefined> {
+  let place: Place = { token: "", limit: 1, restarts: 0 };
+  for (;;) {
+    const found = await pageAt(list, resource, place);
+    if (!("limit" in found)) return found.objects[0] ?? found.unreadable[0];
+    place = found;
+  }
+}
+
 /** How many objects a resource has, roughly; undefined where the API server does not say. */
 export async function countObjects(list: List, resource: ApiResource): Promise<number | undefined> {
   const isAnswer = (error: unknown) => unreadableKeys(error) !== undefined;

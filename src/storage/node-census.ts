@@ -44,6 +44,19 @@ export function countsByKeyId({ rows, unlisted }: Census): (kmsKeyId: string) =>
   return (kmsKeyId) => counts.get(kmsKeyId) ?? 0;
 }
 
+/**
+ * The same where no API server tells whose etcd it is (standalone): something must be
+ * stored there under a key_id of this node's. Throws Etcd where nothing is.
+ */
+export function countsOfOwnEtcd(census: Census, own: Iterable<string>): (kmsKeyId: string) => number {
+  const counts = countsByKeyId(census);
+  for (const kmsKeyId of own) if (counts(kmsKeyId) > 0) return counts;
+  throw new ClavigerError(
+    "Etcd",
+    "nothing in this etcd is stored under a key of this node, so that it may be another cluster's: check etcd.endpoints and etcd.prefix",
+  );
+}
+
 /** What the API server beside this node stores through its sockets. Throws ConfigInvalid where that is nothing. */
 export function nodeScope(config: NodeConfig): CensusScope {
   if (config.encryptionConfig === undefined) throw missing(config, "encryptionConfig");
