@@ -164,6 +164,21 @@ describe("whether there is anything to write again", () => {
       also: { kmsKeyId: NEW, round: 0, startedAt: NOW_TEXT, verified: false },
     },
     {
+      name: "complete, and a node comes that does not know its file yet => stays complete",
+      before: status("Complete", { verified: true, resources: ["secrets", "configmaps"] }),
+      switches: [
+        served({ settled: true, resources: ["secrets", "configmaps"] }),
+        { node: "c", provider: "p", kmsKeyId: NEW, encrypts: 0, settled: true, resources: [] },
+      ],
+      expected: ["Complete", "none", "Verified"],
+    },
+    {
+      name: "complete, and the same resources are named in another order => stays complete",
+      before: status("Complete", { verified: true, resources: ["configmaps", "secrets"] }),
+      switches: [served({ settled: true, resources: ["secrets", "configmaps"] })],
+      expected: ["Complete", "none", "Verified"],
+    },
+    {
       name: "complete and a resource was added => all over again",
       before: status("Complete"),
       switches: [served({ resources: ["secrets", "configmaps"] })],

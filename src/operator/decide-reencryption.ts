@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from "node:util";
 import type { KeyServer, MasterKey, ReencryptionStatus } from "../kube/resources.ts";
-import { mergeScopes, type Scope, scopeText } from "../storage/scope.ts";
-import { type Finding, rfc3339 } from "./conditions.ts";
+import { mergeScopes, type Scope, sameScope, scopeText } from "../storage/scope.ts";
+import { conditionOf, type Finding, rfc3339 } from "./conditions.ts";
 
 /** What one KMS v2 socket that serves the key has shown of its API server. */
 export interface Switch {
@@ -100,7 +99,7 @@ function carriedOver(
   resources: Scope,
   now: Date,
 ): ReencryptionStatus {
-  const same = before?.kmsKeyId === kmsKeyId && isDeepStrictEqual(before.resources, resources);
+  const same = before?.kmsKeyId === kmsKeyId && sameScope(before.resources, resources);
   if (same) return before;
   const round = before?.kmsKeyId === kmsKeyId ? before.round : 0;
   return anew({ kmsKeyId, resources, round }, now);
@@ -337,9 +336,13 @@ export function switchesOf(
   return keyServers.flatMap(({ metadata: { name: node }, status }) =>
     (status?.providers ?? [])
       .filter(({ serves }) => serves === name || aliases.has(serves))
-      .map((one) => switchOf(node, one)),
+      .map((one) => switchOf(node, isShared(status) ? { ...one, settled: false } : one)),
   );
 }
+
+/** Of two machines with one nodeName the KeyServer tells of one at most: nothing is proven of the other. */
+const isShared = (status: KeyServer["status"]): boolean =>
+  conditionOf(status?.conditions, "Ready")?.reason === "NodeNameShared";
 
 type ProviderStatus = NonNullable<NonNullable<KeyServer["status"]>["providers"]>[number];
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseEncryptionConfig } from "./encryption-config.ts";
 import { parseGroupResource } from "./group-resource.ts";
-import { inScope, mergeScopes, type Scope, scopeOf, scopeText } from "./scope.ts";
+import { inScope, mergeScopes, type Scope, sameScope, scopeOf, scopeText } from "./scope.ts";
 
 const SOCKET = "/run/claviger/a.sock";
 
@@ -108,9 +108,19 @@ describe("several nodes", () => {
       ["jobs.batch", "secrets", "*."],
     ],
     ["none writes anything => nothing", [[], []], []],
+    [
+      "one writes nothing, or has only come => what the others say, in their order",
+      [["secrets", "configmaps"], [], ["secrets", "configmaps"]],
+      ["secrets", "configmaps"],
+    ],
   ])("%s", (_, scopes, merged) => {
     expect(mergeScopes(scopes)).toEqual(merged);
     expect(mergeScopes(scopes.toReversed())).toEqual(merged);
+  });
+  test("a scope in another order => is the same; of other resources => is not", () => {
+    expect(sameScope(["secrets", "configmaps"], ["configmaps", "secrets"])).toBe(true);
+    expect(sameScope(["!pods", "*."], ["*."])).toBe(false);
+    expect(sameScope(["secrets"], ["secrets", "configmaps"])).toBe(false);
   });
   test("of any files => exactly what any of them writes", () => {
     const pattern = fc.constantFrom(

@@ -58,8 +58,15 @@ export const scopeText = (scope: Scope): string =>
  * does not leave out what another writes.
  */
 export function mergeScopes(scopes: readonly Scope[]): Scope {
-  const [first = [], ...others] = scopes;
-  if (others.every((scope) => isDeepStrictEqual(scope, first))) return first;
+  // A node that has just come, or writes nothing, does not change the others' order.
+  const [first = [], ...others] = scopes.filter((scope) => scope.length > 0);
+  return others.every((scope) => isDeepStrictEqual(scope, first)) ? first : union(scopes);
+}
+
+/** Whether two scopes are of the same resources, in whatever order they say so. */
+export const sameScope = (a: Scope, b: Scope): boolean => isDeepStrictEqual(union([a]), union([b]));
+
+function union(scopes: readonly Scope[]): Scope {
   const patterns = [...new Set(scopes.flat().map((pattern) => pattern.replace(OUT, "")))];
   const merged = patterns.sort(narrowerFirst).map((pattern) => {
     const resource = parseGroupResource(pattern);
