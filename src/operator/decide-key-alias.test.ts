@@ -190,6 +190,12 @@ describe("an alias that a provider serves moves only where its API servers can g
   test.each<readonly [string, KeyAlias, MasterKey, Partial<ObservedKeyAlias>]>([
     ["no provider serves it, and the target is disabled, as in AWS", moving, off, { inService: false }],
     ["no provider serves it, and a node is silent", moving, b1, { ...silent, inService: false }],
+    [
+      "a node serves a destroyed version, which only the move mends",
+      moving,
+      b1,
+      { nodes: [node("one", [], { problem: "v1 was destroyed", problemReason: "DestroyedVersionServed" })] },
+    ],
     ["it points there already, and the key is disabled", wants("b", serving("b", 2)), off, {}],
     ["it points nowhere yet, and a node is silent", wants("b"), b1, silent],
   ])("%s => points", (_, alias, target, more) => {

@@ -124,13 +124,17 @@ function targetEncrypts(observed: ObservedKeyAlias, now: Date): Finding | undefi
   return notReady(alias, "MaterialExpired", message);
 }
 
+/** What may be mended by the very move: the key that is left was destroyed, or is not what the node left. */
+const MENDED_BY_MOVING = new Set(["DestroyedVersionServed", "Contradiction"]);
+
+const isUnwell = ({ problem, problemReason = "" }: NodeView): boolean =>
+  problem !== undefined && !MENDED_BY_MOVING.has(problemReason);
+
 /** A node that stays behind would go on storing under the key that was left. */
 function everyNodeFollows(observed: ObservedKeyAlias): Finding | undefined {
   if (!movesApiServers(observed)) return undefined;
   const { alias, nodes } = observed;
-  const behind = nodes.filter(
-    ({ stale, problem, unreported }) => stale || problem !== undefined || unreported === true,
-  );
+  const behind = nodes.filter((node) => node.stale || node.unreported === true || isUnwell(node));
   if (behind.length === 0) return undefined;
   const message = `the alias moves to MasterKey ${alias.spec.masterKey} once every node can follow; waiting for ${behind.map(describeNode).join(", ")}`;
   return notReady(alias, waitReason(behind), message);

@@ -140,7 +140,8 @@ export function nodeViews(
       prepared: new Set(status?.prepared?.map((version) => version.versionId)),
       erased: new Set(status?.erased?.map((version) => version.versionId)),
       ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
-      ...(ready?.status === "False" && !ownAffair.has(ready.reason) && { problem: ready.message }),
+      ...(ready?.status === "False" &&
+        !ownAffair.has(ready.reason) && { problem: ready.message, problemReason: ready.reason }),
       ...(status?.providers === undefined && { unreported: true as const }),
     };
   });

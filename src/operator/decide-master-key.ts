@@ -32,6 +32,8 @@ export interface NodeView {
   readonly rootKeyId?: string;
   /** What the node says is wrong with it. */
   readonly problem?: string;
+  /** The same, for programs. */
+  readonly problemReason?: string;
   /** Whether it has not said yet what its providers serve. */
   readonly unreported?: true;
 }

@@ -87,8 +87,9 @@ it("what it records as an Event is logged too, whatever becomes of the Event", a
 it("another operator of the same nodeName is an error in the log, until it is gone", async () => {
   let holder: string | undefined;
   let other = true;
+  let writes = 0;
   const lease = (holderIdentity: string) => ({
-    metadata: { name: "claviger-node-node-1", uid: "u", resourceVersion: "1" },
+    metadata: { name: "claviger-node-node-1", uid: "u", resourceVersion: String(writes) },
     spec: { holderIdentity },
   });
   server.answer((call) => {
@@ -98,6 +99,7 @@ it("another operator of the same nodeName is an error in the log, until it is go
     if (method === "GET") return json(lease(other ? "node-1/other" : (holder ?? "")))(call);
     call.body.then((body) => {
       ({ holderIdentity: holder } = JSON.parse(body).spec);
+      writes += 1;
       json(lease(holder ?? ""))(call);
     });
   });

@@ -350,7 +350,7 @@ export class KubeStore implements ResourceStore {
       let pause = this.#heartbeatMilliseconds;
       try {
         const lease = await readLease(this.#client, ref, signal);
-        this.#watchName(lease?.spec?.holderIdentity);
+        this.#watchName(lease?.spec?.holderIdentity, lease?.metadata.resourceVersion);
         const spec = {
           holderIdentity: this.#instance,
           leaseDurationSeconds: NODE_LEASE_SECONDS,
@@ -368,8 +368,8 @@ export class KubeStore implements ResourceStore {
     }
   }
 
-  #watchName(holder: string | undefined): void {
-    const shared = this.#nameWatch.saw(holder);
+  #watchName(holder: string | undefined, renewal: string | undefined): void {
+    const shared = this.#nameWatch.saw(holder, renewal);
     if (shared === this.#nameIsShared) return;
     this.#nameIsShared = shared;
     const { nodeName } = this.#config;

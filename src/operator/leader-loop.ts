@@ -298,7 +298,7 @@ export class LeaderLoop {
         target,
         targetVersion: target && currentVersionOf(target, index.versionsFor(target)),
         served: named(known.status?.masterKey),
-        inService: isServed(alias, index.view.keyServers),
+        inService: mayBeServed(alias, index.view.keyServers),
         nodes: this.#nodes(index),
         arnPrefix: this.#arn("alias/"),
       },
@@ -344,9 +344,11 @@ export class LeaderLoop {
 const currentVersionOf = ({ status }: MasterKey, versions: readonly KeyVersion[]): KeyVersion | undefined =>
   versions.find(({ spec }) => spec.versionId === status?.currentVersion?.versionId);
 
-const isServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
-  keyServers.some(({ status }) =>
-    status?.providers?.some(({ serves }) => serves === `alias ${objectText(alias)}`),
+/** A node that has not said what it serves may serve it. */
+const mayBeServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
+  keyServers.length === 0 ||
+  keyServers.some(
+    ({ status }) => status?.providers?.some(({ serves }) => serves === `alias ${objectText(alias)}`) ?? true,
   );
 
 const isLeaving = (masterKey: MasterKey, index: ViewIndex): boolean =>

@@ -6,8 +6,14 @@ const OURS = "node-1/ours";
 /** Whether the name counts as shared after each look at the Lease. */
 function looks(...holders: readonly (string | undefined)[]): boolean[] {
   const watch = new NameWatch(OURS);
-  return holders.map((holder) => watch.saw(holder));
+  return holders.map((holder, renewal) => watch.saw(holder, String(renewal)));
 }
+
+test("our renewals fail, and a former life's Lease is seen again and again => ours alone", () => {
+  const watch = new NameWatch(OURS);
+  const seen = [1, 2, 3, 4].map(() => watch.saw("node-1/before", "17"));
+  expect(seen).toEqual([false, false, false, false]);
+});
 
 test("no Lease yet, then always our own => ours alone", () => {
   expect(looks(undefined, OURS, OURS, OURS)).toEqual([false, false, false, false]);

@@ -13,17 +13,21 @@ export class NameWatch {
   #foreign = 0;
   #ownInARow = 0;
   #shared = false;
+  /** Of the last look: what was not renewed since says nothing new. */
+  #renewal: string | undefined;
 
   constructor(own: string) {
     this.#own = own;
   }
 
-  /** Takes in who holds the Lease before each renewal of ours. Returns whether the name is shared. */
-  saw(holder: string | undefined): boolean {
+  /** Takes in the Lease before each renewal of ours: who holds it, and which renewal that is. Returns whether the name is shared. */
+  saw(holder: string | undefined, renewal: string | undefined): boolean {
     // A former life's.
     const first = this.#first;
     this.#first = false;
-    if (first || holder === undefined) return this.#shared;
+    const same = renewal !== undefined && renewal === this.#renewal;
+    this.#renewal = renewal;
+    if (first || same || holder === undefined) return this.#shared;
     if (holder === this.#own) {
       this.#ownInARow += 1;
       if (this.#ownInARow >= OWN_LOOKS) {
