@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { KubeClient } from "./client.ts";
 import { FakeApiServer, json } from "./fake-api-server.ts";
@@ -105,6 +106,22 @@ describe("credentials from a plugin", () => {
     if (existsSync(path("pid"))) await eventually(() => expect(isRunning(pid())).toBe(false));
   });
 
+  test("what a plugin started => is ended with it", async () => {
+    answering();
+    const script = `sh -c 'echo $$ > ${path("pid")}; exec sleep 1000' & wait`;
+    const client = new KubeClient(withPlugin(script), { credentialMilliseconds: 2_000 });
+    const call = get(client).catch(String);
+    await eventually(() => expect(pid()).toBeGreaterThan(0));
+    expect(await call).toMatch(/none came within 2 s/);
+    await eventually(() => expect(isRunning(pid())).toBe(false));
+  });
+
+  test("a plugin that has ended and left something running => its credential is used", async () => {
+    const seen = answering();
+    await get(new KubeClient(withPlugin(`sleep 60 & echo '${CREDENTIAL}'`)));
+    expect(seen).toEqual(["Bearer from-the-plugin"]);
+  });
+
   test("a call that is aborted meanwhile => ends at once, and the plugin is ended when no other waits", async () => {
     answering();
     const client = new KubeClient(withPlugin(HANGS()));
@@ -154,6 +171,15 @@ describe("credentials from a plugin", () => {
     const client = new KubeClient(withPlugin("", { command: path("none") }));
     await expect(get(client)).rejects.toThrow(/none cannot be run: .*ENOENT/);
   });
+});
+
+test("a kubeconfig that is broken => the fault and its place, and nothing of what stands around it", async () => {
+  const canary = "token-canary-0123456789";
+  const text = `apiVersion: v1\nusers:\n- name: a\n  user:\n    token: ${canary}\n   wrong: ${canary}\nclusters: []\n`;
+  writeFileSync(path("kubeconfig"), text);
+  const failure = await get(new KubeClient(path("kubeconfig"))).catch((error: unknown) => error);
+  expect(String(failure)).toMatch(/kubeconfig .+ cannot be used: .+ at line \d+, column \d+$/);
+  expect(inspect(failure, { depth: 9 })).not.toContain("canary");
 });
 
 describe("credentials from a token file", () => {

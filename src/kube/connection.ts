@@ -90,8 +90,8 @@ export class ConnectionSource {
       await unlessAborted(config.applyToHTTPSOptions(options), signal);
       return options;
     } catch (cause) {
-      const text = `the credentials of kubeconfig ${this.#kubeconfigPath} cannot be had: ${messageOf(cause)}`;
-      throw new ClavigerError("ApiServer", text, { cause });
+      const text = `the credentials of kubeconfig ${this.#kubeconfigPath} cannot be had: ${faultOf(cause)}`;
+      throw new ClavigerError("ApiServer", text);
     } finally {
       clearTimeout(timer);
     }
@@ -128,6 +128,19 @@ async function authenticateByFile(config: KubeConfig, path: string, signal: Abor
   config.users = config.users.map((each) => (each === user ? { ...user, token: token.trim() } : each));
 }
 
+/** The message of an error, but of one that quotes the file only the fault and its place: there are tokens in it. */
+function faultOf(error: unknown): string {
+  const { reason, mark } = error as { readonly reason?: unknown; readonly mark?: Mark };
+  if (typeof reason !== "string" || mark === undefined) return messageOf(error);
+  return `${reason} at line ${mark.line + 1}, column ${mark.column + 1}`;
+}
+
+/** Where js-yaml found a fault, from 0. */
+interface Mark {
+  readonly line: number;
+  readonly column: number;
+}
+
 /** As far as client-node leaves it out. It has read the same file before. */
 interface RawKubeconfig {
   readonly users?: readonly {
@@ -142,8 +155,7 @@ function readKubeconfig(path: string): KubeConfig {
     config.loadFromFile(path);
     return config;
   } catch (cause) {
-    const text = `kubeconfig ${path} cannot be used: ${messageOf(cause)}`;
-    throw new ClavigerError("ConfigInvalid", text, { cause });
+    throw new ClavigerError("ConfigInvalid", `kubeconfig ${path} cannot be used: ${faultOf(cause)}`);
   }
 }
 

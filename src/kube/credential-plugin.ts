@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { isAbsolute, join } from "node:path";
 import { messageOf } from "../errors.ts";
 
@@ -18,6 +18,8 @@ export interface PluginCredential {
   readonly keyData?: string;
 }
 
+/** How long the output of a plugin that has ended may still come. */
+const LAST_WORDS_MILLISECONDS = 1_000;
 const MAX_OUTPUT_CHARACTERS = 1 << 20;
 /** What a plugin has to say to people is at its end, and short. */
 const MAX_COMPLAINT_CHARACTERS = 500;
@@ -57,20 +59,22 @@ export async function runCredentialPlugin(
 function outputOf({ apiVersion, command, args, env }: CredentialPlugin, signal: AbortSignal) {
   const info = { apiVersion, kind: "ExecCredential", spec: { interactive: false } };
   const child = spawn(command, args, {
+    // A group of its own, so that what the plugin started ends with it.
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, KUBERNETES_EXEC_INFO: JSON.stringify(info), ...env },
   });
   let [output, complaint] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
-    if (output.length > MAX_OUTPUT_CHARACTERS) child.kill("SIGKILL");
+    if (output.length > MAX_OUTPUT_CHARACTERS) killGroup(child);
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-MAX_COMPLAINT_CHARACTERS);
   });
   return new Promise<string>((resolve, reject) => {
     const abort = () => {
-      child.kill("SIGKILL");
+      killGroup(child);
       // What the plugin started may hold them open.
       child.stdout.destroy();
       child.stderr.destroy();
@@ -79,12 +83,29 @@ function outputOf({ apiVersion, command, args, env }: CredentialPlugin, signal: 
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
     child.once("error", ({ message }) => reject(new Error(`${command} cannot be run: ${message}`)));
+    // It has said all, whatever it left running has its output open still.
+    child.once("exit", () =>
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, LAST_WORDS_MILLISECONDS).unref(),
+    );
     child.once("close", (code, killedBy) => {
       signal.removeEventListener("abort", abort);
       if (code === 0) return resolve(output);
       reject(new Error(`${command} ended with ${killedBy ?? `code ${code}`}: ${printable(complaint)}`));
     });
   });
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // It has ended already.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** In one line, and without what steers a terminal. */
