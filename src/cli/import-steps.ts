@@ -163,10 +163,9 @@ async function until<T>(
 /** What becomes of an import that is interrupted: nothing of it is to be taken up later unseen. */
 export async function takeBack({ name, target, requestToken }: Importing, digest: string | undefined) {
   try {
-    const { spec, status } = await target.read();
-    const { processed } = status?.import ?? {};
+    const { processed } = (await target.read()).status?.import ?? {};
     const done = digest !== undefined && processed?.digest === digest;
-    if (spec.import?.requestToken === requestToken) await target.write(undefined);
+    if ((await target.requestToken()) === requestToken) await target.write(undefined);
     else if (!done) return "nothing was asked for yet";
     return done
       ? "it was taken up before; see the condition Imported for what became of it"

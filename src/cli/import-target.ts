@@ -13,6 +13,8 @@ import { ClusterMasterKey } from "./target.ts";
 export interface ImportTarget {
   /** As it is now. Throws NotFound where there is none. */
   read(signal?: AbortSignal): Promise<MasterKey>;
+  /** The requestToken of spec.import, as it is written: an operator may not have seen it yet. */
+  requestToken(): Promise<string | undefined>;
   /** Replaces spec.import as a whole; takes it away where nothing is given. */
   write(spec: Partial<ImportSpec> | undefined): Promise<void>;
 }
@@ -34,6 +36,7 @@ export function clusterTarget(kubeconfigPath: string, name: ObjectName): ImportT
   const masterKey = new ClusterMasterKey(kubeconfigPath, name);
   return {
     read: (signal) => masterKey.read(signal),
+    requestToken: async () => (await masterKey.read()).spec.import?.requestToken,
     write: (spec) => masterKey.patch({ import: spec === undefined ? null : { ...NOTHING, ...spec } }),
   };
 }
@@ -42,6 +45,10 @@ export function clusterTarget(kubeconfigPath: string, name: ObjectName): ImportT
 export function standaloneTarget(folder: string, config: NodeConfig, name: ObjectName): ImportTarget {
   return {
     read: async () => readObject(config, name),
+    requestToken: async () => {
+      const token = findManifest(folder, name).document.getIn(["spec", "import", "requestToken"]);
+      return typeof token === "string" ? token : undefined;
+    },
     write: async (spec) => editManifest(folder, name, spec),
   };
 }
@@ -54,14 +61,18 @@ function readObject(config: NodeConfig, name: ObjectName): MasterKey {
 
 /** Changes one field of one document and leaves the rest of its file, comments too, as it is. */
 function editManifest(folder: string, name: ObjectName, spec: Partial<ImportSpec> | undefined): void {
+  const { file, documents, document } = findManifest(folder, name);
+  if (spec === undefined) document.deleteIn(["spec", "import"]);
+  else document.setIn(["spec", "import"], document.createNode(spec));
+  replaceFile(file, documents.map(String).join(""));
+}
+
+/** The document that has the MasterKey, and its file. Throws NotFound. */
+function findManifest(folder: string, name: ObjectName) {
   for (const file of manifestFiles(folder)) {
     const documents = parseAllDocuments(readFileSync(file, "utf8"));
     const document = documents.find((candidate) => isMasterKey(candidate.toJS(), name));
-    if (document === undefined) continue;
-    if (spec === undefined) document.deleteIn(["spec", "import"]);
-    else document.setIn(["spec", "import"], document.createNode(spec));
-    replaceFile(file, documents.map(String).join(""));
-    return;
+    if (document !== undefined) return { file, documents, document };
   }
   throw new ClavigerError("NotFound", `no file of ${folder} has MasterKey ${nameText(name)}`);
 }

@@ -1,87 +1,120 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ClavigerError } from "../errors.ts";
+import { KubeError } from "../kube/client.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import type { MasterKey } from "../kube/resources.ts";
-import { masterKey } from "../operator/testing.ts";
+import { offerOf } from "../operator/import-offer.ts";
+import { masterKey, NOW_TEXT } from "../operator/testing.ts";
 import { runImport } from "./import.ts";
 
-const TOKEN = "11111111-0000-4000-8000-000000000000";
-const WRAPPED = { kind: "wrapped", algorithm: "RSAES_OAEP_SHA_256", rest: {} } as const;
 let folder: string;
+let file: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "clv-import-"));
-  for (const name of ["material.bin", "wrapped.bin", "token"])
-    writeFileSync(join(folder, name), Buffer.alloc(32, 7));
+  folder = mkdtempSync(join(tmpdir(), "claviger-import-"));
+  file = join(folder, "material");
+  writeFileSync(file, randomBytes(32));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A MasterKey whose operators do nothing; whoever waits for them is interrupted. */
-function unattended({ writes = () => undefined }: { readonly writes?: (nth: number) => void } = {}) {
+const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const PARAMETERS = {
+  publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
+  importToken: "token",
+  algorithms: ["RSAES_OAEP_SHA_256" as const],
+  validTo: "2999-01-01T00:00:00Z",
+};
+const TOKEN = "import-1";
+
+/** The key in an API server that does what is scripted for each read after the offer; the last of them for ever. */
+function cluster(...reads: readonly (Error | "interrupt" | "processed" | "idle")[]) {
   const stop = new AbortController();
-  const written: (Partial<ImportSpec> | undefined)[] = [];
+  let now = 0;
+  let offered = 0;
   let spec: Partial<ImportSpec> | undefined;
+  const writes: (Partial<ImportSpec> | undefined)[] = [];
+  const said: string[] = [];
+  let processed: string | undefined;
+  const key = (): MasterKey =>
+    masterKey({
+      spec: { origin: "EXTERNAL", ...(spec && { import: spec as ImportSpec }) },
+      status: {
+        import: { ...PARAMETERS, ...(processed && { processed: { digest: processed, number: 1 } }) },
+        ...(processed && {
+          currentVersion: { number: 1, versionId: "v", kmsKeyId: "k", promotedAt: NOW_TEXT },
+          conditions: [
+            {
+              type: "Imported",
+              status: "True",
+              reason: "Imported",
+              message: "version 1 has it",
+              lastTransitionTime: NOW_TEXT,
+            },
+          ],
+        }),
+      },
+    });
   const importing = {
     name: "apps/secrets",
     requestToken: TOKEN,
-    say: () => undefined,
-    signal: stop.signal,
+    say: (text: string) => said.push(text),
     pace: {
-      now: () => 0,
-      pause: async (_: number, signal: AbortSignal | undefined) => {
-        stop.abort(new Error("SIGINT came"));
-        signal?.throwIfAborted();
+      now: () => now,
+      pause: async (milliseconds: number) => {
+        stop.signal.throwIfAborted();
+        now += milliseconds;
       },
     },
+    signal: stop.signal,
     target: {
-      read: async (): Promise<MasterKey> =>
-        masterKey({
-          spec: { origin: "EXTERNAL", ...(spec !== undefined && { import: spec as ImportSpec }) },
-        }),
-      write: async (next: Partial<ImportSpec> | undefined) => {
-        writes(written.length + 1);
-        written.push(next);
-        spec = next;
+      read: async (signal?: AbortSignal) => {
+        if (spec?.wrappedMaterial === undefined || signal === undefined) return key();
+        const step = reads[Math.min(offered, reads.length - 1)];
+        offered += 1;
+        if (step instanceof Error) throw step;
+        if (step === "processed") processed = offerOf(spec)?.digest;
+        if (step === "interrupt") stop.abort();
+        return key();
+      },
+      requestToken: async () => spec?.requestToken,
+      write: async (written: Partial<ImportSpec> | undefined) => {
+        writes.push(written);
+        spec = written;
       },
     },
   };
-  return { importing, written, spec: () => spec };
+  const request = { kind: "material", file, algorithm: "RSAES_OAEP_SHA_256", rest: {} } as const;
+  const outcome = runImport(importing, request).then(
+    () => "imported",
+    (error: unknown) => (error instanceof ClavigerError ? error.message : error),
+  );
+  return { outcome, said, writes };
 }
 
-describe("an import that is interrupted", () => {
-  test("while it waits for a public key => takes its request back", async () => {
-    const { importing, spec, written } = unattended();
-    const request = { ...WRAPPED, kind: "material", file: join(folder, "material.bin") } as const;
-    await expect(runImport(importing, request)).rejects.toMatchObject({
-      code: "NotReady",
-      message: expect.stringMatching(
-        /^the import was interrupted: spec\.import of apps\/secrets was taken back/,
-      ),
-    });
-    expect(written[0]).toEqual({ requestToken: TOKEN });
-    expect(spec()).toBeUndefined();
+describe("claviger import into a cluster", () => {
+  test("is interrupted while it waits => the offer is taken back, and it says so", async () => {
+    const { outcome, writes } = cluster("idle", "interrupt");
+    expect(await outcome).toMatch(
+      /^the import was interrupted: spec\.import of apps\/secrets was taken back; see its condition Imported/,
+    );
+    expect(writes.at(-1)).toBeUndefined();
   });
 
-  test("while the material waits in the spec => takes it out, so that nobody takes it up later", async () => {
-    const { importing, spec, written } = unattended();
-    const request = { ...WRAPPED, file: join(folder, "wrapped.bin"), tokenFile: join(folder, "token") };
-    await expect(runImport(importing, request)).rejects.toThrow(
-      /was interrupted: spec\.import of apps\/secrets was taken back/,
-    );
-    expect(written[0]).toMatchObject({ requestToken: TOKEN, wrappedMaterial: expect.any(String) });
-    expect(spec()).toBeUndefined();
+  test("an API server that is away for a moment => says so and goes on", async () => {
+    const away = new KubeError(503, "GET /apis: etcd is not there");
+    const { outcome, said, writes } = cluster("idle", away, away, "processed");
+    expect(await outcome).toBe("imported");
+    expect(said.filter((text) => text.includes("is tried again"))).toEqual([
+      "MasterKey apps/secrets cannot be read and is tried again: GET /apis: etcd is not there",
+    ]);
+    expect(writes.at(-1)).toBeUndefined();
   });
 
-  test("and the API server does not answer => says what is left there and what to do", async () => {
-    const { importing } = unattended({
-      writes: (nth) => {
-        if (nth === 2) throw new Error("no answer");
-      },
-    });
-    const request = { ...WRAPPED, file: join(folder, "wrapped.bin"), tokenFile: join(folder, "token") };
-    await expect(runImport(importing, request)).rejects.toThrow(
-      /could not be taken back \(no answer\): take it out of the MasterKey, or it may be taken up yet/,
-    );
+  test("an API server that stays away => ends, and says that the offer is there yet", async () => {
+    const { outcome } = cluster(new ClavigerError("ApiServer", "ECONNREFUSED"));
+    expect(await outcome).toMatch(/could not be read for 120 s: ECONNREFUSED; spec\.import of apps\/secrets/);
   });
 });

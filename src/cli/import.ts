@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readConfig } from "../config.ts";
 import { WRAPPING_ALGORITHMS, type WrappingAlgorithm } from "../crypto/import-wrapping.ts";
-import { ClavigerError } from "../errors.ts";
+import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import type { ObjectName } from "../keyring/rows.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import { conditionOf } from "../operator/conditions.ts";
@@ -172,10 +172,17 @@ async function interruptible<T>(
       digest = of;
     });
   } catch (error) {
-    if (!importing.signal.aborted) throw error;
-    throw interrupted(await takeBack(importing, digest));
+    if (importing.signal.aborted) throw interrupted(await takeBack(importing, digest));
+    throw digest === undefined || codeOf(error) !== "ApiServer" ? error : leftBehind(importing, error);
   }
 }
+
+const leftBehind = ({ name }: Importing, cause: unknown): ClavigerError =>
+  new ClavigerError(
+    "ApiServer",
+    `${messageOf(cause)}; spec.import of ${name} may have the offer yet: see its condition Imported, and take spec.import out`,
+    { cause },
+  );
 
 const interrupted = (what: string): ClavigerError =>
   new ClavigerError("NotReady", `the import was interrupted: ${what}`);

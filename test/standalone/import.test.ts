@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodings } from "../cluster/canaries.ts";
+import { spawnTracked } from "../controlplane/reaper.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { testedBlock } from "../docs/markdown.ts";
-import { Installation } from "./installation.ts";
+import { CLAVIGER, Installation } from "./installation.ts";
 import { encryptSeed, eventuallyRefused, expectOpens, type Sealed } from "./kms.ts";
 
 const KEY = "claviger-system/secrets";
@@ -78,8 +80,10 @@ describe("claviger import, standalone", () => {
       status.UNAVAILABLE,
       /MasterKey claviger-system\/secrets has no current version on this node yet/,
     );
-    const before = await installation.runWithConfig("status");
-    expect(before.stdout).toMatch(/^claviger-system\/secrets +PendingImport +[0-9a-f-]{36}$/m);
+    await eventually("claviger status shows it as without material", async () => {
+      const { stdout } = await installation.runWithConfig("status");
+      return /^claviger-system\/secrets +PendingImport +[0-9a-f-]{36}$/m.test(stdout);
+    });
     const result = await importing("--material", await material("first.bin"));
     expect(result).toMatchObject({ code: 0, stderr: "" });
     expect(result.stdout).toMatch(/version 1 has the imported material [0-9a-f]{64}, which does not expire/);
@@ -195,4 +199,40 @@ describe("claviger import, standalone", () => {
       ).toEqual([]);
     }
   });
+});
+
+describe("claviger import that is interrupted, standalone", () => {
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "takes its offer back at %s, says so, and leaves the manifest as it was",
+    async (signal) => {
+      await using other = await Installation.create();
+      const file = join(other.keysDir, "secrets.yaml");
+      await other.replace(file, MANIFEST);
+      const operator = await other.start("operator");
+      await eventually("the key has a public key", async () => {
+        const { code } = await other.run("import", KEY, "--config", other.configPath, "--parameters");
+        return code === 0;
+      });
+      // Nobody takes the offer up.
+      await operator.process.stop();
+      const args = ["--config", other.configPath, "--material", await material(`${signal}.bin`)];
+      const child = spawnTracked(process.execPath, [CLAVIGER, "import", KEY, ...args], {
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      let stderr = "";
+      child.stderr?.setEncoding("utf8").on("data", (text) => {
+        stderr += text;
+      });
+      const ended = once(child, "close");
+      await eventually("the offer is in the manifest", async () =>
+        (await readFile(file, "utf8")).includes("wrappedMaterial"),
+      );
+      child.kill(signal);
+      expect((await ended)[0]).toBe(1);
+      expect(stderr).toMatch(
+        /^claviger: the import was interrupted: spec\.import of claviger-system\/secrets was taken back; [^\n]+\n$/,
+      );
+      expect(await readFile(file, "utf8")).toBe(MANIFEST);
+    },
+  );
 });
