@@ -34,7 +34,8 @@ export function decideRotation(masterKey: MasterKey, now: Date): RotationPlan {
   const scheduled = rotation?.enabled === true ? decideScheduled(masterKey, due, now) : off;
   const status = {
     clockStartedAt: rfc3339(clock),
-    ...(rotation?.enabled === true && { nextRotationTime: rfc3339(scheduled.next ?? due) }),
+    ...(rotation?.enabled === true &&
+      scheduled.next !== "never" && { nextRotationTime: rfc3339(scheduled.next ?? due) }),
   };
   const { begin, finding } = asked ?? scheduled;
   return { ...(begin !== undefined && { begin }), status, finding };
@@ -43,7 +44,8 @@ export function decideRotation(masterKey: MasterKey, now: Date): RotationPlan {
 interface Decision {
   readonly begin?: RotationPlan["begin"];
   readonly finding: Finding;
-  readonly next?: Date;
+  /** When it rotates by itself; when the period ends, where left out. */
+  readonly next?: Date | "never";
 }
 
 const onTime = (reason: string, message: string): Finding => ({
@@ -89,7 +91,8 @@ function decideScheduled(masterKey: MasterKey, due: Date, now: Date): Decision {
   if (running !== undefined) return { finding: runningFinding(running, now) };
   const window = maintenanceWindow(masterKey.spec.rotation?.window);
   if (window.kind === "invalid") {
-    return { finding: late("WindowInvalid", `spec.rotation.window cannot be read: ${window.message}`) };
+    const message = `spec.rotation.window cannot be read: ${window.message}`;
+    return { next: "never", finding: late("WindowInvalid", message) };
   }
   const opening = openingFor(window, due, now);
   const next = opening.from > due ? opening.from : due;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { MasterKeyStatus } from "../kube/resources.ts";
+import { decideRotation } from "./decide-rotation.ts";
 import { type RotationProgress, rotationStatusAfter } from "./rotation-status.ts";
 import { EARLIER, keyVersion, masterKey, NOW, statusWith } from "./testing.ts";
 
@@ -16,6 +17,30 @@ const quiet = (outcome: RotationProgress["outcome"]): RotationProgress => ({
   event: { kind: "nothing" },
   phase: "Complete",
   outcome,
+});
+
+test("rotation by itself was turned off, or its window cannot be read => no time of the next one is left", () => {
+  const before = masterKey({
+    spec: { rotation: { enabled: false, onDemandLimit: 25 } },
+    status: {
+      ...statusWith(keyVersion(1)),
+      rotation: { clockStartedAt: EARLIER, nextRotationTime: EARLIER },
+    },
+  });
+  const plan = decideRotation(before, NOW);
+  expect(rotationStatusAfter(before, { ...quiet(undefined), plan }, NOW)).toEqual({
+    clockStartedAt: EARLIER,
+  });
+  const window = { schedule: "61 2 * * 6", timeZone: "UTC", durationMinutes: 60 };
+  const invalid = {
+    ...before,
+    spec: { ...before.spec, rotation: { enabled: true, onDemandLimit: 25, window } },
+  };
+  const late = decideRotation(invalid, NOW);
+  expect(late.finding.reason).toBe("WindowInvalid");
+  expect(rotationStatusAfter(invalid, { ...quiet(undefined), plan: late }, NOW)).toEqual({
+    clockStartedAt: EARLIER,
+  });
 });
 
 test.each([

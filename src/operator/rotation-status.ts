@@ -25,7 +25,13 @@ export function rotationStatusAfter(
   now: Date,
 ): RotationStatus | undefined {
   const before = status?.rotation ?? {};
-  const after = { ...before, ...progress.plan?.status, ...changes(before, status, spec, progress, now) };
+  // Only the plan says when, if at all.
+  const { nextRotationTime: _, ...lasting } = before;
+  const after = {
+    ...(progress.plan === undefined ? before : lasting),
+    ...progress.plan?.status,
+    ...changes(before, status, spec, progress, now),
+  };
   const kept = Object.fromEntries(Object.entries(after).filter(([, value]) => value !== undefined));
   const idle = spec.rotation === undefined && status?.rotation === undefined && after.running === undefined;
   return idle ? undefined : (kept as RotationStatus);
