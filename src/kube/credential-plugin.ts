@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { isAbsolute, join } from "node:path";
 import { messageOf } from "../errors.ts";
+import { fieldsOf, parsed, textAs } from "./foreign-json.ts";
 
 /** The `exec` of a kubeconfig's user (client-go credential plugins). */
 export interface CredentialPlugin {
@@ -46,6 +47,7 @@ export async function runCredentialPlugin(
   plugin: CredentialPlugin,
   signal: AbortSignal,
 ): Promise<PluginCredential> {
+  // What else it printed may be a secret.
   const status = fieldsOf(fieldsOf(parsed(await outputOf(plugin, signal))).status);
   const credential = {
     ...textAs("token", status.token),
@@ -114,22 +116,4 @@ const printable = (text: string): string => text.trim().replaceAll(/\p{C}+/gu, "
 const base64 = (pem: unknown): unknown =>
   typeof pem === "string" ? Buffer.from(pem).toString("base64") : pem;
 
-const textAs = <Name extends string>(
-  name: Name,
-  value: unknown,
-): { readonly [N in Name]?: string } | object =>
-  typeof value === "string" && value !== "" ? { [name]: value } : {};
-
 const itemsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null ? { ...value } : {};
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // What else it printed may be a secret.
-    return undefined;
-  }
-}

@@ -1,3 +1,5 @@
+import { fieldsOf, parsed, textAs } from "./foreign-json.ts";
+
 /** What a Kubernetes Status object says beside its HTTP status (meta/v1 Status), as far as it is used. */
 export interface Refusal {
   readonly message?: string;
@@ -20,6 +22,7 @@ export const NO_REASON: Refusal = { causes: [] };
 
 /** Reads the body of an answer that is not 2xx, and its Retry-After header. Never throws. */
 export function refusalOf(body: string, retryAfter: string | undefined): Refusal {
+  // Of a proxy's HTML page, for instance, the HTTP status is what we can say.
   const status = fieldsOf(parsed(body));
   const details = fieldsOf(status.details);
   const causes = Array.isArray(details.causes) ? details.causes.map(causeOf) : [];
@@ -38,26 +41,8 @@ function causeOf(value: unknown): RefusalCause {
   return { ...textAs("reason", reason), ...textAs("field", field) };
 }
 
-const textAs = <Name extends string>(
-  name: Name,
-  value: unknown,
-): { readonly [N in Name]?: string } | object =>
-  typeof value === "string" && value !== "" ? { [name]: value } : {};
-
 /** Retry-After may also be a date (RFC 9110); the API server sends seconds. */
 function secondsOf(value: unknown): number | undefined {
   const seconds = typeof value === "string" && value !== "" ? Number(value) : value;
   return typeof seconds === "number" && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
-}
-
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null ? { ...value } : {};
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    // A proxy's HTML page, for instance; the HTTP status is what we can say.
-    return undefined;
-  }
 }

@@ -5,6 +5,7 @@ import { type CommandResult, run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { CLAVIGER } from "../standalone/installation.ts";
 import { applyKey, type Cluster, KEY, startCluster } from "./cluster.ts";
+import { manifests, claviger as object } from "./manifests.ts";
 import type { ClavigerNode } from "./node.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -26,15 +27,7 @@ describe.skipIf(binaries === undefined)("commands that change a MasterKey", () =
   const claviger = (...args: readonly string[]): Promise<CommandResult> =>
     run(process.execPath, [CLAVIGER, ...args]);
   const apply = (name: string, spec: object) =>
-    cluster.kubectl(
-      ["apply", "-f", "-"],
-      JSON.stringify({
-        apiVersion: "kms.claviger.dev/v1alpha1",
-        kind: "MasterKey",
-        metadata: { namespace: "claviger-system", name },
-        spec,
-      }),
-    );
+    cluster.kubectl(["apply", "-f", "-"], manifests(object("MasterKey", name, spec)));
   const masterKey = async (name: string): Promise<MasterKey> =>
     JSON.parse(await cluster.kubectl(["get", "mk", "-n", "claviger-system", name, "-o", "json"]));
   const state = (name: string, wanted: string) =>
