@@ -3,9 +3,10 @@ import { messageOf } from "../errors.ts";
 import type { Census } from "../storage/census.ts";
 import { censusOfNode } from "../storage/node-census.ts";
 import type { StoredValue } from "../storage/stored-value.ts";
-import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions, stopSignal } from "./command.ts";
+import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { readKeyringFacts } from "./keyring-facts.ts";
 import { ProgressLine } from "./progress.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { printable, table } from "./table.ts";
 
 export const census: Command = {

@@ -86,15 +86,3 @@ export function isJson(output: string | undefined): boolean {
   if (output !== undefined && output !== "json") throw new UsageError("-o takes json");
   return output === "json";
 }
-
-/** Aborts at the first SIGINT or SIGTERM, with which of them as the reason; a second one ends the process at once. */
-export function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.once(name, () => {
-      controller.abort(new Error(`${name} came`));
-      process.once(name, () => process.exit(1));
-    });
-  }
-  return controller.signal;
-}

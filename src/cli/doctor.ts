@@ -1,9 +1,10 @@
 import { readConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
-import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions, stopSignal } from "./command.ts";
+import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { diagnose } from "./doctor/diagnose.ts";
 import { gather } from "./doctor/gather.ts";
 import { asJson, asTable, counted } from "./doctor/report.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 export const doctor: Command = {
   summary: "Look at configuration, node, cluster and etcd for what bites or will, and say what to do.",

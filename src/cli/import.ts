@@ -6,7 +6,7 @@ import type { ObjectName } from "../keyring/rows.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import { conditionOf } from "../operator/conditions.ts";
 import { offerOf } from "../operator/import-offer.ts";
-import { type Command, isJson, OUTPUT, parseArgument, stopSignal, UsageError } from "./command.ts";
+import { type Command, isJson, OUTPUT, parseArgument, UsageError } from "./command.ts";
 import {
   type Importing,
   type ImportRequest,
@@ -19,6 +19,7 @@ import {
 } from "./import-steps.ts";
 import { clusterTarget, type ImportTarget, standaloneTarget } from "./import-target.ts";
 import { realPace } from "./patience.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { kubeconfigOf, nameOf } from "./target.ts";
 
 const OPTIONS = {

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { ClavigerError } from "../errors.ts";
-import { type Command, parseArgument, stopSignal } from "./command.ts";
+import { type Command, parseArgument } from "./command.ts";
 import { realPace } from "./patience.ts";
 import { ProgressLine } from "./progress.ts";
 import { followRotation } from "./rotation-follower.ts";
 import { rotationObjection } from "./rotation-watch.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { ClusterMasterKey, kubeconfigOf, nameOf } from "./target.ts";
 
 const OPTIONS = {

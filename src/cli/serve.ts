@@ -8,7 +8,8 @@ import { type Log, stderrLog } from "../log.ts";
 import { type Plugin, runPlugin } from "../plugin/plugin.ts";
 import { roundTrip } from "../plugin/round-trip.ts";
 import type { SocketServer } from "../plugin/socket-server.ts";
-import { type Command, configOption, stopSignal } from "./command.ts";
+import { type Command, configOption } from "./command.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 const MIN_RESTART_MILLISECONDS = 500;
 const MAX_RESTART_MILLISECONDS = 30_000;

@@ -2,8 +2,10 @@
  * `npm run cluster`: a control plane on this machine whose Secrets are encrypted
  * by claviger, to look at and play with. Ctrl-C stops and removes everything.
  */
+import { once } from "node:events";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { stopSignal } from "../../src/cli/stop-signal.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { applyKey, type Cluster, KEY, startCluster } from "./cluster.ts";
 import type { ClavigerNode, Part } from "./node.ts";
@@ -26,7 +28,8 @@ async function main(nodes: number): Promise<void> {
   say(
     `Starting etcd, ${nodes} kube-apiserver${nodes > 1 ? "s" : ""}, controllers, and claviger beside each …`,
   );
-  const stopped = stopAsked();
+  // From the beginning, so that Ctrl-C leaves no half cluster behind.
+  const stop = stopSignal();
   await using cluster = await startCluster({ nodes, controllers: true });
   say(`Applying the MasterKey ${KEY} …`);
   await applyKey(cluster);
@@ -52,7 +55,7 @@ ${processesOf(cluster).join("\n")}
 
 Ctrl-C stops and removes everything.
 `);
-  await stopped;
+  if (!stop.aborted) await once(stop, "abort");
   say("Stopping …");
 }
 
@@ -66,23 +69,6 @@ function processesOf({ plane, nodes }: Cluster): string[] {
     `  ${plane.controllers?.pid}  kube-controller-manager`,
     ...nodes.flatMap((node) => [part(node, "plugin"), part(node, "operator")]),
   ];
-}
-
-/**
- * Listening for it from the beginning keeps Ctrl-C from leaving half a cluster behind.
- * The listeners stay: without one, the reaper takes a signal for the end. A second
- * signal ends at once what stops too slowly.
- */
-function stopAsked(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const stop = () => {
-      if (asked) process.exit(130);
-      asked = true;
-      resolve();
-    };
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
-  });
 }
 
 function say(text: string): void {

@@ -1,0 +1,39 @@
+import { EventEmitter } from "node:events";
+import { describe, expect, test } from "vitest";
+import { SAME_REQUEST_MILLISECONDS, stopSignal } from "./stop-signal.ts";
+
+const prepare = () => {
+  const signals = new EventEmitter();
+  const clock = { now: 1_000 };
+  const exits: number[] = [];
+  const stop = stopSignal({ signals, now: () => clock.now, exit: (code) => exits.push(code) });
+  return { signals, clock, exits, stop };
+};
+
+describe("a request to stop", () => {
+  test("aborts with the signal's name", () => {
+    const { signals, stop, exits } = prepare();
+    expect(stop.aborted).toBe(false);
+    signals.emit("SIGTERM");
+    expect(stop.reason).toEqual(new Error("SIGTERM came"));
+    expect(exits).toEqual([]);
+  });
+
+  test.each(["SIGINT", "SIGTERM"])("handed on once more by npm as %s => the stop goes on", (again) => {
+    const { signals, clock, stop, exits } = prepare();
+    signals.emit("SIGINT");
+    clock.now += SAME_REQUEST_MILLISECONDS;
+    signals.emit(again);
+    expect(stop.reason).toEqual(new Error("SIGINT came"));
+    expect(exits).toEqual([]);
+  });
+
+  test("made again by somebody who finds it too slow => the process ends at once", () => {
+    const { signals, clock, exits } = prepare();
+    signals.emit("SIGINT");
+    signals.emit("SIGINT");
+    clock.now += SAME_REQUEST_MILLISECONDS + 1;
+    signals.emit("SIGTERM");
+    expect(exits).toEqual([1]);
+  });
+});
