@@ -1,6 +1,7 @@
 import type { KeyServer, MasterKey, ReencryptionStatus } from "../kube/resources.ts";
 import { mergeScopes, type Scope, sameScope, scopeText } from "../storage/scope.ts";
 import { conditionOf, type Finding, rfc3339 } from "./conditions.ts";
+import { NODE_NAME_SHARED } from "./name-watch.ts";
 
 /** What one KMS v2 socket that serves the key has shown of its API server. */
 export interface Switch {
@@ -342,7 +343,7 @@ export function switchesOf(
 
 /** Of two machines with one nodeName the KeyServer tells of one at most: nothing is proven of the other. */
 const isShared = (status: KeyServer["status"]): boolean =>
-  conditionOf(status?.conditions, "Ready")?.reason === "NodeNameShared";
+  conditionOf(status?.conditions, "Ready")?.reason === NODE_NAME_SHARED;
 
 type ProviderStatus = NonNullable<NonNullable<KeyServer["status"]>["providers"]>[number];
 

@@ -1,3 +1,6 @@
+/** Why a KeyServer is not ready whose nodeName two operators have. */
+export const NODE_NAME_SHARED = "NodeNameShared";
+
 /** One foreign renewal may be the last one of a former life. */
 const FOREIGN_LOOKS = 2;
 /** So many renewals of ours in a row that nobody else came between. */

@@ -13,6 +13,7 @@ import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideKeyring, sameBinding, toVersionRow } from "./decide-keyring.ts";
 import { Eraser, type EraserStore } from "./eraser.ts";
 import { Giver, type GiverStore } from "./giver.ts";
+import { NODE_NAME_SHARED } from "./name-watch.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
@@ -238,7 +239,7 @@ const isOfKeyring = (error: unknown): error is ClavigerError =>
 
 /** In the same words on both: neither's report is news to the other. */
 const nameShared = (nodeName: string): Problem => ({
-  reason: "NodeNameShared",
+  reason: NODE_NAME_SHARED,
   message: `two operators run as node ${nodeName}: give one of them a nodeName of its own and restart it`,
 });
 

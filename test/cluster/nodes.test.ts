@@ -7,6 +7,7 @@ import { KubeStore } from "../../src/operator/kube-store.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
+import { claviger, manifests } from "./manifests.ts";
 
 const binaries = await controlPlaneBinaries();
 
@@ -27,15 +28,7 @@ describe.skipIf(binaries === undefined)(
       return found;
     };
     const applyMasterKey = (name: string) =>
-      cluster.kubectl(
-        ["apply", "-f", "-"],
-        JSON.stringify({
-          apiVersion: "kms.claviger.dev/v1alpha1",
-          kind: "MasterKey",
-          metadata: { namespace: "claviger-system", name },
-          spec: {},
-        }),
-      );
+      cluster.kubectl(["apply", "-f", "-"], manifests(claviger("MasterKey", name)));
     const becomesReady = (name: string) =>
       cluster.kubectl([
         ...["wait", "--for=condition=Ready", "--timeout=180s", "-n", "claviger-system", `masterkey/${name}`],
