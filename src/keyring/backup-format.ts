@@ -174,6 +174,7 @@ function keyOf(fields: Fields): KeyRow {
     name: scalar(fields.name),
     key_id: scalar(fields.keyId),
     enabled: fields.enabled === true ? 1 : 0,
+    deletion_date: scalar(fields.deletionDate),
     former_key_ids: Array.isArray(fields.formerKeyIds) ? fields.formerKeyIds.join(" ") : null,
     current_version_id: scalar(current.versionId),
     current_number: scalar(current.number),

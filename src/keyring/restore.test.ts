@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Backup, encodeBackup } from "./backup-format.ts";
+import { type Backup, encodeBackup, parseBackup } from "./backup-format.ts";
 import { planMerge } from "./merge.ts";
 import { writeNewFile } from "./new-file.ts";
 import { KeyringReader } from "./reader.ts";
@@ -73,6 +73,7 @@ describe("restored into a state folder without a keyring", () => {
       using keyring = writing(source());
       keyring.apply([
         ...promoted(other),
+        { kind: "putKey", key: key({ deletionDate: "2026-02-01T00:00:00Z" }) },
         { kind: "putFormerKeyIds", key: key(), keyIds: [keyId(8)] },
         { kind: "putAlias", alias },
       ]);
@@ -94,8 +95,20 @@ describe("restored into a state folder without a keyring", () => {
             value === null ? `${table}.${column}` : [],
           ),
     );
-    // What was destroyed, and what is to be, the resources tell; a backup has nothing that could come back.
-    expect(empty).toEqual(["keys.deletion_date", "tombstones"]);
+    // What was destroyed the resources tell; a backup has nothing that could come back.
+    expect(empty).toEqual(["tombstones"]);
+  });
+
+  test("a key that is pending deletion is so again, from the backup's file too", () => {
+    const deletionDate = "2026-02-01T00:00:00Z";
+    {
+      using keyring = writing(source());
+      keyring.apply([...promoted(version(1)), { kind: "putKey", key: key({ deletionDate }) }]);
+    }
+    const text = encodeBackup(backupOf());
+    restoreKeyring(target(), parseBackup(Buffer.from(text), "b"));
+    expect(backupOf(target()).image.keys).toMatchObject([{ deletionDate, current: { number: 1 } }]);
+    expect(written()).toBe(text);
   });
 
   test("it is an operator's keyring: re-opened, written on, never back", () => {
