@@ -1,6 +1,7 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { ClavigerError } from "../errors.ts";
 import { KmsClient } from "./kms-client.ts";
+import { selfCheckUid } from "./self-check.ts";
 
 /** What a provider showed of itself over its socket. */
 export interface RoundTrip {
@@ -16,7 +17,7 @@ export async function roundTrip(socket: string): Promise<RoundTrip> {
     const started = performance.now();
     const { keyId } = await client.status();
     const seed = randomBytes(32);
-    const uid = `self-check-${randomUUID()}`;
+    const uid = selfCheckUid();
     const encrypted = await client.encrypt({ plaintext: seed, uid });
     const request = { ciphertext: Buffer.from(encrypted.ciphertext), uid, keyId, annotations: new Map() };
     const opened = await client.decrypt(request);

@@ -63,8 +63,8 @@ export class SocketServer {
         healthz: "ok",
         keyId: this.provider.status(),
       })),
-      Encrypt: this.#handler<EncryptRequest, EncryptResponse>("Encrypt", ({ plaintext }) =>
-        this.provider.encrypt(plaintext),
+      Encrypt: this.#handler<EncryptRequest, EncryptResponse>("Encrypt", ({ plaintext, uid }) =>
+        this.provider.encrypt(plaintext, uid),
       ),
       Decrypt: this.#handler<DecryptRequest, DecryptResponse>(
         "Decrypt",
