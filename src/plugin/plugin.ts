@@ -31,15 +31,17 @@ export interface PluginOptions {
  * wrong is answered to the API server, logged, and tried again.
  */
 export async function runPlugin(options: PluginOptions): Promise<void> {
-  // Sockets and their folders belong to us alone, or to us and one group.
+  // Before it is read: an edit that comes while the sockets are opened is seen, too.
+  const seen = appearanceOf(options.configPath);
   const config = readConfig(options.configPath);
+  // Sockets and their folders belong to us alone, or to us and one group.
   process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
   const plugin = new Plugin(config, options.log);
   const stopped = logStop(options.log, "plugin", options.signal);
   try {
     await plugin.start();
     options.onListening?.(plugin);
-    const following = plugin.followConfiguration();
+    const following = plugin.followConfiguration(seen);
     await aborted(options.signal);
     following.close();
   } finally {
@@ -85,17 +87,17 @@ export class Plugin {
   }
 
   /**
-   * Reads the configuration again at SIGHUP and when its file changes. By looking,
-   * not by inotify: on a busy node there may be no watch left to have.
+   * Reads the configuration again at SIGHUP and when its file no longer looks as it
+   * was `seen`. By looking, not by inotify: on a busy node there may be no watch left to have.
    */
-  followConfiguration(): { close(): void } {
+  followConfiguration(seen: string): { close(): void } {
     const reload = () => void this.reload();
     process.on("SIGHUP", reload);
-    let seen = appearanceOf(this.#config.path);
+    let before = seen;
     const timer = setInterval(() => {
       const now = appearanceOf(this.#config.path);
-      if (now !== seen) reload();
-      seen = now;
+      if (now !== before) reload();
+      before = now;
     }, LOOK_MILLISECONDS);
     return {
       close: () => {
