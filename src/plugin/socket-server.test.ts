@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { LiveKeyring } from "../keyring/live-keyring.ts";
@@ -10,6 +10,9 @@ import { SealSource } from "../seal/seal-source.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 
+const isRoot = process.getuid?.() === 0;
+/** A group that this process is not in. */
+const GROUP = 1234;
 /** More turns of the event loop than a broken connection takes to end. */
 const TURNS = 12;
 
@@ -28,6 +31,19 @@ it("closes whatever moment of a connection's end it meets", async () => {
     expect(existsSync(path)).toBe(false);
   }
 });
+
+it.skipIf(!isRoot)(
+  "gives its socket, and each folder that it makes for it, to the group that may use it",
+  async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "run", "kms", "secrets.sock");
+    const server = socketServer(folder.path, path);
+    await server.listen(GROUP);
+    for (const each of [path, dirname(path), join(folder.path, "run")])
+      expect(statSync(each).gid, each).toBe(GROUP);
+    await server.close();
+  },
+);
 
 function socketServer(folder: string, path: string): SocketServer {
   const log = () => undefined;

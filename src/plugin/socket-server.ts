@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { codeOf, messageOf } from "../errors.ts";
@@ -16,7 +17,7 @@ import type {
 import { kmsService } from "./kms-service.ts";
 import type { Observation, Operation } from "./metrics.ts";
 import type { Provider } from "./provider.ts";
-import { type ClaimedSocket, claimSocket } from "./socket.ts";
+import { type ClaimedSocket, claimSocket, giveToGroup } from "./socket.ts";
 
 /** A KMS v2 request has at most a kilobyte of ciphertext and 32 KiB of annotations. */
 const MAX_REQUEST_BYTES = 64 * 1024;
@@ -83,6 +84,7 @@ export class SocketServer {
     try {
       await this.follow();
       await this.#bind();
+      if (group !== undefined) this.#giveTo(group);
     } catch (error) {
       socket.release();
       throw error;
@@ -140,6 +142,19 @@ export class SocketServer {
     await once(this.#listener, "listening");
     // A connection that cannot be accepted, for want of file descriptors, is no reason to end.
     this.#listener.on("error", (error) => this.#log("warn", `${this.path}: ${messageOf(error)}`));
+  }
+
+  /** Without it the socket is its owner's alone: root's API server can use it all the same. */
+  #giveTo(group: number): void {
+    try {
+      giveToGroup(this.path, group);
+    } catch (error) {
+      this.#log(
+        "warn",
+        `provider ${this.provider.name}: its socket ${this.path} could not be given to group ${group}: ${messageOf(error)};` +
+          ` run chmod g+s ${dirname(this.path)} and restart, or let claviger run in that group`,
+      );
+    }
   }
 
   #handler<Request extends object, Response>(

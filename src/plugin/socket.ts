@@ -1,4 +1,4 @@
-import { chownSync, lstatSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { chownSync, lchownSync, lstatSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { ClavigerError } from "../errors.ts";
@@ -52,10 +52,20 @@ export async function claimSocket(path: string, group: number | undefined): Prom
   };
 }
 
+/**
+ * Lets a group use a socket, which the system gave to the group of its process.
+ * Throws what the system says where it does not let us.
+ */
+export function giveToGroup(path: string, group: number): void {
+  if (lstatSync(path).gid !== group) lchownSync(path, -1, group);
+}
+
 /** The folder is what protects the socket: it gets its mode when made, never a chmod after the bind. */
 function preparePrivateFolder(folder: string, group: number | undefined): void {
   const made = mkdirSync(folder, { recursive: true, mode: group === undefined ? 0o700 : 0o750 });
-  if (made !== undefined && group !== undefined) chownSync(folder, -1, group);
+  if (made !== undefined && group !== undefined) {
+    for (let each = folder; each.length >= made.length; each = dirname(each)) chownSync(each, -1, group);
+  }
   const { mode, gid } = statSync(folder);
   if ((mode & (group === undefined ? GROUP | OTHERS : OTHERS)) !== 0) {
     throw new ClavigerError(
