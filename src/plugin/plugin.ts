@@ -209,9 +209,21 @@ export class Plugin {
     for (const server of this.#servers.values()) {
       const { problem, useHasChanged } = server.provider;
       if (problem !== undefined || useHasChanged) void server.follow();
+      void this.#mendSocket(server);
     }
     for (const provider of this.#config.providers) {
       if (!this.#servers.has(identity(provider))) void this.reload();
+    }
+  }
+
+  async #mendSocket(server: SocketServer): Promise<void> {
+    const { provider, path } = server;
+    try {
+      await server.mend();
+      this.#complain("error", path, undefined);
+    } catch (error) {
+      const text = `provider ${provider.name}: its socket ${path} was removed and cannot be made again: ${messageOf(error)}`;
+      this.#complain("error", path, new Error(text));
     }
   }
 

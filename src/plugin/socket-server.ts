@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { lstatSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -17,7 +18,7 @@ import type {
 import { kmsService } from "./kms-service.ts";
 import type { Observation, Operation } from "./metrics.ts";
 import type { Provider } from "./provider.ts";
-import { type ClaimedSocket, claimSocket, giveToGroup } from "./socket.ts";
+import { type ClaimedSocket, claimSocket, giveToGroup, preparePrivateFolder } from "./socket.ts";
 
 /** A KMS v2 request has at most a kilobyte of ciphertext and 32 KiB of annotations. */
 const MAX_REQUEST_BYTES = 64 * 1024;
@@ -40,7 +41,9 @@ export class SocketServer {
   /** Ours and not grpc-js's, which without channelz cannot end a connection that says nothing. */
   readonly #listener = createServer();
   readonly #connections = new Set<Socket>();
+  readonly #complain = (error: Error) => this.#log("warn", `${this.path}: ${messageOf(error)}`);
   #socket: ClaimedSocket | undefined;
+  #group: number | undefined;
 
   constructor(options: {
     readonly provider: Provider;
@@ -84,13 +87,31 @@ export class SocketServer {
     try {
       await this.follow();
       await this.#bind();
-      if (group !== undefined) this.#giveTo(group);
+      this.#giveTo(group);
     } catch (error) {
       socket.release();
       throw error;
     }
     this.#socket = socket;
+    this.#group = group;
     this.#log("info", `provider ${this.provider.name} listens`, { socket: this.path });
+  }
+
+  /**
+   * Makes a socket that somebody removed again: an API server that starts anew would find
+   * none. What is connected goes on. Throws what keeps it from being made.
+   */
+  async mend(): Promise<void> {
+    if (this.#socket === undefined || lstatSync(this.path, { throwIfNoEntry: false }) !== undefined) return;
+    // Before the path is bound again: it removes what lies there.
+    this.#listener.close();
+    preparePrivateFolder(dirname(this.path), this.#group);
+    await this.#bind();
+    this.#giveTo(this.#group);
+    this.#log(
+      "warn",
+      `provider ${this.provider.name}: its socket ${this.path} was removed and is made again`,
+    );
   }
 
   /** Stops taking calls, finishes those in flight, then removes the socket. Never rejects. */
@@ -138,14 +159,16 @@ export class SocketServer {
   }
 
   async #bind(): Promise<void> {
+    this.#listener.off("error", this.#complain);
     this.#listener.listen(this.path);
     await once(this.#listener, "listening");
     // A connection that cannot be accepted, for want of file descriptors, is no reason to end.
-    this.#listener.on("error", (error) => this.#log("warn", `${this.path}: ${messageOf(error)}`));
+    this.#listener.on("error", this.#complain);
   }
 
   /** Without it the socket is its owner's alone: root's API server can use it all the same. */
-  #giveTo(group: number): void {
+  #giveTo(group: number | undefined): void {
+    if (group === undefined) return;
     try {
       giveToGroup(this.path, group);
     } catch (error) {

@@ -60,8 +60,11 @@ export function giveToGroup(path: string, group: number): void {
   if (lstatSync(path).gid !== group) lchownSync(path, -1, group);
 }
 
-/** The folder is what protects the socket: it gets its mode when made, never a chmod after the bind. */
-function preparePrivateFolder(folder: string, group: number | undefined): void {
+/**
+ * The folder is what protects the socket: it gets its mode when made, never a chmod after the bind.
+ * Throws ConfigInvalid where it is open to others.
+ */
+export function preparePrivateFolder(folder: string, group: number | undefined): void {
   const made = mkdirSync(folder, { recursive: true, mode: group === undefined ? 0o700 : 0o750 });
   if (made !== undefined && group !== undefined) {
     for (let each = folder; each.length >= made.length; each = dirname(each)) chownSync(each, -1, group);

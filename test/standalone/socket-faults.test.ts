@@ -1,11 +1,13 @@
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import { describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
 import { eventually } from "../controlplane/wait.ts";
 import { expectServes, failing, prepare } from "./faults.ts";
 import { Installation, masterKey, type Run } from "./installation.ts";
+import { RawCall } from "./raw-call.ts";
 
 describe("a socket path", () => {
   it("that another plugin serves is left to it: the second says so in one line and ends with code 1", async () => {
@@ -35,6 +37,53 @@ describe("a socket path", () => {
       await plugin.process.kill9();
       expect(existsSync(installation.socket())).toBe(true);
     }
+  });
+
+  it("whose socket somebody removes, its folder too, gets another one, and no connection ends", async () => {
+    await using installation = await Installation.create();
+    const prepared = await prepare(installation);
+    const plugin = await installation.start("plugin");
+    await installation.serving();
+    using open = await RawCall.open(installation.socket(), "/v2.KeyManagementService/Status");
+    const disturbed = vi.fn();
+    open.goaway.then(disturbed, () => undefined);
+    for (const path of [installation.socket(), installation.runDir]) {
+      await rm(path, { recursive: true });
+      expect(await installation.serving()).toBe(prepared.keyId);
+      expect((await stat(installation.runDir)).mode & 0o777).toBe(0o700);
+      expect((await stat(installation.socket())).mode & 0o777).toBe(0o700);
+    }
+    await plugin.line(
+      /WARN +plugin: provider secrets: its socket .*secrets\.sock was removed and is made again/,
+    );
+    expect((await open.finish(Buffer.alloc(0))).status).toBe("0");
+    expect(disturbed).not.toHaveBeenCalled();
+    expect(await failing(installation, "plugin")).toMatch(
+      /another (claviger plugin|process) serves .*: stop it first/,
+    );
+    expect(await plugin.process.stop()).toEqual({ code: 0, signal: null });
+    expect(existsSync(installation.socket())).toBe(false);
+  });
+
+  it("whose folder is put back open to others has no socket in it until it is closed, which is said once", async () => {
+    await using installation = await Installation.create();
+    const prepared = await prepare(installation);
+    const plugin = await installation.start("plugin");
+    await installation.serving();
+    await rename(installation.runDir, `${installation.runDir}.away`);
+    await chmod(`${installation.runDir}.away`, 0o755);
+    await rm(join(`${installation.runDir}.away`, "secrets.sock"));
+    await eventually("the open folder is in its place", async () => {
+      await rm(installation.runDir, { recursive: true, force: true });
+      await rename(`${installation.runDir}.away`, installation.runDir);
+      return true;
+    });
+    await plugin.line(
+      /ERROR plugin: provider secrets: its socket .* was removed and cannot be made again: .*is open to others/,
+    );
+    await chmod(installation.runDir, 0o700);
+    expect(await installation.serving()).toBe(prepared.keyId);
+    expect((await plugin.text()).match(/cannot be made again/g)).toHaveLength(1);
   });
 
   it("on which a foreign process listens is not taken from it", async () => {
