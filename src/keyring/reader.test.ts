@@ -1,4 +1,4 @@
-import { renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -199,6 +199,26 @@ describe("beside a writer", () => {
       }
       expect(snapshots).toBeGreaterThan(20);
     }, deadline);
+  });
+});
+
+describe.skipIf(!existsSync("/proc/self/fd"))("on a disk that cannot be read any more", () => {
+  test("the tables are asked for => KeyringUnavailable with the system's own reason", async () => {
+    made(...promoted(version(1)));
+    // A descriptor that may not be read in place of SQLite's: reading fails, as from a broken disk.
+    await using other = new OtherProcess(`
+      const { KeyringReader } = await import_("reader.ts");
+      const path = ${JSON.stringify(file())};
+      const reader = KeyringReader.open(path);
+      const target = (fd) => { try { return fs.readlinkSync("/proc/self/fd/" + fd); } catch { return ""; } };
+      for (const fd of fs.readdirSync("/proc/self/fd").filter((fd) => target(fd) === path)) {
+        fs.closeSync(Number(fd));
+        if (fs.openSync(path, "a") !== Number(fd)) throw new Error("another descriptor");
+      }
+      try { reader.snapshot(); } catch ({ code, message }) { say(code + " " + message); }
+      hang();`);
+    const says = `KeyringUnavailable keyring ${file()}: disk I/O error`;
+    await vi.waitFor(() => expect(other.heard(says)).toBe(true), deadline);
   });
 });
 

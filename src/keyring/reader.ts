@@ -164,7 +164,8 @@ export class KeyringReader {
       try {
         return read();
       } finally {
-        this.#db.exec("COMMIT");
+        // After an I/O error SQLite has ended it by itself, and a second end would hide the cause.
+        if (this.#db.isTransaction) this.#db.exec("COMMIT");
       }
     });
   }
