@@ -140,3 +140,11 @@ test("a version that the keyring saw destroyed => does not come back, and is not
   expect(changes.map(brief)).toEqual(["version 1", "key 1", "former"]);
   expect(versions).toBe(1);
 });
+
+test("the backup's key left ours, and its current version was destroyed since => ours encrypts on", () => {
+  const backup = image({ versions: [of2(1)], keys: [key2(1, { formerKeyIds: [keyId(1)] })] });
+  const keyring = image({ versions: [version(1)], keys: [withCurrent(1)] });
+  const { changes, kept } = planMerge(backup, keyring, new Set([versionId(21)]));
+  expect(changes).toEqual([]);
+  expect(kept).toHaveLength(1);
+});

@@ -41,7 +41,9 @@ export function planMerge(
 type KeyPlan = { readonly changes: readonly KeyringChange[] } | { readonly kept: string };
 
 function planKey(theirs: KeyRow, mine: KeyRow | undefined, have: ReadonlyMap<string, VersionRow>): KeyPlan {
-  if (mine !== undefined && mine.keyId !== theirs.keyId && !isFurtherOn(theirs, mine)) {
+  const current = have.get(theirs.current?.versionId ?? "");
+  const furtherOn = mine !== undefined && current !== undefined && hasLeft(theirs, mine);
+  if (mine !== undefined && mine.keyId !== theirs.keyId && !furtherOn) {
     return {
       kept: `MasterKey ${nameText(mine)} has keyId ${mine.keyId} here and ${theirs.keyId} in the backup: it encrypts under its own on, and what the other one encrypted can be read`,
     };
@@ -51,7 +53,6 @@ function planKey(theirs: KeyRow, mine: KeyRow | undefined, have: ReadonlyMap<str
   const key = { namespace, name, keyId, enabled, ...(deletionDate !== undefined && { deletionDate }) };
   const left = mine === undefined || mine.keyId === keyId ? [] : [mine.keyId];
   const former = [...new Set([...theirs.formerKeyIds, ...(mine?.formerKeyIds ?? []), ...left])];
-  const current = have.get(theirs.current?.versionId ?? "");
   const before = mine?.keyId === keyId ? mine.current : undefined;
   const moves = current !== undefined && (before === undefined || isLater(current, before));
   return {
@@ -64,10 +65,8 @@ function planKey(theirs: KeyRow, mine: KeyRow | undefined, have: ReadonlyMap<str
 }
 
 /** Whether the backup's key left the keyring's one behind. */
-const isFurtherOn = (theirs: KeyRow, mine: KeyRow): boolean =>
-  theirs.formerKeyIds.includes(mine.keyId) &&
-  !mine.formerKeyIds.includes(theirs.keyId) &&
-  theirs.current !== undefined;
+const hasLeft = (theirs: KeyRow, mine: KeyRow): boolean =>
+  theirs.formerKeyIds.includes(mine.keyId) && !mine.formerKeyIds.includes(theirs.keyId);
 
 /** An alias stays where it is here, and keeps to what the backup knows that it left. */
 function planAlias(theirs: AliasRow, aliases: readonly AliasRow[]): KeyringChange[] {
