@@ -148,3 +148,16 @@ test("the backup's key left ours, and its current version was destroyed since =>
   expect(changes).toEqual([]);
   expect(kept).toHaveLength(1);
 });
+
+test("the backup's key left ours, which is pending deletion here => the backup's is not", () => {
+  const backup = image({ versions: [of2(1)], keys: [key2(1, { formerKeyIds: [keyId(1)] })] });
+  const keyring = image({
+    versions: [version(1)],
+    keys: [withCurrent(1, { deletionDate: "2026-02-01T00:00:00Z" })],
+  });
+  const put = planMerge(backup, keyring).changes.find(({ kind }) => kind === "putKey");
+  expect(put).toEqual({
+    kind: "putKey",
+    key: { namespace: "apps", name: "secrets", keyId: keyId(2), enabled: true },
+  });
+});

@@ -49,7 +49,9 @@ function planKey(theirs: KeyRow, mine: KeyRow | undefined, have: ReadonlyMap<str
     };
   }
   const { namespace, name, keyId } = theirs;
-  const { enabled, deletionDate } = mine ?? theirs;
+  const { enabled } = mine ?? theirs;
+  // Of the key, not of its name.
+  const { deletionDate } = mine?.keyId === keyId ? mine : theirs;
   const key = { namespace, name, keyId, enabled, ...(deletionDate !== undefined && { deletionDate }) };
   const left = mine === undefined || mine.keyId === keyId ? [] : [mine.keyId];
   const former = [...new Set([...theirs.formerKeyIds, ...(mine?.formerKeyIds ?? []), ...left])];
