@@ -213,13 +213,13 @@ function statusAfter(decided: Decided, now: Date): MasterKeyStatus {
 }
 
 function rotationStatusOf({ observed, step, rotation, reencryption }: Decided, now: Date) {
-  const { masterKey, switches } = observed;
+  const { masterKey } = observed;
   const kmsKeyIdNow = masterKey.status?.currentVersion?.kmsKeyId ?? "";
   const progress = {
     plan: rotation,
     event: rotationEvent(step),
     phase: reencryption.status?.phase,
-    outcome: rotationOutcome(kmsKeyIdNow, switches, reencryption),
+    outcome: rotationOutcome(kmsKeyIdNow, observed, reencryption),
   };
   return rotationStatusAfter(masterKey, progress, now);
 }

@@ -27,6 +27,9 @@ const served = (changes: Partial<Switch> = {}): Switch => ({
   ...changes,
 });
 const settled = served({ settled: true });
+const NODES = [{ name: "a" }, { name: "b" }];
+/** The second one's operator has made its KeyServer anew. */
+const STARTING = [{ name: "a" }, { name: "b", unreported: true }] as const;
 const round = (changes: Partial<Round> = {}): Round => ({ done: 10, failed: 0, failures: [], ...changes });
 const refusal = { object: "secrets apps/x", reason: "Forbidden", message: "denied by a policy" };
 const status = (phase: ReencryptionStatus["phase"], changes: Partial<ReencryptionStatus> = {}) => ({
@@ -43,6 +46,7 @@ interface Row {
   readonly name: string;
   readonly before?: ReencryptionStatus;
   readonly switches?: readonly Switch[];
+  readonly nodes?: ObservedReencryption["nodes"];
   readonly work?: Work;
   readonly census?: boolean;
   readonly reachable?: boolean;
@@ -55,6 +59,7 @@ interface Row {
 function decide({
   before,
   switches = [settled],
+  nodes = NODES,
   work = { kind: "idle" },
   census = true,
   reachable = true,
@@ -64,7 +69,7 @@ function decide({
     ...(spec && { spec }),
     status: { ...statusWith(v2), ...(before && { reencryption: before }) },
   });
-  const observed: ObservedReencryption = { masterKey: key, switches, work, census, reachable };
+  const observed: ObservedReencryption = { masterKey: key, switches, nodes, work, census, reachable };
   return decideReencryption(observed, NOW);
 }
 
@@ -455,6 +460,80 @@ describe("verifying", () => {
   test.each(rows)("$name", check);
 });
 
+describe("a node that has not reported yet what it serves, as after its KeyServer was deleted", () => {
+  const rows: readonly Row[] = [
+    {
+      name: "the others have switched => nothing is written again before it has reported",
+      before: status("Switching"),
+      nodes: STARTING,
+      expected: ["Switching", "none", "Switching"],
+    },
+    {
+      name: "the others have settled => nothing is counted",
+      before: status("Verifying"),
+      nodes: STARTING,
+      expected: ["Verifying", "none", "Verifying"],
+    },
+    {
+      name: "what was counted on the reports of the others => not complete",
+      before: status("Verifying"),
+      nodes: STARTING,
+      work: { kind: "counted", remaining: 0 },
+      expected: ["Verifying", "none", "Verifying"],
+    },
+    {
+      name: "without etcd, after a clean round => not complete",
+      before: status("Verifying", { settledRound: true, failed: 0 }),
+      nodes: STARTING,
+      census: false,
+      expected: ["Verifying", "none", "Verifying"],
+    },
+    {
+      name: "it is the only one => what was done stands",
+      before: status("Verifying", { done: 7 }),
+      switches: [],
+      nodes: [{ name: "a", unreported: true }],
+      expected: ["Verifying", "none", "Verifying"],
+      also: { done: 7 },
+    },
+    {
+      name: "no KeyServer is there any more => what was done stands",
+      before: status("Reencrypting", { done: 7 }),
+      switches: [],
+      nodes: [],
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { done: 7 },
+    },
+    {
+      name: "a round is under way => it goes on, over what was known",
+      before: status("Reencrypting", { resources: ["configmaps", "secrets"] }),
+      nodes: STARTING,
+      work: { kind: "rewriting", round: round() },
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { resources: ["configmaps", "secrets"], round: 1 },
+    },
+    {
+      name: "all was complete => stays so",
+      before: status("Complete", { verified: true }),
+      nodes: STARTING,
+      expected: ["Complete", "none", "Verified"],
+    },
+    {
+      name: "nothing serves the key, and nothing ever did => nothing is said",
+      switches: [],
+      nodes: STARTING,
+      expected: [undefined, "none", undefined],
+    },
+  ];
+  test.each(rows)("$name", check);
+
+  test("it is named", () => {
+    const before = status("Verifying");
+    const { finding } = decide({ name: "", nodes: STARTING, before, expected: ["", "", ""] });
+    expect(finding?.message).toMatch(/b \(its operator has not reported yet what it serves\)/);
+  });
+});
+
 describe("without access to etcd", () => {
   const rows: readonly Row[] = [
     {
@@ -482,13 +561,20 @@ describe("without access to etcd", () => {
 });
 
 describe("a rotation is done", () => {
-  const outcome = (row: Row) => rotationOutcome(NEW, row.switches ?? [settled], decide(row));
+  const outcome = (row: Row) =>
+    rotationOutcome(NEW, { switches: row.switches ?? [settled], nodes: row.nodes ?? NODES }, decide(row));
   const rows: readonly (readonly [
     string,
     Omit<Row, "name" | "expected">,
     { verified: boolean } | undefined,
   ])[] = [
     ["nothing serves the key => at once, unproven", { switches: [] }, { verified: false }],
+    [
+      "the same while a node has not said what it serves => not yet",
+      { switches: [], nodes: STARTING },
+      undefined,
+    ],
+    ["the same while there is no KeyServer => not yet", { switches: [], nodes: [] }, undefined],
     ["objects are being written again => not yet", { before: status("Reencrypting") }, undefined],
     [
       "complete and verified => with proof",

@@ -1,6 +1,7 @@
 import type { KeyServer, MasterKey, ReencryptionStatus } from "../kube/resources.ts";
 import { mergeScopes, type Scope, sameScope, scopeText } from "../storage/scope.ts";
 import { conditionOf, type Finding, rfc3339 } from "./conditions.ts";
+import type { NodeView } from "./decide-master-key.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
 
 /** What one KMS v2 socket that serves the key has shown of its API server. */
@@ -40,6 +41,8 @@ export type Work =
 export interface ObservedReencryption {
   readonly masterKey: MasterKey;
   readonly switches: readonly Switch[];
+  /** All nodes: the sockets of one that has not reported yet are not among the switches. */
+  readonly nodes: readonly Pick<NodeView, "name" | "unreported">[];
   readonly work: Work;
   /** Whether this operator reaches the stored objects at all; standalone it does not. */
   readonly reachable: boolean;
@@ -80,15 +83,18 @@ const LONGEST_PAUSE = 480_000;
 export function decideReencryption(observed: ObservedReencryption, now: Date): ReencryptionPlan {
   const { masterKey, switches } = observed;
   const current = masterKey.status?.currentVersion;
-  const resources = mergeScopes(switches.map((one) => one.resources));
-  if (current === undefined || switches.length === 0)
-    return { task: NOTHING, status: undefined, finding: undefined };
+  if (current === undefined) return { task: NOTHING, status: undefined, finding: undefined };
+  const stated = masterKey.status?.reencryption;
+  // A node that made its KeyServer anew may be the one that all this is about.
+  const stands = stated?.kmsKeyId === current.kmsKeyId && unreported(observed).length > 0;
+  const resources = stands ? stated.resources : mergeScopes(switches.map((one) => one.resources));
+  if (switches.length === 0 && !stands) return { task: NOTHING, status: undefined, finding: undefined };
   const unknown = switches.every(({ entries }) => entries === undefined);
-  if (unknown && observed.reachable) return scopeUnknown(masterKey, switches);
+  if (unknown && observed.reachable && !stands) return scopeUnknown(masterKey, switches);
   if (!unknown && resources.length === 0) return { task: NOTHING, status: undefined, finding: undefined };
   if (!observed.reachable) return leftToOthers("standalone there is no API server to write to");
   if (masterKey.spec.reencryption?.engine === "None") return leftToOthers("spec.reencryption.engine is None");
-  const before = carriedOver(masterKey.status?.reencryption, current.kmsKeyId, resources, now);
+  const before = carriedOver(stated, current.kmsKeyId, resources, now);
   if (!masterKey.spec.enabled && before.phase !== "Complete") return paused(before);
   return phases[before.phase](before, observed, now);
 }
@@ -123,30 +129,31 @@ const paused = (status: ReencryptionStatus): ReencryptionPlan => ({
 type Phase = (before: ReencryptionStatus, observed: ObservedReencryption, now: Date) => ReencryptionPlan;
 
 const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
-  Switching: (before, { switches }, now) => {
-    const waiting = switches.filter((one) => !hasSwitched(one, before.kmsKeyId));
-    if (waiting.length === 0) return beginRound(before, switches, now);
-    const message = `waiting for the API servers behind ${waiting.map(describe).join(", ")} to encrypt under key_id ${before.kmsKeyId}`;
+  Switching: (before, observed, now) => {
+    const waiting = observed.switches.filter((one) => !hasSwitched(one, before.kmsKeyId));
+    const awaited = [...waiting.map(describe), ...unreported(observed)];
+    if (awaited.length === 0) return beginRound(before, observed, now);
+    const message = `waiting for the API servers behind ${awaited.join(", ")} to encrypt under key_id ${before.kmsKeyId}`;
     return { task: NOTHING, status: before, finding: unfinished("Switching", message) };
   },
-  Reencrypting: (before, { switches, work }, now) => {
-    if (before.nextRoundAt !== undefined) return pausing(before, switches, now);
+  Reencrypting: (before, observed, now) => {
+    const { work } = observed;
+    if (before.nextRoundAt !== undefined) return pausing(before, observed, now);
     if (work.kind === "failed") return failing(resumed(before), "RewriteFailed", work.message);
     if (work.kind === "idle") return rewriting(resumed(before));
     const status =
       work.kind === "rewriting" || work.kind === "rewritten" ? progress(before, work.round) : before;
-    if (work.kind === "rewritten") return verify({ ...status, phase: "Verifying" }, switches);
+    if (work.kind === "rewritten") return verify({ ...status, phase: "Verifying" }, observed);
     return rewriting(status);
   },
   Verifying: (before, observed, now) => {
-    const { switches, work, census } = observed;
-    const waiting = switches.filter((one) => !hasSettled(one, before.kmsKeyId));
-    if (waiting.length > 0) return verify(before, switches);
-    if (!census) return withoutCensus(before, switches, now);
+    const { work, census } = observed;
+    if (unsettled(observed, before.kmsKeyId).length > 0) return verify(before, observed);
+    if (!census) return withoutCensus(before, observed, now);
     if (work.kind === "failed") return failing(before, "CensusFailed", work.message);
-    if (work.kind !== "counted") return verify(before, switches);
+    if (work.kind !== "counted") return verify(before, observed);
     const status = { ...before, remaining: work.remaining };
-    return work.remaining === 0 ? complete(status, true, now) : beginRound(status, switches, now);
+    return work.remaining === 0 ? complete(status, true, now) : beginRound(status, observed, now);
   },
   Complete: (before, observed, now) => {
     const moved = observed.switches.some(
@@ -171,6 +178,21 @@ const hasSwitched = (one: Switch, kmsKeyId: string): boolean =>
   goesByItsFile(one) &&
   (one.settled || (one.entries !== undefined && one.encrypts >= one.entries));
 
+type Sockets = Pick<ObservedReencryption, "switches" | "nodes">;
+
+/** Nodes whose API servers may write under any key_id, for all that they have said. */
+function unreported({ nodes }: Pick<Sockets, "nodes">): string[] {
+  if (nodes.length === 0) return ["the nodes (none has reported yet what it serves)"];
+  const starting = nodes.filter((node) => node.unreported === true);
+  return starting.map(({ name }) => `${name} (its operator has not reported yet what it serves)`);
+}
+
+/** Behind what an API server may still write under another key_id. */
+const unsettled = (sockets: Sockets, kmsKeyId: string): string[] => [
+  ...sockets.switches.filter((one) => !hasSettled(one, kmsKeyId)).map(describe),
+  ...unreported(sockets),
+];
+
 /** Also where the file no longer has the socket: an API server that goes by the one from before writes there still. */
 const hasSettled = (one: Switch, kmsKeyId: string): boolean =>
   one.kmsKeyId === kmsKeyId && one.settled && goesByItsFile(one);
@@ -185,19 +207,19 @@ const describe = ({ node, provider, editNotTakenUp }: Switch): string =>
     : `${provider} on ${node} (to take up the EncryptionConfiguration of ${editNotTakenUp}: restart it)`;
 
 /** At once the first time or when objects were only found, after a pause when some could not be written. */
-function beginRound(before: ReencryptionStatus, switches: readonly Switch[], now: Date): ReencryptionPlan {
+function beginRound(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
   const { cursor: _, done: __, total: ___, ...rest } = before;
   const round = before.round + 1;
-  const settledRound = switches.every((one) => hasSettled(one, before.kmsKeyId));
+  const settledRound = unsettled(sockets, before.kmsKeyId).length === 0;
   const status = { ...rest, phase: "Reencrypting" as const, round, settledRound };
   // A census that finds the same again after a settled round: those objects need somebody.
   const stuck = (before.failed ?? 0) > 0 || (before.settledRound === true && before.round > 0);
   if (!stuck) return rewriting(withoutFailures(status));
   const pause = Math.min(FIRST_PAUSE * 2 ** Math.max(0, before.round - 1), LONGEST_PAUSE);
-  return pausing({ ...status, nextRoundAt: rfc3339(new Date(now.getTime() + pause)) }, switches, now);
+  return pausing({ ...status, nextRoundAt: rfc3339(new Date(now.getTime() + pause)) }, sockets, now);
 }
 
-function pausing(status: ReencryptionStatus, switches: readonly Switch[], now: Date): ReencryptionPlan {
+function pausing(status: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
   const { nextRoundAt, ...rest } = status;
   if (nextRoundAt !== undefined && Date.parse(nextRoundAt) > now.getTime()) {
     return {
@@ -206,7 +228,7 @@ function pausing(status: ReencryptionStatus, switches: readonly Switch[], now: D
       finding: unfinished("ObjectsLeft", `${left(status)}; tried again at ${nextRoundAt}`),
     };
   }
-  const settledRound = switches.every((one) => hasSettled(one, status.kmsKeyId));
+  const settledRound = unsettled(sockets, status.kmsKeyId).length === 0;
   return rewriting(withoutFailures({ ...rest, settledRound }));
 }
 
@@ -235,19 +257,19 @@ function progress(before: ReencryptionStatus, round: Round): ReencryptionStatus 
 }
 
 /** The census is taken once nothing can be written under another key_id any more. */
-function verify(status: ReencryptionStatus, switches: readonly Switch[]): ReencryptionPlan {
-  const waiting = switches.filter((one) => !hasSettled(one, status.kmsKeyId));
+function verify(status: ReencryptionStatus, sockets: Sockets): ReencryptionPlan {
+  const waiting = unsettled(sockets, status.kmsKeyId);
   if (waiting.length === 0) {
     const task = { kind: "count", resources: status.resources } as const;
     return { task, status, finding: unfinished("Verifying", "counting what etcd holds under which key_id") };
   }
-  const message = `${status.done ?? 0} objects were written again; waiting until the API servers behind ${waiting.map(describe).join(", ")} can write under no other key_id (four minutes)`;
+  const message = `${status.done ?? 0} objects were written again; waiting until the API servers behind ${waiting.join(", ")} can write under no other key_id (four minutes)`;
   return { task: NOTHING, status, finding: unfinished("Verifying", message) };
 }
 
-function withoutCensus(before: ReencryptionStatus, switches: readonly Switch[], now: Date): ReencryptionPlan {
+function withoutCensus(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
   const clean = before.settledRound === true && (before.failed ?? 0) === 0;
-  return clean ? complete(before, false, now) : beginRound(before, switches, now);
+  return clean ? complete(before, false, now) : beginRound(before, sockets, now);
 }
 
 function complete(before: ReencryptionStatus, verified: boolean, now: Date): ReencryptionPlan {
@@ -318,13 +340,13 @@ const leftToOthers = (why: string): ReencryptionPlan => ({
  */
 export function rotationOutcome(
   kmsKeyId: string,
-  switches: readonly Switch[],
+  sockets: Sockets,
   { status, finding }: Pick<ReencryptionPlan, "status" | "finding">,
 ): { readonly verified: boolean } | undefined {
   if (status !== undefined && finding?.status !== "Unknown") {
     return status.phase === "Complete" ? { verified: status.verified } : undefined;
   }
-  return switches.every((one) => hasSettled(one, kmsKeyId)) ? { verified: false } : undefined;
+  return unsettled(sockets, kmsKeyId).length === 0 ? { verified: false } : undefined;
 }
 
 /** The sockets that serve the key, by name or through an alias. */
