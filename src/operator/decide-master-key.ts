@@ -247,6 +247,22 @@ function promoted(version: KeyVersion, now: Date): NonNullable<MasterKeyStatus["
   };
 }
 
+/** The status of a plan whose version could not be made. */
+export function statusWithoutVersion(
+  { metadata: { generation }, spec }: MasterKey,
+  { status, step }: MasterKeyPlan,
+  why: string,
+  now: Date,
+): MasterKeyStatus {
+  const which = step.kind === "createVersion" ? `version ${step.number}` : "the version";
+  const reason = "VersionNotMade";
+  const message = `${which} could not be made and is tried again: ${why}`;
+  const findings: Finding[] = [{ type: "Distributed", status: "False", reason, message }];
+  if (spec.enabled && status.currentVersion === undefined)
+    findings.push({ type: "Ready", status: "False", reason, message });
+  return { ...status, conditions: withFindings(status.conditions, findings, generation, now) };
+}
+
 type CurrentVersion = MasterKeyStatus["currentVersion"];
 
 function keyState(masterKey: MasterKey, current: CurrentVersion): NonNullable<MasterKeyStatus["keyState"]> {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
 import { type KeyId, newKeyId, newVersionId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
+import { codeOf, messageOf } from "../errors.ts";
 import { nameText, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
@@ -20,6 +21,7 @@ import {
   type MasterKeyPlan,
   type NodeView,
   type ObservedMasterKey,
+  statusWithoutVersion,
 } from "./decide-master-key.ts";
 import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
@@ -28,6 +30,7 @@ import type { Reencryptor } from "./reencryptor.ts";
 import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { RETIREMENT, Retirement } from "./retirement.ts";
+import { isUnanswered } from "./unanswered.ts";
 import type { UsageCensus } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
@@ -154,7 +157,7 @@ export class LeaderLoop {
     // An object on its way out, or whose material was destroyed, is not given new material.
     if (isLeaving(masterKey, index)) return this.#retire(masterKey, index);
     const plan = await this.#planMasterKey(masterKey, index, signal);
-    if (plan.step.kind === "createVersion") await this.#createVersion(masterKey, plan.step);
+    await this.#makeVersion(masterKey, plan, index);
     const versions = index.versionsFor(masterKey).filter(hasMaterial);
     const importing = { masterKey, plan, versions, nodes: this.#nodes(index) };
     const now = this.#clock.now();
@@ -254,6 +257,20 @@ export class LeaderLoop {
     if (destroyed) return { left };
     const current = this.#keyring.versions().find((version) => version.versionId === versionId);
     return current === undefined ? { left } : { held: current, left };
+  }
+
+  /** Why a version cannot be made stands in the status, and it is tried again: the log is of one node only. */
+  async #makeVersion(masterKey: MasterKey, plan: MasterKeyPlan, index: ViewIndex): Promise<void> {
+    if (plan.step.kind !== "createVersion") return;
+    try {
+      await this.#createVersion(masterKey, plan.step);
+    } catch (error) {
+      if (codeOf(error) === "Conflict" || isUnanswered(error)) throw error;
+      const now = this.#clock.now();
+      const status = statusWithoutVersion(masterKey, plan, messageOf(error), now);
+      await this.#writeStatus(masterKey, this.#retirement.complete(masterKey, status, index, now), index);
+      throw error;
+    }
   }
 
   /** New material exists in memory, then sealed in a KeyVersion; its name lets one of two leaders win. */

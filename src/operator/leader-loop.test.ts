@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { NodeConfig } from "../config.ts";
+import { ClavigerError } from "../errors.ts";
+import type { KeyringWriter } from "../keyring/writer.ts";
+import { KubeError } from "../kube/client.ts";
+import type { KeyVersion, Kind, MasterKey, MasterKeyStatus, ResourceOf } from "../kube/resources.ts";
+import { createRootKey } from "../seal/root-key-file.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { conditionOf } from "./conditions.ts";
+import { LeaderLoop } from "./leader-loop.ts";
+import { Reencryptor } from "./reencryptor.ts";
+import type { ResourceStore, View } from "./resource-store.ts";
+import { keyId, keyServer, keyVersion, masterKey, NOW, statusWith } from "./testing.ts";
+import { UsageCensus } from "./usage-census.ts";
+
+/** What the leader writes, over a store that is in memory. */
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-leader-"));
+  createRootKey(join(folder, "root.key"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const UNUSED = async () => {
+  throw new Error("nothing is stored here");
+};
+
+/** A leader of a cluster with one MasterKey; `refusal` is what the API server says to a new KeyVersion. */
+class Cluster {
+  key: MasterKey;
+  readonly keyVersions: readonly KeyVersion[];
+  readonly refusal: Error;
+  rootKey = "root.key";
+  statuses = 0;
+  readonly events: string[] = [];
+
+  constructor(key: MasterKey, keyVersions: readonly KeyVersion[], refusal: Error) {
+    this.key = key;
+    this.keyVersions = keyVersions;
+    this.refusal = refusal;
+  }
+
+  /** One pass over the MasterKey; rejects as it does. */
+  async reconcile(): Promise<void> {
+    const usageCensus = new UsageCensus({ take: UNUSED, onChange: () => undefined, now: () => 0 });
+    const leader = new LeaderLoop({
+      config: { resources: { kind: "kubeconfig" }, region: "r", account: "a" } as unknown as NodeConfig,
+      store: this.#store(),
+      keyring: { keys: () => [], aliases: () => [], versions: () => [] } as unknown as KeyringWriter,
+      seals: new SealSource(join(folder, this.rootKey)),
+      log: () => undefined,
+      clock: { now: () => NOW, longestPause: 1_000 },
+      reencryptor: new Reencryptor({
+        objects: { rewrite: UNUSED, count: UNUSED },
+        mayGoOn: () => true,
+        onChange: () => undefined,
+        now: () => 0,
+      }),
+      usageCensus,
+    });
+    await leader.reconcile("MasterKey apps/secrets", new AbortController().signal);
+  }
+
+  #store(): ResourceStore {
+    const view = (): View => ({
+      masterKeys: [this.key],
+      keyVersions: this.keyVersions,
+      keyAliases: [],
+      keyServers: [keyServer("one", { providers: [] })],
+      keyVersionsUpTo: "1",
+      heardOf: new Map([["one", Date.now()]]),
+    });
+    return {
+      view,
+      createKeyVersion: async () => {
+        throw this.refusal;
+      },
+      applyStatus: async <K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]) => {
+        if (object.kind !== "MasterKey") return;
+        this.statuses += 1;
+        this.key = { ...this.key, status: status as MasterKeyStatus };
+      },
+      setFinalizers: async () => undefined,
+      recordEvent: async (_: unknown, event: { readonly reason: string }) => {
+        this.events.push(event.reason);
+      },
+    } as unknown as ResourceStore;
+  }
+
+  said(type: string) {
+    return conditionOf(this.key.status?.conditions, type);
+  }
+}
+
+const v1 = keyVersion(1);
+const running = {
+  trigger: "OnDemand",
+  number: 2,
+  startedAt: "2026-01-02T00:00:00Z",
+  phase: "Distributing",
+} as const;
+const rotating = () => masterKey({ status: { ...statusWith(v1), rotation: { running } } });
+const forbidden = new KubeError(403, "POST /apis/kms.claviger.dev/v1alpha1/keyversions: forbidden");
+
+test("the API server refuses the next version => the MasterKey says so, once, and it is tried again", async () => {
+  const cluster = new Cluster(rotating(), [v1], forbidden);
+  await expect(cluster.reconcile()).rejects.toBe(forbidden);
+  expect(cluster.said("Distributed")).toMatchObject({
+    status: "False",
+    reason: "VersionNotMade",
+    message: `version 2 could not be made and is tried again: ${forbidden.message}`,
+  });
+  expect(cluster.said("Ready")).toMatchObject({ status: "True" });
+  expect(cluster.key.status?.rotation?.running).toEqual(running);
+  const { statuses } = cluster;
+  await expect(cluster.reconcile()).rejects.toBe(forbidden);
+  expect(cluster.statuses).toBe(statuses);
+  expect(cluster.events.filter((reason) => reason === "VersionNotMade")).toHaveLength(1);
+});
+
+test("it refuses the first version => the key is not Ready for this reason", async () => {
+  const cluster = new Cluster(masterKey({ status: { keyId: keyId(1) } }), [], forbidden);
+  await expect(cluster.reconcile()).rejects.toBe(forbidden);
+  expect(cluster.said("Ready")).toMatchObject({ status: "False", reason: "VersionNotMade" });
+});
+
+test("the leader has no root key => the MasterKey says so", async () => {
+  const cluster = new Cluster(rotating(), [v1], forbidden);
+  cluster.rootKey = "none.key";
+  await expect(cluster.reconcile()).rejects.toMatchObject({ code: "SealUnavailable" });
+  expect(cluster.said("Distributed")).toMatchObject({ message: expect.stringContaining("none.key") });
+});
+
+test.each([
+  ["somebody was faster", new ClavigerError("Conflict", "it exists")],
+  ["nobody answers", new ClavigerError("ApiServer", "no answer in 30 s")],
+])("%s => nothing is said, as it passes by itself", async (_, error) => {
+  const cluster = new Cluster(rotating(), [v1], error);
+  await expect(cluster.reconcile()).rejects.toBe(error);
+  expect(cluster.statuses).toBe(0);
+});
