@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { conditionOf } from "./conditions.ts";
 import {
+  awaitsCount,
   decideRetirement,
   type RetirementFacts,
   retirementStatus,
@@ -31,6 +32,33 @@ test("a leader with etcd found objects under the key, and this one has no etcd =
   expect(twice).toEqual(once);
   const counted = { ...facts, count: { kind: "counted", stored: () => 0 } } as const;
   expect(retirementStatus({ ...key, status: twice }, twice, [version], counted, NOW).deletion).toBeDefined();
+});
+
+test.each([
+  ["is about to ask whether it can count", { kind: "pending" }],
+  ["cannot count just now", { kind: "failed", message: "etcd is down" }],
+] as const)(
+  "the same while this one %s => refused still, and what was found is not forgotten",
+  (_, count) => {
+    const version = keyVersion(1);
+    const vouched = { deletion: { pendingWindowInDays: 13, withoutCensus: true } };
+    const key = masterKey({ spec: vouched, status: { ...statusWith(version), conditions: [found] } });
+    const once = retirementStatus(key, key.status ?? {}, [version], { ...facts, count }, NOW);
+    expect(conditionOf(once.conditions, "InUse")).toMatchObject({ reason: "ObjectsUnderKey" });
+    const known = { ...key, status: once };
+    const later = retirementStatus(known, once, [version], facts, NOW);
+    expect(later.deletion).toBeUndefined();
+    expect(conditionOf(later.conditions, "DeletionBlocked")).toMatchObject({ reason: "InUse" });
+    expect(awaitsCount(known)).toBe(true);
+  },
+);
+
+test("what was found under a key whose deletion was accepted before => counted again, not believed for ever", () => {
+  const version = keyVersion(1, { status: { deletion } });
+  const status = { ...statusWith(version), deletion, conditions: [found] };
+  expect(awaitsCount(masterKey({ spec: wanted, status }))).toBe(true);
+  expect(awaitsCount(masterKey({ spec: wanted, status: { ...status, conditions: [] } }))).toBe(false);
+  expect(awaitsCount(masterKey({ status: { ...status, conditions: [found] } }))).toBe(false);
 });
 
 test("the same once the deletion is due => not destroyed", () => {

@@ -83,17 +83,24 @@ export const masterKeyUses = (
   ...remembered(masterKey, facts),
 ];
 
-/** Who cannot count leaves what was found by a leader that could. */
+/** Who cannot count, or has not yet, leaves what was found by a leader that could. */
 function remembered(masterKey: MasterKey | undefined, { count }: RetirementFacts): Use[] {
+  if (count.kind === "counted" || !foundObjects(masterKey)) return [];
+  const reason = "ObjectsUnderKey";
+  if (count.kind === "impossible") {
+    const text =
+      "stored objects that a leader with etcd in its configuration found, and this one has none: give it to every operator";
+    return [{ reason, text }];
+  }
+  // Only where it is counted anew (awaitsCount), and not believed for ever.
+  return masterKey?.spec.deletion === undefined
+    ? []
+    : [{ reason, text: "stored objects, by the last count" }];
+}
+
+function foundObjects(masterKey: MasterKey | undefined): boolean {
   const inUse = conditionOf(masterKey?.status?.conditions, "InUse");
-  const found = inUse?.status === "True" && inUse.reason === "ObjectsUnderKey";
-  if (count.kind !== "impossible" || !found) return [];
-  return [
-    {
-      reason: "ObjectsUnderKey",
-      text: "stored objects that a leader with etcd in its configuration found, and this one has none: give it to every operator",
-    },
-  ];
+  return inUse?.status === "True" && inUse.reason === "ObjectsUnderKey";
 }
 
 /** What is to be destroyed of a key, or why it is not: by its deletion, and by its retention. */
@@ -206,9 +213,12 @@ const isRetiring = ({ versions, owners }: RetiringKey): boolean =>
       status?.deletion !== undefined || (spec.destroyed !== undefined && status?.erasedAt === undefined),
   );
 
-/** A deletion is accepted only once it is counted that nothing is stored under the key. */
-export const awaitsCount = ({ spec, status }: MasterKey): boolean =>
-  spec.deletion !== undefined && status?.deletion === undefined && status?.keyId !== undefined;
+/** A deletion is accepted, and goes on, only once it is counted that nothing is stored under the key. */
+export const awaitsCount = (masterKey: MasterKey): boolean => {
+  const { spec, status } = masterKey;
+  if (spec.deletion === undefined || status?.keyId === undefined) return false;
+  return status.deletion === undefined || foundObjects(masterKey);
+};
 
 /** Whether a plan waits for nothing else than a count. */
 export const needsCount = (plan: RetirementPlan): boolean =>
