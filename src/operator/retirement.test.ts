@@ -34,6 +34,8 @@ interface Given {
   readonly masterKeys?: readonly MasterKey[];
   readonly keyAliases?: readonly KeyAlias[];
   readonly keyServers?: readonly KeyServer[];
+  /** What the API server's clock shows of this node's. */
+  readonly clock?: () => void;
   /** Called before each destruction; what it throws, the API server answers. */
   readonly before?: (version: KeyVersion, world: World) => void;
 }
@@ -64,6 +66,7 @@ async function pass(given: Given): Promise<string[]> {
       given.before?.(version, world);
       destroyed.push(version.metadata.name);
     },
+    mustAgreeOnTime: async () => given.clock?.(),
     recordEvent: async () => undefined,
     applyStatus: async <K extends Kind>(_: ResourceOf[K]) => undefined,
   } as unknown as ResourceStore;
@@ -84,6 +87,13 @@ const second = { keyId: keyId(2), versionId: versionId(50) };
 
 test("what is due and nobody needs => destroyed", async () => {
   expect(await pass({ keyVersions: [due(1)] })).toEqual([`${keyId(1)}-1`]);
+});
+
+test("this node's clock is not the API server's, or nobody knows => nothing is destroyed", async () => {
+  const clock = () => {
+    throw new Error("this node's clock is 2592000 s ahead of the API server's");
+  };
+  expect(await pass({ keyVersions: [due(1)], clock })).toEqual([]);
 });
 
 test("one that cannot be written => that of other keys is destroyed all the same", async () => {

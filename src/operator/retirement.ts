@@ -106,6 +106,8 @@ export class Retirement {
     signal: AbortSignal,
     now: Date,
   ): Promise<void> {
+    // The count that allows it may be older than the last jump of our clock.
+    await this.#store.mustAgreeOnTime(signal);
     for (let left = versions; ; ) {
       const keyServers = await this.#store.freshKeyServers(signal);
       const keyAliases = await this.#store.fresh("KeyAlias", signal);

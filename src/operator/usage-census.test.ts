@@ -38,15 +38,20 @@ function censusOf() {
 }
 
 describe("a count of what is stored under each key_id", () => {
-  it("is impossible without etcd, which is known once it was tried", async () => {
-    const { census, answer, at } = censusOf();
+  it("is impossible without etcd, and asked for again later, as the clock is looked at with it", async () => {
+    const { census, asked, answer, fail, at } = censusOf();
     census.begin();
     expect(census.count.kind).toBe("pending");
     await answer(undefined);
     expect(census.count).toEqual({ kind: "impossible" });
     expect(uncounted(census.count)?.message).toMatch(/has no etcd in which to count/);
-    at(86_400_000);
-    expect(census.count).toEqual({ kind: "impossible" });
+    census.begin();
+    expect(asked()).toBe(1);
+    at(30 * 86_400_000);
+    expect(census.count.kind).toBe("pending");
+    census.begin();
+    await fail("this node's clock is 2592000 s ahead of the API server's");
+    expect(uncounted(census.count)?.message).toMatch(/cannot be counted: this node's clock/);
   });
 
   it("begins once, holds the decision back meanwhile, and tells when it is there", async () => {

@@ -94,11 +94,8 @@ export class UsageCensus {
       .then(
         (stored) => {
           const age = Math.max(LEAST_AGE, AGE_PER_DURATION * (this.#now() - began));
-          // A configuration is read once: what has no etcd gets none.
-          this.#counted = {
-            stored,
-            goodUntil: stored === undefined ? Number.POSITIVE_INFINITY : began + age,
-          };
+          // What has no etcd gets none, but its clock is looked at with each count.
+          this.#counted = { stored, goodUntil: began + age };
           this.#failed = undefined;
         },
         (error: unknown) => {
