@@ -187,7 +187,16 @@ describe("nodeViews", () => {
     ["heard of just now => fresh", 0, false],
     ["heard of as long ago as its Lease lasts => fresh", NODE_LEASE_SECONDS, false],
     ["heard of longer ago => stale", NODE_LEASE_SECONDS + 0.001, true],
-    ["heard of in the future (a clock was set back) => fresh", -3600, false],
+    [
+      "heard of in the future, by less than its Lease lasts (a clock was set back a little) => fresh",
+      -NODE_LEASE_SECONDS,
+      false,
+    ],
+    [
+      "heard of further in the future (the clock was set back, and for how long it is silent nobody knows) => stale",
+      -3600,
+      true,
+    ],
   ] as const;
   test.each(rows)("%s", (_, seconds, stale) => {
     expect(view(keyServer("a"), ago(seconds))).toMatchObject({ stale, lastHeard: new Date(ago(seconds)) });

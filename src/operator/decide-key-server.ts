@@ -136,7 +136,7 @@ export function nodeViews(
     return {
       name: metadata.name,
       lastHeard: new Date(heard),
-      stale: now.getTime() - heard > NODE_LEASE_SECONDS * 1000,
+      stale: isStale(heard, now),
       prepared: new Set(status?.prepared?.map((version) => version.versionId)),
       erased: new Set(status?.erased?.map((version) => version.versionId)),
       ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
@@ -145,6 +145,12 @@ export function nodeViews(
       ...(status?.providers === undefined && { unreported: true as const }),
     };
   });
+}
+
+/** Where our clock was set back, a node counts once it is heard of again: else one that is gone would count until then. */
+function isStale(heard: number, now: Date): boolean {
+  if (heard === Number.POSITIVE_INFINITY) return false;
+  return Math.abs(now.getTime() - heard) > NODE_LEASE_SECONDS * 1000;
 }
 
 /**
