@@ -452,6 +452,11 @@ describe("verifying", () => {
       expected: ["Reencrypting", "none", "ObjectsLeft"],
     },
     {
+      name: "the pause ends later than any does, as the clock was ahead then => is over",
+      before: status("Reencrypting", { nextRoundAt: "2027-01-02T03:04:05Z", ...failed }),
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+    },
+    {
       name: "the pause is over => writes again, with a clean sheet",
       before: status("Reencrypting", { nextRoundAt: NOW_TEXT, ...failed }),
       expected: ["Reencrypting", "rewrite", "Reencrypting"],

@@ -221,7 +221,7 @@ function beginRound(before: ReencryptionStatus, sockets: Sockets, now: Date): Re
 
 function pausing(status: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
   const { nextRoundAt, ...rest } = status;
-  if (nextRoundAt !== undefined && Date.parse(nextRoundAt) > now.getTime()) {
+  if (nextRoundAt !== undefined && isAhead(nextRoundAt, now)) {
     return {
       task: NOTHING,
       status,
@@ -230,6 +230,12 @@ function pausing(status: ReencryptionStatus, sockets: Sockets, now: Date): Reenc
   }
   const settledRound = unsettled(sockets, status.kmsKeyId).length === 0;
   return rewriting(withoutFailures({ ...rest, settledRound }));
+}
+
+/** No pause is that long: a clock that was ahead for a while must not hold a round up for years. */
+function isAhead(time: string, now: Date): boolean {
+  const ahead = Date.parse(time) - now.getTime();
+  return ahead > 0 && ahead <= LONGEST_PAUSE;
 }
 
 /** A round that goes on from its cursor counts failures anew: where there were some, it alone proves nothing. */
