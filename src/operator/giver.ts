@@ -83,17 +83,25 @@ export class Giver {
         if (!oursIsThere) this.#apply([{ kind: "putVersion", version: theirs }], problems);
         continue;
       }
-      const { name } = object.metadata;
-      problems.push({
-        reason: "SealAltered",
-        message: `the seal of KeyVersion ${name} was changed: ${theirFault.message}`,
-      });
-      if ((await this.#tester.fault(mine)) !== undefined) continue;
-      await atWritePoint("keyversion.seal", () =>
-        this.#store.replaceSeal(object, toKeyVersionSpec(mine).seal),
-      );
-      this.#log("warn", `the seal of KeyVersion ${name} did not open and was replaced by this node's own`);
+      const message = `the seal of KeyVersion ${object.metadata.name} was changed: ${theirFault.message}`;
+      try {
+        if ((await this.#tester.fault(mine)) === undefined) await this.#putRight(object, mine);
+        problems.push({ reason: "SealAltered", message });
+      } catch (error) {
+        const why = `; it cannot be put right: ${messageOf(error)}`;
+        const isConflict = codeOf(error) === "Conflict";
+        problems.push({ reason: "SealAltered", message: isConflict ? message : message + why });
+        // The others wait for the next pass.
+        if (isUnanswered(error)) return;
+      }
     }
+  }
+
+  async #putRight(object: KeyVersion, mine: VersionRow): Promise<void> {
+    const { seal } = toKeyVersionSpec(mine);
+    await atWritePoint("keyversion.seal", () => this.#store.replaceSeal(object, seal));
+    const { name } = object.metadata;
+    this.#log("warn", `the seal of KeyVersion ${name} did not open and was replaced by this node's own`);
   }
 }
 

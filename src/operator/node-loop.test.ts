@@ -8,6 +8,7 @@ import { generateMaterial } from "../crypto/key-specs.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { canMount, Tmpfs } from "../keyring/tmpfs.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
+import { KubeError } from "../kube/client.ts";
 import type { KeyServerStatus, KeyVersion } from "../kube/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
@@ -192,6 +193,36 @@ describe("several KeyVersions with one versionId", () => {
     resources.keyVersions = [object(resealed, "a"), object(resealed, "b")];
     await pass();
     expect(heldSpecs()).toEqual([toKeyVersionSpec(resealed)]);
+  });
+});
+
+describe("a seal that was altered and cannot be put right", () => {
+  test.each([
+    [
+      "the API server refuses it",
+      new KubeError(403, "may not patch keyversions"),
+      /: may not patch keyversions$/,
+    ],
+    ["another node was faster", new KubeError(409, "it has changed"), /^(?!.*it has changed)/],
+  ])("%s => the node reports what it has all the same", async (_, refusal, message) => {
+    const resources = new Resources();
+    const [mine, next] = [await sealedVersion(1), await sealedVersion(2)];
+    keyring.apply([{ kind: "putVersion", version: mine }]);
+    const seal = { ...toKeyVersionSpec(mine).seal, sealed: "AAAA" };
+    resources.keyVersions = [object(mine, "altered", { seal }), object(next, "next")];
+    const tried: string[] = [];
+    resources.replaceSeal = async ({ metadata }) => {
+      tried.push(metadata.name);
+      throw refusal;
+    };
+    expect(await nodeOf(resources)()).toBe(false);
+    expect(tried).toEqual(["altered"]);
+    expect(resources.report?.prepared).toEqual([{ name: "next", versionId: next.versionId }]);
+    expect(readiness(resources)).toMatchObject({
+      status: "False",
+      reason: "SealAltered",
+      message: expect.stringMatching(message),
+    });
   });
 });
 
