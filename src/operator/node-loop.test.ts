@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { newVersionId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
+import { ClavigerError } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { canMount, Tmpfs } from "../keyring/tmpfs.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
@@ -247,6 +248,38 @@ describe("a report", () => {
     resources.uid = "new";
     await pass();
     expect(resources.report?.nodeUid).toBe("new");
+  });
+
+  test("the node may not read its Node => it reports what it has, the uid of before, and what it lacks", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    resources.uid = "known";
+    await pass();
+    const version = await sealedVersion(1);
+    resources.keyVersions = [object(version, "one")];
+    resources.nodeUid = async () => {
+      throw new KubeError(403, "GET /api/v1/nodes/node-1: forbidden");
+    };
+    expect(await pass()).toBe(false);
+    expect(resources.report).toMatchObject({
+      nodeUid: "known",
+      prepared: [{ name: "one", versionId: version.versionId }],
+    });
+    expect(readiness(resources)).toMatchObject({
+      status: "False",
+      reason: "NodeUnknown",
+      message: "whether there is a Node node-1 is not known: GET /api/v1/nodes/node-1: forbidden",
+    });
+  });
+
+  test("the API server does not answer => no report, and the next pass tries again", async () => {
+    const resources = new Resources();
+    const lost = new ClavigerError("ApiServer", "no answer in 30 s");
+    resources.nodeUid = async () => {
+      throw lost;
+    };
+    await expect(nodeOf(resources)()).rejects.toBe(lost);
+    expect(resources.report).not.toHaveProperty("providers");
   });
 
   test("somebody deleted the KeyServer => it is made again, from the beginning", async () => {

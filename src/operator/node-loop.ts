@@ -16,6 +16,7 @@ import { Giver, type GiverStore } from "./giver.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { SocketScopes } from "./socket-scopes.ts";
+import { isUnanswered } from "./unanswered.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
 import { ViewIndex } from "./view-index.ts";
@@ -102,7 +103,7 @@ export class NodeLoop {
     const observed = {
       before: own?.status,
       // Asked each time: the Node may have been deleted and made again.
-      nodeUid: await this.#store.nodeUid(this.#config.nodeName, signal),
+      nodeUid: await this.#nodeUid(own?.status, problems, signal),
       persistedResourceVersion: view.keyVersionsUpTo,
       versions,
       prepared,
@@ -213,6 +214,23 @@ export class NodeLoop {
       else problems.push(fault);
     }
     return prepared;
+  }
+
+  /** Where the API server refuses to tell, what is known stands, and all else is reported. */
+  async #nodeUid(
+    before: KeyServerStatus | undefined,
+    problems: Problem[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { nodeName } = this.#config;
+    try {
+      return await this.#store.nodeUid(nodeName, signal);
+    } catch (error) {
+      if (isUnanswered(error)) throw error;
+      const message = `whether there is a Node ${nodeName} is not known: ${messageOf(error)}`;
+      problems.push({ reason: "NodeUnknown", message });
+      return before?.nodeUid;
+    }
   }
 
   #seal(problems: Problem[]): { provider: string; rootKeyId: string } | undefined {
