@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { KeyVersion, KeyVersionStatus, MasterKey } from "../kube/resources.ts";
 import { type Finding, rfc3339 } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
-import { hasMaterial, versionsOf } from "./versions.ts";
+import { hasMaterial, listNumbers, versionsOf } from "./versions.ts";
 
 /** The status of a tombstone once it is on every node, or nothing where it is right already. */
 export function decideErased(
@@ -26,7 +26,7 @@ export function erasureFinding(
   const tombstones = versionsOf(status?.keyId, versions).filter((version) => !hasMaterial(version));
   if (tombstones.length === 0) return undefined;
   const type = "Destroyed";
-  const numbers = tombstones.map(({ spec }) => spec.number).join(", ");
+  const numbers = listNumbers(tombstones);
   const waiting = tombstones.filter((version) => version.status?.erasedAt === undefined);
   if (waiting.length === 0) {
     const message = `of version ${numbers} nothing is left on any node; etcd snapshots and backups from before hold it sealed`;

@@ -5,7 +5,7 @@ import { nodeObstacle } from "./decide-destruction.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import type { Use } from "./usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
-import { hasMaterial, kmsKeyIdOf, versionsOf } from "./versions.ts";
+import { hasMaterial, kmsKeyIdOf, listNumbers, versionsOf } from "./versions.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
 
@@ -116,8 +116,7 @@ function nothingStored({ count }: ObservedRetention, retired: readonly KeyVersio
   // Not by the status, which a version that was just handed back does not have.
   const found = retired.filter((version) => count.stored(kmsKeyIdOf(version)) > 0);
   if (found.length === 0) return undefined;
-  const numbers = found.map(({ spec }) => spec.number).join(", ");
-  return keep("ObjectsUnderKey", `objects are stored under version ${numbers}`);
+  return keep("ObjectsUnderKey", `objects are stored under version ${listNumbers(found)}`);
 }
 
 function notCounted({ count }: ObservedRetention): Obstacle | undefined {

@@ -1,5 +1,6 @@
 import type { KeyVersion } from "../kube/resources.ts";
 import type { Finding } from "./conditions.ts";
+import { firstFew } from "./first-few.ts";
 
 const DAY_MILLISECONDS = 24 * 3600 * 1000;
 
@@ -41,17 +42,19 @@ export function expiryFinding(versions: readonly KeyVersion[], now: Date): Findi
   const type = "MaterialExpiring";
   const expired = expiries.filter(({ at }) => at <= now.getTime());
   if (expired.length > 0) {
-    const message = `expired: ${expired.map(describe).join(", ")}; what is encrypted under it is refused until the same material is imported again`;
+    const message = `expired: ${list(expired)}; what is encrypted under it is refused until the same material is imported again`;
     return { type, status: "True", reason: "MaterialExpired", message };
   }
   const warning = WARNINGS.find(({ ahead }) => first.at - now.getTime() < ahead);
   if (warning !== undefined) {
     const soon = expiries.filter(({ at }) => at - now.getTime() < warning.ahead);
-    const message = `expiring: ${soon.map(describe).join(", ")}; import the same material again with a later validTo, or the API server's data under it becomes unreadable`;
+    const message = `expiring: ${list(soon)}; import the same material again with a later validTo, or the API server's data under it becomes unreadable`;
     return { type, status: "True", reason: warning.reason, message };
   }
   return { type, status: "False", reason: "NotSoon", message: `the first to expire: ${describe(first)}` };
 }
+
+const list = (expiries: readonly Expiry[]): string => firstFew(expiries.map(describe), 20);
 
 const describe = ({ version }: Expiry): string => `version ${version.spec.number} (${version.spec.validTo})`;
 

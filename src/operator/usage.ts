@@ -1,5 +1,6 @@
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyAlias, KeyServer } from "../kube/resources.ts";
+import { firstFew } from "./first-few.ts";
 
 /** One thing that needs a key: a word for programs, a phrase for people. */
 export interface Use {
@@ -37,9 +38,10 @@ export function usesOf(key: NamedKey, { keyServers, keyAliases, stored }: UsageS
 
 /** "a, b and 3 more". */
 export function listUses(uses: readonly Use[], most = 5): string {
-  const shown = uses.slice(0, most).map(({ text }) => text);
-  const more = uses.length - shown.length;
-  return more > 0 ? `${shown.join(", ")} and ${more} more` : shown.join(", ");
+  return firstFew(
+    uses.map(({ text }) => text),
+    most,
+  );
 }
 
 /** What the alias should point to counts as what it does. */

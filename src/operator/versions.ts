@@ -2,6 +2,7 @@ import { type KeyId, type KmsKeyId, kmsKeyId, parseKeyId, type VersionId } from 
 import { ClavigerError } from "../errors.ts";
 import { isLater } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
+import { firstFew } from "./first-few.ts";
 
 /** The keyId of a MasterKey that has one. Throws Internal otherwise: whoever asks has looked. */
 export function toKeyId({ metadata, status }: MasterKey): KeyId {
@@ -52,6 +53,13 @@ export function promotionCandidate(
   if (newest === undefined || current === undefined) return newest;
   return isLater(newest.spec, current) ? newest : undefined;
 }
+
+/** Their numbers, for a message. */
+export const listNumbers = (versions: readonly KeyVersion[]): string =>
+  firstFew(
+    versions.map(({ spec }) => spec.number),
+    20,
+  );
 
 /** The key_id that the API server stores with what a version encrypted. */
 export const kmsKeyIdOf = ({ spec }: Pick<KeyVersion, "spec">): KmsKeyId =>

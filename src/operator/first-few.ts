@@ -1,0 +1,6 @@
+/** "a, b and 3 more": a status has a place for so much only, however many there are. */
+export function firstFew(texts: readonly (string | number)[], most: number): string {
+  const shown = texts.slice(0, most).join(", ");
+  const more = texts.length - most;
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
