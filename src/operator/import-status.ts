@@ -7,6 +7,9 @@ import type { Offer } from "./import-offer.ts";
 import { expiryFinding, hasExpired } from "./material-expiry.ts";
 import { versionsOf } from "./versions.ts";
 
+/** Said while an error keeps a step from being made. */
+const FAILED = "ImportFailed";
+
 /** What came of a step. */
 export type ImportOutcome =
   | { readonly kind: "none" }
@@ -43,6 +46,19 @@ export function statusWithImport(
     ...(status !== undefined && { import: status }),
     conditions: replaced(observed, findings(observed, outcome, now), masterKey.metadata.generation, now),
   };
+}
+
+/** The status where an error kept the step from being made, which changed nothing; undefined where nobody waits for it. */
+export function statusWithFailedImport(
+  observed: ObservedImport,
+  why: string,
+  now: Date,
+): MasterKeyStatus | undefined {
+  const { masterKey } = observed;
+  if (newOffer(masterKey) === undefined && masterKey.status?.currentVersion !== undefined) return undefined;
+  const message = `importing is tried again: ${why}`;
+  const finding = { type: "Imported", status: "False", reason: FAILED, message } as const;
+  return statusWithImport(observed, { kind: "waiting", finding }, now);
 }
 
 /** A finding replaces what the plan says of its type; how long it has been so is told by what is stored. */
@@ -142,7 +158,8 @@ function importFinding(observed: ObservedImport, outcome: ImportOutcome, now: Da
   // Another step came first: nothing can be said of this generation yet.
   if (newOffer(masterKey) !== undefined) return undefined;
   const before = conditionOf(masterKey.status?.conditions, "Imported");
-  if (before !== undefined) {
+  const passed = before?.reason === FAILED && isPendingImport(observed, now);
+  if (before !== undefined && !passed) {
     // Said of this generation too: whoever waits for it knows that the offer was seen.
     const { type, status, reason, message } = before;
     return { type, status, reason, message };

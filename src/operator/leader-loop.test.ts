@@ -134,6 +134,26 @@ test("the leader has no root key => the MasterKey says so", async () => {
   expect(cluster.said("Distributed")).toMatchObject({ message: expect.stringContaining("none.key") });
 });
 
+test("the leader has no root key to make an import token with => the key says so, and that it is pending", async () => {
+  const external = masterKey({ spec: { origin: "EXTERNAL" }, status: { keyId: keyId(1) } });
+  const cluster = new Cluster(external, [], forbidden);
+  cluster.rootKey = "none.key";
+  await expect(cluster.reconcile()).rejects.toMatchObject({ code: "SealUnavailable" });
+  expect(cluster.said("Imported")).toMatchObject({
+    status: "False",
+    reason: "ImportFailed",
+    message: expect.stringMatching(/^importing is tried again: .*none.key/),
+  });
+  expect(cluster.key.status?.keyState).toBe("PendingImport");
+  const { statuses } = cluster;
+  await expect(cluster.reconcile()).rejects.toMatchObject({ code: "SealUnavailable" });
+  expect(cluster.statuses).toBe(statuses);
+  cluster.rootKey = "root.key";
+  await cluster.reconcile();
+  expect(cluster.said("Imported")).toMatchObject({ status: "False", reason: "PendingImport" });
+  expect(cluster.key.status?.import).toHaveProperty("publicKey");
+});
+
 test.each([
   ["somebody was faster", new ClavigerError("Conflict", "it exists")],
   ["nobody answers", new ClavigerError("ApiServer", "no answer in 30 s")],

@@ -12,6 +12,7 @@ import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import type { Clock } from "./clock.ts";
 import { isDestroyed, resting } from "./decide-deletion.ts";
+import type { ObservedImport } from "./decide-import.ts";
 import { decideKeyAlias } from "./decide-key-alias.ts";
 import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
@@ -25,6 +26,7 @@ import {
 } from "./decide-master-key.ts";
 import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import { statusWithFailedImport } from "./import-status.ts";
 import { MaterialImporter } from "./material-importer.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
@@ -161,7 +163,7 @@ export class LeaderLoop {
     const versions = index.versionsFor(masterKey).filter(hasMaterial);
     const importing = { masterKey, plan, versions, nodes: this.#nodes(index) };
     const now = this.#clock.now();
-    const imported = await this.#importer.complete(importing, now);
+    const imported = await this.#import(importing, index, now);
     const status = this.#retirement.complete(masterKey, imported, index, now);
     await this.#writeStatus(masterKey, status, index);
     // After the status is written: what a round has come to is forgotten only then.
@@ -259,16 +261,34 @@ export class LeaderLoop {
     return current === undefined ? { left } : { held: current, left };
   }
 
-  /** Why a version cannot be made stands in the status, and it is tried again: the log is of one node only. */
   async #makeVersion(masterKey: MasterKey, plan: MasterKeyPlan, index: ViewIndex): Promise<void> {
-    if (plan.step.kind !== "createVersion") return;
+    const { step } = plan;
+    if (step.kind !== "createVersion") return;
+    const now = this.#clock.now();
+    const failed = (why: string) => statusWithoutVersion(masterKey, plan, why, now);
+    await this.#orSay(masterKey, index, () => this.#createVersion(masterKey, step), failed);
+  }
+
+  #import(importing: ObservedImport, index: ViewIndex, now: Date): Promise<MasterKeyStatus> {
+    const failed = (why: string) => statusWithFailedImport(importing, why, now);
+    return this.#orSay(importing.masterKey, index, () => this.#importer.complete(importing, now), failed);
+  }
+
+  /** Why something cannot be made stands in the status, and it is tried again: the log is of one node only. */
+  async #orSay<T>(
+    masterKey: MasterKey,
+    index: ViewIndex,
+    make: () => Promise<T>,
+    failed: (why: string) => MasterKeyStatus | undefined,
+  ): Promise<T> {
     try {
-      await this.#createVersion(masterKey, plan.step);
+      return await make();
     } catch (error) {
       if (codeOf(error) === "Conflict" || isUnanswered(error)) throw error;
-      const now = this.#clock.now();
-      const status = statusWithoutVersion(masterKey, plan, messageOf(error), now);
-      await this.#writeStatus(masterKey, this.#retirement.complete(masterKey, status, index, now), index);
+      const status = failed(messageOf(error));
+      if (status === undefined) throw error;
+      const completed = this.#retirement.complete(masterKey, status, index, this.#clock.now());
+      await this.#writeStatus(masterKey, completed, index);
       throw error;
     }
   }
