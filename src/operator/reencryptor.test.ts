@@ -107,6 +107,17 @@ describe("a round", () => {
     expect(ended).toEqual([]);
   });
 
+  test("of another engine takes its place: one that does not get on can be changed", async () => {
+    const { objects, reencryptor, becomes } = setUp();
+    reencryptor.ensure(job(REWRITE, { engine: "StorageVersionMigration" }));
+    objects.progress(ROUND);
+    reencryptor.ensure(job(REWRITE));
+    expect(objects.calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+    expect(objects.calls[1]?.request).toMatchObject({ engine: "Claviger" });
+    objects.finish(ROUND);
+    await becomes({ kind: "rewritten", round: ROUND });
+  });
+
   test("is stopped when another operator leads", () => {
     const { objects, state, reencryptor } = setUp();
     reencryptor.ensure(job(REWRITE));
@@ -140,6 +151,8 @@ describe("a census", () => {
     expect(objects.calls[1]?.request).toBe("k2");
     objects.finish(0);
     await becomes({ kind: "counted", remaining: 0 });
+    reencryptor.ensure(job(COUNT, { engine: "StorageVersionMigration" }));
+    expect(objects.calls).toHaveLength(2);
   });
 });
 

@@ -87,7 +87,7 @@ export class Reencryptor {
   /** Begins what is asked for; what runs already goes on, and what is not asked for any more is stopped. */
   ensure(job: Job): void {
     const running = this.#running.get(job.masterKey);
-    const id = `${roundId(job)} ${job.task.kind}`;
+    const id = `${roundId(job)} ${taskId(job)}`;
     if (running !== undefined && running.id === id && !this.#isToRetry(running)) return;
     running?.controller.abort();
     this.#running.delete(job.masterKey);
@@ -145,5 +145,9 @@ export class Reencryptor {
     this.#onChange(masterKey);
   }
 }
+
+/** The engine too: it may be changed because it does not get on. */
+const taskId = ({ task, engine }: Pick<Job, "task" | "engine">): string =>
+  task.kind === "rewrite" ? `${task.kind} ${engine}` : task.kind;
 
 const roundId = ({ kmsKeyId, round }: Pick<Job, "kmsKeyId" | "round">): string => `${kmsKeyId}/${round}`;
