@@ -6,7 +6,14 @@ import type { NodeConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/client.ts";
-import type { KeyVersion, Kind, MasterKey, MasterKeyStatus, ResourceOf } from "../kube/resources.ts";
+import type {
+  KeyServerStatus,
+  KeyVersion,
+  Kind,
+  MasterKey,
+  MasterKeyStatus,
+  ResourceOf,
+} from "../kube/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
@@ -34,6 +41,8 @@ class Cluster {
   readonly keyVersions: readonly KeyVersion[];
   readonly refusal: Error;
   rootKey = "root.key";
+  providers: NonNullable<KeyServerStatus["providers"]> = [];
+  counts = 0;
   statuses = 0;
   readonly events: string[] = [];
 
@@ -47,14 +56,25 @@ class Cluster {
   async reconcile(): Promise<void> {
     const usageCensus = new UsageCensus({ take: UNUSED, onChange: () => undefined, now: () => 0 });
     const leader = new LeaderLoop({
-      config: { resources: { kind: "kubeconfig" }, region: "r", account: "a" } as unknown as NodeConfig,
+      config: {
+        resources: { kind: "kubeconfig" },
+        etcd: {},
+        region: "r",
+        account: "a",
+      } as unknown as NodeConfig,
       store: this.#store(),
       keyring: { keys: () => [], aliases: () => [], versions: () => [] } as unknown as KeyringWriter,
       seals: new SealSource(join(folder, this.rootKey)),
       log: () => undefined,
       clock: { now: () => NOW, longestPause: 1_000 },
       reencryptor: new Reencryptor({
-        objects: { rewrite: UNUSED, count: UNUSED },
+        objects: {
+          rewrite: UNUSED,
+          count: async () => {
+            this.counts += 1;
+            return 0;
+          },
+        },
         mayGoOn: () => true,
         onChange: () => undefined,
         now: () => 0,
@@ -69,7 +89,7 @@ class Cluster {
       masterKeys: [this.key],
       keyVersions: this.keyVersions,
       keyAliases: [],
-      keyServers: [keyServer("one", { providers: [] })],
+      keyServers: [keyServer("one", { providers: this.providers })],
       keyVersionsUpTo: "1",
       heardOf: new Map([["one", Date.now()]]),
     });
@@ -83,7 +103,9 @@ class Cluster {
         this.statuses += 1;
         this.key = { ...this.key, status: status as MasterKeyStatus };
       },
-      setFinalizers: async () => undefined,
+      setFinalizers: async () => {
+        throw forbidden;
+      },
       recordEvent: async (_: unknown, event: { readonly reason: string }) => {
         this.events.push(event.reason);
       },
@@ -152,6 +174,28 @@ test("the leader has no root key to make an import token with => the key says so
   await cluster.reconcile();
   expect(cluster.said("Imported")).toMatchObject({ status: "False", reason: "PendingImport" });
   expect(cluster.key.status?.import).toHaveProperty("publicKey");
+});
+
+test("the finalizer may not be set => stored data is counted all the same", async () => {
+  const { currentVersion } = statusWith(v1);
+  const kmsKeyId = currentVersion?.kmsKeyId ?? "";
+  const reencryption = {
+    kmsKeyId,
+    phase: "Verifying",
+    verified: false,
+    resources: ["secrets"],
+    startedAt: "2026-01-02T00:00:00Z",
+    round: 1,
+  } as const;
+  const verifying = masterKey({ status: { ...statusWith(v1), reencryption } });
+  const cluster = new Cluster(verifying, [v1], forbidden);
+  const proven = { kmsKeyId, encrypts: 1, entries: 1, settled: true, resources: ["secrets"] };
+  cluster.providers = [{ name: "p", socket: "/p", serves: "apps/secrets", ...proven }];
+  await cluster.reconcile().catch(() => undefined);
+  // A leader that has just begun, on a status that says all this already.
+  cluster.counts = 0;
+  await expect(cluster.reconcile()).rejects.toBe(forbidden);
+  expect(cluster.counts).toBe(1);
 });
 
 test.each([

@@ -165,7 +165,7 @@ export class LeaderLoop {
     const now = this.#clock.now();
     const imported = await this.#import(importing, index, now);
     const status = this.#retirement.complete(masterKey, imported, index, now);
-    await this.#writeStatus(masterKey, status, index);
+    const written = await this.#writeStatus(masterKey, status);
     // After the status is written: what a round has come to is forgotten only then.
     this.#reencryptor.ensure({
       ...this.#round(masterKey, status),
@@ -174,6 +174,7 @@ export class LeaderLoop {
     });
     // What the step changed comes back as an event; version states follow the MasterKey as it is stored.
     await this.#updateVersions(masterKey, index);
+    if (!written) await this.#retirement.settleFinalizers(masterKey, index);
     return Math.min(this.#nextLook(plan), this.#importer.lookAgain(importing, this.#clock.now()) ?? Infinity);
   }
 
@@ -204,21 +205,23 @@ export class LeaderLoop {
 
   async #retire(masterKey: MasterKey, index: ViewIndex): Promise<number> {
     const before = { ...masterKey.status, observedGeneration: masterKey.metadata.generation };
-    await this.#writeStatus(
-      masterKey,
-      this.#retirement.complete(masterKey, before, index, this.#clock.now()),
-      index,
-    );
+    const status = this.#retirement.complete(masterKey, before, index, this.#clock.now());
+    const written = await this.#writeStatus(masterKey, status);
     await this.#updateVersions(masterKey, index);
+    if (!written) await this.#retirement.settleFinalizers(masterKey, index);
     return WAITING_MILLISECONDS;
   }
 
-  /** One write to one object a pass: the status first, as it says why the object is held. */
-  async #writeStatus(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex): Promise<void> {
-    if (isDeepStrictEqual(masterKey.status, status))
-      return this.#retirement.settleFinalizers(masterKey, index);
+  /**
+   * Returns whether there was something to write. One write to one object a pass: the
+   * finalizer, of which the status says why the object is held, waits for the next. It
+   * comes last, so that where it may not be set all else goes on.
+   */
+  async #writeStatus(masterKey: MasterKey, status: MasterKeyStatus): Promise<boolean> {
+    if (isDeepStrictEqual(masterKey.status, status)) return false;
     await atWritePoint("masterkey.status", () => this.#store.applyStatus<"MasterKey">(masterKey, status));
     await this.#record(masterKey, masterKeyEvents(masterKey.status, status));
+    return true;
   }
 
   #nodes({ view }: ViewIndex): NodeView[] {
@@ -288,7 +291,7 @@ export class LeaderLoop {
       const status = failed(messageOf(error));
       if (status === undefined) throw error;
       const completed = this.#retirement.complete(masterKey, status, index, this.#clock.now());
-      await this.#writeStatus(masterKey, completed, index);
+      await this.#writeStatus(masterKey, completed);
       throw error;
     }
   }
