@@ -7,6 +7,7 @@ import { ClavigerError } from "../errors.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/client.ts";
 import type {
+  KeyServer,
   KeyServerStatus,
   KeyVersion,
   Kind,
@@ -42,6 +43,8 @@ class Cluster {
   readonly refusal: Error;
   rootKey = "root.key";
   providers: NonNullable<KeyServerStatus["providers"]> = [];
+  /** What has come since the leader last heard of KeyServers. */
+  joined: readonly KeyServer[] = [];
   counts = 0;
   statuses = 0;
   readonly events: string[] = [];
@@ -95,6 +98,7 @@ class Cluster {
     });
     return {
       view,
+      freshKeyServers: async () => [...view().keyServers, ...this.joined],
       createKeyVersion: async () => {
         throw this.refusal;
       },
@@ -196,6 +200,23 @@ test("the finalizer may not be set => stored data is counted all the same", asyn
   cluster.counts = 0;
   await expect(cluster.reconcile()).rejects.toBe(forbidden);
   expect(cluster.counts).toBe(1);
+});
+
+test("all is settled as far as the leader has heard, and another node has joined => the rotation is not done", async () => {
+  const v2 = keyVersion(2);
+  const { currentVersion } = statusWith(v2);
+  const kmsKeyId = currentVersion?.kmsKeyId ?? "";
+  const provider = { name: "p", socket: "/p", serves: "apps/secrets", kmsKeyId, encrypts: 1, settled: true };
+  const rotated = { ...statusWith(v2), rotation: { running: { ...running, phase: "Switching" as const } } };
+  const key = masterKey({ spec: { reencryption: { engine: "None" } }, status: rotated });
+  const cluster = new Cluster(key, [v1, v2], forbidden);
+  cluster.providers = [provider];
+  cluster.joined = [keyServer("two", { providers: [{ ...provider, settled: false }] })];
+  await cluster.reconcile().catch(() => undefined);
+  expect(cluster.key.status?.rotation).toMatchObject({ running: { number: 2 } });
+  cluster.joined = [];
+  await cluster.reconcile().catch(() => undefined);
+  expect(cluster.key.status?.rotation).toMatchObject({ last: { number: 2, verified: false } });
 });
 
 test.each([

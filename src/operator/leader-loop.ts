@@ -228,10 +228,13 @@ export class LeaderLoop {
     return nodeViews(view.keyServers, view.heardOf, new Date());
   }
 
-  /** A promotion is decided once more on KeyServers read past the cache: a node that has just joined counts. */
+  /**
+   * A promotion, and that something is done, is decided once more on KeyServers read
+   * past the cache: a node that has just joined counts.
+   */
   async #planMasterKey(masterKey: MasterKey, index: ViewIndex, signal: AbortSignal): Promise<MasterKeyPlan> {
     const plan = this.#decide(masterKey, index, index.view.keyServers);
-    if (plan.step.kind !== "promote") return plan;
+    if (plan.step.kind !== "promote" && !completes(plan, masterKey)) return plan;
     return this.#decide(masterKey, index, await this.#store.freshKeyServers(signal));
   }
 
@@ -380,6 +383,11 @@ export class LeaderLoop {
     return `arn:aws:kms:${this.#config.region}:${this.#config.account}:${resource}`;
   }
 }
+
+/** Whether stored data or a rotation is said to be done that was not before. */
+const completes = ({ status: after }: MasterKeyPlan, { status: before }: MasterKey): boolean =>
+  (after.reencryption?.phase === "Complete" && before?.reencryption?.phase !== "Complete") ||
+  (before?.rotation?.running !== undefined && after.rotation?.running === undefined);
 
 const currentVersionOf = ({ status }: MasterKey, versions: readonly KeyVersion[]): KeyVersion | undefined =>
   versions.find(({ spec }) => spec.versionId === status?.currentVersion?.versionId);
