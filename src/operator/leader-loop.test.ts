@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
+import type { AliasRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/client.ts";
 import type {
+  KeyAlias,
   KeyServer,
   KeyServerStatus,
   KeyVersion,
@@ -21,7 +23,7 @@ import { conditionOf } from "./conditions.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
-import { keyId, keyServer, keyVersion, masterKey, NOW, statusWith } from "./testing.ts";
+import { keyAlias, keyId, keyServer, keyVersion, masterKey, NOW, statusWith } from "./testing.ts";
 import { UsageCensus } from "./usage-census.ts";
 
 /** What the leader writes, over a store that is in memory. */
@@ -45,6 +47,9 @@ class Cluster {
   providers: NonNullable<KeyServerStatus["providers"]> = [];
   /** What has come since the leader last heard of KeyServers. */
   joined: readonly KeyServer[] = [];
+  aliases: readonly KeyAlias[] = [];
+  /** Of the leader's own keyring. */
+  heldAliases: readonly AliasRow[] = [];
   counts = 0;
   statuses = 0;
   readonly events: string[] = [];
@@ -66,7 +71,11 @@ class Cluster {
         account: "a",
       } as unknown as NodeConfig,
       store: this.#store(),
-      keyring: { keys: () => [], aliases: () => [], versions: () => [] } as unknown as KeyringWriter,
+      keyring: {
+        keys: () => [],
+        aliases: () => this.heldAliases,
+        versions: () => [],
+      } as unknown as KeyringWriter,
       seals: new SealSource(join(folder, this.rootKey)),
       log: () => undefined,
       clock: { now: () => NOW, longestPause: 1_000 },
@@ -91,7 +100,7 @@ class Cluster {
     const view = (): View => ({
       masterKeys: [this.key],
       keyVersions: this.keyVersions,
-      keyAliases: [],
+      keyAliases: this.aliases,
       keyServers: [keyServer("one", { providers: this.providers })],
       keyVersionsUpTo: "1",
       heardOf: new Map([["one", Date.now()]]),
@@ -200,6 +209,32 @@ test("the finalizer may not be set => stored data is counted all the same", asyn
   cluster.counts = 0;
   await expect(cluster.reconcile()).rejects.toBe(forbidden);
   expect(cluster.counts).toBe(1);
+});
+
+describe("a provider that serves the key through an alias", () => {
+  const kmsKeyId = statusWith(v1).currentVersion?.kmsKeyId ?? "";
+  const proven = { kmsKeyId, encrypts: 1, entries: 1, settled: true, resources: ["secrets"] };
+  const provider = { name: "p", socket: "/p", serves: "alias apps/main", ...proven };
+  const row = { namespace: "apps", name: "main", masterKey: "secrets" };
+  const elsewhere = keyAlias({ status: { masterKey: "other" } });
+
+  test.each<readonly [string, readonly KeyAlias[], readonly AliasRow[], boolean]>([
+    [
+      "it points there => what it stores is followed",
+      [keyAlias({ status: { masterKey: "secrets" } })],
+      [],
+      true,
+    ],
+    ["the KeyAlias was deleted and the nodes serve it on => the same", [], [row], true],
+    ["it was made again a moment ago => the same", [keyAlias({})], [row], true],
+    ["it has left, and this node's keyring follows yet => no more", [elsewhere], [row], false],
+    ["the nodes serve another key under it => not", [], [{ ...row, masterKey: "other" }], false],
+  ])("%s", async (_, aliases, heldAliases, followed) => {
+    const cluster = new Cluster(masterKey({ status: statusWith(v1) }), [v1], forbidden);
+    Object.assign(cluster, { aliases, heldAliases, providers: [provider] });
+    await cluster.reconcile().catch(() => undefined);
+    expect(cluster.key.status?.reencryption !== undefined).toBe(followed);
+  });
 });
 
 test("all is settled as far as the leader has heard, and another node has joined => the rotation is not done", async () => {

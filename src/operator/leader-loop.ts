@@ -243,7 +243,7 @@ export class LeaderLoop {
       masterKey: resting(masterKey),
       versions: index.versionsFor(masterKey).filter(hasMaterial),
       nodes: nodeViews(keyServers, index.view.heardOf, new Date()),
-      switches: switchesOf(masterKey, index.aliasesOf(masterKey), keyServers),
+      switches: switchesOf(masterKey, this.#aliasesOf(masterKey, index), keyServers),
       work: this.#reencryptor.work(this.#round(masterKey, masterKey.status)),
       reachable: this.#config.resources.kind === "kubeconfig",
       census: this.#config.etcd !== undefined,
@@ -252,6 +252,17 @@ export class LeaderLoop {
       arnPrefix: this.#arn("key/"),
     };
     return decideMasterKey(observed, this.#clock.now());
+  }
+
+  /** Those too whose KeyAlias was deleted, or was only just made again: the nodes serve them on. */
+  #aliasesOf(masterKey: MasterKey, index: ViewIndex): ReadonlySet<string> {
+    const { namespace, name } = masterKey.metadata;
+    const servedOn = this.#keyring
+      .aliases()
+      .filter((row) => row.namespace === namespace && row.masterKey === name)
+      .map(nameText)
+      .filter((alias) => index.alias(alias)?.status?.masterKey === undefined);
+    return new Set([...index.aliasesOf(masterKey), ...servedOn.map((alias) => `alias ${alias}`)]);
   }
 
   #held(masterKey: MasterKey, index: ViewIndex): Pick<ObservedMasterKey, "held" | "left"> {
