@@ -39,12 +39,13 @@ export async function rewriteObject(
       const written = await patch(calls, path, object, conflicts < CONFLICTS);
       return written.resourceVersion === object.resourceVersion ? "unchanged" : "rewritten";
     } catch (error) {
-      if (isGone(error)) return "gone";
-      if (!isConflict(error) || conflicts >= CONFLICTS) throw error;
+      if (!isGone(error) && (!isConflict(error) || conflicts >= CONFLICTS)) throw error;
+      const present = await read(calls, path);
+      if (present === undefined) return "gone";
+      // Admission answers 404 as well: the object's namespace is no more, and the object is.
+      if (isGone(error) && (present.uid === object.uid || conflicts >= CONFLICTS)) throw error;
+      object = present;
     }
-    const present = await read(calls, path);
-    if (present === undefined) return "gone";
-    object = present;
   }
 }
 
