@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type ApiResource, collectionPathOf, objectPathOf, storedResources } from "./api-resources.ts";
+import { KubeClient, type KubeRequest } from "../kube/client.ts";
+import {
+  type ApiResource,
+  apiResources,
+  collectionPathOf,
+  objectPathOf,
+  storedResources,
+} from "./api-resources.ts";
 import { groupResourceText } from "./group-resource.ts";
 
 const ALL = ["get", "list", "patch", "update"];
@@ -58,6 +65,44 @@ describe("the resources that an API server stores", () => {
     const foreign = { group: "a.example", version: "v2", service: { namespace: "n", name: "s" } };
     expect(found([both], [foreign])).toEqual(["x.a.example v1"]);
     expect(found([both], [{ ...foreign, service: null }])).toEqual(["x.a.example v2"]);
+  });
+});
+
+describe("the version of a custom resource that has several", () => {
+  /** An API server that prefers v2 and stores x at `hash`'s version. */
+  class TwoVersions extends KubeClient {
+    readonly #hash: string | undefined;
+
+    constructor(hash: string | undefined) {
+      super("/nowhere/kubeconfig");
+      this.#hash = hash;
+    }
+
+    override async request({ path }: KubeRequest): Promise<unknown> {
+      const versions = ["v2", "v1"].map((version) => ({ version, resources: [resource("x")] }));
+      const y = { version: "v1", resources: [resource("y")] };
+      const named = { items: [...group("a.example", ...versions).items, ...group("b.example", y).items] };
+      const answers: Record<string, unknown> = {
+        "/api": { items: [] },
+        "/apis": named,
+        "/apis/apiregistration.k8s.io/v1/apiservices": { items: [] },
+        "/apis/a.example/v2": { resources: [{ name: "x", kind: "X", storageVersionHash: this.#hash }] },
+      };
+      return answers[path] ?? Promise.reject(new Error(`nobody needs ${path}`));
+    }
+  }
+  // base64 of the first 8 bytes of sha256("a.example/v1/X").
+  test.each([
+    ["it is stored at another one than the preferred => that one", "BEvf6Co3tOs=", "v1"],
+    ["it is stored at the preferred one => that one", "rxROqx0p3wE=", "v2"],
+    ["it is stored at one that is not served => the preferred one", "AAAAAAAAAAA=", "v2"],
+    ["the API server does not say => the preferred one", undefined, "v2"],
+  ])("%s", async (_, hash, version) => {
+    const found = await apiResources(new TwoVersions(hash), ["*.*"], new AbortController().signal);
+    expect(found).toEqual([
+      { group: "a.example", resource: "x", version, namespaced: true },
+      { group: "b.example", resource: "y", version: "v1", namespaced: true },
+    ]);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { KubeClient } from "../kube/client.ts";
 import { GROUP as OUR_GROUP } from "../kube/resources.ts";
 import { covers, type GroupResource, groupResourceText } from "./group-resource.ts";
+import { atStorageVersions, type ServedResource } from "./storage-version.ts";
 
 /** A resource of an API server's own etcd that can be listed and patched, at one served version. */
 export interface ApiResource extends GroupResource {
@@ -62,30 +63,33 @@ export async function apiResources(
   // The API server answers what was asked for, or 406.
   const discoveries = [core, named] as readonly Discovery[];
   const { items } = services as { readonly items: readonly ApiService[] };
-  return storedResources(discoveries, items).filter((resource) =>
+  const wanted = storedResources(discoveries, items).filter((resource) =>
     patterns.some((pattern) => covers(pattern, resource)),
   );
+  return atStorageVersions(client, wanted, signal);
 }
 
-/** All resources that are in this API server's etcd and can be rewritten, one version each. */
+/** All resources that are in this API server's etcd and can be rewritten, at the version that it prefers. */
 export function storedResources(
   discoveries: readonly Discovery[],
   services: readonly ApiService[],
-): ApiResource[] {
+): ServedResource[] {
   const foreign = new Set(
     services
       .filter(({ spec }) => spec.service)
       .map(({ spec }) => `${spec.group ?? ""}/${spec.version ?? ""}`),
   );
-  const found = new Map<string, ApiResource>();
+  const found = new Map<string, ServedResource>();
   for (const { metadata, versions = [] } of discoveries.flatMap(({ items }) => items)) {
     const group = metadata?.name ?? "";
     for (const { version, resources = [] } of versions) {
       if (foreign.has(`${group}/${version}`)) continue;
       for (const { resource, scope, verbs } of resources) {
         const key = groupResourceText({ group, resource });
-        if (found.has(key) || !isWanted({ group, resource }) || !isRewritable(verbs)) continue;
-        found.set(key, { group, resource, version, namespaced: scope === "Namespaced" });
+        if (!isWanted({ group, resource }) || !isRewritable(verbs)) continue;
+        const first = found.get(key);
+        const one = { group, resource, version, namespaced: scope === "Namespaced", others: [] };
+        found.set(key, first === undefined ? one : { ...first, others: [...first.others, version] });
       }
     }
   }
