@@ -1,4 +1,5 @@
 import type { NodeConfig } from "../../config.ts";
+import { isKeptPlain } from "../../storage/census.ts";
 import type { CensusRow } from "../../storage/census-tally.ts";
 import {
   type EncryptionConfig,
@@ -87,8 +88,12 @@ export const storedChecks: readonly Check[] = [
 ];
 
 /** The rule for a row's resource; "none" where there is none, undefined where nobody can tell. */
-function ruleOf({ resource }: CensusRow, config: EncryptionConfig): EncryptionRule | "none" | undefined {
+function ruleOf(
+  { resource, stored }: CensusRow,
+  config: EncryptionConfig,
+): EncryptionRule | "none" | undefined {
   if (resource.endsWith(UNKNOWN_GROUP)) return undefined;
+  if (isKeptPlain(resource, stored)) return "none";
   return ruleFor(config, parseGroupResource(resource)) ?? "none";
 }
 

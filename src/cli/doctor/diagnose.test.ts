@@ -314,6 +314,16 @@ const theStored: readonly Row[] = [
     "error UnknownKeyId",
   ],
   ["a plain value under a provider", values("secrets", { kind: "plain" }), "warning PlainValues"],
+  [
+    "what API servers keep for themselves, which no wildcard encrypts",
+    observed({
+      ...encryption(plain, rule("*.*", kms())),
+      ...stored(
+        { resource: "apiserveripinfo", stored: { kind: "plain" }, objects: 1 },
+        { resource: "serviceipallocations", stored: { kind: "plain" }, objects: 2 },
+      ),
+    }),
+  ],
   ["a plain value that nobody encrypts", values("configmaps", { kind: "plain" })],
   [
     "a plain value without identity",
