@@ -43,9 +43,11 @@ function mayCover({ pattern, counted }: ScopeEntry, resource: string): boolean {
   return counted && rule.group !== "" && (rule.resource === "*" || rule.resource === resource);
 }
 
-/** Where the keys of a scope begin, without the API servers' prefix; `[""]` for everywhere. */
+/** Where the keys of a scope begin, none below another, without the API servers' prefix; `[""]` for everywhere. */
 export function scopePaths(scope: CensusScope): readonly string[] {
   const patterns = scope.filter(({ counted }) => counted).map(({ pattern }) => pattern);
   if (patterns.some(isWildcard)) return [""];
-  return [...new Set(patterns.flatMap((pattern) => pathsOf(parseGroupResource(pattern))))].sort();
+  const paths = [...new Set(patterns.flatMap((pattern) => pathsOf(parseGroupResource(pattern))))].sort();
+  // Of `services/` and `services/specs/` the one has what the other has.
+  return paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(other)));
 }

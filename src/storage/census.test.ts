@@ -55,6 +55,10 @@ describe("the scope of a socket's resources", () => {
     expect(scopePaths(all)).toEqual([""]);
     expect(scopePaths(censusScope(CONFIG, ["/run/none.sock"]))).toEqual([]);
   });
+  test("a path below another one => no key is read twice", () => {
+    const both = scopeOf(["services", "endpoints", "services.serving.example.com"]);
+    expect(scopePaths(both)).toEqual(["services/", "serving.example.com/services/"]);
+  });
 });
 
 describe("the tally", () => {
