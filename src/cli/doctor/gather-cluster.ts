@@ -14,8 +14,8 @@ type ClusterLooks = Pick<Observed["looks"], "resources" | "leases" | "clock" | "
 
 /** How long the API server may take for its first answer, in milliseconds: one that is down must not hold up the rest. */
 const PATIENCE = 10_000;
-/** What the rewriter does to each resource. */
-const VERBS = ["list", "patch"] as const;
+/** What the rewriter does to each resource: it reads an object anew where somebody else was faster. */
+const VERBS = ["list", "get", "patch"] as const;
 
 /** Looks at the API server, with the credentials of this node's operator. */
 export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Promise<ClusterLooks> {
