@@ -31,8 +31,7 @@ export const census: Command = {
       all: options.all === true,
       signal: stopSignal(),
       onProgress: (objects) => line?.show({ text: `${objects} objects counted` }),
-    });
-    line?.clear();
+    }).finally(() => line?.clear());
     const versions = versionNames(config);
     process.stdout.write(json ? asJson(taken, versions) : asTable(taken, versions));
   },
