@@ -89,6 +89,13 @@ async function run(...replies: Buffer[]) {
   return { ...shown, failure };
 }
 
+test("one object => is counted as one", async () => {
+  const { stdout, stderr, failure } = await run(CLUSTER, page(["/registry/secrets/a/b"], false));
+  expect(failure).toBeUndefined();
+  expect(stdout).toMatch(/\n1 object at etcd's revision 7\n$/);
+  expect(stderr).toContain("1 object counted");
+});
+
 test("etcd refuses in the middle => what is said next has a line of its own", async () => {
   const { stderr, failure } = await run(CLUSTER, page(["/registry/secrets/a/b"], true));
   expect(failure).toContain("permission denied");

@@ -1,6 +1,7 @@
 import { type NodeConfig, readConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import type { Census } from "../storage/census.ts";
+import { objectsText } from "../storage/census-tally.ts";
 import { censusOfNode } from "../storage/node-census.ts";
 import type { StoredValue } from "../storage/stored-value.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
@@ -30,7 +31,7 @@ export const census: Command = {
     const taken = await censusOfNode(config, {
       all: options.all === true,
       signal: stopSignal(),
-      onProgress: (objects) => line?.show({ text: `${objects} objects counted` }),
+      onProgress: (objects) => line?.show({ text: `${objectsText(objects)} counted` }),
     }).finally(() => line?.clear());
     const versions = versionNames(config);
     process.stdout.write(json ? asJson(taken, versions) : asTable(taken, versions));
@@ -63,7 +64,7 @@ function asTable({ revision, objects, rows, unlisted }: Census, versions: Versio
     return [row.resource, provider, keyId, versions.get(keyId) ?? "", String(row.objects)].map(printable);
   });
   const more = unlisted === 0 ? "" : `, ${unlisted} of them not listed: there are too many kinds`;
-  const total = `${objects} objects at etcd's revision ${revision}${more}\n`;
+  const total = `${objectsText(objects)} at etcd's revision ${revision}${more}\n`;
   return `${table(["RESOURCE", "PROVIDER", "KEY_ID", "VERSION", "OBJECTS"], lines)}\n${total}`;
 }
 

@@ -79,6 +79,16 @@ function check(row: Row): void {
   if (row.also !== undefined) expect(after).toMatchObject(row.also);
 }
 
+test.each([
+  [{ remaining: 1 }, "1 object is under another key_id or none"],
+  [{ remaining: 3 }, "3 objects are under another key_id or none"],
+  [{ failed: 1, failures: [refusal] }, "1 object could not be written: secrets apps/x (Forbidden)"],
+])("what is left, %j => is told in the singular where it is one", (left, text) => {
+  const before = status("Reencrypting", { ...left, nextRoundAt: LATER });
+  const { finding } = decide({ name: "", before, expected: ["", "", ""] });
+  expect(finding?.message).toBe(`${text}; tried again at ${LATER}`);
+});
+
 describe("whether there is anything to write again", () => {
   const rows: readonly Row[] = [
     {

@@ -1,4 +1,5 @@
 import type { KeyServer, MasterKey, ReencryptionStatus } from "../kube/resources.ts";
+import { objectsText } from "../storage/census-tally.ts";
 import { mergeScopes, type Scope, sameScope, scopeText } from "../storage/scope.ts";
 import { conditionOf, type Finding, rfc3339 } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
@@ -246,8 +247,9 @@ const withoutFailures = ({ failed: _, failures: __, ...status }: ReencryptionSta
   status;
 
 function rewriting(status: ReencryptionStatus): ReencryptionPlan {
-  const of = status.total === undefined ? "" : ` of ${status.total}`;
-  const message = `${status.done ?? 0}${of} objects written again under key_id ${status.kmsKeyId}, round ${status.round}`;
+  const { done = 0, total } = status;
+  const objects = total === undefined ? objectsText(done) : `${done} of ${objectsText(total)}`;
+  const message = `${objects} written again under key_id ${status.kmsKeyId}, round ${status.round}`;
   const task = {
     kind: "rewrite",
     resources: status.resources,
@@ -269,7 +271,7 @@ function verify(status: ReencryptionStatus, sockets: Sockets): ReencryptionPlan 
     const task = { kind: "count", resources: status.resources } as const;
     return { task, status, finding: unfinished("Verifying", "counting what etcd holds under which key_id") };
   }
-  const message = `${status.done ?? 0} objects were written again; waiting until the API servers behind ${waiting.join(", ")} can write under no other key_id (four minutes)`;
+  const message = `${objectsText(status.done ?? 0)} written again; waiting until the API servers behind ${waiting.join(", ")} can write under no other key_id (four minutes)`;
   return { task: NOTHING, status, finding: unfinished("Verifying", message) };
 }
 
@@ -309,9 +311,12 @@ const failing = (status: ReencryptionStatus, reason: string, message: string): R
 });
 
 function left({ failed = 0, failures = [], remaining }: ReencryptionStatus): string {
-  const counted = remaining === undefined ? "" : `${remaining} objects are under another key_id or none`;
+  const counted =
+    remaining === undefined
+      ? ""
+      : `${objectsText(remaining)} ${remaining === 1 ? "is" : "are"} under another key_id or none`;
   const named = failures.map(({ object, reason }) => `${object} (${reason})`).join(", ");
-  const refused = failed === 0 ? "" : `${failed} objects could not be written: ${named}`;
+  const refused = failed === 0 ? "" : `${objectsText(failed)} could not be written: ${named}`;
   return [counted, refused].filter((part) => part !== "").join("; ");
 }
 

@@ -12,6 +12,9 @@ export interface CensusRow {
   readonly examples: readonly string[];
 }
 
+/** "1 object", "3 objects" */
+export const objectsText = (count: number): string => (count === 1 ? "1 object" : `${count} objects`);
+
 export interface TallyLimits {
   /** Examples of each row. */
   readonly examples: number;

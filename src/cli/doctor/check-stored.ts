@@ -1,6 +1,6 @@
 import type { NodeConfig } from "../../config.ts";
 import { isKeptPlain } from "../../storage/census.ts";
-import type { CensusRow } from "../../storage/census-tally.ts";
+import { type CensusRow, objectsText } from "../../storage/census-tally.ts";
 import {
   type EncryptionConfig,
   type EncryptionProvider,
@@ -150,7 +150,7 @@ const ourNames = ({ rules }: EncryptionConfig, config: NodeConfig): ReadonlySet<
       .flatMap((provider) => (provider.kind === "kms" && isOurs(provider, config) ? [provider.name] : [])),
   );
 
-const counted = ({ objects }: CensusRow): string => (objects === 1 ? "1 object" : `${objects} objects`);
+const counted = ({ objects }: CensusRow): string => objectsText(objects);
 
 const examples = ({ objects, examples: names }: CensusRow): string =>
   names.length < objects ? `${names.join(", ")} …` : names.join(", ");
