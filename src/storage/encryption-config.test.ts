@@ -256,12 +256,17 @@ describe("which rule a resource has", () => {
     rule(["*.*"], { aescbc: keys("all") }),
   );
   test.each([
-    ["secrets => the first of two exact entries", "secrets", 0],
     ["configmaps => its exact entry, before the wildcard", "configmaps", 1],
     ["deployments.apps => its group's wildcard", "deployments.apps", 2],
     ["pods => the wildcard of all", "pods", 3],
   ])("%s", (_, resource, index) => {
     expect(ruleFor(config, parseGroupResource(resource))).toBe(config.rules[index]);
+  });
+  test("secrets => the first of two exact entries writes, and the second reads too", () => {
+    expect(ruleFor(config, { group: "", resource: "secrets" })).toEqual({
+      resources: ["secrets"],
+      providers: [{ kind: "aescbc", keyNames: ["exact"] }, { kind: "identity" }],
+    });
   });
   test("a resource that no rule covers => none: it is stored plain", () => {
     expect(ruleFor(parse(rule(["secrets"], kms())), { group: "", resource: "pods" })).toBeUndefined();

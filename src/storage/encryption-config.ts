@@ -86,10 +86,15 @@ export function parseEncryptionConfig(text: string, path: string): EncryptionCon
 /**
  * The rule by which an API server stores this resource; undefined where there is
  * none and it is stored plain. The first that matches: the API server goes by the
- * more exact one, and refuses a file in which that is not the first.
+ * more exact one, and refuses a file in which that is not the first. Where later ones
+ * name the very same, their providers read too.
  */
-export function ruleFor(config: EncryptionConfig, resource: GroupResource): EncryptionRule | undefined {
-  return config.rules.find((rule) => rule.resources.some((pattern) => covers(pattern, resource)));
+export function ruleFor({ rules }: EncryptionConfig, resource: GroupResource): EncryptionRule | undefined {
+  const pattern = rules.flatMap(({ resources }) => resources).find((one) => covers(one, resource));
+  if (pattern === undefined) return undefined;
+  const [first, ...others] = rules.filter(({ resources }) => resources.includes(pattern));
+  if (first === undefined || others.length === 0) return first;
+  return { resources: [pattern], providers: [first, ...others].flatMap(({ providers }) => providers) };
 }
 
 /** A kms provider of the file whose socket is ours. */

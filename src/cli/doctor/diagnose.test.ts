@@ -349,6 +349,13 @@ const theStored: readonly Row[] = [
     values("configmaps", ours),
     "error MissingProvider",
   ],
+  [
+    "a value of a provider that a second entry for the resource has",
+    observed({
+      ...encryption(plain, rule("secrets", kms()), rule("secrets", secretbox, identity)),
+      ...stored({ resource: "secrets", stored: { kind: "secretbox", keyName: "key1" }, objects: 2 }),
+    }),
+  ],
   ["a value whose group nobody knows", values("frobs.?", { kind: "aesgcm", keyName: "key1" })],
 ];
 
