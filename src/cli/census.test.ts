@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { FakeApiServer, json, failure as refusal } from "../kube/fake-api-server.ts";
 import { entryField, varintField } from "../protobuf.ts";
 import { census } from "./census.ts";
 
@@ -18,19 +19,30 @@ const RANGE = {
 };
 
 /** A RangeResponse with these keys, of which there are more. */
-function page(keys: readonly string[], more: boolean): Buffer {
+function page(keys: readonly string[], more: boolean, modRevision = 1): Buffer {
   const header = Buffer.concat([...varintField(1, 9), ...varintField(3, 7)]);
   const entry = (key: string) =>
     entryField(
       2,
-      Buffer.concat([...entryField(1, Buffer.from(key)), ...entryField(5, Buffer.from("plain"))]),
+      Buffer.concat([
+        ...entryField(1, Buffer.from(key)),
+        ...varintField(3, modRevision),
+        ...entryField(5, Buffer.from("plain")),
+      ]),
     );
   return Buffer.concat([...entryField(1, header), ...keys.flatMap(entry), ...varintField(3, more ? 1 : 0)]);
 }
 
 const CLUSTER = page(["/registry/namespaces/default"], false);
+const ONE_SECRET = page(["/registry/secrets/a/b"], false);
+const lease = (resourceVersion: string) => json({ metadata: { resourceVersion } });
+const LEASE = "/registry/leases/claviger-system/claviger-node-node-1";
 const folder = mkdtempSync(join(tmpdir(), "claviger-census-"));
-const configPath = join(folder, "claviger.yaml");
+const [configPath, clusterPath] = ["standalone", "cluster"].map((name) => join(folder, name)) as [
+  string,
+  string,
+];
+let apiServer: FakeApiServer;
 const etcd = new Server();
 /** What etcd answers, in order; at the end it refuses. */
 let answers: Buffer[] = [];
@@ -58,19 +70,21 @@ beforeAll(async () => {
     stateDir: folder,
     seal: { file: { path: "root.key" } },
     providers: [{ name: "secrets", socket: join(folder, "s.sock"), key: "apps/secrets" }],
-    manifests: folder,
     etcd: { endpoints: [`http://127.0.0.1:${port}`] },
   };
-  writeFileSync(configPath, JSON.stringify(config));
+  apiServer = await FakeApiServer.start();
+  writeFileSync(configPath, JSON.stringify({ ...config, manifests: folder }));
+  writeFileSync(clusterPath, JSON.stringify({ ...config, kubeconfig: apiServer.kubeconfig }));
 });
-afterAll(() => {
+afterAll(async () => {
   etcd.forceShutdown();
+  await apiServer.stop();
   rmSync(folder, { recursive: true });
 });
 afterEach(() => vi.restoreAllMocks());
 
 /** Runs the command at a terminal; what it wrote there, and on stdout. */
-async function run(...replies: Buffer[]) {
+async function run(path: string, ...replies: Buffer[]) {
   answers = replies;
   const shown = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
@@ -81,7 +95,7 @@ async function run(...replies: Buffer[]) {
   }
   const isTTY = process.stderr.isTTY;
   process.stderr.isTTY = true;
-  const failure = await census.run(["--config", configPath, "--all"]).then(
+  const failure = await census.run(["--config", path, "--all"]).then(
     () => undefined,
     (error: unknown) => String(error),
   );
@@ -90,14 +104,48 @@ async function run(...replies: Buffer[]) {
 }
 
 test("one object => is counted as one", async () => {
-  const { stdout, stderr, failure } = await run(CLUSTER, page(["/registry/secrets/a/b"], false));
+  const { stdout, stderr, failure } = await run(configPath, CLUSTER, ONE_SECRET);
   expect(failure).toBeUndefined();
   expect(stdout).toMatch(/\n1 object at etcd's revision 7\n$/);
   expect(stderr).toContain("1 object counted");
 });
 
 test("etcd refuses in the middle => what is said next has a line of its own", async () => {
-  const { stderr, failure } = await run(CLUSTER, page(["/registry/secrets/a/b"], true));
+  const { stderr, failure } = await run(configPath, CLUSTER, page(["/registry/secrets/a/b"], true));
   expect(failure).toContain("permission denied");
   expect(stderr.endsWith("counted\r\x1b[K")).toBe(true);
+});
+
+test.each<[string, Parameters<FakeApiServer["answer"]>[0], Buffer, string | undefined]>([
+  [
+    "has this node's Lease as the API server has it => is its own",
+    lease("5"),
+    page([LEASE], false, 5),
+    undefined,
+  ],
+  [
+    "lacks this node's Lease => is not the API server's",
+    lease("5"),
+    page([], false),
+    "not the API server's etcd",
+  ],
+  [
+    "has another one of that name => is not the API server's",
+    lease("5"),
+    page([LEASE], false, 9),
+    "not the API server's etcd",
+  ],
+  ["is counted while the API server is down", refusal(503, "down"), page([], false), undefined],
+  [
+    "is counted before this node's operator was ever started",
+    refusal(404, "none"),
+    page([], false),
+    undefined,
+  ],
+])("an etcd that %s", async (_, answer, inEtcd, why) => {
+  apiServer.answer(answer);
+  const { stdout, failure } = await run(clusterPath, CLUSTER, ONE_SECRET, inEtcd);
+  expect(stdout).toContain("1 object at etcd's revision 7");
+  if (why === undefined) expect(failure).toBeUndefined();
+  else expect(failure).toContain(why);
 });

@@ -6,6 +6,7 @@ import { censusOfNode } from "../storage/node-census.ts";
 import type { StoredValue } from "../storage/stored-value.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { readKeyringFacts } from "./keyring-facts.ts";
+import { mustBeOwnEtcd } from "./own-etcd.ts";
 import { ProgressLine } from "./progress.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { printable, table } from "./table.ts";
@@ -28,13 +29,15 @@ export const census: Command = {
     const config = readConfig(configPath);
     // A program that reads both streams has no use for it.
     const line = process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
+    const signal = stopSignal();
     const taken = await censusOfNode(config, {
       all: options.all === true,
-      signal: stopSignal(),
+      signal,
       onProgress: (objects) => line?.show({ text: `${objectsText(objects)} counted` }),
     }).finally(() => line?.clear());
     const versions = versionNames(config);
     process.stdout.write(json ? asJson(taken, versions) : asTable(taken, versions));
+    await mustBeOwnEtcd(config, signal);
   },
 };
 

@@ -44,7 +44,7 @@ const LAST_WRITES_MILLISECONDS = 3_000;
 const MAX_SKEW_SECONDS = 300;
 
 /** The Lease that a node's operator renews. */
-const nodeLeaseOf = ({ nodeName, leaseNamespace }: NodeConfig): LeaseRef => ({
+export const nodeLeaseOf = ({ nodeName, leaseNamespace }: NodeConfig): LeaseRef => ({
   namespace: leaseNamespace,
   name: `claviger-node-${nodeName}`,
 });

@@ -7,6 +7,7 @@ import { SealSource } from "../../seal/seal-source.ts";
 import { readEncryptionConfig } from "../../storage/encryption-config.ts";
 import { censusOfNode } from "../../storage/node-census.ts";
 import { readKeyringFacts } from "../keyring-facts.ts";
+import { mustBeOwnEtcd } from "../own-etcd.ts";
 import { gatherCluster } from "./gather-cluster.ts";
 import { absent, look } from "./look.ts";
 import type { Observed, RootKeyFile, SocketAnswer } from "./observed.ts";
@@ -37,7 +38,10 @@ async function lookAtEncryptionConfig({ path, encryptionConfig }: NodeConfig) {
 async function lookAtEtcd(config: NodeConfig, signal: AbortSignal) {
   if (config.etcd === undefined) return absent(`configuration ${config.path} has no etcd`);
   // All of it: what an older EncryptionConfiguration stored is what nobody looks for.
-  return look(() => censusOfNode(config, { all: true, signal }));
+  return look(async () => {
+    await mustBeOwnEtcd(config, signal);
+    return await censusOfNode(config, { all: true, signal });
+  });
 }
 
 async function askSocket({ name, socket }: ProviderConfig): Promise<SocketAnswer> {
