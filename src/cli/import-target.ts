@@ -1,4 +1,13 @@
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { parseAllDocuments } from "yaml";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
@@ -83,11 +92,15 @@ function isMasterKey(value: unknown, { namespace, name }: ObjectName): boolean {
   return kind === "MasterKey" && metadata?.name === name && (metadata.namespace ?? "default") === namespace;
 }
 
-/** In one step, as the folder is watched. */
-function replaceFile(file: string, text: string): void {
+/** In one step, as the folder is watched. Whoever could read the file can do so afterwards: an operator may have another user. */
+function replaceFile(path: string, text: string): void {
+  const file = realpathSync(path);
   const draft = `${file}.draft`;
   try {
-    writeFileSync(draft, text, { mode: statSync(file).mode });
+    const { mode, uid, gid } = statSync(file);
+    writeFileSync(draft, text, { mode: 0o600 });
+    if (process.getuid?.() === 0) chownSync(draft, uid, gid);
+    chmodSync(draft, mode);
     renameSync(draft, file);
   } catch (cause) {
     rmSync(draft, { force: true });

@@ -1,0 +1,77 @@
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { parseConfig } from "../config.ts";
+import { standaloneTarget } from "./import-target.ts";
+
+const MANIFEST = `apiVersion: kms.claviger.dev/v1alpha1
+kind: MasterKey
+metadata: { namespace: apps, name: mine } # of the shop
+spec: { origin: EXTERNAL }
+`;
+let folder: string;
+let file: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-import-target-"));
+  file = join(folder, "mine.yaml");
+  writeFileSync(file, MANIFEST);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function target() {
+  const config = parseConfig(
+    JSON.stringify({
+      apiVersion: "config.claviger.dev/v1alpha1",
+      kind: "NodeConfig",
+      nodeName: "node-1",
+      stateDir: folder,
+      seal: { file: { path: "root.key" } },
+      providers: [],
+      manifests: folder,
+    }),
+    join(folder, "claviger.json"),
+  );
+  return standaloneTarget(folder, config, { namespace: "apps", name: "mine" });
+}
+
+test("a manifest that others may read => they may afterwards, whatever the umask", async () => {
+  chmodSync(file, 0o664);
+  const before = process.umask(0o077);
+  await target()
+    .write({ requestToken: "t" })
+    .finally(() => process.umask(before));
+  expect(readFileSync(file, "utf8")).toContain("requestToken: t");
+  expect(readFileSync(file, "utf8")).toContain("# of the shop");
+  expect(statSync(file).mode & 0o777).toBe(0o664);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "root edits a manifest of somebody else's => it stays theirs",
+  async () => {
+    chownSync(file, 4242, 4343);
+    await target().write({ requestToken: "t" });
+    expect(statSync(file)).toMatchObject({ uid: 4242, gid: 4343 });
+  },
+);
+
+test("a manifest that is a link => the file behind it is edited", async () => {
+  const real = join(folder, "kept-elsewhere");
+  rmSync(file);
+  writeFileSync(real, MANIFEST);
+  symlinkSync(real, file);
+  await target().write({ requestToken: "t" });
+  expect(lstatSync(file).isSymbolicLink()).toBe(true);
+  expect(readFileSync(real, "utf8")).toContain("requestToken: t");
+});
