@@ -122,6 +122,11 @@ describe("several nodes", () => {
     expect(sameScope(["!pods", "*."], ["*."])).toBe(false);
     expect(sameScope(["secrets"], ["secrets", "configmaps"])).toBe(false);
   });
+  test("what decides nothing in a scope => does not make it another", () => {
+    expect(sameScope(["!pods", "secrets"], ["secrets"])).toBe(true);
+    expect(sameScope(["secrets", "*."], ["*."])).toBe(true);
+    expect(sameScope(["secrets", "!*.", "*.*"], ["!*.", "*.*"])).toBe(false);
+  });
   test("of any files => exactly what any of them writes", () => {
     const pattern = fc.constantFrom(
       "secrets",
@@ -151,6 +156,14 @@ describe("several nodes", () => {
         const merged = mergeScopes(scopes);
         for (const resource of resources.map(parseGroupResource))
           expect(inScope(merged, resource)).toBe(scopes.some((one) => inScope(one, resource)));
+      }),
+    );
+    fc.assert(
+      fc.property(scope, scope, (a, b) => {
+        const alike = resources
+          .map(parseGroupResource)
+          .every((resource) => inScope(a, resource) === inScope(b, resource));
+        expect(sameScope(a, b)).toBe(alike);
       }),
     );
   });

@@ -64,7 +64,15 @@ export function mergeScopes(scopes: readonly Scope[]): Scope {
 }
 
 /** Whether two scopes are of the same resources, in whatever order they say so. */
-export const sameScope = (a: Scope, b: Scope): boolean => isDeepStrictEqual(union([a]), union([b]));
+export const sameScope = (a: Scope, b: Scope): boolean =>
+  isDeepStrictEqual(canonicalScope(a), canonicalScope(b));
+
+/** One text for all scopes of the same resources: without the patterns of which a wider one says the same. */
+export const canonicalScope = (scope: Scope): Scope =>
+  union([scope]).filter((pattern, index, all) => {
+    const resource = parseGroupResource(pattern.replace(OUT, ""));
+    return inScope([pattern], resource) !== inScope(all.slice(index + 1), resource);
+  });
 
 function union(scopes: readonly Scope[]): Scope {
   const patterns = [...new Set(scopes.flat().map((pattern) => pattern.replace(OUT, "")))];

@@ -2,7 +2,7 @@ import type { KeyServer, KeyServerStatus } from "../../kube/resources.ts";
 import { conditionOf } from "../../operator/conditions.ts";
 import { NODE_LEASE_SECONDS } from "../../operator/decide-key-server.ts";
 import { differingRootKeys } from "../../operator/root-keys.ts";
-import { scopeText } from "../../storage/scope.ts";
+import { canonicalScope, scopeText } from "../../storage/scope.ts";
 import { type Check, check, type Problem, type Severity, when } from "./check.ts";
 import type { ClusterResources, Observed } from "./observed.ts";
 
@@ -160,7 +160,7 @@ function differences(name: string, keyServers: readonly KeyServer[]): readonly P
     ...compare("the nodes serve different keys under one name", serves, serves),
     ...compare(
       "the nodes' EncryptionConfigurations put different resources on it",
-      said(({ resources }) => resources && JSON.stringify(resources)),
+      said(({ resources }) => resources && JSON.stringify(canonicalScope(resources))),
       said(({ resources }) => resources && (scopeText(resources) || "nothing")),
     ),
   ];

@@ -225,6 +225,13 @@ const theNodes: readonly Row[] = [
     "error NodesDiffer",
   ],
   [
+    "nodes that say in another order what they encrypt",
+    nodes(
+      server("node-1", { providers: [provider({ resources: ["secrets", "configmaps"] })] }),
+      server("node-2", { providers: [provider({ resources: ["!pods", "configmaps", "secrets"] })] }),
+    ),
+  ],
+  [
     "a node that does not say what it encrypts",
     nodes(
       server("node-1"),
