@@ -54,7 +54,8 @@ beforeEach(async () => {
   loop = new NodeLoop({ config, store, keyring, seals, log });
   stop.controller = new AbortController();
   stop.ended = store.run(stop.controller.signal, { onChange: () => undefined, onBegin: () => undefined });
-  await vi.waitFor(() => expect(store.view()).toBeDefined());
+  // Only ends a test that hangs.
+  await vi.waitFor(() => expect(store.view()).toBeDefined(), { timeout: 60_000 });
 });
 afterEach(async () => {
   stop.controller.abort();
