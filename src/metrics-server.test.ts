@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { expect, it } from "vitest";
-import { keepServingMetrics, serveMetrics } from "./metrics-server.ts";
+import { keepServingMetrics, type MetricsDoor, serveMetrics } from "./metrics-server.ts";
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/** A port of 127.0.0.1 that was free a moment ago: another process may have it by now. */
 async function freeAddress(): Promise<string> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -12,6 +12,19 @@ async function freeAddress(): Promise<string> {
   server.close();
   await once(server, "close");
   return `127.0.0.1:${port}`;
+}
+
+/** An open door and where it is. */
+async function doorOf(render: () => Promise<string>): Promise<{ address: string; door: MetricsDoor }> {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const address = await freeAddress();
+    try {
+      return { address, door: await serveMetrics(address, render) };
+    } catch (error) {
+      expect(String(error)).toContain("EADDRINUSE");
+    }
+  }
+  throw new Error("no address stayed free for long enough");
 }
 
 async function halfARequest(address: string): Promise<Socket> {
@@ -24,8 +37,7 @@ async function halfARequest(address: string): Promise<Socket> {
 }
 
 it("a request that was sent by half does not keep a door open that is closed", async () => {
-  const address = await freeAddress();
-  const door = await serveMetrics(address, async () => "");
+  const { address, door } = await doorOf(async () => "");
   const socket = await halfARequest(address);
   socket.resume();
   // The server has the connection once it has answered a later one.
@@ -36,10 +48,9 @@ it("a request that was sent by half does not keep a door open that is closed", a
 });
 
 it("a scrape in flight is answered before the door is closed", async () => {
-  const address = await freeAddress();
   const asked = Promise.withResolvers<void>();
   const rendered = Promise.withResolvers<string>();
-  const door = await serveMetrics(address, () => {
+  const { address, door } = await doorOf(() => {
     asked.resolve();
     return rendered.promise;
   });
