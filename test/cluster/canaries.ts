@@ -1,5 +1,8 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import { SealSource } from "../../src/seal/seal-source.ts";
+import { eventually } from "../controlplane/wait.ts";
 import type { ClavigerNode } from "./node.ts";
 
 /** The forms in which bytes could turn up in a text or a file. */
@@ -41,4 +44,19 @@ export async function materialsOf(
   } finally {
     reader.close();
   }
+}
+
+/**
+ * What the files under a folder hold, by path. Where one goes while they are read, as a
+ * draft does that gets its name, all are read again: it may be there under another one.
+ */
+export function contentsOf(folder: string): Promise<ReadonlyMap<string, Buffer>> {
+  return eventually(`every file under ${folder} is read`, async () => {
+    const contents = new Map<string, Buffer>();
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile()) contents.set(path, await readFile(path));
+    }
+    return contents;
+  });
 }

@@ -1,10 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KmsClient } from "../../src/plugin/kms-client.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { encodings, materialsOf } from "./canaries.ts";
+import { contentsOf, encodings, materialsOf } from "./canaries.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -153,9 +151,8 @@ describe.skipIf(binaries === undefined)("a Secret in a cluster with one claviger
     expect(secrets.length).toBeGreaterThan(1);
     const places = new Map<string, Buffer>();
     for (const entry of await cluster.plane.etcd.get("")) places.set(`etcd ${entry.key}`, entry.value);
-    for (const file of await readdir(cluster.plane.dir, { recursive: true, withFileTypes: true })) {
-      const path = join(file.parentPath, file.name);
-      if (file.isFile() && path !== node().rootKeyPath) places.set(path, await readFile(path));
+    for (const [path, bytes] of await contentsOf(cluster.plane.dir)) {
+      if (path !== node().rootKeyPath) places.set(path, bytes);
     }
     places.set("events", Buffer.from(await cluster.kubectl(["get", "events", "-A", "-o", "json"])));
     places.set("resources", Buffer.from(await cluster.kubectl(["get", "mk,kv,ka,ks", "-A", "-o", "json"])));

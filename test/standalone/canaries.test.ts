@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { expect, it } from "vitest";
-import { encodings, materialsOf } from "../cluster/canaries.ts";
+import { contentsOf, encodings, materialsOf } from "../cluster/canaries.ts";
 import { freePort } from "../controlplane/ports.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { Installation, keyAlias, masterKey } from "./installation.ts";
@@ -118,16 +118,9 @@ async function answers(installation: Installation, addresses: readonly string[])
 
 /** Every file of the installation, its logs and the keyring's log too, but the root key. */
 async function filesOf(installation: Installation): Promise<Output[]> {
-  const entries = await readdir(installation.dir, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Promise.all(
-    paths
-      .filter((path) => path !== installation.rootKeyPath)
-      .map(async (path) => ({
-        where: path.slice(installation.dir.length + 1),
-        bytes: await readFile(path),
-      })),
-  );
+  return [...(await contentsOf(installation.dir))]
+    .filter(([path]) => path !== installation.rootKeyPath)
+    .map(([path, bytes]) => ({ where: path.slice(installation.dir.length + 1), bytes }));
 }
 
 const leaks = (secrets: readonly Buffer[], outputs: readonly Output[]): string[] =>

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { encodings } from "../cluster/canaries.ts";
+import { contentsOf, encodings } from "../cluster/canaries.ts";
 import { spawnTracked } from "../controlplane/reaper.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
@@ -189,13 +189,11 @@ describe("claviger import, standalone", () => {
   });
 
   it("leaves the material in no file and no log", async () => {
-    const files = await readdir(installation.dir, { recursive: true, withFileTypes: true });
     const forms = materials.filter((bytes) => bytes.length === 32).flatMap(encodings);
-    for (const entry of files.filter((candidate) => candidate.isFile())) {
-      const bytes = await readFile(join(entry.parentPath, entry.name));
+    for (const [path, bytes] of await contentsOf(installation.dir)) {
       expect(
         forms.filter((form) => bytes.includes(form)),
-        entry.name,
+        path,
       ).toEqual([]);
     }
   });
