@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
-import { eventually } from "../controlplane/wait.ts";
+import { eventually, Hopeless } from "../controlplane/wait.ts";
 
 const binaries = await controlPlaneBinaries();
 
@@ -14,22 +14,32 @@ describe.skipIf(binaries === undefined)("npm run cluster", () => {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
-    const exited = once(child, "exit");
-    await eventually("it is ready", async () => {
-      if (child.exitCode !== null) throw new Error(output);
-      return output.includes("Ctrl-C stops and removes everything.");
-    });
-    const folder = /Everything lies in (\S+)\./.exec(output)?.[1] ?? "";
-    expect(existsSync(folder)).toBe(true);
-    const processes = [...output.matchAll(/^ {2}(\d+) {2}(\S+)/gm)];
-    expect(processes.map(([, , name]) => name)).toEqual([
-      ...["etcd", "kube-apiserver", "kube-controller-manager", "plugin", "operator"],
-    ]);
-    child.kill("SIGINT");
-    expect(await exited).toEqual([0, null]);
-    expect(output).toMatch(/Stopping …\nEverything is stopped and removed\.\n$/);
-    expect(existsSync(folder)).toBe(false);
-    for (const [, pid] of processes) expect(isAlive(Number(pid))).toBe(false);
+    // With all that it printed, which its exit does not promise.
+    const closed = once(child, "close");
+    try {
+      // Each part of it may take as long as a test elsewhere waits for it.
+      await eventually(
+        "it is ready",
+        async () => {
+          if (child.exitCode !== null) throw new Hopeless(output);
+          return output.includes("Ctrl-C stops and removes everything.");
+        },
+        { deadline: 600_000 },
+      );
+      const folder = /Everything lies in (\S+)\./.exec(output)?.[1] ?? "";
+      expect(existsSync(folder)).toBe(true);
+      const processes = [...output.matchAll(/^ {2}(\d+) {2}(\S+)/gm)];
+      expect(processes.map(([, , name]) => name)).toEqual([
+        ...["etcd", "kube-apiserver", "kube-controller-manager", "plugin", "operator"],
+      ]);
+      child.kill("SIGINT");
+      expect(await closed).toEqual([0, null]);
+      expect(output).toMatch(/Stopping …\nEverything is stopped and removed\.\n$/);
+      expect(existsSync(folder)).toBe(false);
+      for (const [, pid] of processes) expect(isAlive(Number(pid))).toBe(false);
+    } finally {
+      if (child.exitCode === null) child.kill("SIGINT");
+    }
   });
 });
 
