@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 // Real processes and real servers on slow machines: a deadline is there to end a
 // hung test, never to measure one.
-const deadlines = { testTimeout: 300_000, hookTimeout: 1_800_000 };
+const deadlines = { testTimeout: 1_200_000, hookTimeout: 1_800_000 };
 
 /** Where CI wants its counts. */
 const report = process.env.CLAVIGER_TEST_REPORT;

@@ -105,23 +105,27 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
       "-n",
       "claviger-system",
       "mk/secrets",
-      "--timeout=60s",
+      "--timeout=110s",
     ]);
     await at("moving in 1");
     await readable();
     expect(await stored("secrets")).toEqual(["aescbc key1", "plain"]);
 
     await at("moving in 2");
-    await eventually("everything is under the key", async () => {
-      // Where claviger was faster than the restart, it goes round again after a pause.
-      await writeFile(clock, String(Math.round(performance.now())));
-      const { status } = JSON.parse(
-        await cluster.kubectl(["get", "mk", "-n", "claviger-system", "secrets", "-o", "json"]),
-      );
-      const { phase, verified, resources } = status.reencryption ?? {};
-      if (phase === "Complete" && verified && resources.includes("configmaps")) return true;
-      throw new Error(JSON.stringify([status.reencryption, status.conditions]));
-    });
+    await eventually(
+      "everything is under the key",
+      async () => {
+        // Where claviger was faster than the restart, it goes round again after a pause.
+        await writeFile(clock, String(Math.round(performance.now())));
+        const { status } = JSON.parse(
+          await cluster.kubectl(["get", "mk", "-n", "claviger-system", "secrets", "-o", "json"]),
+        );
+        const { phase, verified, resources } = status.reencryption ?? {};
+        if (phase === "Complete" && verified && resources.includes("configmaps")) return true;
+        throw new Error(JSON.stringify([status.reencryption, status.conditions]));
+      },
+      { deadline: 600_000 },
+    );
     expect(await stored("secrets")).toEqual(["kms-v2 secrets"]);
     expect(await stored("configmaps")).toEqual(["kms-v2 configmaps"]);
     expect(new Set((await census()).map((row) => text(row.stored)))).toEqual(

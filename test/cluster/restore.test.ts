@@ -194,5 +194,5 @@ describe.skipIf(binaries === undefined)("three nodes, and Secrets under two vers
     expect([...seen]).toEqual([3]);
     await write("after-etcd-was-restored");
     await expectReadable();
-  }, 900_000);
+  });
 });

@@ -51,7 +51,7 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
 
   /** As somebody at a terminal, in the checkout. */
   const shell = (text: string): Promise<CommandResult> =>
-    run("bash", ["-euo", "pipefail", "-c", text], { cwd: ROOT, env: environment, deadline: 240_000 });
+    run("bash", ["-euo", "pipefail", "-c", text], { cwd: ROOT, env: environment, deadline: 600_000 });
   const succeeds = async (text: string): Promise<string> => {
     const { code, stdout, stderr } = await shell(text);
     expect(code, `${text}\n${stdout}${stderr}`).toBe(0);
@@ -83,7 +83,7 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
     for (const { text } of rewrite) {
       // Another client may change a Secret in between; the page says to run it again.
       await eventually("every command succeeded", async () => (await shell(text)).code === 0, {
-        deadline: 60_000,
+        deadline: 600_000,
         every: 1_000,
       });
     }
@@ -96,7 +96,7 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
         const reason = "-o jsonpath='{.status.conditions[?(@.type==\"Reencrypted\")].reason}'";
         return (await succeeds(`kubectl get mk -n claviger-system secrets ${reason}`)) === "Verified";
       },
-      { deadline: 280_000, every: 2_000 },
+      { deadline: 600_000, every: 2_000 },
     );
 
   it("re-encrypt what was stored before, and verify it", async () => {

@@ -44,7 +44,7 @@ describe("the standalone path of README.md, in a copy of the checkout", () => {
     const start = testedBlock("README.md", "start").trim();
     // By process group, as a terminal's Ctrl-C: npm, its shell, claviger and its operator.
     const pidFile = join(checkout, "pid");
-    ended = shell(`setsid ${start} & echo $! > ${pidFile}; wait $! || true`, 280_000);
+    ended = shell(`setsid ${start} & echo $! > ${pidFile}; wait $! || true`, 1_200_000);
     await eventually("the first status is well", async () => {
       const { code } = await shell(
         "npm run -s claviger -- status --config examples/standalone/claviger.yaml",
