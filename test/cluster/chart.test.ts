@@ -6,6 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import type { ControlPlane } from "../controlplane/controlplane.ts";
 import { createHelm, type Helm, helmBinary } from "../controlplane/helm.ts";
+import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, CRDS, startCluster } from "./cluster.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -202,9 +203,10 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
 
   it("gives a node what it needs: a MasterKey becomes Ready", async () => {
     await applyKey(cluster);
-    expect(await kubectl("get", "ks", "-o", "jsonpath={.items[*].status.serving}")).toContain(
-      "claviger-system/secrets v1",
-    );
+    await eventually("its KeyServer says what it serves", async () => {
+      const serving = await kubectl("get", "ks", "-o", "jsonpath={.items[*].status.serving}");
+      return serving.includes("claviger-system/secrets v1");
+    });
   });
 
   it("an upgrade changes what values say and no key", async () => {
@@ -252,7 +254,7 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
     expect(stderr).toMatch(/invalid ownership metadata/);
     await succeeds(helm, "upgrade", "--install", ...release, "--take-ownership", "--force-conflicts");
     expect(await keys()).toBe(before);
-    await kubectl("wait", "--for=condition=Ready", "--timeout=60s", "ks", "--all");
+    await kubectl("wait", "--for=condition=Ready", "--timeout=110s", "ks", "--all");
     await succeeds(helm, "uninstall", "claviger", "--namespace=kube-system");
     expect(await keys()).toBe(before);
     await expectUninstalled();

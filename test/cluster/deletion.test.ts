@@ -70,7 +70,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
       JSON.stringify({ apiVersion: "kms.claviger.dev/v1alpha1", kind, metadata: { namespace, name }, spec }),
     );
   const isReady = (resource: string, namespace = NAMESPACE) =>
-    cluster.kubectl(["wait", "--for=condition=Ready", "--timeout=60s", "-n", namespace, resource]);
+    cluster.kubectl(["wait", "--for=condition=Ready", "--timeout=110s", "-n", namespace, resource]);
   const getJson = async <T>(...args: readonly string[]): Promise<T> =>
     JSON.parse(await cluster.kubectl(["get", ...args, "-o", "json"]));
   const key = (name: string, namespace = NAMESPACE) => getJson<MasterKey>("mk", "-n", namespace, name);
@@ -197,11 +197,15 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
 
   it("is accepted once nothing needs the key, and refuses the key on every node until it is cancelled", async () => {
     await everyNodeSays(/MasterKey claviger-system\/old is pending deletion and will be destroyed after/);
-    expect((await key("old")).status).toMatchObject({ keyState: "PendingDeletion" });
-    expect((await versionOf("old")).status?.deletion).toEqual((await key("old")).status?.deletion);
+    await eventually("key and version say the same", async () => {
+      const { status } = await key("old");
+      expect(status).toMatchObject({ keyState: "PendingDeletion", deletion: {} });
+      expect((await versionOf("old")).status?.deletion).toEqual(status?.deletion);
+      return true;
+    });
     await cancel();
     await everyNodeDecrypts();
-    expect((await key("old")).status).toMatchObject({ keyState: "Enabled" });
+    await eventually("the key is Enabled", async () => (await key("old")).status?.keyState === "Enabled");
     await eventually("the cancellation is an Event", async () => {
       const { items: events } = await getJson<{ items: { message: string }[] }>(
         ...[
@@ -222,7 +226,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     const { status } = await key("old");
     await schedule();
     await everyNodeSays(/is pending deletion/);
-    await cluster.kubectl(["delete", "mk", "-n", NAMESPACE, "old", "--timeout=60s"]);
+    await cluster.kubectl(["delete", "mk", "-n", NAMESPACE, "old", "--timeout=110s"]);
     expect((await versionOf("old")).status?.deletion).toBeDefined();
     await everyNodeSays(/is pending deletion/);
     await apply("MasterKey", "old", {});
@@ -295,7 +299,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
 
   it("leaves the name free for a key of another keyId", async () => {
     const before = await key("old");
-    await cluster.kubectl(["delete", "mk", "-n", NAMESPACE, "old", "--timeout=60s"]);
+    await cluster.kubectl(["delete", "mk", "-n", NAMESPACE, "old", "--timeout=110s"]);
     await apply("MasterKey", "old", {});
     await isReady("masterkey/old");
     expect((await key("old")).status?.keyId).not.toBe(before.status?.keyId);

@@ -83,10 +83,14 @@ describe.skipIf(binaries === undefined)("claviger doctor on a real control plane
   });
 
   it("can tell a node's clock by its Lease: managedFields follow each renewal", async () => {
-    await eventually("the Lease is renewed", async () => (await readLease()).renewed > leaseBefore.renewed);
-    const after = await readLease();
-    expect(after.written).toBeGreaterThan(leaseBefore.written);
-    expect(Math.abs(after.renewed - after.written)).toBeLessThan(5_000);
+    // A busy API server may take longer for one of them.
+    await eventually("a renewal is written when it is made", async () => {
+      const after = await readLease();
+      expect(after.renewed).toBeGreaterThan(leaseBefore.renewed);
+      expect(after.written).toBeGreaterThan(leaseBefore.written);
+      expect(Math.abs(after.renewed - after.written)).toBeLessThan(5_000);
+      return true;
+    });
   });
 
   it("finds values that are plain, damaged or under a lost key_id, and missing rights", async () => {

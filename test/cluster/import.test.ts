@@ -278,9 +278,10 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
         validTosOf(node).includes(Date.parse(validTo)),
       );
     }
-    expect(conditionOf((await get()).status?.conditions, "MaterialExpiring")).toMatchObject({
-      status: "False",
-      reason: "NotSoon",
+    await eventually("the condition knows the end", async () => {
+      const expiring = conditionOf((await get()).status?.conditions, "MaterialExpiring");
+      expect(expiring).toMatchObject({ status: "False", reason: "NotSoon" });
+      return true;
     });
     await shell(again);
     expect(await specs()).toEqual([first, second]);
