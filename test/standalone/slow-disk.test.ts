@@ -78,10 +78,10 @@ describe.skipIf(!compiler)("a disk that stands still", () => {
   });
 });
 
-/** What the node's KeyServer says of the one provider. */
+/** What the node's KeyServer says of the one provider; 0 before it says anything. */
 async function encryptsReported(installation: Installation): Promise<number> {
   const { DatabaseSync } = await import("node:sqlite");
   using db = new DatabaseSync(installation.keyringPath, { readOnly: true });
   const row = db.prepare("SELECT json FROM objects WHERE kind = 'KeyServer'").get();
-  return JSON.parse(String(row?.json)).status.providers[0].encrypts ?? 0;
+  return JSON.parse(String(row?.json ?? "{}")).status?.providers?.[0]?.encrypts ?? 0;
 }
