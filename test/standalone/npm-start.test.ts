@@ -45,11 +45,9 @@ it("SIGTERM to npm start ends claviger in good order, and leaves no process behi
     });
     processes = await below(npm.pid);
     expect(processes.length).toBeGreaterThan(1);
-    await npm.stop();
-    await eventually(
-      "no process of it is left",
-      async () => (await Promise.all(processes.map(isRunning))).every((running) => !running),
-      { deadline: 30_000 },
+    await npm.stop(120_000);
+    await eventually("no process of it is left", async () =>
+      (await Promise.all(processes.map(isRunning))).every((running) => !running),
     );
     expect(existsSync(socket)).toBe(false);
     expect(readFileSync(log, "utf8")).toMatch(/this plugin has stopped/);
