@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { type NodeConfig, readConfig } from "../config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { type Backup, parseBackup } from "../keyring/backup-format.ts";
-import { planMerge } from "../keyring/merge.ts";
+import { type MergePlan, planMerge } from "../keyring/merge.ts";
 import { restoreKeyring } from "../keyring/restore.ts";
 import type { KeyringImage } from "../keyring/rows.ts";
 import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
@@ -102,8 +102,23 @@ function mergeInto({ stateDir }: NodeConfig, backup: Backup): string {
     const destroyed = new Set(keyring.tombstones().map(({ versionId }) => versionId));
     const plan = planMerge(backup.image, held, destroyed);
     keyring.apply(plan.changes);
-    return `${keyring.path} got ${plan.versions} of ${backup.image.versions.length} versions from the backup of ${backup.nodeName} of ${backup.takenAt}; it had the others\n${plan.kept.map((sentence) => `${sentence}\n`).join("")}`;
+    return mergeText(keyring.path, backup, plan);
   } finally {
     keyring.close();
   }
+}
+
+/** What a merge came to. */
+export function mergeText(path: string, { image, nodeName, takenAt }: Backup, plan: MergePlan): string {
+  const total = image.versions.length;
+  const { versions, destroyed } = plan;
+  const parts = [
+    `${path} got ${versions} of ${total} versions from the backup of ${nodeName} of ${takenAt}`,
+    destroyed === 1 && "1 was destroyed here and does not come back",
+    destroyed > 1 && `${destroyed} were destroyed here and do not come back`,
+    versions + destroyed < total && "it had the others",
+  ];
+  return [parts.filter((part) => part !== false).join("; "), ...plan.kept]
+    .map((line) => `${line}\n`)
+    .join("");
 }

@@ -121,6 +121,7 @@ test("a seal that differs => ours stays", () => {
   expect(planMerge(image({ versions: [other] }), image({ versions: [version(1)] }))).toEqual({
     changes: [],
     versions: 0,
+    destroyed: 0,
     kept: [],
   });
 });
@@ -136,9 +137,9 @@ test("a name under another keyId => is told, with both", () => {
 
 test("a version that the keyring saw destroyed => does not come back, and is not made current", () => {
   const backup = image({ versions: [version(1), version(2)], keys: [withCurrent(2)] });
-  const { changes, versions } = planMerge(backup, NOTHING, new Set([versionId(2)]));
+  const { changes, versions, destroyed } = planMerge(backup, NOTHING, new Set([versionId(2)]));
   expect(changes.map(brief)).toEqual(["version 1", "key 1", "former"]);
-  expect(versions).toBe(1);
+  expect([versions, destroyed]).toEqual([1, 1]);
 });
 
 test("the backup's key left ours, and its current version was destroyed since => ours encrypts on", () => {

@@ -6,6 +6,8 @@ export interface MergePlan {
   readonly changes: readonly KeyringChange[];
   /** Versions that the keyring lacked. */
   readonly versions: number;
+  /** Versions of the backup that the keyring saw destroyed, and does not take. */
+  readonly destroyed: number;
   /** Names that the keyring has under another keyId than the backup, and keeps: a sentence each. */
   readonly kept: readonly string[];
 }
@@ -34,6 +36,7 @@ export function planMerge(
       ...backup.aliases.flatMap((alias) => planAlias(alias, keyring.aliases)),
     ],
     versions: fresh.length,
+    destroyed: backup.versions.filter(({ versionId }) => destroyed.has(versionId)).length,
     kept: plans.flatMap((plan) => ("kept" in plan ? plan.kept : [])),
   };
 }
