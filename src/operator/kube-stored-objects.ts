@@ -2,12 +2,12 @@ import type { EtcdConfig, NodeConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
 import { type KubeClient, KubeError } from "../kube/client.ts";
 import { type LeaseRef, readLease } from "../kube/leases.ts";
-import { type ApiResource, apiResources } from "../storage/api-resources.ts";
+import { type ApiResource, apiResources, namedResources } from "../storage/api-resources.ts";
 import { type Census, isKeptPlain, takeCensus } from "../storage/census.ts";
 import { type CensusScope, scopeOf } from "../storage/census-scope.ts";
 import { EtcdClient } from "../storage/etcd-client.ts";
 import { mustBeEtcdOf, mustBeStoredHere, type Witness } from "../storage/etcd-identity.ts";
-import { groupResourceText } from "../storage/group-resource.ts";
+import { groupResourceText, parseGroupResource } from "../storage/group-resource.ts";
 import { countsByKeyId } from "../storage/node-census.ts";
 import type { RewriteFailure, RewriteProgress } from "../storage/rewrite-report.ts";
 import { rewrite } from "../storage/rewriter.ts";
@@ -34,8 +34,9 @@ export class KubeStoredObjects implements StoredObjects {
 
   async rewrite(task: RewriteRequest, options: Parameters<StoredObjects["rewrite"]>[1]): Promise<Round> {
     const { signal, onProgress } = options;
-    const all = await apiResources(this.#client, positive(task.resources), signal);
-    const resources = all.filter((resource) => inScope(task.resources, resource));
+    const found = await namedResources(this.#client, positive(task.resources), signal);
+    const resources = found.resources.filter((resource) => inScope(task.resources, resource));
+    const hidden = found.unserved.filter((text) => inScope(task.resources, parseGroupResource(text)));
     let latest: Round = { done: 0, failed: 0, failures: [] };
     const follow = (progress: RewriteProgress) => {
       latest = roundOf(progress);
@@ -47,7 +48,8 @@ export class KubeStoredObjects implements StoredObjects {
         ? await migrate({ ...common, kmsKeyId: task.kmsKeyId })
         : await rewrite({ ...common, from: task.cursor });
     const { cursor: _, secondsLeft: __, ...counts } = latest;
-    return { ...counts, failed, failures: failures.slice(0, NAMED_FAILURES).map(named) };
+    const all = [...hidden.map(notServed), ...failures];
+    return { ...counts, failed: failed + hidden.length, failures: all.slice(0, NAMED_FAILURES).map(named) };
   }
 
   async count(scope: Scope, kmsKeyId: string, signal: AbortSignal): Promise<number> {
@@ -126,6 +128,13 @@ const roundOf = ({ done, total, ratePerSecond, secondsLeft, failed, cursor }: Re
   failed,
   failures: [],
   ...(cursor.resource !== "" && { cursor }),
+});
+
+const notServed = (resource: string): RewriteFailure => ({
+  resource,
+  reason: "NotServed",
+  message:
+    "the API server does not let these custom resources be written: it has just started, or their definition is not established or is being deleted",
 });
 
 const named = ({ resource, namespace, name, reason, message }: RewriteFailure) => ({

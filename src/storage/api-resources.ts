@@ -2,6 +2,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { GROUP as OUR_GROUP } from "../kube/resources.ts";
 import { covers, type GroupResource, groupResourceText } from "./group-resource.ts";
 import { atStorageVersions, type ServedResource } from "./storage-version.ts";
+import { unserved } from "./unserved.ts";
 
 /** A resource of an API server's own etcd that can be listed and patched, at one served version. */
 export interface ApiResource extends GroupResource {
@@ -36,6 +37,7 @@ interface DiscoveredResource {
 
 /** An APIService, as far as it is used. One with a service is served by somebody else, who stores it himself. */
 export interface ApiService {
+  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
   readonly spec: { readonly group?: string; readonly version?: string; readonly service?: object | null };
 }
 
@@ -43,16 +45,29 @@ const DISCOVERY = ["v2", "v2beta1"]
   .map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`)
   .join(",");
 
+/** What there is to patterns of an EncryptionConfiguration. */
+export interface NamedResources {
+  /** In the order of their names. */
+  readonly resources: readonly ApiResource[];
+  /** Patterns of custom resources that are there, and not for this API server to write. */
+  readonly unserved: readonly string[];
+}
+
+/** The resources alone. */
+export const apiResources = async (
+  ...args: Parameters<typeof namedResources>
+): Promise<readonly ApiResource[]> => (await namedResources(...args)).resources;
+
 /**
  * The resources that patterns of an EncryptionConfiguration name (`secrets`,
- * `deployments.apps`, `*.apps`, `*.`, `*.*`) and that this API server stores,
- * in the order of their names. Throws what the client throws.
+ * `deployments.apps`, `*.apps`, `*.`, `*.*`) and that this API server stores.
+ * Throws what the client throws.
  */
-export async function apiResources(
+export async function namedResources(
   client: KubeClient,
   patterns: readonly string[],
   signal: AbortSignal,
-): Promise<ApiResource[]> {
+): Promise<NamedResources> {
   const get = (path: string, accept?: string) =>
     client.request({ method: "GET", path, signal, ...(accept !== undefined && { accept }) });
   const [core, named, services] = await Promise.all([
@@ -63,10 +78,12 @@ export async function apiResources(
   // The API server answers what was asked for, or 406.
   const discoveries = [core, named] as readonly Discovery[];
   const { items } = services as { readonly items: readonly ApiService[] };
-  const wanted = storedResources(discoveries, items).filter((resource) =>
-    patterns.some((pattern) => covers(pattern, resource)),
-  );
-  return atStorageVersions(client, wanted, signal);
+  const served = storedResources(discoveries, items);
+  const wanted = served.filter((resource) => patterns.some((pattern) => covers(pattern, resource)));
+  return {
+    resources: await atStorageVersions(client, wanted, signal),
+    unserved: unserved({ discoveries, services: items, served }, patterns),
+  };
 }
 
 /** All resources that are in this API server's etcd and can be rewritten, at the version that it prefers. */
