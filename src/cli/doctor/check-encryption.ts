@@ -9,6 +9,7 @@ import {
   ruleFor,
   servesSocket,
 } from "../../storage/encryption-config.ts";
+import { parseGroupResource } from "../../storage/group-resource.ts";
 import { type Check, check, when } from "./check.ts";
 
 /** Of these a slow disk or a busy node needs the second, and the API server's own default is the first. */
@@ -37,7 +38,8 @@ export const encryptionChecks: readonly Check[] = [
   ),
   check("IdentityFirst", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
     encryptionConfig.rules
-      .filter(({ providers }) => providers[0]?.kind === "identity" && providers.some(ours(config)))
+      .filter((rule) => rule.providers.some(ours(config)))
+      .filter((rule) => writersOf(rule, encryptionConfig).some(({ kind }) => kind === "identity"))
       .map((rule) => ({
         severity: "error",
         object: ruleText(rule, encryptionConfig),
@@ -47,13 +49,10 @@ export const encryptionChecks: readonly Check[] = [
   ),
   check("ProviderOrder", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
     encryptionConfig.rules.flatMap((rule) => {
-      const [first] = rule.providers;
-      const misplaced =
-        first !== undefined &&
-        first.kind !== "identity" &&
-        !isNamedBy(first, config) &&
-        rule.providers.some(ours(config));
-      return when(misplaced, () => ({
+      const first = writersOf(rule, encryptionConfig).find(
+        (writer) => writer.kind !== "identity" && !isNamedBy(writer, config),
+      );
+      return when(first !== undefined && rule.providers.some(ours(config)), () => ({
         severity: "warning",
         object: ruleText(rule, encryptionConfig),
         message: `${providerText(first)} is its first provider and writes; claviger only reads`,
@@ -128,6 +127,10 @@ function kmsEntriesOf({ rules }: EncryptionConfig) {
     rule.providers.flatMap((provider) => (provider.kind === "kms" ? [{ rule, provider }] : [])),
   );
 }
+
+/** Who writes the resources of a rule: an earlier rule that names one of them decides. */
+const writersOf = ({ resources: patterns }: EncryptionRule, config: EncryptionConfig): EncryptionProvider[] =>
+  patterns.flatMap((pattern) => ruleFor(config, parseGroupResource(pattern))?.providers[0] ?? []);
 
 const ours =
   ({ providers }: NodeConfig) =>

@@ -71,6 +71,20 @@ const theFile: readonly Row[] = [
     "error IdentityFirst",
   ],
   [
+    "identity in an earlier entry for the resource writes plain",
+    observed(encryption(plain, rule("secrets", identity), rule("secrets", kms()))),
+    "error IdentityFirst",
+  ],
+  [
+    "identity in a later entry for the resource only reads",
+    observed(encryption(plain, rule("secrets", kms()), rule("secrets", identity, kms({ name: "b" })))),
+  ],
+  [
+    "a key of the file in an earlier entry for the resource writes",
+    observed(encryption(plain, rule("secrets", secretbox), rule("secrets", kms(), identity))),
+    "warning ProviderOrder",
+  ],
+  [
     "a key of the file before claviger writes",
     observed(encryption(plain, rule("secrets", secretbox, kms(), identity))),
     "warning ProviderOrder",
