@@ -89,6 +89,12 @@ describe("a good file", () => {
       { kind: "identity" },
     ]);
   });
+  test("the name of before, which API servers take yet => is read", () => {
+    const text = document(rule(["secrets"], kms()))
+      .replace("apiserver.config.k8s.io/v1", "v1")
+      .replace("EncryptionConfiguration", "EncryptionConfig");
+    expect(kmsEntries(parseEncryptionConfig(text, PATH), SOCKET)).toHaveLength(1);
+  });
   test("a field of a newer API server => is let through", () => {
     expect(parse({ ...rule(["secrets"], kms({ later: 1 })), later: 1 }).rules).toHaveLength(1);
   });
@@ -208,7 +214,11 @@ describe("a wrong file => ConfigInvalid that names file and field", () => {
   });
 
   test.each([
-    ["another apiVersion", "apiVersion: v1\nkind: EncryptionConfig\n", "apiVersion must be apiserver.config"],
+    [
+      "another apiVersion",
+      "apiVersion: v1\nkind: EncryptionConfiguration\n",
+      "apiVersion must be apiserver.c",
+    ],
     ["another kind", "apiVersion: apiserver.config.k8s.io/v1\nkind: Else\n", "kind must be EncryptionConf"],
     ["an empty file", "", "must hold exactly one YAML document"],
     ["a list", "- 1", "must be a mapping"],

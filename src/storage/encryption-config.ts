@@ -70,8 +70,11 @@ export function readEncryptionConfig(path: string): EncryptionConfig {
  */
 export function parseEncryptionConfig(text: string, path: string): EncryptionConfig {
   const root = Section.root(text, path, FORM);
-  root.expectText("apiVersion", "apiserver.config.k8s.io/v1");
-  root.expectText("kind", "EncryptionConfiguration");
+  // The name that the documentation had by mistake is taken, too: apiserver/v1/register.go of k8s.io/apiserver.
+  if (root.take("apiVersion") !== "v1" || root.take("kind") !== "EncryptionConfig") {
+    root.expectText("apiVersion", "apiserver.config.k8s.io/v1");
+    root.expectText("kind", "EncryptionConfiguration");
+  }
   const entries = root.sections("resources");
   if (entries.length === 0) throw root.wrong("resources", "must have at least one entry");
   const rules: EncryptionRule[] = [];
