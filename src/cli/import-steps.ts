@@ -165,8 +165,7 @@ export async function takeBack({ name, target, requestToken }: Importing, digest
   try {
     const { processed } = (await target.read()).status?.import ?? {};
     const done = digest !== undefined && processed?.digest === digest;
-    if ((await target.requestToken()) === requestToken) await target.write(undefined);
-    else if (!done) return "nothing was asked for yet";
+    if (!(await target.takeOut(requestToken)) && !done) return "nothing was asked for yet";
     return done
       ? "it was taken up before; see the condition Imported for what became of it"
       : `spec.import of ${name} was taken back; see its condition Imported if a leader took it up at this moment`;

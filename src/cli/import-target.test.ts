@@ -13,7 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseConfig } from "../config.ts";
-import { standaloneTarget } from "./import-target.ts";
+import { FakeApiServer, json } from "../kube/fake-api-server.ts";
+import { masterKey } from "../operator/testing.ts";
+import { clusterTarget, standaloneTarget } from "./import-target.ts";
 
 const MANIFEST = `apiVersion: kms.claviger.dev/v1alpha1
 kind: MasterKey
@@ -74,4 +76,42 @@ test("a manifest that is a link => the file behind it is edited", async () => {
   await target().write({ requestToken: "t" });
   expect(lstatSync(file).isSymbolicLink()).toBe(true);
   expect(readFileSync(real, "utf8")).toContain("requestToken: t");
+});
+
+test("standalone, an offer is taken out of its manifest => not one that took its place", async () => {
+  await target().write({ requestToken: "theirs" });
+  expect(await target().takeOut("mine")).toBe(false);
+  expect(readFileSync(file, "utf8")).toContain("requestToken: theirs");
+  expect(await target().takeOut("theirs")).toBe(true);
+  expect(readFileSync(file, "utf8")).not.toContain("import");
+});
+
+test("in a cluster, an offer is taken out of the MasterKey that was read => not one that took its place", async () => {
+  const fake = await FakeApiServer.start();
+  const name = { namespace: "apps", name: "mine" };
+  let resourceVersion = 7;
+  let requestToken = "mine";
+  const patches: unknown[] = [];
+  const key = () =>
+    masterKey({
+      metadata: { ...name, resourceVersion: String(resourceVersion) },
+      spec: {
+        import: {
+          requestToken,
+          expirationModel: "KEY_MATERIAL_DOES_NOT_EXPIRE",
+          wrappingKeySpec: "RSA_4096",
+        },
+      },
+    });
+  fake.answer(async (call) => {
+    if (call.method === "GET") return json(key())(call);
+    patches.push(JSON.parse(await call.body));
+    // Somebody else was faster.
+    resourceVersion = 8;
+    requestToken = "theirs";
+    return json({ message: "conflict" }, 409)(call);
+  });
+  expect(await clusterTarget(fake.kubeconfig, name).takeOut("mine")).toBe(false);
+  expect(patches).toEqual([{ spec: { import: null }, metadata: { resourceVersion: "7" } }]);
+  await fake.stop();
 });

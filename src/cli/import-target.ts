@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { parseAllDocuments } from "yaml";
 import type { NodeConfig } from "../config.ts";
-import { ClavigerError, messageOf } from "../errors.ts";
+import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import type { MasterKey } from "../kube/resources.ts";
@@ -22,10 +22,10 @@ import { ClusterMasterKey } from "./target.ts";
 export interface ImportTarget {
   /** As it is now. Throws NotFound where there is none. */
   read(signal?: AbortSignal): Promise<MasterKey>;
-  /** The requestToken of spec.import, as it is written: an operator may not have seen it yet. */
-  requestToken(): Promise<string | undefined>;
-  /** Replaces spec.import as a whole; takes it away where nothing is given. */
-  write(spec: Partial<ImportSpec> | undefined): Promise<void>;
+  /** Replaces spec.import as a whole. */
+  write(spec: Partial<ImportSpec>): Promise<void>;
+  /** Takes spec.import away where it is this request's yet; whether it was. Somebody else's stays. */
+  takeOut(requestToken: string): Promise<boolean>;
 }
 
 /** What a merge patch has to name so that nothing of an earlier import stays. */
@@ -45,20 +45,38 @@ export function clusterTarget(kubeconfigPath: string, name: ObjectName): ImportT
   const masterKey = new ClusterMasterKey(kubeconfigPath, name);
   return {
     read: (signal) => masterKey.read(signal),
-    requestToken: async () => (await masterKey.read()).spec.import?.requestToken,
-    write: (spec) => masterKey.patch({ import: spec === undefined ? null : { ...NOTHING, ...spec } }),
+    write: (spec) => masterKey.patch({ import: { ...NOTHING, ...spec } }),
+    takeOut: (requestToken) => takeOutOf(masterKey, requestToken),
   };
+}
+
+/** A leader may write the status at the same moment. */
+const TAKE_OUTS = 5;
+
+async function takeOutOf(masterKey: ClusterMasterKey, requestToken: string): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { metadata, spec } = await masterKey.read();
+    if (spec.import?.requestToken !== requestToken) return false;
+    try {
+      await masterKey.patch({ import: null }, metadata.resourceVersion);
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== "Conflict" || attempt >= TAKE_OUTS) throw error;
+    }
+  }
 }
 
 /** A MasterKey of a folder of manifests: spec in its file, the rest in the keyring. */
 export function standaloneTarget(folder: string, config: NodeConfig, name: ObjectName): ImportTarget {
   return {
     read: async () => readObject(config, name),
-    requestToken: async () => {
-      const token = findManifest(folder, name).document.getIn(["spec", "import", "requestToken"]);
-      return typeof token === "string" ? token : undefined;
-    },
     write: async (spec) => editManifest(folder, name, spec),
+    takeOut: async (requestToken) => {
+      const { document } = findManifest(folder, name);
+      if (document.getIn(["spec", "import", "requestToken"]) !== requestToken) return false;
+      editManifest(folder, name, undefined);
+      return true;
+    },
   };
 }
 

@@ -30,7 +30,7 @@ const PARAMETERS = {
 const TOKEN = "import-1";
 
 /** The key in an API server that does what is scripted for each read after the offer; the last of them for ever. */
-function cluster(...reads: readonly (Error | "interrupt" | "processed" | "idle")[]) {
+function cluster(...reads: readonly (Error | "interrupt" | "processed" | "replaced" | "idle")[]) {
   const stop = new AbortController();
   let now = 0;
   let offered = 0;
@@ -75,14 +75,20 @@ function cluster(...reads: readonly (Error | "interrupt" | "processed" | "idle")
         const step = reads[Math.min(offered, reads.length - 1)];
         offered += 1;
         if (step instanceof Error) throw step;
-        if (step === "processed") processed = offerOf(spec)?.digest;
+        if (step === "processed" || step === "replaced") processed = offerOf(spec)?.digest;
+        if (step === "replaced") spec = { requestToken: "import-2" };
         if (step === "interrupt") stop.abort();
         return key();
       },
-      requestToken: async () => spec?.requestToken,
-      write: async (written: Partial<ImportSpec> | undefined) => {
+      write: async (written: Partial<ImportSpec>) => {
         writes.push(written);
         spec = written;
+      },
+      takeOut: async (requestToken: string) => {
+        if (spec?.requestToken !== requestToken) return false;
+        writes.push(undefined);
+        spec = undefined;
+        return true;
       },
     },
   };
@@ -101,6 +107,13 @@ describe("claviger import into a cluster", () => {
       /^the import was interrupted: spec\.import of apps\/secrets was taken back; see its condition Imported/,
     );
     expect(writes.at(-1)).toBeUndefined();
+  });
+
+  test("somebody else's offer is there by the time that this one is taken up => it stays", async () => {
+    const { outcome, said, writes } = cluster("idle", "replaced");
+    expect(await outcome).toBe("imported");
+    expect(writes.at(-1)).toMatchObject({ requestToken: TOKEN });
+    expect(said).toContain("version 1 has it; spec.import has another offer by now, which stays");
   });
 
   test("an API server that is away for a moment => says so and goes on", async () => {

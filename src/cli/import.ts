@@ -150,7 +150,7 @@ async function offer(
   await target.write(spec);
   say(`the wrapped material is in spec.import of ${name}; waiting until claviger takes it up`);
   const after = await untilProcessed(importing, spec);
-  await target.write(undefined);
+  const removed = await target.takeOut(requestToken);
   const imported = conditionOf(after.status?.conditions, "Imported");
   if (imported?.status !== "True") {
     throw new ClavigerError(
@@ -158,7 +158,9 @@ async function offer(
       `nothing was imported: ${imported?.message ?? "no reason given"}`,
     );
   }
-  say(`${imported.message}; spec.import was removed`);
+  say(
+    `${imported.message}; spec.import ${removed ? "was removed" : "has another offer by now, which stays"}`,
+  );
   return after.status?.import?.processed?.number ?? 0;
 }
 
