@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { readConfig } from "../config.ts";
 import { FakeApiServer, json, failure as refusal } from "../kube/fake-api-server.ts";
 import { entryField, varintField } from "../protobuf.ts";
 import { census } from "./census.ts";
+import { gather } from "./doctor/gather.ts";
 
 const same = (bytes: Buffer): Buffer => bytes;
 const RANGE = {
@@ -35,7 +37,7 @@ function page(keys: readonly string[], more: boolean, modRevision = 1): Buffer {
 
 const CLUSTER = page(["/registry/namespaces/default"], false);
 const ONE_SECRET = page(["/registry/secrets/a/b"], false);
-const lease = (resourceVersion: string) => json({ metadata: { resourceVersion } });
+const lease = (resourceVersion: string) => json({ metadata: { resourceVersion }, items: [] });
 const LEASE = "/registry/leases/claviger-system/claviger-node-node-1";
 const folder = mkdtempSync(join(tmpdir(), "claviger-census-"));
 const [configPath, clusterPath] = ["standalone", "cluster"].map((name) => join(folder, name)) as [
@@ -148,4 +150,14 @@ test.each<[string, Parameters<FakeApiServer["answer"]>[0], Buffer, string | unde
   expect(stdout).toContain("1 object at etcd's revision 7");
   if (why === undefined) expect(failure).toBeUndefined();
   else expect(failure).toContain(why);
+});
+
+test("doctor, in an etcd that lacks this node's Lease => could not look at what etcd holds", async () => {
+  apiServer.answer(lease("5"));
+  answers = [page([], false), CLUSTER, ONE_SECRET];
+  const { looks } = await gather(readConfig(clusterPath), new AbortController().signal);
+  expect(looks.etcd).toEqual({
+    kind: "failed",
+    reason: expect.stringContaining("not the API server's etcd"),
+  });
 });
