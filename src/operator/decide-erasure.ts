@@ -116,10 +116,7 @@ export function tombstoneSpec(row: TombstoneRow): KeyVersion["spec"] {
   return { ...identity, destroyed: toDestroyed(row) };
 }
 
-/** So many have room in a KeyServer; those that every node has reported make room for others. */
-const MOST_ERASED = 500;
-
-/** Tombstones of which nothing is left here, and of which that is not known of every node yet: the first, by name. */
+/** Tombstones of which nothing is left here, and of which that is not known of every node yet. */
 export function erasedHere(tombstones: readonly KeptTombstone[], keyVersions: readonly KeyVersion[]) {
   const erased = new Set<string>(tombstones.filter((row) => row.erased).map(({ versionId }) => versionId));
   return keyVersions
@@ -127,7 +124,5 @@ export function erasedHere(tombstones: readonly KeptTombstone[], keyVersions: re
       ({ spec, status }) =>
         erased.has(spec.versionId) && !hasMaterial({ spec }) && status?.erasedAt === undefined,
     )
-    .map(({ metadata, spec }) => ({ name: metadata.name, versionId: spec.versionId }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .slice(0, MOST_ERASED);
+    .map(({ metadata, spec }) => ({ name: metadata.name, versionId: spec.versionId }));
 }

@@ -32,6 +32,13 @@ export interface ObservedNode {
   readonly observations: readonly ObservationRow[];
 }
 
+/** So many versions have room in a KeyServer, for each of which the API server also notes who wrote it. */
+const MOST_LISTED = 500;
+
+/** The first by name, which are the same on every node: once all have reported them they make room for others. */
+const inPortions = <T extends { readonly name: string }>(versions: readonly T[]): readonly T[] =>
+  versions.toSorted((a, b) => (a.name < b.name ? -1 : 1)).slice(0, MOST_LISTED);
+
 /** The status of this node's KeyServer. */
 export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeyServerStatus {
   const providers = observed.providers.map((provider) => describeProvider(provider, observed));
@@ -39,8 +46,11 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
     ...(observed.nodeUid !== undefined && { nodeUid: observed.nodeUid }),
     persistedResourceVersion: observed.persistedResourceVersion,
     versions: observed.versions.length,
-    prepared: observed.prepared,
-    ...(observed.erased !== undefined && observed.erased.length > 0 && { erased: observed.erased }),
+    prepared: inPortions(observed.prepared),
+    ...(observed.erased !== undefined &&
+      observed.erased.length > 0 && {
+        erased: inPortions(observed.erased),
+      }),
     ...(observed.seal !== undefined && { seal: observed.seal }),
     providers,
     serving: providers.map(summarize).join(", "),

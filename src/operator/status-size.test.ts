@@ -1,14 +1,25 @@
 import { expect, test } from "vitest";
 import { erasureFinding } from "./decide-erased.ts";
 import { erasedHere, toTombstoneRow } from "./decide-erasure.ts";
+import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideRetention } from "./decide-retention.ts";
 import { expiryFinding } from "./material-expiry.ts";
-import { keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith, tombstone } from "./testing.ts";
+import { keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith, tombstone, versionId } from "./testing.ts";
 
 /** The API server refuses a whole status where one message is longer (resources.ts), and objects of 1.5 MB. */
 const LONGEST_MESSAGE = 32_768;
 const MANY = 9_000;
 const numbers = Array.from({ length: MANY }, (_, index) => index + 1);
+const OBSERVED = {
+  before: undefined,
+  nodeUid: undefined,
+  persistedResourceVersion: "1",
+  versions: [],
+  problems: [],
+  seal: undefined,
+  providers: [],
+  observations: [],
+};
 const tombstones = numbers.map((n) => tombstone(n));
 
 test("thousands of versions were destroyed => the condition names the first few, and how many more", () => {
@@ -47,16 +58,30 @@ test("the material of thousands of versions expired => the condition names the f
   expect(finding?.message.length).toBeLessThan(LONGEST_MESSAGE);
 });
 
+test("a node has thousands of versions that wait to become current => it reports some, the same on every node, and then the others", () => {
+  const all = numbers.map((n) => ({ name: keyVersion(n).metadata.name, versionId: versionId(n) }));
+  const reported = (prepared: typeof all) =>
+    decideKeyServerStatus({ ...OBSERVED, prepared }, NOW).prepared ?? [];
+  const first = reported(all);
+  expect(JSON.stringify(first).length).toBeLessThan(100_000);
+  expect(reported(all.toReversed())).toEqual(first);
+  const promoted = new Set(first.map(({ name }) => name));
+  const next = reported(all.filter(({ name }) => !promoted.has(name)));
+  expect(next).toHaveLength(first.length);
+});
+
 test("a node has erased thousands of versions => it reports some, the same on every node, and the others once those are noted", () => {
   const kept = tombstones.map((version) => ({ ...toTombstoneRow(version), erased: true }));
-  const reported = erasedHere(kept, tombstones);
+  const reportOf = (erased: ReturnType<typeof erasedHere>) =>
+    decideKeyServerStatus({ ...OBSERVED, prepared: [], erased }, NOW).erased ?? [];
+  const reported = reportOf(erasedHere(kept, tombstones));
   expect(JSON.stringify(reported).length).toBeLessThan(100_000);
-  expect(erasedHere(kept, tombstones.toReversed())).toEqual(reported);
+  expect(reportOf(erasedHere(kept, tombstones.toReversed()))).toEqual(reported);
   const names = new Set(reported.map(({ name }) => name));
   const noted = tombstones.map((version) =>
     names.has(version.metadata.name) ? { ...version, status: { erasedAt: NOW_TEXT } } : version,
   );
-  const next = erasedHere(kept, noted);
+  const next = reportOf(erasedHere(kept, noted));
   expect(next).toHaveLength(reported.length);
   expect(next.some(({ name }) => names.has(name))).toBe(false);
 });
