@@ -4,7 +4,7 @@ import { decideRetention, type ObservedRetention, type UsageProof } from "./deci
 import { keyVersion, masterKey, NOW, node, statusWith, tombstone } from "./testing.ts";
 
 const DESTROY = { policy: "Destroy", afterDays: 7 } as const;
-const v2 = keyVersion(2);
+const v2 = keyVersion(2, { metadata: { creationTimestamp: "2025-12-26T03:00:00Z" } });
 const idOf = ({ spec }: typeof v2) => kmsKeyId(parseKeyId(spec.keyId), parseVersionId(spec.versionId));
 const v1 = keyVersion(1, { status: { state: "Retired", kmsKeyId: idOf(keyVersion(1)) } });
 const v3 = keyVersion(3);
@@ -45,6 +45,14 @@ test.each<readonly [string, Partial<ObservedRetention>, string]>([
   [
     "a second before the period is over => kept until then",
     { proof: proven({ completedAt: "2025-12-26T03:04:06Z" }) },
+    "keep until 2026-01-02T03:04:06Z",
+  ],
+  [
+    "it is said to be complete from before its version was made, as a clock was behind => kept as long as from then",
+    {
+      proof: proven({ completedAt: "2025-06-26T03:04:05Z" }),
+      versions: [v1, keyVersion(2, { metadata: { creationTimestamp: "2025-12-26T03:04:06Z" } })],
+    },
     "keep until 2026-01-02T03:04:06Z",
   ],
   [

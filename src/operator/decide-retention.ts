@@ -50,7 +50,7 @@ export function decideRetention(observed: ObservedRetention, now: Date): Retenti
     if (obstacle !== undefined) return { kind: "wait", ...obstacle };
   }
   const completedAt = observed.proof.reencryption?.completedAt ?? "";
-  const until = Date.parse(completedAt) + retention.afterDays * DAY_MILLISECONDS;
+  const until = retentionBegins(observed, completedAt) + retention.afterDays * DAY_MILLISECONDS;
   if (!(until <= now.getTime())) return { kind: "keep", until: rfc3339(new Date(until)) };
   // Not before its time: a count reads all of etcd.
   const obstacle = notCounted(observed);
@@ -58,6 +58,13 @@ export function decideRetention(observed: ObservedRetention, now: Date): Retenti
   const { namespace = "", name } = masterKey.metadata;
   const why = `its retention ended: everything under MasterKey ${nameText({ namespace, name })} was re-encrypted by ${completedAt}`;
   return { kind: "destroy", versions: retired, why };
+}
+
+/** Not before the version was made, which the API server dates: the clock of whoever wrote completedAt may have been behind. */
+function retentionBegins({ masterKey, versions }: ObservedRetention, completedAt: string): number {
+  const { versionId } = masterKey.status?.currentVersion ?? {};
+  const made = versions.filter(({ spec }) => spec.versionId === versionId);
+  return Math.max(Date.parse(completedAt), ...made.map((one) => Date.parse(one.metadata.creationTimestamp)));
 }
 
 /** Versions that have been current and no longer are. */
