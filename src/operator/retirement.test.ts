@@ -2,9 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { generateMaterial } from "../crypto/key-specs.ts";
 import type { KeyAlias, KeyServer, KeyVersion, Kind, MasterKey, ResourceOf } from "../kube/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
+import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
+import { toKeyVersionSpec, toVersionRow } from "./decide-keyring.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { Retirement } from "./retirement.ts";
 import { EARLIER, keyId, keyServer, keyVersion, masterKey, NOW, versionId } from "./testing.ts";
@@ -31,6 +34,8 @@ const due = (n: number, spec: Partial<KeyVersion["spec"]> = {}, name = `${spec.k
 
 interface Given {
   readonly keyVersions: readonly KeyVersion[];
+  /** What is not sealed for what it says that it is. */
+  readonly copies?: readonly KeyVersion[];
   readonly masterKeys?: readonly MasterKey[];
   readonly keyAliases?: readonly KeyAlias[];
   readonly keyServers?: readonly KeyServer[];
@@ -43,16 +48,25 @@ interface World {
   masterKeys: readonly MasterKey[];
 }
 
+/** The same version with material of this cluster. */
+async function sealed(version: KeyVersion): Promise<KeyVersion> {
+  const row = toVersionRow(version);
+  using material = generateMaterial("SYMMETRIC_DEFAULT");
+  const { seal } = toKeyVersionSpec({ ...row, sealed: await seals.get().wrap(material, sealAad(row)) });
+  return { ...version, spec: { ...version.spec, seal } };
+}
+
 /** One pass. Returns the names of the KeyVersions that were destroyed, in order. */
 async function pass(given: Given): Promise<string[]> {
   const destroyed: string[] = [];
+  const keyVersions = [...(given.copies ?? []), ...(await Promise.all(given.keyVersions.map(sealed)))];
   const keyServers = given.keyServers ?? [
     keyServer("one", { providers: [] }, { creationTimestamp: new Date().toISOString() }),
   ];
   const world: World = { masterKeys: given.masterKeys ?? [] };
   const view = (): View => ({
     masterKeys: world.masterKeys,
-    keyVersions: given.keyVersions,
+    keyVersions,
     keyAliases: given.keyAliases ?? [],
     keyServers,
     keyVersionsUpTo: "1",
@@ -128,6 +142,15 @@ test("a forged version of the key that names another MasterKey => the one that t
   ];
   const masterKeys = [masterKey({ status: { keyId: keyId(1) } })];
   expect(await pass({ keyVersions, masterKeys })).toEqual([]);
+});
+
+test("a copy of a version that is needed, under a keyId that nobody needs => no tombstone, which would take the version along", async () => {
+  const needed = await sealed(keyVersion(3));
+  const copy = due(3, { ...needed.spec, keyId: keyId(2) }, "copy");
+  expect(await pass({ keyVersions: [], copies: [copy] })).toEqual([]);
+  const renumbered = due(9, { ...needed.spec, number: 9 }, "renumbered");
+  expect(await pass({ keyVersions: [], copies: [renumbered] })).toEqual([]);
+  expect(await pass({ keyVersions: [due(1)], copies: [copy] })).toEqual([`${keyId(1)}-1`]);
 });
 
 test("the same where a provider names the key, by its own name or by an alias => used", async () => {

@@ -12,6 +12,7 @@ import { decideErased } from "./decide-erased.ts";
 import { toDestroyed } from "./decide-erasure.ts";
 import { nodeViews } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
+import { toVersionRow } from "./decide-keyring.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import {
   awaitsCount,
@@ -136,6 +137,7 @@ export class Retirement {
       destroyedAt: rfc3339(now),
       reason: why,
     };
+    await this.#mustBeGenuine(version);
     const proof = await proveTombstone(this.#seals, text);
     await atWritePoint("keyversion.destroy", () =>
       this.#store.destroyVersion(version, toDestroyed({ ...text, proof })),
@@ -148,6 +150,15 @@ export class Retirement {
     }
     const message = `${what}; etcd snapshots and backups from before hold it sealed, and what is under it in older snapshots is not readable any more`;
     await this.#store.recordEvent(masterKey, { type: "Warning", reason: "VersionDestroyed", message });
+  }
+
+  /**
+   * Nodes take out what has a tombstone's versionId: one for a copy under another key or
+   * number would take the version along that it is a copy of. Throws SealMismatch.
+   */
+  async #mustBeGenuine(version: KeyVersion): Promise<void> {
+    const row = toVersionRow(version);
+    using _ = await this.#seals.unseal(row, row.sealed);
   }
 
   /** Status of versions whose MasterKey is gone, and of tombstones that every node has erased. */
