@@ -80,7 +80,12 @@ export function newOffer({ spec, status }: MasterKey): Offer | undefined {
 }
 
 /** Decides what becomes of opened material, by its id. */
-export function decideOpened(observed: ObservedImport, offer: Offer, materialId: string): OpenedStep {
+export function decideOpened(
+  observed: ObservedImport,
+  offer: Offer,
+  materialId: string,
+  now: Date,
+): OpenedStep {
   const { masterKey } = observed;
   const versions = own(observed);
   const same = versions.find(({ spec }) => spec.materialId === materialId);
@@ -92,7 +97,9 @@ export function decideOpened(observed: ObservedImport, offer: Offer, materialId:
   }
   if (same !== undefined) return refused(offer, "IncorrectKeyMaterial", oldMaterial(same.spec.number));
   if (!isNew) return refused(offer, "IncorrectKeyMaterial", OTHER_MATERIAL);
-  if (newest !== undefined && promotionCandidate(masterKey, versions) !== undefined) {
+  const candidate = promotionCandidate(masterKey, versions);
+  // One that expired on its way becomes current only by a re-import, for which nobody may have the material any more.
+  if (newest !== undefined && candidate !== undefined && !hasExpired(candidate, now)) {
     return { kind: "wait", finding: failed("RotationInProgress", pending(newest.spec.number)) };
   }
   const current = masterKey.status?.currentVersion?.number ?? 0;

@@ -151,7 +151,7 @@ const PENDING_IMPORT: MasterKeyStep = {
 const expiredBefore = ({ spec }: KeyVersion): MasterKeyStep => ({
   kind: "wait",
   reason: "MaterialExpired",
-  message: `version ${spec.number} expired at ${spec.validTo} before every node had it: import the same material again with a later validTo`,
+  message: `version ${spec.number} expired at ${spec.validTo} before every node had it: import the same material again with a later validTo, or other material as NEW_KEY_MATERIAL`,
 });
 
 function decideCreation(keyId: KeyId, number: number, nodes: readonly NodeView[]): MasterKeyStep {

@@ -386,6 +386,24 @@ describe("a key that has material", () => {
     expect(versions).toHaveLength(2);
   });
 
+  test("takes up new material where the last expired before every node had it", async () => {
+    await imported();
+    await requested();
+    write(offer(OTHER, { ...until(1), importType: "NEW_KEY_MATERIAL", requestToken: "again" }));
+    await pass();
+    await pass({ nodeHasVersions: false });
+    now = new Date(now.getTime() + 2 * DAY);
+    await requested("more");
+    expect(condition("Distributed")).toBe("False MaterialExpired");
+    const third = randomBytes(32);
+    write(offer(third, { importType: "NEW_KEY_MATERIAL", requestToken: "more" }));
+    await pass();
+    expect(condition("Imported")).toBe("True Imported");
+    await pass();
+    expect(key.status?.currentVersion?.number).toBe(3);
+    expect(await unsealed(3)).toEqual(third);
+  });
+
   test("waits with new material while the last is not on every node", async () => {
     await imported();
     await requested();

@@ -77,7 +77,7 @@ export class MaterialImporter {
       case "publish":
         return this.#publish(observed, step.keySpec, now);
       case "open":
-        return this.#open(observed, step.offer);
+        return this.#open(observed, step.offer, now);
       case "refuse":
         return { kind: "refused", offer: step.offer, finding: step.finding };
       case "wait":
@@ -95,12 +95,12 @@ export class MaterialImporter {
     return { kind: "published", parameters: { publicKey, importToken, validTo } };
   }
 
-  async #open(observed: ObservedImport, offer: Offer): Promise<ImportOutcome> {
+  async #open(observed: ObservedImport, offer: Offer, now: Date): Promise<ImportOutcome> {
     const opened = await this.#unwrap(observed, offer);
     if ("kind" in opened) return { kind: "refused", offer, finding: opened.finding };
     using material = opened;
     const id = materialId(toKeyId(observed.masterKey), material);
-    const step = decideOpened(observed, offer, id);
+    const step = decideOpened(observed, offer, id, now);
     if (step.kind === "refuse") return { kind: "refused", offer, finding: step.finding };
     if (step.kind === "wait") return { kind: "waiting", finding: step.finding };
     const number = await this.#apply(observed, offer, step, material, id);
