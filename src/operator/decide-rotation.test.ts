@@ -176,6 +176,15 @@ const cases: readonly Case[] = [
     onTime: "False",
   },
   {
+    name: "the same on its day => rotates by itself all the same",
+    spec: { ...quarterly, requestToken: "new", onDemandLimit: 2 },
+    status: { onDemandCount: 2, handledToken: "old" },
+    now: "2026-04-01T00:00:00Z",
+    begins: "Automatic",
+    reason: "Rotating",
+    next: "2026-04-01T00:00:00Z",
+  },
+  {
     name: "asked for and disabled => waits",
     spec: { requestToken: "a" },
     enabled: false,

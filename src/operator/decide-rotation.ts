@@ -37,7 +37,8 @@ export function decideRotation(masterKey: MasterKey, now: Date): RotationPlan {
     ...(rotation?.enabled === true &&
       scheduled.next !== "never" && { nextRotationTime: rfc3339(scheduled.next ?? due) }),
   };
-  const { begin, finding } = asked ?? scheduled;
+  // What was asked for in vain does not stand in the way of what is due.
+  const { begin, finding } = asked?.begin === undefined && scheduled.begin ? scheduled : (asked ?? scheduled);
   return { ...(begin !== undefined && { begin }), status, finding };
 }
 
