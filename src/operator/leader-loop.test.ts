@@ -60,10 +60,14 @@ class Cluster {
     this.refusal = refusal;
   }
 
-  /** One pass over the MasterKey; rejects as it does. */
-  async reconcile(): Promise<void> {
+  /** One pass over the MasterKey, of a leader that has just begun unless it is given; rejects as it does. */
+  async reconcile(leader = this.leader()): Promise<void> {
+    await leader.reconcile("MasterKey apps/secrets", new AbortController().signal);
+  }
+
+  leader(): LeaderLoop {
     const usageCensus = new UsageCensus({ take: UNUSED, onChange: () => undefined, now: () => 0 });
-    const leader = new LeaderLoop({
+    return new LeaderLoop({
       config: {
         resources: { kind: "kubeconfig" },
         etcd: {},
@@ -93,7 +97,6 @@ class Cluster {
       }),
       usageCensus,
     });
-    await leader.reconcile("MasterKey apps/secrets", new AbortController().signal);
   }
 
   #store(): ResourceStore {
@@ -189,7 +192,8 @@ test("the leader has no root key to make an import token with => the key says so
   expect(cluster.key.status?.import).toHaveProperty("publicKey");
 });
 
-test("the finalizer may not be set => stored data is counted all the same", async () => {
+/** All has settled, and what is stored is to be counted. */
+function verifying(): Cluster {
   const { currentVersion } = statusWith(v1);
   const kmsKeyId = currentVersion?.kmsKeyId ?? "";
   const reencryption = {
@@ -200,10 +204,29 @@ test("the finalizer may not be set => stored data is counted all the same", asyn
     startedAt: "2026-01-02T00:00:00Z",
     round: 1,
   } as const;
-  const verifying = masterKey({ status: { ...statusWith(v1), reencryption } });
-  const cluster = new Cluster(verifying, [v1], forbidden);
+  const key = masterKey({ status: { ...statusWith(v1), reencryption } });
+  const cluster = new Cluster(key, [v1], forbidden);
   const proven = { kmsKeyId, encrypts: 1, entries: 1, settled: true, resources: ["secrets"] };
   cluster.providers = [{ name: "p", socket: "/p", serves: "apps/secrets", ...proven }];
+  return cluster;
+}
+
+test("others have led since something was counted => it is counted again", async () => {
+  const cluster = verifying();
+  const leader = cluster.leader();
+  await cluster.reconcile(leader).catch(() => undefined);
+  await new Promise(setImmediate);
+  leader.begin();
+  await cluster.reconcile(leader).catch(() => undefined);
+  expect(cluster.key.status?.reencryption?.phase).toBe("Verifying");
+  await new Promise(setImmediate);
+  expect(cluster.counts).toBe(2);
+  await cluster.reconcile(leader).catch(() => undefined);
+  expect(cluster.key.status?.reencryption).toMatchObject({ phase: "Complete", verified: true });
+});
+
+test("the finalizer may not be set => stored data is counted all the same", async () => {
+  const cluster = verifying();
   await cluster.reconcile().catch(() => undefined);
   // A leader that has just begun, on a status that says all this already.
   cluster.counts = 0;

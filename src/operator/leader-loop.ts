@@ -119,6 +119,11 @@ export class LeaderLoop {
       .map((alias) => `KeyAlias ${objectText(alias)}`);
   }
 
+  /** To lead, maybe again: what was counted or written before, others have gone on from since. */
+  begin(): void {
+    this.#reencryptor.close();
+  }
+
   /** Stops what works beside the loop. */
   close(): void {
     this.#reencryptor.close();

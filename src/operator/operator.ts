@@ -154,6 +154,7 @@ class Operator {
   }
 
   #begin(): void {
+    this.#leader.begin();
     this.#nodeQueue.add(NODE);
     this.#leadAll();
   }
