@@ -109,8 +109,12 @@ export class Plugin {
 
   /** Takes up a changed configuration; a bad one changes nothing. Reloads follow one another. Never rejects. */
   reload(): Promise<void> {
+    return this.#inTurn(() => this.#reload());
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
     this.#reloading = this.#reloading
-      .then(() => this.#reload())
+      .then(step)
       .catch((error: unknown) =>
         this.#log("error", `the configuration was not taken up in full: ${messageOf(error)}`),
       );
@@ -151,7 +155,11 @@ export class Plugin {
       this.#recorder.changed();
     }
     this.#config = next;
-    for (const provider of next.providers) await this.#addLater(provider);
+    await this.#addMissing();
+  }
+
+  async #addMissing(): Promise<void> {
+    for (const provider of this.#config.providers) await this.#addLater(provider);
   }
 
   /** On a reload a socket that cannot be had must not take the others down. */
@@ -211,9 +219,9 @@ export class Plugin {
       if (problem !== undefined || useHasChanged) void server.follow();
       void this.#mendSocket(server);
     }
-    for (const provider of this.#config.providers) {
-      if (!this.#servers.has(identity(provider))) void this.reload();
-    }
+    // Of the configuration that was taken up: its file may have been broken since.
+    const missing = this.#config.providers.some((provider) => !this.#servers.has(identity(provider)));
+    if (missing) void this.#inTurn(() => this.#addMissing());
   }
 
   async #mendSocket(server: SocketServer): Promise<void> {

@@ -217,6 +217,22 @@ it("an added provider whose socket another process has is logged once, disturbs 
   await installation.serving("second");
 });
 
+it("a provider that waits for its socket gets it also while the file is broken, which is logged once", async () => {
+  await using installation = await Installation.create();
+  const plugin = await started(installation);
+  const foreign = createServer((socket) => socket.destroy());
+  foreign.listen(installation.socket("second"));
+  await once(foreign, "listening");
+  await installation.configure(withSecond);
+  await plugin.line(/ERROR plugin: provider second: another process serves .*second\.sock: stop it first/);
+  await installation.replace(installation.configPath, "providers: [");
+  await plugin.line(/ERROR plugin: the configuration stays as it was: /);
+  foreign.close();
+  await once(foreign, "close");
+  await installation.serving("second");
+  expect((await plugin.text()).match(/the configuration stays as it was/g)).toHaveLength(1);
+});
+
 /** In a socket's place. The plugin, which makes one that was removed again, may be faster: then once more. */
 const putFolderAt = (path: string): Promise<true> =>
   eventually(`a folder lies at ${path}`, async () => {
