@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { messageOf } from "./errors.ts";
 
 export type LogLevel = "info" | "warn" | "error";
@@ -6,14 +7,30 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 /** One line per event. What it is given is printed: never pass payloads or secrets. */
 export type Log = (level: LogLevel, message: string, fields?: LogFields) => void;
 
-/** Logs to stderr as `time LEVEL process: message name=value …`. */
-export function stderrLog(process_: string): Log {
-  return (level, message, fields = {}) => {
+/** What waits in memory for a reader that has stalled. The log must not take what the sockets need. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Logs to stderr as `time LEVEL process: message name=value …`. Never waits for who
+ * reads it: what does not fit into four megabytes is dropped, and counted in a line of its own.
+ */
+export function stderrLog(process_: string, stream: Writable = process.stderr): Log {
+  let dropped = 0;
+  const write: Log = (level, message, fields = {}) => {
     const pairs = Object.entries(fields).flatMap(([name, value]) =>
       value === undefined ? [] : [` ${name}=${quote(String(value))}`],
     );
     const line = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${process_}: ${oneLine(message)}`;
-    process.stderr.write(`${line}${pairs.join("")}\n`);
+    stream.write(`${line}${pairs.join("")}\n`);
+  };
+  return (level, message, fields) => {
+    if (stream.writableLength > MAX_WAITING_BYTES) {
+      dropped += 1;
+      return;
+    }
+    if (dropped > 0) write("warn", `${dropped} lines were dropped, as nobody read this log`);
+    dropped = 0;
+    write(level, message, fields);
   };
 }
 
