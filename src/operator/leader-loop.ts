@@ -330,7 +330,7 @@ export class LeaderLoop {
       origin: spec.origin,
     };
     using material = generateMaterial(spec.keySpec);
-    const sealed = await this.#seals.get().wrap(material, sealAad(identity));
+    const sealed = await this.#seals.forSealing().wrap(material, sealAad(identity));
     const version: VersionRow = { ...identity, sealed };
     await atWritePoint("keyversion.create", () =>
       this.#store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),

@@ -86,7 +86,7 @@ export class MaterialImporter {
   }
 
   async #publish({ masterKey }: ObservedImport, spec: WrappingKeySpec, now: Date): Promise<ImportOutcome> {
-    const seal = this.#seals.get();
+    const seal = this.#seals.forSealing();
     const { publicKey, privateKey } = await generateWrappingKeyPair(spec);
     using secret = privateKey;
     const validTo = rfc3339(new Date(now.getTime() + PARAMETERS_VALID_MILLISECONDS));
@@ -158,7 +158,7 @@ export class MaterialImporter {
       keyUsage: spec.keyUsage,
       origin: spec.origin,
     };
-    const sealed = await this.#seals.get().wrap(material, sealAad(identity));
+    const sealed = await this.#seals.forSealing().wrap(material, sealAad(identity));
     const version: VersionRow = {
       ...identity,
       sealed,

@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -238,6 +238,22 @@ describe("a report", () => {
     expect(resources.reports).toBe(reports);
     await nodeOf(resources)();
     expect(resources).toMatchObject({ reports: reports + 1, report });
+  });
+
+  test("the root key's file is gone under the operator => not Ready, as nothing opens after its next start", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    resources.keyVersions = [object(await sealedVersion(1), "one")];
+    expect(await pass()).toBe(true);
+    renameSync(join(root, "root.key"), join(root, "away"));
+    expect(await pass()).toBe(false);
+    expect(readiness(resources)).toMatchObject({
+      status: "False",
+      reason: "SealUnavailable",
+      message: expect.stringContaining("root.key does not exist; restore it from your backup"),
+    });
+    renameSync(join(root, "away"), join(root, "root.key"));
+    expect(await pass()).toBe(true);
   });
 
   test("the Node was made again => its new uid", async () => {

@@ -235,7 +235,7 @@ export class NodeLoop {
 
   #seal(problems: Problem[]): { provider: string; rootKeyId: string } | undefined {
     try {
-      const { provider, rootKeyId } = this.#seals.get();
+      const { provider, rootKeyId } = this.#seals.forSealing();
       return { provider, rootKeyId };
     } catch (error) {
       problems.push({ reason: "SealUnavailable", message: messageOf(error) });

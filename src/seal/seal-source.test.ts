@@ -102,6 +102,30 @@ describe("a seal source heals without a restart once the root key was put right"
   });
 });
 
+describe("a seal source seals nothing under a root key that only this process still has", () => {
+  it("as its file was removed; put back, it does again", () => {
+    put(RIGHT);
+    const source = new SealSource(path);
+    expect(source.forSealing()).toBe(source.get());
+    rmSync(path);
+    expect(() => source.forSealing()).toThrow(/root\.key does not exist; restore it from your backup/);
+    put(RIGHT);
+    expect(source.forSealing()).toBe(source.get());
+  });
+
+  it("as another one is in its file; what is sealed already opens on", async () => {
+    put(RIGHT);
+    const source = new SealSource(path);
+    source.get();
+    put(WRONG);
+    const [used, there] = [seal(RIGHT).rootKeyId, seal(WRONG).rootKeyId];
+    expect(() => source.forSealing()).toThrow(
+      `root key ${path} holds ${there} now, and ${used} is in use: put that one back there, or restart claviger where nothing is sealed under it`,
+    );
+    expect(await opened(source)).toEqual(MATERIAL);
+  });
+});
+
 it("a blob that was altered to name another root key is a mismatch: no other root key would help", async () => {
   put(RIGHT);
   const blob = Buffer.from(sealed.blob);

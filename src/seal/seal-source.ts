@@ -23,6 +23,22 @@ export class SealSource {
     return this.#seal;
   }
 
+  /**
+   * The same for what is to be sealed, after a look at the file: what is sealed under a
+   * root key that only this process still has opens no more after its end.
+   */
+  forSealing(): Seal {
+    const seal = this.get();
+    using rootKey = readRootKey(this.#rootKeyPath);
+    const { rootKeyId } = fileSeal(rootKey);
+    if (rootKeyId === seal.rootKeyId) return seal;
+    throw new ClavigerError(
+      "SealUnavailable",
+      `root key ${this.#rootKeyPath} holds ${rootKeyId} now, and ${seal.rootKeyId} is in use:` +
+        " put that one back there, or restart claviger where nothing is sealed under it",
+    );
+  }
+
   /** Opens a version's material. Throws SealUnavailable or SealMismatch, naming the version. */
   async unseal(binding: SealBinding, sealed: Sealed): Promise<Secret> {
     const unsealed = await this.get().unwrap(sealed, sealAad(binding));

@@ -19,7 +19,7 @@ export interface TombstoneText extends Pick<SealBinding, "keyId" | "versionId" |
  */
 export function proveTombstone(seals: SealSource, text: TombstoneText): Promise<Sealed> {
   const aad = tombstoneAad(text);
-  return seals.get().wrap(Secret.take(digest(aad)), aad);
+  return seals.forSealing().wrap(Secret.take(digest(aad)), aad);
 }
 
 /** Whether the proof is this root key's, for this text. Throws SealUnavailable where there is no root key. */
