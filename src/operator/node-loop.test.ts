@@ -240,22 +240,6 @@ describe("a report", () => {
     expect(resources).toMatchObject({ reports: reports + 1, report });
   });
 
-  test("the root key's file is gone under the operator => not Ready, as nothing opens after its next start", async () => {
-    const resources = new Resources();
-    const pass = nodeOf(resources);
-    resources.keyVersions = [object(await sealedVersion(1), "one")];
-    expect(await pass()).toBe(true);
-    renameSync(join(root, "root.key"), join(root, "away"));
-    expect(await pass()).toBe(false);
-    expect(readiness(resources)).toMatchObject({
-      status: "False",
-      reason: "SealUnavailable",
-      message: expect.stringContaining("root.key does not exist; restore it from your backup"),
-    });
-    renameSync(join(root, "away"), join(root, "root.key"));
-    expect(await pass()).toBe(true);
-  });
-
   test("the Node was made again => its new uid", async () => {
     const resources = new Resources();
     const pass = nodeOf(resources);
@@ -405,5 +389,37 @@ describe("another operator that runs under this node's name", () => {
     resources.nameIsShared = false;
     expect(await pass()).toBe(true);
     expect(readiness(resources)).toMatchObject({ status: "True" });
+  });
+});
+
+describe("the root key file of an operator that runs", () => {
+  test("it vanishes => the node is not Ready, and reports the root key that it goes on with", async () => {
+    const resources = new Resources();
+    resources.keyVersions = [object(await sealedVersion(1), "one")];
+    const pass = nodeOf(resources);
+    expect(await pass()).toBe(true);
+    const file = join(root, "root.key");
+    renameSync(file, `${file}.away`);
+    expect(await pass()).toBe(false);
+    expect(readiness(resources)).toMatchObject({
+      status: "False",
+      reason: "SealUnavailable",
+      message: `root key ${file} does not exist; restore it from your backup (without it nothing sealed under it can ever be opened)`,
+    });
+    expect(resources.report?.seal).toEqual({ provider: "file", rootKeyId: seals.get().rootKeyId });
+    renameSync(`${file}.away`, file);
+    expect(await pass()).toBe(true);
+    expect(readiness(resources)).toMatchObject({ status: "True" });
+  });
+
+  test("the wrong one is replaced before there is any version => the right one is reported", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    await pass();
+    const before = resources.report?.seal?.rootKeyId;
+    rmSync(join(root, "root.key"));
+    createRootKey(join(root, "root.key"));
+    expect(await pass()).toBe(true);
+    expect(resources.report?.seal?.rootKeyId).not.toBe(before);
   });
 });

@@ -121,9 +121,9 @@ export class NodeLoop {
     return status.conditions?.every((condition) => condition.status === "True") ?? true;
   }
 
-  /** Whether there is something to report that is no resource: the EncryptionConfiguration was edited. */
-  get encryptionConfigChanged(): boolean {
-    return this.#scopes.changed();
+  /** Whether there is something to report that is no resource: the EncryptionConfiguration or the root key was edited. */
+  get filesChanged(): boolean {
+    return this.#scopes.changed() || this.#seals.changed();
   }
 
   async #register(now: Date): Promise<void> {
@@ -235,12 +235,12 @@ export class NodeLoop {
 
   #seal(problems: Problem[]): { provider: string; rootKeyId: string } | undefined {
     try {
-      const { provider, rootKeyId } = this.#seals.forSealing();
-      return { provider, rootKeyId };
+      this.#seals.mustBeInPlace();
     } catch (error) {
       problems.push({ reason: "SealUnavailable", message: messageOf(error) });
-      return undefined;
     }
+    const { held } = this.#seals;
+    return held && { provider: held.provider, rootKeyId: held.rootKeyId };
   }
 
   async #report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {

@@ -175,7 +175,7 @@ class Operator {
   }
 
   /**
-   * Looks for observations, and whether the keyring is still where it was. Only a
+   * Looks for observations and edited files, and whether the keyring is still where it was. Only a
    * new start opens what is there now, so the operator ends. Standalone and with
    * nothing there, it waits: a new start would begin another keyring, with other keys.
    */
@@ -187,7 +187,7 @@ class Operator {
         const { place, displaced } = this.#keyring;
         if (place === "another" || (place === "none" && !waits)) return end(displaced);
         const now = place === "ours" ? this.#keyring.observationsStamp() : undefined;
-        if (now !== seen || this.#node.encryptionConfigChanged) this.#nodeQueue.add(NODE);
+        if (now !== seen || this.#node.filesChanged) this.#nodeQueue.add(NODE);
         seen = now;
       } catch (error) {
         this.#log("warn", `the keyring cannot be watched: ${String(error)}`);

@@ -113,16 +113,52 @@ describe("a seal source seals nothing under a root key that only this process st
     expect(source.forSealing()).toBe(source.get());
   });
 
-  it("as another one is in its file; what is sealed already opens on", async () => {
+  it("as another one is in its file, also where nothing was opened since it sealed", () => {
     put(RIGHT);
     const source = new SealSource(path);
-    source.get();
+    source.forSealing();
     put(WRONG);
-    const [used, there] = [seal(RIGHT).rootKeyId, seal(WRONG).rootKeyId];
-    expect(() => source.forSealing()).toThrow(
-      `root key ${path} holds ${there} now, and ${used} is in use: put that one back there, or restart claviger where nothing is sealed under it`,
+    expect(() => source.forSealing()).toThrow(`root key ${path} holds ${seal(WRONG).rootKeyId} now`);
+  });
+});
+
+describe("a seal source tells of a root key file that is no longer the one in use", () => {
+  const source = async () => {
+    put(RIGHT);
+    const made = new SealSource(path);
+    await opened(made);
+    made.mustBeInPlace();
+    return made;
+  };
+
+  it("for it was removed: what is in memory goes on", async () => {
+    const used = await source();
+    expect(used.changed()).toBe(false);
+    rmSync(path);
+    expect(used.changed()).toBe(true);
+    expect(() => used.mustBeInPlace()).toThrow(`root key ${path} does not exist`);
+    expect(used.changed()).toBe(false);
+    expect(await opened(used)).toEqual(MATERIAL);
+  });
+
+  it("for it was replaced: the error names both, and what is in memory goes on", async () => {
+    const used = await source();
+    put(WRONG);
+    expect(() => used.mustBeInPlace()).toThrow(
+      `root key ${path} holds ${seal(WRONG).rootKeyId} now, and this node's versions are sealed under ${seal(RIGHT).rootKeyId}: put that one back before anything here restarts`,
     );
-    expect(await opened(source)).toEqual(MATERIAL);
+    expect(await opened(used)).toEqual(MATERIAL);
+    put(RIGHT);
+    expect(() => used.mustBeInPlace()).not.toThrow();
+  });
+
+  it("and gives up for another one what has opened nothing yet", () => {
+    put(WRONG);
+    const used = new SealSource(path);
+    expect(used.get().rootKeyId).toBe(seal(WRONG).rootKeyId);
+    put(RIGHT);
+    used.mustBeInPlace();
+    expect(used.held?.rootKeyId).toBe(seal(RIGHT).rootKeyId);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError } from "../errors.ts";
+import { appearanceOf } from "../file-appearance.ts";
 import { fileSeal } from "./file.ts";
 import { readRootKey } from "./root-key-file.ts";
 import { type Seal, type SealBinding, type Sealed, sealAad } from "./seal.ts";
@@ -12,6 +13,9 @@ import { type Seal, type SealBinding, type Sealed, sealAad } from "./seal.ts";
 export class SealSource {
   readonly #rootKeyPath: string;
   #seal: Seal | undefined;
+  /** The one that something is sealed under: it is the right one, whatever the file holds now. */
+  #proven: Seal | undefined;
+  #seen: string | undefined;
 
   constructor(rootKeyPath: string) {
     this.#rootKeyPath = rootKeyPath;
@@ -19,36 +23,64 @@ export class SealSource {
 
   /** Throws SealUnavailable where the root key cannot be used. */
   get(): Seal {
-    this.#seal ??= fileSeal(readRootKey(this.#rootKeyPath));
+    this.#seal ??= this.#read();
     return this.#seal;
   }
 
+  #read(): Seal {
+    return fileSeal(readRootKey(this.#rootKeyPath));
+  }
+
+  /** What is in use already, whatever became of the file. */
+  get held(): Seal | undefined {
+    return this.#seal;
+  }
+
+  /** Whether the file is another one than was last looked at. */
+  changed(): boolean {
+    return appearanceOf(this.#rootKeyPath) !== this.#seen;
+  }
+
   /**
-   * The same for what is to be sealed, after a look at the file: what is sealed under a
-   * root key that only this process still has opens no more after its end.
+   * Throws SealUnavailable where the file no longer has the root key in use: what
+   * starts here next could open nothing. One that nothing is sealed under is given up for another.
    */
-  forSealing(): Seal {
-    const seal = this.get();
-    using rootKey = readRootKey(this.#rootKeyPath);
-    const { rootKeyId } = fileSeal(rootKey);
-    if (rootKeyId === seal.rootKeyId) return seal;
+  mustBeInPlace(): void {
+    this.#seen = appearanceOf(this.#rootKeyPath);
+    const { rootKeyId } = this.get();
+    using inFile = readRootKey(this.#rootKeyPath);
+    const found = fileSeal(inFile).rootKeyId;
+    if (found === rootKeyId) return;
+    if (this.#proven !== this.#seal) {
+      this.#seal = this.#read();
+      return;
+    }
     throw new ClavigerError(
       "SealUnavailable",
-      `root key ${this.#rootKeyPath} holds ${rootKeyId} now, and ${seal.rootKeyId} is in use:` +
-        " put that one back there, or restart claviger where nothing is sealed under it",
+      `root key ${this.#rootKeyPath} holds ${found} now, and this node's versions are sealed under ${rootKeyId}: put that one back before anything here restarts`,
     );
+  }
+
+  /** For what is to be sealed: under a root key that only this process still has it would open no more after its end. */
+  forSealing(): Seal {
+    this.mustBeInPlace();
+    this.#proven = this.get();
+    return this.#proven;
   }
 
   /** Opens a version's material. Throws SealUnavailable or SealMismatch, naming the version. */
   async unseal(binding: SealBinding, sealed: Sealed): Promise<Secret> {
-    const unsealed = await this.get().unwrap(sealed, sealAad(binding));
-    if ("material" in unsealed) return unsealed.material;
-    const held = this.get().rootKeyId;
-    this.#seal = undefined;
+    const seal = this.get();
+    const unsealed = await seal.unwrap(sealed, sealAad(binding));
+    if ("material" in unsealed) {
+      this.#proven = seal;
+      return unsealed.material;
+    }
+    if (this.#seal === seal) this.#seal = undefined;
     throw new ClavigerError(
       "SealUnavailable",
       `version ${binding.number} of key ${binding.keyId} is sealed under root key ${sealed.provider}:${sealed.rootKeyId}` +
-        ` and ${this.#rootKeyPath} holds ${held}: put the right root key there`,
+        ` and ${this.#rootKeyPath} holds ${seal.rootKeyId}: put the right root key there`,
     );
   }
 }
