@@ -11,6 +11,7 @@ import { canMount, Tmpfs } from "../keyring/tmpfs.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/client.ts";
 import type { KeyServerStatus, KeyVersion } from "../kube/resources.ts";
+import type { Log } from "../log.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
@@ -92,9 +93,9 @@ class Resources
 
 const LATER = "2026-01-01T00:00:09Z";
 
-function nodeOf(resources: Resources): () => Promise<boolean> {
+function nodeOf(resources: Resources, log: Log = () => undefined): () => Promise<boolean> {
   const config = { nodeName: "node-1", providers: [] };
-  const loop = new NodeLoop({ config, store: resources, keyring, seals, log: () => undefined });
+  const loop = new NodeLoop({ config, store: resources, keyring, seals, log });
   return () => loop.reconcile(NOW, new AbortController().signal);
 }
 
@@ -422,4 +423,23 @@ describe("the root key file of an operator that runs", () => {
     expect(await pass()).toBe(true);
     expect(resources.report?.seal?.rootKeyId).not.toBe(before);
   });
+});
+
+test("what is wrong with the node is in its log once, and that it is mended", async () => {
+  const lines: string[] = [];
+  const pass = nodeOf(new Resources(), (level, message, fields) =>
+    lines.push(`${level} ${message} ${fields?.reason}`),
+  );
+  await pass();
+  expect(lines).toEqual([]);
+  const file = join(root, "root.key");
+  renameSync(file, `${file}.away`);
+  await pass();
+  await pass();
+  renameSync(`${file}.away`, file);
+  await pass();
+  expect(lines).toEqual([
+    expect.stringMatching(/^warn KeyServer node-1: root key .* does not exist; .* SealUnavailable$/),
+    expect.stringMatching(/^info KeyServer node-1: all 0 versions are stored; .* InStep$/),
+  ]);
 });

@@ -39,9 +39,12 @@ export class NodeLoop {
   readonly #scopes: SocketScopes;
   readonly #eraser: Eraser;
   readonly #giver: Giver;
+  readonly #log: Log;
   #reported: KeyServerStatus | undefined;
   /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
   #seen = false;
+  /** The problem that the log had last. */
+  #told: string | undefined;
 
   constructor(options: {
     readonly config: NodeLoopConfig;
@@ -54,6 +57,7 @@ export class NodeLoop {
     this.#store = options.store;
     this.#keyring = options.keyring;
     this.#seals = options.seals;
+    this.#log = options.log;
     this.#tester = new VersionTester(options.seals);
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
     const apply = (changes: readonly KeyringChange[], problems: Problem[]) => this.#apply(changes, problems);
@@ -244,11 +248,24 @@ export class NodeLoop {
   }
 
   async #report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {
+    this.#tell(status);
     // What a former life reported may be true no longer, and the Lease waits for this one's word.
     const known = this.#reported && (before ?? this.#reported);
     if (known !== undefined && isDeepStrictEqual(withoutPosition(known), withoutPosition(status))) return;
     await atWritePoint("keyserver.status", () => this.#store.reportKeyServer(this.#config.nodeName, status));
     this.#reported = status;
+  }
+
+  /** What is wrong here is in the log too: the API server may be away, and standalone there is none to ask. */
+  #tell({ conditions }: KeyServerStatus): void {
+    const ready = conditionOf(conditions, "Ready");
+    if (ready === undefined) return;
+    const problem = ready.status === "False" && ready.reason !== "ProviderWithoutKey";
+    const told = problem ? ready.message : undefined;
+    if (told === this.#told) return;
+    this.#told = told;
+    const { reason, message } = ready;
+    this.#log(problem ? "warn" : "info", `KeyServer ${this.#config.nodeName}: ${message}`, { reason });
   }
 }
 
