@@ -274,4 +274,26 @@ describe("claviger rotate", () => {
       `MasterKey apps/secrets was not changed: kubeconfig ${server.kubeconfig} is that of a node of claviger, and nodes do not change what a key is to be; use one of your own: --kubeconfig FILE`,
     );
   });
+
+  test.each([
+    [
+      "no such MasterKey",
+      JSON.stringify({ reason: "NotFound", message: 'masterkeys.kms.claviger.dev "secrets" not found' }),
+      (path: string) =>
+        `there is no MasterKey apps/secrets by kubeconfig ${path}; kubectl get masterkeys -A shows those that there are`,
+    ],
+    [
+      "no MasterKeys at all",
+      "404 page not found\n",
+      (path: string) =>
+        `the API server of kubeconfig ${path} has no MasterKeys: apply the custom resource definitions of claviger's folder crds, or use another kubeconfig`,
+    ],
+  ])("%s => says so, and names the kubeconfig", async (_, body, expected) => {
+    server.script([({ response }) => void response.writeHead(404).end(body)], []);
+    server.path = objectPath("MasterKey", { namespace: "apps", name: "secrets" });
+    await expect(rotate.run(["apps/secrets", "--kubeconfig", server.kubeconfig])).rejects.toMatchObject({
+      code: "NotFound",
+      message: expected(server.kubeconfig),
+    });
+  });
 });

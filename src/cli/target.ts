@@ -56,12 +56,16 @@ export class ClusterMasterKey {
 
   /** As it is now. Throws NotFound or ApiServer. */
   async read(signal?: AbortSignal): Promise<MasterKey> {
-    // The CRD's schema has validated it.
-    return (await this.#client.request({
-      method: "GET",
-      path: this.#path,
-      ...(signal && { signal }),
-    })) as MasterKey;
+    try {
+      // The CRD's schema has validated it.
+      return (await this.#client.request({
+        method: "GET",
+        path: this.#path,
+        ...(signal && { signal }),
+      })) as MasterKey;
+    } catch (error) {
+      throw error instanceof KubeError && error.code === "NotFound" ? this.#notFound(error) : error;
+    }
   }
 
   /**
@@ -79,6 +83,22 @@ export class ClusterMasterKey {
     } catch (error) {
       throw error instanceof KubeError && error.message.includes(NODES_POLICY) ? this.#asNode(error) : error;
     }
+  }
+
+  /** An API server that does not know the kind at all gives no reason. */
+  #notFound(cause: KubeError): ClavigerError {
+    if (cause.refusal.reason === "NotFound") {
+      return new ClavigerError(
+        "NotFound",
+        `there is no MasterKey ${nameText(this.#name)} by kubeconfig ${this.#kubeconfigPath}; kubectl get masterkeys -A shows those that there are`,
+        { cause },
+      );
+    }
+    return new ClavigerError(
+      "NotFound",
+      `the API server of kubeconfig ${this.#kubeconfigPath} has no MasterKeys: apply the custom resource definitions of claviger's folder crds, or use another kubeconfig`,
+      { cause },
+    );
   }
 
   #asNode(cause: KubeError): ClavigerError {
