@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually, Hopeless } from "../controlplane/wait.ts";
@@ -28,6 +29,10 @@ describe.skipIf(binaries === undefined)("npm run cluster", () => {
       );
       const folder = /Everything lies in (\S+)\./.exec(output)?.[1] ?? "";
       expect(existsSync(folder)).toBe(true);
+      // By the Node that runs this: the one in PATH may be too old.
+      expect(output).toContain(
+        `alias claviger='${process.execPath} ${join(process.cwd(), "bin", "claviger.js")}'`,
+      );
       const processes = [...output.matchAll(/^ {2}(\d+) {2}(\S+)/gm)];
       expect(processes.map(([, , name]) => name)).toEqual([
         ...["etcd", "kube-apiserver", "kube-controller-manager", "plugin", "operator"],

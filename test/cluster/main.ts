@@ -46,8 +46,8 @@ Secrets are encrypted. Everything lies in ${cluster.plane.dir}. In another termi
   curl -s ${cluster.plane.etcd.endpoint}/v3/kv/range -d '{"key": "'$(printf /registry/secrets/default/hello | base64)'"}' \\
     | grep -o '"value":"[^"]*' | cut -d'"' -f4 | base64 -d | head -c 60   # what etcd has
 ${cluster.nodes.map((node) => `  tail -f ${node.logPath("operator")} ${node.logPath("plugin")}`).join("\n")}
-  claviger=${CLAVIGER}
-${cluster.nodes.map((node) => `  $claviger status --config ${node.configPath}; $claviger doctor --config ${node.configPath}`).join("\n")}
+  alias claviger='${process.execPath} ${CLAVIGER}'
+${cluster.nodes.map((node) => `  claviger status --config ${node.configPath}; claviger doctor --config ${node.configPath}`).join("\n")}
 
 To see what a crash does, kill a process by its id, and start it again:
 
@@ -62,7 +62,7 @@ Ctrl-C stops and removes everything.
 /** Every process with its id, and how claviger's are started by hand. */
 function processesOf({ plane, nodes }: Cluster): string[] {
   const part = (node: ClavigerNode, name: Part) =>
-    `  ${node.running(name)?.pid}  ${name} of ${node.name}; again: $claviger ${name} --config ${node.configPath}`;
+    `  ${node.running(name)?.pid}  ${name} of ${node.name}; again: claviger ${name} --config ${node.configPath}`;
   return [
     `  ${plane.etcd.pid}  etcd at ${plane.etcd.endpoint}`,
     ...plane.apiServers.map((server) => `  ${server.pid}  kube-apiserver at ${server.url}`),
