@@ -1,6 +1,6 @@
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { FileLock } from "./file-lock.ts";
 import { deadline, OtherProcess, temporaryFolder } from "./testing.ts";
 import { canMount, Tmpfs } from "./tmpfs.ts";
@@ -28,6 +28,15 @@ test("the file stays behind, empty", () => {
   const path = join(folder.path, "lock");
   FileLock.acquire(path, TAKEN).release();
   expect(statSync(path).size).toBe(0);
+});
+
+test("the file is closed to others whatever the umask: who may read it can hold up its next owner", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "lock");
+  const umask = process.umask(0o007);
+  onTestFinished(() => void process.umask(umask));
+  FileLock.acquire(path, TAKEN).release();
+  expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
 test("two paths => two locks", () => {

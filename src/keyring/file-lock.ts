@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { isBusy } from "./sqlite.ts";
@@ -23,6 +23,7 @@ export class FileLock {
   static acquire(path: string, message: string): FileLock {
     let db: DatabaseSync | undefined;
     try {
+      makePrivateFile(path);
       db = new DatabaseSync(path, { timeout: 0 });
       // On a file that it may only read, SQLite calls a shared lock exclusive.
       accessSync(path, constants.W_OK);
@@ -39,5 +40,19 @@ export class FileLock {
 
   release(): void {
     this.#db.close();
+  }
+}
+
+/**
+ * Makes a file that others cannot open, where there is none: SQLite would go by the umask.
+ * One that is there is not opened: closing it would give back a lock that this process has on it.
+ */
+function makePrivateFile(path: string): void {
+  if (existsSync(path)) return;
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    // Another process was faster.
+    if (!existsSync(path)) throw error;
   }
 }
