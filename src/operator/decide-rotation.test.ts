@@ -202,6 +202,19 @@ const cases: readonly Case[] = [
   },
 ];
 
+test("a clock that was reset, to before the key was made => what was known stays, and nothing rotates once it is right", () => {
+  const reset = decideRotation(
+    key({ name: "", reason: "", now: "", spec: quarterly }),
+    at("2000-01-01T00:00:00Z"),
+  );
+  expect(reset).toMatchObject({
+    status: { clockStartedAt: START, nextRotationTime: "2026-04-01T00:00:00Z" },
+    finding: { reason: "Scheduled" },
+  });
+  const known = key({ name: "", reason: "", now: "", spec: quarterly, status: reset.status });
+  expect(decideRotation(known, at("2026-02-01T00:00:00Z"))).not.toHaveProperty("begin");
+});
+
 describe("a key", () => {
   test.each(cases)("$name", (row) => {
     const { begin, finding, status } = decideRotation(key(row), at(row.now));

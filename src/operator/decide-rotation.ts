@@ -80,11 +80,13 @@ function decideOnDemand({ spec, status }: MasterKey): Decision | undefined {
 
 /**
  * What the period is counted from. A clock that was far ahead for a while must
- * not keep the key from rotating for years: a start in the future becomes now.
+ * not keep the key from rotating for years: a start in the future becomes now. But
+ * where it is now before the key was made, which the API server dates, now is wrong.
  */
-function rotationClock({ status }: MasterKey, now: Date): Date {
+function rotationClock({ metadata, status }: MasterKey, now: Date): Date {
   const started = Date.parse(status?.rotation?.clockStartedAt ?? status?.currentVersion?.promotedAt ?? "");
-  return Number.isNaN(started) || started > now.getTime() ? now : new Date(started);
+  const isWrong = now.getTime() < Date.parse(metadata.creationTimestamp);
+  return Number.isNaN(started) || (started > now.getTime() && !isWrong) ? now : new Date(started);
 }
 
 function decideScheduled(masterKey: MasterKey, due: Date, now: Date): Decision {
