@@ -9,7 +9,7 @@ import {
   switchesOf,
   type Work,
 } from "./decide-reencryption.ts";
-import { keyServer, keyVersion, masterKey, NOW, NOW_TEXT, statusWith } from "./testing.ts";
+import { keyServer, keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith } from "./testing.ts";
 
 const v2 = keyVersion(2);
 const NEW = statusWith(v2).currentVersion?.kmsKeyId ?? "";
@@ -27,9 +27,9 @@ const served = (changes: Partial<Switch> = {}): Switch => ({
   ...changes,
 });
 const settled = served({ settled: true });
-const NODES = [{ name: "a" }, { name: "b" }];
+const NODES = [node("a", []), node("b", [])];
 /** The second one's operator has made its KeyServer anew. */
-const STARTING = [{ name: "a" }, { name: "b", unreported: true }] as const;
+const STARTING = [node("a", []), node("b", [], { unreported: true })];
 const round = (changes: Partial<Round> = {}): Round => ({ done: 10, failed: 0, failures: [], ...changes });
 const refusal = { object: "secrets apps/x", reason: "Forbidden", message: "denied by a policy" };
 const status = (phase: ReencryptionStatus["phase"], changes: Partial<ReencryptionStatus> = {}) => ({
@@ -507,7 +507,7 @@ describe("a node that has not reported yet what it serves, as after its KeyServe
       name: "it is the only one => what was done stands",
       before: status("Verifying", { done: 7 }),
       switches: [],
-      nodes: [{ name: "a", unreported: true }],
+      nodes: [node("a", [], { unreported: true })],
       expected: ["Verifying", "none", "Verifying"],
       also: { done: 7 },
     },
@@ -547,6 +547,37 @@ describe("a node that has not reported yet what it serves, as after its KeyServe
     const { finding } = decide({ name: "", nodes: STARTING, before, expected: ["", "", ""] });
     expect(finding?.message).toMatch(/b \(its operator has not reported yet what it serves\)/);
   });
+});
+
+describe("a node whose operator is silent", () => {
+  const nodes = [node("a", []), node("b", [], { stale: true })];
+  const unproven = served({ node: "b", encrypts: 0 });
+  test.each(["Switching", "Verifying"] as const)(
+    "%s, and its API server is waited for => it is told",
+    (phase) => {
+      const row = { name: "", before: status(phase), nodes, switches: [settled, unproven] };
+      const { finding } = decide({ ...row, expected: ["", "", ""] });
+      expect(finding).toMatchObject({
+        reason: "NodeNotHeardOf",
+        message: expect.stringContaining(
+          `secrets on b (its operator has not been heard of since ${NOW_TEXT}: start it, or delete KeyServer b if the node is gone)`,
+        ),
+      });
+    },
+  );
+  test.each(["Switching", "Verifying"] as const)(
+    "%s, and only another node's is waited for => not",
+    (phase) => {
+      const row = { name: "", before: status(phase), nodes };
+      const { finding } = decide({
+        ...row,
+        switches: [served({ encrypts: 0 }), { ...settled, node: "b" }],
+        expected: ["", "", ""],
+      });
+      expect(finding?.reason).toBe(phase);
+      expect(finding?.message).not.toMatch(/heard of/);
+    },
+  );
 });
 
 describe("without access to etcd", () => {

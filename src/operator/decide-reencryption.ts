@@ -4,6 +4,7 @@ import { mergeScopes, type Scope, sameScope, scopeText } from "../storage/scope.
 import { conditionOf, type Finding, rfc3339 } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
+import { describeNode } from "./waiting-nodes.ts";
 
 /** What one KMS v2 socket that serves the key has shown of its API server. */
 export interface Switch {
@@ -43,7 +44,7 @@ export interface ObservedReencryption {
   readonly masterKey: MasterKey;
   readonly switches: readonly Switch[];
   /** All nodes: the sockets of one that has not reported yet are not among the switches. */
-  readonly nodes: readonly Pick<NodeView, "name" | "unreported">[];
+  readonly nodes: readonly NodeView[];
   readonly work: Work;
   /** Whether this operator reaches the stored objects at all; standalone it does not. */
   readonly reachable: boolean;
@@ -131,11 +132,10 @@ type Phase = (before: ReencryptionStatus, observed: ObservedReencryption, now: D
 
 const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
   Switching: (before, observed, now) => {
-    const waiting = observed.switches.filter((one) => !hasSwitched(one, before.kmsKeyId));
-    const awaited = [...waiting.map(describe), ...unreported(observed)];
+    const awaited = waitedFor(observed, (one) => hasSwitched(one, before.kmsKeyId));
     if (awaited.length === 0) return beginRound(before, observed, now);
-    const message = `waiting for the API servers behind ${awaited.join(", ")} to encrypt under key_id ${before.kmsKeyId}`;
-    return { task: NOTHING, status: before, finding: unfinished("Switching", message) };
+    const message = `waiting for the API servers behind ${textOf(awaited)} to encrypt under key_id ${before.kmsKeyId}`;
+    return { task: NOTHING, status: before, finding: unfinished(reasonOf(awaited, "Switching"), message) };
   },
   Reencrypting: (before, observed, now) => {
     const { work } = observed;
@@ -181,18 +181,41 @@ const hasSwitched = (one: Switch, kmsKeyId: string): boolean =>
 
 type Sockets = Pick<ObservedReencryption, "switches" | "nodes">;
 
+/** Behind what an API server has something to show yet, and whether its node's operator would tell. */
+interface Awaited {
+  readonly where: string;
+  readonly silent: boolean;
+}
+
 /** Nodes whose API servers may write under any key_id, for all that they have said. */
-function unreported({ nodes }: Pick<Sockets, "nodes">): string[] {
-  if (nodes.length === 0) return ["the nodes (none has reported yet what it serves)"];
-  const starting = nodes.filter((node) => node.unreported === true);
-  return starting.map(({ name }) => `${name} (its operator has not reported yet what it serves)`);
+function unreported({ nodes }: Pick<Sockets, "nodes">): Awaited[] {
+  if (nodes.length === 0)
+    return [{ where: "the nodes (none has reported yet what it serves)", silent: false }];
+  return nodes
+    .filter((node) => node.unreported === true)
+    .map((node) => ({
+      where: node.stale
+        ? describeNode(node)
+        : `${node.name} (its operator has not reported yet what it serves)`,
+      silent: node.stale,
+    }));
+}
+
+/** What has not shown it. */
+function waitedFor(sockets: Sockets, hasShown: (one: Switch) => boolean): Awaited[] {
+  const waiting = sockets.switches.filter((one) => !hasShown(one));
+  return [...waiting.map((one) => describe(one, sockets)), ...unreported(sockets)];
 }
 
 /** Behind what an API server may still write under another key_id. */
-const unsettled = (sockets: Sockets, kmsKeyId: string): string[] => [
-  ...sockets.switches.filter((one) => !hasSettled(one, kmsKeyId)).map(describe),
-  ...unreported(sockets),
-];
+const unsettled = (sockets: Sockets, kmsKeyId: string): Awaited[] =>
+  waitedFor(sockets, (one) => hasSettled(one, kmsKeyId));
+
+const textOf = (awaited: readonly Awaited[]): string => awaited.map(({ where }) => where).join(", ");
+
+/** A silent operator needs somebody; the rest passes by itself. */
+const reasonOf = (awaited: readonly Awaited[], otherwise: string): string =>
+  awaited.some(({ silent }) => silent) ? "NodeNotHeardOf" : otherwise;
 
 /** Also where the file no longer has the socket: an API server that goes by the one from before writes there still. */
 const hasSettled = (one: Switch, kmsKeyId: string): boolean =>
@@ -202,10 +225,15 @@ const hasSettled = (one: Switch, kmsKeyId: string): boolean =>
 const goesByItsFile = ({ entries, editNotTakenUp }: Switch): boolean =>
   entries === 0 || editNotTakenUp === undefined;
 
-const describe = ({ node, provider, editNotTakenUp }: Switch): string =>
-  editNotTakenUp === undefined
-    ? `${provider} on ${node}`
-    : `${provider} on ${node} (to take up the EncryptionConfiguration of ${editNotTakenUp}: restart it)`;
+function describe({ node, provider, editNotTakenUp }: Switch, { nodes }: Pick<Sockets, "nodes">): Awaited {
+  const silent = nodes.find(({ name, stale }) => name === node && stale);
+  if (silent !== undefined) return { where: `${provider} on ${describeNode(silent)}`, silent: true };
+  const edit =
+    editNotTakenUp === undefined
+      ? ""
+      : ` (to take up the EncryptionConfiguration of ${editNotTakenUp}: restart it)`;
+  return { where: `${provider} on ${node}${edit}`, silent: false };
+}
 
 /** At once the first time or when objects were only found, after a pause when some could not be written. */
 function beginRound(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
@@ -271,8 +299,8 @@ function verify(status: ReencryptionStatus, sockets: Sockets): ReencryptionPlan 
     const task = { kind: "count", resources: status.resources } as const;
     return { task, status, finding: unfinished("Verifying", "counting what etcd holds under which key_id") };
   }
-  const message = `${objectsText(status.done ?? 0)} written again; waiting until the API servers behind ${waiting.join(", ")} can write under no other key_id (four minutes)`;
-  return { task: NOTHING, status, finding: unfinished("Verifying", message) };
+  const message = `${objectsText(status.done ?? 0)} written again; waiting until the API servers behind ${textOf(waiting)} can write under no other key_id (four minutes)`;
+  return { task: NOTHING, status, finding: unfinished(reasonOf(waiting, "Verifying"), message) };
 }
 
 function withoutCensus(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {

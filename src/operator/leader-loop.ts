@@ -41,6 +41,8 @@ import { objectText, ViewIndex } from "./view-index.ts";
 export const KEY_SERVERS = "KeyServers";
 /** How soon to look again at something that waits for a node: Leases run out without an event. */
 const WAITING_MILLISECONDS = 5_000;
+/** Those in which API servers are waited for, and the operators that tell of them. */
+const WAITING_PHASES = new Set<string | undefined>(["Switching", "Verifying"]);
 /** How often the progress of a round is written down. */
 const PROGRESS_MILLISECONDS = 2_000;
 
@@ -191,7 +193,8 @@ export class LeaderLoop {
       time === undefined ? [] : Math.max(0, Date.parse(time) - now) + 1_000,
     );
     const { longestPause } = this.#clock;
-    const waiting = step.kind === "wait" ? WAITING_MILLISECONDS : longestPause;
+    const waits = step.kind === "wait" || WAITING_PHASES.has(status.reencryption?.phase);
+    const waiting = waits ? WAITING_MILLISECONDS : longestPause;
     return Math.min(
       longestPause,
       waiting,
