@@ -283,6 +283,16 @@ describe("a report", () => {
     expect(resources.report).not.toHaveProperty("providers");
   });
 
+  test("somebody deleted the KeyServer before the view has shown it => it is made again all the same", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    await pass();
+    const { report } = resources;
+    resources.report = undefined;
+    await pass();
+    expect(resources.report).toEqual(report);
+  });
+
   test("somebody deleted the KeyServer => it is made again, from the beginning", async () => {
     const resources = new Resources();
     const pass = nodeOf(resources);

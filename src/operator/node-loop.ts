@@ -250,7 +250,8 @@ export class NodeLoop {
   async #report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {
     this.#tell(status);
     // What a former life reported may be true no longer, and the Lease waits for this one's word.
-    const known = this.#reported && (before ?? this.#reported);
+    // What the view does not show may be late, or was deleted: said again, it is no news.
+    const known = this.#reported && before;
     if (known !== undefined && isDeepStrictEqual(withoutPosition(known), withoutPosition(status))) return;
     await atWritePoint("keyserver.status", () => this.#store.reportKeyServer(this.#config.nodeName, status));
     this.#reported = status;
