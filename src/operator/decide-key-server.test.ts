@@ -103,6 +103,16 @@ describe("the status of a KeyServer", () => {
     const observations = [{ ...observation, ...(lastEncryptAt && { lastEncryptAt }) }];
     expect(status({ before, providers, observations }).providers?.[0]?.editNotTakenUp).toBe(expected);
   });
+  test("an edit of a time to come, as the clock was ahead or the file's date is wrong => is of now at the latest", () => {
+    const providers = [{ ...provider, scope: one, editedAt: Date.parse("2027-01-01T00:00:00Z") }];
+    const observations = [observation];
+    const found = status({ before: reported(other), providers, observations }).providers?.[0];
+    expect(found?.editNotTakenUp).toBe(NOW.toISOString());
+    const before = reported({ ...one, editNotTakenUp: "2027-01-01T00:00:00.000Z" });
+    expect(status({ before, providers, observations }).providers?.[0]?.editNotTakenUp).toBe(
+      NOW.toISOString(),
+    );
+  });
   test("a file that cannot be read => the last edit stands", () => {
     const before = reported({ editNotTakenUp: EARLIER });
     expect(status({ before }).providers?.[0]?.editNotTakenUp).toBe(EARLIER);

@@ -41,7 +41,7 @@ const inPortions = <T extends { readonly name: string }>(versions: readonly T[])
 
 /** The status of this node's KeyServer. */
 export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeyServerStatus {
-  const providers = observed.providers.map((provider) => describeProvider(provider, observed));
+  const providers = observed.providers.map((provider) => describeProvider(provider, observed, now));
   return {
     ...(observed.nodeUid !== undefined && { nodeUid: observed.nodeUid }),
     persistedResourceVersion: observed.persistedResourceVersion,
@@ -64,12 +64,13 @@ type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 function describeProvider(
   provider: ObservedNode["providers"][number],
   { before, observations, versions }: ObservedNode,
+  now: Date,
 ): ProviderStatus {
   const { name, socket, ref, scope } = provider;
   const seen = observations.find((observation) => observation.provider === name);
   const version = seen && versions.find((row) => kmsKeyId(row.keyId, row.versionId) === seen.kmsKeyId);
   const reported = before?.providers?.find((one) => one.name === name);
-  const edit = editNotTakenUp(provider, reported, seen?.lastEncryptAt);
+  const edit = editNotTakenUp(provider, reported, seen?.lastEncryptAt, now);
   return {
     name,
     socket,
@@ -90,14 +91,18 @@ function describeProvider(
 /**
  * When the EncryptionConfiguration was edited, where no Encrypt has come since.
  * The first report knows of no edit. To the millisecond: an Encrypt may be of the same second.
+ * An edit of a time to come is of now: no Encrypt would show that it is taken up for so long.
  */
 function editNotTakenUp(
   { scope, editedAt }: ObservedNode["providers"][number],
   reported: ProviderStatus | undefined,
   lastEncryptAt = 0,
+  now: Date,
 ): string | undefined {
-  const edit = wasEdited(scope, reported) ? isoTime(editedAt) : reported?.editNotTakenUp;
-  return edit !== undefined && lastEncryptAt < Date.parse(edit) ? edit : undefined;
+  const stated = wasEdited(scope, reported) ? isoTime(editedAt) : reported?.editNotTakenUp;
+  if (stated === undefined) return undefined;
+  const edit = Date.parse(stated) > now.getTime() ? now.toISOString() : stated;
+  return lastEncryptAt < Date.parse(edit) ? edit : undefined;
 }
 
 function wasEdited(scope: ObservedScope, reported: ProviderStatus | undefined): boolean {
