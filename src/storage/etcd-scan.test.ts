@@ -94,3 +94,22 @@ describe("a scan visits every key once and in order, and etcd counts few keys mo
     expect(etcd.calls).toBeLessThanOrEqual(10 + keys.length / 50);
   });
 });
+
+/** As kine does: a range ends with a folder, whatever end is asked for. */
+class Folders extends Keys {
+  override range(request: RangeRequest): Promise<RangeOutcome> {
+    const end = Buffer.from(request.rangeEnd);
+    end.writeUInt8(end.readUInt8(end.length - 1) - 1, end.length - 1);
+    return super.range(end.toString().endsWith("/") ? request : { ...request, rangeEnd: request.key });
+  }
+}
+
+test("something like etcd gives fewer keys than it says that there are => the scan fails", async () => {
+  const etcd = new Folders(many((n) => `default/seed-${n}`));
+  const scanned = scan(etcd, "/registry/secrets/", {
+    revision: 0,
+    signal: new AbortController().signal,
+    visit: () => undefined,
+  });
+  await expect(scanned).rejects.toThrow(/has 50000 keys under \/registry\/secrets\/ and gave \d+ of them/);
+});

@@ -1,3 +1,4 @@
+import { ClavigerError } from "../errors.ts";
 import type { EtcdClient, RangeOutcome } from "./etcd-client.ts";
 import type { EtcdEntry } from "./etcd-messages.ts";
 
@@ -32,7 +33,7 @@ const WIDE_PAGES = 8;
 /**
  * Visits every key that begins with `prefix`, page by page and all as of one revision,
  * so that writes in between neither hide nor repeat a key. Holds one page in memory.
- * Rejects as EtcdClient.range does.
+ * Rejects as EtcdClient.range does, and with Etcd where keys are missing.
  */
 export async function scan(etcd: EtcdReader, prefix: string, options: ScanOptions): Promise<ScanOutcome> {
   const shallow = Buffer.byteLength(prefix);
@@ -42,6 +43,9 @@ export async function scan(etcd: EtcdReader, prefix: string, options: ScanOption
   let limit = FIRST_LIMIT;
   /** A page ends where the first bytes of the keys change, this many; at `shallow` it ends with the prefix. */
   let depth = shallow;
+  /** Of the first page, whose range is all of it. */
+  let promised: number | undefined;
+  let visited = 0;
   for (;;) {
     const rangeEnd = afterPrefix(from.subarray(0, depth));
     const page = await etcd.range({ key: from, rangeEnd, limit, revision }, options.signal);
@@ -51,16 +55,28 @@ export async function scan(etcd: EtcdReader, prefix: string, options: ScanOption
       continue;
     }
     if (revision === 0) revision = page.revision;
+    promised ??= page.count;
+    visited += page.entries.length;
     for (const entry of page.entries) options.visit(entry);
     options.onPage?.(page.entries.length);
     const last = page.entries.at(-1);
     const through = !page.more || last === undefined;
-    if (through && rangeEnd.equals(end)) return { kind: "done", revision };
+    if (through && rangeEnd.equals(end)) {
+      if (visited < promised) throw fewer(prefix, visited, promised);
+      return { kind: "done", revision };
+    }
     from = through ? rangeEnd : Buffer.concat([last.key, Buffer.of(0)]);
     depth = through ? wider(depth, shallow, limit, page) : narrower(depth, page);
     limit = nextLimit(limit, page);
   }
 }
+
+/** What is not read would count as nothing that is left. kine, for one, knows ranges of whole folders only. */
+const fewer = (prefix: string, visited: number, promised: number): ClavigerError =>
+  new ClavigerError(
+    "Etcd",
+    `etcd has ${promised} keys under ${prefix} and gave ${visited} of them: claviger counts in etcd itself, not in what answers in its place, such as kine`,
+  );
 
 type Page = Extract<RangeOutcome, { kind: "page" }>;
 
