@@ -31,20 +31,20 @@ export interface PluginOptions {
  * wrong is answered to the API server, logged, and tried again.
  */
 export async function runPlugin(options: PluginOptions): Promise<void> {
-  // Before it is read: an edit that comes while the sockets are opened is seen, too.
-  const seen = appearanceOf(options.configPath);
+  // Before it is read: an edit from here on is seen, however long the start takes.
+  const appearance = appearanceOf(options.configPath);
   const config = readConfig(options.configPath);
   // Sockets and their folders belong to us alone, or to us and one group.
   process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
   const plugin = new Plugin(config, options.log);
   const stopped = logStop(options.log, "plugin", options.signal);
+  const following = plugin.followConfiguration(appearance);
   try {
     await plugin.start();
     options.onListening?.(plugin);
-    const following = plugin.followConfiguration(seen);
     await aborted(options.signal);
-    following.close();
   } finally {
+    following.close();
     await plugin.close();
     stopped();
   }
@@ -78,7 +78,14 @@ export class Plugin {
     });
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    const started = this.#start();
+    // A change in the meantime is taken up afterwards.
+    this.#reloading = started.catch(() => undefined);
+    return started;
+  }
+
+  async #start(): Promise<void> {
     this.#keyring.onChange(() => this.#followAll());
     this.#keyring.start();
     for (const provider of this.#config.providers) await this.#add(provider);
@@ -87,17 +94,18 @@ export class Plugin {
   }
 
   /**
-   * Reads the configuration again at SIGHUP and when its file no longer looks as it
-   * was `seen`. By looking, not by inotify: on a busy node there may be no watch left to have.
+   * Reads the configuration again at SIGHUP and when its file no longer has the
+   * appearance that it had when it was read. By looking, not by inotify: on a busy
+   * node there may be no watch left to have.
    */
-  followConfiguration(seen: string): { close(): void } {
+  followConfiguration(appearance: string): { close(): void } {
     const reload = () => void this.reload();
     process.on("SIGHUP", reload);
-    let before = seen;
+    let seen = appearance;
     const timer = setInterval(() => {
       const now = appearanceOf(this.#config.path);
-      if (now !== before) reload();
-      before = now;
+      if (now !== seen) reload();
+      seen = now;
     }, LOOK_MILLISECONDS);
     return {
       close: () => {
