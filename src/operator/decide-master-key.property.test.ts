@@ -100,11 +100,15 @@ function play(
 /** Another one each time; CLAVIGER_TEST_SEED plays a failure again. */
 const seed = Number(process.env.CLAVIGER_TEST_SEED ?? Date.now() % 2 ** 31);
 const numRuns = Number(process.env.CLAVIGER_TEST_RUNS ?? 10_000);
+/** Minutes of nothing but computing, and many times as many on a busy machine. */
+const timeout = 7_200_000;
 
 const happened = ({ events }: History, ...kinds: readonly Kind[]): boolean =>
   events.some(({ kind }) => kinds.includes(kind));
 
-test(`whatever happens, every promise is kept, and once everybody works again all is well (seed ${seed})`, () => {
+test(`whatever happens, every promise is kept, and once everybody works again all is well (seed ${seed})`, {
+  timeout,
+}, () => {
   fc.assert(
     fc.property(history, (past) => {
       const cluster = play(past);
@@ -181,7 +185,7 @@ const reached = {
   "a version destroyed by its retention": 20,
 };
 
-test("the model reaches what it is to test", () => {
+test("the model reaches what it is to test", { timeout }, () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(history, (past) => {
