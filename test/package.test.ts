@@ -10,7 +10,7 @@ const installed = join(folder, "node_modules", "claviger");
 
 /** npm itself is a script: under the Node of the package's own scripts it runs wherever they do. */
 async function succeed(command: string, args: readonly string[], cwd: string): Promise<string> {
-  const { code, stdout, stderr } = await run(command, args, { cwd, env: process.env, deadline: 240_000 });
+  const { code, stdout, stderr } = await run(command, args, { cwd, env: process.env, deadline: 900_000 });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}${stdout}`);
   return stdout;
 }
