@@ -1,11 +1,11 @@
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
-import { ClavigerError, messageOf } from "../errors.ts";
+import { ClavigerError } from "../errors.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
 import type { KeyringReader } from "../keyring/reader.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { MasterKey } from "../kube/resources.ts";
-import { KmsClient } from "../plugin/kms-client.ts";
+import { callFault, KmsClient } from "../plugin/kms-client.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { type KeyState, keyState } from "./key-state.ts";
 import { readKeyring } from "./read-keyring.ts";
@@ -60,7 +60,7 @@ async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<Pr
     const { healthz, keyId } = await client.status();
     return { ...report, status: healthz, kmsKeyId: keyId };
   } catch (error) {
-    return { ...report, status: messageOf(error) };
+    return { ...report, status: callFault(error) };
   } finally {
     client.close();
   }

@@ -1,4 +1,5 @@
 import { Client, credentials, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
+import { messageOf } from "../errors.ts";
 import type { DecryptRequest, EncryptRequest, EncryptResponse, StatusResponse } from "./kms-messages.ts";
 import { kmsService } from "./kms-service.ts";
 
@@ -49,4 +50,14 @@ export class KmsClient {
       );
     });
   }
+}
+
+/** Why a call failed, for people: where there is no connection, grpc-js hides the reason in words of its own. */
+export function callFault(error: unknown): string {
+  const text = messageOf(error);
+  const reason = /No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/.exec(
+    text,
+  )?.[1];
+  if (reason === undefined) return text;
+  return /ECONNREFUSED|ENOENT/.test(reason) ? `no plugin listens (${reason}): start it` : reason;
 }

@@ -2,7 +2,7 @@ import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { NodeConfig, ProviderConfig } from "../../config.ts";
 import { messageOf } from "../../errors.ts";
-import { KmsClient } from "../../plugin/kms-client.ts";
+import { callFault, KmsClient } from "../../plugin/kms-client.ts";
 import { SealSource } from "../../seal/seal-source.ts";
 import { readEncryptionConfig } from "../../storage/encryption-config.ts";
 import { censusOfNode } from "../../storage/node-census.ts";
@@ -50,7 +50,7 @@ async function askSocket({ name, socket }: ProviderConfig): Promise<SocketAnswer
     const { healthz } = await client.status();
     return { name, socket, ...(healthz !== "ok" && { fault: healthz }) };
   } catch (error) {
-    return { name, socket, fault: messageOf(error) };
+    return { name, socket, fault: callFault(error) };
   } finally {
     client.close();
   }
