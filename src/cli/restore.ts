@@ -6,7 +6,7 @@ import { type Backup, parseBackup } from "../keyring/backup-format.ts";
 import { type MergePlan, planMerge } from "../keyring/merge.ts";
 import { restoreKeyring } from "../keyring/restore.ts";
 import type { KeyringImage } from "../keyring/rows.ts";
-import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
+import { KEYRING_FILE, KeyringWriter, STOP_IT_FIRST } from "../keyring/writer.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { CONFIG, type Command, needed, parseArgument } from "./command.ts";
 import { imageSummary, testVersions, type VersionFault } from "./version-check.ts";
@@ -91,7 +91,7 @@ and the other nodes take them from there.
 }
 
 function mergeInto({ stateDir }: NodeConfig, backup: Backup): string {
-  const keyring = KeyringWriter.open(stateDir);
+  const keyring = KeyringWriter.open(stateDir, STOP_IT_FIRST);
   try {
     const held = {
       versions: keyring.versions(),

@@ -146,11 +146,11 @@ describe("refused, and nothing is changed", () => {
     expect(existsSync(join(target(), KEYRING_FILE))).toBe(suffix === "");
   });
 
-  test("while an operator has the state folder", () => {
+  test("while an operator has the state folder: it is to be stopped, and no other folder to be used", () => {
     const backup = made();
     using _operator = writing(target());
     expect(() => restoreKeyring(target(), backup)).toThrow(
-      failure("InUse", /another claviger operator is using .*: stop it/),
+      failure("InUse", /another claviger operator is using .*: stop it first, and start it again after/),
     );
   });
 

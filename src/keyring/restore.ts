@@ -7,7 +7,7 @@ import { planMerge } from "./merge.ts";
 import { syncFile } from "./new-file.ts";
 import { KeyringReader } from "./reader.ts";
 import type { KeyringImage } from "./rows.ts";
-import { KEYRING_FILE, KeyringWriter, lockStateFolder } from "./writer.ts";
+import { KEYRING_FILE, KeyringWriter, lockStateFolder, STOP_IT_FIRST } from "./writer.ts";
 
 const NOTHING: KeyringImage = { versions: [], keys: [], aliases: [], objects: [] };
 const DRAFT = "restoring";
@@ -19,7 +19,7 @@ const DRAFT = "restoring";
  * where it cannot be written.
  */
 export function restoreKeyring(stateDir: string, backup: Backup): void {
-  const lock = lockStateFolder(stateDir);
+  const lock = lockStateFolder(stateDir, STOP_IT_FIRST);
   try {
     refuseExisting(stateDir);
     const draft = join(stateDir, DRAFT);

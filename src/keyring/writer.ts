@@ -71,9 +71,9 @@ export class KeyringWriter {
    * Throws InUse where another operator has it, KeyringCorrupt where it is
    * damaged, KeyringUnavailable where it cannot be written.
    */
-  static open(stateDir: string): KeyringWriter {
+  static open(stateDir: string, remedyInUse?: string): KeyringWriter {
     const path = join(stateDir, KEYRING_FILE);
-    const lock = lockStateFolder(stateDir);
+    const lock = lockStateFolder(stateDir, remedyInUse);
     try {
       return withKeyringErrors(path, () => new KeyringWriter(path, openDatabase(path), lock));
     } catch (error) {
@@ -396,12 +396,16 @@ function refuseReturn(alias: AliasRow, target: KeyRow): void {
   );
 }
 
-/** The one who holds it may write `stateDir`. Makes the folder. Throws InUse where somebody has it. */
-export function lockStateFolder(stateDir: string): FileLock {
+/** What to do where the state folder is in use: for an operator, and for a restore. */
+const STOP_IT = "stop it, or give this one a stateDir of its own";
+export const STOP_IT_FIRST = "stop it first, and start it again after the restore; plugins need not stop";
+
+/** The one who holds it may write `stateDir`. Makes the folder. Throws InUse, with the remedy, where somebody has it. */
+export function lockStateFolder(stateDir: string, remedy = STOP_IT): FileLock {
   makePrivateFolder(stateDir);
   return FileLock.acquire(
     join(stateDir, "operator.lock"),
-    `another claviger operator is using ${stateDir}: stop it, or give this one a stateDir of its own`,
+    `another claviger operator is using ${stateDir}: ${remedy}`,
   );
 }
 

@@ -169,7 +169,7 @@ describe("claviger restore", () => {
     await installation.manifest("more.yaml", masterKey("more"));
     await installation.start("operator");
     await has(installation, "claviger-system/more");
-    await failsWith(restore(installation, "--merge"), /another claviger operator is using .*: stop it/);
+    await failsWith(restore(installation, "--merge"), /another claviger operator is using .*: stop it first/);
   });
 
   it("--merge into a keyring that began anew => what the lost one encrypted opens, its own key goes on", async () => {
