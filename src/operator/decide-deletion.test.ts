@@ -71,21 +71,23 @@ describe("a deletion", () => {
         "nothing was changed: the key is used by provider p of node one; end that, or take spec.deletion out",
     });
   });
-  test.each<readonly [string, UsageCount, string]>([
+  test.each<readonly [string, UsageCount, string, string]>([
     [
       "is not counted yet",
       { kind: "pending" },
+      "Counting",
       "nothing was changed yet: what is stored under the key is being counted in etcd",
     ],
     [
       "cannot be counted",
       { kind: "failed", message: "etcd is down" },
+      "NotCounted",
       "nothing was changed yet: what is stored under the key cannot be counted: etcd is down; tried again",
     ],
-  ])("is asked for and what is stored %s => waits for the count", (_, count, message) => {
+  ])("is asked for and what is stored %s => waits for the count", (_, count, reason, message) => {
     const { after, state, deletion } = decide(masterKey({ spec: wanted, status: ready }), [], [v1], count);
     expect([state, deletion]).toEqual(["Enabled", undefined]);
-    expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({ reason: "NotCounted", message });
+    expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({ reason, message });
   });
   test("was cancelled and asked for anew with another window, unseen between => begun anew", () => {
     const longer = { deletion: { pendingWindowInDays: 30 } };
@@ -126,12 +128,12 @@ describe("a deletion", () => {
       deletion: { scheduledAt: NOW_TEXT, deletionDate: IN_A_WEEK, withoutCensus: true },
     });
   });
-  test.each<readonly [string, UsageCount]>([
-    ["is being made", { kind: "pending" }],
-    ["fails", { kind: "failed", message: "etcd is down" }],
-  ])("is asked for with withoutCensus, and a count %s => waits for it all the same", (_, count) => {
+  test.each<readonly [string, UsageCount, string]>([
+    ["is being made", { kind: "pending" }, "Counting"],
+    ["fails", { kind: "failed", message: "etcd is down" }, "NotCounted"],
+  ])("is asked for with withoutCensus, and a count %s => waits for it all the same", (_, count, blocked) => {
     const key = masterKey({ spec: vouched, status: ready });
-    expect(decide(key, [], [v1], count)).toMatchObject({ state: "Enabled", blocked: "NotCounted" });
+    expect(decide(key, [], [v1], count)).toMatchObject({ state: "Enabled", blocked });
   });
   test.each([
     ["is set", vouched, pending, { ...accepted, withoutCensus: true }],

@@ -77,9 +77,9 @@ describe("destruction", () => {
     [
       "withoutCensus, and what is stored is counted => by the count",
       { count: { kind: "pending" }, versions: [vouched(v1), vouched(v2)], masterKey: vouched(asked) },
-      "NotCounted",
+      "Counting",
     ],
-    ["what is stored is not counted => none", { count: { kind: "pending" } }, "NotCounted"],
+    ["what is stored is not counted => none", { count: { kind: "pending" } }, "Counting"],
     [
       "what is stored cannot be counted => none",
       { count: { kind: "failed", message: "etcd is down" } },

@@ -117,7 +117,7 @@ test.each<readonly [string, Partial<ObservedRetention>, string]>([
     { count: { kind: "counted", stored: (id) => (id === idOf(v1) ? 0 : 9) } },
     "destroy 1",
   ],
-  ["what is stored is not counted => kept", { count: { kind: "pending" } }, "NotCounted"],
+  ["what is stored is not counted => kept", { count: { kind: "pending" } }, "Counting"],
   ["it cannot be counted => kept", { count: { kind: "failed", message: "etcd is down" } }, "NotCounted"],
   ["the leader has no etcd => kept", { count: { kind: "impossible" } }, "NotCounted"],
   [

@@ -222,4 +222,4 @@ export const awaitsCount = (masterKey: MasterKey): boolean => {
 
 /** Whether a plan waits for nothing else than a count. */
 export const needsCount = (plan: RetirementPlan): boolean =>
-  plan.kind === "wait" && plan.reason === "NotCounted";
+  plan.kind === "wait" && (plan.reason === "Counting" || plan.reason === "NotCounted");

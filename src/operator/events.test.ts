@@ -98,6 +98,15 @@ describe("masterKeyEvents", () => {
     const events = masterKeyEvents(waiting("WaitingForNodes"), waiting("NodeNotHeardOf"));
     expect(events.map(({ reason }) => reason)).toEqual(["NodeNotHeardOf"]);
   });
+  test("what a key waits for is counted, and then cannot be => one warning, when it cannot be", () => {
+    const blocked = (reason: string) => ({
+      conditions: [condition("DeletionBlocked", { status: "True", reason, message: reason })],
+    });
+    expect(masterKeyEvents(undefined, blocked("Counting"))).toEqual([]);
+    expect(masterKeyEvents(blocked("Counting"), blocked("NotCounted"))).toEqual([
+      { type: "Warning", reason: "NotCounted", message: "NotCounted" },
+    ]);
+  });
   test("both conditions fall => both are told", () => {
     const after = {
       conditions: ["Ready", "Distributed"].map((type) =>

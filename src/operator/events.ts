@@ -84,6 +84,7 @@ const ordinary = new Set([
   "Switching",
   "Reencrypting",
   "Verifying",
+  "Counting",
 ]);
 
 /** A warning when a condition falls, or falls for another reason. */

@@ -29,7 +29,7 @@ export function uncounted(count: UsageCount): Obstacle | undefined {
           "the leading operator's configuration has no etcd in which to count what is stored under the key",
       };
     case "pending":
-      return { reason, message: "what is stored under the key is being counted in etcd" };
+      return { reason: "Counting", message: "what is stored under the key is being counted in etcd" };
     case "failed":
       return {
         reason,
