@@ -286,6 +286,12 @@ describe("a name that has passed to another key", () => {
     const masterKeys = [disabled(masterKey({ status: { keyId: keyId(2) } }))];
     expect(changes({ masterKeys }, old)).toEqual([`${putKey(1)} disabled`]);
   });
+  test("disabled while the key that encrypts is pending deletion => it stays so", () => {
+    const masterKeys = [disabled(masterKey({ status: { keyId: keyId(2) } }))];
+    const pending = { deletionDate: "2026-12-24T00:00:00Z" };
+    const { changes: planned } = decide({ masterKeys }, { ...old, keys: [keyRow(3, pending)] });
+    expect(planned).toMatchObject([{ kind: "putKey", key: { keyId: keyId(1), enabled: false, ...pending } }]);
+  });
 });
 
 describe("versions that do not open here", () => {

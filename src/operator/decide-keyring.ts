@@ -186,7 +186,8 @@ function keyChanges(
   const deletionDate = status.deletion?.deletionDate;
   // Served as the old key until the new one can encrypt, and disabled by its name all the while.
   if (row !== undefined && row.keyId !== status.keyId && keepsKeyId(row, status.keyId, promoted, have)) {
-    return row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...name, keyId: row.keyId, enabled } }];
+    // Its deletion is the old key's own affair, and stays as it is.
+    return row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...row, enabled } }];
   }
   const key = {
     ...name,
