@@ -107,9 +107,9 @@ export function decideOpened(
 }
 
 const OTHER_MATERIAL =
-  "the material is not that of any version of this key: import the same material again, or set spec.import.importType to NEW_KEY_MATERIAL to rotate to it";
+  "the material is not that of any version of this key: import the same material again, or set spec.import.importType to NEW_KEY_MATERIAL (claviger import --new) to rotate to it";
 const oldMaterial = (number: number): string =>
-  `the material is that of version ${number}, which a later one has replaced: rotate to new random material, or set spec.import.importType to EXISTING_KEY_MATERIAL to use version ${number} again`;
+  `the material is that of version ${number}, which a later one has replaced: rotate to new random material, or set spec.import.importType to EXISTING_KEY_MATERIAL (claviger import without --new) to use version ${number} again`;
 const pending = (number: number): string =>
   `version ${number} is not current yet (see the condition Distributed); the material is taken up after it`;
 

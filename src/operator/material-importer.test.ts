@@ -348,13 +348,16 @@ describe("a key that has material", () => {
     expect(key.status?.import?.publicKey).not.toBe(first);
   });
 
-  test("refuses other material: IncorrectKeyMaterial, and nothing changed", async () => {
+  test("refuses other material, names the way to rotate to it, and changes nothing", async () => {
     await imported();
     await requested();
     const before = versions;
     write(offer(OTHER, { requestToken: "again" }));
     await pass();
     expect(condition("Imported")).toBe("False IncorrectKeyMaterial");
+    expect(conditionOf(key.status?.conditions, "Imported")?.message).toMatch(
+      /set spec\.import\.importType to NEW_KEY_MATERIAL \(claviger import --new\) to rotate to it$/,
+    );
     expect(versions).toEqual(before);
     expect(condition("Ready")).toBe("True VersionCurrent");
   });
