@@ -6,7 +6,7 @@ export interface KubectlOptions {
   readonly stdin?: string;
   /** Another kubeconfig file than the one this kubectl was made with. */
   readonly kubeconfig?: string;
-  /** Milliseconds after which kubectl is killed. */
+  /** Milliseconds after which kubectl is killed: later than any --timeout of its own, which says what it waited for. */
   readonly deadline?: number;
 }
 
@@ -16,7 +16,7 @@ export type Kubectl = (args: readonly string[], options?: KubectlOptions) => Pro
 /** A kubectl of its own home: nothing of the user's settings, plugins or discovery cache gets in. */
 export async function createKubectl(binary: string, kubeconfig: string, home: string): Promise<Kubectl> {
   await mkdir(home, { recursive: true });
-  return (args, { kubeconfig: other, stdin = "", deadline = 120_000 } = {}) =>
+  return (args, { kubeconfig: other, stdin = "", deadline = 600_000 } = {}) =>
     run(binary, [`--kubeconfig=${other ?? kubeconfig}`, ...args], {
       stdin,
       deadline,
