@@ -102,8 +102,9 @@ function algorithmOf(name: string | undefined): WrappingAlgorithm {
 
 function expiryOf(time: string | undefined): Pick<Partial<ImportSpec>, "expirationModel" | "validTo"> {
   if (time === undefined) return {};
-  if (!/^\d{4}-\d{2}-\d{2}T/.test(time) || Number.isNaN(Date.parse(time))) {
-    throw new UsageError("--expires takes a time such as 2027-01-02T03:04:05Z");
+  // Without its zone it would be another moment on each machine.
+  if (!/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/i.test(time) || Number.isNaN(Date.parse(time))) {
+    throw new UsageError("--expires takes a time with its zone, such as 2027-01-02T03:04:05Z");
   }
   return { expirationModel: "KEY_MATERIAL_EXPIRES", validTo: new Date(time).toISOString() };
 }

@@ -1,3 +1,5 @@
+import { printable } from "./table.ts";
+
 const WIDTH = 30;
 /** To the line's beginning, and nothing on it. */
 const CLEAR = "\r\x1b[K";
@@ -16,7 +18,7 @@ export interface Output {
   write(text: string): unknown;
 }
 
-/** On a terminal one line with a bar that changes; elsewhere a line for each new text. */
+/** On a terminal one line with a bar that changes; elsewhere a line for each new text. Nothing in a text steers the terminal. */
 export class ProgressLine {
   readonly #output: Output;
   #shown = "";
@@ -26,7 +28,8 @@ export class ProgressLine {
   }
 
   show(progress: Progress): void {
-    const line = this.#output.isTTY ? barOf(progress) : progress.text;
+    const text = printable(progress.text);
+    const line = this.#output.isTTY ? barOf({ ...progress, text }) : text;
     if (line === this.#shown) return;
     this.#shown = line;
     if (this.#output.isTTY) this.#output.write(`${CLEAR}${line.slice(0, (this.#output.columns ?? 80) - 1)}`);

@@ -44,10 +44,15 @@ export const status: Command = {
     const json = isJson(options.output);
     const config = readConfig(configPath);
     const providers = await Promise.all(config.providers.map(reportProvider));
-    const keys = reportKeys(config);
-    process.stdout.write(
-      json ? `${JSON.stringify({ providers, keys }, undefined, 2)}\n` : asTables(providers, keys),
-    );
+    let keys: readonly KeyReport[] | undefined;
+    try {
+      keys = reportKeys(config);
+    } finally {
+      // Also where the keyring cannot be read: a plugin may serve on from its memory.
+      process.stdout.write(
+        json ? `${JSON.stringify({ providers, keys }, undefined, 2)}\n` : asTables(providers, keys),
+      );
+    }
     const failing = providers.filter((provider) => provider.status !== "ok").map((provider) => provider.name);
     if (failing.length > 0) throw new ClavigerError("NotReady", `not serving: ${failing.join(", ")}`);
   },
@@ -95,7 +100,7 @@ function saidState(keyring: KeyringReader, name: ObjectName): NonNullable<Master
   return (JSON.parse(json) as MasterKey).status?.keyState;
 }
 
-function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport[]): string {
+function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport[] | undefined): string {
   const providerRows = providers.map((row) => [
     row.name,
     row.serves,
@@ -103,6 +108,8 @@ function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport
     row.socket,
     row.status,
   ]);
+  const providersTable = table(["PROVIDER", "SERVES", "KEY_ID", "SOCKET", "STATUS"], providerRows);
+  if (keys === undefined) return providersTable;
   const keyRows = keys.map((row) => [
     row.key,
     row.state,
@@ -110,6 +117,5 @@ function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport
     row.kmsKeyId ?? "",
     row.keyId,
   ]);
-  const providersTable = table(["PROVIDER", "SERVES", "KEY_ID", "SOCKET", "STATUS"], providerRows);
   return `${providersTable}\n${table(["KEY", "STATE", "VERSION", "KEY_ID", "KEYID"], keyRows)}`;
 }

@@ -70,6 +70,15 @@ describe("the status of a KeyServer", () => {
         "provider secrets serves nothing yet: apps/secrets has no current version, or the plugin is not running",
     });
   });
+  test("no plugin listens any more => not Ready, with the socket and what to do", () => {
+    const silent = [{ name: "secrets", socket: "/run/s.sock", fault: "ENOENT" }];
+    expect(conditionOf(status({ silent }).conditions, "Ready")).toMatchObject({
+      status: "False",
+      reason: "PluginSilent",
+      message:
+        "no plugin listens for provider secrets at /run/s.sock (ENOENT): start it, or this node's API server can write nothing that goes through it, and after a restart read nothing",
+    });
+  });
   const EDIT = "2026-01-02T03:00:00.500Z";
   const reported = (changes: object): KeyServerStatus => ({
     providers: [{ name: "secrets", socket: "/run/s.sock", serves: "apps/secrets", ...changes }],
@@ -270,7 +279,7 @@ describe("outlivedItsNode", () => {
   });
 });
 
-test.each(["Starting", "ProviderWithoutKey"])(
+test.each(["Starting", "ProviderWithoutKey", "PluginSilent"])(
   "a node that is not Ready for %s => is no problem to others",
   (reason) => {
     const server = keyServer("a", { conditions: [condition("Ready", { status: "False", reason })] });

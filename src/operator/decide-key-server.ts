@@ -6,6 +6,7 @@ import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { SocketScope } from "../storage/scope.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
+import type { SilentSocket } from "./socket-watch.ts";
 
 /** What this node's operator found after bringing its keyring in step. */
 export interface ObservedNode {
@@ -30,6 +31,8 @@ export interface ObservedNode {
     readonly editedAt?: number;
   }[];
   readonly observations: readonly ObservationRow[];
+  /** Those of the providers' sockets on which no plugin listens. */
+  readonly silent?: readonly SilentSocket[];
 }
 
 /** So many versions have room in a KeyServer, for each of which the API server also notes who wrote it. */
@@ -117,7 +120,7 @@ const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
 
 function readiness(observed: ObservedNode): Finding {
-  const problem = observed.problems[0] ?? providerWithoutKey(observed);
+  const problem = observed.problems[0] ?? providerWithoutKey(observed) ?? pluginSilent(observed);
   if (problem !== undefined) return { type: "Ready", status: "False", ...problem };
   const message = `all ${observed.versions.length} versions are stored; those that are current or to become so were opened and tested`;
   return { type: "Ready", status: "True", reason: "InStep", message };
@@ -132,11 +135,25 @@ function providerWithoutKey({ providers, observations }: ObservedNode) {
   };
 }
 
+/** Of a plugin that stopped. One that hangs is listened for by the system itself: /readyz and the alert on it tell. */
+function pluginSilent({ silent = [] }: ObservedNode) {
+  if (silent.length === 0) return undefined;
+  const where = silent.map(({ name, socket, fault }) => `${name} at ${socket} (${fault})`).join(", ");
+  const message = `no plugin listens for provider ${where}: start it, or this node's API server can write nothing that goes through it, and after a restart read nothing`;
+  return { reason: "PluginSilent", message };
+}
+
 /** A node's operator renews its Lease every 10 s; this long without is "not heard of" (the kubelet's figures). */
 export const NODE_LEASE_SECONDS = 40;
 
 /** Not Ready for reasons that keep nobody from promoting a version. */
-const ownAffair = new Set(["Starting", "ProviderWithoutKey", "EncryptionConfigInvalid", "UnknownVersion"]);
+const ownAffair = new Set([
+  "Starting",
+  "ProviderWithoutKey",
+  "PluginSilent",
+  "EncryptionConfigInvalid",
+  "UnknownVersion",
+]);
 
 /** The nodes as the decisions see them, by name: a message that lists them must not change with their order. */
 export function nodeViews(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import { keyAliasEvents, masterKeyEvents, noteOf } from "./events.ts";
 import { condition, currentVersion, keyId, keyVersion, statusWith } from "./testing.ts";
 
 const v1 = keyVersion(1);
@@ -145,5 +145,16 @@ describe("keyAliasEvents", () => {
     expect(keyAliasEvents({ masterKey: "a" }, after)).toEqual([
       { type: "Warning", reason: "KeySpecDiffers", message: "it is so" },
     ]);
+  });
+});
+
+describe("an Event's note", () => {
+  test("of a short message => all of it", () => {
+    expect(noteOf("it waits")).toBe("it waits");
+  });
+  test("of one whose characters take more bytes than the API server takes => whole characters of it", () => {
+    const note = noteOf(`x${"…".repeat(1000)}`);
+    expect(note).toBe(`x${"…".repeat(341)}`);
+    expect(Buffer.byteLength(note)).toBe(1024);
   });
 });

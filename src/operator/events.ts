@@ -11,6 +11,13 @@ export function logEvent(log: Log, { kind, metadata }: ObjectRef, event: Resourc
   log(level, `${kind} ${object}: ${event.message}`, { reason: event.reason });
 }
 
+/** events.k8s.io/v1 takes a note of so many bytes, and refuses the Event where it is longer. */
+const MAX_NOTE_BYTES = 1024;
+
+/** As much of a message as an Event's note may have, in whole characters. */
+export const noteOf = (message: string): string =>
+  new TextDecoder().decode(Buffer.from(message).subarray(0, MAX_NOTE_BYTES), { stream: true });
+
 /** What happened to a MasterKey, read off the difference of its status. */
 export function masterKeyEvents(before: MasterKey["status"], after: MasterKeyStatus): ResourceEvent[] {
   const events: ResourceEvent[] = [];

@@ -20,7 +20,7 @@ import {
 } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
-import { logEvent } from "./events.ts";
+import { logEvent, noteOf } from "./events.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { NameWatch } from "./name-watch.ts";
 import type { StoredObjects } from "./reencryptor.ts";
@@ -262,8 +262,7 @@ export class KubeStore implements ResourceStore {
       action: event.reason,
       reason: event.reason,
       type: event.type,
-      // The API's own limit on a note.
-      note: event.message.slice(0, 1024),
+      note: noteOf(event.message),
       regarding: { apiVersion: API_VERSION, kind, ...metadata },
     };
     try {

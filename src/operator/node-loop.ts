@@ -16,6 +16,7 @@ import { Giver, type GiverStore } from "./giver.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { SocketScopes } from "./socket-scopes.ts";
+import { SocketWatch } from "./socket-watch.ts";
 import { isUnanswered } from "./unanswered.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
@@ -37,6 +38,7 @@ export class NodeLoop {
   readonly #seals: SealSource;
   readonly #tester: VersionTester;
   readonly #scopes: SocketScopes;
+  readonly #sockets: SocketWatch;
   readonly #eraser: Eraser;
   readonly #giver: Giver;
   readonly #log: Log;
@@ -60,6 +62,7 @@ export class NodeLoop {
     this.#log = options.log;
     this.#tester = new VersionTester(options.seals);
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
+    this.#sockets = new SocketWatch(options.config.providers);
     const apply = (changes: readonly KeyringChange[], problems: Problem[]) => this.#apply(changes, problems);
     this.#giver = new Giver({ ...options, tester: this.#tester, apply });
     this.#eraser = new Eraser({ ...options, tester: this.#tester, apply });
@@ -116,6 +119,7 @@ export class NodeLoop {
       seal,
       providers,
       observations: this.#keyring.observations(),
+      silent: this.#sockets.silent,
     };
     const status = decideKeyServerStatus(observed, now);
     this.#keyring.mustBeInPlace();
@@ -128,6 +132,11 @@ export class NodeLoop {
   /** Whether there is something to report that is no resource: the EncryptionConfiguration or the root key was edited. */
   get filesChanged(): boolean {
     return this.#scopes.changed() || this.#seals.changed();
+  }
+
+  /** Looks whether a plugin listens on each socket. Returns whether there is something new to report. Never rejects. */
+  lookAtSockets(): Promise<boolean> {
+    return this.#sockets.look();
   }
 
   async #register(now: Date): Promise<void> {

@@ -21,6 +21,8 @@ import { WorkQueue } from "./work-queue.ts";
 const NODE = "node";
 /** How often the plugin's observations are looked for. */
 const OBSERVE_MILLISECONDS = 500;
+/** How often it is looked whether a plugin listens. */
+const SOCKET_MILLISECONDS = 5_000;
 /** How soon a node that reported a problem looks again whether it was mended. */
 const MEND_MILLISECONDS = 2_000;
 
@@ -131,6 +133,7 @@ class Operator {
     const signal = AbortSignal.any([stop, lost.signal]);
     this.#signal = signal;
     const observing = this.#followKeyring((reason) => lost.abort(reason));
+    const watching = this.#watchSockets();
     this.#nodeQueue.add(NODE);
     try {
       await Promise.all([
@@ -143,6 +146,7 @@ class Operator {
       ]);
     } finally {
       clearInterval(observing);
+      clearInterval(watching);
       this.#leader.close();
     }
     if (lost.signal.aborted) throw lost.signal.reason;
@@ -172,6 +176,12 @@ class Operator {
     if (!this.#store.leading) return;
     const again = await this.#leader.reconcile(work, this.#signal);
     if (again !== undefined) this.#leaderQueue.addAfter(work, again);
+  }
+
+  #watchSockets(): NodeJS.Timeout {
+    return setInterval(async () => {
+      if (await this.#node.lookAtSockets()) this.#nodeQueue.add(NODE);
+    }, SOCKET_MILLISECONDS);
   }
 
   /**

@@ -126,6 +126,7 @@ describe("claviger import, standalone", () => {
     ["no file", [], /one of --material FILE/],
     ["two ways at once", ["--material", "a", "--parameters"], /one of --material FILE/],
     ["a time that is none", ["--material", "a", "--expires", "tomorrow"], /--expires takes a time/],
+    ["a time of no zone", ["--material", "a", "--expires", "2027-01-02T03:04:05"], /with its zone/],
     ["an algorithm that there is not", ["--material", "a", "--algorithm", "RSA"], /--algorithm takes RSAES/],
   ])("is used wrongly with %s", async (_, args, message) => {
     expect(await importing(...args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });

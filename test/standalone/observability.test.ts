@@ -153,6 +153,25 @@ describe("what the alerts of docs/operations.md look at", () => {
     );
   });
 
+  it("a plugin that is gone: the operator says so in the KeyServer and its log, and when it is back", async () => {
+    const { metrics, installation: made } = await observed();
+    await using installation = made;
+    const operator = await installation.start("operator");
+    const plugin = await installation.start("plugin");
+    await installation.serving();
+    const isReady = (scrape: Scrape) => scrape.sum("claviger_key_servers", { ready: "True" }) === 1;
+    await shows(metrics.operatorListen, "the KeyServer is Ready", isReady);
+    await plugin.process.kill9();
+    await shows(
+      metrics.operatorListen,
+      "the KeyServer says that no plugin listens",
+      (scrape) => scrape.sum("claviger_key_servers", { ready: "False", reason: "PluginSilent" }) === 1,
+    );
+    await operator.line(/WARN .*no plugin listens for provider secrets at .+secrets\.sock \(ECONNREFUSED\)/);
+    await installation.start("plugin");
+    await shows(metrics.operatorListen, "the KeyServer is Ready again", isReady);
+  });
+
   it("an operator: that it leads, its keys by readiness, and passes that failed", async () => {
     const { metrics, installation: made } = await observed();
     await using installation = made;

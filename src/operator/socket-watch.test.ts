@@ -1,0 +1,69 @@
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../keyring/testing.ts";
+import { faultOf, SocketWatch } from "./socket-watch.ts";
+
+const SOCKETS = [
+  { name: "secrets", socket: "/run/secrets.sock" },
+  { name: "maps", socket: "/run/maps.sock" },
+];
+
+describe("the watch of a node's sockets", () => {
+  /** Looks with these faults of secrets.sock, one after another; maps.sock is well. */
+  async function watched(...faults: readonly (string | undefined)[]) {
+    const left = [...faults];
+    const watch = new SocketWatch(SOCKETS, async (path) =>
+      path.endsWith("secrets.sock") ? left.shift() : undefined,
+    );
+    const news: boolean[] = [];
+    for (const _ of faults) news.push(await watch.look());
+    return { news, silent: watch.silent };
+  }
+
+  test("all are listened on => nothing is said", async () => {
+    expect(await watched(undefined, undefined)).toEqual({ news: [false, false], silent: [] });
+  });
+  test("nobody listens for one look, as a plugin is started again => nothing is said", async () => {
+    expect(await watched("ECONNREFUSED", undefined, "ENOENT")).toEqual({
+      news: [false, false, false],
+      silent: [],
+    });
+  });
+  test("nobody listens for two looks => said once, with the provider and the fault of now", async () => {
+    expect(await watched("ECONNREFUSED", "ENOENT", "ENOENT")).toEqual({
+      news: [false, true, false],
+      silent: [{ name: "secrets", socket: "/run/secrets.sock", fault: "ENOENT" }],
+    });
+  });
+  test("somebody listens again => said at the first look", async () => {
+    expect(await watched("ENOENT", "ENOENT", undefined)).toEqual({ news: [false, true, true], silent: [] });
+  });
+});
+
+describe("a look at a socket", () => {
+  test("somebody listens => no fault", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "s.sock");
+    const server = createServer((connection) => connection.resume()).listen(path);
+    await once(server, "listening");
+    expect(await faultOf(path)).toBeUndefined();
+    server.close();
+    await once(server, "close");
+    expect(await faultOf(path)).toBe("ENOENT");
+  });
+  test("a file of that name on which nobody listens => ECONNREFUSED", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "s.sock");
+    writeFileSync(path, "");
+    expect(await faultOf(path)).toBe("ECONNREFUSED");
+  });
+  test("its folder is not here, as in a container of the operator's own => nobody can tell", async () => {
+    using folder = temporaryFolder();
+    expect(await faultOf(join(folder.path, "elsewhere", "s.sock"))).toBeUndefined();
+    mkdirSync(join(folder.path, "here"));
+    expect(await faultOf(join(folder.path, "here", "s.sock"))).toBe("ENOENT");
+  });
+});
