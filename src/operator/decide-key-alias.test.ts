@@ -164,7 +164,7 @@ describe("an alias that a provider serves moves only where its API servers can g
       b1,
       silent,
       "NodeNotHeardOf",
-      /waiting for two \(.*start it, or delete KeyServer two/,
+      /waiting for two \(.*start it or its API server, or delete KeyServer two/,
     ],
     [
       "a node is unwell => stays",

@@ -10,7 +10,7 @@ export function waitReason(lacking: readonly NodeView[]): string {
 /** A node that is waited for, with what is wrong there and what to do. */
 export function describeNode(node: NodeView): string {
   if (node.stale) {
-    return `${node.name} (its operator has not been heard of since ${rfc3339(node.lastHeard)}: start it, or delete KeyServer ${node.name} if the node is gone)`;
+    return `${node.name} (its operator has not been heard of since ${rfc3339(node.lastHeard)}: start it or its API server, or delete KeyServer ${node.name} if the node is gone)`;
   }
   return node.problem === undefined ? node.name : `${node.name} (${node.problem})`;
 }

@@ -101,7 +101,7 @@ describe.skipIf(binaries === undefined)(
         return text.includes("NodeNotHeardOf") && text;
       });
       expect(silent).toMatch(
-        /node-3 \(its operator has not been heard of since \d{4}-.*Z: start it, or delete KeyServer/,
+        /node-3 \(its operator has not been heard of since \d{4}-.*Z: start it or its API server, or delete KeyServer/,
       );
       const version = "{.status.currentVersion.number}";
       expect(
