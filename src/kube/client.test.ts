@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { KubeClient } from "./client.ts";
@@ -212,5 +213,51 @@ describe("credentials from a token file", () => {
     const pipe = openSync(path("token"), "r+");
     writeSync(pipe, "late");
     closeSync(pipe);
+  });
+});
+
+describe("connections", () => {
+  /** Counts the calls by the port that they came from. */
+  function countingPorts(): Set<number | undefined> {
+    const ports = new Set<number | undefined>();
+    server.script(
+      [
+        (call) => {
+          ports.add(call.response.req.socket.remotePort);
+          json({})(call);
+        },
+      ],
+      [],
+    );
+    return ports;
+  }
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    return () => vi.useRealTimers();
+  });
+  const aMinuteLater = () => vi.setSystemTime(Date.now() + 61_000);
+
+  test("the credentials are read anew and are the same => the connection is kept", async () => {
+    const ports = countingPorts();
+    const client = new KubeClient(withUser({ token: "a-token" }));
+    for (let call = 0; call < 3; call++) {
+      await get(client);
+      aMinuteLater();
+    }
+    expect(ports.size).toBe(1);
+  });
+
+  test("the kubeconfig trusts another authority now => no connection of before is used", async () => {
+    countingPorts();
+    const kubeconfig = withUser({ token: "a-token" });
+    const client = new KubeClient(kubeconfig);
+    await get(client);
+    const config = JSON.parse(readFileSync(kubeconfig, "utf8"));
+    config.clusters[0].cluster["certificate-authority-data"] = Buffer.from(
+      rootCertificates[0] ?? "",
+    ).toString("base64");
+    writeFileSync(kubeconfig, JSON.stringify(config));
+    aMinuteLater();
+    await expect(get(client)).rejects.toThrow(/certificate/);
   });
 });

@@ -166,21 +166,31 @@ function serverOf(config: KubeConfig, path: string): URL {
   throw new ClavigerError("ConfigInvalid", text);
 }
 
+/** What a connection is made with. One made with other values must not be used in its place. */
+const IDENTITY = ["ca", "cert", "key", "rejectUnauthorized", "servername"] as const;
+
 /** client-node's agent opens a connection per call; behind a proxy it is the one that knows how. */
 function keepAliveAgent(options: RequestOptions, before: Connection | undefined): RequestOptions["agent"] {
   if (!(options.agent instanceof Agent) || options.agent.constructor !== Agent) return options.agent;
-  const { ca, cert, key, rejectUnauthorized, servername } = options;
   const previous = before?.options;
-  const same = previous && previous.ca === ca && String(previous.cert) === String(cert);
-  if (same && previous.agent instanceof Agent) return previous.agent;
-  return new Agent({
+  // Certificates and keys are read anew each time, so that no two are the same object.
+  const isSame = IDENTITY.every((name) => String(previous?.[name]) === String(options[name]));
+  if (isSame && previous?.agent instanceof OneIdentityAgent) return previous.agent;
+  const identity = IDENTITY.filter((name) => options[name] !== undefined);
+  return new OneIdentityAgent({
     keepAlive: true,
-    ...(ca && { ca }),
-    ...(cert && { cert }),
-    ...(key && { key }),
-    ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
-    ...(servername && { servername }),
+    ...Object.fromEntries(identity.map((name) => [name, options[name]])),
   });
+}
+
+/**
+ * For calls that differ in their address alone. node:https otherwise writes certificates
+ * and keys into the name of a connection, of several kilobytes, several times per call.
+ */
+class OneIdentityAgent extends Agent {
+  override getName({ host, port }: RequestOptions = {}): string {
+    return `${host}:${port}`;
+  }
 }
 
 /** What comes of it, or why the signal aborts before. */
