@@ -66,14 +66,15 @@ export class KubeClient {
     const deadline = new AbortController();
     const expiry = () => deadline.abort(new Error(`no answer in ${CALL_TIMEOUT_MILLISECONDS / 1000} s`));
     const timer = setTimeout(expiry, CALL_TIMEOUT_MILLISECONDS);
+    // Nor AbortSignal.any, which costs each call more than its TLS does.
+    const stop = () => deadline.abort(call.signal?.reason);
+    call.signal?.addEventListener("abort", stop, { once: true });
+    if (call.signal?.aborted) stop();
     try {
-      const { signal } = deadline;
-      return await this.#answer({
-        ...call,
-        signal: call.signal ? AbortSignal.any([call.signal, signal]) : signal,
-      });
+      return await this.#answer({ ...call, signal: deadline.signal });
     } finally {
       clearTimeout(timer);
+      call.signal?.removeEventListener("abort", stop);
     }
   }
 
@@ -180,10 +181,16 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   }
 }
 
-async function readAll(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
+/** By events: a for-await over the response costs a small answer more than its parsing. */
+function readAll(response: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    response.once("error", reject);
+    // After "end" or "error" it changes nothing.
+    response.once("close", () => reject(new Error("the connection was closed within the answer")));
+  });
 }
 
 /** No answer, or half of one. An abort says why in its cause. */
