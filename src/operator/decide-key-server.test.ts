@@ -70,13 +70,13 @@ describe("the status of a KeyServer", () => {
         "provider secrets serves nothing yet: apps/secrets has no current version, or the plugin is not running",
     });
   });
-  test("no plugin listens any more => not Ready, with the socket and what to do", () => {
+  test("no plugin answers any more => not Ready, with the socket and what to do", () => {
     const silent = [{ name: "secrets", socket: "/run/s.sock", fault: "ENOENT" }];
     expect(conditionOf(status({ silent }).conditions, "Ready")).toMatchObject({
       status: "False",
       reason: "PluginSilent",
       message:
-        "no plugin listens for provider secrets at /run/s.sock (ENOENT): start it, or this node's API server can write nothing that goes through it, and after a restart read nothing",
+        "no plugin answers for provider secrets at /run/s.sock (ENOENT): start it, or restart one that hangs; until then this node's API server can write nothing that goes through it, and after a restart of its own read nothing",
     });
   });
   const EDIT = "2026-01-02T03:00:00.500Z";

@@ -135,11 +135,11 @@ function providerWithoutKey({ providers, observations }: ObservedNode) {
   };
 }
 
-/** Of a plugin that stopped. One that hangs is listened for by the system itself: /readyz and the alert on it tell. */
+/** Of a plugin that stopped or hangs. */
 function pluginSilent({ silent = [] }: ObservedNode) {
   if (silent.length === 0) return undefined;
   const where = silent.map(({ name, socket, fault }) => `${name} at ${socket} (${fault})`).join(", ");
-  const message = `no plugin listens for provider ${where}: start it, or this node's API server can write nothing that goes through it, and after a restart read nothing`;
+  const message = `no plugin answers for provider ${where}: start it, or restart one that hangs; until then this node's API server can write nothing that goes through it, and after a restart of its own read nothing`;
   return { reason: "PluginSilent", message };
 }
 

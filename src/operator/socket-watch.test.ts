@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer as createHttp2Server } from "node:http2";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -44,15 +45,44 @@ describe("the watch of a node's sockets", () => {
 });
 
 describe("a look at a socket", () => {
-  test("somebody listens => no fault", async () => {
+  test("a plugin answers => no fault", async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, "s.sock");
-    const server = createServer((connection) => connection.resume()).listen(path);
+    const server = createHttp2Server().listen(path);
     await once(server, "listening");
     expect(await faultOf(path)).toBeUndefined();
     server.close();
     await once(server, "close");
     expect(await faultOf(path)).toBe("ENOENT");
+  });
+  test("somebody listens and says nothing, as a plugin that hangs => ETIMEDOUT", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "s.sock");
+    const server = createServer((connection) => connection.resume()).listen(path);
+    await once(server, "listening");
+    expect(await faultOf(path, 200)).toBe("ETIMEDOUT");
+    server.close();
+    await once(server, "close");
+  });
+  test("somebody listens and hangs up => ECONNRESET", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "s.sock");
+    const server = createServer((connection) => connection.destroy()).listen(path);
+    await once(server, "listening");
+    expect(await faultOf(path)).toBe("ECONNRESET");
+    server.close();
+    await once(server, "close");
+  });
+  test("somebody listens and speaks another language => ECONNRESET", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "s.sock");
+    const server = createServer((connection) => connection.resume().write("HTTP/1.1 200 OK\r\n\r\n")).listen(
+      path,
+    );
+    await once(server, "listening");
+    expect(await faultOf(path)).toBe("ECONNRESET");
+    server.close();
+    await once(server, "close");
   });
   test("a file of that name on which nobody listens => ECONNREFUSED", async () => {
     using folder = temporaryFolder();

@@ -1,4 +1,5 @@
 import { lstatSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 
@@ -8,16 +9,18 @@ export interface WatchedSocket {
   readonly socket: string;
 }
 
-/** A provider's socket on which no plugin listens, and the system's word for why. */
+/** A provider's socket on which no plugin answers, and the system's word for why. */
 export interface SilentSocket extends WatchedSocket {
   readonly fault: string;
 }
 
 /** One look may fall into a plugin's restart, which takes a fraction of a second. */
 const LOOKS = 2;
+/** An API server gives its plugin 3 s by default; a machine under load is not to be taken for a plugin that hangs. */
+const PATIENCE_MILLISECONDS = 10_000;
 
 /**
- * Whether a plugin listens on each of this node's sockets. Without one its API server
+ * Whether a plugin answers on each of this node's sockets. Without one its API server
  * cannot write what it encrypts, and nobody sees that but who asks on the machine.
  */
 export class SocketWatch {
@@ -26,7 +29,7 @@ export class SocketWatch {
   readonly #faults = new Map<string, { readonly fault: string; readonly times: number }>();
   #looking = false;
 
-  constructor(sockets: readonly WatchedSocket[], look = faultOf) {
+  constructor(sockets: readonly WatchedSocket[], look = (socket: string) => faultOf(socket)) {
     this.#sockets = sockets;
     this.#look = look;
   }
@@ -39,9 +42,9 @@ export class SocketWatch {
     });
   }
 
-  /** Looks at all of them. Returns whether another set is silent than before. Never rejects. */
+  /** Looks at all of them, which takes ten seconds at most. Returns whether another set is silent than before. Never rejects. */
   async look(): Promise<boolean> {
-    // A look that hangs is not joined by another one.
+    // A look that waits is not joined by another one.
     if (this.#looking) return false;
     this.#looking = true;
     const before = textOf(this.silent);
@@ -63,20 +66,31 @@ export class SocketWatch {
 const textOf = (silent: readonly SilentSocket[]): string => silent.map(({ socket }) => socket).join("\n");
 
 /**
- * The error's code where nobody listens at `path`: ECONNREFUSED or ENOENT. Undefined
- * where somebody does, and where it cannot be told, as in a container without the folder.
+ * Asks whoever listens at `path` for the answer to an HTTP/2 PING (RFC 9113, 6.7), which
+ * a plugin gives from the same loop as its calls. Undefined where it comes, and where it
+ * cannot be told, as in a container without the folder. Otherwise the system's word for
+ * what came instead: ECONNREFUSED or ENOENT where nobody listens, ECONNRESET where the
+ * connection ended, ETIMEDOUT where nothing came.
  */
-export function faultOf(path: string): Promise<string | undefined> {
+export function faultOf(
+  path: string,
+  patienceMilliseconds = PATIENCE_MILLISECONDS,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once("connect", () => {
-      probe.destroy();
-      resolve(undefined);
-    });
-    probe.once("error", (error) => {
+    const session = connectHttp2("http://localhost", { createConnection: () => connect(path) });
+    const end = (fault: string | undefined) => {
+      clearTimeout(timer);
+      session.destroy();
+      resolve(fault);
+    };
+    const timer = setTimeout(() => end("ETIMEDOUT"), patienceMilliseconds);
+    session.once("connect", () => session.ping((error) => end(error === null ? undefined : "ECONNRESET")));
+    session.once("close", () => end("ECONNRESET"));
+    session.on("error", (error) => {
       const code = "code" in error ? String(error.code) : "";
-      const nobody = code === "ECONNREFUSED" || (code === "ENOENT" && hasFolder(path));
-      resolve(nobody ? code : undefined);
+      const isAbsent = code === "ECONNREFUSED" || (code === "ENOENT" && hasFolder(path));
+      const isBroken = code === "ECONNRESET" || code === "EPIPE" || code.startsWith("ERR_HTTP2");
+      end(isAbsent ? code : isBroken ? "ECONNRESET" : undefined);
     });
   });
 }

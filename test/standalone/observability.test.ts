@@ -62,6 +62,8 @@ async function observed() {
 const shows = (address: string, what: string, holds: (scrape: Scrape) => boolean): Promise<true> =>
   eventually(what, async () => holds(await Scrape.of(address)));
 
+const isReady = (scrape: Scrape) => scrape.sum("claviger_key_servers", { ready: "True" }) === 1;
+
 describe("what the alerts of docs/operations.md look at", () => {
   it("a provider that serves: 1 under its key_id, calls by their outcome, and the versions in memory", async () => {
     const { metrics, installation: made } = await observed();
@@ -146,11 +148,7 @@ describe("what the alerts of docs/operations.md look at", () => {
     await installation.manifest("second.yaml", masterKey("second"));
     await installation.serving("second");
     expect((await Scrape.of(metrics.listen)).sum(SERVING, { provider: "second" })).toBe(1);
-    await shows(
-      metrics.operatorListen,
-      "the KeyServer is Ready",
-      (scrape) => scrape.sum("claviger_key_servers", { ready: "True" }) === 1,
-    );
+    await shows(metrics.operatorListen, "the KeyServer is Ready", isReady);
   });
 
   it("a plugin that is gone: the operator says so in the KeyServer and its log, and when it is back", async () => {
@@ -158,17 +156,27 @@ describe("what the alerts of docs/operations.md look at", () => {
     await using installation = made;
     const operator = await installation.start("operator");
     const plugin = await installation.start("plugin");
-    await installation.serving();
-    const isReady = (scrape: Scrape) => scrape.sum("claviger_key_servers", { ready: "True" }) === 1;
     await shows(metrics.operatorListen, "the KeyServer is Ready", isReady);
     await plugin.process.kill9();
     await shows(
       metrics.operatorListen,
-      "the KeyServer says that no plugin listens",
+      "the KeyServer says that no plugin answers",
       (scrape) => scrape.sum("claviger_key_servers", { ready: "False", reason: "PluginSilent" }) === 1,
     );
-    await operator.line(/WARN .*no plugin listens for provider secrets at .+secrets\.sock \(ECONNREFUSED\)/);
+    await operator.line(/WARN .*no plugin answers for provider secrets at .+secrets\.sock \(ECONNREFUSED\)/);
     await installation.start("plugin");
+    await shows(metrics.operatorListen, "the KeyServer is Ready again", isReady);
+  });
+
+  it("a plugin that hangs: the operator says so, and when it answers again", async () => {
+    const { metrics, installation: made } = await observed();
+    await using installation = made;
+    const operator = await installation.start("operator");
+    const plugin = await installation.start("plugin");
+    await shows(metrics.operatorListen, "the KeyServer is Ready", isReady);
+    process.kill(plugin.process.pid, "SIGSTOP");
+    await operator.line(/WARN .*no plugin answers for provider secrets at .+secrets\.sock \(ETIMEDOUT\)/);
+    process.kill(plugin.process.pid, "SIGCONT");
     await shows(metrics.operatorListen, "the KeyServer is Ready again", isReady);
   });
 
