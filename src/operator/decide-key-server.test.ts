@@ -4,6 +4,7 @@ import type { KeyServerStatus } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
 import {
   decideKeyServerStatus,
+  decideSilence,
   NODE_LEASE_SECONDS,
   nodeViews,
   type ObservedNode,
@@ -252,8 +253,49 @@ describe("nodeViews", () => {
     const conditions = [condition("Ready", { status: "False", message: "no root key" })];
     expect(view(keyServer("a", { conditions }), ago(0))?.problem).toBe("no root key");
   });
+  test("back, and what the leader said of it meanwhile still stands => waited for until it reports", () => {
+    const conditions = [
+      condition("Ready", { status: "Unknown", reason: "NodeNotHeardOf", message: "silent" }),
+    ];
+    expect(view(keyServer("a", { conditions }), ago(0))).toMatchObject({
+      problem: "its operator has not reported anew since it was not heard of",
+    });
+  });
   test("Ready => no problem", () => {
     expect(view(keyServer("a", { conditions: [condition("Ready")] }), ago(0))).not.toHaveProperty("problem");
+  });
+});
+
+describe("decideSilence", () => {
+  const silent = node("a", [], { stale: true, lastHeard: new Date(EARLIER) });
+  const ready = (changes: object) => keyServer("a", { conditions: [condition("Ready", changes)] });
+  test.each([
+    ["Ready", ready({ lastTransitionTime: EARLIER })],
+    ["not Ready", ready({ lastTransitionTime: EARLIER, status: "False", reason: "SealUnavailable" })],
+    ["yet to report", keyServer("a")],
+  ])("silent, and %s by its last word => unknown, since when and what to do", (_, server) => {
+    expect(decideSilence(server, silent, NOW)).toEqual({
+      type: "Ready",
+      status: "Unknown",
+      reason: "NodeNotHeardOf",
+      message: `waiting for a (its operator has not been heard of since ${EARLIER}: start it or its API server, or delete KeyServer a if the node is gone); the rest of this status is its last word`,
+      lastTransitionTime: NOW_TEXT,
+    });
+  });
+  test.each([
+    ["heard of => nothing", ready({ lastTransitionTime: EARLIER }), node("a", [])],
+    [
+      "silent, which is said already => nothing",
+      ready({ status: "Unknown", lastTransitionTime: EARLIER }),
+      silent,
+    ],
+    [
+      "silent by its Lease, and it has just reported => nothing yet",
+      ready({ lastTransitionTime: NOW_TEXT }),
+      silent,
+    ],
+  ])("%s", (_, server, view) => {
+    expect(decideSilence(server, view, NOW)).toBeUndefined();
   });
 });
 

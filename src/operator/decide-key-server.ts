@@ -2,11 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
 import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
-import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
+import type { Condition, KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { SocketScope } from "../storage/scope.ts";
-import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import { conditionOf, type Finding, rfc3339, withFindings } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import type { SilentSocket } from "./socket-watch.ts";
+import { describeNode, waitReason } from "./waiting-nodes.ts";
 
 /** What this node's operator found after bringing its keyring in step. */
 export interface ObservedNode {
@@ -164,7 +165,7 @@ export function nodeViews(
   const byName = keyServers.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   return byName.map(({ metadata, status }) => {
     const heard = heardOf.get(metadata.name) ?? Date.parse(metadata.creationTimestamp);
-    const ready = status?.conditions?.find((condition) => condition.type === "Ready");
+    const ready = conditionOf(status?.conditions, "Ready");
     return {
       name: metadata.name,
       lastHeard: new Date(heard),
@@ -172,11 +173,31 @@ export function nodeViews(
       prepared: new Set(status?.prepared?.map((version) => version.versionId)),
       erased: new Set(status?.erased?.map((version) => version.versionId)),
       ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
-      ...(ready?.status === "False" &&
-        !ownAffair.has(ready.reason) && { problem: ready.message, problemReason: ready.reason }),
+      ...problemOf(ready),
       ...(status?.providers === undefined && { unreported: true as const }),
     };
   });
+}
+
+function problemOf(ready: Condition | undefined): Pick<NodeView, "problem" | "problemReason"> {
+  if (ready === undefined || ready.status === "True" || ownAffair.has(ready.reason)) return {};
+  // What it said before the leader spoke for it is not known any more.
+  const anew = "its operator has not reported anew since it was not heard of";
+  return { problem: ready.status === "Unknown" ? anew : ready.message, problemReason: ready.reason };
+}
+
+/**
+ * What the leader says of a silent node in its KeyServer, once: the node's last word would
+ * pass for the present. The node itself takes it back with its next report. Where a
+ * node reports and yet renews no Lease, the two contradict each other at the Lease's pace.
+ */
+export function decideSilence({ status }: KeyServer, node: NodeView, now: Date): Condition | undefined {
+  const ready = conditionOf(status?.conditions, "Ready");
+  if (!node.stale || ready?.status === "Unknown") return undefined;
+  if (ready !== undefined && !isStale(Date.parse(ready.lastTransitionTime), now)) return undefined;
+  const message = `waiting for ${describeNode(node)}; the rest of this status is its last word`;
+  const finding: Finding = { type: "Ready", status: "Unknown", reason: waitReason([node]), message };
+  return conditionOf(withFindings(status?.conditions, [finding], undefined, now), "Ready");
 }
 
 /** Where our clock was set back, a node counts once it is heard of again: else one that is gone would count until then. */

@@ -3,7 +3,7 @@ import type { NodeConfig } from "../config.ts";
 import { FakeApiServer, failure, json } from "../kube/fake-api-server.ts";
 import type { Log } from "../log.ts";
 import { KubeStore } from "./kube-store.ts";
-import { keyServer, keyVersion, masterKey, tombstone } from "./testing.ts";
+import { condition, keyServer, keyVersion, masterKey, tombstone } from "./testing.ts";
 
 const CONFIG = { nodeName: "node-1", leaseNamespace: "claviger-system" } as NodeConfig;
 let server: FakeApiServer;
@@ -18,7 +18,7 @@ it("a stop ends every write that the API server does not answer", async () => {
   const asked = Promise.withResolvers<void>();
   server.answer(({ method, path }) => {
     if (method !== "GET") writes.add(`${method} ${path}`);
-    if (writes.size === 9) asked.resolve();
+    if (writes.size === 10) asked.resolve();
   });
   const store = new KubeStore(CONFIG, server.kubeconfig, () => undefined);
   const stop = new AbortController();
@@ -36,13 +36,14 @@ it("a stop ends every write that the API server does not answer", async () => {
     store.setMaterialExpiry(keyVersion(3), undefined),
     store.reportKeyServer("node-1", { prepared: [] }),
     store.deleteKeyServer(keyServer("node-2")),
+    store.setCondition(keyServer("node-3"), condition("Ready")),
   ]);
   const event = { type: "Normal", reason: "Because", message: "it is so" } as const;
   const recorded = store.recordEvent(masterKey(), event);
   await asked.promise;
   stop.abort();
   const outcomes = await made;
-  expect(outcomes.map(({ status }) => status)).toEqual(Array(8).fill("rejected"));
+  expect(outcomes.map(({ status }) => status)).toEqual(Array(9).fill("rejected"));
   for (const outcome of outcomes) {
     expect(outcome).toMatchObject({
       reason: { message: expect.stringMatching(/not answered before the stop/) },
@@ -50,6 +51,20 @@ it("a stop ends every write that the API server does not answer", async () => {
   }
   await recorded;
   await ended;
+});
+
+it("a condition of another node's KeyServer is applied alone: of the rest that node says what goes and stays", async () => {
+  const applied: unknown[] = [];
+  server.answer((call) => {
+    call.body.then((body) => {
+      applied.push(JSON.parse(body).status);
+      json({})(call);
+    });
+  });
+  const store = new KubeStore(CONFIG, server.kubeconfig, () => undefined);
+  const prepared = [{ name: "k-1", versionId: "1" }];
+  await store.setCondition(keyServer("node-2", { prepared }), condition("Ready"));
+  expect(applied).toEqual([{ conditions: [condition("Ready")] }]);
 });
 
 it("what it records as an Event is logged too, whatever becomes of the Event", async () => {

@@ -10,6 +10,7 @@ import { collectionPath, leasesPath, objectPath } from "../kube/paths.ts";
 import { Reflector } from "../kube/reflector.ts";
 import {
   API_VERSION,
+  type Condition,
   type KeyAlias,
   type KeyServer,
   type KeyServerStatus,
@@ -238,6 +239,11 @@ export class KubeStore implements ResourceStore {
     await this.#apply({ path, fieldManager, object });
     await this.#apply({ path: `${path}/status`, fieldManager, object: { ...object, status } });
     this.#firstReport.resolve();
+  }
+
+  /** Applied with nothing else: what one manager says no more stays where another has applied it too. */
+  setCondition(server: KeyServer, condition: Condition): Promise<void> {
+    return this.applyStatus<"KeyServer">(server, { conditions: [condition] });
   }
 
   async deleteKeyServer({ metadata }: KeyServer): Promise<void> {

@@ -8,6 +8,7 @@ import type { AliasRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/client.ts";
 import type {
+  Condition,
   KeyAlias,
   KeyServer,
   KeyServerStatus,
@@ -20,7 +21,7 @@ import type {
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
-import { LeaderLoop } from "./leader-loop.ts";
+import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { keyAlias, keyId, keyServer, keyVersion, masterKey, NOW, statusWith } from "./testing.ts";
@@ -45,6 +46,9 @@ class Cluster {
   readonly refusal: Error;
   rootKey = "root.key";
   providers: NonNullable<KeyServerStatus["providers"]> = [];
+  /** When a node was last heard of that was there before, in epoch milliseconds. */
+  otherNodeHeardOf = Date.now();
+  readonly conditions: [string, Condition][] = [];
   /** What has come since the leader last heard of KeyServers. */
   joined: readonly KeyServer[] = [];
   aliases: readonly KeyAlias[] = [];
@@ -104,9 +108,12 @@ class Cluster {
       masterKeys: [this.key],
       keyVersions: this.keyVersions,
       keyAliases: this.aliases,
-      keyServers: [keyServer("one", { providers: this.providers })],
+      keyServers: [keyServer("one", { providers: this.providers }), keyServer("two", { providers: [] })],
       keyVersionsUpTo: "1",
-      heardOf: new Map([["one", Date.now()]]),
+      heardOf: new Map([
+        ["one", Date.now()],
+        ["two", this.otherNodeHeardOf],
+      ]),
     });
     return {
       view,
@@ -118,6 +125,9 @@ class Cluster {
         if (object.kind !== "MasterKey") return;
         this.statuses += 1;
         this.key = { ...this.key, status: status as MasterKeyStatus };
+      },
+      setCondition: async ({ metadata }: KeyServer, condition: Condition) => {
+        this.conditions.push([metadata.name, condition]);
       },
       setFinalizers: async () => {
         throw forbidden;
@@ -142,6 +152,16 @@ const running = {
 } as const;
 const rotating = () => masterKey({ status: { ...statusWith(v1), rotation: { running } } });
 const forbidden = new KubeError(403, "POST /apis/kms.claviger.dev/v1alpha1/keyversions: forbidden");
+
+test("a node is not heard of any more => its KeyServer says so, and no other's", async () => {
+  const cluster = new Cluster(masterKey(), [], forbidden);
+  const tend = () => cluster.leader().reconcile(KEY_SERVERS, new AbortController().signal);
+  await tend();
+  expect(cluster.conditions).toEqual([]);
+  cluster.otherNodeHeardOf -= 60_000;
+  await tend();
+  expect(cluster.conditions).toMatchObject([["two", { type: "Ready", status: "Unknown" }]]);
+});
 
 test("the API server refuses the next version => the MasterKey says so, once, and it is tried again", async () => {
   const cluster = new Cluster(rotating(), [v1], forbidden);

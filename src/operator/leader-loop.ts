@@ -14,7 +14,7 @@ import type { Clock } from "./clock.ts";
 import { isDestroyed, resting } from "./decide-deletion.ts";
 import type { ObservedImport } from "./decide-import.ts";
 import { decideKeyAlias } from "./decide-key-alias.ts";
-import { nodeViews, outlivedItsNode } from "./decide-key-server.ts";
+import { decideSilence, nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import {
@@ -136,7 +136,7 @@ export class LeaderLoop {
   async reconcile(work: string, signal: AbortSignal): Promise<number | undefined> {
     const index = this.#currentIndex();
     if (index === undefined) return undefined;
-    if (work === KEY_SERVERS) return this.#removeOrphans(index.view, signal);
+    if (work === KEY_SERVERS) return this.#tendKeyServers(index.view, signal);
     if (work === RETIREMENT) {
       await this.#retirement.pass(index, signal, this.#clock.now());
       return WAITING_MILLISECONDS;
@@ -382,16 +382,26 @@ export class LeaderLoop {
     return { ...row, ...(key && { keyId: key.keyId }) };
   }
 
-  /** A KeyServer whose Node was deleted would block every promotion for ever. */
-  async #removeOrphans(view: View, signal: AbortSignal): Promise<number> {
-    const nodes = nodeViews(view.keyServers, view.heardOf, new Date());
+  /** A KeyServer whose Node was deleted would block every promotion for ever; that of a silent one would say Ready. */
+  async #tendKeyServers(view: View, signal: AbortSignal): Promise<number> {
+    const now = new Date();
+    const nodes = nodeViews(view.keyServers, view.heardOf, now);
     for (const server of view.keyServers) {
       const node = nodes.find(({ name }) => name === server.metadata.name);
-      if (node === undefined || !node.stale || server.status?.nodeUid === undefined) continue;
-      const uid = await this.#store.nodeUid(node.name, signal);
-      if (outlivedItsNode(server, node, uid)) await this.#store.deleteKeyServer(server);
+      if (node === undefined || !node.stale) continue;
+      if (await this.#isOrphan(server, node, signal)) {
+        await this.#store.deleteKeyServer(server);
+        continue;
+      }
+      const silence = decideSilence(server, node, now);
+      if (silence !== undefined) await this.#store.setCondition(server, silence);
     }
     return WAITING_MILLISECONDS;
+  }
+
+  async #isOrphan(server: KeyServer, node: NodeView, signal: AbortSignal): Promise<boolean> {
+    if (server.status?.nodeUid === undefined) return false;
+    return outlivedItsNode(server, node, await this.#store.nodeUid(node.name, signal));
   }
 
   async #record(object: ObjectRef, events: readonly ResourceEvent[]): Promise<void> {

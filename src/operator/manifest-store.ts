@@ -7,6 +7,7 @@ import type { Destroyed } from "../kube/deletion-schema.ts";
 import {
   type AnyResource,
   API_VERSION,
+  type Condition,
   type KeyServer,
   type KeyServerStatus,
   type KeyVersion,
@@ -152,6 +153,11 @@ export class ManifestStore implements ResourceStore {
     const stored = this.#ofKind("KeyServer").find((server) => server.metadata.name === name);
     const metadata = stored?.metadata ?? newMetadata(name);
     this.#put({ apiVersion: API_VERSION, kind: "KeyServer", metadata, status });
+  }
+
+  async setCondition(server: KeyServer, condition: Condition): Promise<void> {
+    const others = (server.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
+    await this.applyStatus<"KeyServer">(server, { ...server.status, conditions: [...others, condition] });
   }
 
   async deleteKeyServer(server: KeyServer): Promise<void> {

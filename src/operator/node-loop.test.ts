@@ -19,7 +19,7 @@ import { conditionOf } from "./conditions.ts";
 import { toKeyVersionSpec } from "./decide-keyring.ts";
 import { NodeLoop } from "./node-loop.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
-import { keyId, keyServer, keyVersion, masterKey, NOW } from "./testing.ts";
+import { condition, keyId, keyServer, keyVersion, masterKey, NOW } from "./testing.ts";
 
 let root = "";
 let keyring: KeyringWriter;
@@ -241,6 +241,18 @@ describe("a report", () => {
     expect(resources).toMatchObject({ reports: reports + 1, report });
   });
 
+  test("the leader has said that the node is silent => it says that it is not", async () => {
+    const resources = new Resources();
+    const pass = nodeOf(resources);
+    await pass();
+    const conditions = [condition("Ready", { status: "Unknown", reason: "NodeNotHeardOf" })];
+    resources.report = { ...resources.report, conditions };
+    await pass();
+    expect(conditionOf(resources.report?.conditions, "Ready")).toMatchObject({
+      status: "True",
+      reason: "InStep",
+    });
+  });
   test("the Node was made again => its new uid", async () => {
     const resources = new Resources();
     const pass = nodeOf(resources);

@@ -1,5 +1,6 @@
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import type {
+  Condition,
   KeyAlias,
   KeyServer,
   KeyServerStatus,
@@ -84,6 +85,8 @@ export interface ResourceStore {
   setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void>;
   /** Makes or updates this node's own KeyServer. The first one also begins the node's heartbeat, where there is one. */
   reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
+  /** Sets one condition of a node's KeyServer; the rest of its status stays the node's own. */
+  setCondition(server: KeyServer, condition: Condition): Promise<void>;
   deleteKeyServer(server: KeyServer): Promise<void>;
   /** Logs it, and records it where there is a place for it: best effort. */
   recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void>;

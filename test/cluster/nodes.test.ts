@@ -33,13 +33,13 @@ describe.skipIf(binaries === undefined)(
       cluster.kubectl([
         ...["wait", "--for=condition=Ready", "--timeout=180s", "-n", "claviger-system", `masterkey/${name}`],
       ]);
-    const distributed = async (name: string) => {
-      const condition = '{.status.conditions[?(@.type=="Distributed")]';
-      return cluster.kubectl([
-        ...["get", "mk", "-n", "claviger-system", name, "-o"],
-        `jsonpath=${condition}.status} ${condition}.reason} ${condition}.message}`,
-      ]);
+    const said = (type: string, ...object: readonly string[]) => {
+      const condition = `{.status.conditions[?(@.type=="${type}")]`;
+      const path = `${condition}.status} ${condition}.reason} ${condition}.message}`;
+      return cluster.kubectl(["get", ...object, "-o", `jsonpath=${path}`]);
     };
+    const distributed = (name: string) => said("Distributed", "mk", "-n", "claviger-system", name);
+    const readinessOf = (node: string) => said("Ready", "ks", node);
     const keyVersions = async (): Promise<readonly KeyVersion[]> =>
       JSON.parse(await cluster.kubectl(["get", "kv", "-o", "json"])).items;
     const held = (number: number): Set<string> => {
@@ -103,12 +103,22 @@ describe.skipIf(binaries === undefined)(
       expect(silent).toMatch(
         /node-3 \(its operator has not been heard of since \d{4}-.*Z: start it or its API server, or delete KeyServer/,
       );
+      const unknown = await eventually("the KeyServer says that it is the last word", async () => {
+        const text = await readinessOf("node-3");
+        return text.startsWith("Unknown") && text;
+      });
+      expect(unknown).toMatch(
+        /^Unknown NodeNotHeardOf waiting for node-3 \(its operator has not been heard of/,
+      );
       const version = "{.status.currentVersion.number}";
       expect(
         await cluster.kubectl(["get", "mk", "-n", "claviger-system", "blocked", "-o", `jsonpath=${version}`]),
       ).toBe("");
       await node(3).start("operator");
       await becomesReady("blocked");
+      await eventually("node-3 takes it back", async () =>
+        (await readinessOf("node-3")).startsWith("True InStep"),
+      );
     });
 
     it("a KeyServer that somebody deletes blocks no longer, and its node comes back by itself", async () => {
