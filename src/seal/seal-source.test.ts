@@ -40,6 +40,10 @@ function put(rootKey: Uint8Array, mode = 0o600): void {
   renameSync(`${path}.new`, path);
 }
 
+/** Sealed under a root key that this node never had. */
+const foreign = () =>
+  seal(Buffer.alloc(32, "canary-three")).wrap(Secret.take(Buffer.from(MATERIAL)), sealAad(BINDING));
+
 async function opened(source: SealSource): Promise<Buffer> {
   const material = await source.unseal(BINDING, sealed);
   return Buffer.from(material.exposeSecretBytes());
@@ -150,6 +154,26 @@ describe("a seal source tells of a root key file that is no longer the one in us
     expect(await opened(used)).toEqual(MATERIAL);
     put(RIGHT);
     expect(() => used.mustBeInPlace()).not.toThrow();
+  });
+
+  it("also where a version under a third root key was tried in between", async () => {
+    const used = await source();
+    await expect(used.unseal(BINDING, await foreign())).rejects.toThrow("put the right root key there");
+    put(WRONG);
+    await expect(used.unseal(BINDING, await foreign())).rejects.toThrow("put the right root key there");
+    expect(() => used.mustBeInPlace()).toThrow(`root key ${path} holds ${seal(WRONG).rootKeyId} now`);
+    expect(() => used.forSealing()).toThrow(`root key ${path} holds ${seal(WRONG).rootKeyId} now`);
+    expect(await opened(used)).toEqual(MATERIAL);
+    put(RIGHT);
+    expect(used.forSealing().rootKeyId).toBe(seal(RIGHT).rootKeyId);
+  });
+
+  it("and opens on, where it was removed, also after a version under another root key was tried", async () => {
+    const used = await source();
+    rmSync(path);
+    await expect(used.unseal(BINDING, await foreign())).rejects.toThrow("put the right root key there");
+    expect(await opened(used)).toEqual(MATERIAL);
+    expect(used.held?.rootKeyId).toBe(seal(RIGHT).rootKeyId);
   });
 
   it("and gives up for another one what has opened nothing yet", () => {

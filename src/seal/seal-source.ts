@@ -33,7 +33,7 @@ export class SealSource {
 
   /** What is in use already, whatever became of the file. */
   get held(): Seal | undefined {
-    return this.#seal;
+    return this.#proven ?? this.#seal;
   }
 
   /** Whether the file is another one than was last looked at. */
@@ -47,18 +47,16 @@ export class SealSource {
    */
   mustBeInPlace(): void {
     this.#seen = appearanceOf(this.#rootKeyPath);
-    const { rootKeyId } = this.get();
     using inFile = readRootKey(this.#rootKeyPath);
     const found = fileSeal(inFile).rootKeyId;
-    if (found === rootKeyId) return;
-    if (this.#proven !== this.#seal) {
-      this.#seal = this.#read();
-      return;
+    const proven = this.#proven?.rootKeyId ?? found;
+    if (found !== proven) {
+      throw new ClavigerError(
+        "SealUnavailable",
+        `root key ${this.#rootKeyPath} holds ${found} now, and this node's versions are sealed under ${proven}: put that one back before anything here restarts`,
+      );
     }
-    throw new ClavigerError(
-      "SealUnavailable",
-      `root key ${this.#rootKeyPath} holds ${found} now, and this node's versions are sealed under ${rootKeyId}: put that one back before anything here restarts`,
-    );
+    if (this.get().rootKeyId !== found) this.#seal = this.#proven ?? this.#read();
   }
 
   /** For what is to be sealed: under a root key that only this process still has it would open no more after its end. */
@@ -68,9 +66,14 @@ export class SealSource {
     return this.#proven;
   }
 
+  /** What opened something stays for that, also after the file was read again for something else. */
+  #sealOf({ rootKeyId }: Sealed): Seal {
+    return this.#proven?.rootKeyId === rootKeyId ? this.#proven : this.get();
+  }
+
   /** Opens a version's material. Throws SealUnavailable or SealMismatch, naming the version. */
   async unseal(binding: SealBinding, sealed: Sealed): Promise<Secret> {
-    const seal = this.get();
+    const seal = this.#sealOf(sealed);
     const unsealed = await seal.unwrap(sealed, sealAad(binding));
     if ("material" in unsealed) {
       this.#proven = seal;
