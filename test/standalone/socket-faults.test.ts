@@ -48,7 +48,11 @@ describe("a socket path", () => {
     const disturbed = vi.fn();
     open.goaway.then(disturbed, () => undefined);
     for (const path of [installation.socket(), installation.runDir]) {
-      await rm(path, { recursive: true });
+      // The plugin may make its socket again while the folder is being removed.
+      await eventually(`${path} is removed`, async () => {
+        await rm(path, { recursive: true, force: true });
+        return true;
+      });
       expect(await installation.serving()).toBe(prepared.keyId);
       expect((await stat(installation.runDir)).mode & 0o777).toBe(0o700);
       expect((await stat(installation.socket())).mode & 0o777).toBe(0o700);
