@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttp2Server } from "node:http2";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -89,6 +89,12 @@ describe("a look at a socket", () => {
     const path = join(folder.path, "s.sock");
     writeFileSync(path, "");
     expect(await faultOf(path)).toBe("ECONNREFUSED");
+  });
+  test("its folder is a link to one => as in that one", async () => {
+    using folder = temporaryFolder();
+    mkdirSync(join(folder.path, "run"));
+    symlinkSync(join(folder.path, "run"), join(folder.path, "link"));
+    expect(await faultOf(join(folder.path, "link", "s.sock"))).toBe("ENOENT");
   });
   test("its folder is not here, as in a container of the operator's own => nobody can tell", async () => {
     using folder = temporaryFolder();

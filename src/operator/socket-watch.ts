@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { statSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { dirname } from "node:path";
@@ -97,7 +97,7 @@ export function faultOf(
 
 function hasFolder(path: string): boolean {
   try {
-    return lstatSync(dirname(path)).isDirectory();
+    return statSync(dirname(path)).isDirectory();
   } catch {
     return false;
   }
