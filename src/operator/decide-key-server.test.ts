@@ -77,7 +77,7 @@ describe("the status of a KeyServer", () => {
       status: "False",
       reason: "PluginSilent",
       message:
-        "no plugin answers for provider secrets at /run/s.sock (ENOENT): start it, or restart one that hangs; until then this node's API server can write nothing that goes through it, and after a restart of its own read nothing",
+        "no plugin answers for provider secrets at /run/s.sock (ENOENT): start it, or restart one that hangs; this node's API server writes for three minutes more what goes through it, and after a restart of its own reads none of it",
     });
   });
   const EDIT = "2026-01-02T03:00:00.500Z";

@@ -140,7 +140,7 @@ function providerWithoutKey({ providers, observations }: ObservedNode) {
 function pluginSilent({ silent = [] }: ObservedNode) {
   if (silent.length === 0) return undefined;
   const where = silent.map(({ name, socket, fault }) => `${name} at ${socket} (${fault})`).join(", ");
-  const message = `no plugin answers for provider ${where}: start it, or restart one that hangs; until then this node's API server can write nothing that goes through it, and after a restart of its own read nothing`;
+  const message = `no plugin answers for provider ${where}: start it, or restart one that hangs; this node's API server writes for three minutes more what goes through it, and after a restart of its own reads none of it`;
   return { reason: "PluginSilent", message };
 }
 
