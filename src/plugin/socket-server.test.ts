@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { existsSync, statSync } from "node:fs";
-import { connect } from "node:net";
+import { existsSync, renameSync, statSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -30,6 +30,29 @@ it("closes whatever moment of a connection's end it meets", async () => {
     await server.close();
     expect(existsSync(path)).toBe(false);
   }
+});
+
+it("whose path has another socket by now => leaves it while somebody listens, and then has its own again", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "secrets.sock");
+  const server = socketServer(folder.path, path);
+  await server.listen(undefined);
+  await server.mend();
+  const foreign = createServer((socket) => socket.destroy()).listen(join(folder.path, "foreign.sock"));
+  await once(foreign, "listening");
+  renameSync(join(folder.path, "foreign.sock"), path);
+  await expect(server.mend()).rejects.toThrow(`another process serves ${path}: stop it first`);
+  expect(existsSync(path)).toBe(true);
+  // What is left is as that of a killed process: it goes by its first name.
+  foreign.close();
+  await once(foreign, "close");
+  expect(existsSync(path)).toBe(true);
+  await Promise.all([server.mend(), server.mend()]);
+  const caller = connect(path);
+  await once(caller, "data");
+  caller.destroy();
+  await server.close();
+  expect(existsSync(path)).toBe(false);
 });
 
 it.skipIf(!isRoot)(

@@ -18,7 +18,13 @@ import type {
 import { kmsService } from "./kms-service.ts";
 import type { Observation, Operation } from "./metrics.ts";
 import type { Provider } from "./provider.ts";
-import { type ClaimedSocket, claimSocket, giveToGroup, preparePrivateFolder } from "./socket.ts";
+import {
+  type ClaimedSocket,
+  claimSocket,
+  giveToGroup,
+  preparePrivateFolder,
+  removeStaleSocket,
+} from "./socket.ts";
 
 /** A KMS v2 request has at most a kilobyte of ciphertext and 32 KiB of annotations. */
 const MAX_REQUEST_BYTES = 64 * 1024;
@@ -44,6 +50,10 @@ export class SocketServer {
   readonly #complain = (error: Error) => this.#log("warn", `${this.path}: ${messageOf(error)}`);
   #socket: ClaimedSocket | undefined;
   #group: number | undefined;
+  /** Of the file that our listener is bound to. */
+  #inode: number | undefined;
+  #mending = false;
+  #closing = false;
 
   constructor(options: {
     readonly provider: Provider;
@@ -98,11 +108,23 @@ export class SocketServer {
   }
 
   /**
-   * Makes a socket that somebody removed again: an API server that starts anew would find
-   * none. What is connected goes on. Throws what keeps it from being made.
+   * Makes a socket that somebody removed, or that another process has left its own in the
+   * place of, again: an API server that starts anew would find none. What is connected
+   * goes on. Throws what keeps it from being made.
    */
   async mend(): Promise<void> {
-    if (this.#socket === undefined || lstatSync(this.path, { throwIfNoEntry: false }) !== undefined) return;
+    if (this.#socket === undefined || this.#mending || this.#isInPlace()) return;
+    this.#mending = true;
+    try {
+      await this.#bindAgain();
+    } finally {
+      this.#mending = false;
+    }
+  }
+
+  async #bindAgain(): Promise<void> {
+    await removeStaleSocket(this.path);
+    if (this.#closing) return;
     // Before the path is bound again: it removes what lies there.
     this.#listener.close();
     preparePrivateFolder(dirname(this.path), this.#group);
@@ -114,8 +136,14 @@ export class SocketServer {
     );
   }
 
+  #isInPlace(): boolean {
+    const found = lstatSync(this.path, { throwIfNoEntry: false });
+    return found !== undefined && found.ino === this.#inode;
+  }
+
   /** Stops taking calls, finishes those in flight, then removes the socket. Never rejects. */
   async close(): Promise<void> {
+    this.#closing = true;
     this.#health.close();
     this.provider.close();
     // Its callback does not come where a session broke a moment before: node:http2 then calls back nobody.
@@ -164,6 +192,7 @@ export class SocketServer {
     await once(this.#listener, "listening");
     // A connection that cannot be accepted, for want of file descriptors, is no reason to end.
     this.#listener.on("error", this.#complain);
+    this.#inode = lstatSync(this.path, { throwIfNoEntry: false })?.ino;
   }
 
   /** Without it the socket is its owner's alone: root's API server can use it all the same. */

@@ -85,7 +85,8 @@ export function preparePrivateFolder(folder: string, group: number | undefined):
   }
 }
 
-async function removeStaleSocket(path: string): Promise<void> {
+/** Throws InUse where somebody listens there, ConfigInvalid where it is no socket. */
+export async function removeStaleSocket(path: string): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if (!stat.isSocket()) {
