@@ -176,6 +176,16 @@ describe("a seal source tells of a root key file that is no longer the one in us
     expect(used.held?.rootKeyId).toBe(seal(RIGHT).rootKeyId);
   });
 
+  it("also where the one in its place opens a version that is sealed under it", async () => {
+    const used = await source();
+    put(WRONG);
+    const other = await seal(WRONG).wrap(Secret.take(Buffer.from(MATERIAL)), sealAad(BINDING));
+    await expect(used.unseal(BINDING, other)).rejects.toThrow("put the right root key there");
+    await used.unseal(BINDING, other);
+    expect(() => used.forSealing()).toThrow(`root key ${path} holds ${seal(WRONG).rootKeyId} now`);
+    expect(await opened(used)).toEqual(MATERIAL);
+  });
+
   it("and gives up for another one what has opened nothing yet", () => {
     put(WRONG);
     const used = new SealSource(path);

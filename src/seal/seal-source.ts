@@ -13,8 +13,10 @@ import { type Seal, type SealBinding, type Sealed, sealAad } from "./seal.ts";
 export class SealSource {
   readonly #rootKeyPath: string;
   #seal: Seal | undefined;
-  /** The one that something is sealed under: it is the right one, whatever the file holds now. */
+  /** The one that something is sealed under: it is the right one, whatever the file holds now or opens besides. */
   #proven: Seal | undefined;
+  /** What has opened something, by its root key: it can be of use as long as this process runs. */
+  readonly #opened = new Map<string, Seal>();
   #seen: string | undefined;
 
   constructor(rootKeyPath: string) {
@@ -62,13 +64,13 @@ export class SealSource {
   /** For what is to be sealed: under a root key that only this process still has it would open no more after its end. */
   forSealing(): Seal {
     this.mustBeInPlace();
-    this.#proven = this.get();
+    this.#proven ??= this.get();
     return this.#proven;
   }
 
   /** What opened something stays for that, also after the file was read again for something else. */
   #sealOf({ rootKeyId }: Sealed): Seal {
-    return this.#proven?.rootKeyId === rootKeyId ? this.#proven : this.get();
+    return this.#opened.get(rootKeyId) ?? this.get();
   }
 
   /** Opens a version's material. Throws SealUnavailable or SealMismatch, naming the version. */
@@ -76,7 +78,8 @@ export class SealSource {
     const seal = this.#sealOf(sealed);
     const unsealed = await seal.unwrap(sealed, sealAad(binding));
     if ("material" in unsealed) {
-      this.#proven = seal;
+      this.#opened.set(seal.rootKeyId, seal);
+      this.#proven ??= seal;
       return unsealed.material;
     }
     if (this.#seal === seal) this.#seal = undefined;
