@@ -520,6 +520,14 @@ describe("a node that has not reported yet what it serves, as after its KeyServe
       also: { done: 7 },
     },
     {
+      name: "another node has more resources meanwhile => no longer complete",
+      before: status("Complete", { verified: true }),
+      switches: [served({ settled: true, resources: ["configmaps", "secrets"] })],
+      nodes: STARTING,
+      expected: ["Switching", "none", "Switching"],
+      also: { resources: ["configmaps", "secrets"], verified: false },
+    },
+    {
       name: "a round is under way => it goes on, over what was known",
       before: status("Reencrypting", { resources: ["configmaps", "secrets"] }),
       nodes: STARTING,

@@ -89,7 +89,8 @@ export function decideReencryption(observed: ObservedReencryption, now: Date): R
   const stated = masterKey.status?.reencryption;
   // A node that made its KeyServer anew may be the one that all this is about.
   const stands = stated?.kmsKeyId === current.kmsKeyId && unreported(observed).length > 0;
-  const resources = stands ? stated.resources : mergeScopes(switches.map((one) => one.resources));
+  const reported = switches.map((one) => one.resources);
+  const resources = mergeScopes(stands ? [stated.resources, ...reported] : reported);
   if (switches.length === 0 && !stands) return { task: NOTHING, status: undefined, finding: undefined };
   const unknown = switches.every(({ entries }) => entries === undefined);
   if (unknown && observed.reachable && !stands) return scopeUnknown(masterKey, switches);
