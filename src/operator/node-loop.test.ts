@@ -1,4 +1,13 @@
-import { closeSync, mkdtempSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -445,6 +454,26 @@ describe("the root key file of an operator that runs", () => {
     expect(await pass()).toBe(true);
     expect(resources.report?.seal?.rootKeyId).not.toBe(before);
   });
+});
+
+test("a file is edited, and passes fail before they look at it => it is told of once, or they would have no pause", async () => {
+  const encryptionConfig = join(root, "encryption.yaml");
+  const config = { nodeName: "node-1", providers: [], encryptionConfig };
+  class Refusing extends Resources {
+    override reportKeyServer(): Promise<void> {
+      return Promise.reject(new KubeError(403, "forbidden"));
+    }
+  }
+  const loop = new NodeLoop({ config, store: new Refusing(), keyring, seals, log: () => undefined });
+  const pass = () => loop.reconcile(NOW, new AbortController().signal);
+  for (const file of [encryptionConfig, join(root, "root.key")]) {
+    rmSync(file, { force: true });
+    writeFileSync(file, "another");
+    await expect(pass()).rejects.toThrow("forbidden");
+    expect(loop.filesChanged()).toBe(true);
+    await expect(pass()).rejects.toThrow("forbidden");
+    expect(loop.filesChanged()).toBe(false);
+  }
 });
 
 test("what is wrong with the node is in its log once, and that it is mended", async () => {

@@ -129,9 +129,13 @@ export class NodeLoop {
     return status.conditions?.every((condition) => condition.status === "True") ?? true;
   }
 
-  /** Whether there is something to report that is no resource: the EncryptionConfiguration or the root key was edited. */
-  get filesChanged(): boolean {
-    return this.#scopes.changed() || this.#seals.changed();
+  /**
+   * Whether there is something to report that is no resource: the EncryptionConfiguration
+   * or the root key was edited. Says so once: a pass that fails is tried again after a pause.
+   */
+  filesChanged(): boolean {
+    const changes = [this.#scopes.changed(), this.#seals.changed()];
+    return changes.includes(true);
   }
 
   /** Looks whether a plugin listens on each socket. Returns whether there is something new to report. Never rejects. */

@@ -197,7 +197,7 @@ class Operator {
         const { place, displaced } = this.#keyring;
         if (place === "another" || (place === "none" && !waits)) return end(displaced);
         const now = place === "ours" ? this.#keyring.observationsStamp() : undefined;
-        if (now !== seen || this.#node.filesChanged) this.#nodeQueue.add(NODE);
+        if (now !== seen || this.#node.filesChanged()) this.#nodeQueue.add(NODE);
         seen = now;
       } catch (error) {
         this.#log("warn", `the keyring cannot be watched: ${String(error)}`);

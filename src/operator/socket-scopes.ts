@@ -22,6 +22,8 @@ export class SocketScopes {
   readonly #path: string | undefined;
   /** How the file looked when it was last read, or could not be. */
   #seen: string | undefined;
+  /** How it looked when it was last asked whether it changed. */
+  #asked: string | undefined;
   #config: EncryptionConfig | undefined;
   #editedAt = 0;
 
@@ -49,9 +51,12 @@ export class SocketScopes {
     }
   }
 
-  /** Whether the file is another one than was last looked at. */
+  /** Whether the file is another one than was last read, and than at the last call. */
   changed(): boolean {
-    return this.#path !== undefined && appearanceOf(this.#path) !== this.#seen;
+    if (this.#path === undefined) return false;
+    const before = this.#asked;
+    this.#asked = appearanceOf(this.#path);
+    return this.#asked !== this.#seen && this.#asked !== before;
   }
 
   /** A file that cannot be read is tried at each call. */

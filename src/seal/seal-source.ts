@@ -15,12 +15,14 @@ export class SealSource {
   #seal: Seal | undefined;
   /** The one that something is sealed under: it is the right one, whatever the file holds now or opens besides. */
   #proven: Seal | undefined;
-  /** What has opened something, by its root key: it can be of use as long as this process runs. */
+  /** What has opened or sealed something, by its root key: it can be of use as long as this process runs. */
   readonly #opened = new Map<string, Seal>();
-  #seen: string | undefined;
+  /** How the file looked when it was last asked whether it changed. */
+  #seen: string;
 
   constructor(rootKeyPath: string) {
     this.#rootKeyPath = rootKeyPath;
+    this.#seen = appearanceOf(rootKeyPath);
   }
 
   /** Throws SealUnavailable where the root key cannot be used. */
@@ -38,9 +40,11 @@ export class SealSource {
     return this.#proven ?? this.#seal;
   }
 
-  /** Whether the file is another one than was last looked at. */
+  /** Whether the file is another one than at the last call. */
   changed(): boolean {
-    return appearanceOf(this.#rootKeyPath) !== this.#seen;
+    const before = this.#seen;
+    this.#seen = appearanceOf(this.#rootKeyPath);
+    return this.#seen !== before;
   }
 
   /**
@@ -48,7 +52,6 @@ export class SealSource {
    * starts here next could open nothing. One that nothing is sealed under is given up for another.
    */
   mustBeInPlace(): void {
-    this.#seen = appearanceOf(this.#rootKeyPath);
     using inFile = readRootKey(this.#rootKeyPath);
     const found = fileSeal(inFile).rootKeyId;
     const proven = this.#proven?.rootKeyId ?? found;
@@ -64,7 +67,13 @@ export class SealSource {
   /** For what is to be sealed: under a root key that only this process still has it would open no more after its end. */
   forSealing(): Seal {
     this.mustBeInPlace();
-    this.#proven ??= this.get();
+    return this.#keep(this.get());
+  }
+
+  /** Returns the first one that was kept: under it this node's versions are sealed. */
+  #keep(seal: Seal): Seal {
+    this.#opened.set(seal.rootKeyId, seal);
+    this.#proven ??= seal;
     return this.#proven;
   }
 
@@ -78,8 +87,7 @@ export class SealSource {
     const seal = this.#sealOf(sealed);
     const unsealed = await seal.unwrap(sealed, sealAad(binding));
     if ("material" in unsealed) {
-      this.#opened.set(seal.rootKeyId, seal);
-      this.#proven ??= seal;
+      this.#keep(seal);
       return unsealed.material;
     }
     if (this.#seal === seal) this.#seal = undefined;
