@@ -121,6 +121,13 @@ describe("a deletion", () => {
       ),
     });
   });
+  test("is asked for and nothing could be counted, which is asked anew => says the same all the while", () => {
+    const blocked = (count: UsageCount) => {
+      const { after } = decide(masterKey({ spec: wanted, status: ready }), [], [v1], count);
+      return conditionOf(after.conditions, "DeletionBlocked");
+    };
+    expect(blocked({ kind: "impossible", askedAnew: true })).toEqual(blocked({ kind: "impossible" }));
+  });
   test("is asked for with withoutCensus, and nothing can be counted => accepted, and status says so", () => {
     const key = masterKey({ spec: vouched, status: ready });
     expect(decide(key, [], [v1], { kind: "impossible" })).toMatchObject({
@@ -131,6 +138,7 @@ describe("a deletion", () => {
   test.each<readonly [string, UsageCount, string]>([
     ["is being made", { kind: "pending" }, "Counting"],
     ["fails", { kind: "failed", message: "etcd is down" }, "NotCounted"],
+    ["was impossible, which is asked anew,", { kind: "impossible", askedAnew: true }, "Counting"],
   ])("is asked for with withoutCensus, and a count %s => waits for it all the same", (_, count, blocked) => {
     const key = masterKey({ spec: vouched, status: ready });
     expect(decide(key, [], [v1], count)).toMatchObject({ state: "Enabled", blocked });

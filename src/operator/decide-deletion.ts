@@ -98,7 +98,7 @@ export function notCounted(
 ): Obstacle | undefined {
   const obstacle = uncounted(count);
   if (obstacle === undefined || count.kind !== "impossible") return obstacle;
-  if (withoutCensus === true) return undefined;
+  if (withoutCensus === true) return count.askedAnew ? uncounted({ kind: "pending" }) : undefined;
   const message = `${obstacle.message}: give it etcd, or, if you know that nothing is, set spec.deletion.withoutCensus to true`;
   return { ...obstacle, message };
 }

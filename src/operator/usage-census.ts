@@ -3,8 +3,8 @@ import type { StoredObjects } from "./usage.ts";
 
 /** What is known of how much is stored under each key_id. */
 export type UsageCount =
-  /** Nothing can be counted: this operator's configuration has no etcd. */
-  | { readonly kind: "impossible" }
+  /** Nothing can be counted: this operator's configuration has no etcd. Where that is asked anew, nothing rests on it. */
+  | { readonly kind: "impossible"; readonly askedAnew?: true }
   /** A count is needed, or under way. */
   | { readonly kind: "pending" }
   | { readonly kind: "failed"; readonly message: string }
@@ -79,13 +79,16 @@ export class UsageCensus {
       return stored === undefined ? { kind: "impossible" } : { kind: "counted", stored };
     }
     if (this.#failed !== undefined) return { kind: "failed", message: this.#failed.message };
-    return { kind: "pending" };
+    // Said on as it was: a status must not change with each asking.
+    const wasImpossible = this.#counted !== undefined && this.#counted.stored === undefined;
+    return wasImpossible ? { kind: "impossible", askedAnew: true } : { kind: "pending" };
   }
 
   /** Begins a count, unless a good one is there or under way, or one has just failed. */
   begin(): void {
-    const { kind } = this.count;
-    if (this.#running !== undefined || kind === "counted" || kind === "impossible") return;
+    const { count } = this;
+    const isGood = count.kind === "counted" || (count.kind === "impossible" && !count.askedAnew);
+    if (this.#running !== undefined || isGood) return;
     const began = this.#now();
     if (this.#failed !== undefined && began - this.#failed.at < RETRY_MILLISECONDS) return;
     const running = new AbortController();
