@@ -425,11 +425,12 @@ describe("another operator that runs under this node's name", () => {
 });
 
 describe("the root key file of an operator that runs", () => {
-  test("it vanishes => the node is not Ready, and reports the root key that it goes on with", async () => {
+  test("it vanishes => the node is not Ready, has nothing prepared, and reports the root key that it goes on with", async () => {
     const resources = new Resources();
     resources.keyVersions = [object(await sealedVersion(1), "one")];
     const pass = nodeOf(resources);
     expect(await pass()).toBe(true);
+    expect(resources.report?.prepared).toHaveLength(1);
     const file = join(root, "root.key");
     renameSync(file, `${file}.away`);
     expect(await pass()).toBe(false);
@@ -438,9 +439,11 @@ describe("the root key file of an operator that runs", () => {
       reason: "SealUnavailable",
       message: `root key ${file} does not exist; restore it from your backup (without it nothing sealed under it can ever be opened)`,
     });
+    expect(resources.report?.prepared).toEqual([]);
     expect(resources.report?.seal).toEqual({ provider: "file", rootKeyId: seals.get().rootKeyId });
     renameSync(`${file}.away`, file);
     expect(await pass()).toBe(true);
+    expect(resources.report?.prepared).toHaveLength(1);
     expect(readiness(resources)).toMatchObject({ status: "True" });
   });
 

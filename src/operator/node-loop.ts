@@ -101,8 +101,10 @@ export class NodeLoop {
     await this.#giver.handBack(plan, problems);
     await this.#giver.settleSeals(plan, problems);
     const versions = this.#keyring.versions();
-    const prepared = await this.#prepare(new ViewIndex(view), versions, problems);
-    const seal = this.#seal(problems);
+    const openable = await this.#prepare(new ViewIndex(view), versions, problems);
+    // What opens under a root key that only this process still has would be lost at its end.
+    const prepared = this.#hasRootKey(problems) ? openable : [];
+    const { held: seal } = this.#seals;
     for (const message of plan.contradictions) problems.push({ reason: "Contradiction", message });
     const providers = this.#scopes.of(this.#config.providers, own?.status, problems);
     const shared = this.#store.nameIsShared ? nameShared(this.#config.nodeName) : undefined;
@@ -116,7 +118,7 @@ export class NodeLoop {
       prepared,
       erased: erasedHere(this.#keyring.tombstones(), view.keyVersions),
       problems,
-      seal,
+      seal: seal && { provider: seal.provider, rootKeyId: seal.rootKeyId },
       providers,
       observations: this.#keyring.observations(),
       silent: this.#sockets.silent,
@@ -250,14 +252,14 @@ export class NodeLoop {
     }
   }
 
-  #seal(problems: Problem[]): { provider: string; rootKeyId: string } | undefined {
+  #hasRootKey(problems: Problem[]): boolean {
     try {
       this.#seals.mustBeInPlace();
+      return true;
     } catch (error) {
       problems.push({ reason: "SealUnavailable", message: messageOf(error) });
+      return false;
     }
-    const { held } = this.#seals;
-    return held && { provider: held.provider, rootKeyId: held.rootKeyId };
   }
 
   async #report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {
