@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
-import type { AliasRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/client.ts";
 import type {
@@ -52,8 +51,6 @@ class Cluster {
   /** What has come since the leader last heard of KeyServers. */
   joined: readonly KeyServer[] = [];
   aliases: readonly KeyAlias[] = [];
-  /** Of the leader's own keyring. */
-  heldAliases: readonly AliasRow[] = [];
   counts = 0;
   statuses = 0;
   readonly events: string[] = [];
@@ -81,7 +78,7 @@ class Cluster {
       store: this.#store(),
       keyring: {
         keys: () => [],
-        aliases: () => this.heldAliases,
+        aliases: () => [],
         versions: () => [],
       } as unknown as KeyringWriter,
       seals: new SealSource(join(folder, this.rootKey)),
@@ -258,23 +255,23 @@ describe("a provider that serves the key through an alias", () => {
   const kmsKeyId = statusWith(v1).currentVersion?.kmsKeyId ?? "";
   const proven = { kmsKeyId, encrypts: 1, entries: 1, settled: true, resources: ["secrets"] };
   const provider = { name: "p", socket: "/p", serves: "alias apps/main", ...proven };
-  const row = { namespace: "apps", name: "main", masterKey: "secrets" };
+  const foreign = { ...provider, kmsKeyId: "of another key" };
   const elsewhere = keyAlias({ status: { masterKey: "other" } });
 
-  test.each<readonly [string, readonly KeyAlias[], readonly AliasRow[], boolean]>([
+  test.each<readonly [string, readonly KeyAlias[], typeof provider, boolean]>([
     [
       "it points there => what it stores is followed",
       [keyAlias({ status: { masterKey: "secrets" } })],
-      [],
+      provider,
       true,
     ],
-    ["the KeyAlias was deleted and the nodes serve it on => the same", [], [row], true],
-    ["it was made again a moment ago => the same", [keyAlias({})], [row], true],
-    ["it has left, and this node's keyring follows yet => no more", [elsewhere], [row], false],
-    ["the nodes serve another key under it => not", [], [{ ...row, masterKey: "other" }], false],
-  ])("%s", async (_, aliases, heldAliases, followed) => {
+    ["the KeyAlias was deleted and the node serves it on => the same", [], provider, true],
+    ["it was made again a moment ago => the same", [keyAlias({})], provider, true],
+    ["it has left, and the node follows yet => no more", [elsewhere], provider, false],
+    ["the node serves another key under it => not", [], foreign, false],
+  ])("%s", async (_, aliases, served, followed) => {
     const cluster = new Cluster(masterKey({ status: statusWith(v1) }), [v1], forbidden);
-    Object.assign(cluster, { aliases, heldAliases, providers: [provider] });
+    Object.assign(cluster, { aliases, providers: [served] });
     await cluster.reconcile().catch(() => undefined);
     expect(cluster.key.status?.reencryption !== undefined).toBe(followed);
   });

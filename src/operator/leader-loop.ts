@@ -34,7 +34,7 @@ import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./re
 import { RETIREMENT, Retirement } from "./retirement.ts";
 import { isUnanswered } from "./unanswered.ts";
 import type { UsageCensus } from "./usage-census.ts";
-import { hasMaterial } from "./versions.ts";
+import { hasMaterial, kmsKeyIdOf } from "./versions.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
 
 /** What the leader's queue works on: `MasterKey NAMESPACE/NAME`, `KeyAlias NAMESPACE/NAME`, `KeyServers` or `Retirement`. */
@@ -251,7 +251,7 @@ export class LeaderLoop {
       masterKey: resting(masterKey),
       versions: index.versionsFor(masterKey).filter(hasMaterial),
       nodes: nodeViews(keyServers, index.view.heardOf, new Date()),
-      switches: switchesOf(masterKey, this.#aliasesOf(masterKey, index), keyServers),
+      switches: switchesOf(masterKey, aliasesOf(masterKey, index, keyServers), keyServers),
       work: this.#reencryptor.work(this.#round(masterKey, masterKey.status)),
       reachable: this.#config.resources.kind === "kubeconfig",
       census: this.#config.etcd !== undefined,
@@ -260,17 +260,6 @@ export class LeaderLoop {
       arnPrefix: this.#arn("key/"),
     };
     return decideMasterKey(observed, this.#clock.now());
-  }
-
-  /** Those too whose KeyAlias was deleted, or was only just made again: the nodes serve them on. */
-  #aliasesOf(masterKey: MasterKey, index: ViewIndex): ReadonlySet<string> {
-    const { namespace, name } = masterKey.metadata;
-    const servedOn = this.#keyring
-      .aliases()
-      .filter((row) => row.namespace === namespace && row.masterKey === name)
-      .map(nameText)
-      .filter((alias) => index.alias(alias)?.status?.masterKey === undefined);
-    return new Set([...index.aliasesOf(masterKey), ...servedOn.map((alias) => `alias ${alias}`)]);
   }
 
   #held(masterKey: MasterKey, index: ViewIndex): Pick<ObservedMasterKey, "held" | "left"> {
@@ -420,6 +409,31 @@ const completes = ({ status: after }: MasterKeyPlan, { status: before }: MasterK
 
 const currentVersionOf = ({ status }: MasterKey, versions: readonly KeyVersion[]): KeyVersion | undefined =>
   versions.find(({ spec }) => spec.versionId === status?.currentVersion?.versionId);
+
+/**
+ * As a KeyServer's `serves` names them. Those too whose KeyAlias was deleted, or was only
+ * just made again: nodes serve them on, as their key_ids tell, and this one may not know them.
+ */
+function aliasesOf(
+  masterKey: MasterKey,
+  index: ViewIndex,
+  keyServers: readonly KeyServer[],
+): ReadonlySet<string> {
+  const servedOn = keyServers
+    .flatMap(({ status }) => status?.providers ?? [])
+    .filter(({ serves }) => serves.startsWith(ALIAS) && !isPointing(serves.slice(ALIAS.length), index));
+  const pointing = index.aliasesOf(masterKey);
+  if (servedOn.length === 0) return pointing;
+  const own = new Set<string | undefined>(index.versionsFor(masterKey).map(kmsKeyIdOf));
+  const its = servedOn.filter(({ kmsKeyId }) => own.has(kmsKeyId));
+  return new Set([...pointing, ...its.map(({ serves }) => serves)]);
+}
+
+/** How a KeyServer names an alias among what it serves, before NAMESPACE/NAME. */
+const ALIAS = "alias ";
+
+const isPointing = (alias: string, index: ViewIndex): boolean =>
+  index.alias(alias)?.status?.masterKey !== undefined;
 
 /** A node that has not said what it serves may serve it. */
 const mayBeServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
