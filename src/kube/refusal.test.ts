@@ -28,6 +28,14 @@ test.each([
   expect(refusalOf(body, retryAfter)).toEqual({ causes: [], ...expected });
 });
 
+test("a connection of the server's own => without its port, which differs each time", () => {
+  const message = (port: number) =>
+    `failed calling webhook "w": read tcp 10.0.0.1:${port}->10.0.0.2:443: connection reset by peer`;
+  expect(refusalOf(status({ message: message(43210) }), undefined).message).toBe(
+    'failed calling webhook "w": read tcp 10.0.0.1->10.0.0.2:443: connection reset by peer',
+  );
+});
+
 test("causes => their reason and field are kept, and never their message", () => {
   const causes = [
     { reason: "FieldValueInvalid", field: "spec.x", message: 'Invalid value: "secret"' },

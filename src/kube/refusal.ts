@@ -28,13 +28,20 @@ export function refusalOf(body: string, retryAfter: string | undefined): Refusal
   const causes = Array.isArray(details.causes) ? details.causes.map(causeOf) : [];
   const seconds = secondsOf(retryAfter) ?? secondsOf(details.retryAfterSeconds);
   return {
-    ...textAs("message", status.message),
+    ...textAs("message", stable(status.message)),
     ...textAs("reason", status.reason),
     ...textAs("continue", fieldsOf(status.metadata).continue),
     ...(seconds !== undefined && { retryAfterSeconds: seconds }),
     causes,
   };
 }
+
+/**
+ * Without the port that a connection of the server's own happened to have, as in `read tcp
+ * 10.0.0.1:43210->10.0.0.2:443: reset`: the same refusal is to be the same text in a status.
+ */
+const stable = (message: unknown): unknown =>
+  typeof message === "string" ? message.replace(/:\d+->/g, "->") : message;
 
 function causeOf(value: unknown): RefusalCause {
   const { reason, field } = fieldsOf(value);

@@ -70,7 +70,7 @@ const textOf = (silent: readonly SilentSocket[]): string => silent.map(({ socket
  * a plugin gives from the same loop as its calls. Undefined where it comes, and where it
  * cannot be told, as in a container without the folder. Otherwise the system's word for
  * what came instead: ECONNREFUSED or ENOENT where nobody listens, ECONNRESET where the
- * connection ended, ETIMEDOUT where nothing came.
+ * connection ended, ETIMEDOUT where nothing came, EAGAIN where more wait already than may.
  */
 export function faultOf(
   path: string,
@@ -88,9 +88,9 @@ export function faultOf(
     session.once("close", () => end("ECONNRESET"));
     session.on("error", (error) => {
       const code = "code" in error ? String(error.code) : "";
-      const isAbsent = code === "ECONNREFUSED" || (code === "ENOENT" && hasFolder(path));
+      const isSilent = code === "ECONNREFUSED" || code === "EAGAIN" || (code === "ENOENT" && hasFolder(path));
       const isBroken = code === "ECONNRESET" || code === "EPIPE" || code.startsWith("ERR_HTTP2");
-      end(isAbsent ? code : isBroken ? "ECONNRESET" : undefined);
+      end(isSilent ? code : isBroken ? "ECONNRESET" : undefined);
     });
   });
 }

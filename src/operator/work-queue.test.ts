@@ -98,68 +98,69 @@ test("a key fails => it is logged and tried again, and others are not held up", 
   expect(used.lines).toEqual([1, 2, 3].map((n) => `warn bad failed and is tried again: failure ${n}`));
 });
 
-test("a key fails again and again => it is asked for later each time; a success forgets that", async () => {
+/** Milliseconds between the runs of one key within a time, by a clock that is advanced. */
+async function gaps(
+  milliseconds: number,
+  work: (run: number, queue: WorkQueue) => Promise<void>,
+): Promise<{ readonly gaps: readonly number[]; readonly lines: readonly string[] }> {
+  vi.useFakeTimers();
+  try {
+    const at: number[] = [];
+    await using used = running(async () => work(at.push(performance.now()), used.queue));
+    used.queue.add("a");
+    await vi.advanceTimersByTimeAsync(milliseconds);
+    used.controller.abort();
+    await vi.runAllTimersAsync();
+    return {
+      gaps: at.slice(1).map((time, index) => Math.round((time - (at[index] ?? 0)) / 100) * 100),
+      lines: used.lines,
+    };
+  } finally {
+    vi.useRealTimers();
+  }
+}
+const fail = async () => {
+  throw new Error("no");
+};
+
+test("a key fails again and again => it is tried later each time; a success forgets that", async () => {
   const failing = [true, true, true, false, true, false];
-  const delays: number[] = [];
-  const spy = vi.spyOn(WorkQueue.prototype, "addAfter").mockImplementation(function (
-    this: WorkQueue,
-    key,
-    delay,
-  ) {
-    delays.push(delay);
-    this.add(key);
+  const tried = await gaps(10_000, async (run, queue) => {
+    if (run === 4) setTimeout(() => queue.add("a"), 1_000);
+    if (failing[run - 1] === true) await fail();
   });
-  let runs = 0;
-  await using used = running(async () => {
-    if (failing[runs++] === true) throw new Error("no");
-  });
-  used.queue.add("a");
-  await vi.waitFor(() => expect(runs).toBe(4), deadline);
-  used.queue.add("a");
-  await vi.waitFor(() => expect(runs).toBe(6), deadline);
-  expect(delays).toEqual([100, 200, 400, 100]);
-  spy.mockRestore();
+  expect(tried.gaps).toEqual([100, 200, 400, 1_000, 100]);
 });
 
-test("a key fails for ever => the delay has a limit", async () => {
-  const delays: number[] = [];
-  const spy = vi.spyOn(WorkQueue.prototype, "addAfter").mockImplementation(function (
-    this: WorkQueue,
-    key,
-    delay,
-  ) {
-    delays.push(delay);
-    if (delays.length < 1_100) this.add(key);
+test("a failing pass is followed by news of what it wrote itself => it is not tried at the pace of its own writes", async () => {
+  const tried = await gaps(60_000, async (_, queue) => {
+    // A watch may be faster than the answer, and slower.
+    queue.add("a");
+    setTimeout(() => queue.add("a"), 10);
+    await fail();
   });
-  await using used = running(async () => {
-    throw new Error("no");
+  expect(tried.gaps.slice(0, 8)).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+});
+
+test("news of a key that has failed for long => it is tried within five seconds", async () => {
+  const tried = await gaps(600_000, async (run, queue) => {
+    if (run === 15) setTimeout(() => queue.add("a"), 1_000);
+    await fail();
   });
-  used.queue.add("a");
-  await vi.waitFor(() => expect(delays).toHaveLength(1_100), deadline);
-  expect(Math.max(...delays)).toBe(30_000);
-  spy.mockRestore();
+  expect(tried.gaps.slice(12, 16)).toEqual([30_000, 30_000, 5_000, 30_000]);
+});
+
+test("a key fails for ever => the pause has a limit", async () => {
+  const tried = await gaps(86_400_000, fail);
+  expect(Math.max(...tried.gaps)).toBe(30_000);
+  expect(tried.gaps.length).toBeGreaterThan(2_800);
 });
 
 test("a conflict => it is tried again soon and without a word, however often", async () => {
-  const delays: number[] = [];
-  const spy = vi.spyOn(WorkQueue.prototype, "addAfter").mockImplementation(function (
-    this: WorkQueue,
-    key,
-    delay,
-  ) {
-    delays.push(delay);
-    this.add(key);
+  const tried = await gaps(10_000, async (run) => {
+    if (run <= 5) throw new ClavigerError("Conflict", "somebody was faster");
   });
-  let runs = 0;
-  await using used = running(async () => {
-    runs += 1;
-    if (runs <= 5) throw new ClavigerError("Conflict", "somebody was faster");
-  });
-  used.queue.add("a");
-  await vi.waitFor(() => expect(runs).toBe(6), deadline);
-  expect(delays).toEqual([100, 100, 100, 100, 100]);
-  expect(used.lines).toEqual([]);
-  spy.mockRestore();
+  expect(tried).toEqual({ gaps: [100, 100, 100, 100, 100], lines: [] });
 });
 
 test("asked for later => it is worked on then", async () => {

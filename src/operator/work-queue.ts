@@ -1,19 +1,23 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 const MIN_DELAY_MILLISECONDS = 100;
 const MAX_DELAY_MILLISECONDS = 30_000;
+/** News may mean that the fault is mended; it may also be that of what the failing pass wrote itself. */
+const MAX_DELAY_WITH_NEWS_MILLISECONDS = 5_000;
 
 /**
  * Works on one key at a time, each key at most once in the queue, and again
- * later after a failure: twice as long each time, for that key alone.
+ * later after a failure: twice as long each time, for that key alone, and with news of it
+ * sooner, but not at once.
  */
 export class WorkQueue {
   readonly #work: (key: string) => Promise<void>;
   readonly #log: Log;
   readonly #waiting = new Set<string>();
   readonly #failures = new Map<string, number>();
+  /** Until when a key that failed is left alone whatever comes, by performance.now(). */
+  readonly #pauses = new Map<string, number>();
   readonly #timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly due: number }>();
   #wake: (() => void) | undefined;
 
@@ -29,8 +33,17 @@ export class WorkQueue {
     return this.#failureCount;
   }
 
-  /** Asks for work on `key`, now. Adding a key that waits changes nothing; one that is worked on runs again after. */
+  /**
+   * Asks for work on `key`: now, or where it has just failed after a pause. Adding a key
+   * that waits changes nothing; one that is worked on runs again after.
+   */
   add(key: string): void {
+    const pause = (this.#pauses.get(key) ?? 0) - performance.now();
+    if (pause > 0) this.addAfter(key, pause);
+    else this.#addNow(key);
+  }
+
+  #addNow(key: string): void {
     this.#cancelTimer(key);
     this.#waiting.add(key);
     this.#wake?.();
@@ -42,7 +55,7 @@ export class WorkQueue {
     const due = performance.now() + milliseconds;
     if ((this.#timers.get(key)?.due ?? Number.POSITIVE_INFINITY) <= due) return;
     this.#cancelTimer(key);
-    this.#timers.set(key, { due, timer: setTimeout(() => this.add(key), milliseconds) });
+    this.#timers.set(key, { due, timer: setTimeout(() => this.#addNow(key), milliseconds) });
   }
 
   /** Works until aborted; the key in hand is finished. */
@@ -62,6 +75,7 @@ export class WorkQueue {
     try {
       await this.#work(key);
       this.#failures.delete(key);
+      this.#pauses.delete(key);
     } catch (error) {
       if (signal.aborted) {
         this.#log(
@@ -71,7 +85,7 @@ export class WorkQueue {
       } else this.#retry(key, error);
     }
     // Let sockets and timers have their turn between two keys.
-    await sleep(0);
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** A conflict only means that somebody was faster: observe again, soon and without a word. */
@@ -84,7 +98,10 @@ export class WorkQueue {
       this.#log("warn", `${key} failed and is tried again: ${messageOf(error)}`);
     }
     const delay = conflict ? MIN_DELAY_MILLISECONDS : MIN_DELAY_MILLISECONDS * 2 ** failures;
-    this.addAfter(key, Math.min(delay, MAX_DELAY_MILLISECONDS));
+    const pause = Math.min(delay, MAX_DELAY_WITH_NEWS_MILLISECONDS);
+    this.#pauses.set(key, performance.now() + pause);
+    const hasNews = this.#waiting.delete(key);
+    this.addAfter(key, hasNews ? pause : Math.min(delay, MAX_DELAY_MILLISECONDS));
   }
 
   #cancelTimer(key: string): void {
