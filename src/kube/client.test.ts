@@ -247,6 +247,29 @@ describe("connections", () => {
     expect(ports.size).toBe(1);
   });
 
+  test("a call was not answered in time, as after a failover of the network => no connection of before is used", async () => {
+    const dead = new Set<number | undefined>();
+    const held: (() => void)[] = [];
+    server.script(
+      [
+        (call) => {
+          const port = call.response.req.socket.remotePort;
+          // Two calls at once have a connection each; from then on nothing comes back on them.
+          if (dead.size < 2) {
+            dead.add(port);
+            held.push(() => json({})(call));
+            if (held.length === 2) for (const answer of held) answer();
+          } else if (!dead.has(port)) json({})(call);
+        },
+      ],
+      [],
+    );
+    const client = new KubeClient(withUser({ token: "a-token" }), { answerMilliseconds: 3_000 });
+    await Promise.all([get(client), get(client)]);
+    await expect(get(client)).rejects.toThrow("no answer within 3 s");
+    await get(client);
+  });
+
   test("the kubeconfig trusts another authority now => no connection of before is used", async () => {
     countingPorts();
     const kubeconfig = withUser({ token: "a-token" });

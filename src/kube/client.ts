@@ -64,7 +64,10 @@ export class KubeClient {
   async request(call: KubeRequest): Promise<unknown> {
     // Not AbortSignal.timeout, which keeps what belongs to an answered call until its time is over.
     const deadline = new AbortController();
-    const expiry = () => deadline.abort(new Error(`no answer in ${CALL_TIMEOUT_MILLISECONDS / 1000} s`));
+    const expiry = () => {
+      this.#connection.forget();
+      deadline.abort(new Error(`no answer in ${CALL_TIMEOUT_MILLISECONDS / 1000} s`));
+    };
     const timer = setTimeout(expiry, CALL_TIMEOUT_MILLISECONDS);
     // Nor AbortSignal.any, which costs each call more than its TLS does.
     const stop = () => deadline.abort(call.signal?.reason);
@@ -146,10 +149,10 @@ export class KubeClient {
         },
         ...(call.signal && { signal: call.signal }),
       });
-      const overdue = setTimeout(
-        () => request.destroy(new Error(`no answer within ${this.#answerMilliseconds / 1000} s`)),
-        this.#answerMilliseconds,
-      );
+      const overdue = setTimeout(() => {
+        this.#connection.forget();
+        request.destroy(new Error(`no answer within ${this.#answerMilliseconds / 1000} s`));
+      }, this.#answerMilliseconds);
       request.once("response", () => clearTimeout(overdue));
       request.once("close", () => clearTimeout(overdue));
       request.once("response", resolve);

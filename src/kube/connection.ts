@@ -50,6 +50,11 @@ export class ConnectionSource {
     }
   }
 
+  /** After a call that was not answered: what leads nowhere tells nothing of it, and each would cost a call its time. */
+  forget(): void {
+    this.#last = undefined;
+  }
+
   #begin(): Load {
     const ended = new AbortController();
     const connection = this.#loaded(ended.signal);
