@@ -89,9 +89,9 @@ describe.skipIf(binaries === undefined)("an etcd that is not where the API serve
     expect(census.code).not.toBe(0);
     expect(census.stderr).toMatch(none);
     const doctor = await run(process.execPath, [CLAVIGER, "doctor", "--config", path, "-o", "json"]);
-    // Where the node's Lease is there already, it is what is missed under the prefix.
+    // It looks for this node's Lease first.
     expect(doctor.stdout).toMatch(
-      /under \/other.*: check etcd\.endpoints|under \/other lacks it; check etcd\.endpoints/,
+      /not the API server's etcd: .* etcd under \/other lacks it; check etcd\.endpoints and etcd\.prefix/,
     );
   });
 
