@@ -91,6 +91,14 @@ const migrations: readonly string[] = [
 
 export const SCHEMA_VERSION = migrations.length;
 
+/**
+ * Tables that a release may add without a new schema version. An older release refuses a
+ * keyring of a later version, but it ignores tables that it does not know: a downgrade stays
+ * possible. Each must hold only records whose absence an older release can bear. The operator
+ * creates them when it opens the file; a reader must expect a file that lacks them (`hasTable`).
+ */
+const additions: readonly string[] = [];
+
 /** The schema that brought the table of tombstones. */
 export const TOMBSTONES_SINCE = 1 + migrations.findIndex((step) => step.includes("CREATE TABLE tombstones"));
 
@@ -107,7 +115,12 @@ export function migrate(db: DatabaseSync, path: string): void {
   for (let version = schemaVersion(db, path); version < SCHEMA_VERSION; version++) {
     db.exec(`BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT`);
   }
+  for (const addition of additions) db.exec(addition);
 }
+
+/** Returns whether the keyring has a table of this name (see `additions`). */
+export const hasTable = (db: DatabaseSync, name: string): boolean =>
+  db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name) !== undefined;
 
 /** The schema version of a database. Throws KeyringCorrupt where a newer release wrote it. */
 export function schemaVersion(db: DatabaseSync, path: string): number {
