@@ -7,7 +7,7 @@ export type KeyState = NonNullable<MasterKeyStatus["keyState"]> | "Expired" | "N
 /** What a node's keyring says of a key; `said` is the MasterKey's own word where the keyring has the object (standalone). */
 export function keyState(
   { enabled, deletionDate, current }: Pick<KeyRow, "enabled" | "deletionDate" | "current">,
-  version: Pick<VersionRow, "validTo"> | undefined,
+  version: Pick<VersionRow, "origin" | "validTo"> | undefined,
   said: MasterKeyStatus["keyState"],
   now: number,
 ): KeyState {

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import type { SQLOutputValue } from "node:sqlite";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { toAliasRow, toKeyRow, toObjectRow, toVersionRow } from "./codec.ts";
+import type { Ownership } from "../seal/ownership.ts";
+import type { Sealed } from "../seal/seal.ts";
+import { toAliasRow, toKeyRow, toObjectRow, toOwnership, toVersionRow } from "./codec.ts";
 import type { AliasRow, KeyRow, KeyringImage, ObjectRow, VersionRow } from "./rows.ts";
 
 /** A keyring as it was at one moment. */
@@ -142,15 +144,24 @@ const wrongLine = (path: string, number: number, what: string, cause?: unknown):
   new ClavigerError("KeyringCorrupt", `backup ${path}, line ${number}: ${what}`, { cause });
 
 /** As a KeyVersion's spec has it. */
-function versionRecord({ sealed, ...identity }: VersionRow) {
-  const { provider, rootKeyId, blob } = sealed;
-  return { ...identity, seal: { provider, rootKeyId, sealed: Buffer.from(blob).toString("base64") } };
+function versionRecord({ sealed, ownership, ...identity }: VersionRow) {
+  return {
+    ...identity,
+    seal: sealedRecord(sealed),
+    ...(ownership && { ownership: { revision: ownership.revision, ...sealedRecord(ownership.proof) } }),
+  };
 }
+
+const sealedRecord = ({ provider, rootKeyId, blob }: Sealed) => ({
+  provider,
+  rootKeyId,
+  sealed: Buffer.from(blob).toString("base64"),
+});
 
 function versionOf(fields: Fields): VersionRow {
   const masterKey = fieldsOf(fields.masterKey);
   const seal = fieldsOf(fields.seal);
-  return toVersionRow({
+  const version = toVersionRow({
     version_id: scalar(fields.versionId),
     key_id: scalar(fields.keyId),
     number: scalar(fields.number),
@@ -163,9 +174,23 @@ function versionOf(fields: Fields): VersionRow {
     valid_to: scalar(fields.validTo),
     seal_provider: scalar(seal.provider),
     root_key_id: scalar(seal.rootKeyId),
-    sealed: typeof seal.sealed === "string" ? Buffer.from(seal.sealed, "base64") : null,
+    sealed: bytesOf(seal.sealed),
+  });
+  return fields.ownership === undefined ? version : { ...version, ownership: ownershipOf(fields.ownership) };
+}
+
+function ownershipOf(value: unknown): Ownership {
+  const fields = fieldsOf(value);
+  return toOwnership({
+    revision: scalar(fields.revision),
+    proof_provider: scalar(fields.provider),
+    root_key_id: scalar(fields.rootKeyId),
+    proof: bytesOf(fields.sealed),
   });
 }
+
+const bytesOf = (value: unknown): Buffer<ArrayBuffer> | null =>
+  typeof value === "string" ? Buffer.from(value, "base64") : null;
 
 function keyOf(fields: Fields): KeyRow {
   const current = fieldsOf(fields.current);

@@ -9,6 +9,7 @@ import {
   type Origin,
 } from "../crypto/key-specs.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import type { Ownership } from "../seal/ownership.ts";
 import { parseFormerTargets } from "./former-targets.ts";
 import type {
   AliasRow,
@@ -36,6 +37,17 @@ export function toVersionRow(row: RawRow): VersionRow {
     },
     ...(typeof materialId === "string" && { materialId }),
     ...(typeof validTo === "number" && { validTo }),
+  };
+}
+
+export function toOwnership(row: RawRow): Ownership {
+  return {
+    revision: integer(row, "revision"),
+    proof: {
+      provider: text(row, "proof_provider"),
+      rootKeyId: text(row, "root_key_id"),
+      blob: blob(row, "proof"),
+    },
   };
 }
 

@@ -44,7 +44,6 @@ export class LiveKeyring {
   readonly #listeners = new Set<() => void>();
   #reader: KeyringReader | undefined;
   #snapshot = EMPTY;
-  #unusable: ReadonlyMap<string, KeyRow> = new Map();
   #loadedSeq = 0;
   #tombstoneSeq = 0;
   #problem: ClavigerError | undefined;
@@ -126,9 +125,14 @@ export class LiveKeyring {
     return this.#destroyed.get(versionId);
   }
 
-  /** The MasterKey of this keyId that must not be used: disabled, or pending deletion. */
-  unusableKey(keyId: string): KeyRow | undefined {
-    return this.#unusable.get(keyId);
+  /**
+   * The MasterKey that a version belongs to, if that key must not be used: disabled, or pending
+   * deletion. A MasterKey that merely claims the version's keyId has no say in its use.
+   */
+  unusableKey({ masterKey, keyId }: Pick<VersionRow, "masterKey" | "keyId">): KeyRow | undefined {
+    const key = this.#snapshot.keys.get(nameText(masterKey));
+    if (key === undefined || key.keyId !== keyId) return undefined;
+    return !key.enabled || key.deletionDate !== undefined ? key : undefined;
   }
 
   /** A version's material, opened once. Throws SealUnavailable, SealMismatch or VersionDestroyed. */
@@ -166,10 +170,6 @@ export class LiveKeyring {
       this.#reader ??= KeyringReader.open(this.path);
       if (this.#reader.changed()) {
         this.#snapshot = this.#reader.snapshot();
-        const unusable = [...this.#snapshot.keys.values()].filter(
-          (key) => !key.enabled || key.deletionDate !== undefined,
-        );
-        this.#unusable = new Map(unusable.map((key) => [key.keyId, key]));
         this.#forgetDestroyed(this.#reader);
         void this.#loadVersions();
         this.#notify();

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { ClavigerError } from "../errors.ts";
+import type { Ownership } from "../seal/ownership.ts";
 import {
   type RawRow,
   readVersionRow,
@@ -12,6 +13,7 @@ import {
   toVersionRow,
 } from "./codec.ts";
 import { inodeOf } from "./inode.ts";
+import { readOwnership, withOwnership } from "./ownership-table.ts";
 import {
   type AliasRow,
   type KeyRow,
@@ -22,7 +24,7 @@ import {
   type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
-import { emptyKeyring, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
+import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
 import { isBusy, withKeyringErrors } from "./sqlite.ts";
 
 /** A call waits behind this in the plugin, which asks again soon. */
@@ -99,11 +101,22 @@ export class KeyringReader {
   /** Everything, of one moment, also while the operator writes. */
   image(): KeyringImage {
     return this.#atOnce(() => ({
-      versions: this.#all("SELECT * FROM versions ORDER BY seq").map(toVersionRow),
+      versions: this.#versions(),
       keys: this.#all("SELECT * FROM keys ORDER BY namespace, name").map(toKeyRow),
       aliases: this.#all("SELECT * FROM aliases ORDER BY namespace, name").map(toAliasRow),
       objects: this.#all("SELECT * FROM objects ORDER BY kind, namespace, name").map(toObjectRow),
     }));
+  }
+
+  #versions(): VersionRow[] {
+    const ownership = this.#ownership();
+    const rows = this.#all("SELECT * FROM versions ORDER BY seq");
+    return rows.map((row) => withOwnership(toVersionRow(row), ownership));
+  }
+
+  /** An older release's file has no such table. */
+  #ownership(): ReadonlyMap<string, Ownership> {
+    return hasTable(this.#db, "ownership") ? readOwnership((sql) => this.#all(sql)) : new Map();
   }
 
   /** One version by its id. */

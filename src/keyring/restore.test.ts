@@ -68,7 +68,14 @@ describe("restored into a state folder without a keyring", () => {
   });
 
   test("every column of every table is in it, what is told by the resources aside", () => {
-    const other = version(3, { origin: "EXTERNAL", materialId: "m", validTo: 1_800_000_000_000 });
+    const proof = { provider: "file", rootKeyId: "root-1", blob: new Uint8Array(Buffer.from("proof")) };
+    const ownership = { revision: 2, proof };
+    const other = version(3, {
+      origin: "EXTERNAL",
+      materialId: "m",
+      validTo: 1_800_000_000_000,
+      ownership,
+    });
     {
       using keyring = writing(source());
       keyring.apply([

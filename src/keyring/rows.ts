@@ -1,6 +1,7 @@
 import type { KeyId, KmsKeyId, VersionId } from "../crypto/ids.ts";
 import type { KeySpec, KeyUsage, Origin } from "../crypto/key-specs.ts";
 import type { ClavigerError } from "../errors.ts";
+import type { Ownership } from "../seal/ownership.ts";
 import type { Sealed } from "../seal/seal.ts";
 
 /** A namespaced name. */
@@ -56,11 +57,18 @@ export interface VersionRow extends VersionIdentity {
   readonly materialId?: string;
   /** Until when imported material may be used, in epoch milliseconds. */
   readonly validTo?: number;
+  /** Proof of the MasterKey and validTo; absent if an older release stored the version. */
+  readonly ownership?: Ownership;
 }
 
-/** Whether material has reached its validTo. `now` in epoch milliseconds. */
-export const isExpired = ({ validTo }: Pick<VersionRow, "validTo">, now: number): boolean =>
-  validTo !== undefined && validTo <= now;
+/**
+ * Returns whether imported material has reached its validTo. Material that claviger made never
+ * expires, whatever a row says. `now` in epoch milliseconds.
+ */
+export const isExpired = (
+  { origin, validTo }: Pick<VersionRow, "origin" | "validTo">,
+  now: number,
+): boolean => origin === "EXTERNAL" && validTo !== undefined && validTo <= now;
 
 /** A stored version that this release cannot read: damaged, or written by a newer one. */
 export interface UnreadableVersion {

@@ -97,7 +97,18 @@ export const SCHEMA_VERSION = migrations.length;
  * possible. Each must hold only records whose absence an older release can bear. The operator
  * creates them when it opens the file; a reader must expect a file that lacks them (`hasTable`).
  */
-const additions: readonly string[] = [];
+const additions: readonly string[] = [
+  // The proof of each version's MasterKey and validTo (seal/ownership.ts).
+  `
+  CREATE TABLE IF NOT EXISTS ownership (
+    version_id     TEXT PRIMARY KEY,
+    revision       INTEGER NOT NULL,
+    proof_provider TEXT NOT NULL,
+    root_key_id    TEXT NOT NULL,
+    proof          BLOB NOT NULL
+  ) STRICT;
+  `,
+];
 
 /** The schema that brought the table of tombstones. */
 export const TOMBSTONES_SINCE = 1 + migrations.findIndex((step) => step.includes("CREATE TABLE tombstones"));

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
+import type { Ownership } from "../seal/ownership.ts";
 import { writePoint } from "../write-points.ts";
 import {
   readVersionRow,
@@ -18,6 +19,7 @@ import { formatFormerTargets, leftAt, mergeFormerTargets } from "./former-target
 import { inodeOf } from "./inode.ts";
 import { syncFile } from "./new-file.ts";
 import { observationsStamp, readObservations } from "./observations.ts";
+import { readOwnership, withOwnership } from "./ownership-table.ts";
 import {
   type AliasRow,
   type KeptTombstone,
@@ -39,7 +41,10 @@ export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled" | "
 
 /** One change to a keyring. A list of them is one transaction: all or nothing, in order. */
 export type KeyringChange =
-  /** Stores a version; one that is there already gets only its seal (re-sealing) and its validTo (a re-import) replaced. */
+  /**
+   * Stores a version. Of a version that is stored already, this replaces all that its seal does not bind:
+   * the seal itself (re-sealing), the owner and the validTo. The caller has checked their proof.
+   */
   | { readonly kind: "putVersion"; readonly version: VersionRow }
   /** Names a key and says whether it may be used. The current version is left as it is. */
   | { readonly kind: "putKey"; readonly key: PutKey }
@@ -136,8 +141,9 @@ export class KeyringWriter {
   /** The versions, and those that this release cannot read. */
   readVersions(): { readonly versions: VersionRow[]; readonly unreadable: UnreadableVersion[] } {
     const rows = this.all("SELECT * FROM versions ORDER BY seq").map(readVersionRow);
+    const ownership = readOwnership((sql) => this.all(sql));
     return {
-      versions: rows.flatMap((row) => ("version" in row ? row.version : [])),
+      versions: rows.flatMap((row) => ("version" in row ? withOwnership(row.version, ownership) : [])),
       unreadable: rows.flatMap((row) => ("error" in row ? row : [])),
     };
   }
@@ -149,6 +155,11 @@ export class KeyringWriter {
   /** What was destroyed, oldest first. */
   tombstones(): KeptTombstone[] {
     return this.all("SELECT * FROM tombstones ORDER BY seq").map(toTombstone);
+  }
+
+  /** A number that grows with every row that this process writes. */
+  stamp(): number {
+    return Number(this.all("SELECT total_changes() AS changes")[0]?.changes);
   }
 
   /** What the plugin of this node saw. */
@@ -249,6 +260,7 @@ export class KeyringWriter {
     const { versionId, masterKey, proof } = tombstone;
     this.run("UPDATE keys SET current_version_id = NULL WHERE current_version_id = ?", versionId);
     this.run("DELETE FROM versions WHERE version_id = ?", versionId);
+    this.run("DELETE FROM ownership WHERE version_id = ?", versionId);
     const insert = this.#db.prepare(
       `INSERT INTO tombstones
          (version_id, key_id, number, namespace, name, key_spec, key_usage, origin,
@@ -324,8 +336,10 @@ export class KeyringWriter {
          (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, material_id, valid_to, seq)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM versions))
        ON CONFLICT (version_id) DO UPDATE SET
+         namespace = excluded.namespace, name = excluded.name, origin = excluded.origin,
+         material_id = excluded.material_id, valid_to = excluded.valid_to,
          seal_provider = excluded.seal_provider, root_key_id = excluded.root_key_id,
-         sealed = excluded.sealed, valid_to = excluded.valid_to, seq = excluded.seq`,
+         sealed = excluded.sealed, seq = excluded.seq`,
     );
     insert.run(
       version.versionId,
@@ -342,6 +356,17 @@ export class KeyringWriter {
       version.materialId ?? null,
       version.validTo ?? null,
     );
+    if (version.ownership !== undefined) this.#putOwnership(version.versionId, version.ownership);
+  }
+
+  #putOwnership(versionId: string, { revision, proof }: Ownership): void {
+    const upsert = this.#db.prepare(
+      `INSERT INTO ownership (version_id, revision, proof_provider, root_key_id, proof) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (version_id) DO UPDATE SET
+         revision = excluded.revision, proof_provider = excluded.proof_provider,
+         root_key_id = excluded.root_key_id, proof = excluded.proof`,
+    );
+    upsert.run(versionId, revision, proof.provider, proof.rootKeyId, proof.blob);
   }
 
   /** Where a name passes to another keyId, the old key's versions stay, and its keyId is on record. */

@@ -1,5 +1,5 @@
 import { GROUP, type Kind, resources, VERSION } from "./resources.ts";
-import type { JsonSchema } from "./schema.ts";
+import type { JsonSchema, Rule } from "./schema.ts";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
@@ -37,7 +37,7 @@ export function customResourceDefinition(kind: Kind): Json {
 }
 
 function rootSchema(kind: Kind): Json {
-  const { description, spec, status } = resources[kind];
+  const { description, spec, status, rules } = resources[kind];
   const specNeeded = spec !== undefined && spec.json.default === undefined;
   return {
     type: "object",
@@ -50,6 +50,7 @@ function rootSchema(kind: Kind): Json {
       status: toJson(status.json),
     },
     ...(specNeeded && { required: ["spec"] }),
+    ...(rules && validations(rules)),
   };
 }
 
@@ -67,6 +68,10 @@ function toJson(schema: JsonSchema): Json {
     }),
     ...(listType && { "x-kubernetes-list-type": listType }),
     ...(listMapKeys && { "x-kubernetes-list-map-keys": listMapKeys }),
-    ...(rules && { "x-kubernetes-validations": rules.map(({ cel, message }) => ({ rule: cel, message })) }),
+    ...(rules && validations(rules)),
   };
 }
+
+const validations = (rules: readonly Rule[]) => ({
+  "x-kubernetes-validations": rules.map(({ cel, message }) => ({ rule: cel, message })),
+});

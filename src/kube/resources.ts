@@ -8,6 +8,7 @@ import {
   windowFixed,
 } from "./deletion-schema.ts";
 import { importSpec, importStatus, materialId } from "./import-schema.ts";
+import { expiresIfImported, keyIdNeverChanges, ownershipSpec } from "./ownership-schema.ts";
 import { madeHereToRotate, rotationSpec } from "./rotation-schema.ts";
 import * as s from "./schema.ts";
 
@@ -264,6 +265,7 @@ const keyVersionSpec = s.object(
         sealed: s.string("The sealed bytes.", { format: "byte", maxLength: 16384 }),
       }),
     ),
+    ownership: s.optional(ownershipSpec),
     destroyed: s.optional(destroyedSpec),
   },
   {
@@ -274,6 +276,7 @@ const keyVersionSpec = s.object(
         message: "materialId is immutable",
         holds: (self, old) => old === undefined || self.materialId === old.materialId,
       },
+      expiresIfImported,
       sealedOrDestroyed,
     ],
   },
@@ -471,6 +474,8 @@ export interface ResourceDefinition {
   readonly description: string;
   readonly spec?: s.Schema<unknown>;
   readonly status: s.Schema<unknown>;
+  /** Rules about the whole object. */
+  readonly rules?: readonly s.Rule[];
   readonly columns: readonly PrinterColumn[];
 }
 
@@ -494,6 +499,7 @@ export const resources: Readonly<Record<Kind, ResourceDefinition>> = {
     description: "A master key, as in AWS KMS: its versions wrap data keys and never leave claviger.",
     spec: masterKeySpec,
     status: masterKeyStatus,
+    rules: [keyIdNeverChanges],
     columns: [
       column("State", ".status.keyState", "AWS KMS's key state"),
       column("Version", ".status.currentVersion.number", "The version that encrypts", { type: "integer" }),

@@ -268,7 +268,7 @@ describe("a KeyAlias", () => {
   });
 });
 
-test("a KeyVersion => nothing but its seal and its validTo may change", () => {
+test("a KeyVersion => nothing but its seal, its ownership and the validTo of imported material may change", () => {
   const json = specOf("KeyVersion");
   const old = {
     masterKey: { namespace: "a", name: "b" },
@@ -283,7 +283,12 @@ test("a KeyVersion => nothing but its seal and its validTo may change", () => {
   const change = (change: object) => validate(json, { ...old, ...change }, old, "spec").problems;
   expect(change({ seal: { ...old.seal, sealed: "Yg==" } })).toEqual([]);
   expect(change({ masterKey: { namespace: "a", name: "c" } })).toEqual(["spec: masterKey is immutable"]);
-  expect(change({ validTo: "2027-01-02T03:04:05Z" })).toEqual([]);
+  const ownership = { revision: 1, provider: "file", rootKeyId: "r", sealed: "YQ==" };
+  expect(change({ ownership })).toEqual([]);
+  const validTo = "2027-01-02T03:04:05Z";
+  expect(change({ validTo })).toEqual(["spec: validTo is for imported material only"]);
+  const external = { ...old, origin: "EXTERNAL" };
+  expect(validate(json, { ...external, validTo }, external, "spec").problems).toEqual([]);
   expect(change({ materialId: "ab".repeat(32) })).toEqual(["spec: materialId is immutable"]);
   expect(change({ number: 2 })).toEqual(["spec: number is immutable"]);
   expect(change({ versionId: old.keyId })).toEqual(["spec: versionId is immutable"]);

@@ -11,6 +11,7 @@ import {
 } from "./decide-keyring.ts";
 import type { Seal } from "./resource-store.ts";
 import {
+  EARLIER,
   keyAlias,
   keyId,
   keyRow,
@@ -34,12 +35,16 @@ const decide = (
   resources: Partial<ObservedResources>,
   keyring: Partial<KeyringContents> = {},
   acceptable = (resources.keyVersions ?? []).map(({ metadata }) => metadata.name),
+  { proven = [], served = [] }: { proven?: readonly string[]; served?: readonly string[] } = {},
 ) =>
   decideKeyring(
     { masterKeys: [], keyVersions: [], keyAliases: [], ...resources },
     { keys: [], aliases: [], versions: [], ...keyring },
-    new Set(acceptable),
+    { acceptable: new Set(acceptable), proven: new Set(proven), served: new Set(served) },
   );
+
+/** The n-th proof of a version, as its KeyVersion has it. */
+const proof = (revision: number) => ({ revision, provider: "file", rootKeyId: "root-1", sealed: "cHJvb2Y=" });
 
 /** A change in a few words. */
 function brief(change: KeyringChange): string {
@@ -85,6 +90,13 @@ describe("imported material", () => {
     expect(toKeyVersionSpec(toVersionRow(late))).toEqual(late.spec);
     expect(toKeyVersionSpec(toVersionRow(forEver))).toEqual(forEver.spec);
   });
+  const withProof = (version: typeof early, revision: number) => ({
+    ...version,
+    spec: { ...version.spec, ownership: proof(revision) },
+  });
+  const decideProven = (theirs: typeof early, mine: typeof early) =>
+    decide({ keyVersions: [theirs] }, row(mine), [], { proven: [theirs.metadata.name] });
+
   test.each([
     ["a later validTo => taken", late, early, Date.parse("2026-09-01T00:00:00Z")],
     [
@@ -94,17 +106,52 @@ describe("imported material", () => {
       Date.parse("2026-06-01T00:00:00Z"),
     ],
     ["no validTo any more => taken", forEver, early, "for ever"],
-    ["the same validTo => no change", early, early, undefined],
-  ])("the API server has %s", (_, theirs, mine, expected) => {
-    const { changes: found } = decide({ keyVersions: [theirs] }, row(mine));
-    expect(validTo(found[0])).toBe(expected);
+  ])("the API server has %s, if a later proof says so", (_, theirs, mine, expected) => {
+    for (const before of [mine, withProof(mine, 1)]) {
+      const plan = decideProven(withProof(theirs, 2), before);
+      expect(validTo(plan.changes[0])).toBe(expected);
+      expect(plan).toMatchObject({ bindingsDiffer: [], contradictions: [], unproven: [] });
+    }
   });
-  test("another validTo and another seal => the seal is settled for itself", () => {
+  test.each([
+    ["without a proof", (theirs: typeof early) => theirs],
+    ["with the proof of another text", (theirs: typeof early) => withProof(theirs, 3)],
+  ])("another validTo %s => ours stays and is put back", (_, changed) => {
+    for (const mine of [early, withProof(early, 2)]) {
+      const plan = decide({ keyVersions: [changed(late)] }, row(mine));
+      expect(plan.changes).toEqual([]);
+      expect(plan.bindingsDiffer).toMatchObject([{ mine: toVersionRow(mine) }]);
+      expect(plan.unproven).toEqual([]);
+    }
+  });
+  test("an earlier proof, put back by somebody => ours stays and is put back", () => {
+    const plan = decideProven(withProof(early, 1), withProof(late, 2));
+    expect(plan).toMatchObject({ changes: [], bindingsDiffer: [{}] });
+  });
+  test("two leaders that proved at once => every node takes the later end", () => {
+    expect(decideProven(withProof(late, 2), withProof(early, 2)).changes).toHaveLength(1);
+    expect(decideProven(withProof(early, 2), withProof(late, 2)).changes).toEqual([]);
+  });
+  test("the same on both sides => no change; without a proof it waits for the leader's", () => {
+    expect(decide({ keyVersions: [early] }, row(early))).toMatchObject({
+      changes: [],
+      bindingsDiffer: [],
+      unproven: [{}],
+    });
+    expect(decideProven(withProof(early, 1), withProof(early, 1))).toMatchObject({
+      changes: [],
+      bindingsDiffer: [],
+      unproven: [],
+    });
+  });
+  test("another proven validTo and another seal => the seal is settled for itself", () => {
     const seal = { ...toKeyVersionSpec(toVersionRow(late)).seal, sealed: "b3RoZXI=" };
-    const theirs = { ...late, spec: { ...late.spec, seal } };
-    const plan = decide({ keyVersions: [theirs] }, row(early));
+    const theirs = withProof({ ...late, spec: { ...late.spec, seal } }, 1);
+    const plan = decideProven(theirs, early);
     const mine = toVersionRow(early).sealed;
-    expect(plan.changes).toEqual([{ kind: "putVersion", version: { ...toVersionRow(late), sealed: mine } }]);
+    expect(plan.changes).toEqual([
+      { kind: "putVersion", version: { ...toVersionRow(theirs), sealed: mine } },
+    ]);
     expect(plan.sealsDiffer).toHaveLength(1);
   });
   test("another materialId under one versionId => a contradiction, and ours stays", () => {
@@ -112,6 +159,110 @@ describe("imported material", () => {
     const plan = decide({ keyVersions: [theirs] }, row(forEver));
     expect(plan.changes).toEqual([]);
     expect(plan.contradictions).toHaveLength(1);
+  });
+});
+
+describe("material that claviger made", () => {
+  test("a validTo that somebody wrote => does not expire it, and is taken out", () => {
+    const expired = keyVersion(1, { spec: { validTo: "2001-01-01T00:00:00Z" } });
+    const plan = decide({ keyVersions: [expired] }, { versions: [rows.v1] });
+    expect(plan).toMatchObject({ changes: [], bindingsDiffer: [{ mine: rows.v1 }] });
+    expect(toVersionRow(expired).validTo).toBeUndefined();
+  });
+});
+
+describe("the owner of a version", () => {
+  const thief = { namespace: "tenant", name: "stolen" };
+  const genuine = keyVersion(1, { spec: { ownership: proof(1) } });
+  const relabelled = keyVersion(1, {
+    spec: { masterKey: thief, ownership: proof(1) },
+    metadata: { name: "a-copy", creationTimestamp: "2025-12-31T00:00:00Z" },
+  });
+  const stripped = keyVersion(1, { spec: { masterKey: thief }, metadata: relabelled.metadata });
+  const names = ["a-copy", genuine.metadata.name];
+
+  test.each([
+    ["a copy with the original's proof", relabelled],
+    ["a copy without a proof", stripped],
+  ])("%s, older than the original => a new node stores the original", (_, copy) => {
+    const plan = decide({ keyVersions: [copy, genuine] }, {}, names, { proven: [genuine.metadata.name] });
+    expect(plan.changes).toEqual([{ kind: "putVersion", version: toVersionRow(genuine) }]);
+    expect(plan.contradictions).toEqual([expect.stringContaining("KeyVersion a-copy does not match")]);
+  });
+  test("a copy beside an original of an older release => the usual name, which nobody else can have, decides", () => {
+    const plan = decide({ keyVersions: [stripped, v1] }, {}, names);
+    expect(plan.changes).toEqual([{ kind: "putVersion", version: rows.v1 }]);
+  });
+  test("recorded under another name before anybody proved it => the proof wins", () => {
+    const mine = toVersionRow(stripped);
+    const plan = decide({ keyVersions: [genuine] }, { versions: [mine] }, [], {
+      proven: [genuine.metadata.name],
+    });
+    expect(plan.changes).toEqual([{ kind: "putVersion", version: toVersionRow(genuine) }]);
+    expect(plan).toMatchObject({ contradictions: [], handBack: [] });
+  });
+  test("the original is gone and a relabelled copy is there => the original is handed back", () => {
+    const plan = decide({ keyVersions: [stripped] }, { versions: [rows.v1] });
+    expect(plan.handBack).toEqual([rows.v1]);
+  });
+
+  const other = { spec: { masterKey: thief, keyId: keyId(2) } } as const;
+  const foreign = keyVersion(7, other);
+  const foreignRow = versionRow(7, other);
+
+  test("a status that names another MasterKey's key => is not followed, and said", () => {
+    const led = masterKey({ status: statusWith(foreign) });
+    const keyring = { keys: [keyRow(1)], versions: [rows.v1, foreignRow] };
+    const plan = decide({ masterKeys: [led], keyVersions: [v1, foreign] }, keyring);
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toEqual([expect.stringContaining("which is another MasterKey's key")]);
+  });
+  test("a status whose current version alone is another MasterKey's => is not followed, and said", () => {
+    const led = masterKey({ status: { ...statusWith(foreign), keyId: keyId(1) } });
+    const keyring = { keys: [keyRow(1)], versions: [rows.v1, foreignRow] };
+    const plan = decide({ masterKeys: [led], keyVersions: [v1, foreign] }, keyring);
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toEqual([
+      expect.stringContaining("names version 7 of MasterKey tenant/stolen as its current one"),
+    ]);
+  });
+  test("a new MasterKey that claims another's keyId => gets no key here", () => {
+    const claimant = masterKey({
+      metadata: { namespace: "tenant", name: "stolen" },
+      status: statusWith(v1),
+    });
+    const plan = decide({ masterKeys: [claimant], keyVersions: [v1] }, { versions: [rows.v1] });
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toHaveLength(1);
+  });
+});
+
+describe("a deletion that a status claims", () => {
+  const deletion = { scheduledAt: EARLIER, deletionDate: "2026-02-01T00:00:00Z" };
+  const asked = { deletion: { pendingWindowInDays: 30 } };
+  const keyring = { keys: [keyRow(1)], versions: [rows.v1] };
+  const dateOf = (plan: ReturnType<typeof decide>) =>
+    plan.changes.flatMap((change) => (change.kind === "putKey" ? change.key.deletionDate : []));
+  const claimed = masterKey({ status: { ...statusWith(v1), deletion } });
+
+  test("nobody asked for it => the key is served on", () => {
+    expect(dateOf(decide({ masterKeys: [claimed], keyVersions: [v1] }, keyring))).toEqual([]);
+  });
+  test("it was asked for => the key is pending deletion here too", () => {
+    const wanted = { ...claimed, spec: { ...claimed.spec, ...asked } };
+    const plan = decide({ masterKeys: [wanted], keyVersions: [v1] }, keyring);
+    expect(dateOf(plan)).toEqual([deletion.deletionDate]);
+  });
+  test("it was asked for and a provider of this node serves the key => served on, and said", () => {
+    const wanted = { ...claimed, spec: { ...claimed.spec, ...asked } };
+    const served = { served: [rows.v1.versionId] };
+    const plan = decide({ masterKeys: [wanted], keyVersions: [v1] }, keyring, [], served);
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toEqual([expect.stringContaining("a provider of this node serves it")]);
+    const before = { ...keyring, keys: [keyRow(1, { deletionDate: "2026-01-20T00:00:00Z" })] };
+    expect(dateOf(decide({ masterKeys: [wanted], keyVersions: [v1] }, before, [], served))).toEqual([
+      deletion.deletionDate,
+    ]);
   });
 });
 
@@ -323,9 +474,9 @@ describe("several KeyVersions with one versionId", () => {
       expect(plan.handBack).toEqual([]);
     }
   });
-  test("both open => the older one is stored", () => {
+  test("both open and neither has the usual name => the older one is stored", () => {
     const older = forged("older", "2025-01-01T00:00:00Z");
-    const plan = decide({ keyVersions: [v1, older] });
+    const plan = decide({ keyVersions: [copy, older] });
     expect(plan.changes).toEqual([{ kind: "putVersion", version: toVersionRow(older) }]);
   });
   test("none opens => none is stored", () => {
@@ -337,7 +488,8 @@ describe("several KeyVersions with one versionId", () => {
   });
   test("the same twice => no change and no contradiction", () => {
     const plan = decide({ keyVersions: [v1, copy] }, { versions: [rows.v1] });
-    expect(plan).toEqual({ changes: [], handBack: [], sealsDiffer: [], contradictions: [] });
+    expect(plan).toMatchObject({ changes: [], handBack: [], sealsDiffer: [], contradictions: [] });
+    expect(plan.bindingsDiffer).toEqual([]);
   });
   test("the same twice, with two ends => the older one's counts", () => {
     const ends = keyVersion(1, { spec: { validTo: "2027-01-01T00:00:00Z" }, metadata: { name: "z" } });
@@ -348,7 +500,8 @@ describe("several KeyVersions with one versionId", () => {
 describe("aliases", () => {
   const wants = (name: string) => keyAlias({ status: { masterKey: name } });
   const row = { namespace: "apps", name: "main", masterKey: "secrets" };
-  const other = keyVersion(1, { spec: { keyId: keyId(2), versionId: versionId(50) } });
+  const otherKey = { masterKey: { namespace: "apps", name: "other" }, keyId: keyId(2) };
+  const other = keyVersion(1, { spec: { ...otherKey, versionId: versionId(50) } });
   const otherRow = keyRow(undefined, { name: "other", keyId: keyId(2) });
   const current = { versionId: versionId(50), number: 1 };
 
@@ -402,7 +555,7 @@ describe("aliases", () => {
       ]);
     });
     test("and that gets a later version in the same pass => the alias moves", () => {
-      const next = keyVersion(2, { spec: { keyId: keyId(2), versionId: versionId(51) } });
+      const next = keyVersion(2, { spec: { ...otherKey, versionId: versionId(51) } });
       const masterKeys = [masterKey({ metadata: { name: "other" }, status: statusWith(next) })];
       expect(changes({ masterKeys, keyVersions: [next], keyAliases: [wants("other")] }, keyring)).toEqual([
         putVersion(51),
@@ -462,9 +615,9 @@ describe("what the node and the API server hold against one another", () => {
     ["number", { number: 7 }, [rows.v1]],
     ["keySpec", { keySpec: "HMAC_256" }, [rows.v1]],
     ["keyUsage", { keyUsage: "GENERATE_VERIFY_MAC" }, [rows.v1]],
-    ["MasterKey", { masterKey: { namespace: "apps", name: "other" } }, []],
+    ["MasterKey", { masterKey: { namespace: "apps", name: "other" } }, [rows.v1]],
   ] as const)(
-    "another %s under the same versionId => a contradiction, ours stays, and is handed back where theirs cannot open as it",
+    "another %s under the same versionId => a contradiction, ours stays, and is handed back",
     (_, spec, handBack) => {
       const forged = keyVersion(1, { spec, metadata: { name: "forged" } });
       const plan = decide({ keyVersions: [forged] }, { versions: [rows.v1] });

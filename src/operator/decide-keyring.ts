@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { ClavigerError } from "../errors.ts";
 import {
@@ -5,13 +6,18 @@ import {
   isLater,
   type KeyRow,
   nameText,
+  type ObjectName,
   type VersionIdentity,
   type VersionRow,
 } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
+import type { OwnershipSpec } from "../kube/ownership-schema.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
+import type { Ownership } from "../seal/ownership.ts";
 import { rfc3339 } from "./conditions.ts";
+import { ownersOf } from "./owners.ts";
 import { currentsAfter, planAlias } from "./plan-alias.ts";
+import type { Binding } from "./resource-store.ts";
 import { byAge, isAlike } from "./versions.ts";
 
 export interface ObservedResources {
@@ -33,12 +39,29 @@ export interface KeyringPlan {
   readonly handBack: readonly VersionRow[];
   /** KeyVersions whose seal differs from ours: whichever opens is kept, and put where the other was. */
   readonly sealsDiffer: readonly SealDifference[];
+  /** KeyVersions whose validTo or ownership proof is not the one that this node holds: ours is put back. */
+  readonly bindingsDiffer: readonly Match[];
+  /** Versions that neither this node nor the API server has an ownership proof of. */
+  readonly unproven: readonly Match[];
   /** What contradicts that which this node holds; ours stays. A sentence each. */
   readonly contradictions: readonly string[];
 }
 
+/** What a node found out about the resources before it decides. */
+export interface CheckedResources {
+  /**
+   * Names of the KeyVersions not held yet that open under this node's root key. Others are not
+   * stored: a forged one could not be got rid of, as nodes hand back what they hold.
+   */
+  readonly acceptable: ReadonlySet<string>;
+  /** Names of the KeyVersions whose ownership proof is this root key's. */
+  readonly proven: ReadonlySet<string>;
+  /** versionIds that this node's own providers serve. */
+  readonly served: ReadonlySet<string>;
+}
+
 /** A KeyVersion, and the row of the same version that this node has or takes. */
-interface Match {
+export interface Match {
   readonly mine: VersionRow;
   readonly theirs: VersionRow;
   readonly object: KeyVersion;
@@ -54,19 +77,18 @@ export interface SealDifference extends Match {
  * is ever taken out: a MasterKey, alias or KeyVersion that was deleted goes on
  * being served, because the API server's data may still need it.
  *
- * `acceptable` has the names of the KeyVersions not held yet that open under this
- * node's root key. Others are not stored: a forged one could not be got rid of, as
- * nodes hand back what they hold. Where several share a versionId, the oldest that
- * opens is the version, and the others contradict it.
+ * What a version's seal does not bind (its MasterKey, its validTo) is believed if it is proven
+ * (seal/ownership.ts), or else as this node recorded it first. If several KeyVersions share a
+ * versionId, a proven one is the version, or else the oldest; the others contradict it.
  */
 export function decideKeyring(
   resources: ObservedResources,
   keyring: KeyringContents,
-  acceptable: ReadonlySet<string>,
+  { acceptable, proven, served }: CheckedResources,
 ): KeyringPlan {
   const held = new Map(keyring.versions.map((version) => [version.versionId, version]));
   const offers = resources.keyVersions
-    .toSorted(byAge)
+    .toSorted(byTrust(proven))
     .map((object) => ({ object, theirs: toVersionRow(object) }));
   const fresh = firstOfEach(
     offers.filter(
@@ -78,23 +100,36 @@ export function decideKeyring(
     const mine = have.get(offer.theirs.versionId);
     return mine === undefined ? [] : [{ mine, ...offer }];
   });
-  const consistent = known.filter(({ mine, theirs }) => sameIdentity(mine, theirs));
-  const there = new Set(known.filter(({ mine, theirs }) => sameBinding(mine, theirs)).map(versionIdOf));
-  const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, have));
+  const taken = firstOfEach(known.filter((match) => isBetterProven(match, proven)));
+  const consistent = known.filter((match) => taken.includes(match) || sameIdentity(match.mine, match.theirs));
+  const there = new Set(consistent.map(versionIdOf));
+  for (const { mine, theirs } of taken) have.set(mine.versionId, { ...theirs, sealed: mine.sealed });
+  const facts = { have, owners: ownersOf(have.values()), served };
+  const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, facts));
   const currents = currentsAfter(keyring.keys, keys, have);
   const aliases = resources.keyAliases.map((alias) => planAlias(alias, keyring.aliases, currents));
   return {
     changes: [
       ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
-      ...firstOfEach(consistent).flatMap(expiryChange),
+      ...taken.map(
+        ({ mine, theirs }): KeyringChange => ({
+          kind: "putVersion",
+          version: { ...theirs, sealed: mine.sealed },
+        }),
+      ),
       ...keys,
       ...aliases.flatMap(({ changes }) => changes),
     ],
     handBack: keyring.versions.filter((version) => !there.has(version.versionId)),
     sealsDiffer: sealDifferences(consistent),
+    bindingsDiffer: consistent.filter((match) => !taken.includes(match) && !sameOwnership(match)),
+    unproven: firstOfEach(consistent).filter(
+      ({ mine, theirs, object }) =>
+        mine.ownership === undefined && sameExpiry(mine, theirs) && !proven.has(object.metadata.name),
+    ),
     contradictions: [
-      ...known.filter(({ mine, theirs }) => !sameIdentity(mine, theirs)).map(altered),
-      ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys, have)),
+      ...known.filter((match) => !consistent.includes(match)).map(altered),
+      ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys, facts)),
       ...aliases.flatMap(({ contradictions }) => contradictions),
     ],
   };
@@ -117,15 +152,45 @@ function sealDifferences(consistent: readonly Match[]): SealDifference[] {
     .map((match) => ({ ...match, oursIsThere: ours.has(versionIdOf(match)) }));
 }
 
-/** The API server says until when material may be used: a re-import moves it, in either direction. */
-function expiryChange({ mine, theirs }: Match): KeyringChange[] {
-  if (mine.validTo === theirs.validTo) return [];
-  const { sealed } = mine;
-  return [{ kind: "putVersion", version: { ...theirs, sealed } }];
+/** Proven KeyVersions first, then those of a version's usual name, which nobody else can have taken; then by age. */
+function byTrust(proven: ReadonlySet<string>): (a: KeyVersion, b: KeyVersion) => number {
+  const rank = ({ metadata, spec }: KeyVersion): number => {
+    if (proven.has(metadata.name)) return 0;
+    return metadata.name === `${spec.keyId}-${spec.number}` ? 1 : 2;
+  };
+  return (a, b) => rank(a) - rank(b) || byAge(a, b);
+}
+
+/** Whether a KeyVersion's proof is later than the one that this node has, or the first. */
+function isBetterProven({ mine, theirs, object }: Match, proven: ReadonlySet<string>): boolean {
+  if (mine === theirs || !proven.has(object.metadata.name) || !sameBinding(mine, theirs)) return false;
+  const [ours, other] = [mine.ownership, theirs.ownership];
+  if (ours === undefined || other === undefined) return other !== undefined;
+  if (other.revision !== ours.revision) return other.revision > ours.revision;
+  // Two leaders proved at once: every node takes the later end.
+  return (theirs.validTo ?? Infinity) > (mine.validTo ?? Infinity);
+}
+
+/** Resources have whole seconds. */
+const sameExpiry = (a: VersionRow, b: VersionRow): boolean =>
+  Math.floor((a.validTo ?? 0) / 1000) === Math.floor((b.validTo ?? 0) / 1000);
+
+/** A proof that only the API server has is no difference to mend: it is taken, or was not made with our root key. */
+function sameOwnership({ mine, theirs, object }: Match): boolean {
+  const strayExpiry = theirs.origin !== "EXTERNAL" && object.spec.validTo !== undefined;
+  if (strayExpiry || !sameExpiry(mine, theirs)) return false;
+  if (mine.ownership === undefined) return true;
+  return isDeepStrictEqual(toOwnershipSpec(mine.ownership), object.spec.ownership);
 }
 
 const altered = ({ mine, object }: Match): string =>
   `KeyVersion ${object.metadata.name} does not match what this node holds under versionId ${mine.versionId}`;
+
+/** What of a KeyVersion its seal does not bind, as this node has it. */
+export const bindingOf = ({ validTo, ownership }: VersionRow): Binding => ({
+  ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
+  ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
+});
 
 /** A KeyVersion's usual name. */
 export const keyVersionName = ({ keyId, number }: Pick<VersionRow, "keyId" | "number">): string =>
@@ -142,9 +207,24 @@ export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
       blob: Buffer.from(spec.seal.sealed, "base64"),
     },
     ...(spec.materialId !== undefined && { materialId: spec.materialId }),
-    ...(spec.validTo !== undefined && { validTo: Date.parse(spec.validTo) }),
+    // What claviger made does not expire, whoever wrote a date there.
+    ...(spec.validTo !== undefined && spec.origin === "EXTERNAL" && { validTo: Date.parse(spec.validTo) }),
+    ...(spec.ownership !== undefined && { ownership: toOwnership(spec.ownership) }),
   };
 }
+
+const toOwnership = ({ revision, provider, rootKeyId, sealed }: OwnershipSpec): Ownership => ({
+  revision,
+  proof: { provider, rootKeyId, blob: Buffer.from(sealed, "base64") },
+});
+
+/** KeyVersion.spec.ownership. */
+export const toOwnershipSpec = ({ revision, proof }: Ownership): OwnershipSpec => ({
+  revision,
+  provider: proof.provider,
+  rootKeyId: proof.rootKeyId,
+  sealed: Buffer.from(proof.blob).toString("base64"),
+});
 
 /** Which version a KeyVersion is, tombstones included. */
 export const identityOf = (spec: KeyVersion["spec"]): VersionIdentity => ({
@@ -160,9 +240,10 @@ export const identityOf = (spec: KeyVersion["spec"]): VersionIdentity => ({
 type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
 
 export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] & { readonly seal: Seal } {
-  const { sealed, validTo, ...identity } = version;
+  const { sealed, validTo, ownership, ...identity } = version;
   return {
     ...identity,
+    ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
     ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
     seal: {
       provider: sealed.provider,
@@ -172,18 +253,30 @@ export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] & { re
   };
 }
 
-function keyChanges(
-  { metadata, spec, status }: MasterKey,
-  keys: readonly KeyRow[],
-  have: ReadonlyMap<string, VersionRow>,
-): KeyringChange[] {
+interface Held {
+  /** The versions that this node has. */
+  readonly have: ReadonlyMap<string, VersionRow>;
+  /** The names of the MasterKeys that their versions belong to, by keyId. */
+  readonly owners: ReadonlyMap<string, ReadonlySet<string>>;
+  /** versionIds that its own providers serve. */
+  readonly served: ReadonlySet<string>;
+}
+
+function keyChanges(masterKey: MasterKey, keys: readonly KeyRow[], held: Held): KeyringChange[] {
+  const { have, served } = held;
+  const { metadata, spec, status } = masterKey;
   if (status?.keyId === undefined) return [];
   const name = { namespace: metadata.namespace ?? "", name: metadata.name };
   const row = keys.find((key) => nameText(key) === nameText(name));
-  const version = have.get(status.currentVersion?.versionId ?? "");
-  const promoted = version?.keyId === status.keyId ? version : undefined;
   const { enabled } = spec;
-  const deletionDate = status.deletion?.deletionDate;
+  if (isForeign(status.keyId, name, held)) {
+    return row === undefined || row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...row, enabled } }];
+  }
+  const version = have.get(status.currentVersion?.versionId ?? "");
+  const promoted = version !== undefined && isOwn(version, status.keyId, name) ? version : undefined;
+  const deletionDate = isDeletionInUse(masterKey, row, served)
+    ? undefined
+    : spec.deletion && status.deletion?.deletionDate;
   // Served as the old key until the new one can encrypt, and disabled by its name all the while.
   if (row !== undefined && row.keyId !== status.keyId && keepsKeyId(row, status.keyId, promoted, have)) {
     // Its deletion is the old key's own affair, and stays as it is.
@@ -204,6 +297,30 @@ function keyChanges(
   }
   return changes;
 }
+
+/** Whether a version is a MasterKey's own: of its keyId, and proven or recorded under its name. */
+const isOwn = (version: VersionRow, keyId: string, name: ObjectName): boolean =>
+  version.keyId === keyId && nameText(version.masterKey) === nameText(name);
+
+/** Whether a keyId is the key of another MasterKey: status is a claim, and whoever may write it could claim any. */
+function isForeign(keyId: string, name: ObjectName, { owners }: Held): boolean {
+  const names = owners.get(keyId);
+  return names !== undefined && !names.has(nameText(name));
+}
+
+/**
+ * A deletion is accepted only of a key that nobody uses. What this node's own providers serve
+ * is in use, whatever a status says; a deletion that it has on record already goes on.
+ */
+const isDeletionInUse = (
+  { spec, status }: MasterKey,
+  row: KeyRow | undefined,
+  served: ReadonlySet<string>,
+): boolean =>
+  spec.deletion !== undefined &&
+  status?.deletion !== undefined &&
+  row?.deletionDate === undefined &&
+  served.has(row?.current?.versionId ?? "");
 
 /** What was left is not gone back to, also where the key that it was left for was destroyed since. */
 function keepsKeyId(
@@ -226,15 +343,31 @@ function isOtherKind({ current }: KeyRow, promoted: VersionRow, have: ReadonlyMa
 }
 
 /** A MasterKey whose keyId went back, in a restored etcd for instance, or is another kind of key now. */
-function keyIdContradictions(
-  { metadata, status }: MasterKey,
-  keys: readonly KeyRow[],
-  have: ReadonlyMap<string, VersionRow>,
-): string[] {
-  const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
+function keyIdContradictions(masterKey: MasterKey, keys: readonly KeyRow[], held: Held): string[] {
+  const { have, served } = held;
+  const { metadata, status } = masterKey;
+  const objectName = { namespace: metadata.namespace ?? "", name: metadata.name };
+  const name = nameText(objectName);
   const row = keys.find((key) => nameText(key) === name);
   const keyId = status?.keyId;
-  if (row === undefined || keyId === undefined || row.keyId === keyId) return [];
+  if (keyId === undefined) return [];
+  if (isForeign(keyId, objectName, held)) {
+    return [
+      `MasterKey ${name} has keyId ${keyId} in its status, which is another MasterKey's key: it is not followed; delete the object and create it again, which gives it its own key back`,
+    ];
+  }
+  const version = have.get(status?.currentVersion?.versionId ?? "");
+  if (version !== undefined && !isOwn(version, keyId, objectName)) {
+    return [
+      `MasterKey ${name} names version ${version.number} of MasterKey ${nameText(version.masterKey)} as its current one: it is not followed, and the leader puts the status right`,
+    ];
+  }
+  if (isDeletionInUse(masterKey, row, served)) {
+    return [
+      `MasterKey ${name} is said to be pending deletion, and a provider of this node serves it: it is served on; take spec.deletion out`,
+    ];
+  }
+  if (row === undefined || row.keyId === keyId) return [];
   if (wasLeft(row, keyId)) {
     return [
       `MasterKey ${name} has keyId ${keyId}, which this node left for ${row.keyId}: it encrypts under that on, as a key_id must not return`,
@@ -258,9 +391,13 @@ export function sameBinding(a: VersionRow, b: VersionRow): boolean {
   );
 }
 
-function sameIdentity(a: VersionRow, b: VersionRow): boolean {
+/** Whether two rows are one version also in what its seal does not bind. */
+export function sameIdentity(a: VersionRow, b: VersionRow): boolean {
   return (
-    sameBinding(a, b) && a.materialId === b.materialId && nameText(a.masterKey) === nameText(b.masterKey)
+    sameBinding(a, b) &&
+    a.origin === b.origin &&
+    a.materialId === b.materialId &&
+    nameText(a.masterKey) === nameText(b.masterKey)
   );
 }
 

@@ -11,6 +11,7 @@ import {
   type Work,
 } from "./decide-reencryption.ts";
 import { decideRotation, type RotationPlan } from "./decide-rotation.ts";
+import { firstFew } from "./first-few.ts";
 import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { type RotationEvent, rotationStatusAfter } from "./rotation-status.ts";
@@ -45,6 +46,10 @@ export interface ObservedMasterKey {
   readonly nodes: readonly NodeView[];
   /** Under what the leader's own keyring encrypts for this name: its versions may be on their way back. */
   readonly held?: HeldKey;
+  /** Names of those of `versions` that the leader's own keyring does not have yet. */
+  readonly unrecorded?: ReadonlySet<string>;
+  /** Set if the MasterKey's keyId is another one's (decide-claims.ts): nothing is done for it. */
+  readonly foreign?: string;
   /** The keyIds that the leader's own keyring has left for this name: none is gone back to. */
   readonly left?: ReadonlySet<string>;
   /** The sockets that serve the key. */
@@ -100,21 +105,14 @@ export function decideMasterKey(observed: ObservedMasterKey, now: Date): MasterK
 }
 
 function decideStep(
-  { masterKey, versions, nodes, held, left, freshKeyId }: ObservedMasterKey,
+  observed: ObservedMasterKey,
   rotation: RotationPlan | undefined,
   now: Date,
 ): MasterKeyStep {
+  const { masterKey, versions, nodes, unrecorded, foreign } = observed;
   const keyId = masterKey.status?.keyId;
-  if (keyId === undefined) {
-    const adoption = decideAdoption(
-      masterKey,
-      versions.filter(({ spec }) => left?.has(spec.keyId) !== true),
-      held,
-    );
-    if (adoption.kind === "adopt") return adoption;
-    if (adoption.kind === "nothing") return decideFreshKeyId(freshKeyId, nodes);
-    return { kind: "wait", reason: "KeySpecDiffers", message: adoption.message };
-  }
+  if (foreign !== undefined) return { kind: "wait", reason: "KeyIdForeign", message: foreign };
+  if (keyId === undefined) return decideKeyId(observed);
   const current = masterKey.status?.currentVersion;
   const known = versionsOf(keyId, versions);
   const there = current !== undefined && known.some(({ spec }) => spec.versionId === current.versionId);
@@ -123,6 +121,7 @@ function decideStep(
   const running = masterKey.status?.rotation?.running?.number ?? 0;
   if (there && running > newest) return decideCreation(keyId as KeyId, running, nodes);
   const candidate = promotionCandidate(masterKey, versions);
+  if (candidate !== undefined && unrecorded?.has(candidate.metadata.name)) return unchecked([candidate]);
   if (candidate !== undefined && hasExpired(candidate, now)) return expiredBefore(candidate);
   if (candidate !== undefined) return decidePromotion(candidate, nodes);
   if (current === undefined && masterKey.spec.origin === "EXTERNAL") return PENDING_IMPORT;
@@ -130,6 +129,36 @@ function decideStep(
   return there
     ? { kind: "settled" }
     : { kind: "wait", reason: "VersionsMissing", message: versionMissing(current.number) };
+}
+
+/** Only versions that the leader has on record as this MasterKey's are adopted: any KeyVersion can name it. */
+function decideKeyId({
+  masterKey,
+  versions,
+  nodes,
+  held,
+  left,
+  unrecorded,
+  freshKeyId,
+}: ObservedMasterKey): MasterKeyStep {
+  const candidates = versions.filter(({ spec }) => left?.has(spec.keyId) !== true);
+  const recorded = candidates.filter(({ metadata }) => unrecorded?.has(metadata.name) !== true);
+  const adoption = decideAdoption(masterKey, recorded, held);
+  if (adoption.kind === "adopt") return adoption;
+  if (adoption.kind === "refused")
+    return { kind: "wait", reason: "KeySpecDiffers", message: adoption.message };
+  const waitsFor = candidates.filter(({ metadata }) => unrecorded?.has(metadata.name));
+  return waitsFor.length > 0 ? unchecked(waitsFor) : decideFreshKeyId(freshKeyId, nodes);
+}
+
+/** The node that leads stores a version within a moment, unless it does not open. */
+function unchecked(versions: readonly KeyVersion[]): MasterKeyStep {
+  const names = firstFew(
+    versions.map(({ metadata }) => metadata.name),
+    5,
+  );
+  const message = `KeyVersion ${names} names this MasterKey and is not in the leader's keyring yet: if its KeyServer says that it does not open, delete it`;
+  return { kind: "wait", reason: "VersionsUnchecked", message };
 }
 
 /** A node that is silent may hold versions of this very name, from before a restore, and bring them back. */

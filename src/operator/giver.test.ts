@@ -23,7 +23,14 @@ async function handBack(failure: Error) {
     tester: new VersionTester(new SealSource("/nowhere")),
     log: () => undefined,
   });
-  const plan = { changes: [], handBack: [versionRow(1), versionRow(2)], sealsDiffer: [], contradictions: [] };
+  const plan = {
+    changes: [],
+    handBack: [versionRow(1), versionRow(2)],
+    sealsDiffer: [],
+    contradictions: [],
+    bindingsDiffer: [],
+    unproven: [],
+  };
   await giver.handBack(plan, problems);
   return { created: created.length, problems: problems.map(({ reason }) => reason) };
 }

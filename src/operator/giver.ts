@@ -7,7 +7,7 @@ import { atWritePoint } from "../write-points.ts";
 import {
   type KeyringPlan,
   keyVersionName,
-  sameBinding,
+  sameIdentity,
   toKeyVersionSpec,
   toVersionRow,
 } from "./decide-keyring.ts";
@@ -108,5 +108,5 @@ export class Giver {
 /** A tombstone stands for its version too: what was destroyed meanwhile is not handed back. */
 const isThere = (object: KeyVersion, version: VersionRow): boolean =>
   hasMaterial(object)
-    ? sameBinding(version, toVersionRow(object))
+    ? sameIdentity(version, toVersionRow(object))
     : object.spec.versionId === version.versionId;

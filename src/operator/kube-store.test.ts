@@ -33,7 +33,7 @@ it("a stop ends every write that the API server does not answer", async () => {
     store.replaceSeal(version, seal),
     store.destroyVersion(keyVersion(2), destroyed),
     store.setFinalizers(masterKey(), []),
-    store.setMaterialExpiry(keyVersion(3), undefined),
+    store.setBinding(keyVersion(3), {}),
     store.reportKeyServer("node-1", { prepared: [] }),
     store.deleteKeyServer(keyServer("node-2")),
     store.setCondition(keyServer("node-3"), condition("Ready")),

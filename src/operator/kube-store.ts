@@ -26,6 +26,7 @@ import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { NameWatch } from "./name-watch.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 import type {
+  Binding,
   Change,
   ObjectRef,
   ResourceEvent,
@@ -209,8 +210,8 @@ export class KubeStore implements ResourceStore {
     return this.#patch(masterKey, { metadata: { finalizers } });
   }
 
-  setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void> {
-    return this.#patch(version, { spec: { validTo: validTo ?? null } });
+  setBinding(version: KeyVersion, { validTo, ownership }: Binding): Promise<void> {
+    return this.#patch(version, { spec: { validTo: validTo ?? null, ownership: ownership ?? null } });
   }
 
   #write(call: KubeRequest): Promise<unknown> {

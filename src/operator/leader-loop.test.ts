@@ -20,6 +20,7 @@ import type {
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
+import { toVersionRow } from "./decide-keyring.ts";
 import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
@@ -79,7 +80,9 @@ class Cluster {
       keyring: {
         keys: () => [],
         aliases: () => [],
-        versions: () => [],
+        versions: () => this.keyVersions.map(toVersionRow),
+        tombstones: () => [],
+        stamp: () => 0,
       } as unknown as KeyringWriter,
       seals: new SealSource(join(folder, this.rootKey)),
       log: () => undefined,

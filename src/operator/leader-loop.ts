@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
-import { type KeyId, newKeyId, newVersionId } from "../crypto/ids.ts";
+import { type KeyId, newKeyId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { nameText, type VersionRow } from "../keyring/rows.ts";
+import { nameText } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
-import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import type { Clock } from "./clock.ts";
+import { checkClaims } from "./decide-claims.ts";
 import { isDestroyed, resting } from "./decide-deletion.ts";
 import type { ObservedImport } from "./decide-import.ts";
 import { decideKeyAlias } from "./decide-key-alias.ts";
@@ -28,10 +28,12 @@ import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
 import { statusWithFailedImport } from "./import-status.ts";
 import { MaterialImporter } from "./material-importer.ts";
+import { OwnRecord } from "./own-record.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { RETIREMENT, Retirement } from "./retirement.ts";
+import { sealVersion } from "./seal-version.ts";
 import { isUnanswered } from "./unanswered.ts";
 import type { UsageCensus } from "./usage-census.ts";
 import { hasMaterial, kmsKeyIdOf } from "./versions.ts";
@@ -57,6 +59,7 @@ export class LeaderLoop {
   readonly #importer: MaterialImporter;
   readonly #retirement: Retirement;
   #index: ViewIndex | undefined;
+  #known: { readonly stamp: number; readonly record: OwnRecord } | undefined;
 
   constructor(options: {
     readonly config: NodeConfig;
@@ -154,7 +157,11 @@ export class LeaderLoop {
   #currentIndex(): ViewIndex | undefined {
     const view = this.#store.view();
     if (view === undefined) return undefined;
-    if (this.#index?.view !== view) this.#index = new ViewIndex(view);
+    const stamp = this.#keyring.stamp();
+    if (this.#known?.stamp !== stamp) this.#known = { stamp, record: OwnRecord.of(this.#keyring) };
+    const { record } = this.#known;
+    if (this.#index?.view !== view || this.#index.record !== record)
+      this.#index = new ViewIndex(view, record);
     return this.#index;
   }
 
@@ -247,9 +254,13 @@ export class LeaderLoop {
   }
 
   #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {
+    const row = this.#keyring.keys().find((key) => nameText(key) === objectText(masterKey));
+    const { masterKey: checked, foreign } = checkClaims(masterKey, index.record, row);
     const observed = {
-      masterKey: resting(masterKey),
+      masterKey: resting(checked),
       versions: index.versionsFor(masterKey).filter(hasMaterial),
+      unrecorded: index.unrecordedFor(masterKey),
+      ...(foreign !== undefined && { foreign }),
       nodes: nodeViews(keyServers, index.view.heardOf, new Date()),
       switches: switchesOf(masterKey, aliasesOf(masterKey, index, keyServers), keyServers),
       work: this.#reencryptor.work(this.#round(masterKey, masterKey.status)),
@@ -313,7 +324,6 @@ export class LeaderLoop {
     step: { readonly keyId: KeyId; readonly number: number },
   ) {
     const identity = {
-      versionId: newVersionId(),
       keyId: step.keyId,
       number: step.number,
       masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
@@ -322,8 +332,7 @@ export class LeaderLoop {
       origin: spec.origin,
     };
     using material = generateMaterial(spec.keySpec);
-    const sealed = await this.#seals.forSealing().wrap(material, sealAad(identity));
-    const version: VersionRow = { ...identity, sealed };
+    const version = await sealVersion(this.#seals, identity, material);
     await atWritePoint("keyversion.create", () =>
       this.#store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),
     );

@@ -278,7 +278,7 @@ describe("writes", () => {
     expect(store.view()?.keyVersions).toMatchObject([{ status: { state: "Current" } }]);
   });
 
-  test("another end of its material => set, taken away again, and the rest of the KeyVersion stays", async () => {
+  test("another end of its material and its proof => set, taken away again, and the rest of the KeyVersion stays", async () => {
     const { store } = await start();
     await store.createKeyVersion("v", keyVersion(1).spec);
     const version = () => {
@@ -287,11 +287,13 @@ describe("writes", () => {
       return first;
     };
     const stale = version();
-    await store.setMaterialExpiry(version(), "2027-01-02T03:04:05Z");
-    expect(version().spec).toEqual({ ...stale.spec, validTo: "2027-01-02T03:04:05Z" });
-    await store.setMaterialExpiry(version(), undefined);
+    const ownership = { revision: 2, provider: "file", rootKeyId: "root-1", sealed: "cHJvb2Y=" };
+    const binding = { validTo: "2027-01-02T03:04:05Z", ownership };
+    await store.setBinding(version(), binding);
+    expect(version().spec).toEqual({ ...stale.spec, ...binding });
+    await store.setBinding(version(), {});
     expect(version().spec).toEqual(stale.spec);
-    await expect(store.setMaterialExpiry(stale, undefined)).rejects.toMatchObject({ code: "Conflict" });
+    await expect(store.setBinding(stale, {})).rejects.toMatchObject({ code: "Conflict" });
   });
 
   test("the KeyServer => is made, then changed, with one uid", async () => {

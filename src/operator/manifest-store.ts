@@ -21,7 +21,15 @@ import { rfc3339 } from "./conditions.ts";
 import { logEvent } from "./events.ts";
 import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
 import type { StoredObjects } from "./reencryptor.ts";
-import type { ObjectRef, ResourceEvent, ResourceStore, Seal, StoreListener, View } from "./resource-store.ts";
+import type {
+  Binding,
+  ObjectRef,
+  ResourceEvent,
+  ResourceStore,
+  Seal,
+  StoreListener,
+  View,
+} from "./resource-store.ts";
 
 const POLL_MILLISECONDS = 500;
 
@@ -143,10 +151,14 @@ export class ManifestStore implements ResourceStore {
   /** A manifest that was taken away is gone: there is nobody to wait for. Its versions stay. */
   async setFinalizers(): Promise<void> {}
 
-  async setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void> {
+  async setBinding(version: KeyVersion, { validTo, ownership }: Binding): Promise<void> {
     this.#refuseStale(version);
-    const { validTo: _, ...spec } = version.spec;
-    this.#put({ ...version, spec: { ...spec, ...(validTo !== undefined && { validTo }) } });
+    const { validTo: _, ownership: __, ...spec } = version.spec;
+    const binding = {
+      ...(validTo !== undefined && { validTo }),
+      ...(ownership !== undefined && { ownership }),
+    };
+    this.#put({ ...version, spec: { ...spec, ...binding } });
   }
 
   async reportKeyServer(name: string, status: KeyServerStatus): Promise<void> {

@@ -13,6 +13,7 @@ import { conditionOf } from "./conditions.ts";
 import { toVersionRow } from "./decide-keyring.ts";
 import { decideMasterKey } from "./decide-master-key.ts";
 import { MaterialImporter } from "./material-importer.ts";
+import type { Binding } from "./resource-store.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "./testing.ts";
 
 /**
@@ -61,12 +62,10 @@ const store = {
     if (versions.some(({ metadata }) => metadata.name === name)) throw new ClavigerError("Conflict", name);
     versions = [...versions, keyVersion(spec.number, { spec })];
   },
-  setMaterialExpiry: async (version: KeyVersion, validTo: string | undefined) => {
-    const { validTo: _, ...spec } = version.spec;
+  setBinding: async (version: KeyVersion, binding: Binding) => {
+    const { validTo: _, ownership: __, ...spec } = version.spec;
     versions = versions.map((other) =>
-      other === version
-        ? { ...version, spec: { ...spec, ...(validTo !== undefined && { validTo }) } }
-        : other,
+      other === version ? { ...version, spec: { ...spec, ...binding } } : other,
     );
   },
 };

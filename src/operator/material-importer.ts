@@ -1,4 +1,3 @@
-import { newVersionId } from "../crypto/ids.ts";
 import {
   generateWrappingKeyPair,
   materialId,
@@ -8,10 +7,9 @@ import {
 import { materialBytes } from "../crypto/key-specs.ts";
 import type { Secret } from "../crypto/secret.ts";
 import { codeOf } from "../errors.ts";
-import type { VersionRow } from "../keyring/rows.ts";
-import type { MasterKeyStatus } from "../kube/resources.ts";
+import type { KeyVersion, MasterKeyStatus } from "../kube/resources.ts";
 import { issueImportToken, openImportToken } from "../seal/import-token.ts";
-import { sealAad } from "../seal/seal.ts";
+import { proveOwnership } from "../seal/ownership.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
 import { rfc3339 } from "./conditions.ts";
@@ -24,12 +22,13 @@ import {
   PARAMETERS_VALID_MILLISECONDS,
   refused,
 } from "./decide-import.ts";
-import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import { keyVersionName, toKeyVersionSpec, toOwnershipSpec, toVersionRow } from "./decide-keyring.ts";
 import { INVALID_TOKEN } from "./import-objections.ts";
 import type { Offer } from "./import-offer.ts";
 import { type ImportOutcome, statusWithImport } from "./import-status.ts";
 import { nextExpiryChange } from "./material-expiry.ts";
 import type { ResourceStore } from "./resource-store.ts";
+import { sealVersion } from "./seal-version.ts";
 import { toKeyId } from "./versions.ts";
 
 /** A status that was written needs a moment to come back. */
@@ -42,11 +41,11 @@ const LONGEST_PAUSE_MILLISECONDS = 3600 * 1000;
  * its sealing, within one pass, and wiped after.
  */
 export class MaterialImporter {
-  readonly #store: Pick<ResourceStore, "createKeyVersion" | "setMaterialExpiry">;
+  readonly #store: Pick<ResourceStore, "createKeyVersion" | "setBinding">;
   readonly #seals: SealSource;
 
   constructor(options: {
-    readonly store: Pick<ResourceStore, "createKeyVersion" | "setMaterialExpiry">;
+    readonly store: Pick<ResourceStore, "createKeyVersion" | "setBinding">;
     readonly seals: SealSource;
   }) {
     this.#store = options.store;
@@ -135,9 +134,19 @@ export class MaterialImporter {
       return step.number;
     }
     if (step.kind === "setExpiry") {
-      await atWritePoint("keyversion.seal", () => this.#store.setMaterialExpiry(step.version, offer.validTo));
+      await this.#setExpiry(step.version, offer);
     }
     return step.version.spec.number;
+  }
+
+  /** The next revision of the version's proof: none of before can be put back. */
+  async #setExpiry(version: KeyVersion, { validTo }: Offer): Promise<void> {
+    const { validTo: _, ...identity } = toVersionRow(version);
+    const next = { ...identity, ...(validTo !== undefined && { validTo: Date.parse(validTo) }) };
+    const revision = (identity.ownership?.revision ?? 0) + 1;
+    const ownership = toOwnershipSpec(await proveOwnership(this.#seals, next, revision));
+    const binding = { ownership, ...(validTo !== undefined && { validTo }) };
+    await atWritePoint("keyversion.seal", () => this.#store.setBinding(version, binding));
   }
 
   /** Sealed as new material of claviger's own is; its name lets one of two leaders win. */
@@ -150,21 +159,16 @@ export class MaterialImporter {
   ): Promise<void> {
     const { metadata, spec } = masterKey;
     const identity = {
-      versionId: newVersionId(),
       keyId: toKeyId(masterKey),
       number,
       masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
       keySpec: spec.keySpec,
       keyUsage: spec.keyUsage,
       origin: spec.origin,
-    };
-    const sealed = await this.#seals.forSealing().wrap(material, sealAad(identity));
-    const version: VersionRow = {
-      ...identity,
-      sealed,
       materialId: id,
       ...(validTo !== undefined && { validTo: Date.parse(validTo) }),
     };
+    const version = await sealVersion(this.#seals, identity, material);
     await atWritePoint("keyversion.create", () =>
       this.#store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),
     );

@@ -21,13 +21,14 @@ import { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/client.ts";
 import type { KeyServerStatus, KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
+import { proveOwnership } from "../seal/ownership.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
-import { toKeyVersionSpec } from "./decide-keyring.ts";
+import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import { NodeLoop } from "./node-loop.ts";
-import type { ResourceStore, View } from "./resource-store.ts";
+import type { Binding, ResourceStore, View } from "./resource-store.ts";
 import { condition, keyId, keyServer, keyVersion, masterKey, NOW } from "./testing.ts";
 
 let root = "";
@@ -54,6 +55,8 @@ class Resources
       | "nameIsShared"
       | "createKeyVersion"
       | "replaceSeal"
+      | "setBinding"
+      | "leading"
       | "destroyVersion"
       | "reportKeyServer"
     >
@@ -61,6 +64,7 @@ class Resources
   keyVersions: KeyVersion[] = [];
   uid: string | undefined;
   nameIsShared = false;
+  leading = false;
   report: KeyServerStatus | undefined;
   reports = 0;
   readonly masterKeys = [masterKey({ status: { keyId: keyId(1) } })];
@@ -88,6 +92,16 @@ class Resources
     this.keyVersions = this.keyVersions.map((version) =>
       version.metadata.name === metadata.name ? { ...version, spec: { ...version.spec, seal } } : version,
     );
+  }
+
+  async setBinding({ metadata }: KeyVersion, { validTo, ownership }: Binding): Promise<void> {
+    const binding = { ...(validTo && { validTo }), ...(ownership && { ownership }) };
+    this.keyVersions = this.keyVersions.map((version) => {
+      const { validTo: _, ownership: __, ...spec } = version.spec;
+      return version.metadata.name === metadata.name
+        ? { ...version, spec: { ...spec, ...binding } }
+        : version;
+    });
   }
 
   async destroyVersion(): Promise<void> {
@@ -496,4 +510,99 @@ test("what is wrong with the node is in its log once, and that it is mended", as
     expect.stringMatching(/^warn KeyServer node-1: root key .* does not exist; .* SealUnavailable$/),
     expect.stringMatching(/^info KeyServer node-1: all 0 versions are stored; .* InStep$/),
   ]);
+});
+
+describe("what a version's seal does not bind", () => {
+  const FOREVER = { origin: "EXTERNAL", materialId: "ab".repeat(32) } as const;
+  const VALID_TO = "2027-01-02T03:04:05Z";
+  const imported = async (): Promise<VersionRow> => ({
+    ...(await sealedVersion(1)),
+    ...FOREVER,
+    validTo: Date.parse(VALID_TO),
+  });
+  const proven = async (row: VersionRow, revision: number): Promise<VersionRow> => ({
+    ...row,
+    ownership: await proveOwnership(seals, row, revision),
+  });
+  const stored = (resources: Resources) => resources.keyVersions[0]?.spec;
+
+  test("a version of an older release => the leader proves its owner, once, and no other node does", async () => {
+    const row = await sealedVersion(1);
+    const resources = new Resources();
+    resources.keyVersions = [object(row, keyVersionName(row))];
+    const pass = nodeOf(resources);
+    await pass();
+    await pass();
+    expect(stored(resources)?.ownership).toBeUndefined();
+    resources.leading = true;
+    await pass();
+    const given = stored(resources)?.ownership;
+    expect(given).toMatchObject({ revision: 1, rootKeyId: seals.get().rootKeyId });
+    await pass();
+    await pass();
+    expect(stored(resources)?.ownership).toEqual(given);
+    expect(heldSpecs()).toEqual([stored(resources)]);
+  });
+
+  test("an API server that drops the proof => said, and not tried without end", async () => {
+    const row = await sealedVersion(1);
+    const resources = new Resources();
+    resources.keyVersions = [object(row, keyVersionName(row))];
+    resources.leading = true;
+    let writes = 0;
+    resources.setBinding = async () => {
+      writes += 1;
+    };
+    const pass = nodeOf(resources);
+    for (let n = 0; n < 4; n++) await pass();
+    expect(writes).toBe(1);
+    expect(readiness(resources)).toMatchObject({ status: "False", reason: "CRDOutdated" });
+  });
+
+  test.each<[string, { readonly validTo?: string; readonly ownership?: object }]>([
+    ["an earlier validTo", { validTo: "2001-01-01T00:00:00Z" }],
+    ["a later validTo", { validTo: "2036-01-01T00:00:00Z" }],
+    ["a forged proof of a later revision", { ownership: { sealed: "cHJvb2Y=", revision: 9 } }],
+  ])("%s that somebody wrote => is not believed, is put back, and said", async (_, change) => {
+    const row = await proven(await imported(), 2);
+    const resources = new Resources();
+    const genuine = object(row, keyVersionName(row));
+    resources.keyVersions = [genuine];
+    const pass = nodeOf(resources);
+    await pass();
+    const { ownership } = toKeyVersionSpec(row);
+    const spec = { ...genuine.spec, ...change, ownership: { ...ownership, ...change.ownership } };
+    resources.keyVersions = [{ ...genuine, spec: spec as KeyVersion["spec"] }];
+    await pass();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(row)]);
+    expect(stored(resources)).toEqual(toKeyVersionSpec(row));
+    expect(readiness(resources)).toMatchObject({ status: "False", reason: "BindingAltered" });
+    await pass();
+    expect(readiness(resources)).toMatchObject({ status: "True" });
+  });
+
+  test("an older proof and its validTo, put back from a copy => are not believed", async () => {
+    const first = await proven(await imported(), 1);
+    const second = await proven({ ...first, validTo: Date.parse("2028-01-02T03:04:05Z") }, 2);
+    const resources = new Resources();
+    resources.keyVersions = [object(first, keyVersionName(first))];
+    const pass = nodeOf(resources);
+    await pass();
+    resources.keyVersions = [object(second, keyVersionName(second))];
+    await pass();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(second)]);
+    resources.keyVersions = [object(first, keyVersionName(first))];
+    await pass();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(second)]);
+    expect(stored(resources)).toEqual(toKeyVersionSpec(second));
+  });
+
+  test("a copy under another owner with the genuine proof => a new node stores the genuine one", async () => {
+    const row = await proven(await sealedVersion(1), 1);
+    const resources = new Resources();
+    const copy = object(row, "a-copy", { masterKey: { namespace: "tenant", name: "stolen" } });
+    resources.keyVersions = [copy, object(row, keyVersionName(row))];
+    await nodeOf(resources)();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(row)]);
+  });
 });

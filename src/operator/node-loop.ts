@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
-import { ClavigerError, messageOf } from "../errors.ts";
+import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange, KeyringWriter } from "../keyring/writer.ts";
 import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
+import { Binder, type BinderStore } from "./binder.ts";
 import { conditionOf, withFindings } from "./conditions.ts";
 import { erasedHere } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
@@ -14,7 +15,9 @@ import { decideKeyring, sameBinding, toVersionRow } from "./decide-keyring.ts";
 import { Eraser, type EraserStore } from "./eraser.ts";
 import { Giver, type GiverStore } from "./giver.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
+import { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
+import { servedVersions } from "./served-versions.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { SocketWatch } from "./socket-watch.ts";
 import { isUnanswered } from "./unanswered.ts";
@@ -25,7 +28,8 @@ import { ViewIndex } from "./view-index.ts";
 type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionConfig">;
 type NodeLoopStore = GiverStore &
   EraserStore &
-  Pick<ResourceStore, "nodeUid" | "nameIsShared" | "reportKeyServer">;
+  BinderStore &
+  Pick<ResourceStore, "nodeUid" | "nameIsShared" | "reportKeyServer" | "leading">;
 
 /**
  * Keeps this node's keyring in step with the resources and reports what it
@@ -41,6 +45,7 @@ export class NodeLoop {
   readonly #sockets: SocketWatch;
   readonly #eraser: Eraser;
   readonly #giver: Giver;
+  readonly #binder: Binder;
   readonly #log: Log;
   #reported: KeyServerStatus | undefined;
   /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
@@ -65,6 +70,7 @@ export class NodeLoop {
     this.#sockets = new SocketWatch(options.config.providers);
     const apply = (changes: readonly KeyringChange[], problems: Problem[]) => this.#apply(changes, problems);
     this.#giver = new Giver({ ...options, tester: this.#tester, apply });
+    this.#binder = new Binder({ ...options, tester: this.#tester });
     this.#eraser = new Eraser({ ...options, tester: this.#tester, apply });
   }
 
@@ -96,12 +102,19 @@ export class NodeLoop {
     for (const { error } of contents.unreadable)
       problems.push({ reason: "VersionUnreadable", message: error.message });
     const held = [...contents.versions, ...contents.unreadable];
-    const plan = decideKeyring(living, contents, await this.#acceptable(living, held, problems));
+    const plan = decideKeyring(living, contents, {
+      acceptable: await this.#acceptable(living, held, problems),
+      proven: await this.#proven(living, problems),
+      served: servedVersions({ ...contents, ...this.#service() }),
+    });
     this.#apply(plan.changes, problems);
     await this.#giver.handBack(plan, problems);
     await this.#giver.settleSeals(plan, problems);
+    await this.#binder.settle(plan, problems);
+    if (this.#store.leading) await this.#binder.prove(plan, problems);
     const versions = this.#keyring.versions();
-    const openable = await this.#prepare(new ViewIndex(view), versions, problems);
+    const index = new ViewIndex(view, new OwnRecord(versions, []));
+    const openable = await this.#prepare(index, versions, problems);
     // What opens under a root key that only this process still has would be lost at its end.
     const prepared = this.#hasRootKey(problems) ? openable : [];
     const { held: seal } = this.#seals;
@@ -189,6 +202,25 @@ export class NodeLoop {
       aliases: this.#keyring.aliases(),
       ...this.#keyring.readVersions(),
     };
+  }
+
+  #service() {
+    return { providers: this.#config.providers, observations: this.#keyring.observations() };
+  }
+
+  /** Names of the KeyVersions whose owner and validTo are proven. Without a root key none is, and all stays as it is. */
+  async #proven({ keyVersions }: Pick<View, "keyVersions">, problems: Problem[]): Promise<Set<string>> {
+    const proven = new Set<string>();
+    try {
+      for (const object of keyVersions) {
+        if (await this.#tester.isProven(toVersionRow(object))) proven.add(object.metadata.name);
+      }
+    } catch (error) {
+      if (codeOf(error) !== "SealUnavailable") throw error;
+      problems.push({ reason: "SealUnavailable", message: messageOf(error) });
+      return new Set();
+    }
+    return proven;
   }
 
   /** The KeyVersions not held yet that open here, by name. What is wrong with the others is shown. */

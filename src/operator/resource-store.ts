@@ -14,6 +14,9 @@ import type { StoredObjects } from "./reencryptor.ts";
 
 export type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
 
+/** The part of a KeyVersion's spec that its seal does not bind and that may change; a field that is left out is removed. */
+export type Binding = Pick<KeyVersion["spec"], "validTo" | "ownership">;
+
 /** The custom resources of one moment, and who was heard of when. */
 export interface View {
   readonly masterKeys: readonly MasterKey[];
@@ -81,8 +84,8 @@ export interface ResourceStore {
   destroyVersion(version: KeyVersion, destroyed: Destroyed): Promise<void>;
   /** Holds a MasterKey back from its deletion, or lets it go. */
   setFinalizers(masterKey: MasterKey, finalizers: readonly string[]): Promise<void>;
-  /** Says anew until when a KeyVersion's imported material may be used; for ever where left out. */
-  setMaterialExpiry(version: KeyVersion, validTo: string | undefined): Promise<void>;
+  /** Replaces what a KeyVersion's seal does not bind: until when imported material may be used, and the proof of that and of its owner. */
+  setBinding(version: KeyVersion, binding: Binding): Promise<void>;
   /** Makes or updates this node's own KeyServer. The first one also begins the node's heartbeat, where there is one. */
   reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
   /** Sets one condition of a node's KeyServer; the rest of its status stays the node's own. */

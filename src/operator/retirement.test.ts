@@ -8,6 +8,7 @@ import { createRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { toKeyVersionSpec, toVersionRow } from "./decide-keyring.ts";
+import { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { Retirement } from "./retirement.ts";
 import { EARLIER, keyId, keyServer, keyVersion, masterKey, NOW, versionId } from "./testing.ts";
@@ -93,7 +94,9 @@ async function pass(given: Given): Promise<string[]> {
   usageCensus.begin();
   await counted.promise;
   const retirement = new Retirement({ store, seals, log: () => undefined, usageCensus });
-  await retirement.pass(new ViewIndex(view()), new AbortController().signal, NOW).catch(() => undefined);
+  await retirement
+    .pass(new ViewIndex(view(), new OwnRecord([], [])), new AbortController().signal, NOW)
+    .catch(() => undefined);
   return destroyed;
 }
 

@@ -4,6 +4,7 @@ import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { unknownPart, unknownVersion } from "../keyring/codec.ts";
 import type { VersionRow } from "../keyring/rows.ts";
+import { isOwnershipProven, type Ownership, ownershipStatement } from "../seal/ownership.ts";
 import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 
@@ -13,11 +14,13 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Opens and tests versions before anybody relies on them, each sealed blob once for what it belongs to. */
+/** Opens and tests versions, and their ownership proofs, before anybody relies on them: each of them once. */
 export class VersionTester {
   readonly #seals: SealSource;
   /** Digests of what passed: only who has the root key can make more of them. */
   readonly #passed = new Set<string>();
+  /** The same for ownership proofs. */
+  readonly #proven = new Set<string>();
 
   constructor(seals: SealSource) {
     this.#seals = seals;
@@ -42,6 +45,26 @@ export class VersionTester {
     this.#passed.add(digest);
     return undefined;
   }
+
+  /** Returns whether the version's ownership proof is this root key's, for this owner and validTo. Throws SealUnavailable. */
+  async isProven(version: VersionRow): Promise<boolean> {
+    const { ownership } = version;
+    if (ownership === undefined) return false;
+    const digest = proofDigest(version, ownership);
+    if (this.#proven.has(digest)) return true;
+    if (!(await isOwnershipProven(this.#seals, version, ownership))) return false;
+    this.#proven.add(digest);
+    return true;
+  }
+}
+
+/** Of all that a proof says, and of the proof. */
+function proofDigest(version: VersionRow, { revision, proof }: Ownership): string {
+  return createHash("sha256")
+    .update(ownershipStatement(version, revision))
+    .update(`${proof.provider}:${proof.rootKeyId}\n`)
+    .update(proof.blob)
+    .digest("base64");
 }
 
 /** Of all that an opening depends on: the versionId alone would let a copy with another number pass. */

@@ -1,20 +1,23 @@
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
+import type { OwnRecord } from "./own-record.ts";
 import type { View } from "./resource-store.ts";
 
 /** A view with the look-ups that a reconcile needs, so that ten thousand versions are walked once per change. */
 export class ViewIndex {
   readonly view: View;
   readonly #masterKeys: ReadonlyMap<string, MasterKey>;
-  readonly #versionsByKeyId = new Map<string, KeyVersion[]>();
+  /** This node's own keyring, by which claims of the view are checked. */
+  readonly record: OwnRecord;
   readonly #versionsByName = new Map<string, KeyVersion[]>();
 
-  constructor(view: View) {
+  constructor(view: View, record: OwnRecord) {
     this.view = view;
+    this.record = record;
     this.#masterKeys = new Map(view.masterKeys.map((key) => [objectText(key), key]));
     for (const version of view.keyVersions) {
-      append(this.#versionsByKeyId, version.spec.keyId, version);
-      append(this.#versionsByName, nameText(version.spec.masterKey), version);
+      if (record.verdict(version) === "foreign") continue;
+      append(this.#versionsByName, nameText(version.spec.masterKey), record.asRecorded(version));
     }
   }
 
@@ -34,11 +37,17 @@ export class ViewIndex {
     return new Set(pointing.map((alias) => `alias ${objectText(alias)}`));
   }
 
-  /** The versions that have a MasterKey's keyId or name it. */
+  /** The versions that name a MasterKey, but for those that this node's keyring knows to be another's. */
   versionsFor(masterKey: MasterKey): KeyVersion[] {
-    const byKeyId = this.#versionsByKeyId.get(masterKey.status?.keyId ?? "") ?? [];
-    const byName = this.#versionsByName.get(objectText(masterKey)) ?? [];
-    return [...new Set([...byKeyId, ...byName])];
+    return [...(this.#versionsByName.get(objectText(masterKey)) ?? [])];
+  }
+
+  /** Names of the KeyVersions of a MasterKey that this node's keyring does not have yet: whose they are is not known. */
+  unrecordedFor(masterKey: MasterKey): ReadonlySet<string> {
+    const unknown = this.versionsFor(masterKey).filter(
+      (version) => this.record.verdict(version) === "unknown",
+    );
+    return new Set(unknown.map(({ metadata }) => metadata.name));
   }
 }
 

@@ -549,7 +549,7 @@ describe("imported material that expires", () => {
 
   it("is served until then, and refused for Status, Encrypt and Decrypt from then on", async () => {
     const key = newKey(SECRETS);
-    const version = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    const version = { ...(await sealedVersion(key, 1)), origin: "EXTERNAL", validTo: VALID_TO } as const;
     makeCurrent(key, version);
     const provider = started();
     await serves(provider, version);
@@ -565,7 +565,7 @@ describe("imported material that expires", () => {
 
   it("is usable again when it was imported again, with all that was encrypted under it", async () => {
     const key = newKey(SECRETS);
-    const version = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    const version = { ...(await sealedVersion(key, 1)), origin: "EXTERNAL", validTo: VALID_TO } as const;
     makeCurrent(key, version);
     const provider = started();
     await serves(provider, version);
@@ -576,9 +576,19 @@ describe("imported material that expires", () => {
     expect(await decrypt(provider, sealed)).toEqual(SEED);
   });
 
+  it("is only imported material: what claviger made is served on, whatever validTo the keyring has", async () => {
+    const key = newKey(SECRETS);
+    const version = { ...(await sealedVersion(key, 1)), validTo: 1 };
+    makeCurrent(key, version);
+    const provider = started();
+    await serves(provider, version);
+    now = VALID_TO;
+    expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+  });
+
   it("does not keep a later version from being served", async () => {
     const key = newKey(SECRETS);
-    const first = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    const first = { ...(await sealedVersion(key, 1)), origin: "EXTERNAL", validTo: VALID_TO } as const;
     makeCurrent(key, first);
     const provider = started();
     await serves(provider, first);
@@ -593,6 +603,19 @@ describe("imported material that expires", () => {
 });
 
 describe("a disabled key", () => {
+  it("stops its own versions only: not those of a key whose keyId it claims", async () => {
+    const key = newKey(SECRETS);
+    const version = await rotate(key, 1);
+    const provider = started();
+    await serves(provider, version);
+    const claimant = { namespace: "tenant", name: "stolen", keyId: key.keyId, enabled: false };
+    writer.apply([{ kind: "putKey", key: claimant }]);
+    writer.apply([{ kind: "putKey", key: { ...claimant, deletionDate: "2026-02-01T00:00:00Z" } }]);
+    const next = await rotate(key, 2);
+    await serves(provider, next);
+    expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+  });
+
   it("is refused for Status, Encrypt and Decrypt, and usable again once enabled", async () => {
     const key = newKey(SECRETS);
     const version = await rotate(key, 1);
@@ -687,7 +710,7 @@ describe("the log of a provider whose key must not be used any more", () => {
 
   it("has one when time alone took its material away, at the next look", async () => {
     const key = newKey(SECRETS);
-    const version = { ...(await sealedVersion(key, 1)), validTo: 9_000 };
+    const version = { ...(await sealedVersion(key, 1)), origin: "EXTERNAL", validTo: 9_000 } as const;
     makeCurrent(key, version);
     const provider = started();
     await serves(provider, version);
@@ -703,7 +726,7 @@ describe("the log of a provider whose key must not be used any more", () => {
 
   it("has the next version, and not that the same is served again, where that one took its place", async () => {
     const key = newKey(SECRETS);
-    const version = { ...(await sealedVersion(key, 1)), validTo: 9_000 };
+    const version = { ...(await sealedVersion(key, 1)), origin: "EXTERNAL", validTo: 9_000 } as const;
     makeCurrent(key, version);
     const provider = started();
     await serves(provider, version);

@@ -189,14 +189,14 @@ export class Provider {
   #obstacle(version: VersionRow): ClavigerError | undefined {
     const tombstone = this.#keyring.destroyed(version.versionId);
     if (tombstone !== undefined) return destroyedError(tombstone);
-    const key = this.#keyring.unusableKey(version.keyId);
+    const key = this.#keyring.unusableKey(version);
     if (key !== undefined) return unusableError(key);
     // As the keyring has it now: a re-import may have moved validTo since.
-    const { validTo } = this.#keyring.version(version.versionId) ?? version;
-    if (validTo === undefined || !isExpired({ validTo }, this.#now())) return undefined;
+    const stored = this.#keyring.version(version.versionId) ?? version;
+    if (stored.validTo === undefined || !isExpired(stored, this.#now())) return undefined;
     return new ClavigerError(
       "MaterialExpired",
-      `the material of version ${version.number} of MasterKey ${nameText(version.masterKey)} expired at ${new Date(validTo).toISOString()};` +
+      `the material of version ${version.number} of MasterKey ${nameText(version.masterKey)} expired at ${new Date(stored.validTo).toISOString()};` +
         " import the same material again to use it",
     );
   }

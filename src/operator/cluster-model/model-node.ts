@@ -43,7 +43,8 @@ export class ModelNode {
     for (const change of erasure.changes) this.keyring.apply(change);
     const living = { ...observed, keyVersions: erasure.living };
     const acceptable = new Set(erasure.living.map(({ metadata }) => metadata.name));
-    const plan = decideKeyring(living, this.keyring.contents(), acceptable);
+    const checked = { acceptable, proven: new Set<string>(), served: this.#served(now) };
+    const plan = decideKeyring(living, this.keyring.contents(), checked);
     for (const change of plan.changes) this.keyring.apply(change);
     this.contradictions = plan.contradictions;
     this.problems = erasure.problems;
@@ -64,11 +65,15 @@ export class ModelNode {
       versions: contents.versions,
       tombstones,
       proven: new Set(gone.map(({ metadata }) => metadata.name)),
-      served: servedVersions({
-        ...contents,
-        providers: SOCKETS,
-        observations: this.sockets.flatMap((socket) => socket.observation(now.getTime())),
-      }),
+      served: this.#served(now),
+    });
+  }
+
+  #served(now: Date): ReadonlySet<string> {
+    return servedVersions({
+      ...this.keyring.contents(),
+      providers: SOCKETS,
+      observations: this.sockets.flatMap((socket) => socket.observation(now.getTime())),
     });
   }
 

@@ -1,0 +1,83 @@
+import { codeOf, messageOf } from "../errors.ts";
+import type { KeyVersion } from "../kube/resources.ts";
+import type { Log } from "../log.ts";
+import { proveOwnership } from "../seal/ownership.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+import { atWritePoint } from "../write-points.ts";
+import { bindingOf, type KeyringPlan, toOwnershipSpec } from "./decide-keyring.ts";
+import type { Binding, ResourceStore } from "./resource-store.ts";
+import { isUnanswered } from "./unanswered.ts";
+import type { Problem, VersionTester } from "./version-tester.ts";
+
+export type BinderStore = Pick<ResourceStore, "setBinding">;
+
+/** How many versions of an older release are given their proof in one pass. */
+const PROOFS_A_PASS = 100;
+
+/** Keeps what a version's seal does not bind, its owner and its validTo, as this node has it proven or on record. */
+export class Binder {
+  readonly #store: BinderStore;
+  readonly #seals: SealSource;
+  readonly #tester: VersionTester;
+  readonly #log: Log;
+  /** KeyVersions that were given a proof, as they were: an API server with an older CRD drops it without a word. */
+  readonly #given = new Set<string>();
+
+  constructor(options: {
+    readonly store: BinderStore;
+    readonly seals: SealSource;
+    readonly tester: VersionTester;
+    readonly log: Log;
+  }) {
+    this.#store = options.store;
+    this.#seals = options.seals;
+    this.#tester = options.tester;
+    this.#log = options.log;
+  }
+
+  /** Puts back what somebody without the root key wrote. */
+  async settle({ bindingsDiffer }: KeyringPlan, problems: Problem[]): Promise<void> {
+    for (const { mine, object } of bindingsDiffer) {
+      // To a node whose own root key is the wrong one, all proofs look forged.
+      if ((await this.#tester.fault(mine)) !== undefined) continue;
+      const { name } = object.metadata;
+      const message = `KeyVersion ${name}: validTo or ownership is not what this node has proven or recorded; ours is put back`;
+      problems.push({ reason: "BindingAltered", message });
+      if (!(await this.#write(object, bindingOf(mine), problems))) return;
+      this.#log("warn", `KeyVersion ${name}: an altered validTo or ownership was put back`);
+    }
+  }
+
+  /** Gives versions that an older release made their proof, from this node's own record. For the leader. */
+  async prove({ unproven }: KeyringPlan, problems: Problem[]): Promise<void> {
+    let proofs = 0;
+    for (const { mine, object } of unproven) {
+      const { name, uid, resourceVersion } = object.metadata;
+      const state = `${name} ${uid} ${resourceVersion}`;
+      if (this.#given.has(state)) {
+        const message = `the API server does not keep the ownership proof of KeyVersion ${name}: apply the CRDs of this release`;
+        problems.push({ reason: "CRDOutdated", message });
+        return;
+      }
+      if (proofs++ >= PROOFS_A_PASS) return;
+      if ((await this.#tester.fault(mine)) !== undefined) continue;
+      const ownership = toOwnershipSpec(await proveOwnership(this.#seals, mine, 1));
+      if (!(await this.#write(object, { ...bindingOf(mine), ownership }, problems))) return;
+      this.#given.add(state);
+    }
+  }
+
+  /** Returns whether to go on with the others. */
+  async #write(object: KeyVersion, binding: Binding, problems: Problem[]): Promise<boolean> {
+    try {
+      await atWritePoint("keyversion.seal", () => this.#store.setBinding(object, binding));
+      return true;
+    } catch (error) {
+      // Another node was faster.
+      if (codeOf(error) === "Conflict") return true;
+      const message = `the ownership of KeyVersion ${object.metadata.name} could not be written: ${messageOf(error)}`;
+      problems.push({ reason: "BindingNotWritten", message });
+      return !isUnanswered(error);
+    }
+  }
+}

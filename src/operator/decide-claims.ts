@@ -1,0 +1,67 @@
+import { kmsKeyId } from "../crypto/ids.ts";
+import { type KeyRow, nameText, type ObjectName } from "../keyring/rows.ts";
+import type { MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type { OwnRecord } from "./own-record.ts";
+
+/** A MasterKey whose status says nothing that this node's keyring contradicts. */
+export interface CheckedMasterKey {
+  readonly masterKey: MasterKey;
+  /** Set if its keyId is another MasterKey's: nothing is done for it. A sentence for people. */
+  readonly foreign?: string;
+}
+
+/**
+ * Checks what a MasterKey's status claims against the leader's own keyring. Whoever may write
+ * status could name any key there. `row` is what the keyring has under the MasterKey's name.
+ */
+export function checkClaims(
+  masterKey: MasterKey,
+  record: OwnRecord,
+  row: KeyRow | undefined,
+): CheckedMasterKey {
+  const { metadata, status } = masterKey;
+  if (status?.keyId === undefined) return { masterKey };
+  const name = { namespace: metadata.namespace ?? "", name: metadata.name };
+  const { currentVersion: claimed, ...rest } = status;
+  if (record.isForeign(status.keyId, name)) {
+    const foreign = `status.keyId ${status.keyId} is the key of another MasterKey: somebody wrote it there; delete MasterKey ${nameText(name)} and create it again, which gives it its own key`;
+    return { masterKey: { ...masterKey, status: rest }, foreign };
+  }
+  const current = checkedCurrent(status.keyId, name, claimed, { record, row });
+  if (current === claimed) return { masterKey };
+  return {
+    masterKey: {
+      ...masterKey,
+      status: { ...rest, ...(current !== undefined && { currentVersion: current }) },
+    },
+  };
+}
+
+type Current = MasterKeyStatus["currentVersion"];
+
+/** The current version as it is claimed, if the keyring has it so; else as the keyring has it. */
+function checkedCurrent(
+  keyId: string,
+  name: ObjectName,
+  claimed: Current,
+  { record, row }: { readonly record: OwnRecord; readonly row: KeyRow | undefined },
+): Current {
+  if (claimed === undefined) return claimed;
+  const recorded = row?.keyId === keyId ? row.current : undefined;
+  const found = record.identity(claimed.versionId);
+  if (found === undefined) {
+    // A later version may be on its way to this node; an earlier one would have been here before.
+    const impossible = recorded !== undefined && claimed.number <= recorded.number;
+    return impossible ? currentOf(row, claimed) : claimed;
+  }
+  if (found.keyId !== keyId || nameText(found.masterKey) !== nameText(name)) return currentOf(row, claimed);
+  const id = kmsKeyId(found.keyId, found.versionId);
+  if (found.number === claimed.number && id === claimed.kmsKeyId) return claimed;
+  return { ...claimed, number: found.number, kmsKeyId: id };
+}
+
+function currentOf(row: KeyRow | undefined, { promotedAt }: NonNullable<Current>): Current {
+  if (row?.current === undefined) return undefined;
+  const { versionId, number } = row.current;
+  return { number, versionId, kmsKeyId: kmsKeyId(row.keyId, versionId), promotedAt };
+}

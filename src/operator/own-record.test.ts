@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { toVersionRow } from "./decide-keyring.ts";
+import { OwnRecord } from "./own-record.ts";
+import { keyId, keyVersion, versionId, versionRow } from "./testing.ts";
+
+const record = new OwnRecord([versionRow(1)], []);
+
+test.each([
+  ["as it is on record => own", {}, "own"],
+  ["under another owner => foreign", { masterKey: { namespace: "tenant", name: "stolen" } }, "foreign"],
+  ["under another keyId => foreign", { keyId: keyId(2) }, "foreign"],
+  ["under another number => foreign", { number: 2 }, "foreign"],
+  ["that is not on record => unknown", { versionId: versionId(9) }, "unknown"],
+] as const)("a KeyVersion %s", (_, spec, verdict) => {
+  expect(record.verdict(keyVersion(1, { spec }))).toBe(verdict);
+});
+
+test("a validTo that somebody wrote is not the recorded one, and a recorded one is there", () => {
+  const external = { origin: "EXTERNAL", materialId: "ab".repeat(32) } as const;
+  const recorded = keyVersion(1, { spec: { ...external, validTo: "2027-01-01T00:00:00Z" } });
+  const own = new OwnRecord([toVersionRow(recorded)], []);
+  for (const validTo of ["2001-01-01T00:00:00Z", "2030-01-01T00:00:00Z"]) {
+    const altered = keyVersion(1, { spec: { ...external, validTo } });
+    expect(own.asRecorded(altered)).toEqual(recorded);
+  }
+  const stray = keyVersion(1, { spec: { validTo: "2001-01-01T00:00:00Z" } });
+  expect(record.asRecorded(stray)).toEqual(keyVersion(1));
+});
+
+test("a keyId is foreign to a name if only other MasterKeys have versions of it", () => {
+  expect(record.isForeign(keyId(1), { namespace: "tenant", name: "stolen" })).toBe(true);
+  expect(record.isForeign(keyId(1), { namespace: "apps", name: "secrets" })).toBe(false);
+  expect(record.isForeign(keyId(5), { namespace: "tenant", name: "stolen" })).toBe(false);
+});

@@ -1,0 +1,68 @@
+import { nameText, type ObjectName, type VersionIdentity, type VersionRow } from "../keyring/rows.ts";
+import type { KeyringWriter } from "../keyring/writer.ts";
+import type { KeyVersion } from "../kube/resources.ts";
+import { bindingOf } from "./decide-keyring.ts";
+import { ownersOf } from "./owners.ts";
+import type { Binding } from "./resource-store.ts";
+
+/**
+ * What this node's own keyring says of the versions in a view. What the API server says of them
+ * is a claim of whoever may write KeyVersions: the record tells whose they are.
+ */
+export class OwnRecord {
+  readonly #versions: ReadonlyMap<string, VersionIdentity & Binding>;
+  readonly #owners: ReadonlyMap<string, ReadonlySet<string>>;
+
+  constructor(versions: readonly VersionRow[], tombstones: readonly VersionIdentity[]) {
+    this.#versions = new Map<string, VersionIdentity & Binding>([
+      ...tombstones.map((row) => [row.versionId, row] as const),
+      ...versions.map((row) => [row.versionId, withoutMaterial(row)] as const),
+    ]);
+    this.#owners = ownersOf(this.#versions.values());
+  }
+
+  static of(keyring: Pick<KeyringWriter, "versions" | "tombstones">): OwnRecord {
+    return new OwnRecord(keyring.versions(), keyring.tombstones());
+  }
+
+  /** "own": on record as just this; "foreign": on record as another key's, number or owner; "unknown": not on record yet. */
+  verdict({ spec }: KeyVersion): "own" | "foreign" | "unknown" {
+    const mine = this.#versions.get(spec.versionId);
+    if (mine === undefined) return "unknown";
+    const same =
+      mine.keyId === spec.keyId &&
+      mine.number === spec.number &&
+      nameText(mine.masterKey) === nameText(spec.masterKey);
+    return same ? "own" : "foreign";
+  }
+
+  /** The version with the validTo and the ownership proof that are on record. */
+  asRecorded(version: KeyVersion): KeyVersion {
+    const mine = this.#versions.get(version.spec.versionId);
+    if (mine === undefined) return version;
+    const { validTo: _, ownership: __, ...spec } = version.spec;
+    const { validTo, ownership } = mine;
+    const binding = {
+      ...(validTo !== undefined && { validTo }),
+      ...(ownership !== undefined && { ownership }),
+    };
+    return { ...version, spec: { ...spec, ...binding } };
+  }
+
+  /** The identity that is on record under a versionId. */
+  identity(versionId: string): VersionIdentity | undefined {
+    return this.#versions.get(versionId);
+  }
+
+  /** Whether the versions of a keyId are on record as another MasterKey's, and none as this one's. */
+  isForeign(keyId: string, name: ObjectName): boolean {
+    const owners = this.#owners.get(keyId);
+    return owners !== undefined && !owners.has(nameText(name));
+  }
+}
+
+/** Ten thousand sealed blobs need not be held beside those of the view. */
+function withoutMaterial(row: VersionRow): VersionIdentity & Binding {
+  const { versionId, keyId, number, masterKey, keySpec, keyUsage, origin } = row;
+  return { versionId, keyId, number, masterKey, keySpec, keyUsage, origin, ...bindingOf(row) };
+}
