@@ -11,6 +11,7 @@ import { KEY_ID_ABOUT, keyIdVectors } from "../test/vectors/key-id-vectors.ts";
 import { MATERIAL_ID_ABOUT, materialIdVectors } from "../test/vectors/material-id-vectors.ts";
 import { MESSAGE_ABOUT } from "../test/vectors/message-vector.ts";
 import { messageVectors } from "../test/vectors/message-vectors.ts";
+import { OWNERSHIP_ABOUT, ownershipVectors } from "../test/vectors/ownership-vectors.ts";
 import { SEAL_FILE_ABOUT, sealFileVectors } from "../test/vectors/seal-file-vectors.ts";
 
 export const VECTORS_FOLDER = join(import.meta.dirname, "..", "test", "vectors");
@@ -22,6 +23,7 @@ export function vectorFiles(): ReadonlyMap<string, string> {
     ["seal-file-v1.json", vectorFile(SEAL_FILE_ABOUT, sealFileVectors())],
     ["key-id-v1.json", vectorFile(KEY_ID_ABOUT, keyIdVectors())],
     ["material-id-v1.json", vectorFile(MATERIAL_ID_ABOUT, materialIdVectors())],
+    ["ownership-v1.json", vectorFile(OWNERSHIP_ABOUT, ownershipVectors())],
     ["context-v1.json", vectorFile(CONTEXT_ABOUT, contextVectors())],
   ]);
 }

@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: async () => (await import("./doctor.ts")).doctor,
   backup: async () => (await import("./backup.ts")).backup,
   restore: async () => (await import("./restore.ts")).restore,
+  repair: async () => (await import("./repair.ts")).repair,
 };
 
 async function main([name, ...args]: readonly string[]): Promise<void> {

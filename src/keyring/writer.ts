@@ -50,6 +50,8 @@ export type KeyringChange =
   | { readonly kind: "putKey"; readonly key: PutKey }
   /** Makes a stored version the one that encrypts; never one of a lower number. */
   | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
+  /** Gives a name its own key back after it was led to another MasterKey's (repair.ts): the one way back to a former keyId. */
+  | { readonly kind: "reclaimKey"; readonly key: ObjectName; readonly version: VersionRow }
   /** Points an alias, and records what it leaves; adds the former targets that are given, as a backup has them. */
   | { readonly kind: "putAlias"; readonly alias: AliasRow }
   /** Records the keyIds that a stored key's name encrypted under before, as a backup has them. */
@@ -244,6 +246,9 @@ export class KeyringWriter {
       case "setCurrent":
         this.#setCurrent(change.key, change.version);
         break;
+      case "reclaimKey":
+        this.#reclaimKey(change.key, change.version);
+        break;
       case "putAlias":
         this.#putAlias(change.alias);
         break;
@@ -386,6 +391,24 @@ export class KeyringWriter {
       key.keyId,
       key.enabled ? 1 : 0,
       key.deletionDate ?? null,
+    );
+  }
+
+  #reclaimKey(name: ObjectName, version: VersionRow): void {
+    const row = this.#key(name);
+    if (row === undefined)
+      throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} is not in the keyring`);
+    const former = new Set([...row.formerKeyIds, row.keyId]);
+    former.delete(version.keyId);
+    this.run(
+      `UPDATE keys SET key_id = ?, former_key_ids = ?, current_version_id = ?, current_number = ?, deletion_date = NULL
+       WHERE namespace = ? AND name = ?`,
+      version.keyId,
+      [...former].join(" "),
+      version.versionId,
+      version.number,
+      name.namespace,
+      name.name,
     );
   }
 

@@ -57,6 +57,8 @@ function brief(change: KeyringChange): string {
       return `setCurrent ${change.version.versionId}`;
     case "putAlias":
       return `putAlias ${change.alias.name} ${change.alias.masterKey}`;
+    case "reclaimKey":
+      return `reclaimKey ${change.version.versionId}`;
     case "putFormerKeyIds":
       return `putFormerKeyIds ${change.keyIds.join(" ")}`;
     case "destroyVersion":
@@ -528,7 +530,7 @@ describe("aliases", () => {
   test("status moves to a key of another kind => the alias stays, and the contradiction is told", () => {
     const mac = keyVersion(1, {
       spec: {
-        keyId: keyId(2),
+        ...otherKey,
         versionId: versionId(50),
         keySpec: "HMAC_256",
         keyUsage: "GENERATE_VERIFY_MAC",

@@ -129,6 +129,7 @@ export function decideKeyring(
     ),
     contradictions: [
       ...known.filter((match) => !consistent.includes(match)).map(altered),
+      ...keyring.keys.flatMap((key) => ledAstray(key, have)),
       ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys, facts)),
       ...aliases.flatMap(({ contradictions }) => contradictions),
     ],
@@ -321,6 +322,16 @@ const isDeletionInUse = (
   status?.deletion !== undefined &&
   row?.deletionDate === undefined &&
   served.has(row?.current?.versionId ?? "");
+
+/** A name that an earlier release, which believed any status, was led to another MasterKey's key with. */
+function ledAstray(row: KeyRow, have: ReadonlyMap<string, VersionRow>): string[] {
+  const current = have.get(row.current?.versionId ?? "");
+  if (current === undefined || nameText(current.masterKey) === nameText(row)) return [];
+  const name = nameText(row);
+  return [
+    `MasterKey ${name} encrypts under version ${current.number} of MasterKey ${nameText(current.masterKey)} on this node, which somebody led it to: stop its operator and run claviger repair ${name}`,
+  ];
+}
 
 /** What was left is not gone back to, also where the key that it was left for was destroyed since. */
 function keepsKeyId(

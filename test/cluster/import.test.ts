@@ -260,19 +260,21 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
   });
 
   it("has its end moved by the same material imported again, on every node, and nothing else", async () => {
-    const specs = async (): Promise<KeyVersionSpec[]> => {
+    const specs = async () => {
       const { items } = JSON.parse(await cluster.kubectl(["get", "kv", "-o", "json"]));
       const all: KeyVersionSpec[] = items.map(specOf);
       return all
         .filter(({ masterKey }) => masterKey.name === "external")
-        .sort((one, other) => one.number - other.number);
+        .sort((one, other) => one.number - other.number)
+        .map(({ ownership, ...spec }) => ({ ...spec, revision: ownership?.revision }));
     };
     const [first, second] = await specs();
     const again =
       'claviger import claviger-system/external --material material.bin --kubeconfig "$KUBECONFIG"';
     const validTo = `${new Date(Date.now() + 300 * 86_400_000).toISOString().slice(0, 19)}Z`;
     await shell(`${again} --expires ${validTo}`);
-    expect(await specs()).toEqual([first, { ...second, validTo }]);
+    expect(second?.revision).toBe(1);
+    expect(await specs()).toEqual([first, { ...second, validTo, revision: 2 }]);
     for (const node of cluster.nodes) {
       await eventually(`${node.name} has the end in its keyring`, async () =>
         validTosOf(node).includes(Date.parse(validTo)),
@@ -284,7 +286,7 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
       return true;
     });
     await shell(again);
-    expect(await specs()).toEqual([first, second]);
+    expect(await specs()).toEqual([first, { ...second, revision: 3 }]);
   });
 
   it("leaves the material nowhere: not in etcd, in no log and in no file of the nodes", async () => {

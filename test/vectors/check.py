@@ -106,6 +106,41 @@ def binding_aad(binding):
     return canonical({name: str(value) for name, value in binding.items()})
 
 
+def ownership_statement(vector):
+    text = vector["text"]
+    return canonical({
+        "keyId": text["keyId"],
+        "versionId": text["versionId"],
+        "number": str(text["number"]),
+        "keySpec": text["keySpec"],
+        "keyUsage": text["keyUsage"],
+        "origin": text["origin"],
+        "ownerNamespace": text["masterKey"]["namespace"],
+        "ownerName": text["masterKey"]["name"],
+        "materialId": text.get("materialId", ""),
+        "validTo": str(text["validTo"] // 1000) if "validTo" in text else "",
+        "revision": str(vector["revision"]),
+    })
+
+
+def check_ownership(vector):
+    root_key, proof = bytes.fromhex(vector["rootKey"]), bytes.fromhex(vector["proof"])
+    expect("rootKeyId", root_key_id(root_key).hex(), vector["rootKeyId"])
+    statement = ownership_statement(vector)
+    if proof[:18] != b"\x01\x01" + root_key_id(root_key):
+        raise Refused("NotProven")
+    suite = Suite1(root_key, proof[18:50], "seal-file")
+    try:
+        opened = suite.open(proof[50:82], proof[82:], proof[:82] + statement)
+    except Refused:
+        raise Refused("NotProven") from None
+    expect("digest", opened, hashlib.sha256(statement).digest())
+    salt = bytes.fromhex(vector["salt"])
+    suite = Suite1(root_key, salt, "seal-file")
+    header = b"\x01\x01" + root_key_id(root_key) + salt + suite.commitment
+    expect("proof", header + suite.seal(opened, header + statement), proof)
+
+
 def unseal(vector, blob):
     root_key = bytes.fromhex(vector["rootKey"])
     if bytes.fromhex(vector["rootKeyId"]) != root_key_id(root_key):
@@ -169,6 +204,7 @@ CHECKS = {
     "seal-file-v1.json": check_seal_file,
     "key-id-v1.json": check_key_id,
     "material-id-v1.json": check_material_id,
+    "ownership-v1.json": check_ownership,
     "context-v1.json": check_context,
 }
 

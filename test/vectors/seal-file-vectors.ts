@@ -45,7 +45,7 @@ const FIRST: SealBinding = {
 const SECOND: SealBinding = { ...FIRST, versionId: ids.otherVersion, number: 2 };
 
 const secret = (bytes: Uint8Array): Secret => Secret.take(Buffer.from(bytes));
-const idOf = (rootKey: Uint8Array): string => fileSeal(secret(rootKey)).rootKeyId;
+export const idOf = (rootKey: Uint8Array): string => fileSeal(secret(rootKey)).rootKeyId;
 
 /** What `fileSeal.wrap` makes, with a known salt. */
 export function sealWithSalt(
@@ -54,9 +54,19 @@ export function sealWithSalt(
   material: Uint8Array,
   salt: Uint8Array,
 ): Buffer {
+  return sealWithAad(rootKey, sealAad(binding), material, salt);
+}
+
+/** The same under any associated data. */
+export function sealWithAad(
+  rootKey: Uint8Array,
+  aad: Uint8Array,
+  material: Uint8Array,
+  salt: Uint8Array,
+): Buffer {
   const { key, commitment } = deriveMessageKey(secret(rootKey), salt, "seal-file");
   const header = Buffer.concat([Uint8Array.of(1, 1), unhex(idOf(rootKey)), salt, commitment]);
-  return Buffer.concat([header, encryptOnce(key, Buffer.concat([header, sealAad(binding)]), material)]);
+  return Buffer.concat([header, encryptOnce(key, Buffer.concat([header, aad]), material)]);
 }
 
 export function sealFileVectors(): SealFileVector[] {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,14 +11,17 @@ import { decryptMessage, encryptWithSalt, parseMessage } from "../../src/crypto/
 import { Secret } from "../../src/crypto/secret.ts";
 import { codeOf, InvalidCiphertext } from "../../src/errors.ts";
 import { fileSeal } from "../../src/seal/file.ts";
+import { isOwnershipProven, ownershipStatement } from "../../src/seal/ownership.ts";
 import { sealAad } from "../../src/seal/seal.ts";
+import type { SealSource } from "../../src/seal/seal-source.ts";
 import type { ContextVector } from "./context-vectors.ts";
 import { hex, unhex } from "./inputs.ts";
 import type { KeyIdVector } from "./key-id-vectors.ts";
 import type { MaterialIdVector } from "./material-id-vectors.ts";
 import { type MessageVector, scopeOf } from "./message-vector.ts";
+import type { OwnershipVector } from "./ownership-vectors.ts";
 import { pythonWithCryptography, run } from "./python.ts";
-import { type SealFileVector, sealWithSalt } from "./seal-file-vectors.ts";
+import { type SealFileVector, sealWithAad, sealWithSalt } from "./seal-file-vectors.ts";
 
 /** The vectors as they are published. The first test proves that they are of their type. */
 function published<Vector>(file: string): Vector[] {
@@ -101,6 +105,21 @@ describe("material-id-v1", () => {
   });
 });
 
+describe("ownership-v1", () => {
+  it.each(published<OwnershipVector>("ownership-v1.json"))("$name", async (vector) => {
+    const seal = fileSeal(Secret.take(unhex(vector.rootKey)));
+    const seals = { get: () => seal } as SealSource;
+    const proof = { provider: "file", rootKeyId: vector.rootKeyId, blob: unhex(vector.proof) };
+    const { text, revision } = vector;
+    expect(await isOwnershipProven(seals, text, { revision, proof })).toBe(vector.outcome === "ok");
+    if (vector.outcome !== "ok") return;
+    const statement = ownershipStatement(text, revision);
+    const digest = createHash("sha256").update(statement).digest();
+    const made = sealWithAad(unhex(vector.rootKey), statement, digest, unhex(vector.salt));
+    expect(hex(made)).toBe(vector.proof);
+  });
+});
+
 describe("context-v1", () => {
   it.each(published<ContextVector>("context-v1.json"))("$name", (vector) => {
     if (vector.outcome === "ok") expect(hex(canonicalContext(vector.context))).toBe(vector.bytes);
@@ -126,6 +145,12 @@ describe("an independent implementation in Python", () => {
       '"kmsKeyId": "00',
     ],
     ["material-id-v1.json", "material has a name under its key", '"materialId": "', '"materialId": "00'],
+    [
+      "ownership-v1.json",
+      "a version that claviger made belongs to its MasterKey",
+      '"name": "secrets"',
+      '"name": "other"',
+    ],
     ["context-v1.json", "no pairs are no bytes", '"bytes": ""', '"bytes": "00"'],
   ] as const)("ends at the first vector of %s that differs, naming it", ([file, name, from, to], context) => {
     const folder = mkdtempSync(join(tmpdir(), "claviger-test-"));

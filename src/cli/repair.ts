@@ -1,0 +1,56 @@
+import { readConfig } from "../config.ts";
+import { type KeyId, kmsKeyId, parseKeyId } from "../crypto/ids.ts";
+import { planRepair, type RepairPlan } from "../keyring/repair.ts";
+import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { KeyringWriter } from "../keyring/writer.ts";
+import { CONFIG, type Command, needed, parseArgument, UsageError } from "./command.ts";
+
+const STOP_IT = "stop it first, and start it again after the repair";
+
+export const repair: Command = {
+  summary: "Give a MasterKey of this node's keyring its own key back after it was led to another's.",
+  usage: "repair --config FILE [--key-id ID] NAMESPACE/NAME",
+  options: { "--key-id ID": "which key, if the name had several" },
+  async run(args) {
+    const { argument, options } = parseArgument(args, "exactly one NAMESPACE/NAME", {
+      config: { type: "string" },
+      "key-id": { type: "string" },
+    });
+    const name = nameOf(argument);
+    const keyId = options["key-id"] === undefined ? undefined : parseKeyId(options["key-id"]);
+    const { stateDir } = readConfig(needed(options.config, CONFIG));
+    process.stdout.write(repairIn(stateDir, name, keyId));
+  },
+};
+
+function nameOf(text: string): ObjectName {
+  const [namespace, name, ...more] = text.split("/");
+  if (!namespace || !name || more.length > 0) throw new UsageError("exactly one NAMESPACE/NAME is needed");
+  return { namespace, name };
+}
+
+function repairIn(stateDir: string, name: ObjectName, keyId: KeyId | undefined): string {
+  const keyring = KeyringWriter.open(stateDir, STOP_IT);
+  try {
+    const contents = { keys: keyring.keys(), versions: keyring.versions() };
+    const plan = planRepair(contents, name, keyId);
+    if (plan === undefined)
+      return `MasterKey ${nameText(name)} encrypts under its own key: nothing was changed\n`;
+    keyring.apply([plan.change]);
+    return repairText(name, plan);
+  } finally {
+    keyring.close();
+  }
+}
+
+function repairText(name: ObjectName, { version, foreign }: RepairPlan): string {
+  const text = nameText(name);
+  const left =
+    foreign === undefined
+      ? ""
+      : `It left version ${foreign.number} of MasterKey ${nameText(foreign.masterKey)}, which still decrypts.\n`;
+  return `MasterKey ${text} encrypts under version ${version.number} of its own key ${version.keyId} again, with key_id ${kmsKeyId(version.keyId, version.versionId)}.
+${left}Next: start this node's operator and restart its plugin, do the same on every node, delete the MasterKey
+${text} if its status names another key and create it again, then run claviger rotate ${text}.
+`;
+}

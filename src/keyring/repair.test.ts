@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { planRepair } from "./repair.ts";
+import { key, keyId, promoted, temporaryFolder, version, versionId } from "./testing.ts";
+import { KeyringWriter } from "./writer.ts";
+
+const NAME = { namespace: "apps", name: "secrets" };
+const TENANT = { masterKey: { namespace: "tenant", name: "known" }, keyId: keyId(2) };
+const foreign = version(7, { ...TENANT, versionId: versionId(70) });
+
+let folder: ReturnType<typeof temporaryFolder>;
+let keyring: KeyringWriter;
+beforeEach(() => {
+  folder = temporaryFolder();
+  keyring = KeyringWriter.open(folder.path);
+});
+afterEach(() => {
+  keyring.close();
+  folder.remove();
+});
+
+const contents = () => ({ keys: keyring.keys(), versions: keyring.versions() });
+
+/** As an earlier release let whoever wrote the MasterKey's status do it. */
+function leadAstray(): void {
+  keyring.apply([
+    ...promoted(version(1), version(2)),
+    { kind: "putVersion", version: foreign },
+    { kind: "putKey", key: { ...key(), keyId: keyId(2) } },
+    { kind: "setCurrent", key: NAME, version: foreign },
+  ]);
+}
+
+describe("a name that was led to another MasterKey's key", () => {
+  test("gets its own key back, at its latest version, and keeps the other as one that it left", () => {
+    leadAstray();
+    const plan = planRepair(contents(), NAME);
+    expect(plan).toMatchObject({ version: { number: 2 }, foreign: { number: 7 } });
+    if (plan === undefined) throw new Error("nothing is planned");
+    keyring.apply([plan.change]);
+    expect(keyring.keys()).toEqual([
+      {
+        ...key(),
+        keyId: keyId(1),
+        formerKeyIds: [keyId(2)],
+        current: { versionId: versionId(2), number: 2 },
+      },
+    ]);
+    expect(planRepair(contents(), NAME)).toBeUndefined();
+  });
+  test("had several keys of its own => one must be chosen, and is taken", () => {
+    leadAstray();
+    const third = version(1, { keyId: keyId(3), versionId: versionId(30) });
+    keyring.apply([{ kind: "putVersion", version: third }]);
+    expect(() => planRepair(contents(), NAME)).toThrow(/choose one with --key-id/);
+    expect(planRepair(contents(), NAME, keyId(3))?.version).toMatchObject({ versionId: versionId(30) });
+    expect(() => planRepair(contents(), NAME, keyId(9))).toThrow(/no version of key .* that belongs to/);
+  });
+});
+
+test("a name that has its own key => nothing to do; one that is not there => NotFound", () => {
+  keyring.apply(promoted(version(1)));
+  expect(planRepair(contents(), NAME)).toBeUndefined();
+  expect(() => planRepair(contents(), { namespace: "apps", name: "none" })).toThrow(/is not in this keyring/);
+});

@@ -1,0 +1,63 @@
+import type { KeyId } from "../crypto/ids.ts";
+import { ClavigerError } from "../errors.ts";
+import { isLater, type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
+import type { KeyringChange } from "./writer.ts";
+
+/** What gives a name its own key back; `undefined` if the name has it. */
+export interface RepairPlan {
+  readonly change: KeyringChange;
+  /** The latest version of the name's own key, which encrypts from now on. */
+  readonly version: VersionRow;
+  /** The version of another MasterKey that encrypted under the name. */
+  readonly foreign: VersionRow | undefined;
+}
+
+/** The part of a keyring that a repair looks at. */
+interface Contents {
+  readonly keys: readonly KeyRow[];
+  readonly versions: readonly VersionRow[];
+}
+
+/**
+ * Decides how a name of a keyring that was led to another MasterKey's key gets its own back.
+ * Versions know whose they are; `keyId` chooses if the name had several keys. Throws NotFound if
+ * the keyring lacks the name or a version of its own, InvalidArgument if the choice is needed.
+ */
+export function planRepair(
+  { keys, versions }: Contents,
+  name: ObjectName,
+  keyId?: KeyId,
+): RepairPlan | undefined {
+  const text = nameText(name);
+  const row = keys.find((key) => nameText(key) === text);
+  if (row === undefined) throw new ClavigerError("NotFound", `MasterKey ${text} is not in this keyring`);
+  const current = versions.find(({ versionId }) => versionId === row.current?.versionId);
+  const own = versions.filter(({ masterKey }) => nameText(masterKey) === text);
+  if (current !== undefined && own.includes(current)) return undefined;
+  const latest = latestOf(own, text, keyId);
+  return {
+    change: { kind: "reclaimKey", key: name, version: latest },
+    version: latest,
+    foreign: current,
+  };
+}
+
+function latestOf(own: readonly VersionRow[], text: string, keyId: KeyId | undefined): VersionRow {
+  const keyIds = [...new Set(own.map((version) => version.keyId))];
+  if (keyId === undefined && keyIds.length > 1) {
+    throw new ClavigerError(
+      "InvalidArgument",
+      `MasterKey ${text} had several keys: choose one with --key-id: ${keyIds.join(", ")}`,
+    );
+  }
+  const chosen = own.filter((version) => version.keyId === (keyId ?? keyIds[0]));
+  const [first, ...rest] = chosen;
+  if (first === undefined) {
+    const which = keyId === undefined ? "" : ` of key ${keyId}`;
+    throw new ClavigerError(
+      "NotFound",
+      `this keyring has no version${which} that belongs to MasterKey ${text}: restore a backup with --merge first`,
+    );
+  }
+  return rest.reduce((latest, version) => (isLater(version, latest) ? version : latest), first);
+}
