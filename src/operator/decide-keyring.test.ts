@@ -500,7 +500,7 @@ describe("several KeyVersions with one versionId", () => {
 });
 
 describe("aliases", () => {
-  const wants = (name: string) => keyAlias({ status: { masterKey: name } });
+  const wants = (name: string) => keyAlias({ spec: { masterKey: name }, status: { masterKey: name } });
   const row = { namespace: "apps", name: "main", masterKey: "secrets" };
   const otherKey = { masterKey: { namespace: "apps", name: "other" }, keyId: keyId(2) };
   const other = keyVersion(1, { spec: { ...otherKey, versionId: versionId(50) } });
@@ -526,6 +526,14 @@ describe("aliases", () => {
   });
   test("status moves to a key that is not known here yet => the alias stays until it is", () => {
     expect(changes({ keyAliases: [wants("other")] }, { aliases: [row], keys: [keyRow(1)] })).toEqual([]);
+  });
+  test("status names a key that spec does not => the alias stays, and the contradiction is told", () => {
+    const keyring = { aliases: [row], keys: [keyRow(1), { ...otherRow, current }] };
+    const plan = decide({ keyAliases: [keyAlias({ status: { masterKey: "other" } })] }, keyring);
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toEqual([
+      "KeyAlias apps/main has other in its status and secrets in its spec: this node serves secrets on",
+    ]);
   });
   test("status moves to a key of another kind => the alias stays, and the contradiction is told", () => {
     const mac = keyVersion(1, {

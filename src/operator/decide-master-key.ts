@@ -121,9 +121,12 @@ function decideStep(
   const running = masterKey.status?.rotation?.running?.number ?? 0;
   if (there && running > newest) return decideCreation(keyId as KeyId, running, nodes);
   const candidate = promotionCandidate(masterKey, versions);
-  if (candidate !== undefined && unrecorded?.has(candidate.metadata.name)) return unchecked([candidate]);
   if (candidate !== undefined && hasExpired(candidate, now)) return expiredBefore(candidate);
-  if (candidate !== undefined) return decidePromotion(candidate, nodes);
+  if (candidate !== undefined) {
+    const step = decidePromotion(candidate, nodes);
+    const isUnchecked = step.kind === "promote" && unrecorded?.has(candidate.metadata.name) === true;
+    return isUnchecked ? unchecked([candidate]) : step;
+  }
   if (current === undefined && masterKey.spec.origin === "EXTERNAL") return PENDING_IMPORT;
   if (current === undefined) return decideCreation(keyId as KeyId, 1, nodes);
   return there

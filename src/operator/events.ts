@@ -92,6 +92,7 @@ const ordinary = new Set([
   "Reencrypting",
   "Verifying",
   "Counting",
+  "VersionsUnchecked",
 ]);
 
 /** A warning when a condition falls, or falls for another reason. */
