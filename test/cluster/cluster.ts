@@ -14,7 +14,7 @@ import { ClavigerNode } from "./node.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 export const CRDS = join(ROOT, "crds");
 export const ADMISSION = join(ROOT, "deploy", "admission.yaml");
-const RIGHTS = ["rbac.yaml", "rewriter.yaml", "admission.yaml"].flatMap((name) => [
+export const RIGHTS = ["rbac.yaml", "rewriter.yaml", "admission.yaml"].flatMap((name) => [
   "-f",
   join(ROOT, "deploy", name),
 ]);
@@ -37,6 +37,8 @@ export interface ClusterOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Each API server's EncryptionConfiguration, of the provider beside it; what claviger prints if left out. */
   readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">) => string;
+  /** The folder of the release that the nodes run; this checkout's if left out. */
+  readonly release?: string;
   /** Brings resources and rights; kubectl apply of crds/ and deploy/ if left out. */
   readonly install?: (plane: ControlPlane) => Promise<void>;
 }
@@ -83,6 +85,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     for (const [index, server] of plane.apiServers.entries()) {
       nodes.push(await createNode({ plane, server, index, rootKey, options }));
     }
+    for (const node of nodes) node.release = options.release ?? node.release;
     await Promise.all(nodes.map((node) => node.startBoth()));
     const ready = async () => {
       await Promise.all(plane.apiServers.map((server) => server.ready()));

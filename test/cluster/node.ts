@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { type RunningProcess, startProcess } from "../controlplane/processes.ts";
 
-const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
+const ROOT = join(import.meta.dirname, "..", "..");
 /** What the package's own scripts use for the long-running processes. */
 const NODE_FLAGS = ["--max-semi-space-size=1"];
 
@@ -30,6 +30,8 @@ export class ClavigerNode {
   readonly name: string;
   readonly dir: string;
   readonly configPath: string;
+  /** The folder of the release whose programs are started next; this checkout's at first. */
+  release = ROOT;
   readonly #options: NodeOptions;
   readonly #running = new Map<Part, RunningProcess>();
 
@@ -87,7 +89,11 @@ export class ClavigerNode {
     const started = await startProcess({
       name: `${part} of ${this.name}`,
       binary: process.execPath,
-      args: [...(part === "plugin" ? NODE_FLAGS : []), CLAVIGER, part, "--config", this.configPath],
+      args: [
+        ...(part === "plugin" ? NODE_FLAGS : []),
+        join(this.release, "bin", "claviger.js"),
+        ...[part, "--config", this.configPath],
+      ],
       log: this.logPath(part),
       home: this.dir,
       environment: { ...this.#options.environment, ...environment },
