@@ -188,7 +188,7 @@ const altered = ({ mine, object }: Match): string =>
   `KeyVersion ${object.metadata.name} does not match what this node holds under versionId ${mine.versionId}`;
 
 /** What of a KeyVersion its seal does not bind, as this node has it. */
-export const bindingOf = ({ validTo, ownership }: VersionRow): Binding => ({
+export const bindingOf = ({ validTo, ownership }: Pick<VersionRow, "validTo" | "ownership">): Binding => ({
   ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
   ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
 });

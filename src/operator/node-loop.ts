@@ -3,7 +3,7 @@ import type { NodeConfig } from "../config.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange, KeyringWriter } from "../keyring/writer.ts";
-import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
+import type { KeyServer, KeyServerStatus, KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
@@ -48,6 +48,8 @@ export class NodeLoop {
   readonly #binder: Binder;
   readonly #log: Log;
   #reported: KeyServerStatus | undefined;
+  /** KeyVersions, as the view has them, whose ownership proof was verified. */
+  readonly #verified = new WeakSet<KeyVersion>();
   /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
   #seen = false;
   /** The problem that the log had last. */
@@ -213,7 +215,9 @@ export class NodeLoop {
     const proven = new Set<string>();
     try {
       for (const object of keyVersions) {
-        if (await this.#tester.isProven(toVersionRow(object))) proven.add(object.metadata.name);
+        if (!this.#verified.has(object) && !(await this.#tester.isProven(toVersionRow(object)))) continue;
+        this.#verified.add(object);
+        proven.add(object.metadata.name);
       }
     } catch (error) {
       if (codeOf(error) !== "SealUnavailable") throw error;

@@ -3,18 +3,19 @@ import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import { bindingOf } from "./decide-keyring.ts";
 import { ownersOf } from "./owners.ts";
-import type { Binding } from "./resource-store.ts";
+
+type Recorded = VersionIdentity & Pick<VersionRow, "validTo" | "ownership">;
 
 /**
  * What this node's own keyring says of the versions in a view. What the API server says of them
  * is a claim of whoever may write KeyVersions: the record tells whose they are.
  */
 export class OwnRecord {
-  readonly #versions: ReadonlyMap<string, VersionIdentity & Binding>;
+  readonly #versions: ReadonlyMap<string, Recorded>;
   readonly #owners: ReadonlyMap<string, ReadonlySet<string>>;
 
   constructor(versions: readonly VersionRow[], tombstones: readonly VersionIdentity[]) {
-    this.#versions = new Map<string, VersionIdentity & Binding>([
+    this.#versions = new Map<string, Recorded>([
       ...tombstones.map((row) => [row.versionId, row] as const),
       ...versions.map((row) => [row.versionId, withoutMaterial(row)] as const),
     ]);
@@ -41,12 +42,7 @@ export class OwnRecord {
     const mine = this.#versions.get(version.spec.versionId);
     if (mine === undefined) return version;
     const { validTo: _, ownership: __, ...spec } = version.spec;
-    const { validTo, ownership } = mine;
-    const binding = {
-      ...(validTo !== undefined && { validTo }),
-      ...(ownership !== undefined && { ownership }),
-    };
-    return { ...version, spec: { ...spec, ...binding } };
+    return { ...version, spec: { ...spec, ...bindingOf(mine) } };
   }
 
   /** The identity that is on record under a versionId. */
@@ -62,7 +58,7 @@ export class OwnRecord {
 }
 
 /** Ten thousand sealed blobs need not be held beside those of the view. */
-function withoutMaterial(row: VersionRow): VersionIdentity & Binding {
-  const { versionId, keyId, number, masterKey, keySpec, keyUsage, origin } = row;
-  return { versionId, keyId, number, masterKey, keySpec, keyUsage, origin, ...bindingOf(row) };
+function withoutMaterial(row: VersionRow): Recorded {
+  const { sealed: _, ...recorded } = row;
+  return recorded;
 }
