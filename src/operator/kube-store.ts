@@ -6,6 +6,7 @@ import { type ApplyRequest, KubeClient, KubeError, type KubeRequest } from "../k
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
 import { type Lease, type LeaseRef, microTime, readLease, writeLease } from "../kube/leases.ts";
+import { leftovers } from "../kube/leftovers.ts";
 import { collectionPath, leasesPath, objectPath } from "../kube/paths.ts";
 import { Reflector } from "../kube/reflector.ts";
 import {
@@ -50,6 +51,20 @@ export const nodeLeaseOf = ({ nodeName, leaseNamespace }: NodeConfig): LeaseRef 
   namespace: leaseNamespace,
   name: `claviger-node-${nodeName}`,
 });
+
+/** An object with the status that is applied. */
+interface Applied {
+  readonly apiVersion: string;
+  readonly kind: Kind;
+  readonly metadata: object;
+  readonly status?: object | undefined;
+}
+
+/** What the API server answers to a write, as far as it is looked at. */
+interface Stored {
+  readonly metadata: { readonly uid: string; readonly resourceVersion: string };
+  readonly status?: Readonly<Record<string, unknown>>;
+}
 
 /** A JSON merge patch (RFC 7396): null removes. */
 interface Patch {
@@ -181,15 +196,28 @@ export class KubeStore implements ResourceStore {
   async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
     const { kind, metadata } = object;
     const { name, namespace, uid, resourceVersion } = metadata;
-    await this.#apply({
-      path: `${objectPath(kind, metadata)}/status`,
-      fieldManager: this.#fieldManager,
-      object: {
-        apiVersion: API_VERSION,
-        kind,
-        metadata: { name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
-        status,
-      },
+    await this.#applyWhole(`${objectPath(kind, metadata)}/status`, this.#fieldManager, {
+      apiVersion: API_VERSION,
+      kind,
+      metadata: { name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
+      status,
+    });
+  }
+
+  /** Applies a status, and takes out what others have written into it. */
+  async #applyWhole(path: string, fieldManager: string, object: Applied): Promise<void> {
+    const applied = (await this.#apply({ path, fieldManager, object })) as Stored;
+    const stray = leftovers(applied.status ?? {}, { ...object.status });
+    if (stray === undefined) return;
+    const { uid, resourceVersion } = applied.metadata;
+    await this.#write({
+      method: "PATCH",
+      path: `${path}?fieldManager=${fieldManager}`,
+      contentType: "application/merge-patch+json",
+      body: { metadata: { uid, resourceVersion }, status: stray },
+    });
+    this.#log("warn", `${path}: what somebody else wrote into the status was taken out`, {
+      fields: Object.keys(stray).join(" "),
     });
   }
 
@@ -236,15 +264,25 @@ export class KubeStore implements ResourceStore {
   async reportKeyServer(name: string, status: KeyServerStatus): Promise<void> {
     const path = objectPath("KeyServer", { name });
     const fieldManager = `claviger-node-${name}`;
-    const object = { apiVersion: API_VERSION, kind: "KeyServer", metadata: { name } };
+    const object = { apiVersion: API_VERSION, kind: "KeyServer", metadata: { name } } as const;
     await this.#apply({ path, fieldManager, object });
-    await this.#apply({ path: `${path}/status`, fieldManager, object: { ...object, status } });
+    await this.#applyWhole(`${path}/status`, fieldManager, { ...object, status });
     this.#firstReport.resolve();
   }
 
   /** Applied with nothing else: what one manager says no more stays where another has applied it too. */
-  setCondition(server: KeyServer, condition: Condition): Promise<void> {
-    return this.applyStatus<"KeyServer">(server, { conditions: [condition] });
+  async setCondition({ metadata }: KeyServer, condition: Condition): Promise<void> {
+    const { name, uid, resourceVersion } = metadata;
+    await this.#apply({
+      path: `${objectPath("KeyServer", metadata)}/status`,
+      fieldManager: this.#fieldManager,
+      object: {
+        apiVersion: API_VERSION,
+        kind: "KeyServer",
+        metadata: { name, uid, resourceVersion },
+        status: { conditions: [condition] },
+      },
+    });
   }
 
   async deleteKeyServer({ metadata }: KeyServer): Promise<void> {

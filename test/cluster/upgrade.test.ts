@@ -1,4 +1,5 @@
-import { mkdir, rm, symlink } from "node:fs/promises";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyVersion, MasterKey } from "../../src/kube/resources.ts";
@@ -21,10 +22,8 @@ describe.skipIf(binaries === undefined)("an upgrade from 0.1.0 under load, and b
   let traffic: Traffic;
 
   beforeAll(async () => {
-    // Beside this checkout's modules: it runs from sources, as this release does.
-    former = join(ROOT, "node_modules", ".cache", "claviger-0.1.0");
-    await rm(former, { recursive: true, force: true });
-    await mkdir(former, { recursive: true });
+    // Not under node_modules, where Node strips no types: it runs from sources, as this release does.
+    former = await mkdtemp(join(tmpdir(), "claviger-0.1.0-"));
     const unpacked = await run("tar", ["-xzf", FORMER, "-C", former]);
     expect(unpacked.code, unpacked.stderr).toBe(0);
     await symlink(join(ROOT, "node_modules"), join(former, "node_modules"));
