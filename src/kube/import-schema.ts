@@ -63,14 +63,17 @@ export const importStatus = s.object("Importing material of one's own.", {
   ),
   importToken: s.optional(token("What to send along: opaque, and bound to this key and public key.")),
   algorithms: s.optional(
-    s.array("The wrapping algorithms.", s.oneOf("An algorithm.", WRAPPING_ALGORITHMS), { listType: "set" }),
+    s.array("The wrapping algorithms.", s.oneOf("An algorithm.", WRAPPING_ALGORITHMS), {
+      listType: "set",
+      maxItems: 8,
+    }),
   ),
   validTo: s.optional(s.time("Until when public key and token are good.")),
   processed: s.optional(
     s.object("The last import that was taken up or refused; the condition Imported says which.", {
       digest: s.string("Tells spec.import as it was then from another one.", { maxLength: 64 }),
       requestToken: s.optional(s.string("Its requestToken.", { maxLength: 64 })),
-      number: s.optional(s.integer("The version that has the material.", { minimum: 1 })),
+      number: s.optional(s.versionNumber("The version that has the material.")),
       materialId: s.optional(materialId()),
     }),
   ),

@@ -26,6 +26,9 @@ const uuid = (description: string) => s.string(description, { pattern: UUID, max
 const kmsKeyId = () =>
   s.string("The key_id that a KMS v2 provider answers for this version. Not secret.", { maxLength: 64 });
 
+/** More resources than this would not fit into an object of etcd's usual 1.5 MB. */
+const MOST_PATTERNS = 4096;
+
 export const TRIGGERS = ["Automatic", "OnDemand", "Imported", "Restored"] as const;
 /** In this order, and back from Verifying to Reencrypting while something is left. */
 export const REENCRYPTION_PHASES = ["Switching", "Reencrypting", "Verifying", "Complete"] as const;
@@ -35,20 +38,17 @@ const condition = s.object("One aspect of the object's state.", {
   status: s.oneOf("Whether it holds.", ["True", "False", "Unknown"]),
   reason: s.string("A word for programs.", { maxLength: 1024 }),
   message: s.string("A sentence for people.", { maxLength: 32768 }),
-  observedGeneration: s.optional(
-    s.integer("The generation of the spec that this was decided on.", { minimum: 0 }),
-  ),
+  observedGeneration: s.optional(s.count("The generation of the spec that this was decided on.")),
   lastTransitionTime: s.time("When status last changed."),
 });
 
 const conditions = s.array("The latest observations of the object's state.", condition, {
   listType: "map",
   listMapKeys: ["type"],
+  maxItems: 32,
 });
 
-const observedGeneration = s.integer("The generation of the spec that this status was decided on.", {
-  minimum: 0,
-});
+const observedGeneration = s.count("The generation of the spec that this status was decided on.");
 
 const unchanged = (field: string): s.Rule => ({
   cel: `self.${field} == oldSelf.${field}`,
@@ -65,12 +65,12 @@ const trigger = () =>
 const rotationStatus = s.object("Rotations: the running, the last and the next.", {
   clockStartedAt: s.optional(s.time("What the period is counted from.")),
   nextRotationTime: s.optional(s.time("When the next one is due.")),
-  onDemandCount: s.optional(s.integer("How many were asked for.", { minimum: 0 })),
+  onDemandCount: s.optional(s.count("How many were asked for.")),
   handledToken: s.optional(s.string("The last requestToken that was acted upon.", { maxLength: 128 })),
   running: s.optional(
     s.object("The rotation that is not finished.", {
       trigger: trigger(),
-      number: s.integer("The number of its version.", { minimum: 1 }),
+      number: s.versionNumber("The number of its version."),
       startedAt: s.time("When it began."),
       phase: s.oneOf(
         "Distributing: on its way to the nodes. Switching: current; API servers begin to use it. Reencrypting: stored data is written again. Verifying: it is proven that nothing is left under another key_id.",
@@ -81,7 +81,7 @@ const rotationStatus = s.object("Rotations: the running, the last and the next."
   last: s.optional(
     s.object("The last one that was finished.", {
       trigger: trigger(),
-      number: s.integer("The number of its version.", { minimum: 1 }),
+      number: s.versionNumber("The number of its version."),
       startedAt: s.time("When it began."),
       completedAt: s.time("When it was finished."),
       verified: s.boolean("Whether a census of etcd proved that nothing is left under another key_id."),
@@ -98,28 +98,26 @@ const reencryptionStatus = s.object("How far stored data has followed the curren
     s.string("RESOURCE or RESOURCE.GROUP, with * as a wildcard; ! before one that another key has.", {
       maxLength: 318,
     }),
-    { listType: "atomic" },
+    { listType: "atomic", maxItems: MOST_PATTERNS },
   ),
   startedAt: s.time("When it began."),
   completedAt: s.optional(s.time("When it was finished.")),
-  round: s.integer("How many times the stored objects were gone through, with the one that is running.", {
-    minimum: 0,
-  }),
+  round: s.count("How many times the stored objects were gone through, with the one that is running."),
   settledRound: s.optional(
     s.boolean("Whether this round began when no API server could write under another key_id any more."),
   ),
   nextRoundAt: s.optional(s.time("When what could not be written is tried again.")),
-  done: s.optional(s.integer("Objects gone through in this round.", { minimum: 0 })),
-  total: s.optional(s.integer("Objects to go through in this round, as far as is known.", { minimum: 0 })),
-  ratePerSecond: s.optional(s.integer("Objects a second.", { minimum: 0 })),
-  secondsLeft: s.optional(s.integer("At this rate.", { minimum: 0 })),
+  done: s.optional(s.count("Objects gone through in this round.")),
+  total: s.optional(s.count("Objects to go through in this round, as far as is known.")),
+  ratePerSecond: s.optional(s.count("Objects a second.")),
+  secondsLeft: s.optional(s.count("At this rate.")),
   cursor: s.optional(
     s.object("Where this round goes on after a crash.", {
       resource: s.string("The resource.", { maxLength: 317 }),
       continue: s.optional(s.string("The API server's own mark in its list.", { maxLength: 4096 })),
     }),
   ),
-  failed: s.optional(s.integer("Objects that could not be written in this round.", { minimum: 0 })),
+  failed: s.optional(s.count("Objects that could not be written in this round.")),
   failures: s.optional(
     s.array(
       "The first of them, by name.",
@@ -131,9 +129,7 @@ const reencryptionStatus = s.object("How far stored data has followed the curren
       { listType: "atomic", maxItems: 20 },
     ),
   ),
-  remaining: s.optional(
-    s.integer("Objects under another key_id, or under none, in the last census.", { minimum: 0 }),
-  ),
+  remaining: s.optional(s.count("Objects under another key_id, or under none, in the last census.")),
 });
 
 const masterKeySpec = s.object(
@@ -232,7 +228,7 @@ const masterKeyStatus = s.object("What is.", {
   deletion: s.optional(deletionStatus),
   currentVersion: s.optional(
     s.object("The version that encrypts.", {
-      number: s.integer("Its number.", { minimum: 1 }),
+      number: s.versionNumber("Its number."),
       versionId: uuid("Its id."),
       kmsKeyId: kmsKeyId(),
       promotedAt: s.time("When it became current."),
@@ -251,7 +247,7 @@ const keyVersionSpec = s.object(
       name: objectName("Its name."),
     }),
     keyId: uuid("The keyId of that MasterKey."),
-    number: s.integer("The version's number, from 1.", { minimum: 1 }),
+    number: s.versionNumber("The version's number, from 1."),
     versionId: uuid("The version's id."),
     keySpec: s.oneOf("The kind of material.", KEY_SPECS),
     keyUsage: s.oneOf("What it may do.", KEY_USAGES),
@@ -313,9 +309,9 @@ const keyAliasStatus = s.object("What the alias is served as.", {
       "Keys that the alias pointed to before, and the version that was current when it left. Coming back needs a later version, as a key_id must never return.",
       s.object("A former target.", {
         keyId: uuid("The key's id."),
-        number: s.integer("The version that was current.", { minimum: 1 }),
+        number: s.versionNumber("The version that was current."),
       }),
-      { listType: "map", listMapKeys: ["keyId"] },
+      { listType: "map", listMapKeys: ["keyId"], maxItems: 4096 },
     ),
   ),
   conditions: s.optional(conditions),
@@ -326,19 +322,19 @@ const keyServerStatus = s.object("What this node has and serves.", {
   persistedResourceVersion: s.optional(
     s.string("Every KeyVersion up to this resourceVersion is in the node's keyring.", { maxLength: 64 }),
   ),
-  versions: s.optional(s.integer("How many versions the keyring holds.", { minimum: 0 })),
+  versions: s.optional(s.count("How many versions the keyring holds.")),
   prepared: s.optional(
     s.array(
       "Versions that are not current anywhere yet, stored, opened and tested on this node.",
       s.object("A version.", { name: objectName("The KeyVersion."), versionId: uuid("Its versionId.") }),
-      { listType: "map", listMapKeys: ["name"] },
+      { listType: "map", listMapKeys: ["name"], maxItems: 1000 },
     ),
   ),
   erased: s.optional(
     s.array(
       "Destroyed versions of which nothing is left on this node; until it is known of every node.",
       s.object("A version.", { name: objectName("The KeyVersion."), versionId: uuid("Its versionId.") }),
-      { listType: "map", listMapKeys: ["name"] },
+      { listType: "map", listMapKeys: ["name"], maxItems: 1000 },
     ),
   ),
   seal: s.optional(
@@ -355,15 +351,10 @@ const keyServerStatus = s.object("What this node has and serves.", {
         socket: s.string("The socket's path.", { maxLength: 107 }),
         serves: s.string("The MasterKey or KeyAlias that it names.", { maxLength: 600 }),
         kmsKeyId: s.optional(kmsKeyId()),
-        version: s.optional(s.integer("That version's number.", { minimum: 1 })),
+        version: s.optional(s.versionNumber("That version's number.")),
         servingSince: s.optional(s.time("Since when the plugin has answered no other key_id.")),
         encrypts: s.optional(
-          s.integer(
-            "Encrypts answered under this key_id: an API server's entry sends one when it switches.",
-            {
-              minimum: 0,
-            },
-          ),
+          s.count("Encrypts answered under this key_id: an API server's entry sends one when it switches."),
         ),
         lastEncryptTime: s.optional(s.time("The last of them.")),
         editNotTakenUp: s.optional(
@@ -377,9 +368,8 @@ const keyServerStatus = s.object("What this node has and serves.", {
           ),
         ),
         entries: s.optional(
-          s.integer(
+          s.count(
             "How many entries of the node's EncryptionConfiguration name this socket: each sends an Encrypt when it switches.",
-            { minimum: 0 },
           ),
         ),
         resources: s.optional(
@@ -391,11 +381,11 @@ const keyServerStatus = s.object("What this node has and serves.", {
                 maxLength: 318,
               },
             ),
-            { listType: "atomic" },
+            { listType: "atomic", maxItems: MOST_PATTERNS },
           ),
         ),
       }),
-      { listType: "map", listMapKeys: ["name"] },
+      { listType: "map", listMapKeys: ["name"], maxItems: 256 },
     ),
   ),
   serving: s.optional(s.string("Providers and versions in one line, for kubectl get.", { maxLength: 4096 })),

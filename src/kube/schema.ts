@@ -1,3 +1,5 @@
+import { MAX_VERSION_NUMBER } from "../keyring/version-number.ts";
+
 /**
  * One definition of a resource's fields gives three things that cannot drift:
  * the TypeScript type (Infer), the CRD's structural schema (crd.ts), and the
@@ -54,9 +56,12 @@ type ObjectOf<P extends Properties> = {
 
 type Options<K extends keyof JsonSchema> = { readonly [P in K]?: NonNullable<JsonSchema[P]> };
 
+/** The bounds that a builder demands, so that no schema can be written without them. */
+type Bounds<K extends keyof JsonSchema> = { readonly [P in K]-?: NonNullable<JsonSchema[P]> };
+
 export function string(
   description: string,
-  options: Options<"default" | "pattern" | "format" | "minLength" | "maxLength"> = {},
+  options: Bounds<"maxLength"> & Options<"default" | "pattern" | "format" | "minLength">,
 ): Schema<string> {
   return required({ type: "string", description, ...options });
 }
@@ -71,7 +76,7 @@ export function oneOf<const T extends string>(
 
 export function integer(
   description: string,
-  options: Options<"default" | "minimum" | "maximum"> = {},
+  options: Bounds<"minimum" | "maximum"> & Options<"default">,
 ): Schema<number> {
   return required({ type: "integer", description, ...options });
 }
@@ -80,15 +85,34 @@ export function boolean(description: string, options: Options<"default"> = {}): 
   return required({ type: "boolean", description, ...options });
 }
 
-/** RFC 3339, as Kubernetes writes times. */
+/** The most that a count can come to: larger integers lose digits in JSON readers, this one included. */
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** A count of things, or a generation of Kubernetes. */
+export function count(description: string): Schema<number> {
+  return integer(description, { minimum: 0, maximum: MOST });
+}
+
+/** The number of a KeyVersion. */
+export function versionNumber(description: string): Schema<number> {
+  return integer(description, { minimum: 1, maximum: MAX_VERSION_NUMBER });
+}
+
+/**
+ * RFC 3339, as Kubernetes writes times. The pattern closes what the API server's own check of
+ * the format leaves open: any character before a fraction, any text after a second T.
+ */
+const TIME =
+  "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+
 export function time(description: string): Schema<string> {
-  return string(description, { format: "date-time" });
+  return string(description, { format: "date-time", pattern: TIME, maxLength: 35 });
 }
 
 export function array<T>(
   description: string,
   items: Schema<T>,
-  options: Options<"maxItems" | "listType" | "listMapKeys"> = {},
+  options: Bounds<"maxItems" | "listType"> & Options<"listMapKeys">,
 ): Schema<readonly T[]> {
   return required({ type: "array", description, items: items.json, ...options });
 }
@@ -96,7 +120,7 @@ export function array<T>(
 export function map<T>(
   description: string,
   values: Schema<T>,
-  options: Options<"maxProperties" | "default" | "rules"> = {},
+  options: Bounds<"maxProperties"> & Options<"default" | "rules">,
 ): Schema<Readonly<Record<string, T>>> {
   return required({ type: "object", description, additionalProperties: values.json, ...options });
 }

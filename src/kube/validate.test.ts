@@ -8,15 +8,21 @@ function specOf(kind: "MasterKey" | "KeyAlias" | "KeyVersion") {
   if (spec === undefined) throw new Error(`${kind} has no spec`);
   return spec.json;
 }
+const string = (options: Partial<Parameters<typeof s.string>[1]> = {}) =>
+  s.string("d", { maxLength: 100, ...options });
+const integer = (options: Partial<Parameters<typeof s.integer>[1]> = {}) =>
+  s.integer("d", { minimum: -9, maximum: Number.MAX_SAFE_INTEGER, ...options });
+const array = <T>(items: s.Schema<T>) => s.array("d", items, { listType: "atomic", maxItems: 2 });
+const map = <T>(values: s.Schema<T>) => s.map("d", values, { maxProperties: 1 });
 const check = (schema: { readonly json: s.JsonSchema }, value: unknown, old?: unknown) =>
   validate(schema.json, value, old, "spec");
 const problems = (...given: Parameters<typeof check>) => check(...given).problems;
 
 describe("defaults", () => {
   const schema = s.object("d", {
-    name: s.string("d", { default: "x" }),
+    name: string({ default: "x" }),
     nested: s.object("d", { on: s.boolean("d", { default: true }) }, { default: {} }),
-    maybe: s.optional(s.string("d")),
+    maybe: s.optional(string()),
   });
   test("nothing given => every default, nested ones too, nothing else", () => {
     expect(check(schema, {}).value).toEqual({ name: "x", nested: { on: true } });
@@ -59,40 +65,37 @@ describe("defaults", () => {
 describe("structure", () => {
   const field = <T>(schema: s.Schema<T>) => s.object("d", { f: schema });
   const rows: readonly (readonly [string, s.Schema<unknown>, unknown, string | undefined])[] = [
-    ["text where text belongs => well", s.string("d"), "x", undefined],
-    ["a number where text belongs", s.string("d"), 1, "spec.f must be of type string"],
-    ["a whole number => well", s.integer("d"), 3, undefined],
-    ["half a number", s.integer("d"), 0.5, "spec.f must be of type integer"],
-    ["a number past what is exact", s.integer("d"), 2 ** 53, "spec.f must be of type integer"],
-    ["not a number", s.integer("d"), Number.NaN, "spec.f must be of type integer"],
+    ["text where text belongs => well", string(), "x", undefined],
+    ["a number where text belongs", string(), 1, "spec.f must be of type string"],
+    ["a whole number => well", integer(), 3, undefined],
+    ["half a number", integer(), 0.5, "spec.f must be of type integer"],
+    ["a number past what is exact", integer(), 2 ** 53, "spec.f must be of type integer"],
+    ["not a number", integer(), Number.NaN, "spec.f must be of type integer"],
     ["text where a flag belongs", s.boolean("d"), "true", "spec.f must be of type boolean"],
     ["a list where a mapping belongs", s.object("d", {}), [], "spec.f must be of type object"],
-    ["a mapping where a list belongs", s.array("d", s.string("d")), {}, "spec.f must be of type array"],
-    ["a wrong item", s.array("d", s.string("d")), ["a", 1], "spec.f[1] must be of type string"],
-    ["a wrong value of a map", s.map("d", s.string("d")), { a: 1 }, "spec.f.a must be of type string"],
+    ["a mapping where a list belongs", array(string()), {}, "spec.f must be of type array"],
+    ["a wrong item", array(string()), ["a", 1], "spec.f[1] must be of type string"],
+    ["a wrong value of a map", map(string()), { a: 1 }, "spec.f.a must be of type string"],
     ["not one of the words", s.oneOf("d", ["A", "B"]), "C", "spec.f must be one of A, B"],
-    ["as many characters as allowed => well", s.string("d", { maxLength: 2 }), "😀😀", undefined],
-    ["too many characters", s.string("d", { maxLength: 2 }), "abc", "spec.f must have at most 2 characters"],
-    ["too few characters", s.string("d", { minLength: 2 }), "a", "spec.f must have at least 2 characters"],
-    ["another pattern", s.string("d", { pattern: "^a+$" }), "b", "spec.f must match ^a+$"],
-    ["too small", s.integer("d", { minimum: 1 }), 0, "spec.f must be at least 1"],
-    ["too large", s.integer("d", { maximum: 1 }), 2, "spec.f must be at most 1"],
-    ["the bounds themselves => well", s.integer("d", { minimum: 1, maximum: 1 }), 1, undefined],
-    [
-      "too many entries",
-      s.map("d", s.string("d"), { maxProperties: 1 }),
-      { a: "", b: "" },
-      "spec.f must have at most 1 entries",
-    ],
+    ["as many characters as allowed => well", string({ maxLength: 2 }), "😀😀", undefined],
+    ["too many characters", string({ maxLength: 2 }), "abc", "spec.f must have at most 2 characters"],
+    ["too few characters", string({ minLength: 2 }), "a", "spec.f must have at least 2 characters"],
+    ["another pattern", string({ pattern: "^a+$" }), "b", "spec.f must match ^a+$"],
+    ["too small", integer({ minimum: 1 }), 0, "spec.f must be at least 1"],
+    ["too large", integer({ maximum: 1 }), 2, "spec.f must be at most 1"],
+    ["the bounds themselves => well", integer({ minimum: 1, maximum: 1 }), 1, undefined],
+    ["too many entries", map(string()), { a: "", b: "" }, "spec.f must have at most 1 entries"],
+    ["as many items as allowed => well", array(string()), ["", ""], undefined],
+    ["too many items", array(string()), ["", "", ""], "spec.f must have at most 2 items"],
   ];
   test.each(rows)("%s", (_, schema, value, problem) => {
     expect(problems(field(schema), { f: value })).toEqual(problem === undefined ? [] : [problem]);
   });
   test("a required field is missing", () => {
-    expect(problems(field(s.string("d")), {})).toEqual(["spec.f is required"]);
+    expect(problems(field(string()), {})).toEqual(["spec.f is required"]);
   });
   test("several problems => all are told", () => {
-    const schema = s.object("d", { a: s.string("d"), b: s.integer("d") });
+    const schema = s.object("d", { a: string(), b: integer() });
     expect(problems(schema, { b: "x", c: 1 })).toEqual([
       "spec.a is required",
       "spec.b must be of type integer",
@@ -103,9 +106,7 @@ describe("structure", () => {
     "the unknown field %s => is named",
     (name) => {
       const value: unknown = JSON.parse(`{ "f": "x", "${name}": {} }`);
-      expect(problems(field(s.string("d")), value)).toEqual([
-        `spec.${name} is not a field that claviger knows`,
-      ]);
+      expect(problems(field(string()), value)).toEqual([`spec.${name} is not a field that claviger knows`]);
     },
   );
 });
@@ -115,10 +116,10 @@ describe("rules", () => {
   const schema = s.object(
     "d",
     {
-      n: s.integer("d"),
+      n: integer(),
       inner: s.object(
         "d",
-        { m: s.integer("d", { default: 0 }) },
+        { m: integer({ default: 0 }) },
         {
           default: {},
           rules: [

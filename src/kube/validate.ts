@@ -37,10 +37,7 @@ function structure(schema: JsonSchema, value: unknown, path: string): string[] {
   if (!hasType(schema, value)) return [`${path} must be of type ${schema.type}`];
   if (typeof value === "string") return text(schema, value, path);
   if (typeof value === "number") return numeric(schema, value, path);
-  if (Array.isArray(value)) {
-    const { items } = schema;
-    return items ? value.flatMap((item: unknown, index) => structure(items, item, `${path}[${index}]`)) : [];
-  }
+  if (Array.isArray(value)) return list(schema, value, path);
   return isObject(value) ? fields(schema, value, path) : [];
 }
 
@@ -73,10 +70,21 @@ function text(schema: JsonSchema, value: string, path: string): string[] {
   if (schema.format === "date-time" && !(RFC_3339.test(value) && !Number.isNaN(Date.parse(value)))) {
     problems.push(`${path} must be a time such as 2026-01-02T03:04:05Z`);
   }
-  if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
+  // A time's pattern says the same as its format, less clearly.
+  if (
+    schema.pattern !== undefined &&
+    schema.format !== "date-time" &&
+    !new RegExp(schema.pattern).test(value)
+  ) {
     problems.push(`${path} must match ${schema.pattern}`);
   }
   return problems;
+}
+
+function list({ items, maxItems }: JsonSchema, value: readonly unknown[], path: string): string[] {
+  if (maxItems !== undefined && value.length > maxItems)
+    return [`${path} must have at most ${maxItems} items`];
+  return items ? value.flatMap((item, index) => structure(items, item, `${path}[${index}]`)) : [];
 }
 
 function numeric(schema: JsonSchema, value: number, path: string): string[] {
