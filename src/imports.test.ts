@@ -19,7 +19,7 @@ const rooms: Readonly<Record<string, Room>> = {
   keyring: { rooms: ["crypto", "seal"], files: ["errors.ts", "log.ts", "write-points.ts"], packages: [] },
   kube: {
     rooms: ["crypto", "keyring"],
-    files: ["errors.ts", "log.ts"],
+    files: ["errors.ts", "log.ts", "times.ts"],
     packages: ["@kubernetes/client-node"],
   },
   plugin: { rooms: ["crypto", "seal", "keyring"], packages: ["@grpc/grpc-js", "prom-client"] },

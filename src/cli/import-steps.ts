@@ -8,6 +8,7 @@ import type { ImportSpec } from "../kube/import-schema.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import { conditionOf } from "../operator/conditions.ts";
 import { offerOf } from "../operator/import-offer.ts";
+import { timeOf } from "../times.ts";
 import type { ImportTarget } from "./import-target.ts";
 import { type Pace, POLL_MILLISECONDS, readPatiently } from "./patience.ts";
 
@@ -100,7 +101,7 @@ function parametersIn({ metadata, spec, status }: MasterKey) {
   }
   const { publicKey, importToken, algorithms = [], validTo } = status?.import ?? {};
   if (publicKey === undefined || importToken === undefined || validTo === undefined) return undefined;
-  if (Date.parse(validTo) - Date.now() < ENOUGH_MILLISECONDS) return undefined;
+  if (!(timeOf(validTo) - Date.now() >= ENOUGH_MILLISECONDS)) return undefined;
   return { publicKey, importToken, algorithms, validTo };
 }
 

@@ -6,6 +6,7 @@ import type { KeyringReader } from "../keyring/reader.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import { callFault, KmsClient } from "../plugin/kms-client.ts";
+import { isoTime } from "../times.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { type KeyState, keyState } from "./key-state.ts";
 import { readKeyring } from "./read-keyring.ts";
@@ -82,7 +83,7 @@ function reportKeys(config: NodeConfig): KeyReport[] {
         state: keyState(key, version, saidState(keyring, key), now),
         enabled: key.enabled,
         ...(key.deletionDate !== undefined && { deletionDate: key.deletionDate }),
-        ...(version?.validTo !== undefined && { validTo: new Date(version.validTo).toISOString() }),
+        ...(version?.validTo !== undefined && { validTo: isoTime(version.validTo) }),
         ...(key.current && {
           currentVersion: key.current.number,
           kmsKeyId: kmsKeyId(key.keyId, key.current.versionId),

@@ -1,6 +1,5 @@
+import { parseTime } from "../times.ts";
 import type { Fields, JsonSchema } from "./schema.ts";
-
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
 
 /**
  * What the API server does to an object, for objects that come from a folder:
@@ -67,7 +66,7 @@ function text(schema: JsonSchema, value: string, path: string): string[] {
   if (schema.minLength !== undefined && length < schema.minLength) {
     problems.push(`${path} must have at least ${schema.minLength} characters`);
   }
-  if (schema.format === "date-time" && !(RFC_3339.test(value) && !Number.isNaN(Date.parse(value)))) {
+  if (schema.format === "date-time" && parseTime(value) === undefined) {
     problems.push(`${path} must be a time such as 2026-01-02T03:04:05Z`);
   }
   // A time's pattern says the same as its format, less clearly.

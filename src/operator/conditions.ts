@@ -1,4 +1,7 @@
 import type { Condition } from "../kube/resources.ts";
+import { rfc3339 } from "../times.ts";
+
+export { rfc3339 };
 
 /** A condition as a decision states it; times and generations are added when it is set. */
 export interface Finding {
@@ -30,9 +33,6 @@ export function withFindings(
   });
   return [...kept, ...stated].sort((a, b) => (a.type < b.type ? -1 : 1));
 }
-
-/** A time as Kubernetes writes it: whole seconds, UTC. */
-export const rfc3339 = (time: Date): string => `${time.toISOString().slice(0, 19)}Z`;
 
 /** The named condition. */
 export const conditionOf = (

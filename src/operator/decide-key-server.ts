@@ -4,6 +4,7 @@ import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
 import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
 import type { Condition, KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { SocketScope } from "../storage/scope.ts";
+import { isoTime, timeOf } from "../times.ts";
 import { conditionOf, type Finding, rfc3339, withFindings } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import type { SilentSocket } from "./socket-watch.ts";
@@ -103,19 +104,19 @@ function editNotTakenUp(
   lastEncryptAt = 0,
   now: Date,
 ): string | undefined {
-  const stated = wasEdited(scope, reported) ? isoTime(editedAt) : reported?.editNotTakenUp;
+  const stated = wasEdited(scope, reported) ? isoTimeIf(editedAt) : reported?.editNotTakenUp;
   if (stated === undefined) return undefined;
-  const edit = Date.parse(stated) > now.getTime() ? now.toISOString() : stated;
-  return lastEncryptAt < Date.parse(edit) ? edit : undefined;
+  const edit = timeOf(stated) > now.getTime() ? now.toISOString() : stated;
+  return lastEncryptAt < timeOf(edit) ? edit : undefined;
 }
+
+const isoTimeIf = (time: number | undefined): string | undefined =>
+  time === undefined ? undefined : isoTime(time);
 
 function wasEdited(scope: ObservedScope, reported: ProviderStatus | undefined): boolean {
   if (scope === undefined || reported?.entries === undefined) return false;
   return reported.entries !== scope.entries || !isDeepStrictEqual(reported.resources ?? [], scope.resources);
 }
-
-const isoTime = (epochMilliseconds: number | undefined): string | undefined =>
-  epochMilliseconds === undefined ? undefined : new Date(epochMilliseconds).toISOString();
 
 const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
@@ -164,7 +165,7 @@ export function nodeViews(
 ): NodeView[] {
   const byName = keyServers.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   return byName.map(({ metadata, status }) => {
-    const heard = heardOf.get(metadata.name) ?? Date.parse(metadata.creationTimestamp);
+    const heard = heardOf.get(metadata.name) ?? timeOf(metadata.creationTimestamp);
     const ready = conditionOf(status?.conditions, "Ready");
     return {
       name: metadata.name,
@@ -194,7 +195,7 @@ function problemOf(ready: Condition | undefined): Pick<NodeView, "problem" | "pr
 export function decideSilence({ status }: KeyServer, node: NodeView, now: Date): Condition | undefined {
   const ready = conditionOf(status?.conditions, "Ready");
   if (!node.stale || ready?.status === "Unknown") return undefined;
-  if (ready !== undefined && !isStale(Date.parse(ready.lastTransitionTime), now)) return undefined;
+  if (ready !== undefined && !isStale(timeOf(ready.lastTransitionTime), now)) return undefined;
   const message = `waiting for ${describeNode(node)}; the rest of this status is its last word`;
   const finding: Finding = { type: "Ready", status: "Unknown", reason: waitReason([node]), message };
   return conditionOf(withFindings(status?.conditions, [finding], undefined, now), "Ready");
@@ -203,7 +204,8 @@ export function decideSilence({ status }: KeyServer, node: NodeView, now: Date):
 /** Where our clock was set back, a node counts once it is heard of again: else one that is gone would count until then. */
 function isStale(heard: number, now: Date): boolean {
   if (heard === Number.POSITIVE_INFINITY) return false;
-  return Math.abs(now.getTime() - heard) > NODE_LEASE_SECONDS * 1000;
+  // A time that cannot be read is no news either.
+  return !(Math.abs(now.getTime() - heard) <= NODE_LEASE_SECONDS * 1000);
 }
 
 /**

@@ -14,6 +14,7 @@ import type { KeyringChange } from "../keyring/writer.ts";
 import type { OwnershipSpec } from "../kube/ownership-schema.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import type { Ownership } from "../seal/ownership.ts";
+import { parseTime } from "../times.ts";
 import { rfc3339 } from "./conditions.ts";
 import { ownersOf } from "./owners.ts";
 import { currentsAfter, planAlias } from "./plan-alias.ts";
@@ -200,6 +201,7 @@ export const keyVersionName = ({ keyId, number }: Pick<VersionRow, "keyId" | "nu
 /** A KeyVersion's row. Throws Internal for a tombstone, which has no material: see `hasMaterial`. */
 export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
   if (spec.seal === undefined) throw new ClavigerError("Internal", `version ${spec.versionId} has no seal`);
+  const validTo = parseTime(spec.validTo);
   return {
     ...identityOf(spec),
     sealed: {
@@ -209,7 +211,7 @@ export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
     },
     ...(spec.materialId !== undefined && { materialId: spec.materialId }),
     // What claviger made does not expire, whoever wrote a date there.
-    ...(spec.validTo !== undefined && spec.origin === "EXTERNAL" && { validTo: Date.parse(spec.validTo) }),
+    ...(validTo !== undefined && spec.origin === "EXTERNAL" && { validTo }),
     ...(spec.ownership !== undefined && { ownership: toOwnership(spec.ownership) }),
   };
 }

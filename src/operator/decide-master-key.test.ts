@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { MAX_VERSION_NUMBER } from "../keyring/version-number.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
 import { decideMasterKey, type MasterKeyStep, type NodeView } from "./decide-master-key.ts";
@@ -577,6 +578,26 @@ describe("a rotation", () => {
   test("is not what a key that is made anew does for a token that it came with", () => {
     const { status } = plan(asked(), {}, []);
     expect(status.rotation).toEqual({ handledToken: "a" });
+  });
+  test.each([2 ** 53, 1e300, MAX_VERSION_NUMBER + 1, 4, 1, 0, -1])(
+    "is claimed to number %d, while version 2 is current and 3 would be next => no version is made, and the claim goes",
+    (number) => {
+      const claimed = { ...statusWith(v2), rotation: { running: rotating(number) } };
+      const { step, status } = plan({ rotation: LIMIT }, claimed, [v1, v2]);
+      expect(step.kind).toBe("settled");
+      expect(status.rotation).not.toHaveProperty("running");
+    },
+  );
+  test("a KeyVersion has a number that no node can store => it is no version of the key", () => {
+    const huge = keyVersion(2 ** 53);
+    const begun = { ...first, rotation: { running: rotating(2), handledToken: "a", onDemandCount: 1 } };
+    expect(brief(plan(asked(), begun, [v1, huge]).step)).toBe(`createVersion 2 of ${keyId(1)}`);
+  });
+  test("a version has the last number that there can be => nothing is begun that could not be made", () => {
+    const last = keyVersion(MAX_VERSION_NUMBER);
+    const { step, status } = plan(asked(), statusWith(last), [v1, last]);
+    expect(brief(step)).toBe("wait NumbersExhausted");
+    expect(status.rotation).not.toHaveProperty("running");
   });
   test("is nothing that the status of a key without rotation speaks of", () => {
     expect(plan({}, first, [v1]).status).not.toHaveProperty("rotation");

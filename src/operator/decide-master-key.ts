@@ -1,4 +1,5 @@
 import type { KeyId } from "../crypto/ids.ts";
+import { isVersionNumber, MAX_VERSION_NUMBER } from "../keyring/version-number.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus, Trigger } from "../kube/resources.ts";
 import { decideAdoption, foreignVersions, type HeldKey } from "./adoption.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
@@ -91,7 +92,8 @@ export interface MasterKeyPlan {
 }
 
 /** Decides one step of a MasterKey's life. */
-export function decideMasterKey(observed: ObservedMasterKey, now: Date): MasterKeyPlan {
+export function decideMasterKey(claimed: ObservedMasterKey, now: Date): MasterKeyPlan {
+  const observed = withSoundClaims(claimed);
   const rotates =
     observed.masterKey.status?.currentVersion !== undefined && observed.masterKey.status.keyId !== undefined;
   const rotation = rotates ? decideRotation(observed.masterKey, now) : undefined;
@@ -116,10 +118,13 @@ function decideStep(
   const current = masterKey.status?.currentVersion;
   const known = versionsOf(keyId, versions);
   const there = current !== undefined && known.some(({ spec }) => spec.versionId === current.versionId);
-  const newest = known.at(-1)?.spec.number ?? 0;
-  if (there && rotation?.begin) return { kind: "beginRotation", ...rotation.begin, number: newest + 1 };
-  const running = masterKey.status?.rotation?.running?.number ?? 0;
-  if (there && running > newest) return decideCreation(keyId as KeyId, running, nodes);
+  const next = nextNumber(known);
+  if (there && rotation?.begin) {
+    if (!isVersionNumber(next)) return NUMBERS_EXHAUSTED;
+    return { kind: "beginRotation", ...rotation.begin, number: next };
+  }
+  const running = masterKey.status?.rotation?.running?.number;
+  if (there && running === next && isVersionNumber(next)) return decideCreation(keyId as KeyId, next, nodes);
   const candidate = promotionCandidate(masterKey, versions);
   if (candidate !== undefined && hasExpired(candidate, now)) return expiredBefore(candidate);
   if (candidate !== undefined) {
@@ -162,6 +167,33 @@ function unchecked(versions: readonly KeyVersion[]): MasterKeyStep {
   );
   const message = `KeyVersion ${names} names this MasterKey and is not in the leader's keyring yet: if its KeyServer says that it does not open, delete it`;
   return { kind: "wait", reason: "VersionsUnchecked", message };
+}
+
+/** Only the versions tell it: what status claims may be anybody's. */
+const nextNumber = (known: readonly KeyVersion[]): number => (known.at(-1)?.spec.number ?? 0) + 1;
+
+const NUMBERS_EXHAUSTED: MasterKeyStep = {
+  kind: "wait",
+  reason: "NumbersExhausted",
+  message: `a version has number ${MAX_VERSION_NUMBER}, the last that there can be: delete its KeyVersion if it does not open on the nodes, or make a new MasterKey`,
+};
+
+/**
+ * The MasterKey without a running rotation that the versions contradict: one to a number
+ * before the current one or past the next one. It would never end, and its number is not believed.
+ */
+function withSoundClaims(observed: ObservedMasterKey): ObservedMasterKey {
+  const { masterKey, versions } = observed;
+  const running = masterKey.status?.rotation?.running;
+  if (masterKey.status?.keyId === undefined || running === undefined) return observed;
+  const known = versionsOf(masterKey.status.keyId, versions);
+  const current = masterKey.status.currentVersion;
+  const there = known.some(({ spec }) => spec.versionId === current?.versionId);
+  // Versions that are on their way back may make it true again.
+  const isSound = running.number >= (current?.number ?? 0) && running.number <= nextNumber(known);
+  if (!there || isSound) return observed;
+  const { running: _, ...rotation } = masterKey.status.rotation ?? {};
+  return { ...observed, masterKey: { ...masterKey, status: { ...masterKey.status, rotation } } };
 }
 
 /** A node that is silent may hold versions of this very name, from before a restore, and bring them back. */

@@ -1,6 +1,7 @@
 import type { KeyServer, MasterKey, ReencryptionStatus } from "../kube/resources.ts";
 import { objectsText } from "../storage/census-tally.ts";
 import { mergeScopes, type Scope, sameScope, scopeText } from "../storage/scope.ts";
+import { timeOf } from "../times.ts";
 import { conditionOf, type Finding, rfc3339 } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
@@ -236,10 +237,13 @@ function describe({ node, provider, editNotTakenUp }: Switch, { nodes }: Pick<So
   return { where: `${provider} on ${node}${edit}`, silent: false };
 }
 
+/** Beyond what a number holds it begins again: whoever wrote such a number must not stop the rounds. */
+const nextRound = (round: number): number => (round < Number.MAX_SAFE_INTEGER ? round + 1 : 1);
+
 /** At once the first time or when objects were only found, after a pause when some could not be written. */
 function beginRound(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
   const { cursor: _, done: __, total: ___, ...rest } = before;
-  const round = before.round + 1;
+  const round = nextRound(before.round);
   const settledRound = unsettled(sockets, before.kmsKeyId).length === 0;
   const status = { ...rest, phase: "Reencrypting" as const, round, settledRound };
   // A census that finds the same again after a settled round: those objects need somebody.
@@ -264,7 +268,7 @@ function pausing(status: ReencryptionStatus, sockets: Sockets, now: Date): Reenc
 
 /** No pause is that long: a clock that was ahead for a while must not hold a round up for years. */
 function isAhead(time: string, now: Date): boolean {
-  const ahead = Date.parse(time) - now.getTime();
+  const ahead = timeOf(time) - now.getTime();
   return ahead > 0 && ahead <= LONGEST_PAUSE;
 }
 

@@ -4,6 +4,7 @@ import {
   type RotationStatus,
   type Trigger,
 } from "../kube/resources.ts";
+import { timeOf } from "../times.ts";
 import { type Finding, rfc3339 } from "./conditions.ts";
 import { type MaintenanceWindow, maintenanceWindow, type Opening } from "./maintenance-window.ts";
 
@@ -84,8 +85,8 @@ function decideOnDemand({ spec, status }: MasterKey): Decision | undefined {
  * where it is now before the key was made, which the API server dates, now is wrong.
  */
 function rotationClock({ metadata, status }: MasterKey, now: Date): Date {
-  const started = Date.parse(status?.rotation?.clockStartedAt ?? status?.currentVersion?.promotedAt ?? "");
-  const isWrong = now.getTime() < Date.parse(metadata.creationTimestamp);
+  const started = timeOf(status?.rotation?.clockStartedAt ?? status?.currentVersion?.promotedAt ?? "");
+  const isWrong = now.getTime() < timeOf(metadata.creationTimestamp);
   return Number.isNaN(started) || (started > now.getTime() && !isWrong) ? now : new Date(started);
 }
 
@@ -130,7 +131,7 @@ function runningFinding(
   now: Date,
 ): Finding {
   const message = `the rotation to version ${number} is ${phase}, since ${startedAt}`;
-  return now.getTime() - Date.parse(startedAt) > GRACE
+  return now.getTime() - timeOf(startedAt) > GRACE
     ? late("Overdue", `${message}: see the conditions Distributed and Reencrypted for what it waits for`)
     : onTime("Rotating", message);
 }

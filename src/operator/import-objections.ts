@@ -1,6 +1,7 @@
 import type { KeySpec } from "../crypto/key-specs.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import { tokenValidTo } from "../seal/import-token.ts";
+import { isoTime, timeOf } from "../times.ts";
 import type { Offer } from "./import-offer.ts";
 
 /** AWS KMS's figure (ImportKeyMaterial). */
@@ -57,7 +58,7 @@ function tokenIsValid(_: OfferFacts, { importToken }: Offer, now: Date): Objecti
   if (validTo > now.getTime()) return undefined;
   return [
     "ExpiredImportToken",
-    `the import token was valid until ${new Date(validTo).toISOString()}: wrap the material under the public key that status.import has now, and send its token along`,
+    `the import token was valid until ${isoTime(validTo)}: wrap the material under the public key that status.import has now, and send its token along`,
   ];
 }
 
@@ -69,7 +70,7 @@ export const INVALID_TOKEN: Objection = [
 
 function validToIsInRange(_: OfferFacts, { validTo }: Offer, now: Date): Objection | undefined {
   if (validTo === undefined) return undefined;
-  const ahead = Date.parse(validTo) - now.getTime();
+  const ahead = timeOf(validTo) - now.getTime();
   if (ahead > 0 && ahead <= MAX_VALIDITY_MILLISECONDS) return undefined;
   return ["InvalidValidTo", `spec.import.validTo ${validTo} must be in the future, by at most 365 days`];
 }

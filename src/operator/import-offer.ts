@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { WrappingAlgorithm } from "../crypto/import-wrapping.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
-import { rfc3339 } from "./conditions.ts";
+import { parseTime, rfc3339 } from "../times.ts";
 
 /** Wrapped material that somebody put into spec.import. */
 export interface Offer {
@@ -38,6 +38,6 @@ const digestOf = (parts: readonly (string | undefined)[]): string =>
 
 /** In UTC and whole seconds, as every node then reads it. What is no time is left as it is, to be refused. */
 function normalized(validTo: string): string {
-  const time = new Date(validTo);
-  return Number.isNaN(time.getTime()) ? validTo : rfc3339(time);
+  const time = parseTime(validTo);
+  return time === undefined ? validTo : rfc3339(new Date(time));
 }

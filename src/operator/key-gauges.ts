@@ -1,4 +1,5 @@
 import type { MasterKey } from "../kube/resources.ts";
+import { timeOf } from "../times.ts";
 import { conditionOf } from "./conditions.ts";
 
 /** A gauge that has a value for some keys. */
@@ -9,7 +10,7 @@ export interface KeyGauge {
 }
 
 const seconds = (time: string | undefined): number | undefined =>
-  time === undefined ? undefined : Date.parse(time) / 1000;
+  time === undefined ? undefined : timeOf(time) / 1000;
 
 /** 1 where a condition is True, 0 where it is False; nothing where it is neither. */
 const holds = (type: string) => (masterKey: MasterKey) => {

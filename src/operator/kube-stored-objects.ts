@@ -124,7 +124,8 @@ const roundOf = ({ done, total, ratePerSecond, secondsLeft, failed, cursor }: Re
   done,
   total,
   ratePerSecond: Math.round(ratePerSecond),
-  ...(secondsLeft !== undefined && { secondsLeft: Math.round(secondsLeft) }),
+  ...(secondsLeft !== undefined &&
+    Number.isSafeInteger(Math.round(secondsLeft)) && { secondsLeft: Math.round(secondsLeft) }),
   failed,
   failures: [],
   ...(cursor.resource !== "" && { cursor }),

@@ -8,6 +8,7 @@ import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
+import { parseTime } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
 import type { Clock } from "./clock.ts";
 import { checkClaims } from "./decide-claims.ts";
@@ -196,9 +197,10 @@ export class LeaderLoop {
   #nextLook({ step, task, status }: MasterKeyPlan): number {
     const now = this.#clock.now().getTime();
     const times = [status.rotation?.nextRotationTime, status.reencryption?.nextRoundAt];
-    const pauses = times.flatMap((time) =>
-      time === undefined ? [] : Math.max(0, Date.parse(time) - now) + 1_000,
-    );
+    const pauses = times.flatMap((text) => {
+      const time = parseTime(text);
+      return time === undefined ? [] : Math.max(0, time - now) + 1_000;
+    });
     const { longestPause } = this.#clock;
     const waits = step.kind === "wait" || WAITING_PHASES.has(status.reencryption?.phase);
     const waiting = waits ? WAITING_MILLISECONDS : longestPause;

@@ -1,4 +1,5 @@
 import type { KeyVersion } from "../kube/resources.ts";
+import { parseTime, timeOf } from "../times.ts";
 import type { Finding } from "./conditions.ts";
 import { firstFew } from "./first-few.ts";
 
@@ -24,15 +25,14 @@ export interface Expiry {
 export function expiriesOf(versions: readonly KeyVersion[]): Expiry[] {
   return versions
     .flatMap((version) => {
-      const { validTo } = version.spec;
-      return validTo === undefined ? [] : [{ version, at: Date.parse(validTo) }];
+      const at = parseTime(version.spec.validTo);
+      return at === undefined ? [] : [{ version, at }];
     })
     .sort((a, b) => a.at - b.at);
 }
 
 /** Whether a version's material has expired. */
-export const hasExpired = ({ spec }: KeyVersion, now: Date): boolean =>
-  spec.validTo !== undefined && Date.parse(spec.validTo) <= now.getTime();
+export const hasExpired = ({ spec }: KeyVersion, now: Date): boolean => timeOf(spec.validTo) <= now.getTime();
 
 /** The condition MaterialExpiring; undefined for a key none of whose material expires. */
 export function expiryFinding(versions: readonly KeyVersion[], now: Date): Finding | undefined {

@@ -11,6 +11,7 @@ import type { KeyVersion, MasterKeyStatus } from "../kube/resources.ts";
 import { issueImportToken, openImportToken } from "../seal/import-token.ts";
 import { proveOwnership } from "../seal/ownership.ts";
 import type { SealSource } from "../seal/seal-source.ts";
+import { timeOf } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
 import { rfc3339 } from "./conditions.ts";
 import {
@@ -89,7 +90,7 @@ export class MaterialImporter {
     const { publicKey, privateKey } = await generateWrappingKeyPair(spec);
     using secret = privateKey;
     const validTo = rfc3339(new Date(now.getTime() + PARAMETERS_VALID_MILLISECONDS));
-    const binding = { keyId: toKeyId(masterKey), validTo: Date.parse(validTo) };
+    const binding = { keyId: toKeyId(masterKey), validTo: timeOf(validTo) };
     const importToken = await issueImportToken(seal, binding, secret);
     return { kind: "published", parameters: { publicKey, importToken, validTo } };
   }
@@ -166,7 +167,7 @@ export class MaterialImporter {
       keyUsage: spec.keyUsage,
       origin: spec.origin,
       materialId: id,
-      ...(validTo !== undefined && { validTo: Date.parse(validTo) }),
+      ...(validTo !== undefined && { validTo: timeOf(validTo) }),
     };
     const version = await sealVersion(this.#seals, identity, material);
     await atWritePoint("keyversion.create", () =>

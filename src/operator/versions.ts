@@ -1,6 +1,7 @@
 import { type KeyId, type KmsKeyId, kmsKeyId, parseKeyId, type VersionId } from "../crypto/ids.ts";
 import { ClavigerError } from "../errors.ts";
 import { isLater } from "../keyring/rows.ts";
+import { isVersionNumber } from "../keyring/version-number.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { firstFew } from "./first-few.ts";
 
@@ -30,14 +31,20 @@ export function byAge(a: KeyVersion, b: KeyVersion): number {
   return a.metadata.name < b.metadata.name ? -1 : 1;
 }
 
-/** The versions of a key, earliest first. A younger KeyVersion with the versionId of another is no version. */
+/**
+ * The versions of a key, earliest first. A younger KeyVersion with the versionId of another is
+ * no version, nor is one whose number no node can store.
+ */
 export function versionsOf(keyId: string | undefined, versions: readonly KeyVersion[]): KeyVersion[] {
   const first = new Map<string, KeyVersion>();
-  for (const version of versions.filter(({ spec }) => spec.keyId === keyId).sort(byAge)) {
+  for (const version of versions.filter((version) => isOf(keyId, version)).sort(byAge)) {
     if (!first.has(version.spec.versionId)) first.set(version.spec.versionId, version);
   }
   return [...first.values()].sort(byPosition);
 }
+
+const isOf = (keyId: string | undefined, { spec }: KeyVersion): boolean =>
+  spec.keyId === keyId && isVersionNumber(spec.number);
 
 /**
  * The version that should become current next: the newest one, where that is

@@ -25,6 +25,7 @@ import {
   type VersionRow,
 } from "../keyring/rows.ts";
 import type { Log } from "../log.ts";
+import { isoTime } from "../times.ts";
 import { isSelfCheck } from "./self-check.ts";
 
 /** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
@@ -196,7 +197,7 @@ export class Provider {
     if (stored.validTo === undefined || !isExpired(stored, this.#now())) return undefined;
     return new ClavigerError(
       "MaterialExpired",
-      `the material of version ${version.number} of MasterKey ${nameText(version.masterKey)} expired at ${new Date(stored.validTo).toISOString()};` +
+      `the material of version ${version.number} of MasterKey ${nameText(version.masterKey)} expired at ${isoTime(stored.validTo)};` +
         " import the same material again to use it",
     );
   }

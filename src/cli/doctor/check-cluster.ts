@@ -3,6 +3,7 @@ import { conditionOf } from "../../operator/conditions.ts";
 import { NODE_LEASE_SECONDS } from "../../operator/decide-key-server.ts";
 import { differingRootKeys } from "../../operator/root-keys.ts";
 import { canonicalScope, scopeText } from "../../storage/scope.ts";
+import { timeOf } from "../../times.ts";
 import { type Check, check, type Problem, type Severity, when } from "./check.ts";
 import type { ClusterResources, Observed } from "./observed.ts";
 
@@ -126,7 +127,7 @@ function switchProblems(
 }
 
 const severityAfter = (since: string, now: Date): Severity =>
-  now.getTime() - Date.parse(since) > SWITCH_MILLISECONDS ? "error" : "warning";
+  now.getTime() - timeOf(since) > SWITCH_MILLISECONDS ? "error" : "warning";
 
 /** The MasterKey behind what a KeyServer says that it serves: NAMESPACE/NAME, or alias NAMESPACE/NAME. */
 export function servedKey(serves: string, { masterKeys, keyAliases }: ClusterResources) {

@@ -7,6 +7,7 @@ import { NODE_LABEL } from "../../operator/kube-store.ts";
 import { apiResources } from "../../storage/api-resources.ts";
 import { groupResourceText, isWildcard, parseGroupResource } from "../../storage/group-resource.ts";
 import { inScope, mergeScopes } from "../../storage/scope.ts";
+import { timeOf } from "../../times.ts";
 import { absent, type Look, look } from "./look.ts";
 import type { ClusterResources, MissingRight, NodeLease, Observed, ServerClock } from "./observed.ts";
 
@@ -68,9 +69,9 @@ async function readLeases(client: KubeClient, namespace: string, signal: AbortSi
   const { items } = answer as { readonly items: readonly WrittenLease[] };
   return items.flatMap(({ metadata, spec }) => {
     const node = metadata.labels?.[NODE_LABEL];
-    const renewedAt = Date.parse(spec?.renewTime ?? "");
+    const renewedAt = timeOf(spec?.renewTime ?? "");
     if (node === undefined || Number.isNaN(renewedAt)) return [];
-    const times = (metadata.managedFields ?? []).map(({ time = "" }) => Date.parse(time));
+    const times = (metadata.managedFields ?? []).map(({ time = "" }) => timeOf(time));
     const written = Math.max(...times.filter((time) => !Number.isNaN(time)));
     return [{ node, renewedAt, ...(Number.isFinite(written) && { writtenAt: written }) }];
   });
