@@ -4,7 +4,7 @@ import { type NodeConfig, readConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
 import { encodeBackup } from "../keyring/backup-format.ts";
 import { existing, writeNewFile } from "../keyring/new-file.ts";
-import type { KeyringImage } from "../keyring/rows.ts";
+import type { KeyringImage, UnreadableRow } from "../keyring/rows.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { CONFIG, type Command, needed, parseOptions } from "./command.ts";
 import { readKeyring } from "./read-keyring.ts";
@@ -20,12 +20,14 @@ export const backup: Command = {
     const out = resolve(needed(options.out, "--out FILE"));
     const config = readConfig(configPath);
     if (existsSync(out)) throw existing(out);
-    const image = readKeyring(config, (keyring) => keyring.image());
+    const { image, unreadable } = readKeyring(config, (keyring) => keyring.readImage());
     const takenAt = new Date().toISOString();
     const faults = await testVersions(image.versions, new SealSource(config.rootKeyPath));
     writeNewFile(out, encodeBackup({ takenAt, nodeName: config.nodeName, image }));
     process.stdout.write(report(out, image, config));
+    for (const { error } of unreadable) process.stderr.write(`claviger: ${error.message}\n`);
     const [fault] = faults;
+    if (fault === undefined && unreadable.length > 0) throw incomplete(out, unreadable);
     if (fault === undefined) return;
     const count = `${faults.length} of ${image.versions.length} versions`;
     throw new ClavigerError(
@@ -34,6 +36,12 @@ export const backup: Command = {
     );
   },
 };
+
+const incomplete = (out: string, unreadable: readonly UnreadableRow[]): ClavigerError =>
+  new ClavigerError(
+    "KeyringCorrupt",
+    `backup ${out} was written without what this release cannot read (${unreadable.length}, named above): keep older backups and the keyring itself`,
+  );
 
 function report(out: string, image: KeyringImage, config: NodeConfig): string {
   const rootKeys = [...new Set(image.versions.map(({ sealed }) => `${sealed.provider}:${sealed.rootKeyId}`))];

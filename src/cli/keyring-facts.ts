@@ -24,7 +24,7 @@ export const readKeyringFacts = (config: Pick<NodeConfig, "stateDir">): KeyringF
 function factsOf(keyring: KeyringReader): KeyringFacts {
   const versionNames = new Map<string, string>();
   const sealedUnder = new Map<string, number>();
-  const unreadable: string[] = [];
+  const unreadable = keyring.unreadableRows().map(({ error }) => error.message);
   for (let seq = 0; ; ) {
     const batch = keyring.rowsAfter(seq, BATCH);
     for (const row of batch) {
@@ -37,7 +37,8 @@ function factsOf(keyring: KeyringReader): KeyringFacts {
       sealedUnder.set(sealed.rootKeyId, (sealedUnder.get(sealed.rootKeyId) ?? 0) + 1);
     }
     const last = batch.at(-1);
-    if (last === undefined) return { versionNames, sealedUnder, unreadable };
+    // A seq that no number holds exactly is read again and again.
+    if (last === undefined || last.seq <= seq) return { versionNames, sealedUnder, unreadable };
     seq = last.seq;
   }
 }

@@ -99,7 +99,7 @@ function mergeInto({ stateDir }: NodeConfig, backup: Backup): string {
       aliases: keyring.aliases(),
       objects: [],
     };
-    const destroyed = new Set(keyring.tombstones().map(({ versionId }) => versionId));
+    const destroyed = keyring.destroyedIds();
     const plan = planMerge(backup.image, held, destroyed);
     keyring.apply(plan.changes);
     return mergeText(keyring.path, backup, plan);

@@ -1,4 +1,3 @@
-import type { SQLOutputValue } from "node:sqlite";
 import { type KmsKeyId, parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import {
   KEY_SPECS,
@@ -17,17 +16,18 @@ import type {
   KeyRow,
   ObjectRow,
   ObservationRow,
+  UnreadableRow,
   UnreadableVersion,
   VersionIdentity,
   VersionRow,
 } from "./rows.ts";
-
-/** One row as SQLite gives it. */
-export type RawRow = Record<string, SQLOutputValue>;
+import type { RawRow } from "./sqlite.ts";
+import { isVersionNumber } from "./version-number.ts";
 
 /** The functions below check what they read: a damaged row is an error, not a wrong key. */
 export function toVersionRow(row: RawRow): VersionRow {
   const { material_id: materialId, valid_to: validTo } = row;
+  if (typeof validTo === "bigint") throw damaged("valid_to");
   return {
     ...toIdentity(row),
     sealed: {
@@ -63,12 +63,59 @@ export function readVersionRow(row: RawRow): { readonly version: VersionRow } | 
   }
 }
 
+/** The rows that can be read, and the others by name. */
+export interface ReadRows<T> {
+  readonly rows: T[];
+  readonly unreadable: UnreadableRow[];
+}
+
+/** Reads rows one by one: one that cannot be read never stops the others. */
+function readRows<T>(rows: readonly RawRow[], read: (row: RawRow) => T, nameOf: (row: RawRow) => string) {
+  const result: ReadRows<T> = { rows: [], unreadable: [] };
+  for (const row of rows) {
+    try {
+      result.rows.push(read(row));
+    } catch (cause) {
+      const name = nameOf(row);
+      const text = `the keyring's row of ${name} cannot be read: ${messageOf(cause)}`;
+      result.unreadable.push({ name, error: new ClavigerError("KeyringCorrupt", text, { cause }) });
+    }
+  }
+  return result;
+}
+
+const named =
+  (kind: string) =>
+  (row: RawRow): string =>
+    `${kind} ${String(row.namespace)}/${String(row.name)}`;
+
+export const readKeyRows = (rows: readonly RawRow[]): ReadRows<KeyRow> =>
+  readRows(rows, toKeyRow, named("MasterKey"));
+
+export const readAliasRows = (rows: readonly RawRow[]): ReadRows<AliasRow> =>
+  readRows(rows, toAliasRow, named("KeyAlias"));
+
+export const readObjectRows = (rows: readonly RawRow[]): ReadRows<ObjectRow> =>
+  readRows(rows, toObjectRow, (row) => named(String(row.kind))(row));
+
+/** The name ends with the versionId. */
+export const readTombstoneRows = (rows: readonly RawRow[]): ReadRows<KeptTombstone> =>
+  readRows(rows, toTombstone, (row) => TOMBSTONE + String(row.version_id));
+
+const TOMBSTONE = "the tombstone of version ";
+
+/** The versionId of an unreadable tombstone. */
+export const tombstoneId = ({ name }: UnreadableRow): string | undefined =>
+  name.startsWith(TOMBSTONE) ? name.slice(TOMBSTONE.length) : undefined;
+
 /**
  * What of a version this release does not know, and could not read again once
  * it was stored: a newer release's API server may offer such.
  */
 export function unknownPart(version: VersionRow): string | undefined {
-  const { keySpec, keyUsage, origin } = version;
+  const { keySpec, keyUsage, origin, number, validTo } = version;
+  if (!isVersionNumber(number)) return `number ${number}`;
+  if (validTo !== undefined && !Number.isSafeInteger(validTo)) return `validTo ${validTo}`;
   if (!KEY_SPECS.includes(keySpec)) return `keySpec ${keySpec}`;
   if (!KEY_USAGES.includes(keyUsage)) return `keyUsage ${keyUsage}`;
   if (!ORIGINS.includes(origin)) return `origin ${origin}`;
@@ -112,7 +159,7 @@ function toIdentity(row: RawRow): VersionIdentity {
 const toBinding = (row: RawRow) => ({
   versionId: parseVersionId(text(row, "version_id")),
   keyId: parseKeyId(text(row, "key_id")),
-  number: integer(row, "number"),
+  number: versionNumber(row, "number"),
   masterKey: { namespace: text(row, "namespace"), name: text(row, "name") },
 });
 
@@ -126,7 +173,7 @@ export function toKeyRow(row: RawRow): KeyRow {
     ...(typeof deletionDate === "string" && { deletionDate }),
     formerKeyIds: text(row, "former_key_ids").split(" ").filter(Boolean).map(parseKeyId),
     ...(typeof current === "string" && {
-      current: { versionId: parseVersionId(current), number: integer(row, "current_number") },
+      current: { versionId: parseVersionId(current), number: versionNumber(row, "current_number") },
     }),
   };
 }
@@ -143,12 +190,9 @@ export function toAliasRow(row: RawRow): AliasRow {
 }
 
 export function toObjectRow(row: RawRow): ObjectRow {
-  return {
-    kind: text(row, "kind"),
-    namespace: text(row, "namespace"),
-    name: text(row, "name"),
-    json: text(row, "json"),
-  };
+  const json = text(row, "json");
+  if (!isJson(json)) throw damaged("json");
+  return { kind: text(row, "kind"), namespace: text(row, "namespace"), name: text(row, "name"), json };
 }
 
 export function toObservationRow(row: RawRow): ObservationRow {
@@ -173,6 +217,21 @@ function integer(row: RawRow, column: string): number {
   const value = row[column];
   if (typeof value !== "number") throw damaged(column);
   return value;
+}
+
+function versionNumber(row: RawRow, column: string): number {
+  const value = row[column];
+  if (!isVersionNumber(value)) throw damaged(column);
+  return value;
+}
+
+/** A parser's own message would quote what it could not read. */
+function isJson(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === "object";
+  } catch {
+    return false;
+  }
 }
 
 function blob(row: RawRow, column: string): Uint8Array {

@@ -1,5 +1,7 @@
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
+import { ClavigerError } from "../errors.ts";
 import { type FormerTarget, isLater, type KeyRow } from "./rows.ts";
+import { isVersionNumber } from "./version-number.ts";
 
 /**
  * Where an alias was when it left a key, if pointing to that key now would bring
@@ -30,13 +32,15 @@ export function mergeFormerTargets(
 export const formatFormerTargets = (targets: readonly FormerTarget[]): string =>
   targets.map(({ keyId, number, versionId }) => `${keyId}:${number}:${versionId}`).join(" ");
 
-/** Throws InvalidArgument where an id is none. */
+/** Throws InvalidArgument if an id or a number is none. */
 export function parseFormerTargets(text: string): FormerTarget[] {
   return text
     .split(" ")
     .filter(Boolean)
     .map((entry) => {
       const [keyId = "", number = "", versionId = ""] = entry.split(":");
+      if (!isVersionNumber(Number(number)))
+        throw new ClavigerError("InvalidArgument", "a former target's number is none of a version");
       return { keyId: parseKeyId(keyId), number: Number(number), versionId: parseVersionId(versionId) };
     });
 }

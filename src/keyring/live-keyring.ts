@@ -3,7 +3,14 @@ import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
-import { type KeyRow, nameText, type ObjectName, type TombstoneRow, type VersionRow } from "./rows.ts";
+import {
+  type KeyRow,
+  nameText,
+  type ObjectName,
+  type TombstoneRow,
+  type UnreadableRow,
+  type VersionRow,
+} from "./rows.ts";
 
 /** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
 export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
@@ -22,7 +29,7 @@ export interface CurrentVersion {
 const POLL_MILLISECONDS = 200;
 /** Rows per turn of the event loop while the rest of the keyring is read in. */
 const LOAD_CHUNK = 500;
-const EMPTY: KeyringSnapshot = { keys: new Map(), aliases: new Map() };
+const EMPTY: KeyringSnapshot = { keys: new Map(), aliases: new Map(), unreadable: [] };
 
 /**
  * The keyring as the doors use it: in memory, following the file.
@@ -83,6 +90,11 @@ export class LiveKeyring {
   /** Stored versions that this release cannot read, by versionId, and why. All others are had. */
   get unreadable(): ReadonlyMap<string, ClavigerError> {
     return this.#unreadable;
+  }
+
+  /** Stored keys and aliases that this release cannot read. All others are had. */
+  get unreadableRows(): readonly UnreadableRow[] {
+    return this.#snapshot.unreadable;
   }
 
   /** Calls `listener` after every change of keys, aliases or versions. */
@@ -161,7 +173,9 @@ export class LiveKeyring {
   }
 
   #absent(what: string): ClavigerError {
-    return this.#problem ?? new ClavigerError("NotFound", `${what} is not in the keyring of this node`);
+    const unreadable = this.#snapshot.unreadable.find(({ name }) => name === what)?.error;
+    const absent = new ClavigerError("NotFound", `${what} is not in the keyring of this node`);
+    return this.#problem ?? unreadable ?? absent;
   }
 
   #poll(): void {
@@ -169,7 +183,7 @@ export class LiveKeyring {
       if (this.#reader?.replaced()) this.#reopen();
       this.#reader ??= KeyringReader.open(this.path);
       if (this.#reader.changed()) {
-        this.#snapshot = this.#reader.snapshot();
+        this.#snapshot = withFormer(this.#reader.snapshot(), this.#snapshot);
         this.#forgetDestroyed(this.#reader);
         void this.#loadVersions();
         this.#notify();
@@ -251,6 +265,18 @@ export class LiveKeyring {
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** A key or alias that cannot be read any more stays as it was read before: it is served on. */
+function withFormer(now: KeyringSnapshot, former: KeyringSnapshot): KeyringSnapshot {
+  const lost = new Set(now.unreadable.map(({ name }) => name));
+  const kept = <T>(kind: string, rows: ReadonlyMap<string, T>, before: ReadonlyMap<string, T>) =>
+    new Map([...[...before].filter(([name]) => lost.has(`${kind} ${name}`)), ...rows]);
+  return {
+    keys: kept("MasterKey", now.keys, former.keys),
+    aliases: kept("KeyAlias", now.aliases, former.aliases),
+    unreadable: now.unreadable,
+  };
 }
 
 /** Says which version is gone, since when and why. */

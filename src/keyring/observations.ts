@@ -2,8 +2,9 @@ import { readFileSync, statSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { type RawRow, toObservationRow } from "./codec.ts";
+import { toObservationRow } from "./codec.ts";
 import type { ObservationRow } from "./rows.ts";
+import type { RawRow } from "./sqlite.ts";
 
 /**
  * A file of its own beside the keyring: SQLite waits for the disk on the thread that

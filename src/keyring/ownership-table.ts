@@ -1,6 +1,7 @@
 import type { Ownership } from "../seal/ownership.ts";
-import { type RawRow, toOwnership } from "./codec.ts";
+import { toOwnership } from "./codec.ts";
 import type { VersionRow } from "./rows.ts";
+import type { RawRow } from "./sqlite.ts";
 
 /** The ownership proofs of a keyring, by versionId. A proof that cannot be read counts as none: it is made again. */
 export function readOwnership(all: (sql: string) => RawRow[]): ReadonlyMap<string, Ownership> {

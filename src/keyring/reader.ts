@@ -4,12 +4,11 @@ import { pathToFileURL } from "node:url";
 import { ClavigerError } from "../errors.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import {
-  type RawRow,
+  readAliasRows,
+  readKeyRows,
+  readObjectRows,
+  readTombstoneRows,
   readVersionRow,
-  toAliasRow,
-  toKeyRow,
-  toObjectRow,
-  toTombstone,
   toVersionRow,
 } from "./codec.ts";
 import { inodeOf } from "./inode.ts";
@@ -21,11 +20,12 @@ import {
   nameText,
   type ObjectName,
   type TombstoneRow,
+  type UnreadableRow,
   type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
-import { isBusy, withKeyringErrors } from "./sqlite.ts";
+import { allRows, isBusy, type RawRow, withKeyringErrors } from "./sqlite.ts";
 
 /** A call waits behind this in the plugin, which asks again soon. */
 const BUSY_MILLISECONDS = 100;
@@ -34,6 +34,14 @@ const BUSY_MILLISECONDS = 100;
 export interface KeyringSnapshot {
   readonly keys: ReadonlyMap<string, KeyRow>;
   readonly aliases: ReadonlyMap<string, AliasRow>;
+  /** The keys and aliases that cannot be read. */
+  readonly unreadable: readonly UnreadableRow[];
+}
+
+/** All of a keyring that can be read, and the rest by name. */
+export interface ReadImage {
+  readonly image: KeyringImage;
+  readonly unreadable: readonly UnreadableRow[];
 }
 
 /** One row of the large table. */
@@ -89,29 +97,60 @@ export class KeyringReader {
   /** All keys and aliases, of one moment. */
   snapshot(): KeyringSnapshot {
     return this.#atOnce(() => {
-      const keys = this.#all("SELECT * FROM keys").map(toKeyRow);
-      const aliases = this.#all("SELECT * FROM aliases").map(toAliasRow);
+      const keys = readKeyRows(this.#all("SELECT * FROM keys"));
+      const aliases = readAliasRows(this.#all("SELECT * FROM aliases"));
       return {
-        keys: new Map(keys.map((key) => [nameText(key), key])),
-        aliases: new Map(aliases.map((alias) => [nameText(alias), alias])),
+        keys: new Map(keys.rows.map((key) => [nameText(key), key])),
+        aliases: new Map(aliases.rows.map((alias) => [nameText(alias), alias])),
+        unreadable: [...keys.unreadable, ...aliases.unreadable],
       };
     });
   }
 
-  /** Everything, of one moment, also while the operator writes. */
+  /** Everything, of one moment, also while the operator writes. Throws KeyringCorrupt if a row cannot be read. */
   image(): KeyringImage {
-    return this.#atOnce(() => ({
-      versions: this.#versions(),
-      keys: this.#all("SELECT * FROM keys ORDER BY namespace, name").map(toKeyRow),
-      aliases: this.#all("SELECT * FROM aliases ORDER BY namespace, name").map(toAliasRow),
-      objects: this.#all("SELECT * FROM objects ORDER BY kind, namespace, name").map(toObjectRow),
-    }));
+    const { image, unreadable } = this.readImage();
+    const [first] = unreadable;
+    if (first !== undefined) throw first.error;
+    return image;
   }
 
-  #versions(): VersionRow[] {
-    const ownership = this.#ownership();
-    const rows = this.#all("SELECT * FROM versions ORDER BY seq");
-    return rows.map((row) => withOwnership(toVersionRow(row), ownership));
+  /** The same without the rows that cannot be read. A key whose current version is among those has none. */
+  readImage(): ReadImage {
+    return this.#atOnce(() => {
+      const versions = this.#all("SELECT * FROM versions ORDER BY seq").map(readVersionRow);
+      const ownership = this.#ownership();
+      const keys = readKeyRows(this.#all("SELECT * FROM keys ORDER BY namespace, name"));
+      const aliases = readAliasRows(this.#all("SELECT * FROM aliases ORDER BY namespace, name"));
+      const objects = readObjectRows(this.#all("SELECT * FROM objects ORDER BY kind, namespace, name"));
+      const lost = new Set(versions.flatMap((row) => ("error" in row ? row.versionId : [])));
+      return {
+        image: {
+          versions: versions.flatMap((row) =>
+            "version" in row ? withOwnership(row.version, ownership) : [],
+          ),
+          keys: keys.rows.map((key) => withoutCurrent(key, lost)),
+          aliases: aliases.rows,
+          objects: objects.rows,
+        },
+        unreadable: [
+          ...versions.flatMap((row) =>
+            "error" in row ? { name: `version ${row.versionId}`, error: row.error } : [],
+          ),
+          ...[keys, aliases, objects].flatMap(({ unreadable }) => unreadable),
+        ],
+      };
+    });
+  }
+
+  /** The rows that cannot be read, versions aside (`rowsAfter`). */
+  unreadableRows(): UnreadableRow[] {
+    return this.#atOnce(() => [
+      ...readKeyRows(this.#all("SELECT * FROM keys")).unreadable,
+      ...readAliasRows(this.#all("SELECT * FROM aliases")).unreadable,
+      ...readObjectRows(this.#all("SELECT * FROM objects")).unreadable,
+      ...readTombstoneRows(this.#rawTombstones(0)).unreadable,
+    ]);
   }
 
   /** An older release's file has no such table. */
@@ -122,7 +161,7 @@ export class KeyringReader {
   /** One version by its id. */
   version(versionId: string): VersionRow | undefined {
     return withKeyringErrors(this.#path, () => {
-      const row = this.#db.prepare("SELECT * FROM versions WHERE version_id = ?").get(versionId);
+      const [row] = allRows(this.#db, "SELECT * FROM versions WHERE version_id = ?", versionId);
       return row && toVersionRow(row);
     });
   }
@@ -149,14 +188,11 @@ export class KeyringReader {
 
   /** All tombstones written after `seq`, oldest first, each with its seq. */
   tombstonesAfter(seq: number): { readonly seq: number; readonly tombstone: TombstoneRow }[] {
-    return withKeyringErrors(this.#path, () => {
-      // A plugin may be of a newer release than the operator that brings the file to its schema.
-      if (schemaVersion(this.#db, this.#path) < TOMBSTONES_SINCE) return [];
-      return this.#db
-        .prepare("SELECT * FROM tombstones WHERE seq > ? ORDER BY seq")
-        .all(seq)
-        .map((row: RawRow) => ({ seq: Number(row.seq), tombstone: toTombstone(row) }));
-    });
+    return withKeyringErrors(this.#path, () =>
+      this.#rawTombstones(seq).flatMap((row) =>
+        readTombstoneRows([row]).rows.map((tombstone) => ({ seq: Number(row.seq), tombstone })),
+      ),
+    );
   }
 
   close(): void {
@@ -165,8 +201,14 @@ export class KeyringReader {
 
   #rawAfter(seq: number, limit: number): RawRow[] {
     return withKeyringErrors(this.#path, () =>
-      this.#db.prepare("SELECT * FROM versions WHERE seq > ? ORDER BY seq LIMIT ?").all(seq, limit),
+      allRows(this.#db, "SELECT * FROM versions WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit),
     );
+  }
+
+  #rawTombstones(seq: number): RawRow[] {
+    // A plugin may be of a newer release than the operator that brings the file to its schema.
+    if (schemaVersion(this.#db, this.#path) < TOMBSTONES_SINCE) return [];
+    return allRows(this.#db, "SELECT * FROM tombstones WHERE seq > ? ORDER BY seq", seq);
   }
 
   /** One read transaction: nothing that is committed meanwhile is seen. */
@@ -184,12 +226,17 @@ export class KeyringReader {
   }
 
   #all(sql: string): RawRow[] {
-    return this.#db.prepare(sql).all();
+    return allRows(this.#db, sql);
   }
 
   #readDataVersion(): number {
     return Number(this.#dataVersion.get()?.data_version);
   }
+}
+
+function withoutCurrent(key: KeyRow, lost: ReadonlySet<string>): KeyRow {
+  const { current, ...rest } = key;
+  return current !== undefined && lost.has(current.versionId) ? rest : key;
 }
 
 interface Opened {

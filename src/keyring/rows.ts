@@ -76,6 +76,13 @@ export interface UnreadableVersion {
   readonly error: ClavigerError;
 }
 
+/** Any other row that cannot be read. It is left as it is, and the others are used. */
+export interface UnreadableRow {
+  /** What it is of: a kind, and NAMESPACE/NAME. */
+  readonly name: string;
+  readonly error: ClavigerError;
+}
+
 /** What is left of a version that was destroyed. A node that has it never takes the version back. */
 export interface TombstoneRow extends VersionIdentity {
   /** RFC 3339. */

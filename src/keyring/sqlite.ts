@@ -1,4 +1,26 @@
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { ClavigerError, messageOf } from "../errors.ts";
+
+/** One row as SQLite gives it. */
+export type RawRow = Record<string, SQLOutputValue>;
+
+/**
+ * Runs a query. An integer that a number does not hold exactly stays a bigint, so that its row
+ * alone cannot be read: by default node:sqlite throws, and no row of the query is had.
+ */
+export function allRows(db: DatabaseSync, sql: string, ...values: readonly SQLInputValue[]): RawRow[] {
+  const statement = db.prepare(sql);
+  statement.setReadBigInts(true);
+  return statement.all(...values).map(withNumbers);
+}
+
+const withNumbers = (row: RawRow): RawRow =>
+  Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [
+      column,
+      typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value,
+    ]),
+  );
 
 /** SQLite's primary result codes (sqlite.org/rescode.html); the extended ones hold them in the low byte. */
 const code = {

@@ -6,11 +6,13 @@ import { ClavigerError, messageOf } from "../errors.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { writePoint } from "../write-points.ts";
 import {
+  type ReadRows,
+  readAliasRows,
+  readKeyRows,
+  readObjectRows,
+  readTombstoneRows,
   readVersionRow,
-  toAliasRow,
-  toKeyRow,
-  toObjectRow,
-  toTombstone,
+  tombstoneId,
   unknownPart,
   unknownVersion,
 } from "./codec.ts";
@@ -29,17 +31,22 @@ import {
   type ObjectRow,
   type ObservationRow,
   type TombstoneRow,
+  type UnreadableRow,
   type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
-import { withKeyringErrors } from "./sqlite.ts";
+import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";
+import { isVersionNumber } from "./version-number.ts";
 
 export const KEYRING_FILE = "keyring.db";
 
 export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled" | "deletionDate">;
 
-/** One change to a keyring. A list of them is one transaction: all or nothing, in order. */
+/**
+ * One change to a keyring. A list of them is one transaction: all or nothing, in order. A row
+ * that cannot be read is never changed: what it records might be lost.
+ */
 export type KeyringChange =
   /**
    * Stores a version. Of a version that is stored already, this replaces all that its seal does not bind:
@@ -129,11 +136,40 @@ export class KeyringWriter {
   }
 
   keys(): KeyRow[] {
-    return this.all("SELECT * FROM keys ORDER BY namespace, name").map(toKeyRow);
+    return this.#keyRows().rows;
   }
 
   aliases(): AliasRow[] {
-    return this.all("SELECT * FROM aliases ORDER BY namespace, name").map(toAliasRow);
+    return this.#aliasRows().rows;
+  }
+
+  /** The rows that cannot be read, versions aside (`readVersions`). */
+  unreadableRows(): UnreadableRow[] {
+    return [this.#keyRows(), this.#aliasRows(), this.#tombstoneRows(), this.#objectRows()].flatMap(
+      ({ unreadable }) => unreadable,
+    );
+  }
+
+  /** versionIds of what was destroyed, those too whose tombstone cannot be read. */
+  destroyedIds(): Set<string> {
+    const { rows, unreadable } = this.#tombstoneRows();
+    return new Set([...rows.map(({ versionId }) => versionId), ...unreadable.flatMap(tombstoneIds)]);
+  }
+
+  #keyRows(): ReadRows<KeyRow> {
+    return readKeyRows(this.all("SELECT * FROM keys ORDER BY namespace, name"));
+  }
+
+  #aliasRows(): ReadRows<AliasRow> {
+    return readAliasRows(this.all("SELECT * FROM aliases ORDER BY namespace, name"));
+  }
+
+  #tombstoneRows(): ReadRows<KeptTombstone> {
+    return readTombstoneRows(this.all("SELECT * FROM tombstones ORDER BY seq"));
+  }
+
+  #objectRows(): ReadRows<ObjectRow> {
+    return readObjectRows(this.all("SELECT * FROM objects ORDER BY kind, namespace, name"));
   }
 
   versions(): VersionRow[] {
@@ -151,12 +187,12 @@ export class KeyringWriter {
   }
 
   objects(): ObjectRow[] {
-    return this.all("SELECT * FROM objects ORDER BY kind, namespace, name").map(toObjectRow);
+    return this.#objectRows().rows;
   }
 
   /** What was destroyed, oldest first. */
   tombstones(): KeptTombstone[] {
-    return this.all("SELECT * FROM tombstones ORDER BY seq").map(toTombstone);
+    return this.#tombstoneRows().rows;
   }
 
   /** A number that grows with every row that this process writes. */
@@ -200,12 +236,9 @@ export class KeyringWriter {
     withKeyringErrors(this.path, () => this.#db.prepare(sql).run(...values));
   }
 
-  all(
-    sql: string,
-    ...values: (string | number | null)[]
-  ): ReturnType<ReturnType<DatabaseSync["prepare"]>["all"]> {
+  all(sql: string, ...values: (string | number | null)[]): RawRow[] {
     this.mustBeInPlace();
-    return withKeyringErrors(this.path, () => this.#db.prepare(sql).all(...values));
+    return withKeyringErrors(this.path, () => allRows(this.#db, sql, ...values));
   }
 
   /** Runs `work` in one transaction. */
@@ -263,6 +296,8 @@ export class KeyringWriter {
 
   #destroyVersion(tombstone: TombstoneRow): void {
     const { versionId, masterKey, proof } = tombstone;
+    if (!isVersionNumber(tombstone.number))
+      throw new ClavigerError("InvalidArgument", `version ${versionId} has a number that no version has`);
     this.run("UPDATE keys SET current_version_id = NULL WHERE current_version_id = ?", versionId);
     this.run("DELETE FROM versions WHERE version_id = ?", versionId);
     this.run("DELETE FROM ownership WHERE version_id = ?", versionId);
@@ -292,9 +327,11 @@ export class KeyringWriter {
 
   #putAlias(alias: AliasRow): void {
     const { namespace, name, masterKey } = alias;
-    const stored = this.all("SELECT * FROM aliases WHERE namespace = ? AND name = ?", namespace, name).map(
-      toAliasRow,
-    )[0];
+    const { rows, unreadable } = readAliasRows(
+      this.all("SELECT * FROM aliases WHERE namespace = ? AND name = ?", namespace, name),
+    );
+    if (unreadable.length > 0) return;
+    const [stored] = rows;
     const left = stored && this.#key({ namespace, name: stored.masterKey });
     const target = this.#key({ namespace, name: masterKey });
     const moves = stored !== undefined && stored.masterKey !== masterKey;
@@ -316,10 +353,19 @@ export class KeyringWriter {
   }
 
   #key({ namespace, name }: ObjectName): KeyRow | undefined {
-    return this.all("SELECT * FROM keys WHERE namespace = ? AND name = ?", namespace, name).map(toKeyRow)[0];
+    return this.#rowsOfKey({ namespace, name }).rows[0];
+  }
+
+  #rowsOfKey({ namespace, name }: ObjectName): ReadRows<KeyRow> {
+    return readKeyRows(this.all("SELECT * FROM keys WHERE namespace = ? AND name = ?", namespace, name));
+  }
+
+  #isUnreadableKey(key: ObjectName): boolean {
+    return this.#rowsOfKey(key).unreadable.length > 0;
   }
 
   #putFormerKeyIds({ namespace, name }: ObjectName, keyIds: readonly KeyId[]): void {
+    if (this.#isUnreadableKey({ namespace, name })) return;
     this.run(
       "UPDATE keys SET former_key_ids = ? WHERE namespace = ? AND name = ?",
       keyIds.join(" "),
@@ -336,6 +382,8 @@ export class KeyringWriter {
       const which = `version ${version.number} of ${nameText(version.masterKey)}`;
       throw new ClavigerError("Internal", `${which} was destroyed and cannot be stored again`);
     }
+    const held = this.all("SELECT * FROM versions WHERE version_id = ?", version.versionId);
+    if (held.some((row) => "error" in readVersionRow(row))) return;
     const insert = this.#db.prepare(
       `INSERT INTO versions
          (version_id, key_id, number, namespace, name, key_spec, key_usage, origin, seal_provider, root_key_id, sealed, material_id, valid_to, seq)
@@ -376,6 +424,7 @@ export class KeyringWriter {
 
   /** Where a name passes to another keyId, the old key's versions stay, and its keyId is on record. */
   #putKey(key: PutKey): void {
+    if (this.#isUnreadableKey(key)) return;
     this.run(
       `INSERT INTO keys (namespace, name, key_id, enabled, deletion_date) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (namespace, name) DO UPDATE SET
@@ -413,6 +462,7 @@ export class KeyringWriter {
   }
 
   #setCurrent(key: ObjectName, version: VersionRow): void {
+    if (this.#isUnreadableKey(key)) return;
     const update = this.#db.prepare(
       `UPDATE keys SET current_version_id = ?, current_number = ?
        WHERE namespace = ? AND name = ? AND key_id = ?
@@ -434,6 +484,11 @@ export class KeyringWriter {
     );
   }
 }
+
+const tombstoneIds = (row: UnreadableRow): string[] => {
+  const versionId = tombstoneId(row);
+  return versionId === undefined ? [] : [versionId];
+};
 
 function refuseReturn(alias: AliasRow, target: KeyRow): void {
   const left = leftAt(alias.formerTargets, target);

@@ -589,7 +589,7 @@ describe("a rotation", () => {
     },
   );
   test("a KeyVersion has a number that no node can store => it is no version of the key", () => {
-    const huge = keyVersion(2 ** 53);
+    const huge = keyVersion(9, { spec: { number: 2 ** 53 } });
     const begun = { ...first, rotation: { running: rotating(2), handledToken: "a", onDemandCount: 1 } };
     expect(brief(plan(asked(), begun, [v1, huge]).step)).toBe(`createVersion 2 of ${keyId(1)}`);
   });

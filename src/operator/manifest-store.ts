@@ -68,7 +68,7 @@ export class ManifestStore implements ResourceStore {
     this.#log = options.log;
     const { countAll } = options;
     this.storedObjects = { rewrite: unreachable, count: unreachable, countAll };
-    for (const row of this.#keyring.all("SELECT json FROM objects")) this.#load(JSON.parse(String(row.json)));
+    for (const { json } of this.#keyring.objects()) this.#load(JSON.parse(json));
     // A node that was renamed is still the only one.
     for (const server of this.#ofKind("KeyServer"))
       if (server.metadata.name !== this.#nodeName) this.#remove(server);

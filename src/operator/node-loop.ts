@@ -103,7 +103,10 @@ export class NodeLoop {
     const contents = this.#contents();
     for (const { error } of contents.unreadable)
       problems.push({ reason: "VersionUnreadable", message: error.message });
-    const held = [...contents.versions, ...contents.unreadable];
+    for (const { error } of this.#keyring.unreadableRows())
+      problems.push({ reason: "RowUnreadable", message: error.message });
+    const gone = [...this.#keyring.destroyedIds()].map((versionId) => ({ versionId }));
+    const held = [...contents.versions, ...contents.unreadable, ...gone];
     const plan = decideKeyring(living, contents, {
       acceptable: await this.#acceptable(living, held, problems),
       proven: await this.#proven(living, problems),

@@ -222,6 +222,7 @@ export class Plugin {
     if (problem?.message === this.#keyringProblem) this.#complain("warn", "keyring", problem);
     this.#keyringProblem = problem?.message;
     for (const [versionId, error] of this.#keyring.unreadable) this.#complain("warn", versionId, error);
+    for (const { name, error } of this.#keyring.unreadableRows) this.#complain("warn", name, error);
     for (const server of this.#servers.values()) {
       const { problem, useHasChanged } = server.provider;
       if (problem !== undefined || useHasChanged) void server.follow();
