@@ -101,7 +101,7 @@ describe("one row that cannot be read", () => {
     expect(unreadable[0]?.error).toMatchObject({ code: "KeyringCorrupt" });
     expect(count()).toBe(before - 1);
     const text = encodeBackup({ takenAt: "2026-01-02T03:04:05Z", nodeName: "node-1", image });
-    expect(parseBackup(Buffer.from(text), "x").image).toEqual(image);
+    expect(encodeBackup(parseBackup(Buffer.from(text), "x"))).toBe(text);
     expect(() => reader.image()).toThrow(/cannot be read/);
   });
 

@@ -155,6 +155,7 @@ const ownAffair = new Set([
   "PluginSilent",
   "EncryptionConfigInvalid",
   "UnknownVersion",
+  "ObjectUnreadable",
 ]);
 
 /** The nodes as the decisions see them, by name: a message that lists them must not change with their order. */

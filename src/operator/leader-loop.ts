@@ -386,17 +386,26 @@ export class LeaderLoop {
   async #tendKeyServers(view: View, signal: AbortSignal): Promise<number> {
     const now = new Date();
     const nodes = nodeViews(view.keyServers, view.heardOf, now);
+    const failures: unknown[] = [];
     for (const server of view.keyServers) {
       const node = nodes.find(({ name }) => name === server.metadata.name);
       if (node === undefined || !node.stale) continue;
-      if (await this.#isOrphan(server, node, signal)) {
-        await this.#store.deleteKeyServer(server);
-        continue;
+      try {
+        await this.#tendKeyServer(server, node, now, signal);
+      } catch (error) {
+        if (isUnanswered(error)) throw error;
+        // One that fails holds up no other.
+        failures.push(error);
       }
-      const silence = decideSilence(server, node, now);
-      if (silence !== undefined) await this.#store.setCondition(server, silence);
     }
+    if (failures.length > 0) throw failures[0];
     return WAITING_MILLISECONDS;
+  }
+
+  async #tendKeyServer(server: KeyServer, node: NodeView, now: Date, signal: AbortSignal): Promise<void> {
+    if (await this.#isOrphan(server, node, signal)) return this.#store.deleteKeyServer(server);
+    const silence = decideSilence(server, node, now);
+    if (silence !== undefined) await this.#store.setCondition(server, silence);
   }
 
   async #isOrphan(server: KeyServer, node: NodeView, signal: AbortSignal): Promise<boolean> {

@@ -77,6 +77,7 @@ async function sealed(n: number): Promise<VersionRow> {
   using material = generateMaterial(row.keySpec);
   return { ...row, sealed: await seals.get().wrap(material, sealAad(row)) };
 }
+const KEY = { namespace: "apps", name: "secrets" };
 const offer = (row: VersionRow, changes: object = {}): Promise<void> => {
   const spec: KeyVersion["spec"] = { ...toKeyVersionSpec(row), ...changes };
   return store.createKeyVersion(keyVersionName(row), spec);
@@ -121,4 +122,16 @@ test("the keyring was moved away => the pass fails, and nothing is reported as p
   for (const end of ["", "-wal", "-shm"]) renameSync(`${keyring.path}.away${end}`, `${keyring.path}${end}`);
   await pass();
   expect(reported()?.versions).toBe(1);
+});
+
+test("a key's row cannot be read => it is named and left as it is, and the versions are had", async () => {
+  for (const row of [await sealed(1), await sealed(2)]) await offer(row);
+  await pass();
+  keyring.apply([{ kind: "putKey", key: { ...KEY, keyId: keyId(1), enabled: true } }]);
+  using db = new DatabaseSync(keyring.path);
+  db.exec("UPDATE keys SET current_number = 9223372036854775807, former_key_ids = 'x'");
+  await pass();
+  expect(problem()).toMatch(/^RowUnreadable: the keyring's row of MasterKey apps\/secrets cannot be read/);
+  expect(db.prepare("SELECT former_key_ids FROM keys").all()).toEqual([{ former_key_ids: "x" }]);
+  expect(reported()?.versions).toBe(2);
 });

@@ -606,3 +606,69 @@ describe("what a version's seal does not bind", () => {
     expect(heldSpecs()).toEqual([toKeyVersionSpec(row)]);
   });
 });
+
+describe("an object that no node can read", () => {
+  const hostile: readonly (readonly [string, Partial<KeyVersion["spec"]>])[] = [
+    ["a number past what is exact", { number: 2 ** 53 }],
+    ["a number past the highest", { number: 1_000_000_001 }],
+    ["half a number", { number: 1.5 }],
+    ["an id that is none", { versionId: "x" }],
+    ["a keyId that is none", { keyId: "../../x" }],
+    ["a validTo that is no time", { validTo: "2026-01-02T03:04:05x5Z" }],
+  ];
+  test.each(hostile)(
+    "a KeyVersion has %s => it is named, and the others are stored and reported",
+    async (_, spec) => {
+      const resources = new Resources();
+      const good = await sealedVersion(1);
+      resources.keyVersions = [object(await sealedVersion(2), "hostile", spec), object(good, "good")];
+      const pass = nodeOf(resources);
+      await pass();
+      await pass();
+      expect(keyring.readVersions()).toMatchObject({
+        versions: [{ versionId: good.versionId }],
+        unreadable: [],
+      });
+      expect(resources.report?.prepared).toEqual([{ name: "good", versionId: good.versionId }]);
+      expect(readiness(resources)).toMatchObject({
+        status: "False",
+        reason: "ObjectUnreadable",
+        message: expect.stringContaining("KeyVersion hostile"),
+      });
+    },
+  );
+
+  test("a MasterKey's keyId is none => it is named, and another one is disabled all the same", async () => {
+    const resources = new Resources();
+    resources.masterKeys.unshift(masterKey({ metadata: { name: "hostile" }, status: { keyId: "x" } }));
+    resources.masterKeys.push(
+      masterKey({ metadata: { name: "other" }, spec: { enabled: false }, status: { keyId: keyId(2) } }),
+    );
+    await nodeOf(resources)();
+    expect(keyring.keys().find(({ name }) => name === "other")).toMatchObject({ enabled: false });
+    expect(readiness(resources)?.message).toContain("MasterKey apps/hostile");
+  });
+});
+
+test("a pass fails by something that nobody thought of => KeyServer says so, and Ready again after a pass that does not", async () => {
+  const resources = new Resources();
+  const pass = nodeOf(resources);
+  await pass();
+  expect(readiness(resources)?.status).toBe("True");
+  let fails = true;
+  Object.defineProperty(resources, "nameIsShared", {
+    get() {
+      if (fails) throw new RangeError("Invalid time value");
+      return false;
+    },
+  });
+  await expect(pass()).rejects.toThrow("Invalid time value");
+  expect(readiness(resources)).toMatchObject({
+    status: "False",
+    reason: "PassFailed",
+    message: expect.stringContaining("Invalid time value"),
+  });
+  fails = false;
+  await pass();
+  expect(readiness(resources)?.status).toBe("True");
+});

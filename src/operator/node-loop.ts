@@ -20,6 +20,7 @@ import type { ResourceStore, View } from "./resource-store.ts";
 import { servedVersions } from "./served-versions.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { SocketWatch } from "./socket-watch.ts";
+import { soundView } from "./sound-view.ts";
 import { isUnanswered } from "./unanswered.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
@@ -82,22 +83,30 @@ export class NodeLoop {
    * Returns whether all is well; where not, a later pass may find it mended.
    */
   async reconcile(now: Date, signal: AbortSignal): Promise<boolean> {
-    const view = this.#store.view();
-    if (view === undefined) return false;
+    const given = this.#store.view();
+    if (given === undefined) return false;
+    const { view, problems } = soundView(given);
     const { nodeName } = this.#config;
     const own = view.keyServers.find((server) => server.metadata.name === nodeName);
     if (own === undefined) await this.#register(now);
     this.#seen = own !== undefined;
     try {
-      return await this.#pass(view, own, now, signal);
+      return await this.#pass(view, own, [...problems], now, signal);
     } catch (error) {
-      if (isOfKeyring(error)) await this.#reportUnreadable(error, own?.status, now);
+      // Nobody was there to ask, or somebody was faster: neither is a fault of this node.
+      const passes = isUnanswered(error) || codeOf(error) === "Conflict" || signal.aborted;
+      if (!passes) await this.#reportFailure(error, own?.status, now);
       throw error;
     }
   }
 
-  async #pass(view: View, own: KeyServer | undefined, now: Date, signal: AbortSignal): Promise<boolean> {
-    const problems: Problem[] = [];
+  async #pass(
+    view: View,
+    own: KeyServer | undefined,
+    problems: Problem[],
+    now: Date,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const keyVersions = await this.#eraser.pass(view, problems);
     const living = { ...view, keyVersions };
     const contents = this.#contents();
@@ -190,15 +199,21 @@ export class NodeLoop {
     }
   }
 
-  /** What cannot be read is not there for the plugin either: nothing is prepared. */
-  async #reportUnreadable(
-    { code, message }: ClavigerError,
-    before: KeyServerStatus | undefined,
-    now: Date,
-  ): Promise<void> {
-    const finding = { type: "Ready", status: "False", reason: code, message } as const;
+  /** A pass that failed may have stored nothing: the last report must not stand, and nothing is prepared. */
+  async #reportFailure(error: unknown, before: KeyServerStatus | undefined, now: Date): Promise<void> {
+    const reason = isOfKeyring(error) ? error.code : "PassFailed";
+    const message = isOfKeyring(error)
+      ? error.message
+      : `the keyring was not brought in step, and it is tried again: ${messageOf(error)}`;
+    const finding = { type: "Ready", status: "False", reason, message } as const;
     const conditions = withFindings(before?.conditions, [finding], undefined, now);
-    await this.#report({ ...before, prepared: [], conditions }, before);
+    try {
+      await this.#report({ ...before, prepared: [], conditions }, before);
+    } catch (cause) {
+      // The first failure is the one to know of, and may have been of the report itself.
+      const { nodeName } = this.#config;
+      this.#log("warn", `KeyServer ${nodeName} could not be written: ${messageOf(cause)}`);
+    }
   }
 
   #contents() {
@@ -240,7 +255,7 @@ export class NodeLoop {
     const acceptable = new Set<string>();
     for (const { metadata, spec } of keyVersions) {
       if (known.has(spec.versionId)) continue;
-      const fault = await this.#tester.fault(toVersionRow({ spec }));
+      const fault = await this.#faultOf(toVersionRow({ spec }));
       if (fault === undefined) acceptable.add(metadata.name);
       else problems.push({ ...fault, message: `KeyVersion ${metadata.name}: ${fault.message}` });
     }
@@ -260,18 +275,28 @@ export class NodeLoop {
     const prepared: { name: string; versionId: string }[] = [];
     for (const masterKey of index.view.masterKeys) {
       const current = stored.get(masterKey.status?.currentVersion?.versionId ?? "");
-      const currentFault = current && (await this.#tester.fault(current));
+      const currentFault = current && (await this.#faultOf(current));
       if (currentFault !== undefined) problems.push(currentFault);
       const candidate = promotionCandidate(masterKey, index.versionsFor(masterKey));
       const row = stored.get(candidate?.spec.versionId ?? "");
       // A copy of the version under another number, which is told of as a contradiction.
       if (candidate === undefined || row === undefined || !sameBinding(row, toVersionRow(candidate)))
         continue;
-      const fault = await this.#tester.fault(row);
+      const fault = await this.#faultOf(row);
       if (fault === undefined) prepared.push({ name: candidate.metadata.name, versionId: row.versionId });
       else problems.push(fault);
     }
     return prepared;
+  }
+
+  /** Whatever one version's test fails of is that version's problem, and stops no other. */
+  async #faultOf(version: VersionRow): Promise<Problem | undefined> {
+    try {
+      return await this.#tester.fault(version);
+    } catch (error) {
+      const message = `version ${version.number} of key ${version.keyId} could not be tested: ${messageOf(error)}`;
+      return { reason: "VersionUntested", message };
+    }
   }
 
   /** Where the API server refuses to tell, what is known stands, and all else is reported. */
