@@ -7,6 +7,7 @@ import { eventually } from "../controlplane/wait.ts";
 
 const binaries = await controlPlaneBinaries();
 const ROOT = join(import.meta.dirname, "..", "..");
+const OWN = "kms.claviger.dev/material";
 const AS_NODE = ["--as=claviger-node", "--as-group=claviger:nodes"];
 
 describe.skipIf(binaries === undefined)("KeyVersions under deploy/admission.yaml", () => {
@@ -91,6 +92,61 @@ describe.skipIf(binaries === undefined)("KeyVersions under deploy/admission.yaml
         expect(state.stderr).toBe("");
       }
     });
+
+    it("a node gives a MasterKey another finalizer than claviger's, or takes one out => refused", async () => {
+      const foreign = "example.com/held";
+      const key = { apiVersion, kind: "MasterKey", metadata: { name: "held", finalizers: [foreign] } };
+      const made = await plane.kubectl(["create", "-f", "-"], { stdin: JSON.stringify(key) });
+      expect(made.stderr).toBe("");
+      const set = (finalizers: readonly string[]) =>
+        plane.kubectl([
+          ...["patch", "mk", "held", "--type=merge", "-p", JSON.stringify({ metadata: { finalizers } })],
+          ...AS_NODE,
+        ]);
+      await eventually("the guard of MasterKeys is heeded", async () => (await set([])).code !== 0);
+      for (const finalizers of [[], [foreign, "example.com/a"], [OWN], [OWN, "example.com/a", foreign]]) {
+        expect((await set(finalizers)).stderr).toMatch(/no finalizer of a MasterKey but/);
+      }
+      for (const finalizers of [[foreign, OWN], [foreign]]) expect((await set(finalizers)).stderr).toBe("");
+      await kubectl("patch", "mk", "held", "--type=merge", "-p", '{"metadata":{"finalizers":null}}');
+    });
+
+    it.each([
+      ["an owner that is not there", { ownerReferences: absentOwner }, /no owner/],
+      ["a finalizer", { finalizers: ["example.com/a"] }, /no finalizer/],
+      ["a label", { labels: { "example.com/part-of": "x" } }, /does not label/],
+      ["an annotation", { annotations: { "example.com/tracking": "x" } }, /does not annotate/],
+    ])(
+      "a node gives a KeyServer %s => refused, on creation too; without it => it may",
+      async (_, metadata, reason) => {
+        const server = (more: object) =>
+          plane.kubectl(["create", "-f", "-", ...AS_NODE], {
+            stdin: JSON.stringify({ apiVersion, kind: "KeyServer", metadata: { ...more, name: "node-1" } }),
+          });
+        const patched = (more: object, subresource: readonly string[] = []) =>
+          plane.kubectl([
+            "patch",
+            "ks",
+            "node-1",
+            "--type=merge",
+            "-p",
+            JSON.stringify(more),
+            ...AS_NODE,
+            ...subresource,
+          ]);
+        await eventually("the guard of KeyServers is heeded", async () => {
+          const { stderr } = await server(metadata);
+          if (stderr === "")
+            await kubectl("patch", "ks", "node-1", "--type=merge", "-p", '{"metadata":{"finalizers":null}}');
+          if (stderr === "") await kubectl("delete", "ks", "node-1", "--ignore-not-found");
+          return reason.test(stderr);
+        });
+        expect((await server({})).stderr).toBe("");
+        expect((await patched({ metadata })).stderr).toMatch(reason);
+        expect((await patched({ status: { versions: 1 } }, ["--subresource=status"])).stderr).toBe("");
+        expect((await plane.kubectl(["delete", "ks", "node-1", ...AS_NODE])).stderr).toBe("");
+      },
+    );
 
     it("an administrator deletes one, in the foreground too => it is gone", async () => {
       await kubectl("delete", "kv", "owned", "--cascade=foreground", "--timeout=120s");
