@@ -43,6 +43,12 @@ describe("move", () => {
     ["another's, not renewed for as long as it lasts => follow", held("b"), seen(15), "follow b"],
     ["another's, not renewed for longer => take", held("b"), seen(15.001), "take"],
     ["another's that lasts longer => follow", held("b", { leaseDurationSeconds: 60 }), seen(59), "follow b"],
+    [
+      "another's that is to last for years, not renewed for a minute => take",
+      held("b", { leaseDurationSeconds: 2 ** 31 - 1 }),
+      seen(61),
+      "take",
+    ],
     ["another's that lasts less => take", held("b", { leaseDurationSeconds: 5 }), seen(6), "take"],
     ["another's without a duration => our own counts", lease(noDuration), seen(14), "follow b"],
   ] as const;
@@ -52,6 +58,10 @@ describe("move", () => {
 });
 
 describe("what is written", () => {
+  test("as many transitions as an int32 holds => counted from the start again, as more would be refused", () => {
+    const move = decideElection(held("", { leaseTransitions: 2 ** 31 - 1 }), 0, "a", NOW);
+    expect(move).toMatchObject({ kind: "take", spec: { leaseTransitions: 0 } });
+  });
   test("the first Lease => no transition yet", () => {
     expect(decideElection(undefined, 0, "a", NOW)).toEqual({
       kind: "take",

@@ -6,6 +6,8 @@ import { type Lease, type LeaseRef, type LeaseSpec, microTime, readLease, writeL
 
 /** client-go's defaults. A holder stops acting `renew` after its last good renewal, others wait `lease`. */
 const LEASE_SECONDS = 15;
+const LONGEST_LEASE_SECONDS = 60;
+const MOST_TRANSITIONS = 2 ** 31 - 1;
 const RENEW_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 2_000;
 
@@ -35,9 +37,12 @@ export function decideElection(
     return { kind: "renew", spec: { ...spec, ...renewed } };
   }
   const held = spec?.holderIdentity !== undefined && spec.holderIdentity !== "";
-  const duration = (spec?.leaseDurationSeconds ?? LEASE_SECONDS) * 1000;
+  // A holder that claims years and is gone must not keep the others from leading.
+  const duration = Math.min(spec?.leaseDurationSeconds ?? LEASE_SECONDS, LONGEST_LEASE_SECONDS) * 1000;
   if (held && unchanged <= duration) return { kind: "follow", holder: spec.holderIdentity ?? "" };
-  const transitions = spec === undefined ? 0 : (spec.leaseTransitions ?? 0) + 1;
+  // An int32 of Kubernetes: at its end it begins again, or nobody could ever lead.
+  const before = spec?.leaseTransitions ?? 0;
+  const transitions = spec === undefined || before >= MOST_TRANSITIONS ? 0 : before + 1;
   return { kind: "take", spec: { ...renewed, acquireTime: microTime(now), leaseTransitions: transitions } };
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { NodeConfig } from "../config.ts";
 import { FakeApiServer, failure, json } from "../kube/fake-api-server.ts";
+import type { MasterKey } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { KubeStore } from "./kube-store.ts";
 import { condition, keyServer, keyVersion, masterKey, tombstone } from "./testing.ts";
@@ -137,4 +138,65 @@ it("another operator of the same nodeName is an error in the log, until it is go
     "error another operator runs as node node-1: give one of the two a nodeName of its own and restart it",
     "info no other operator runs as node node-1 any more",
   ]);
+});
+
+it("this node's report is refused => its Lease is not renewed, until a report is taken again", async () => {
+  let refusing = false;
+  let refused = 0;
+  let renewals = 0;
+  server.answer((call) => {
+    const { method, path } = call;
+    if (path.endsWith("/keyservers/node-1/status") && refusing) {
+      refused += 1;
+      return failure(403, "a webhook refuses KeyServers")(call);
+    }
+    if (path.includes("claviger-node-") && method === "PUT") renewals += 1;
+    json({ metadata: { name: "x", uid: "u", resourceVersion: "1" } })(call);
+  });
+  const lines: string[] = [];
+  const log: Log = (level, message) => lines.push(`${level} ${message}`);
+  const store = new KubeStore(CONFIG, server.kubeconfig, log, { heartbeatMilliseconds: 10 });
+  const stop = new AbortController();
+  const ended = store.run(stop.signal, { onChange: () => undefined, onBegin: () => undefined });
+  await store.reportKeyServer("node-1", { versions: 1 });
+  await vi.waitFor(() => expect(renewals).toBeGreaterThan(1), { timeout: 60_000 });
+  refusing = true;
+  await expect(store.reportKeyServer("node-1", { versions: 2 })).rejects.toThrow(/a webhook refuses/);
+  // One renewal may have been under way.
+  await vi.waitFor(() => expect(refused).toBeGreaterThan(1), { timeout: 60_000 });
+  const before = renewals;
+  await vi.waitFor(() => expect(refused).toBeGreaterThan(3), { timeout: 60_000 });
+  expect(renewals).toBe(before);
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^warn this node's Lease was not renewed: .*a webhook refuses/),
+  );
+  refusing = false;
+  await vi.waitFor(() => expect(renewals).toBeGreaterThan(before + 1), { timeout: 60_000 });
+  stop.abort();
+  await ended;
+});
+
+it("somebody else's fields are in a status => they are taken out after it is applied, and a refusal for them is got over", async () => {
+  const stored = { ...masterKey(), status: { keyState: "Enabled", rotation: { running: { number: 9 } } } };
+  const calls: unknown[] = [];
+  let invalid = false;
+  server.answer((call) => {
+    const type = call.response.req.headers["content-type"];
+    call.body.then((body) => {
+      calls.push([type, JSON.parse(body).status]);
+      if (invalid && type?.includes("apply")) failure(422, "too many conditions")(call);
+      else json(stored)(call);
+    });
+  });
+  const store = new KubeStore(CONFIG, server.kubeconfig, () => undefined);
+  const corrected = ["application/merge-patch+json", { rotation: null }];
+  await store.applyStatus<"MasterKey">(masterKey(), { keyState: "Enabled" });
+  expect(calls).toEqual([["application/apply-patch+yaml", { keyState: "Enabled" }], corrected]);
+  calls.length = 0;
+  invalid = true;
+  await store.applyStatus<"MasterKey">(stored as unknown as MasterKey, { keyState: "Enabled" });
+  expect(calls.at(-1)).toEqual(corrected);
+  await expect(store.applyStatus<"MasterKey">(masterKey(), { keyState: "Enabled" })).rejects.toThrow(
+    /too many/,
+  );
 });

@@ -6,10 +6,10 @@ import { type ApplyRequest, KubeClient, KubeError, type KubeRequest } from "../k
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
 import { type Lease, type LeaseRef, microTime, readLease, writeLease } from "../kube/leases.ts";
-import { leftovers } from "../kube/leftovers.ts";
 import { collectionPath, leasesPath, objectPath } from "../kube/paths.ts";
 import { Reflector } from "../kube/reflector.ts";
 import {
+  type AnyResource,
   API_VERSION,
   type Condition,
   type KeyAlias,
@@ -21,10 +21,13 @@ import {
   type ResourceOf,
 } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
+import { parseTime } from "../times.ts";
 import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
 import { logEvent, noteOf } from "./events.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { NameWatch } from "./name-watch.ts";
+import { NodeHearing } from "./node-hearing.ts";
+import { NodeReport } from "./node-report.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 import type {
   Binding,
@@ -36,6 +39,7 @@ import type {
   StoreListener,
   View,
 } from "./resource-store.ts";
+import { statusCorrection } from "./status-leftovers.ts";
 
 export const NODE_LABEL = "kms.claviger.dev/node";
 const HEARTBEAT_MILLISECONDS = 10_000;
@@ -52,25 +56,14 @@ export const nodeLeaseOf = ({ nodeName, leaseNamespace }: NodeConfig): LeaseRef 
   name: `claviger-node-${nodeName}`,
 });
 
-/** An object with the status that is applied. */
-interface Applied {
-  readonly apiVersion: string;
-  readonly kind: Kind;
-  readonly metadata: object;
-  readonly status?: object | undefined;
-}
-
-/** What the API server answers to a write, as far as it is looked at. */
-interface Stored {
-  readonly metadata: { readonly uid: string; readonly resourceVersion: string };
-  readonly status?: Readonly<Record<string, unknown>>;
-}
-
 /** A JSON merge patch (RFC 7396): null removes. */
 interface Patch {
   readonly metadata?: { readonly finalizers: readonly string[] };
   readonly spec?: Readonly<Record<string, unknown>>;
 }
+
+/** Refused for what it says, by the schema for instance. */
+const isInvalid = (error: unknown): boolean => error instanceof KubeError && error.httpStatus === 422;
 
 /** The custom resources of an API server. */
 export class KubeStore implements ResourceStore {
@@ -84,9 +77,9 @@ export class KubeStore implements ResourceStore {
   readonly #keyAliases: Reflector<KeyAlias>;
   readonly #keyServers: Reflector<KeyServer>;
   readonly #leases: Reflector<Lease>;
-  readonly #heardOf = new Map<string, number>();
+  readonly #hearing = new NodeHearing();
   readonly #elector: LeaderElector;
-  readonly #firstReport = Promise.withResolvers<void>();
+  readonly #report: NodeReport;
   /** Ends all writes, a moment after the stop. */
   readonly #writes = new AbortController();
   readonly #heartbeatMilliseconds: number;
@@ -111,6 +104,7 @@ export class KubeStore implements ResourceStore {
     this.#config = config;
     this.#log = log;
     this.#fieldManager = "claviger";
+    this.#report = new NodeReport((status) => this.#writeKeyServer(config.nodeName, status));
     this.#masterKeys = this.#reflect("MasterKey");
     this.#keyVersions = this.#reflect("KeyVersion");
     this.#keyAliases = this.#reflect("KeyAlias");
@@ -175,7 +169,7 @@ export class KubeStore implements ResourceStore {
       keyAliases: this.#keyAliases.objects(),
       keyServers: this.#keyServers.objects(),
       keyVersionsUpTo: this.#keyVersions.resourceVersion ?? "",
-      heardOf: this.#heardOf,
+      heardOf: this.#hearing.heardOf,
     };
     return this.#view;
   }
@@ -194,31 +188,50 @@ export class KubeStore implements ResourceStore {
   }
 
   async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
-    const { kind, metadata } = object;
-    const { name, namespace, uid, resourceVersion } = metadata;
-    await this.#applyWhole(`${objectPath(kind, metadata)}/status`, this.#fieldManager, {
-      apiVersion: API_VERSION,
-      kind,
-      metadata: { name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
-      status,
-    });
+    const applied = await this.#applyStatus(object, status);
+    await this.#correctStatus(applied, status ?? {});
   }
 
-  /** Applies a status, and takes out what others have written into it. */
-  async #applyWhole(path: string, fieldManager: string, object: Applied): Promise<void> {
-    const applied = (await this.#apply({ path, fieldManager, object })) as Stored;
-    const stray = leftovers(applied.status ?? {}, { ...object.status });
-    if (stray === undefined) return;
-    const { uid, resourceVersion } = applied.metadata;
+  /** If the whole is refused for what others have put beside it, that is taken out first. */
+  async #applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]) {
+    try {
+      return await this.#applyPart(object, status);
+    } catch (error) {
+      if (!isInvalid(error) || (await this.#correctStatus(object, status ?? {})) === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  async #applyPart<K extends Kind>(object: ResourceOf[K], status: object | undefined): Promise<AnyResource> {
+    const { kind, metadata } = object;
+    const { name, namespace, uid, resourceVersion } = metadata;
+    const applied = await this.#apply({
+      path: `${objectPath(kind, metadata)}/status`,
+      fieldManager: this.#fieldManager,
+      object: {
+        apiVersion: API_VERSION,
+        kind,
+        metadata: { name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
+        status,
+      },
+    });
+    // The API server answers with the object that was written.
+    return applied as AnyResource;
+  }
+
+  /** Takes out of a stored status what is not wanted, whoever owns it. Returns the patch, if one was needed. */
+  async #correctStatus(stored: AnyResource | undefined, wanted: object): Promise<object | undefined> {
+    if (stored?.status === undefined) return undefined;
+    const correction = statusCorrection(stored.status, wanted);
+    if (correction === undefined) return undefined;
+    const { uid, resourceVersion } = stored.metadata;
     await this.#write({
       method: "PATCH",
-      path: `${path}?fieldManager=${fieldManager}`,
+      path: `${objectPath(stored.kind, stored.metadata)}/status`,
       contentType: "application/merge-patch+json",
-      body: { metadata: { uid, resourceVersion }, status: stray },
+      body: { metadata: { uid, resourceVersion }, status: correction },
     });
-    this.#log("warn", `${path}: what somebody else wrote into the status was taken out`, {
-      fields: Object.keys(stray).join(" "),
-    });
+    return correction;
   }
 
   async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
@@ -261,28 +274,27 @@ export class KubeStore implements ResourceStore {
     });
   }
 
-  async reportKeyServer(name: string, status: KeyServerStatus): Promise<void> {
+  /** Of this node alone: `name` is its own. */
+  reportKeyServer(_name: string, status: KeyServerStatus): Promise<void> {
+    return this.#report.say(status);
+  }
+
+  async #writeKeyServer(name: string, status: KeyServerStatus): Promise<void> {
     const path = objectPath("KeyServer", { name });
     const fieldManager = `claviger-node-${name}`;
     const object = { apiVersion: API_VERSION, kind: "KeyServer", metadata: { name } } as const;
     await this.#apply({ path, fieldManager, object });
-    await this.#applyWhole(`${path}/status`, fieldManager, { ...object, status });
-    this.#firstReport.resolve();
+    const applied = await this.#apply({
+      path: `${path}/status`,
+      fieldManager,
+      object: { ...object, status },
+    });
+    await this.#correctStatus(applied as KeyServer, status);
   }
 
   /** Applied with nothing else: what one manager says no more stays where another has applied it too. */
-  async setCondition({ metadata }: KeyServer, condition: Condition): Promise<void> {
-    const { name, uid, resourceVersion } = metadata;
-    await this.#apply({
-      path: `${objectPath("KeyServer", metadata)}/status`,
-      fieldManager: this.#fieldManager,
-      object: {
-        apiVersion: API_VERSION,
-        kind: "KeyServer",
-        metadata: { name, uid, resourceVersion },
-        status: { conditions: [condition] },
-      },
-    });
+  async setCondition(server: KeyServer, condition: Condition): Promise<void> {
+    await this.#applyPart<"KeyServer">(server, { conditions: [condition] });
   }
 
   async deleteKeyServer({ metadata }: KeyServer): Promise<void> {
@@ -365,34 +377,33 @@ export class KubeStore implements ResourceStore {
     this.#listener?.onChange(object);
   }
 
-  /** Renewals are timed by our own clock, as we see them; only the first sight of a Lease takes its word. */
   #hear(lease: Lease, event: "set" | "deleted"): void {
     const node = lease.metadata.labels?.[NODE_LABEL];
     if (node === undefined) return;
     if (event === "deleted") {
-      this.#heardOf.delete(node);
+      this.#hearing.forget(node);
       return;
     }
-    const now = Date.now();
-    const renewed = Date.parse(lease.spec?.renewTime ?? "");
-    const first = !this.#heardOf.has(node);
-    this.#heardOf.set(node, first && !Number.isNaN(renewed) ? Math.min(now, renewed) : now);
+    const arrival = { now: Date.now(), came: performance.now() };
+    this.#hearing.hear(node, parseTime(lease.spec?.renewTime), arrival);
   }
 
   /**
    * Renews this node's Lease. Only after this process has reported: a fresh Lease
    * says that the KeyServer is true, and what a former life reported as prepared
-   * may be lost.
+   * may be lost. And only while its report can be written, which is tried now and then.
    */
   async #heartbeat(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    signal.addEventListener("abort", () => this.#firstReport.resolve(), { once: true });
-    await this.#firstReport.promise;
+    signal.addEventListener("abort", () => this.#report.giveUp(), { once: true });
+    await this.#report.first;
     const { nodeName } = this.#config;
     const ref = { ...nodeLeaseOf(this.#config), labels: { [NODE_LABEL]: nodeName } };
     while (!signal.aborted) {
       let pause = this.#heartbeatMilliseconds;
       try {
+        // Two operators of one name would overwrite one another.
+        if (!this.#nameIsShared) await this.#report.prove();
         const lease = await readLease(this.#client, ref, signal);
         this.#watchName(lease?.spec?.holderIdentity, lease?.metadata.resourceVersion);
         const spec = {
