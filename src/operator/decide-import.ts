@@ -1,5 +1,6 @@
 import type { WrappingKeySpec } from "../crypto/import-wrapping.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
+import { parseTime } from "../times.ts";
 import type { Finding } from "./conditions.ts";
 import type { MasterKeyPlan, NodeView } from "./decide-master-key.ts";
 import { firstObjection, importTypeOf } from "./import-objections.ts";
@@ -102,8 +103,7 @@ export function decideOpened(
   if (newest !== undefined && candidate !== undefined && !hasExpired(candidate, now)) {
     return { kind: "wait", finding: failed("RotationInProgress", pending(newest.spec.number)) };
   }
-  const current = masterKey.status?.currentVersion?.number ?? 0;
-  return { kind: "create", number: Math.max(current, newest?.spec.number ?? 0) + 1 };
+  return { kind: "create", number: (newest?.spec.number ?? 0) + 1 };
 }
 
 const OTHER_MATERIAL =
@@ -134,7 +134,9 @@ export function hasOpenRequest({ spec, status }: MasterKey): boolean {
 export function nextRenewal({ status }: MasterKey, now: Date): number | undefined {
   const { publicKey, validTo } = status?.import ?? {};
   if (publicKey === undefined || validTo === undefined) return undefined;
-  return Math.max(0, Date.parse(validTo) - RENEW_MILLISECONDS - now.getTime());
+  // What cannot be read is renewed at once.
+  const until = parseTime(validTo) ?? 0;
+  return Math.max(0, until - RENEW_MILLISECONDS - now.getTime());
 }
 
 function decideParameters(observed: ObservedImport, now: Date): ImportStep {
