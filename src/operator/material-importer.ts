@@ -143,7 +143,7 @@ export class MaterialImporter {
   /** The next revision of the version's proof: none of before can be put back. */
   async #setExpiry(version: KeyVersion, { validTo }: Offer): Promise<void> {
     const { validTo: _, ...identity } = toVersionRow(version);
-    const next = { ...identity, ...(validTo !== undefined && { validTo: Date.parse(validTo) }) };
+    const next = { ...identity, ...(validTo !== undefined && { validTo: timeOf(validTo) }) };
     const revision = (identity.ownership?.revision ?? 0) + 1;
     const ownership = toOwnershipSpec(await proveOwnership(this.#seals, next, revision));
     const binding = { ownership, ...(validTo !== undefined && { validTo }) };
