@@ -527,14 +527,6 @@ describe("aliases", () => {
   test("status moves to a key that is not known here yet => the alias stays until it is", () => {
     expect(changes({ keyAliases: [wants("other")] }, { aliases: [row], keys: [keyRow(1)] })).toEqual([]);
   });
-  test("status names a key that spec does not => the alias stays, and the contradiction is told", () => {
-    const keyring = { aliases: [row], keys: [keyRow(1), { ...otherRow, current }] };
-    const plan = decide({ keyAliases: [keyAlias({ status: { masterKey: "other" } })] }, keyring);
-    expect(plan.changes).toEqual([]);
-    expect(plan.contradictions).toEqual([
-      "KeyAlias apps/main has other in its status and secrets in its spec: this node serves secrets on",
-    ]);
-  });
   test("status moves to a key of another kind => the alias stays, and the contradiction is told", () => {
     const mac = keyVersion(1, {
       spec: {

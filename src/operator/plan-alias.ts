@@ -38,7 +38,7 @@ const STAYS: AliasPlan = { changes: [], contradictions: [] };
 
 /** Watches of two kinds keep no order: an alias moves once its new target can encrypt here. */
 export function planAlias(
-  { metadata, spec, status }: KeyAlias,
+  { metadata, status }: KeyAlias,
   aliases: readonly AliasRow[],
   currents: ReadonlyMap<string, WithCurrent>,
 ): AliasPlan {
@@ -47,8 +47,6 @@ export function planAlias(
   const row = aliases.find((candidate) => nameText(candidate) === nameText(alias));
   if (row === undefined) return { changes: [{ kind: "putAlias", alias }], contradictions: [] };
   if (row.masterKey === alias.masterKey) return STAYS;
-  if (spec.masterKey !== alias.masterKey)
-    return { changes: [], contradictions: [notWanted(row, alias, spec)] };
   const target = currents.get(nameText({ namespace: alias.namespace, name: alias.masterKey }));
   if (target === undefined) return STAYS;
   const left = leftAt(row.formerTargets, target);
@@ -59,10 +57,6 @@ export function planAlias(
   }
   return { changes: [{ kind: "putAlias", alias }], contradictions: [] };
 }
-
-/** Status leaves a key only for the one that spec names: anything else is written by somebody else. */
-const notWanted = (row: AliasRow, alias: AliasRow, spec: KeyAlias["spec"]): string =>
-  `KeyAlias ${nameText(row)} has ${alias.masterKey} in its status and ${spec.masterKey} in its spec: this node serves ${row.masterKey} on`;
 
 const otherKind = (row: AliasRow, { masterKey }: AliasRow): string =>
   `KeyAlias ${nameText(row)} moves from ${row.masterKey} to ${masterKey}, which is another kind of key: this node serves ${row.masterKey} on`;

@@ -18,7 +18,9 @@ function difference(stored: Fields, wanted: Fields): Fields {
   for (const [name, value] of Object.entries(wanted)) {
     if (value === undefined || isDeepStrictEqual(stored[name], value)) continue;
     if (Array.isArray(value) && value.length === 0 && stored[name] === undefined) continue;
-    patch[name] = isFields(value) && isFields(stored[name]) ? difference(stored[name], value) : value;
+    const before = stored[name];
+    const change = isFields(value) && isFields(before) ? difference(before, value) : value;
+    if (!isFields(change) || Object.keys(change).length > 0 || !isFields(before)) patch[name] = change;
   }
   return patch;
 }
