@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { toVersionRow } from "./decide-keyring.ts";
 import { OwnRecord } from "./own-record.ts";
-import { keyId, keyVersion, versionId, versionRow } from "./testing.ts";
+import { keyId, keyVersion, tombstone, versionId, versionRow } from "./testing.ts";
 
 const record = new OwnRecord([versionRow(1)], []);
 
@@ -13,6 +13,12 @@ test.each([
   ["that is not on record => unknown", { versionId: versionId(9) }, "unknown"],
 ] as const)("a KeyVersion %s", (_, spec, verdict) => {
   expect(record.verdict(keyVersion(1, { spec }))).toBe(verdict);
+});
+
+test("a tombstone of a version that is on record with its material => foreign; of a destroyed one => own", () => {
+  expect(record.verdict(tombstone(1))).toBe("foreign");
+  const { sealed: _, ...identity } = versionRow(1);
+  expect(new OwnRecord([], [identity]).verdict(tombstone(1))).toBe("own");
 });
 
 test("a validTo that somebody wrote is not the recorded one, and a recorded one is there", () => {

@@ -3,8 +3,11 @@ import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import { bindingOf } from "./decide-keyring.ts";
 import { ownersOf } from "./owners.ts";
+import { hasMaterial } from "./versions.ts";
 
-type Recorded = VersionIdentity & Pick<VersionRow, "validTo" | "ownership">;
+interface Recorded extends VersionIdentity, Pick<VersionRow, "validTo" | "ownership"> {
+  readonly destroyed: boolean;
+}
 
 /**
  * What this node's own keyring says of the versions in a view. What the API server says of them
@@ -16,8 +19,8 @@ export class OwnRecord {
 
   constructor(versions: readonly VersionRow[], tombstones: readonly VersionIdentity[]) {
     this.#versions = new Map<string, Recorded>([
-      ...tombstones.map((row) => [row.versionId, row] as const),
-      ...versions.map((row) => [row.versionId, withoutMaterial(row)] as const),
+      ...tombstones.map((row) => [row.versionId, { ...row, destroyed: true }] as const),
+      ...versions.map((row) => [row.versionId, { ...withoutMaterial(row), destroyed: false }] as const),
     ]);
     this.#owners = ownersOf(this.#versions.values());
   }
@@ -26,10 +29,16 @@ export class OwnRecord {
     return new OwnRecord(keyring.versions(), keyring.tombstones());
   }
 
-  /** "own": on record as just this; "foreign": on record as another key's, number or owner; "unknown": not on record yet. */
-  verdict({ spec }: KeyVersion): "own" | "foreign" | "unknown" {
+  /**
+   * "own": on record as just this; "foreign": on record as another key's, number or owner, or as a version that
+   * was not destroyed where this is a tombstone; "unknown": not on record yet.
+   */
+  verdict(version: KeyVersion): "own" | "foreign" | "unknown" {
+    const { spec } = version;
     const mine = this.#versions.get(spec.versionId);
     if (mine === undefined) return "unknown";
+    // A node that believes a tombstone has no material of it any more.
+    if (!hasMaterial(version) && !mine.destroyed) return "foreign";
     const same =
       mine.keyId === spec.keyId &&
       mine.number === spec.number &&
@@ -58,7 +67,7 @@ export class OwnRecord {
 }
 
 /** Ten thousand sealed blobs need not be held beside those of the view. */
-function withoutMaterial(row: VersionRow): Recorded {
+function withoutMaterial(row: VersionRow): Omit<VersionRow, "sealed"> {
   const { sealed: _, ...recorded } = row;
   return recorded;
 }
