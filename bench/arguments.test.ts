@@ -15,7 +15,7 @@ it("--quick and --write are taken", () => {
 });
 
 it.each([
-  [["--only", "cpu"], "--only cpu: want kms, start, secrets, reencrypt, memory"],
+  [["--only", "cpu"], "--only cpu: want kms, flood, start, secrets, reencrypt, memory"],
   [["--only"], "argument missing"],
   [["--fast"], "Unknown option '--fast'"],
   [["kms"], "Unexpected argument 'kms'"],

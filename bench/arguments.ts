@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** The parts of a run, in the order in which they run. */
-export const PARTS = ["kms", "start", "secrets", "reencrypt", "memory"] as const;
+export const PARTS = ["kms", "flood", "start", "secrets", "reencrypt", "memory"] as const;
 export type PartName = (typeof PARTS)[number];
 
 /** What the command line asks for. */

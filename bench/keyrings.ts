@@ -24,6 +24,7 @@ export async function makeNode(
   dir: string,
   versions: number,
   providers: readonly string[] = ["bench"],
+  metrics?: { readonly listen: string },
 ): Promise<NodeFolder> {
   await mkdir(dir, { mode: 0o700 });
   const rootKey = randomBytes(32);
@@ -43,6 +44,7 @@ export async function makeNode(
       key: `${NAMESPACE}/key-${index}`,
     })),
     manifests: "./keys",
+    ...(metrics !== undefined && { metrics }),
   };
   await writeFile(node.configPath, JSON.stringify(config));
   return node;

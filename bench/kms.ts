@@ -109,7 +109,7 @@ function floorsTable(measured: readonly Measured[], { ours, theirs, floors }: Ca
   };
 }
 
-function describe({ op, connections }: Load): string {
+export function describe({ op, connections }: Load): string {
   return `${op[0]?.toUpperCase()}${op.slice(1)}, ${connections} connection${connections === 1 ? "" : "s"}`;
 }
 

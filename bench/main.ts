@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { removeOnExit } from "../test/controlplane/reaper.ts";
 import { type Arguments, type PartName, parseArguments, USAGE } from "./arguments.ts";
+import { flood } from "./flood.ts";
 import { kms } from "./kms.ts";
 import { describeMachine } from "./machine.ts";
 import { memory } from "./memory.ts";
@@ -17,7 +18,7 @@ import { secrets } from "./secrets.ts";
 import { start } from "./start.ts";
 
 const PAGE = join(import.meta.dirname, "..", "docs", "benchmarks.md");
-const parts: Readonly<Record<PartName, Part>> = { kms, start, secrets, reencrypt, memory };
+const parts: Readonly<Record<PartName, Part>> = { kms, flood, start, secrets, reencrypt, memory };
 
 async function main(wanted: Arguments): Promise<void> {
   const machine = await describeMachine();

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeConfig } from "../config.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
+import { messageOf } from "../errors.ts";
 import { KEYRING_FILE, KeyringWriter } from "../keyring/writer.ts";
 import { type Log, logStop } from "../log.ts";
 import { serveMetrics } from "../metrics-server.ts";
@@ -41,7 +42,7 @@ export async function runOperator(config: NodeConfig, log: Log, signal: AbortSig
   try {
     const store = await openStore(config, keyring, log);
     const operator = new Operator(config, keyring, store, log);
-    const metrics = await startMetrics(config, operator);
+    const metrics = await startMetrics(config, operator, log);
     try {
       await operator.run(signal);
     } finally {
@@ -77,9 +78,12 @@ async function openStore(config: NodeConfig, keyring: KeyringWriter, log: Log): 
   return new KubeStore(config, resources.path, log);
 }
 
-async function startMetrics({ metrics }: NodeConfig, operator: Operator) {
+async function startMetrics({ metrics }: NodeConfig, operator: Operator, log: Log) {
   if (metrics.operator === undefined) return undefined;
-  return serveMetrics(metrics.operator, await loadOperatorMetrics(operator.gauges()));
+  const render = await loadOperatorMetrics(operator.gauges());
+  return serveMetrics(metrics.operator, render, (error) => {
+    if (error !== undefined) log("error", messageOf(error));
+  });
 }
 
 class Operator {

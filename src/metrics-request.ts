@@ -1,0 +1,76 @@
+/** A request's head has at most this many bytes; Prometheus sends about 300. */
+export const MAX_HEAD_BYTES = 8 * 1024;
+
+/** What a request for metrics is answered with. `text` asks for the rendered metrics as the body. */
+export interface Reply {
+  readonly status: 200 | 400 | 404 | 405 | 431 | 500;
+  readonly text: boolean;
+}
+
+const END_OF_HEAD = "\r\n\r\n";
+const PATH = "/metrics";
+
+/**
+ * Decides the reply from the bytes that a caller has sent so far; undefined if the head is not
+ * complete. The request line alone decides, as no header changes what is answered (RFC 9112, 3).
+ */
+export function decideReply(received: Buffer): Reply | undefined {
+  // RFC 9112, 2.2: an empty line before the request line is ignored.
+  const text = received.toString("latin1").replace(/^(?:\r\n)+/, "");
+  const end = text.indexOf(END_OF_HEAD);
+  if (end === -1) return received.length > MAX_HEAD_BYTES ? { status: 431, text: false } : undefined;
+  const line = text.slice(0, text.indexOf("\r\n"));
+  const [, method = "", target = ""] = /^([A-Z]{1,16}) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
+  if (method === "") return { status: 400, text: false };
+  if (pathOf(target) !== PATH) return { status: 404, text: false };
+  if (method === "HEAD") return { status: 200, text: false };
+  return method === "GET" ? { status: 200, text: true } : { status: 405, text: false };
+}
+
+/** The path of a target in origin form or absolute form (RFC 9112, 3.2). */
+function pathOf(target: string): string {
+  return target.replace(/^http:\/\/[^/?#]*/i, "").replace(/[?#].*$/, "");
+}
+
+const REASONS: Readonly<Record<Reply["status"], string>> = {
+  200: "OK",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+};
+
+/** The head of a response, with the length of its body if that is known. Every response ends its connection. */
+export function responseHead(status: Reply["status"], bytes: number | undefined): string {
+  const lines = [
+    `HTTP/1.1 ${status} ${REASONS[status]}`,
+    "Content-Type: text/plain; version=0.0.4; charset=utf-8",
+    ...(status === 405 ? ["Allow: GET, HEAD"] : []),
+    ...(bytes === undefined ? [] : [`Content-Length: ${bytes}`]),
+    "Connection: close",
+  ];
+  return `${lines.join("\r\n")}${END_OF_HEAD}`;
+}
+
+/** Bounds how many connections are accepted a second: a bucket of tokens that time fills again. */
+export class AcceptBudget {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #tokens: number;
+  #filledAt: number | undefined;
+
+  constructor(perSecond: number, burst: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#tokens = burst;
+  }
+
+  /** Takes one connection; returns for how many milliseconds no other one may be accepted. */
+  take(now: number): number {
+    const gained = ((now - (this.#filledAt ?? now)) * this.#perSecond) / 1000;
+    this.#tokens = Math.min(this.#burst, this.#tokens + gained) - 1;
+    this.#filledAt = now;
+    return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * 1000) / this.#perSecond;
+  }
+}
