@@ -6,6 +6,7 @@ import { performance } from "node:perf_hooks";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { Connections } from "./connections.ts";
 import { grpcError } from "./grpc-status.ts";
 import { Health, healthService } from "./health.ts";
 import type {
@@ -18,6 +19,7 @@ import type {
 import { kmsService } from "./kms-service.ts";
 import type { Observation, Operation } from "./metrics.ts";
 import type { Provider } from "./provider.ts";
+import { RepeatedLog } from "./repeated-log.ts";
 import {
   type ClaimedSocket,
   claimSocket,
@@ -26,8 +28,17 @@ import {
   removeStaleSocket,
 } from "./socket.ts";
 
-/** A KMS v2 request has at most a kilobyte of ciphertext and 32 KiB of annotations. */
-const MAX_REQUEST_BYTES = 64 * 1024;
+/** A request has at most a kilobyte of ciphertext and one of key_id: claviger never returned annotations. */
+const MAX_REQUEST_BYTES = 16 * 1024;
+/**
+ * Each entry of an EncryptionConfiguration makes a connection. With the bounds below, callers
+ * that only take memory get about 300 MB of it at most: docs/threat-model.md.
+ */
+const MAX_CONNECTIONS = 64;
+/** Calls at once on a connection: further ones wait in the caller (RFC 9113, 5.1.2). */
+const MAX_STREAMS = 50;
+/** Of a connection without a call. API servers ask for Status every ten seconds. */
+const IDLE_MILLISECONDS = 600_000;
 /** Calls in flight at a stop end within this time; the API server gives up after 3 s. */
 const DRAIN_MILLISECONDS = 5_000;
 
@@ -46,8 +57,11 @@ export class SocketServer {
   readonly #server: Server;
   /** Ours and not grpc-js's, which without channelz cannot end a connection that says nothing. */
   readonly #listener = createServer();
-  readonly #connections = new Set<Socket>();
-  readonly #complain = (error: Error) => this.#log("warn", `${this.path}: ${messageOf(error)}`);
+  readonly #connections = new Connections(MAX_CONNECTIONS);
+  /** For what callers cause as often as they like. */
+  readonly #repeated: RepeatedLog;
+  readonly #complain = (error: Error) =>
+    this.#repeated.note({ kind: "accept", level: "warn", message: `${this.path}: ${messageOf(error)}` });
   #socket: ClaimedSocket | undefined;
   #group: number | undefined;
   /** Of the file that our listener is bound to. */
@@ -64,10 +78,13 @@ export class SocketServer {
     this.provider = options.provider;
     this.path = options.path;
     this.#log = options.log;
+    this.#repeated = new RepeatedLog(options.log);
     this.#observe = options.observe;
     this.#health = new Health(() => this.provider.usable);
     this.#server = new Server({
       "grpc.max_receive_message_length": MAX_REQUEST_BYTES,
+      "grpc.max_concurrent_streams": MAX_STREAMS,
+      "grpc.max_connection_idle_ms": IDLE_MILLISECONDS,
       // Introspection of channels, which nobody asks for here, costs a tenth of each call.
       "grpc.enable_channelz": 0,
     });
@@ -151,11 +168,10 @@ export class SocketServer {
     this.#server.tryShutdown(() => undefined);
     const disconnected = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // Some peers neither finish a call nor hang up.
-    const timer = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
-    }, DRAIN_MILLISECONDS);
+    const timer = setTimeout(() => this.#connections.destroy(), DRAIN_MILLISECONDS);
     await disconnected;
     clearTimeout(timer);
+    this.#repeated.close();
     this.#release();
   }
 
@@ -180,9 +196,17 @@ export class SocketServer {
   #acceptConnections(): void {
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener.on("connection", (connection) => {
-      this.#connections.add(connection);
-      connection.once("close", () => this.#connections.delete(connection));
+      this.#admit(connection);
       injector.injectConnection(connection);
+    });
+  }
+
+  #admit(connection: Socket): void {
+    if (!this.#connections.admit(connection)) return;
+    this.#repeated.note({
+      kind: "connections",
+      level: "warn",
+      message: `${this.path} has more than ${MAX_CONNECTIONS} connections: the one that was least in use was closed; find out who connects`,
     });
   }
 
@@ -215,13 +239,15 @@ export class SocketServer {
   ): Unary<Request, Response> {
     return (call, reply) => {
       const started = performance.now();
-      const done = (outcome: Observation["outcome"]) =>
+      const done = (outcome: Observation["outcome"]) => {
+        this.#connections.answered(call);
         this.#observe({
           provider: this.provider.name,
           operation,
           outcome,
           seconds: (performance.now() - started) / 1000,
         });
+      };
       const fail = (error: unknown) => {
         reply(grpcError(error));
         done(codeOf(error));
@@ -249,10 +275,11 @@ export class SocketServer {
     if (operation === "Status") return;
     const uid = "uid" in request ? String(request.uid).slice(0, 64) : undefined;
     const flaw = error instanceof Error && "flaw" in error ? String(error.flaw) : undefined;
-    this.#log("warn", `${operation} failed: ${messageOf(error)}`, {
-      provider: this.provider.name,
-      uid,
-      flaw,
+    this.#repeated.note({
+      kind: `${operation} ${codeOf(error)} ${flaw}`,
+      level: "warn",
+      message: `${operation} failed: ${messageOf(error)}`,
+      fields: { provider: this.provider.name, uid, flaw },
     });
   }
 }

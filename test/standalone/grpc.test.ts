@@ -117,10 +117,10 @@ describe("a socket that gets what it should not", () => {
     expect(answer.status).toMatch(/^[1-9]\d*$/);
   });
 
-  it("a message that inflates to more than 64 KiB is refused, whatever it has on the wire", async () => {
+  it("a message that inflates to more than 16 KiB is refused, whatever it has on the wire", async () => {
     using call = await RawCall.open(installation.socket(), ENCRYPT, { encoding: "gzip" });
     const bomb = gzipSync(Buffer.alloc(32 * 1024 * 1024));
-    expect(bomb.length).toBeLessThan(64 * 1024);
+    expect(bomb.length).toBeLessThan(48 * 1024);
     expect((await call.finish(bomb, { compressed: true })).status).toBe(String(status.RESOURCE_EXHAUSTED));
   });
 
@@ -191,8 +191,8 @@ describe("a socket that gets what it should not", () => {
     }
   });
 
-  it("200 connections at once are all answered", async () => {
-    const clients = Array.from({ length: 200 }, () => new KmsTestClient(installation.socket()));
+  it("60 connections at once are all answered", async () => {
+    const clients = Array.from({ length: 60 }, () => new KmsTestClient(installation.socket()));
     try {
       await Promise.all(
         clients.map(async (one) => {
@@ -205,10 +205,10 @@ describe("a socket that gets what it should not", () => {
     }
   });
 
-  it("a message of more than 64 KiB is RESOURCE_EXHAUSTED", async () => {
-    await expectRefused(client.encrypt(Buffer.alloc(64 * 1024)), status.RESOURCE_EXHAUSTED, /./);
+  it("a message of more than 16 KiB is RESOURCE_EXHAUSTED", async () => {
+    await expectRefused(client.encrypt(Buffer.alloc(16 * 1024)), status.RESOURCE_EXHAUSTED, /./);
     await expectRefused(
-      client.decrypt({ ...sealed, annotations: { "a.b": Buffer.alloc(70_000) } }),
+      client.decrypt({ ...sealed, annotations: { "a.b": Buffer.alloc(17_000) } }),
       status.RESOURCE_EXHAUSTED,
       /./,
     );
@@ -220,7 +220,7 @@ describe("a socket that gets what it should not", () => {
       expect(longest.ciphertext.length).toBeLessThanOrEqual(1024);
       await expectOpens(client, longest);
     }
-    for (const length of [0, 911, 60_000]) {
+    for (const length of [0, 911, 16_000]) {
       await expectRefused(
         client.encrypt(Buffer.alloc(length)),
         status.INVALID_ARGUMENT,

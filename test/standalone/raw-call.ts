@@ -66,6 +66,11 @@ export class RawCall {
     return this.#answer;
   }
 
+  /** Whether the connection has ended. */
+  get closed(): boolean {
+    return this.#session.closed;
+  }
+
   [Symbol.dispose](): void {
     this.#session.destroy();
   }
