@@ -222,6 +222,31 @@ describe("deploy", () => {
     expect(onHost.sort()).toEqual([...new Set([...mounts("plugin"), ...mounts("operator")])].sort());
   });
 
+  it("static-pod.yaml gives its containers no capability, no writable root, a bound on memory and a seccomp profile", () => {
+    const { spec } = parse(read("deploy/static-pod.yaml"));
+    expect(spec.securityContext).toEqual({ seccompProfile: { type: "RuntimeDefault" } });
+    expect(spec.containers).toHaveLength(2);
+    for (const { securityContext, resources: needs, command } of spec.containers) {
+      expect(securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        privileged: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      });
+      expect(needs.limits.memory).toMatch(/^\d+[MG]i$/);
+      // The image's entry point forbids core dumps; a command would replace it.
+      expect(command).toBeUndefined();
+    }
+  });
+
+  it("the image and each systemd unit forbid core dumps, also to a program that core_pattern names", () => {
+    const [, entryPoint = "[]"] = /^ENTRYPOINT (.+)$/m.exec(read("Dockerfile")) ?? [];
+    expect(JSON.parse(entryPoint).slice(0, 3)).toEqual(["prlimit", "--core=1", "node"]);
+    const text = read("deploy/README.md");
+    expect(text.match(/^ExecStart=/gm)).toHaveLength(2);
+    expect(text.match(/^LimitCORE=1$/gm)).toHaveLength(2);
+  });
+
   it("Dockerfile copies what exists, and .dockerignore lets it through", () => {
     const copied = [...read("Dockerfile").matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = ""]) =>
       names.split(" "),
