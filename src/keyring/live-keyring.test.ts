@@ -8,6 +8,7 @@ import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { keyRefText, LiveKeyring } from "./live-keyring.ts";
+import { KeyringReader } from "./reader.ts";
 import type { VersionRow } from "./rows.ts";
 import { deadline, key, promoted, temporaryFolder, tombstone, version, versionId } from "./testing.ts";
 import { KEYRING_FILE, type KeyringChange, KeyringWriter } from "./writer.ts";
@@ -321,6 +322,46 @@ test.each([3, 4])(
     expect(live.problem).toBeUndefined();
   },
 );
+
+describe("a caller that asks for what leads to nothing, a thousand times", () => {
+  test("versions that are not there => the file is asked a few times only, and what comes later is had", async () => {
+    write(...promoted(await sealed(1)));
+    live.start();
+    await eventually(() => expect(live.versionCount).toBe(1));
+    const reads = vi.spyOn(KeyringReader.prototype, "version");
+    try {
+      // Without a turn of the event loop: the keyring does not look at the file meanwhile.
+      for (let n = 1_000; n < 2_000; n += 1) expect(live.version(versionId(n))).toBeUndefined();
+      expect(reads.mock.calls.length).toBeLessThan(50);
+    } finally {
+      reads.mockRestore();
+    }
+    write({ kind: "putVersion", version: await sealed(2) });
+    await eventually(() => expect(live.version(versionId(2))).toMatchObject({ number: 2 }));
+  });
+
+  test("a version under another root key => the root key is tried a few times only, and again later", async () => {
+    const row = await sealed(1);
+    write(...promoted({ ...row, sealed: { ...row.sealed, rootKeyId: "another" } }));
+    live.start();
+    const { version: served } = live.current(ref);
+    const tries = vi.spyOn(SealSource.prototype, "unseal");
+    try {
+      for (let n = 0; n < 1_000; n += 1) {
+        // A microtask only, as above.
+        await expect(live.material(served)).rejects.toEqual(failure("SealUnavailable"));
+      }
+      const { length } = tries.mock.calls;
+      expect(length).toBeLessThan(500);
+      await eventually(() => {
+        live.material(served).catch(() => undefined);
+        expect(tries.mock.calls.length).toBeGreaterThan(length);
+      });
+    } finally {
+      tries.mockRestore();
+    }
+  });
+});
 
 test("closed => it follows no more", async () => {
   write(...promoted(version(1)));

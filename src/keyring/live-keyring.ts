@@ -29,6 +29,8 @@ export interface CurrentVersion {
 const POLL_MILLISECONDS = 200;
 /** Rows per turn of the event loop while the rest of the keyring is read in. */
 const LOAD_CHUNK = 500;
+/** Reads of keyring and root key that may lead to nothing between two looks at the file: callers cause them. */
+const MAX_MISSES = 20;
 const EMPTY: KeyringSnapshot = { keys: new Map(), aliases: new Map(), unreadable: [] };
 
 /**
@@ -48,6 +50,8 @@ export class LiveKeyring {
   readonly #destroyed = new Map<string, TombstoneRow>();
   readonly #materials = new Map<string, Secret>();
   readonly #opening = new Map<string, Promise<Secret>>();
+  /** Why a version did not open, since the last look at the file. */
+  readonly #refused = new Map<string, unknown>();
   readonly #listeners = new Set<() => void>();
   #reader: KeyringReader | undefined;
   #snapshot = EMPTY;
@@ -56,6 +60,9 @@ export class LiveKeyring {
   #problem: ClavigerError | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loading = false;
+  /** Whether every version that was committed at the last look is in memory. */
+  #complete = false;
+  #misses = 0;
   #closed = false;
 
   constructor(path: string, seals: SealSource) {
@@ -127,8 +134,12 @@ export class LiveKeyring {
   version(versionId: string): VersionRow | undefined {
     const known = this.#versions.get(versionId);
     if (known !== undefined || this.#reader === undefined || this.#destroyed.has(versionId)) return known;
+    if (this.#complete && this.#missedOften) return undefined;
+    this.#misses += 1;
     const row = this.#reader.version(versionId);
-    if (row !== undefined) this.#versions.set(versionId, row);
+    if (row === undefined) return undefined;
+    this.#misses -= 1;
+    this.#versions.set(versionId, row);
     return row;
   }
 
@@ -151,19 +162,28 @@ export class LiveKeyring {
   async material(version: VersionRow): Promise<Secret> {
     const known = this.#materials.get(version.versionId);
     if (known !== undefined) return known;
+    if (this.#missedOften && this.#refused.has(version.versionId)) throw this.#refused.get(version.versionId);
     const opening = this.#opening.get(version.versionId) ?? this.#open(version);
     this.#opening.set(version.versionId, opening);
     return opening.finally(() => this.#opening.delete(version.versionId));
   }
 
   async #open(version: VersionRow): Promise<Secret> {
-    const material = await this.#seals.unseal(version, version.sealed);
+    const material = await this.#seals.unseal(version, version.sealed).catch((error: unknown) => {
+      this.#misses += 1;
+      this.#refused.set(version.versionId, error);
+      throw error;
+    });
     const tombstone = this.#destroyed.get(version.versionId);
     if (this.#closed || tombstone !== undefined) material.wipe();
     if (tombstone !== undefined) throw destroyedError(tombstone);
     if (this.#closed) throw new ClavigerError("NotReady", "the keyring is closed");
     this.#materials.set(version.versionId, material);
     return material;
+  }
+
+  get #missedOften(): boolean {
+    return this.#misses >= MAX_MISSES;
   }
 
   #aliasTarget(alias: ObjectName): ObjectName {
@@ -179,12 +199,15 @@ export class LiveKeyring {
   }
 
   #poll(): void {
+    this.#misses = 0;
+    this.#refused.clear();
     try {
       if (this.#reader?.replaced()) this.#reopen();
       this.#reader ??= KeyringReader.open(this.path);
       if (this.#reader.changed()) {
         this.#snapshot = withFormer(this.#reader.snapshot(), this.#snapshot);
         this.#forgetDestroyed(this.#reader);
+        this.#complete = false;
         void this.#loadVersions();
         this.#notify();
       }
@@ -200,6 +223,7 @@ export class LiveKeyring {
   #reopen(): void {
     this.#reader?.close();
     this.#reader = undefined;
+    this.#complete = false;
     this.#loadedSeq = 0;
     this.#unreadable.clear();
     this.#tombstoneSeq = 0;
@@ -239,6 +263,7 @@ export class LiveKeyring {
         const rows = this.#reader.rowsAfter(this.#loadedSeq, LOAD_CHUNK);
         for (const row of rows) this.#take(row);
         if (rows.length < LOAD_CHUNK) {
+          this.#complete = true;
           // A re-sealed version may open now that did not before.
           if (rows.length > 0) this.#notify();
           return;
