@@ -8,6 +8,7 @@ import { kmsKeyId, parseKeyId, parseVersionId, uuidFromBytes } from "../../src/c
 import { eventually } from "../controlplane/wait.ts";
 import { Installation, masterKey } from "./installation.ts";
 import {
+  answerTo,
   encryptSeed,
   eventuallyRefused,
   expectOpens,
@@ -296,6 +297,45 @@ describe("a socket that gets what it should not", () => {
       // keyId and versionId, which the caller sees in the ciphertext anyway.
       "key_id is not the one that the ciphertext was made under": 32,
     });
+  });
+
+  it("whatever is wrong with a ciphertext, the answer is the same; only the log says which it was", async () => {
+    const altered = (at: number): Buffer => {
+      const ciphertext = Buffer.from(sealed.ciphertext);
+      ciphertext[at] = (ciphertext[at] ?? 0) ^ 0x80;
+      return ciphertext;
+    };
+    const flawed: Readonly<Record<string, Buffer>> = {
+      Truncated: sealed.ciphertext.subarray(0, 113),
+      UnknownFormat: altered(0),
+      UnknownSuite: altered(1),
+      CommitmentMismatch: altered(66),
+      TagMismatch: altered(sealed.ciphertext.length - 1),
+    };
+    const answers = new Set<string>();
+    for (const [flaw, ciphertext] of Object.entries(flawed)) {
+      const uid = `flaw-${flaw}`;
+      answers.add(await answerTo(client.decrypt({ ...sealed, ciphertext, uid })));
+      for (const run of installation.runs) await run.line(new RegExp(` uid=${uid} flaw=${flaw}$`));
+    }
+    expect([...answers]).toEqual([
+      "INVALID_ARGUMENT the ciphertext is not valid for this key, purpose and context",
+    ]);
+  });
+
+  it("what is answered about a version says nothing of the ciphertext", async () => {
+    const [version, other] = await Promise.all([encryptSeed(client, randomBytes(32)), sealed]);
+    const foreign = [version.ciphertext, other.ciphertext, noise("garbage", 200)].map((bytes) => {
+      const ciphertext = Buffer.from(bytes);
+      // The format, the suite and ids that this node does not have.
+      Buffer.concat([sealed.ciphertext.subarray(0, 18), noise("another version", 16)]).copy(ciphertext);
+      return ciphertext;
+    });
+    const ids = [2, 18].map((at) => uuidFromBytes(foreign[0]?.subarray(at, at + 16) ?? Buffer.alloc(16)));
+    const key_id = kmsKeyId(parseKeyId(ids[0] ?? ""), parseVersionId(ids[1] ?? ""));
+    const answers = new Set<string>();
+    for (const ciphertext of foreign) answers.add(await answerTo(client.decrypt({ ciphertext, key_id })));
+    expect([...answers]).toEqual([expect.stringMatching(/^NOT_FOUND no version with key_id /)]);
   });
 
   it("the parts of two ciphertexts do not make a third", async () => {

@@ -191,6 +191,14 @@ export function outcomeOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
+/** The code's name and the text of a refusal. */
+export async function answerTo(call: Promise<unknown>): Promise<string> {
+  const { code, details } = await call.then(() => {
+    throw new Error("it was answered");
+  }, asServiceError);
+  return `${status[code]} ${details}`;
+}
+
 function asServiceError(error: unknown): ServiceError {
   if (error instanceof Error && "code" in error && "details" in error) return error as ServiceError;
   throw error;
