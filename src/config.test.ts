@@ -256,7 +256,11 @@ describe("the text", () => {
     ["two documents", "a: 1\n---\nb: 2\n", "must hold exactly one YAML document"],
     ["a list", "- 1", "must be a mapping"],
     ["broken YAML", "a: [1,\n", ""],
-    ["a field twice", "kind: NodeConfig\nkind: NodeConfig\n", "unique"],
+    [
+      "a field twice",
+      "kind: NodeConfig\nkind: NodeConfig\n",
+      "line 2, column 1 is a key that its mapping has already",
+    ],
     ["anchors that unfold without end", bomb(), ""],
   ])("%s => ConfigInvalid that names the file", (_, yaml, message) => {
     expect(text(yaml)).toThrow(expect.objectContaining({ code: "ConfigInvalid" }));

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
+import { MAX_YAML_BYTES } from "./bounded-yaml.ts";
 import { ClavigerError, messageOf } from "./errors.ts";
 import type { KeyRef } from "./keyring/live-keyring.ts";
+import { readOwnFile } from "./own-file.ts";
 import { DNS_NAME, Section } from "./yaml-section.ts";
 
 /** Where a node's parts find one another. Paths are absolute. */
@@ -56,11 +57,14 @@ const LATER = ["audit"];
 /** Without TLS only where nobody can listen. */
 const ETCD_ENDPOINT = /^(https:\/\/[^/?#@]+|http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d{1,5}$/;
 
-/** Reads a NodeConfig. Relative paths start at the file's folder. Throws ConfigInvalid naming file and field. */
+/**
+ * Reads a NodeConfig. Relative paths start at the file's folder. Throws ConfigInvalid naming file
+ * and field, or whoever else could change the file: it says which sockets, keys and programs are used.
+ */
 export function readConfig(path: string): NodeConfig {
   const absolute = resolve(path);
   try {
-    return parseConfig(readFileSync(absolute, "utf8"), absolute);
+    return parseConfig(readOwnFile(absolute, MAX_YAML_BYTES), absolute);
   } catch (cause) {
     if (cause instanceof ClavigerError) throw cause;
     throw new ClavigerError(

@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
-import { expect, it } from "vitest";
-import { stderrLog } from "./log.ts";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type LogFields, stderrLog } from "./log.ts";
 
 /** A stream whose reader takes nothing until it is told to. */
 class Stalled extends Writable {
@@ -40,4 +41,45 @@ it("keeps no more than four megabytes for a reader that has stalled, and says ho
   );
   expect(back).toMatch(/ INFO {2}plugin: the reader is back\n$/);
   expect(rest).toEqual([expect.stringMatching(/ INFO {2}plugin: and stays\n$/)]);
+});
+
+/** One line of the log, as a reader has it. */
+function logged(message: string, fields: LogFields = {}): string {
+  let text = "";
+  const stream = new Writable({
+    write(chunk, _, done) {
+      text += String(chunk);
+      done();
+    },
+  });
+  stderrLog("plugin", stream)("warn", message, fields);
+  return text;
+}
+
+describe("whatever others' texts hold", () => {
+  const UNSAFE = /\p{C}|\p{Zl}|\p{Zp}/u;
+  const hostile = fc.string({ unit: "binary", maxLength: 60 }).map((text) => `\x1b[2J\u202e\x9b\n${text}`);
+
+  it("is one line that steers no terminal, and a field is JSON that has it as it was", () => {
+    fc.assert(
+      fc.property(hostile, hostile, (message, uid) => {
+        const [line = "", rest, ...more] = logged(message, { uid }).split("\n");
+        expect([rest, more]).toEqual(["", []]);
+        expect(line).not.toMatch(UNSAFE);
+        const field = line.slice(line.lastIndexOf(' uid="') + " uid=".length);
+        expect(JSON.parse(field)).toBe(uid);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("a forged line in a message stays within the line of its message", () => {
+    const text = logged("KeyServer a\n2026-01-01T00:00:00.000Z INFO  plugin: all is well");
+    expect(text.match(/\n/g)).toHaveLength(1);
+  });
+
+  it("a field without end is cut off, and is JSON all the same", () => {
+    const [, json = ""] = / uid=(".*)\n$/.exec(logged("m", { uid: "x".repeat(100_000) })) ?? [];
+    expect(JSON.parse(json)).toBe(`${"x".repeat(1_024)}… (98976 characters more)`);
+  });
 });

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import { messageOf } from "./errors.ts";
+import { oneLine, printableJson } from "./printable.ts";
 
 export type LogLevel = "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -34,10 +35,14 @@ export function stderrLog(process_: string, stream: Writable = process.stderr): 
   };
 }
 
-/** A name from outside must not start a line of its own in our log. */
-const oneLine = (text: string): string => text.replaceAll(/[\r\n]+/g, " ");
+const MAX_FIELD_LENGTH = 1_024;
 
-const quote = (value: string): string => (/^[\w./:@+-]*$/.test(value) ? value : JSON.stringify(value));
+/** JSON, unless it is plain. */
+function quote(value: string): string {
+  if (/^[\w./:@+-]{0,1024}$/.test(value)) return value;
+  const rest = value.length - MAX_FIELD_LENGTH;
+  return printableJson(rest <= 0 ? value : `${value.slice(0, MAX_FIELD_LENGTH)}… (${rest} characters more)`);
+}
 
 /** Says when `signal` stops a process, and why. Returns what is called when it has stopped. */
 export function logStop(log: Log, who: string, signal: AbortSignal): () => void {

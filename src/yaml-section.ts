@@ -1,18 +1,9 @@
-import { type Document, LineCounter, parseAllDocuments, type YAMLError } from "yaml";
-import { ClavigerError, messageOf } from "./errors.ts";
+import { parseYaml } from "./bounded-yaml.ts";
+import { ClavigerError } from "./errors.ts";
 import type { ObjectName } from "./keyring/rows.ts";
 
 /** What Kubernetes takes for a name. */
 export const DNS_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
-
-/** What a file is, for messages. */
-export interface Form {
-  readonly noun: string;
-  /** Whether the text may hold secrets: then no message quotes any of it. */
-  readonly secret: boolean;
-}
-
-const CONFIGURATION: Form = { noun: "configuration", secret: false };
 
 /** A mapping of the file, which remembers what was asked for, so that a misspelt field is an error. */
 export class Section {
@@ -29,27 +20,16 @@ export class Section {
     this.#values = new Map(Object.entries(values));
   }
 
-  static root(text: string, path: string, { noun, secret }: Form = CONFIGURATION): Section {
+  /** Reads the one mapping of a text; messages begin with the noun and the path, and quote no value. Throws ConfigInvalid. */
+  static root(text: string, path: string, noun = "configuration"): Section {
     const file = `${noun} ${path}`;
-    const lines = new LineCounter();
-    const documents = parseAllDocuments(text, {
-      lineCounter: lines,
-      prettyErrors: !secret,
-      // A warning would quote the text, on stderr.
-      logLevel: secret ? "error" : "warn",
-    });
-    const [document] = documents;
-    if (document === undefined || documents.length !== 1) {
+    const documents = parseYaml(text, file);
+    const [first] = documents;
+    if (first === undefined || documents.length !== 1) {
       throw new ClavigerError("ConfigInvalid", `${file} must hold exactly one YAML document`);
     }
-    const [error] = document.errors;
-    if (error !== undefined) {
-      const what = secret ? unquoted(error, lines) : error.message;
-      throw new ClavigerError("ConfigInvalid", `${file}: ${what}`);
-    }
-    const value = plain(document, file, secret);
-    if (!isMapping(value)) throw new ClavigerError("ConfigInvalid", `${file} must be a mapping`);
-    return new Section(file, "", value);
+    if (!isMapping(first.value)) throw new ClavigerError("ConfigInvalid", `${file} must be a mapping`);
+    return new Section(file, "", first.value);
   }
 
   wrong(field: string, what: string): ClavigerError {
@@ -143,22 +123,6 @@ export class Section {
     const child = new Section(this.#file, `${this.#where}${field}.`, value);
     this.#children.push(child);
     return child;
-  }
-}
-
-/** Where the text is no YAML, without a word of it. */
-function unquoted(error: YAMLError, lines: LineCounter): string {
-  const { line, col } = lines.linePos(error.pos[0]);
-  return `line ${line}, column ${col} is not YAML (${error.code})`;
-}
-
-/** Anchors that unfold without end show only now. */
-function plain(document: Document, file: string, secret: boolean): unknown {
-  try {
-    return document.toJS();
-  } catch (cause) {
-    if (secret) throw new ClavigerError("ConfigInvalid", `${file}: its anchors cannot be unfolded`);
-    throw new ClavigerError("ConfigInvalid", `${file}: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -7,6 +7,7 @@ import { existing, writeNewFile } from "../keyring/new-file.ts";
 import type { KeyringImage, UnreadableRow } from "../keyring/rows.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { CONFIG, type Command, needed, parseOptions } from "./command.ts";
+import { complain, print } from "./print.ts";
 import { readKeyring } from "./read-keyring.ts";
 import { imageSummary, testVersions } from "./version-check.ts";
 
@@ -24,8 +25,8 @@ export const backup: Command = {
     const takenAt = new Date().toISOString();
     const faults = await testVersions(image.versions, new SealSource(config.rootKeyPath));
     writeNewFile(out, encodeBackup({ takenAt, nodeName: config.nodeName, image }));
-    process.stdout.write(report(out, image, config));
-    for (const { error } of unreadable) process.stderr.write(`claviger: ${error.message}\n`);
+    print(report(out, image, config));
+    for (const { error } of unreadable) complain(error.message);
     const [fault] = faults;
     if (fault === undefined && unreadable.length > 0) throw incomplete(out, unreadable);
     if (fault === undefined) return;

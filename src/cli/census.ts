@@ -1,5 +1,6 @@
 import { type NodeConfig, readConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
+import { printableJson } from "../printable.ts";
 import type { Census } from "../storage/census.ts";
 import { objectsText } from "../storage/census-tally.ts";
 import { censusOfNode } from "../storage/node-census.ts";
@@ -7,9 +8,10 @@ import type { StoredValue } from "../storage/stored-value.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { readKeyringFacts } from "./keyring-facts.ts";
 import { mustBeOwnEtcd } from "./own-etcd.ts";
+import { complain, print } from "./print.ts";
 import { ProgressLine } from "./progress.ts";
 import { stopSignal } from "./stop-signal.ts";
-import { printable, table } from "./table.ts";
+import { table } from "./table.ts";
 
 export const census: Command = {
   summary: "Count in etcd what is stored under which key_id.",
@@ -36,7 +38,7 @@ export const census: Command = {
       onProgress: (objects) => line?.show({ text: `${objectsText(objects)} counted` }),
     }).finally(() => line?.clear());
     const versions = versionNames(config);
-    process.stdout.write(json ? asJson(taken, versions) : asTable(taken, versions));
+    print(json ? asJson(taken, versions) : asTable(taken, versions));
     await mustBeOwnEtcd(config, signal);
   },
 };
@@ -48,7 +50,7 @@ function versionNames(config: NodeConfig): VersionNames {
   try {
     return readKeyringFacts(config).versionNames;
   } catch (error) {
-    process.stderr.write(`claviger: versions are not named: ${messageOf(error)}\n`);
+    complain(`versions are not named: ${messageOf(error)}`);
     return new Map();
   }
 }
@@ -58,13 +60,13 @@ function asJson({ rows, ...rest }: Census, versions: VersionNames): string {
     const version = stored.kind === "kms-v2" ? versions.get(stored.keyId) : undefined;
     return { ...row, stored, ...(version !== undefined && { version }) };
   });
-  return `${JSON.stringify({ ...rest, rows: named }, undefined, 2)}\n`;
+  return `${printableJson({ ...rest, rows: named }, 2)}\n`;
 }
 
 function asTable({ revision, objects, rows, unlisted }: Census, versions: VersionNames): string {
   const lines = rows.map((row) => {
     const { provider, keyId } = columnsOf(row.stored);
-    return [row.resource, provider, keyId, versions.get(keyId) ?? "", String(row.objects)].map(printable);
+    return [row.resource, provider, keyId, versions.get(keyId) ?? "", String(row.objects)];
   });
   const more = unlisted === 0 ? "" : `, ${unlisted} of them not listed: there are too many kinds`;
   const total = `${objectsText(objects)} at etcd's revision ${revision}${more}\n`;

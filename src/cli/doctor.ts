@@ -4,6 +4,7 @@ import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./co
 import { diagnose } from "./doctor/diagnose.ts";
 import { gather } from "./doctor/gather.ts";
 import { asJson, asTable, counted } from "./doctor/report.ts";
+import { print } from "./print.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 export const doctor: Command = {
@@ -18,7 +19,7 @@ export const doctor: Command = {
     const json = isJson(options.output);
     const observed = await gather(readConfig(configPath), stopSignal());
     const diagnosis = diagnose(observed, new Date());
-    process.stdout.write(json ? asJson(diagnosis) : asTable(diagnosis));
+    print(json ? asJson(diagnosis) : asTable(diagnosis));
     if (diagnosis.findings.some(({ severity }) => severity === "error"))
       throw new ClavigerError("NotReady", `doctor found ${counted(diagnosis.findings, "error")}`);
   },

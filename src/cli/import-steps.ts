@@ -1,4 +1,3 @@
-import { readFileSync, statSync } from "node:fs";
 import { type WrappingAlgorithm, wrapMaterial } from "../crypto/import-wrapping.ts";
 import { materialBytes } from "../crypto/key-specs.ts";
 import { Secret } from "../crypto/secret.ts";
@@ -8,6 +7,7 @@ import type { ImportSpec } from "../kube/import-schema.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import { conditionOf } from "../operator/conditions.ts";
 import { offerOf } from "../operator/import-offer.ts";
+import { FileTooLarge, readRegularFile } from "../regular-file.ts";
 import { timeOf } from "../times.ts";
 import type { ImportTarget } from "./import-target.ts";
 import { type Pace, POLL_MILLISECONDS, readPatiently } from "./patience.ts";
@@ -68,15 +68,16 @@ export async function wrapHere(importing: Importing, { file, algorithm }: Import
 
 function readSmall(file: string): Buffer {
   try {
-    const { size } = statSync(file);
-    if (size <= MAX_FILE_BYTES) return readFileSync(file);
+    return readRegularFile(file, { maxBytes: MAX_FILE_BYTES, pipes: true });
   } catch (cause) {
+    if (cause instanceof FileTooLarge) {
+      throw new ClavigerError(
+        "ConfigInvalid",
+        `${file} is too large to be key material, wrapped or not, or a token`,
+      );
+    }
     throw new ClavigerError("ConfigInvalid", `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
-  throw new ClavigerError(
-    "ConfigInvalid",
-    `${file} is too large to be key material, wrapped or not, or a token`,
-  );
 }
 
 /** Public key and token: those that are there, or new ones that are asked for. */

@@ -1,20 +1,13 @@
-import {
-  chmodSync,
-  chownSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { parseAllDocuments } from "yaml";
+import { chmodSync, chownSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { MAX_YAML_BYTES, parseYaml } from "../bounded-yaml.ts";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import { manifestFiles } from "../operator/manifests.ts";
+import { readRegularText } from "../regular-file.ts";
 import { readKeyring } from "./read-keyring.ts";
 import { ClusterMasterKey } from "./target.ts";
 
@@ -82,7 +75,10 @@ export function standaloneTarget(folder: string, config: NodeConfig, name: Objec
 
 function readObject(config: NodeConfig, name: ObjectName): MasterKey {
   const json = readKeyring(config, (keyring) => keyring.object("MasterKey", name));
-  if (json !== undefined) return JSON.parse(json);
+  if (json !== undefined) {
+    // The operator has validated it.
+    return parseJson(json, `MasterKey ${nameText(name)} in the keyring`, "KeyringCorrupt") as MasterKey;
+  }
   throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} was not taken up by the operator`);
 }
 
@@ -96,12 +92,20 @@ function editManifest(folder: string, name: ObjectName, spec: Partial<ImportSpec
 
 /** The document that has the MasterKey, and its file. Throws NotFound. */
 function findManifest(folder: string, name: ObjectName) {
+  const faults: string[] = [];
   for (const file of manifestFiles(folder)) {
-    const documents = parseAllDocuments(readFileSync(file, "utf8"));
-    const document = documents.find((candidate) => isMasterKey(candidate.toJS(), name));
-    if (document !== undefined) return { file, documents, document };
+    try {
+      const parsed = parseYaml(readRegularText(file, { maxBytes: MAX_YAML_BYTES }), file);
+      const found = parsed.find(({ value }) => isMasterKey(value, name));
+      const documents = parsed.map(({ document }) => document);
+      if (found !== undefined) return { file, documents, document: found.document };
+    } catch (error) {
+      // It may be in another file.
+      faults.push(error instanceof ClavigerError ? error.message : `${file}: ${messageOf(error)}`);
+    }
   }
-  throw new ClavigerError("NotFound", `no file of ${folder} has MasterKey ${nameText(name)}`);
+  const what = [`no file of ${folder} has MasterKey ${nameText(name)}`, ...faults].join("; ");
+  throw new ClavigerError("NotFound", what);
 }
 
 function isMasterKey(value: unknown, { namespace, name }: ObjectName): boolean {

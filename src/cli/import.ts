@@ -6,6 +6,7 @@ import type { ObjectName } from "../keyring/rows.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import { conditionOf } from "../operator/conditions.ts";
 import { offerOf } from "../operator/import-offer.ts";
+import { printable, printableJson } from "../printable.ts";
 import { type Command, isJson, OUTPUT, parseArgument, UsageError } from "./command.ts";
 import {
   type Importing,
@@ -19,6 +20,7 @@ import {
 } from "./import-steps.ts";
 import { clusterTarget, type ImportTarget, standaloneTarget } from "./import-target.ts";
 import { realPace } from "./patience.ts";
+import { print } from "./print.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { kubeconfigOf, nameOf } from "./target.ts";
 
@@ -57,7 +59,7 @@ export const importMaterial: Command = {
       name: argument,
       target: targetOf(nameOf(argument), options),
       requestToken: randomUUID(),
-      say: request.kind === "parameters" ? () => undefined : (text) => process.stdout.write(`${text}\n`),
+      say: request.kind === "parameters" ? () => undefined : (text) => print(`${printable(text)}\n`),
       pace: realPace,
       signal: stopSignal(),
     };
@@ -122,9 +124,9 @@ async function printParameters(importing: Importing, json: boolean): Promise<voi
     parametersOf(importing),
   );
   const text = json
-    ? JSON.stringify({ publicKey, importToken, algorithms, validTo }, undefined, 2)
+    ? printableJson({ publicKey, importToken, algorithms, validTo }, 2)
     : `${publicKey}\nimport token, valid until ${validTo}:\n${importToken}`;
-  process.stdout.write(`${text}\n`);
+  print(`${text}\n`);
 }
 
 /** Imports, from the offer until the version is on every node. Throws why not, with nothing left behind where it is interrupted. */

@@ -3,6 +3,7 @@ import { messageOf } from "../errors.ts";
 import { type Command, UsageError } from "./command.ts";
 import { commandHelp, overview } from "./help.ts";
 import { didYouMean } from "./nearest.ts";
+import { complain, print } from "./print.ts";
 
 /**
  * Each command is loaded when asked for: `plugin` must not pay for the
@@ -53,10 +54,6 @@ function printVersion(): void {
   print(`claviger ${version}\n`);
 }
 
-function print(text: string): void {
-  process.stdout.write(text);
-}
-
 /**
  * Whoever reads our output may end before us (`claviger serve | logger`), and a
  * stream's error without a listener would end us: a plugin must answer on.
@@ -74,7 +71,7 @@ outliveReaders();
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`claviger: ${messageOf(error)}\n`);
+  complain(messageOf(error));
   process.exitCode = error instanceof UsageError ? 2 : 1;
 } finally {
   // Under `serve` an open channel to it would keep an operator alive that has ended.

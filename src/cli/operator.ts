@@ -9,8 +9,10 @@ export const operator: Command = {
   usage: "operator --config FILE",
   async run(args) {
     const config = readConfig(configOption(args));
-    const stop = AbortSignal.any([stopSignal(), parentGone()]);
-    await runOperator(config, stderrLog("operator"), stop);
+    const log = stderrLog("operator");
+    const onHangUp = () =>
+      log("info", "SIGHUP came: this operator goes on; it reads its configuration when it starts");
+    await runOperator(config, log, AbortSignal.any([stopSignal({ onHangUp }), parentGone()]));
   },
 };
 

@@ -7,6 +7,8 @@ export const plugin: Command = {
   summary: "Serve the KMS v2 sockets of this node to its API server.",
   usage: "plugin --config FILE",
   async run(args) {
-    await runPlugin({ configPath: configOption(args), log: stderrLog("plugin"), signal: stopSignal() });
+    const log = stderrLog("plugin");
+    const onHangUp = () => log("info", "SIGHUP came: the configuration is read again");
+    await runPlugin({ configPath: configOption(args), log, signal: stopSignal({ onHangUp }) });
   },
 };

@@ -28,7 +28,9 @@ describe("progress", () => {
   });
   test.each([true, false])("what steers a terminal (on one: %s) => is shown and not obeyed", (isTTY) => {
     const text = written(isTTY, { text: "webhook says \x1b[2J\r\nall is well" });
-    expect(text.replaceAll("\r\x1b[K", "")).toMatch(/^webhook says �\[2J��all is well\n?done\n$/);
+    expect(text.replaceAll("\r\x1b[K", "")).toMatch(
+      /^webhook says \\u001b\[2J\\u000d\\u000aall is well\n?done\n$/,
+    );
   });
   test("a narrow terminal => nothing wraps", () => {
     let text = "";

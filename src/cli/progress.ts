@@ -1,4 +1,4 @@
-import { printable } from "./table.ts";
+import { printable } from "../printable.ts";
 
 const WIDTH = 30;
 /** To the line's beginning, and nothing on it. */
@@ -45,7 +45,7 @@ export class ProgressLine {
   /** Leaves a last line in its place. */
   end(text: string): void {
     this.clear();
-    this.#output.write(`${text}\n`);
+    this.#output.write(`${printable(text)}\n`);
   }
 }
 

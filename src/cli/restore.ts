@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type NodeConfig, readConfig } from "../config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
@@ -7,8 +7,11 @@ import { type MergePlan, planMerge } from "../keyring/merge.ts";
 import { restoreKeyring } from "../keyring/restore.ts";
 import type { KeyringImage } from "../keyring/rows.ts";
 import { KEYRING_FILE, KeyringWriter, STOP_IT_FIRST } from "../keyring/writer.ts";
+import { printable } from "../printable.ts";
+import { readRegularFile } from "../regular-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { CONFIG, type Command, needed, parseArgument } from "./command.ts";
+import { complain, print } from "./print.ts";
 import { imageSummary, testVersions, type VersionFault } from "./version-check.ts";
 
 export const restore: Command = {
@@ -32,14 +35,17 @@ export const restore: Command = {
       skip: options["skip-unopened"] === true,
     });
     const merge = options.merge === true && existsSync(join(config.stateDir, KEYRING_FILE));
-    process.stdout.write(merge ? mergeInto(config, backup) : restoreInto(config, backup));
+    print(merge ? mergeInto(config, backup) : restoreInto(config, backup));
   },
 };
+
+/** More than a hundred thousand versions take. */
+const MAX_BACKUP_BYTES = 256 * 1024 * 1024;
 
 function readBackup(path: string): Backup {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(path);
+    bytes = readRegularFile(path, { maxBytes: MAX_BACKUP_BYTES, pipes: true });
   } catch (cause) {
     throw new ClavigerError("ConfigInvalid", `backup ${path} cannot be read: ${messageOf(cause)}`, { cause });
   }
@@ -65,7 +71,7 @@ async function restorable(backup: Backup, { path, config, skip }: Check): Promis
       `nothing was restored: ${count} in ${path} do not open on this node: ${fault.message}`,
     );
   }
-  process.stderr.write(`claviger: ${count} do not open on this node and are left out: ${fault.message}\n`);
+  complain(`${count} do not open on this node and are left out: ${fault.message}`);
   return { ...backup, image: without(backup.image, faults) };
 }
 
@@ -84,7 +90,7 @@ function without(image: KeyringImage, faults: readonly VersionFault[]): KeyringI
 
 function restoreInto({ stateDir }: NodeConfig, backup: Backup): string {
   restoreKeyring(stateDir, backup);
-  return `${join(stateDir, KEYRING_FILE)} was made from the backup of ${backup.nodeName} of ${backup.takenAt}: ${imageSummary(backup.image)}
+  return `${join(stateDir, KEYRING_FILE)} was made from the backup of ${printable(backup.nodeName)} of ${printable(backup.takenAt)}: ${imageSummary(backup.image)}
 Start this node's operator: it hands back the versions that the API server has lost,
 and the other nodes take them from there.
 `;
@@ -119,6 +125,6 @@ export function mergeText(path: string, { image, nodeName, takenAt }: Backup, pl
     versions + destroyed < total && "it had the others",
   ];
   return [parts.filter((part) => part !== false).join("; "), ...plan.kept]
-    .map((line) => `${line}\n`)
+    .map((line) => `${printable(line)}\n`)
     .join("");
 }

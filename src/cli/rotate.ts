@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { ClavigerError } from "../errors.ts";
 import { type Command, parseArgument } from "./command.ts";
 import { realPace } from "./patience.ts";
+import { print } from "./print.ts";
 import { ProgressLine } from "./progress.ts";
 import { followRotation } from "./rotation-follower.ts";
 import { rotationObjection } from "./rotation-watch.ts";
@@ -31,9 +32,7 @@ export const rotate: Command = {
     const token = `cli-${randomUUID()}`;
     await target.patch({ rotation: { requestToken: token } });
     if (options.wait !== true) {
-      process.stdout.write(
-        `a rotation of ${name} was asked for; see kubectl get masterkey -w, or use --wait\n`,
-      );
+      print(`a rotation of ${name} was asked for; see kubectl get masterkey -w, or use --wait\n`);
       return;
     }
     await followRotation({

@@ -8,7 +8,9 @@ import { type Log, stderrLog } from "../log.ts";
 import { type Plugin, runPlugin } from "../plugin/plugin.ts";
 import { roundTrip } from "../plugin/round-trip.ts";
 import type { SocketServer } from "../plugin/socket-server.ts";
+import { printable } from "../printable.ts";
 import { type Command, configOption } from "./command.ts";
+import { print } from "./print.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 const MIN_RESTART_MILLISECONDS = 500;
@@ -27,11 +29,13 @@ export const serve: Command = {
   async run(args) {
     const configPath = configOption(args);
     const config = readConfig(configPath);
-    const stop = stopSignal();
+    const log = stderrLog("plugin");
+    const stop = stopSignal({
+      onHangUp: () => log("info", "SIGHUP came: the configuration is read again"),
+    });
     // The operator ends with us, whichever way we end: also when a socket cannot be had.
     const ended = new AbortController();
     const signal = AbortSignal.any([stop, ended.signal]);
-    const log = stderrLog("plugin");
     let operator: Promise<void> | undefined;
     // Only with the sockets in hand: beside another serve there is one complaint, not two.
     const onListening = (plugin: Plugin) => {
@@ -91,11 +95,11 @@ function ended(child: ChildProcess, signal: AbortSignal, log: Log): Promise<stri
 /** Tells a newcomer, once, where the sockets are and what to paste, and proves that they work. */
 async function introduce(plugin: Plugin, signal: AbortSignal): Promise<void> {
   if (plugin.servers.length === 0) {
-    process.stdout.write("No providers are configured: there is no socket to serve.\n");
+    print("No providers are configured: there is no socket to serve.\n");
   }
   for (const server of plugin.servers) {
     if (!(await keyArrives(server, signal))) return;
-    process.stdout.write(await introduction(server));
+    print(await introduction(server));
   }
 }
 
@@ -107,7 +111,7 @@ async function keyArrives({ provider }: SocketServer, signal: AbortSignal): Prom
     if (!told && performance.now() - started > PATIENCE_MILLISECONDS) {
       told = true;
       const why = provider.problem?.message ?? "the key is disabled or its material has expired";
-      process.stdout.write(`Provider ${provider.name} has no key to serve yet: ${why}.\n`);
+      print(`Provider ${provider.name} has no key to serve yet: ${printable(why)}.\n`);
     }
     await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
   }

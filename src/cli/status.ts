@@ -1,14 +1,17 @@
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { ClavigerError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
 import type { KeyringReader } from "../keyring/reader.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import { callFault, KmsClient } from "../plugin/kms-client.ts";
+import { printableJson } from "../printable.ts";
 import { isoTime } from "../times.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { type KeyState, keyState } from "./key-state.ts";
+import { print } from "./print.ts";
 import { readKeyring } from "./read-keyring.ts";
 import { table } from "./table.ts";
 
@@ -50,9 +53,7 @@ export const status: Command = {
       keys = reportKeys(config);
     } finally {
       // Also where the keyring cannot be read: a plugin may serve on from its memory.
-      process.stdout.write(
-        json ? `${JSON.stringify({ providers, keys }, undefined, 2)}\n` : asTables(providers, keys),
-      );
+      print(json ? `${printableJson({ providers, keys }, 2)}\n` : asTables(providers, keys));
     }
     const failing = providers.filter((provider) => provider.status !== "ok").map((provider) => provider.name);
     if (failing.length > 0) throw new ClavigerError("NotReady", `not serving: ${failing.join(", ")}`);
@@ -98,7 +99,8 @@ function saidState(keyring: KeyringReader, name: ObjectName): NonNullable<Master
   const json = keyring.object("MasterKey", name);
   if (json === undefined) return undefined;
   // The operator has validated it.
-  return (JSON.parse(json) as MasterKey).status?.keyState;
+  const object = parseJson(json, `MasterKey ${nameText(name)} in the keyring`, "KeyringCorrupt");
+  return (object as MasterKey).status?.keyState;
 }
 
 function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport[] | undefined): string {

@@ -1,12 +1,12 @@
 import { EventEmitter } from "node:events";
 import { describe, expect, test } from "vitest";
-import { SAME_REQUEST_MILLISECONDS, stopSignal } from "./stop-signal.ts";
+import { SAME_REQUEST_MILLISECONDS, type StopSignalOptions, stopSignal } from "./stop-signal.ts";
 
-const prepare = () => {
+const prepare = (options: StopSignalOptions = {}) => {
   const signals = new EventEmitter();
   const clock = { now: 1_000 };
   const exits: number[] = [];
-  const stop = stopSignal({ signals, now: () => clock.now, exit: (code) => exits.push(code) });
+  const stop = stopSignal({ ...options, signals, now: () => clock.now, exit: (code) => exits.push(code) });
   return { signals, clock, exits, stop };
 };
 
@@ -35,5 +35,25 @@ describe("a request to stop", () => {
     clock.now += SAME_REQUEST_MILLISECONDS + 1;
     signals.emit("SIGTERM");
     expect(exits).toEqual([1]);
+  });
+});
+
+describe("a terminal that closes (SIGHUP)", () => {
+  test("stops a command as Ctrl-C does, so that it cleans up", () => {
+    const { signals, stop } = prepare();
+    signals.emit("SIGHUP");
+    expect(stop.reason).toEqual(new Error("SIGHUP came"));
+  });
+
+  test("is told to a process that outlives it, each time, and is no request to stop", () => {
+    let hangUps = 0;
+    const { signals, clock, stop, exits } = prepare({ onHangUp: () => (hangUps += 1) });
+    signals.emit("SIGHUP");
+    clock.now += SAME_REQUEST_MILLISECONDS + 1;
+    signals.emit("SIGHUP");
+    expect({ hangUps, aborted: stop.aborted, exits }).toEqual({ hangUps: 2, aborted: false, exits: [] });
+    signals.emit("SIGTERM");
+    signals.emit("SIGHUP");
+    expect({ aborted: stop.aborted, exits }).toEqual({ aborted: true, exits: [] });
   });
 });

@@ -9,8 +9,13 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
  */
 export const SAME_REQUEST_MILLISECONDS = 3_000;
 
+export interface StopSignalOptions {
+  /** Called at each SIGHUP, which then is no request to stop. */
+  readonly onHangUp?: () => void;
+}
+
 /** What a test puts in the place of the process and its clock. */
-export interface StopSignalParts {
+export interface StopSignalParts extends StopSignalOptions {
   readonly signals?: EventEmitter;
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number;
@@ -18,18 +23,21 @@ export interface StopSignalParts {
 }
 
 /**
- * Aborts at the first SIGINT or SIGTERM, with which of them as the reason. One
- * that comes more than three seconds later ends the process at once, with exit
- * code 1, as somebody finds the stop too slow.
+ * Aborts at the first SIGINT, SIGTERM or SIGHUP, with which of them as the reason. A terminal
+ * that closes sends SIGHUP: a command then cleans up as after Ctrl-C. A process that is to
+ * outlive its terminal gives an `onHangUp`. A request that comes more than three seconds
+ * after the first ends the process at once, with exit code 1, as somebody finds the stop too slow.
  */
 export function stopSignal({
+  onHangUp,
   signals = process,
   now = () => performance.now(),
   exit = (code) => process.exit(code),
 }: StopSignalParts = {}): AbortSignal {
   const controller = new AbortController();
   let asked: number | undefined;
-  for (const name of SIGNALS) {
+  if (onHangUp !== undefined) signals.on("SIGHUP", onHangUp);
+  for (const name of onHangUp === undefined ? [...SIGNALS, "SIGHUP"] : SIGNALS) {
     signals.on(name, () => {
       if (asked === undefined) {
         asked = now();

@@ -1,5 +1,11 @@
-/** Columns as wide as their widest cell, two spaces apart. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+import { printable } from "../printable.ts";
+
+/** What is longer would push every other column off the screen. */
+const MAX_CELL_LENGTH = 512;
+
+/** Columns as wide as their widest cell, two spaces apart. Nothing in a cell steers the terminal or begins a row. */
+export function table(header: readonly string[], cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map((cell) => printable(cell, MAX_CELL_LENGTH)));
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
   );
@@ -13,6 +19,3 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .map((line) => `${line}\n`)
     .join("");
 }
-
-/** Names come from etcd and the API server: none may steer the terminal. */
-export const printable = (text: string): string => text.replaceAll(/\p{C}/gu, "�");

@@ -242,15 +242,9 @@ const scalar = (value: unknown): SQLOutputValue =>
 function jsonOf(line: string, path: string): unknown {
   try {
     return JSON.parse(line);
-  } catch (cause) {
-    // Without the parser's own message, which quotes the line.
-    throw new ClavigerError(
-      "KeyringCorrupt",
-      `backup ${path} has a line that is not JSON: use another copy`,
-      {
-        cause,
-      },
-    );
+  } catch {
+    // Without the parser's own error, which quotes the line.
+    throw new ClavigerError("KeyringCorrupt", `backup ${path} has a line that is not JSON: use another copy`);
   }
 }
 

@@ -1,6 +1,8 @@
+import { dirname } from "node:path";
 import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
 import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import { flawOfFolder } from "../private-path.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
 import {
@@ -203,7 +205,7 @@ export class LiveKeyring {
     this.#refused.clear();
     try {
       if (this.#reader?.replaced()) this.#reopen();
-      this.#reader ??= KeyringReader.open(this.path);
+      this.#reader ??= openTrusted(this.path);
       if (this.#reader.changed()) {
         this.#snapshot = withFormer(this.#reader.snapshot(), this.#snapshot);
         this.#forgetDestroyed(this.#reader);
@@ -302,6 +304,14 @@ function withFormer(now: KeyringSnapshot, former: KeyringSnapshot): KeyringSnaps
     aliases: kept("KeyAlias", now.aliases, former.aliases),
     unreadable: now.unreadable,
   };
+}
+
+/** Opens a keyring that nobody else can replace. What was read before is served on if one is refused. */
+function openTrusted(path: string): KeyringReader {
+  const folder = dirname(path);
+  const flaw = flawOfFolder(folder);
+  if (flaw !== undefined) throw new ClavigerError("KeyringUnavailable", `state folder ${folder}: ${flaw}`);
+  return KeyringReader.open(path);
 }
 
 /** Says which version is gone, since when and why. */

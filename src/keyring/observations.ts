@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { readRegularText } from "../regular-file.ts";
 import { toObservationRow } from "./codec.ts";
 import type { ObservationRow } from "./rows.ts";
 import type { RawRow } from "./sqlite.ts";
@@ -31,10 +32,15 @@ export async function writeObservations(keyringPath: string, rows: readonly Obse
   }
 }
 
+/** Some hundred bytes a provider. */
+const MAX_BYTES = 1024 * 1024;
+
 /** What the plugin saw last; nothing where none has written, or a power cut took the file. */
 export function readObservations(keyringPath: string): ObservationRow[] {
   try {
-    return rawRows(readFileSync(observationsPath(keyringPath), "utf8")).map(toObservationRow);
+    return rawRows(readRegularText(observationsPath(keyringPath), { maxBytes: MAX_BYTES })).map(
+      toObservationRow,
+    );
   } catch (error) {
     // It holds nothing that the plugin does not write again at its next start.
     if (error instanceof SyntaxError || error instanceof ClavigerError) return [];

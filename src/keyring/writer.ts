@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { flawOfFolder, flawOnTheWay } from "../private-path.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { writePoint } from "../write-points.ts";
 import {
@@ -580,12 +581,20 @@ function makePrivate(path: string): void {
   }
 }
 
+/** Whoever can replace what lies in the state folder decides which version encrypts and which keys are enabled. */
 function makePrivateFolder(folder: string): void {
   try {
+    refuseReplaceable(folder, flawOnTheWay(folder));
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    refuseReplaceable(folder, flawOfFolder(folder));
   } catch (cause) {
+    if (cause instanceof ClavigerError) throw cause;
     throw new ClavigerError("KeyringUnavailable", `state folder ${folder} cannot be made: ${String(cause)}`, {
       cause,
     });
   }
+}
+
+function refuseReplaceable(folder: string, flaw: string | undefined): void {
+  if (flaw !== undefined) throw new ClavigerError("KeyringUnavailable", `state folder ${folder}: ${flaw}`);
 }

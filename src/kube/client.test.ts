@@ -1,22 +1,15 @@
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { getEventListeners } from "node:events";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { ClientRequest } from "node:http";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { inspect } from "node:util";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { KubeClient } from "./client.ts";
-import { FakeApiServer, json } from "./fake-api-server.ts";
+import { FakeApiServer, json, object, watch } from "./fake-api-server.ts";
 
 let server: FakeApiServer;
 let folder: string;
@@ -186,7 +179,7 @@ test("a kubeconfig that is broken => the fault and its place, and nothing of wha
   const text = `apiVersion: v1\nusers:\n- name: a\n  user:\n    token: ${canary}\n   wrong: ${canary}\nclusters: []\n`;
   writeFileSync(path("kubeconfig"), text);
   const failure = await get(new KubeClient(path("kubeconfig"))).catch((error: unknown) => error);
-  expect(String(failure)).toMatch(/kubeconfig .+ cannot be used: .+ at line \d+, column \d+$/);
+  expect(String(failure)).toMatch(/kubeconfig .+ cannot be used: line \d+, column \d+ is not YAML$/);
   expect(inspect(failure, { depth: 9 })).not.toContain("canary");
 });
 
@@ -202,17 +195,77 @@ describe("credentials from a token file", () => {
     expect(seen).toEqual(["Bearer from-the-file"]);
   });
 
-  test("reading it hangs => the call ends by the deadline", async () => {
+  test("a pipe into which nobody writes => the call fails at once and says so", async () => {
     answering();
-    // Nobody writes into it.
     execFileSync("mkfifo", [path("token")]);
-    const kubeconfig = withUser({ tokenFile: "token" });
-    const call = get(new KubeClient(kubeconfig, { credentialMilliseconds: 200 }));
-    await expect(call).rejects.toThrow(/cannot be had: none came within 0\.2 s$/);
-    // Lets the thread go that reads it; for reading too, as it would wait for a reader otherwise.
-    const pipe = openSync(path("token"), "r+");
-    writeSync(pipe, "late");
-    closeSync(pipe);
+    await expect(get(new KubeClient(withUser({ tokenFile: "token" })))).rejects.toThrow(
+      /cannot be had: .+token: it is a pipe and not a regular file$/,
+    );
+  });
+});
+
+describe("a path of a kubeconfig that leads to a pipe", () => {
+  test("the kubeconfig itself => ConfigInvalid at once", async () => {
+    execFileSync("mkfifo", [path("kubeconfig")]);
+    await expect(get(new KubeClient(path("kubeconfig")))).rejects.toThrow(
+      /kubeconfig .+ cannot be used: it is a pipe and not a regular file$/,
+    );
+  });
+  test.each(["client-certificate", "client-key"])("%s => the call fails at once", async (field) => {
+    execFileSync("mkfifo", [path("pem")]);
+    const kubeconfig = withUser({ "client-certificate": "cert", "client-key": "key", [field]: "pem" });
+    for (const name of ["cert", "key"]) writeFileSync(path(name), "not looked at");
+    await expect(get(new KubeClient(kubeconfig))).rejects.toThrow(
+      /cannot be had: .+pem: it is a pipe and not a regular file$/,
+    );
+  });
+  test("certificate-authority => the call fails at once; a file beside the kubeconfig is trusted", async () => {
+    answering();
+    const config = JSON.parse(readFileSync(server.kubeconfig, "utf8"));
+    const [{ cluster }] = config.clusters;
+    const { "certificate-authority-data": ca, ...rest } = cluster;
+    config.clusters[0].cluster = { ...rest, "certificate-authority": "ca.pem" };
+    writeFileSync(path("kubeconfig"), JSON.stringify(config));
+    execFileSync("mkfifo", [path("ca.pem")]);
+    await expect(get(new KubeClient(path("kubeconfig")))).rejects.toThrow("ca.pem: it is a pipe");
+    rmSync(path("ca.pem"));
+    writeFileSync(path("ca.pem"), Buffer.from(ca, "base64"));
+    await get(new KubeClient(path("kubeconfig")));
+  });
+});
+
+test("an answer that is not JSON => is said without a word of it", async () => {
+  server.script([({ response }) => response.end('{"token": canary-of-a-token}')], []);
+  const failure = await get(new KubeClient(withUser({ token: "a" }))).catch((error: unknown) => error);
+  expect(String(failure)).toMatch(/^ClavigerError: GET .+: the answer is not JSON/);
+  expect(inspect(failure, { depth: 9 })).not.toContain("canary");
+});
+
+describe("watches, one after another on a connection that is kept", () => {
+  const WATCHES = 12;
+  /** Each ends by itself, as the server's do after some minutes. */
+  async function watchAgain(client: KubeClient, signal: AbortSignal): Promise<void> {
+    for (let count = 0; count < WATCHES; count += 1)
+      for await (const _ of client.watch(server.path, {}, signal));
+  }
+
+  test("leave nothing behind: no listener on the connection or the signal, and no warning", async () => {
+    server.script([], [watch([["ADDED", object("a", 1)]], "end")]);
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    onTestFinished(() => void process.off("warning", onWarning));
+    const sockets = new Map<Socket, number>();
+    const used = vi.spyOn(ClientRequest.prototype, "onSocket");
+    onTestFinished(() => used.mockRestore());
+    const stop = new AbortController();
+    await watchAgain(new KubeClient(withUser({ token: "a-token" })), stop.signal);
+    for (const [socket] of used.mock.calls) sockets.set(socket, (sockets.get(socket) ?? 0) + 1);
+    // They did share a connection.
+    expect(Math.max(...sockets.values())).toBe(WATCHES);
+    for (const socket of sockets.keys()) expect(socket.listenerCount("timeout")).toBeLessThan(3);
+    expect(getEventListeners(stop.signal, "abort")).toHaveLength(0);
+    expect(warnings).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { ConnectionSource } from "./connection.ts";
 import { NO_REASON, type Refusal, refusalOf } from "./refusal.ts";
 
@@ -88,7 +89,7 @@ export class KubeClient {
     });
     const status = response.statusCode ?? 0;
     if (status < 200 || status > 299) throw errorOf(call, response, text);
-    return text === "" ? undefined : JSON.parse(text);
+    return text === "" ? undefined : parseJson(text, `${call.method} ${call.path}: the answer`, "ApiServer");
   }
 
   /** The server's clock by its Date header (RFC 9110), in epoch milliseconds and whole seconds. Throws ApiServer. */
@@ -122,12 +123,16 @@ export class KubeClient {
     const call: KubeRequest = { method: "GET", path, query: { ...query, watch: "true" }, signal };
     const response = await this.#send(call);
     if (response.statusCode !== 200) throw errorOf(call, response, await readAll(response));
-    response.socket.setTimeout(WATCH_SILENCE_MILLISECONDS, () =>
-      response.destroy(new Error(`watch of ${path} fell silent`)),
+    // Not the socket's own timeout: the connection outlives this watch, and would keep a listener of each.
+    const silence = setTimeout(
+      () => response.destroy(new Error(`watch of ${path} fell silent`)),
+      WATCH_SILENCE_MILLISECONDS,
     );
     try {
-      for await (const line of linesOf(response)) yield JSON.parse(line);
+      for await (const line of linesOf(response, () => silence.refresh()))
+        yield parseJson(line, `watch of ${path}: an event`, "ApiServer");
     } finally {
+      clearTimeout(silence);
       response.destroy();
     }
   }
@@ -174,10 +179,11 @@ export class KubeClient {
 }
 
 /** node:readline would hang for ever where the connection breaks: it does not pass its input's errors on. */
-async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+async function* linesOf(response: IncomingMessage, onChunk: () => void): AsyncGenerator<string> {
   let rest = "";
   response.setEncoding("utf8");
   for await (const chunk of response) {
+    onChunk();
     const lines = (rest + String(chunk)).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) if (line !== "") yield line;

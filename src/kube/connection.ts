@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { Agent, type RequestOptions } from "node:https";
 import { dirname, resolve } from "node:path";
 import { KubeConfig, loadYaml } from "@kubernetes/client-node";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { readOwnFile } from "../own-file.ts";
+import { readRegularFile } from "../regular-file.ts";
 import { pluginOf, runCredentialPlugin } from "./credential-plugin.ts";
 
 /** Where an API server is, and how to authenticate there. */
@@ -12,6 +13,8 @@ export interface Connection {
   readonly loadedAt: number;
 }
 
+/** A kubeconfig of hundreds of clusters has less, and so has a token or a bundle of authorities. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** Tokens and certificates of a kubeconfig may be renewed on disk. */
 const CREDENTIAL_AGE_MILLISECONDS = 60_000;
 
@@ -70,9 +73,9 @@ export class ConnectionSource {
   }
 
   async #loaded(ended: AbortSignal): Promise<Connection> {
-    const config = readKubeconfig(this.#kubeconfigPath);
+    const { config, text } = readKubeconfig(this.#kubeconfigPath);
     const server = serverOf(config, this.#kubeconfigPath);
-    const options = await this.#authenticate(config, ended);
+    const options = await this.#authenticate(config, text, ended);
     this.#last = {
       server,
       options: { ...options, agent: keepAliveAgent(options, this.#last) },
@@ -82,7 +85,7 @@ export class ConnectionSource {
   }
 
   /** Plugins, token files and identity providers may hang, or be gone for a moment. */
-  async #authenticate(config: KubeConfig, ended: AbortSignal): Promise<RequestOptions> {
+  async #authenticate(config: KubeConfig, text: string, ended: AbortSignal): Promise<RequestOptions> {
     const plugin = config.getCurrentUser()?.exec;
     const limit = this.#deadlineMilliseconds;
     const overdue = new AbortController();
@@ -90,7 +93,8 @@ export class ConnectionSource {
     const signal = AbortSignal.any([ended, overdue.signal]);
     try {
       if (plugin !== undefined) await authenticateBy(plugin, config, dirname(this.#kubeconfigPath), signal);
-      else await unlessAborted(authenticateByFile(config, this.#kubeconfigPath, signal), signal);
+      else authenticateByFile(config, this.#kubeconfigPath, text);
+      readCertificates(config);
       const options: RequestOptions = {};
       await unlessAborted(config.applyToHTTPSOptions(options), signal);
       return options;
@@ -122,22 +126,53 @@ async function authenticateBy(
 }
 
 /** client-node leaves a user's tokenFile out, which takes precedence over its token (client-go). */
-async function authenticateByFile(config: KubeConfig, path: string, signal: AbortSignal): Promise<void> {
+function authenticateByFile(config: KubeConfig, path: string, text: string): void {
   const user = config.getCurrentUser();
   if (user === null) return;
-  const text = await readFile(path, { encoding: "utf8", signal });
   const raw = loadYaml<RawKubeconfig>(text).users?.find(({ name }) => name === user.name);
   const tokenFile = raw?.user?.tokenFile;
   if (typeof tokenFile !== "string" || tokenFile === "") return;
-  const token = await readFile(resolve(dirname(path), tokenFile), { encoding: "utf8", signal });
-  config.users = config.users.map((each) => (each === user ? { ...user, token: token.trim() } : each));
+  const token = readSmall(resolve(dirname(path), tokenFile))
+    .toString("utf8")
+    .trim();
+  config.users = config.users.map((each) => (each === user ? { ...user, token } : each));
 }
 
-/** The message of an error, but of one that quotes the file only the fault and its place: there are tokens in it. */
+/** client-node would read whatever lies at these paths, and wait for ever for a pipe. */
+function readCertificates(config: KubeConfig): void {
+  const inBase64 = (path: string) => readSmall(path).toString("base64");
+  const cluster = config.getCurrentCluster();
+  const user = config.getCurrentUser();
+  config.clusters = config.clusters.map((each) => {
+    const { caFile, ...rest } = each;
+    return each !== cluster || !caFile ? each : { ...rest, caData: inBase64(caFile) };
+  });
+  config.users = config.users.map((each) => {
+    if (each !== user) return each;
+    const { certFile, keyFile, ...rest } = each;
+    return {
+      ...rest,
+      ...(certFile && { certData: inBase64(certFile) }),
+      ...(keyFile && { keyData: inBase64(keyFile) }),
+    };
+  });
+}
+
+/** Throws an Error that names the file. */
+function readSmall(path: string): Buffer {
+  try {
+    return readRegularFile(path, { maxBytes: MAX_FILE_BYTES });
+  } catch (cause) {
+    throw new Error(`${path}: ${messageOf(cause)}`);
+  }
+}
+
+/** The message of an error, but of one of the parser, which may quote the file, only the place: there are tokens in it. */
 function faultOf(error: unknown): string {
   const { reason, mark } = error as { readonly reason?: unknown; readonly mark?: Mark };
-  if (typeof reason !== "string" || mark === undefined) return messageOf(error);
-  return `${reason} at line ${mark.line + 1}, column ${mark.column + 1}`;
+  if (typeof reason !== "string") return messageOf(error);
+  if (mark === undefined) return "it is not YAML";
+  return `line ${mark.line + 1}, column ${mark.column + 1} is not YAML`;
 }
 
 /** Where js-yaml found a fault, from 0. */
@@ -154,11 +189,19 @@ interface RawKubeconfig {
   }[];
 }
 
-function readKubeconfig(path: string): KubeConfig {
+interface Kubeconfig {
+  readonly config: KubeConfig;
+  readonly text: string;
+}
+
+/** It names programs to run and servers to believe: nobody else may change it. */
+function readKubeconfig(path: string): Kubeconfig {
   const config = new KubeConfig();
   try {
-    config.loadFromFile(path);
-    return config;
+    const text = readOwnFile(path, MAX_FILE_BYTES);
+    config.loadFromString(text);
+    config.makePathsAbsolute(dirname(path));
+    return { config, text };
   } catch (cause) {
     throw new ClavigerError("ConfigInvalid", `kubeconfig ${path} cannot be used: ${faultOf(cause)}`);
   }
@@ -166,7 +209,7 @@ function readKubeconfig(path: string): KubeConfig {
 
 function serverOf(config: KubeConfig, path: string): URL {
   const server = config.getCurrentCluster()?.server;
-  if (server?.startsWith("https://")) return new URL(server);
+  if (server?.startsWith("https://") && URL.canParse(server)) return new URL(server);
   const text = `kubeconfig ${path} has no current context with an https server`;
   throw new ClavigerError("ConfigInvalid", text);
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { isAbsolute, join } from "node:path";
 import { messageOf } from "../errors.ts";
+import { oneLine } from "../printable.ts";
 import { fieldsOf, parsed, textAs } from "./foreign-json.ts";
 
 /** The `exec` of a kubeconfig's user (client-go credential plugins). */
@@ -95,7 +96,7 @@ function outputOf({ apiVersion, command, args, env }: CredentialPlugin, signal: 
     child.once("close", (code, killedBy) => {
       signal.removeEventListener("abort", abort);
       if (code === 0) return resolve(output);
-      reject(new Error(`${command} ended with ${killedBy ?? `code ${code}`}: ${printable(complaint)}`));
+      reject(new Error(`${command} ended with ${killedBy ?? `code ${code}`}: ${oneLine(complaint)}`));
     });
   });
 }
@@ -109,9 +110,6 @@ function killGroup({ pid }: ChildProcess): void {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
-
-/** In one line, and without what steers a terminal. */
-const printable = (text: string): string => text.trim().replaceAll(/\p{C}+/gu, " ");
 
 const base64 = (pem: unknown): unknown =>
   typeof pem === "string" ? Buffer.from(pem).toString("base64") : pem;

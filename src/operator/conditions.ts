@@ -3,6 +3,11 @@ import { rfc3339 } from "../times.ts";
 
 export { rfc3339 };
 
+import { oneLine } from "../printable.ts";
+
+/** Of a condition (metav1.Condition). Escapes can make six characters of one. */
+const MAX_MESSAGE_LENGTH = 5_000;
+
 /** A condition as a decision states it; times and generations are added when it is set. */
 export interface Finding {
   readonly type: string;
@@ -27,6 +32,8 @@ export function withFindings(
     const unchanged = old?.status === finding.status;
     return {
       ...finding,
+      // kubectl prints it, and others' texts are in it: what webhooks, nodes and etcd say.
+      message: oneLine(finding.message, MAX_MESSAGE_LENGTH),
       ...(generation !== undefined && { observedGeneration: generation }),
       lastTransitionTime: unchanged && old ? old.lastTransitionTime : rfc3339(now),
     };

@@ -1,5 +1,6 @@
 import type { KeyAlias, KeyAliasStatus, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
+import { oneLine } from "../printable.ts";
 import { conditionOf } from "./conditions.ts";
 import type { ObjectRef, ResourceEvent } from "./resource-store.ts";
 
@@ -16,7 +17,7 @@ const MAX_NOTE_BYTES = 1024;
 
 /** As much of a message as an Event's note may have, in whole characters. */
 export const noteOf = (message: string): string =>
-  new TextDecoder().decode(Buffer.from(message).subarray(0, MAX_NOTE_BYTES), { stream: true });
+  new TextDecoder().decode(Buffer.from(oneLine(message)).subarray(0, MAX_NOTE_BYTES), { stream: true });
 
 /** What happened to a MasterKey, read off the difference of its status. */
 export function masterKeyEvents(before: MasterKey["status"], after: MasterKeyStatus): ResourceEvent[] {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import {
@@ -68,7 +69,7 @@ export class ManifestStore implements ResourceStore {
     this.#log = options.log;
     const { countAll } = options;
     this.storedObjects = { rewrite: unreachable, count: unreachable, countAll };
-    for (const { json } of this.#keyring.objects()) this.#load(JSON.parse(json));
+    for (const { json } of this.#keyring.objects()) this.#load(objectOf(json));
     // A node that was renamed is still the only one.
     for (const server of this.#ofKind("KeyServer"))
       if (server.metadata.name !== this.#nodeName) this.#remove(server);
@@ -288,6 +289,10 @@ export class ManifestStore implements ResourceStore {
 async function unreachable(): Promise<never> {
   throw new ClavigerError("Internal", "standalone mode has no API server whose objects it could reach");
 }
+
+/** What this store has written. */
+const objectOf = (json: unknown): AnyResource =>
+  parseJson(String(json), "an object in the keyring", "KeyringCorrupt") as AnyResource;
 
 const manifestKey = ({ kind, namespace, name }: Manifest): string => `${kind} ${namespace}/${name}`;
 

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { type Dir, opendirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parseAllDocuments } from "yaml";
+import { MAX_YAML_BYTES, parseYaml } from "../bounded-yaml.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { API_VERSION, GROUP } from "../kube/resources.ts";
 import type { Fields } from "../kube/schema.ts";
+import { readRegularFile } from "../regular-file.ts";
 
 /** A MasterKey or KeyAlias as somebody wrote it; its spec is not checked yet. */
 export interface Manifest {
@@ -23,6 +24,12 @@ export interface ManifestFolder {
   readonly unreadable: ReadonlySet<string>;
 }
 
+/** A folder of other things, named by mistake, must not be read through twice a second. */
+const MAX_NAMES = 10_000;
+const MAX_FILES = 1_000;
+/** Of all files together: reading them holds up this process. */
+const MAX_FOLDER_BYTES = 4 * MAX_YAML_BYTES;
+
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 /** A text that changes when any manifest of the folder does. */
@@ -40,12 +47,16 @@ export function readManifests(folder: string): ManifestFolder {
   const manifests: Manifest[] = [];
   const problems: string[] = [];
   const unreadable = new Set<string>();
+  let left = MAX_FOLDER_BYTES;
   for (const file of manifestFiles(folder)) {
     try {
-      manifests.push(...parseManifests(readFileSync(file, "utf8"), file, problems));
+      const bytes = readRegularFile(file, { maxBytes: Math.min(left, MAX_YAML_BYTES) });
+      left -= bytes.length;
+      manifests.push(...parseManifests(bytes.toString("utf8"), file, problems));
     } catch (error) {
       unreadable.add(file);
-      problems.push(`${file}: ${messageOf(error)}`);
+      // What is wrong with YAML names the file itself.
+      problems.push(error instanceof ClavigerError ? error.message : `${file}: ${messageOf(error)}`);
     }
   }
   return { manifests: firstOfEach(manifests, problems), problems, unreadable };
@@ -57,8 +68,7 @@ export function readManifests(folder: string): ManifestFolder {
  */
 export function manifestFiles(folder: string): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."))
+    return namesIn(folder)
       .sort()
       .map((name) => join(folder, name));
   } catch (cause) {
@@ -70,13 +80,24 @@ export function manifestFiles(folder: string): string[] {
   }
 }
 
-/** The manifests of one file. Throws where the file is not YAML: half of a file is not taken. */
+/** Throws an Error if there are too many names, or too many that a manifest may have. */
+function namesIn(folder: string): string[] {
+  using open = closing(opendirSync(folder));
+  const names: string[] = [];
+  for (let entry = open.dir.readSync(); entry !== null; entry = open.dir.readSync()) {
+    names.push(entry.name);
+    if (names.length > MAX_NAMES) throw new Error(`it has more than ${MAX_NAMES} files`);
+  }
+  const manifests = names.filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."));
+  if (manifests.length > MAX_FILES) throw new Error(`it has more than ${MAX_FILES} YAML files`);
+  return manifests;
+}
+
+const closing = (dir: Dir) => ({ dir, [Symbol.dispose]: () => dir.closeSync() });
+
+/** The manifests of one file. Throws ConfigInvalid if the file is not YAML: half of a file is not taken. */
 export function parseManifests(text: string, source: string, problems: string[]): Manifest[] {
-  const documents = parseAllDocuments(text);
-  const broken = documents.flatMap((document) => document.errors)[0];
-  if (broken !== undefined) throw new ClavigerError("ConfigInvalid", broken.message);
-  return documents.flatMap((document) => {
-    const value: unknown = document.toJS();
+  return parseYaml(text, source).flatMap(({ value }) => {
     if (value === null || value === undefined) return [];
     const manifest = toManifest(value, source);
     if (typeof manifest === "string") problems.push(`${source}: ${manifest}`);

@@ -3,11 +3,13 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import { ClavigerError } from "../errors.ts";
 import { FileLock } from "../keyring/file-lock.ts";
+import { flawOfFolder, flawOnTheWay, octal } from "../private-path.ts";
 
 /** sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;
 const OTHERS = 0o007;
 const GROUP = 0o070;
+const GROUP_WRITE = 0o020;
 
 /** A socket path that this process alone may bind until `release`. */
 export interface ClaimedSocket {
@@ -62,18 +64,21 @@ export function giveToGroup(path: string, group: number): void {
 
 /**
  * The folder is what protects the socket: it gets its mode when made, never a chmod after the bind.
- * Throws ConfigInvalid where it is open to others.
+ * Throws ConfigInvalid if it is open to others, or if another user could replace it or the socket:
+ * the API server would send that user's socket the seeds of its data keys.
  */
 export function preparePrivateFolder(folder: string, group: number | undefined): void {
+  // Before anything is made there, and once it is there.
+  refuseReplaceable(folder, flawOnTheWay(folder));
   const made = mkdirSync(folder, { recursive: true, mode: group === undefined ? 0o700 : 0o750 });
   if (made !== undefined && group !== undefined) {
     for (let each = folder; each.length >= made.length; each = dirname(each)) chownSync(each, -1, group);
   }
   const { mode, gid } = statSync(folder);
-  if ((mode & (group === undefined ? GROUP | OTHERS : OTHERS)) !== 0) {
+  if ((mode & (group === undefined ? GROUP | OTHERS : GROUP_WRITE | OTHERS)) !== 0) {
     throw new ClavigerError(
       "ConfigInvalid",
-      `socket folder ${folder} has mode 0${(mode & 0o777).toString(8)} and is open to others:` +
+      `socket folder ${folder} has mode ${octal({ mode: mode & 0o777 })} and is open to others:` +
         ` run chmod ${group === undefined ? "700" : "750"} ${folder}, or choose a folder of the socket's own`,
     );
   }
@@ -83,6 +88,11 @@ export function preparePrivateFolder(folder: string, group: number | undefined):
       `socket folder ${folder} belongs to group ${gid} and not to ${group}`,
     );
   }
+  refuseReplaceable(folder, flawOfFolder(folder));
+}
+
+function refuseReplaceable(folder: string, flaw: string | undefined): void {
+  if (flaw !== undefined) throw new ClavigerError("ConfigInvalid", `socket folder ${folder}: ${flaw}`);
 }
 
 /** Throws InUse where somebody listens there, ConfigInvalid where it is no socket. */

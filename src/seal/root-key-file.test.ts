@@ -91,7 +91,7 @@ describe("readRootKey refuses with SealUnavailable, naming the file and what to 
     write(BYTES);
     chmodSync(folder, mode);
     expect(refusal()).toBe(
-      `root key ${path} lies in a folder of mode 0${(mode & 0o777).toString(8)}; run: chmod 700 ${folder}`,
+      `root key ${path} lies in a folder of mode 0${mode.toString(8)}; run: chmod 700 ${folder}`,
     );
   });
 

@@ -16,6 +16,7 @@ import {
 import { dirname } from "node:path";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { flawOnTheWay, octal } from "../private-path.ts";
 
 const ROOT_KEY_BYTES = 32;
 const GROUP_OR_OTHERS = 0o077;
@@ -23,7 +24,7 @@ const WRITABLE_BY_OTHERS = 0o022;
 
 /**
  * Reads the root key: exactly 32 bytes, in a file that only its owner may open
- * (0600 or stricter), in a folder that only its owner may change.
+ * (0600 or stricter), on a way that only root and our user may change.
  * Throws SealUnavailable, which says what is wrong with which file and what to do.
  */
 export function readRootKey(path: string): Secret {
@@ -33,18 +34,13 @@ export function readRootKey(path: string): Secret {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw unsafe(path, "is not a regular file");
     if ((stat.mode & GROUP_OR_OTHERS) !== 0) {
-      throw unsafe(path, `has mode ${octal(stat.mode)} and can be opened by others; run: chmod 600 ${path}`);
+      throw unsafe(path, `has mode ${octal(stat)} and can be opened by others; run: chmod 600 ${path}`);
     }
-    const owner = process.getuid?.();
+    const owner = process.geteuid?.();
     if (owner !== undefined && stat.uid !== owner && stat.uid !== 0) {
       throw unsafe(path, `belongs to user ${stat.uid}, who can change it; run: chown ${owner} ${path}`);
     }
-    // Of the file itself: a link may lie anywhere.
-    const folder = dirname(realpathSync(path));
-    const folderMode = statSync(folder).mode;
-    if ((folderMode & WRITABLE_BY_OTHERS) !== 0) {
-      throw unsafe(path, `lies in a folder of mode ${octal(folderMode)}; run: chmod 700 ${folder}`);
-    }
+    refuseUnsafeWay(path);
     if (stat.size !== ROOT_KEY_BYTES) {
       throw unsafe(path, `has ${stat.size} bytes instead of ${ROOT_KEY_BYTES}; restore it from your backup`);
     }
@@ -65,6 +61,8 @@ export function createRootKey(path: string): void {
   const draft = `${path}.${randomUUID()}`;
   using key = Secret.random(ROOT_KEY_BYTES);
   try {
+    const flaw = flawOnTheWay(dirname(path));
+    if (flaw !== undefined) throw new Error(flaw);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const fd = openSync(draft, "wx", 0o600);
     try {
@@ -106,7 +104,16 @@ function syncFolder(folder: string): void {
   }
 }
 
-const octal = (mode: number): string => `0${(mode & 0o777).toString(8)}`;
+/** Whoever can change a folder on the way, that of a link included, can put another key in its place. */
+function refuseUnsafeWay(path: string): void {
+  const folder = dirname(realpathSync(path));
+  const stat = statSync(folder);
+  if ((stat.mode & WRITABLE_BY_OTHERS) !== 0) {
+    throw unsafe(path, `lies in a folder of mode ${octal(stat)}; run: chmod 700 ${folder}`);
+  }
+  const flaw = flawOnTheWay(path);
+  if (flaw !== undefined) throw unsafe(path, `can be replaced: ${flaw}`);
+}
 
 const unsafe = (path: string, what: string): ClavigerError =>
   new ClavigerError("SealUnavailable", `root key ${path} ${what}`);

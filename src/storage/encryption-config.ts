@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { unescape as percentDecoded } from "node:querystring";
+import { MAX_YAML_BYTES } from "../bounded-yaml.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { readRegularText } from "../regular-file.ts";
 import { Section } from "../yaml-section.ts";
 import { goDuration } from "./go-duration.ts";
 import { covers, type GroupResource, isWildcard, parseGroupResource } from "./group-resource.ts";
@@ -41,7 +42,7 @@ export interface KeyProvider {
   readonly keyNames: readonly string[];
 }
 
-const FORM = { noun: "EncryptionConfiguration", secret: true };
+const NOUN = "EncryptionConfiguration";
 const KEY_KINDS = ["aescbc", "aesgcm", "secretbox"] as const;
 const KINDS = ["identity", "kms", ...KEY_KINDS] as const;
 /** The API server's default. */
@@ -52,7 +53,7 @@ export function readEncryptionConfig(path: string): EncryptionConfig {
   const absolute = resolve(path);
   let text: string;
   try {
-    text = readFileSync(absolute, "utf8");
+    text = readRegularText(absolute, { maxBytes: MAX_YAML_BYTES });
   } catch (cause) {
     throw new ClavigerError(
       "ConfigInvalid",
@@ -69,7 +70,7 @@ export function readEncryptionConfig(path: string): EncryptionConfig {
  * need are let through, so that a newer API server's file is read too.
  */
 export function parseEncryptionConfig(text: string, path: string): EncryptionConfig {
-  const root = Section.root(text, path, FORM);
+  const root = Section.root(text, path, NOUN);
   // The name that the documentation had by mistake is taken, too: apiserver/v1/register.go of k8s.io/apiserver.
   if (root.take("apiVersion") !== "v1" || root.take("kind") !== "EncryptionConfig") {
     root.expectText("apiVersion", "apiserver.config.k8s.io/v1");

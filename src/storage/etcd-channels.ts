@@ -1,12 +1,15 @@
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { Client, type ClientOptions, credentials, type VerifyOptions } from "@grpc/grpc-js";
 import type { EtcdConfig } from "../config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { readRegularFile } from "../regular-file.ts";
 
 /** An answer past this is asked for again in smaller pages; a value of etcd has 1.5 MiB unless it is told otherwise. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** A bundle of authorities has some hundred kilobytes. */
+const MAX_PEM_BYTES = 4 * 1024 * 1024;
 
 /** One member of the etcd cluster. */
 export interface EtcdMember {
@@ -84,7 +87,7 @@ function secureClient(target: string, { ca, key, cert }: TlsFiles, address: stri
 
 function read(field: "ca" | "cert" | "key", path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readRegularFile(path, { maxBytes: MAX_PEM_BYTES });
   } catch (cause) {
     throw new ClavigerError("ConfigInvalid", `etcd.${field} ${path} cannot be read: ${messageOf(cause)}`, {
       cause,

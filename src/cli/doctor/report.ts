@@ -1,4 +1,5 @@
-import { printable, table } from "../table.ts";
+import { printable, printableJson } from "../../printable.ts";
+import { table } from "../table.ts";
 import type { Finding, Severity } from "./check.ts";
 import { checks, type Diagnosis, type Unchecked } from "./diagnose.ts";
 
@@ -6,12 +7,12 @@ import { checks, type Diagnosis, type Unchecked } from "./diagnose.ts";
 export function asJson(diagnosis: Diagnosis): string {
   const { findings, unchecked, made } = diagnosis;
   const counts = { errors: count(findings, "error"), warnings: count(findings, "warning") };
-  return `${JSON.stringify({ ...counts, findings, unchecked, made }, undefined, 2)}\n`;
+  return `${printableJson({ ...counts, findings, unchecked, made }, 2)}\n`;
 }
 
 /** The same for people. Names come from the cluster: none may steer the terminal. */
 export function asTable({ findings, unchecked, made }: Diagnosis): string {
-  const rows = findings.map((finding) => [finding.severity, finding.check, printable(finding.object)]);
+  const rows = findings.map((finding) => [finding.severity, finding.check, finding.object]);
   const [header = "", ...lines] = table(["SEVERITY", "CHECK", "OBJECT"], rows).split("\n");
   const blocks = findings.map((finding, index) => `${lines[index]}\n${details(finding)}`);
   const found = findings.length === 0 ? "" : `${header}\n${blocks.join("")}\n`;
@@ -34,5 +35,5 @@ const details = ({ message, remedy }: Finding): string =>
 
 function item({ what, why, checks: names, remedy }: Unchecked): string {
   const left = names.length === 0 ? "" : `    not made: ${names.join(", ")}\n`;
-  return `  ${what}: ${printable(why)}\n${left}    → ${remedy}\n`;
+  return `  ${what}: ${printable(why)}\n${left}    → ${printable(remedy)}\n`;
 }

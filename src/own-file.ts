@@ -1,0 +1,29 @@
+import { statSync } from "node:fs";
+import { flawOnTheWay, octal } from "./private-path.ts";
+import { readRegularText } from "./regular-file.ts";
+
+const WRITABLE_BY_OTHERS = 0o022;
+
+/**
+ * Reads a file that decides what this process does, such as which programs it runs. Others may
+ * read the file; nobody but root and our own user may be able to change it or to put another in
+ * its place. Throws an Error that says who could and how to mend that, or why there is no such file.
+ */
+export function readOwnFile(path: string, maxBytes: number): string {
+  const text = readRegularText(path, { maxBytes });
+  // Afterwards: what is on a way that nobody else can change is what was read.
+  const flaw = flawOnTheWay(path, { readOnlyMounts: true }) ?? flawOfFile(path);
+  if (flaw !== undefined) throw new Error(flaw);
+  return text;
+}
+
+function flawOfFile(path: string): string | undefined {
+  const user = process.geteuid?.();
+  if (user === undefined) return undefined;
+  const stat = statSync(path);
+  if (stat.uid !== user && stat.uid !== 0) {
+    return `it belongs to user ${stat.uid} (mode ${octal(stat)}), who can change it; run: chown ${user} ${path}`;
+  }
+  if ((stat.mode & WRITABLE_BY_OTHERS) === 0) return undefined;
+  return `it has mode ${octal(stat)}, and others can change it; run: chmod go-w ${path}`;
+}

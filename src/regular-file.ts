@@ -1,0 +1,59 @@
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** The file has more bytes than it may have. */
+export class FileTooLarge extends Error {}
+
+export interface ReadOptions {
+  readonly maxBytes: number;
+  /** Whether a pipe may be read to its end: for what somebody named on the command line, as with <(…). */
+  readonly pipes?: boolean;
+}
+
+/**
+ * Reads a whole file, following links. A path of a configuration can come to name anything:
+ * a pipe would hold up the process for ever, a device would be set going by opening it, and
+ * /dev/zero has no end. Throws an Error that says why, without the path.
+ */
+export function readRegularFile(path: string, options: ReadOptions): Buffer {
+  const pipe = options.pipes === true && statSync(path).isFIFO();
+  // Before it is opened, for the sake of devices; and once it is open, as it may be another by then.
+  if (!pipe) mustBeRegular(statSync(path));
+  const wait = pipe ? 0 : constants.O_NONBLOCK | constants.O_NOCTTY;
+  const fd = openSync(path, constants.O_RDONLY | wait);
+  try {
+    if (!pipe) mustBeRegular(fstatSync(fd));
+    return readUpTo(fd, options.maxBytes);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The same for text in UTF-8. */
+export const readRegularText = (path: string, options: ReadOptions): string =>
+  readRegularFile(path, options).toString("utf8");
+
+function mustBeRegular(stat: Stats): void {
+  if (!stat.isFile()) throw new Error(`it is ${kindOf(stat)} and not a regular file`);
+}
+
+function kindOf(stat: Stats): string {
+  if (stat.isDirectory()) return "a folder";
+  if (stat.isFIFO()) return "a pipe";
+  return stat.isSocket() ? "a socket" : "a device";
+}
+
+/** By reading and not by its size, which may change meanwhile, and of which /proc knows nothing. */
+function readUpTo(fd: number, maxBytes: number): Buffer {
+  const chunks: Buffer[] = [];
+  let left = maxBytes + 1;
+  while (left > 0) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, left));
+    const count = readSync(fd, chunk);
+    if (count === 0) return Buffer.concat(chunks);
+    chunks.push(chunk.subarray(0, count));
+    left -= count;
+  }
+  throw new FileTooLarge(`it has more than ${maxBytes} bytes`);
+}
