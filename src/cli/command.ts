@@ -60,7 +60,7 @@ function parseProblem(error: unknown, options: OptionsConfig): string {
     case "ERR_PARSE_ARGS_INVALID_OPTION_VALUE":
       return `${quoted} ${message.includes("does not take") ? "takes no value" : "needs a value"}`;
     case "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL":
-      return `${JSON.stringify(quoted)} is one argument too many`;
+      return `"${quoted}" is one argument too many`;
     default:
       return message;
   }

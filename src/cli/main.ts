@@ -39,7 +39,7 @@ async function commandOf(name: string): Promise<Command> {
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load !== undefined) return load();
   const near = didYouMean(name, Object.keys(commands));
-  throw new UsageError(`there is no command ${JSON.stringify(name)}${near}; see claviger help`);
+  throw new UsageError(`there is no command "${name}"${near}; see claviger help`);
 }
 
 async function printHelp([name]: readonly string[]): Promise<void> {

@@ -12,7 +12,7 @@ import { UsageError } from "./command.ts";
 export function nameOf(argument: string): ObjectName {
   const [namespace = "", name = "", ...more] = argument.split("/");
   if (namespace !== "" && name !== "" && more.length === 0) return { namespace, name };
-  throw new UsageError(`${JSON.stringify(argument)} is not NAMESPACE/NAME`);
+  throw new UsageError(`"${argument}" is not NAMESPACE/NAME`);
 }
 
 export interface ClusterOptions {

@@ -1,4 +1,4 @@
-import { copyFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, copyFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -377,4 +377,40 @@ test("closed => it follows no more", async () => {
   await eventually(() => expect(witness.current(ref).version.number).toBe(3));
   witness.close();
   expect(heard).not.toHaveBeenCalled();
+});
+
+describe.runIf(process.getuid?.() === 0)("a state folder that another user could replace files in", () => {
+  const spoil = () => chownSync(stateDir(), 1000, 1000);
+  const mend = () => chownSync(stateDir(), 0, 0);
+  const refused = failure(
+    "KeyringUnavailable",
+    /^state folder .*state \(mode 0700\) belongs to user 1000, .*; run: chown -h 0 /,
+  );
+
+  test("is not opened by the operator, nor by a plugin that starts, until that is mended", async () => {
+    write(...promoted(version(1)));
+    spoil();
+    expect(() => write()).toThrow(refused);
+    live.start();
+    expect(live.problem).toEqual(refused);
+    expect(() => live.current(ref)).toThrow(refused);
+    mend();
+    await eventually(() => expect(live.current(ref).version.number).toBe(1));
+  });
+
+  test("stops no plugin that has read it before, and what is put there then is not believed", async () => {
+    write(...promoted(version(1), version(2)));
+    live.start();
+    await eventually(() => expect(live.current(ref).version.number).toBe(2));
+    spoil();
+    renameSync(file(), join(folder.path, "away"));
+    for (const suffix of ["-wal", "-shm"]) rmSync(`${file()}${suffix}`, { force: true });
+    mend();
+    write(...promoted(version(3)));
+    spoil();
+    await eventually(() => expect(live.problem).toEqual(refused));
+    expect(live.current(ref).version.number).toBe(2);
+    mend();
+    await eventually(() => expect(live.current(ref).version.number).toBe(3));
+  });
 });

@@ -1,7 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { MAX_YAML_BYTES } from "../bounded-yaml.ts";
 import { ClavigerError } from "../errors.ts";
 import { fingerprint, parseManifests, readManifests } from "./manifests.ts";
 
@@ -65,6 +68,35 @@ describe("a folder", () => {
     expect(read.manifests.map(({ name }) => name)).toEqual(["a"]);
     expect([...read.unreadable]).toEqual([join(folder, "b.yaml")]);
     expect(read.problems).toEqual([expect.stringContaining(join(folder, "b.yaml"))]);
+  });
+  test("pipes, devices, sockets, loops, what is too long => unreadable at once, the others are taken", async () => {
+    write("a.yaml", key("a"));
+    execFileSync("mkfifo", [join(folder, "b.yaml")]);
+    symlinkSync("b.yaml", join(folder, "c.yaml"));
+    symlinkSync("/dev/zero", join(folder, "d.yaml"));
+    symlinkSync("e.yaml", join(folder, "e.yaml"));
+    write("f.yaml", `# ${"x".repeat(MAX_YAML_BYTES)}`);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(folder, "g.yaml"), resolve));
+    onTestFinished(() => void server.close());
+    const { manifests, problems, unreadable } = readManifests(folder);
+    expect(manifests).toMatchObject([{ name: "a" }]);
+    expect(unreadable.size).toBe(6);
+    for (const [index, says] of ["a pipe", "a pipe", "a device", "ELOOP", "bytes", "a socket"].entries())
+      expect(problems[index]).toContain(says);
+    expect(fingerprint(folder)).toBe(fingerprint(folder));
+  });
+  test("more than all files together may have => the rest is unreadable, and stays as it was", () => {
+    const filler = `# ${"x".repeat(MAX_YAML_BYTES - 500)}\n`;
+    for (let n = 1; n <= 6; n += 1) write(`${n}.yaml`, `${filler}${key(`k${n}`)}`);
+    expect(names()).toEqual(["k1", "k2", "k3", "k4"]);
+    expect(readManifests(folder).unreadable.size).toBe(2);
+  });
+  test("a folder with thousands of YAML files, or of others => ConfigInvalid, so that nothing changes", () => {
+    for (let n = 0; n <= 1_000; n += 1) write(`${n}.yaml`, "");
+    expect(() => readManifests(folder)).toThrow("it has more than 1000 YAML files");
+    for (let n = 0; n <= 9_000; n += 1) write(`${n}.txt`, "");
+    expect(() => fingerprint(folder)).toThrow("it has more than 10000 files");
   });
   test("a link to nowhere, a folder of that name => unreadable", () => {
     symlinkSync("nowhere", join(folder, "a.yaml"));
@@ -145,6 +177,13 @@ describe("a document", () => {
   });
   test("a key twice in a mapping => not YAML", () => {
     expect(() => parse(`${key("a")}kind: KeyAlias\n`)).toThrow(ClavigerError);
+  });
+  test("that is not YAML => its place is named, and nothing of it is quoted", () => {
+    expect(() => parse(`${key("a")}spec: { import: { wrappedMaterial: canary canary: x }\n`)).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/^f\.yaml: line \d+, column \d+ is not YAML \([A-Z_]+\)$/),
+      }),
+    );
   });
 });
 

@@ -1,7 +1,8 @@
-import { type Dir, opendirSync, statSync } from "node:fs";
+import { type Dir, opendirSync } from "node:fs";
 import { join } from "node:path";
 import { MAX_YAML_BYTES, parseYaml } from "../bounded-yaml.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { appearanceOf } from "../file-appearance.ts";
 import { API_VERSION, GROUP } from "../kube/resources.ts";
 import type { Fields } from "../kube/schema.ts";
 import { readRegularFile } from "../regular-file.ts";
@@ -35,10 +36,7 @@ const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 /** A text that changes when any manifest of the folder does. */
 export function fingerprint(folder: string): string {
   return manifestFiles(folder)
-    .map((file) => {
-      const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
-      return `${file} ${stat?.ino} ${stat?.size} ${stat?.mtimeNs}`;
-    })
+    .map((file) => `${file} ${appearanceOf(file)}`)
     .join("\n");
 }
 

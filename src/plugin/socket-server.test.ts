@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { existsSync, renameSync, statSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { LiveKeyring } from "../keyring/live-keyring.ts";
 import { temporaryFolder } from "../keyring/testing.ts";
 import { SealSource } from "../seal/seal-source.ts";
@@ -67,6 +67,70 @@ it.skipIf(!isRoot)(
     await server.close();
   },
 );
+
+describe.skipIf(!isRoot)("a folder in which another user could put a socket of their own is refused:", () => {
+  const ALICE = 1_000;
+  test.each<{
+    readonly what: string;
+    readonly group?: number;
+    readonly spoil: (folder: string, above: string) => void;
+    readonly says: RegExp;
+  }>([
+    {
+      what: "it belongs to another user, and is closed to all others",
+      spoil: (folder) => chownSync(folder, ALICE, ALICE),
+      says: /socket folder .*run: folder .*run \(mode 0700\) belongs to user 1000, .*; run: chown -h 0 /,
+    },
+    {
+      what: "the folder above it belongs to another user",
+      spoil: (_, above) => chownSync(above, ALICE, ALICE),
+      says: /folder .*above \(mode 0755\) belongs to user 1000, .*; run: chown -h 0 /,
+    },
+    {
+      what: "all may write the folder above it",
+      spoil: (_, above) => chmodSync(above, 0o777),
+      says: /folder .*above of user 0 has mode 0777, .*; run: chmod go-w .*above$/,
+    },
+    {
+      what: "the group that may use the socket may write it",
+      group: GROUP,
+      spoil: (folder) => {
+        chownSync(folder, 0, GROUP);
+        chmodSync(folder, 0o770);
+      },
+      says: /socket folder .*run has mode 0770 and is open to others: run chmod 750 /,
+    },
+  ])("$what", async ({ spoil, says, group }) => {
+    using folder = temporaryFolder();
+    const above = join(folder.path, "above");
+    mkdirSync(join(above, "run"), { recursive: true, mode: 0o755 });
+    chmodSync(join(above, "run"), 0o700);
+    spoil(join(above, "run"), above);
+    const server = socketServer(folder.path, join(above, "run", "secrets.sock"));
+    await expect(server.listen(group)).rejects.toThrow(
+      expect.objectContaining({ code: "ConfigInvalid", message: expect.stringMatching(says) }),
+    );
+    expect(existsSync(join(above, "run", "secrets.sock"))).toBe(false);
+  });
+
+  test("nothing is made in it either", async () => {
+    using folder = temporaryFolder();
+    chownSync(folder.path, ALICE, ALICE);
+    const server = socketServer(folder.path, join(folder.path, "run", "secrets.sock"));
+    await expect(server.listen(undefined)).rejects.toThrow("belongs to user 1000");
+    expect(existsSync(join(folder.path, "run"))).toBe(false);
+  });
+
+  test("but what may only be looked into is served, with its group", async () => {
+    using folder = temporaryFolder();
+    chmodSync(folder.path, 0o750);
+    const path = join(folder.path, "secrets.sock");
+    chownSync(folder.path, 0, GROUP);
+    const server = socketServer(folder.path, path);
+    await server.listen(GROUP);
+    await server.close();
+  });
+});
 
 function socketServer(folder: string, path: string): SocketServer {
   const log = () => undefined;

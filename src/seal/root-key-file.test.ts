@@ -120,6 +120,47 @@ describe("readRootKey refuses with SealUnavailable, naming the file and what to 
     expect(() => readRootKey(path)).toThrow(`belongs to user 65534, who can change it; run: chown 0 ${path}`);
   });
 
+  it.runIf(process.getuid?.() === 0).each([
+    {
+      what: "in a folder of another user",
+      spoil: (inner: string) => chownSync(inner, 1000, 1000),
+      says: /can be replaced: folder .*inner \(mode 0700\) belongs to user 1000, .*; run: chown -h 0 .*inner /,
+    },
+    {
+      what: "below a folder of another user",
+      spoil: (_: string, outer: string) => chownSync(outer, 1000, 1000),
+      says: /can be replaced: folder .*outer \(mode 0755\) belongs to user 1000, .*; run: chown -h 0 .*outer /,
+    },
+    {
+      what: "below a folder that all may write",
+      spoil: (_: string, outer: string) => chmodSync(outer, 0o777),
+      says: /can be replaced: folder .*outer of user 0 has mode 0777, .*; run: chmod go-w .*outer$/,
+    },
+    {
+      what: "behind a link that another user can change",
+      spoil: (inner: string) => {
+        symlinkSync(join(inner, "root.key"), join(folder, "link"));
+        chownSync(folder, 1000, 1000);
+        path = join(folder, "link");
+      },
+      says: /can be replaced: .* belongs to user 1000, .*; run: chown -h 0 /,
+    },
+  ])("a file $what, and takes it again once that is mended", ({ spoil, says }) => {
+    const outer = join(folder, "outer");
+    const inner = join(outer, "inner");
+    mkdirSync(inner, { recursive: true });
+    chmodSync(outer, 0o755);
+    chmodSync(inner, 0o700);
+    path = join(inner, "root.key");
+    write(BYTES);
+    expect(readRootKey(path).size).toBe(32);
+    spoil(inner, outer);
+    expect(refusal()).toMatch(says);
+    for (const each of [folder, outer, inner]) chownSync(each, 0, 0);
+    chmodSync(outer, 0o755);
+    expect(readRootKey(path).size).toBe(32);
+  });
+
   it("a loop of links", () => {
     symlinkSync(path, path);
     expect(refusal()).toContain("cannot be opened: ELOOP");
@@ -166,6 +207,19 @@ describe("createRootKey", () => {
     expect(bytes).not.toEqual(Buffer.alloc(32));
     expect(readdirSync(folder)).toEqual(["root.key"]);
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    "makes none where another user could replace it, and no folder either",
+    () => {
+      chownSync(folder, 1000, 1000);
+      path = join(folder, "etc", "root.key");
+      expect(caught(() => createRootKey(path))).toMatchObject({
+        code: "SealUnavailable",
+        message: expect.stringContaining("belongs to user 1000"),
+      });
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
 
   it("makes another key each time", () => {
     createRootKey(path);

@@ -219,7 +219,7 @@ describe("claviger restore", () => {
     await rm(backupOf(installation));
     await failsWith(restore(installation), /backup .* cannot be read: .*ENOENT/);
     await mkdir(backupOf(installation));
-    await failsWith(restore(installation), /backup .* cannot be read: .*EISDIR/);
+    await failsWith(restore(installation), /backup .* cannot be read: it is a folder and not a regular file/);
     expect(existsSync(installation.stateDir)).toBe(false);
     expect((await installation.runWithConfig("restore")).code).toBe(2);
     expect((await restore(installation, "another")).code).toBe(2);

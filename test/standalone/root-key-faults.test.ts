@@ -29,6 +29,12 @@ describe("a root key", () => {
       says: /root\.key lies in a folder of mode 0777; run: chmod 700 .*state/,
     },
     {
+      what: "lies below a folder that others may change",
+      damage: (path: string) => chmod(join(path, "..", ".."), 0o777),
+      mend: (path: string) => chmod(join(path, "..", ".."), 0o700),
+      says: /can be replaced: folder .* has mode 0777, and others can replace what lies in it; run: chmod go-w /,
+    },
+    {
       what: "is too short",
       damage: async (path: string) => {
         await copyFile(path, `${path}.away`);

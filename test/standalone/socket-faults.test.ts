@@ -1,6 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
-import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
@@ -142,6 +143,50 @@ describe("a socket path", () => {
     await installation.start("plugin");
     expect(await installation.serving()).toBe(prepared.keyId);
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    "in a folder that another user comes to own: the running plugin serves on, and neither starts nor makes its socket again there",
+    async () => {
+      await using installation = await Installation.create();
+      const prepared = await prepare(installation);
+      const plugin = await installation.start("plugin");
+      await installation.serving();
+      await chown(installation.runDir, 65_534, 65_534);
+      await expectServes(installation, prepared);
+      // As that user, who may do so in a folder of their own; what they put there gets no seed.
+      execFileSync("rm", [installation.socket()], { uid: 65_534, gid: 65_534 });
+      await plugin.line(
+        /ERROR plugin: provider secrets: its socket .* cannot be made again: socket folder .*: folder .*run \(mode 0700\) belongs to user 65534, who can replace what lies in it; run: chown -h 0 /,
+      );
+      expect(existsSync(installation.socket())).toBe(false);
+      expect(plugin.process.alive).toBe(true);
+      await chown(installation.runDir, 0, 0);
+      expect(await installation.serving()).toBe(prepared.keyId);
+      await plugin.process.stop();
+
+      await chown(installation.runDir, 65_534, 65_534);
+      expect(await failing(installation, "plugin")).toMatch(/belongs to user 65534/);
+      await chown(installation.runDir, 0, 0);
+      await chmod(installation.dir, 0o777);
+      expect(await failing(installation, "plugin")).toMatch(
+        /has mode 0777, and others can replace what lies in it; run: chmod go-w /,
+      );
+    },
+  );
+
+  it.runIf(process.getuid?.() === 0)(
+    "of an unprivileged user, in folders of root and of that user, is served",
+    async () => {
+      await using installation = await Installation.create();
+      execFileSync("chown", ["-R", "65534:65534", installation.dir]);
+      const run = await installation.startAs(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", process.execPath],
+        "serve",
+      );
+      await run.line(/provider secrets listens/);
+      await installation.serving();
+    },
+  );
 
   it("that is longer than the system allows is refused with its length", async () => {
     const name = "s".repeat(110);
