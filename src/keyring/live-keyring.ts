@@ -4,6 +4,7 @@ import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { flawOfFolder } from "../private-path.ts";
 import type { SealSource } from "../seal/seal-source.ts";
+import { inodeOf } from "./inode.ts";
 import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
 import {
   type KeyRow,
@@ -309,6 +310,8 @@ function withFormer(now: KeyringSnapshot, former: KeyringSnapshot): KeyringSnaps
 /** Opens a keyring that nobody else can replace. What was read before is served on if one is refused. */
 function openTrusted(path: string): KeyringReader {
   const folder = dirname(path);
+  // Says in its own words if the folder cannot be entered at all.
+  inodeOf(path);
   const flaw = flawOfFolder(folder);
   if (flaw !== undefined) throw new ClavigerError("KeyringUnavailable", `state folder ${folder}: ${flaw}`);
   return KeyringReader.open(path);

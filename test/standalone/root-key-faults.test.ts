@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, copyFile, mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
@@ -29,9 +29,15 @@ describe("a root key", () => {
       says: /root\.key lies in a folder of mode 0777; run: chmod 700 .*state/,
     },
     {
-      what: "lies below a folder that others may change",
-      damage: (path: string) => chmod(join(path, "..", ".."), 0o777),
-      mend: (path: string) => chmod(join(path, "..", ".."), 0o700),
+      what: "is a link to one below a folder that others may change",
+      damage: async (path: string) => {
+        const inner = join(path, "..", "open", "inner");
+        await mkdir(inner, { recursive: true, mode: 0o700 });
+        await rename(path, join(inner, "key"));
+        await symlink(join(inner, "key"), path);
+        await chmod(join(inner, ".."), 0o777);
+      },
+      mend: (path: string) => chmod(join(path, "..", "open"), 0o700),
       says: /can be replaced: folder .* has mode 0777, and others can replace what lies in it; run: chmod go-w /,
     },
     {
