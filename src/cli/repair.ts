@@ -4,6 +4,7 @@ import { planRepair, type RepairPlan } from "../keyring/repair.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { CONFIG, type Command, needed, parseArgument, UsageError } from "./command.ts";
+import { print } from "./print.ts";
 
 const STOP_IT = "stop it first, and start it again after the repair";
 
@@ -19,7 +20,7 @@ export const repair: Command = {
     const name = nameOf(argument);
     const keyId = options["key-id"] === undefined ? undefined : parseKeyId(options["key-id"]);
     const { stateDir } = readConfig(needed(options.config, CONFIG));
-    process.stdout.write(repairIn(stateDir, name, keyId));
+    print(repairIn(stateDir, name, keyId));
   },
 };
 
