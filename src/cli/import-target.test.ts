@@ -68,6 +68,15 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
+test("links that wait where a draft could be written => nothing of theirs is written to", async () => {
+  const victim = join(folder, "victim");
+  writeFileSync(victim, "theirs");
+  for (const name of [`${file}.draft`, `${file}.tmp`, `${file}.new`, `${file}~`]) symlinkSync(victim, name);
+  await target().write({ requestToken: "t" });
+  expect(readFileSync(victim, "utf8")).toBe("theirs");
+  expect(readFileSync(file, "utf8")).toContain("requestToken: t");
+});
+
 test("a manifest that is a link => the file behind it is edited", async () => {
   const real = join(folder, "kept-elsewhere");
   rmSync(file);

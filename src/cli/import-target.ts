@@ -1,4 +1,15 @@
-import { chmodSync, chownSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { MAX_YAML_BYTES, parseYaml } from "../bounded-yaml.ts";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
@@ -117,12 +128,18 @@ function isMasterKey(value: unknown, { namespace, name }: ObjectName): boolean {
 /** In one step, as the folder is watched. Whoever could read the file can do so afterwards: an operator may have another user. */
 function replaceFile(path: string, text: string): void {
   const file = realpathSync(path);
-  const draft = `${file}.draft`;
+  // A name that nobody can have made a link of: others may write the folder, and this may be root.
+  const draft = `${file}.${randomUUID()}`;
   try {
     const { mode, uid, gid } = statSync(file);
-    writeFileSync(draft, text, { mode: 0o600 });
-    if (process.getuid?.() === 0) chownSync(draft, uid, gid);
-    chmodSync(draft, mode);
+    const fd = openSync(draft, "wx", 0o600);
+    try {
+      writeFileSync(fd, text);
+      if (process.getuid?.() === 0) fchownSync(fd, uid, gid);
+      fchmodSync(fd, mode);
+    } finally {
+      closeSync(fd);
+    }
     renameSync(draft, file);
   } catch (cause) {
     rmSync(draft, { force: true });

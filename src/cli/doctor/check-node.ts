@@ -5,6 +5,14 @@ import type { RootKeyFile } from "./observed.ts";
 /** This node: its root key, its keyring, its sockets. */
 export const nodeChecks: readonly Check[] = [
   check("RootKeyUnsafe", [], (_, { rootKey }) => rootKeyProblems(rootKey)),
+  check("FolderUnsafe", [], (_, { unsafeFolders }) =>
+    unsafeFolders.map(({ what, flaw }) => ({
+      severity: "error",
+      object: what,
+      message: flaw,
+      remedy: "do so before anything here restarts: the next start is refused",
+    })),
+  ),
   check("RootKeyWrong", ["keyring"], ({ keyring }, { rootKey }) =>
     [...keyring.sealedUnder]
       .filter(([rootKeyId]) => rootKey.rootKeyId !== undefined && rootKeyId !== rootKey.rootKeyId)

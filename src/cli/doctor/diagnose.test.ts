@@ -151,6 +151,11 @@ const theNode: readonly Row[] = [
     rootKey({ folderMode: 0o755 }),
     "warning RootKeyUnsafe",
   ],
+  [
+    "a folder that another user can replace",
+    observed({}, { unsafeFolders: [{ what: "state folder /s", flaw: "folder /s belongs to user 1000" }] }),
+    "error FolderUnsafe",
+  ],
   ["a root key of 31 bytes", rootKey({ rootKeyId: undefined, fault: "has 31 bytes" }), "error RootKeyUnsafe"],
   [
     "versions sealed under another root key",

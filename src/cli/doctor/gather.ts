@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import type { NodeConfig, ProviderConfig } from "../../config.ts";
 import { messageOf } from "../../errors.ts";
 import { callFault, KmsClient } from "../../plugin/kms-client.ts";
+import { flawOfFolder } from "../../private-path.ts";
 import { SealSource } from "../../seal/seal-source.ts";
 import { readEncryptionConfig } from "../../storage/encryption-config.ts";
 import { censusOfNode } from "../../storage/node-census.ts";
@@ -10,7 +11,7 @@ import { readKeyringFacts } from "../keyring-facts.ts";
 import { mustBeOwnEtcd } from "../own-etcd.ts";
 import { gatherCluster } from "./gather-cluster.ts";
 import { absent, look } from "./look.ts";
-import type { Observed, RootKeyFile, SocketAnswer } from "./observed.ts";
+import type { Observed, RootKeyFile, SocketAnswer, UnsafeFolder } from "./observed.ts";
 
 /** Looks at everything that `claviger doctor` judges by, and changes nothing. Rejects with the signal's reason only. */
 export async function gather(config: NodeConfig, signal: AbortSignal): Promise<Observed> {
@@ -25,6 +26,7 @@ export async function gather(config: NodeConfig, signal: AbortSignal): Promise<O
   return {
     config,
     rootKey: lookAtRootKey(config.rootKeyPath),
+    unsafeFolders: unsafeFolders(config),
     sockets,
     looks: { encryptionConfig, keyring, etcd, ...cluster },
   };
@@ -54,6 +56,20 @@ async function askSocket({ name, socket }: ProviderConfig): Promise<SocketAnswer
   } finally {
     client.close();
   }
+}
+
+/** A process that runs has its folders; the next start would be refused. */
+function unsafeFolders({ stateDir, providers }: NodeConfig): UnsafeFolder[] {
+  const folders = new Map([[stateDir, `state folder ${stateDir}`]]);
+  for (const { socket } of providers) folders.set(dirname(socket), `socket folder ${dirname(socket)}`);
+  return [...folders].flatMap(([folder, what]) => {
+    try {
+      const flaw = flawOfFolder(folder);
+      return flaw === undefined ? [] : [{ what, flaw }];
+    } catch (error) {
+      return [{ what, flaw: messageOf(error) }];
+    }
+  });
 }
 
 function lookAtRootKey(path: string): RootKeyFile {

@@ -54,6 +54,12 @@ export interface RootKeyFile {
   readonly fault?: string;
 }
 
+/** A folder that this node's processes rely on, and that another user can replace. */
+export interface UnsafeFolder {
+  readonly what: string;
+  readonly flaw: string;
+}
+
 /** What a provider's socket answered to Status. */
 export interface SocketAnswer {
   readonly name: string;
@@ -66,6 +72,7 @@ export interface SocketAnswer {
 export interface Observed {
   readonly config: NodeConfig;
   readonly rootKey: RootKeyFile;
+  readonly unsafeFolders: readonly UnsafeFolder[];
   readonly sockets: readonly SocketAnswer[];
   readonly looks: { readonly [S in Sight]: Look<Sights[S]> };
 }

@@ -125,6 +125,7 @@ export function observed(
   const seen = <T>(value: T) => ({ kind: "seen" as const, value });
   return {
     config: config(),
+    unsafeFolders: [],
     rootKey: { path: "/etc/claviger/root.key", mode: 0o600, folderMode: 0o700, rootKeyId: "root-1" },
     sockets: [{ name: "secrets", socket: SOCKET }],
     ...changes,
