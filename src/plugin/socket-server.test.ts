@@ -1,9 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, it, test } from "vitest";
+import { describe, expect, it, test, vi } from "vitest";
 import { LiveKeyring } from "../keyring/live-keyring.ts";
 import { temporaryFolder } from "../keyring/testing.ts";
 import { SealSource } from "../seal/seal-source.ts";
@@ -111,6 +112,33 @@ describe.skipIf(!isRoot)("a folder in which another user could put a socket of t
       expect.objectContaining({ code: "ConfigInvalid", message: expect.stringMatching(says) }),
     );
     expect(existsSync(join(above, "run", "secrets.sock"))).toBe(false);
+  });
+
+  test("it comes to belong to another user, who puts a socket there => no socket of ours, and what is connected goes on", async () => {
+    using folder = temporaryFolder();
+    const run = join(folder.path, "run");
+    const path = join(run, "secrets.sock");
+    chmodSync(folder.path, 0o711);
+    const server = socketServer(folder.path, path);
+    await server.listen(undefined);
+    const caller = connect(path);
+    await once(caller, "data");
+    const ended = vi.fn();
+    caller.on("close", ended);
+    chownSync(run, ALICE, ALICE);
+    await server.mend();
+    const theirs = `const fs = require("fs"); fs.rmSync(process.argv[1]);
+      require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"));`;
+    spawnSync(process.execPath, ["--eval", theirs, path], { uid: ALICE, gid: ALICE, cwd: "/" });
+    expect(statSync(path).uid).toBe(ALICE);
+    await expect(server.mend()).rejects.toThrow(/socket folder .* belongs to user 1000/);
+    expect(statSync(path).uid).toBe(ALICE);
+    expect(ended).not.toHaveBeenCalled();
+    chownSync(run, 0, 0);
+    await server.mend();
+    expect(statSync(path).uid).toBe(0);
+    caller.destroy();
+    await server.close();
   });
 
   test("nothing is made in it either", async () => {

@@ -140,11 +140,12 @@ export class SocketServer {
   }
 
   async #bindAgain(): Promise<void> {
+    // First: nothing is removed or made in a folder of somebody else's.
+    preparePrivateFolder(dirname(this.path), this.#group);
     await removeStaleSocket(this.path);
     if (this.#closing) return;
     // Before the path is bound again: it removes what lies there.
     this.#listener.close();
-    preparePrivateFolder(dirname(this.path), this.#group);
     await this.#bind();
     this.#giveTo(this.#group);
     this.#log(

@@ -151,6 +151,8 @@ describe("a socket path", () => {
       const prepared = await prepare(installation);
       const plugin = await installation.start("plugin");
       await installation.serving();
+      // Others may pass through the folder above.
+      await chmod(installation.dir, 0o711);
       await chown(installation.runDir, 65_534, 65_534);
       await expectServes(installation, prepared);
       // As that user, who may do so in a folder of their own; what they put there gets no seed.
