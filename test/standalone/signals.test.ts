@@ -23,6 +23,9 @@ it("a terminal that closes (SIGHUP) ends no process, each says so, and SIGTERM e
     const runs = [];
     for (const command of commands) runs.push({ command, run: await installation.start(command) });
     const keyId = await installation.serving();
+    // The operator has begun: before that, Node itself would end at the signal.
+    await installation.manifest(`${commands[0]}-1.yaml`, masterKey(`${commands[0]}-1`));
+    await runs[0]?.run.line(new RegExp(`/${commands[0]}-1: version 1 is current`));
     const sealed = await encryptSeed(installation.client(), randomBytes(32));
     for (const { command, run } of runs) {
       process.kill(run.process.pid, "SIGHUP");
@@ -33,8 +36,8 @@ it("a terminal that closes (SIGHUP) ends no process, each says so, and SIGTERM e
       if (command === "serve") await run.line(HANG_UP.operator);
     }
     await expectServes(installation, { keyId, sealed });
-    await installation.manifest(`${commands[0]}.yaml`, masterKey(commands[0]));
-    await runs[0]?.run.line(new RegExp(`MasterKey claviger-system/${commands[0]}: version 1 is current`));
+    await installation.manifest(`${commands[0]}-2.yaml`, masterKey(`${commands[0]}-2`));
+    await runs[0]?.run.line(new RegExp(`/${commands[0]}-2: version 1 is current`));
     for (const { run } of runs.reverse()) {
       expect(await run.process.stop()).toEqual({ code: 0, signal: null });
       expect(await run.text()).not.toContain("the operator ended");
