@@ -66,6 +66,7 @@ describe("a good configuration", () => {
       leaseNamespace: "leases",
       aws: { account: "123456789012", region: "eu-west-1" },
       encryptionConfig: "enc.yaml",
+      rewriter: { kubeconfig: "rewriter.conf" },
       etcd: {
         endpoints: ["https://10.0.0.1:2379", "https://[fd00::1]:2379/"],
         ca: "pki/ca.crt",
@@ -84,6 +85,7 @@ describe("a good configuration", () => {
       account: "123456789012",
       region: "eu-west-1",
       encryptionConfig: "/etc/claviger/enc.yaml",
+      rewriter: { kubeconfig: "/etc/claviger/rewriter.conf" },
       etcd: {
         endpoints: ["https://10.0.0.1:2379", "https://[fd00::1]:2379"],
         ca: "/etc/claviger/pki/ca.crt",
@@ -135,6 +137,17 @@ describe("a wrong field => ConfigInvalid that names file and field", () => {
   const rows: readonly (readonly [string, object, string])[] = [
     ["another apiVersion", { apiVersion: "v1" }, "apiVersion must be config.claviger.dev/v1alpha1"],
     ["no apiVersion", { apiVersion: undefined }, "apiVersion is missing"],
+    ["a rewriter without a kubeconfig", { rewriter: {} }, "rewriter.kubeconfig is missing"],
+    [
+      "a rewriter standalone",
+      { rewriter: { kubeconfig: "r" } },
+      "rewriter goes with kubeconfig: standalone there is nothing to write again",
+    ],
+    [
+      "a rewriter with the operator's own kubeconfig",
+      { manifests: undefined, kubeconfig: "k", rewriter: { kubeconfig: "./k" } },
+      "rewriter.kubeconfig must be another file than kubeconfig, of a user who may do no more",
+    ],
     ["another kind", { kind: "MasterKey" }, "kind must be NodeConfig"],
     ["a nodeName in capitals", { nodeName: "Node" }, "nodeName must match"],
     ["no stateDir", { stateDir: undefined }, "stateDir is missing"],

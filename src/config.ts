@@ -16,6 +16,8 @@ export interface NodeConfig {
   readonly socketGroup?: number;
   readonly providers: readonly ProviderConfig[];
   readonly resources: ResourcesConfig;
+  /** A second identity, which may list and patch what is stored; the operator's own if left out. */
+  readonly rewriter?: RewriterConfig;
   /** Where the plugin's and the operator's metrics are served, HOST:PORT. */
   readonly metrics: { readonly plugin?: string; readonly operator?: string };
   /** The namespace of claviger's Leases. */
@@ -45,6 +47,11 @@ export interface EtcdConfig {
   readonly client?: { readonly cert: string; readonly key: string };
   /** The API servers' --etcd-prefix, without a slash at its end. */
   readonly prefix: string;
+}
+
+/** The identity that writes stored objects again. The path is absolute. */
+export interface RewriterConfig {
+  readonly kubeconfig: string;
 }
 
 /** Where the custom resources are: a folder of manifests (standalone) or an API server. */
@@ -82,6 +89,7 @@ export function parseConfig(text: string, path: string): NodeConfig {
   root.expectText("kind", "NodeConfig");
   const folder = dirname(path);
   const aws = root.optionalSection("aws");
+  const resources = resourcesOf(root, folder);
   const config = {
     path,
     nodeName: root.optionalText("nodeName", DNS_NAME) ?? nodeNameOfHost(root),
@@ -89,7 +97,8 @@ export function parseConfig(text: string, path: string): NodeConfig {
     rootKeyPath: resolve(folder, root.section("seal").section("file").text("path")),
     ...optional("socketGroup", root.optionalInteger("socketGroup")),
     providers: root.sections("providers").map((entry) => providerOf(entry, folder)),
-    resources: resourcesOf(root, folder),
+    resources,
+    ...optional("rewriter", rewriterOf(root.optionalSection("rewriter"), folder, resources)),
     metrics: metricsOf(root.optionalSection("metrics")),
     leaseNamespace: root.optionalText("leaseNamespace", DNS_NAME) ?? "claviger-system",
     ...optional("encryptionConfig", absolute(folder, root.optionalText("encryptionConfig"))),
@@ -130,6 +139,20 @@ function resourcesOf(root: Section, folder: string): ResourcesConfig {
     return { kind: "kubeconfig", path: resolve(folder, kubeconfig) };
   }
   throw root.wrong("", "must have exactly one of manifests and kubeconfig");
+}
+
+function rewriterOf(
+  section: Section | undefined,
+  folder: string,
+  resources: ResourcesConfig,
+): RewriterConfig | undefined {
+  if (section === undefined) return undefined;
+  const kubeconfig = resolve(folder, section.text("kubeconfig"));
+  if (resources.kind === "manifests")
+    throw section.wrong("", "goes with kubeconfig: standalone there is nothing to write again");
+  if (kubeconfig === resources.path)
+    throw section.wrong("kubeconfig", "must be another file than kubeconfig, of a user who may do no more");
+  return { kubeconfig };
 }
 
 function metricsOf(section: Section | undefined): NodeConfig["metrics"] {

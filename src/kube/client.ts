@@ -82,6 +82,11 @@ export class KubeClient {
     }
   }
 
+  /** Ends every connection and the calls on them; a later call connects again. */
+  close(): void {
+    this.#connection.close();
+  }
+
   async #answer(call: KubeRequest): Promise<unknown> {
     const response = await this.#send(call);
     const text = await readAll(response).catch((cause: unknown) => {

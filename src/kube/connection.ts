@@ -28,6 +28,7 @@ interface Load {
 export class ConnectionSource {
   readonly #kubeconfigPath: string;
   readonly #deadlineMilliseconds: number;
+  readonly #agents = new Set<Agent>();
   #last: Connection | undefined;
   #load: Load | undefined;
 
@@ -58,6 +59,13 @@ export class ConnectionSource {
     this.#last = undefined;
   }
 
+  /** Ends every connection, also those of credentials that were replaced since. */
+  close(): void {
+    this.forget();
+    for (const agent of this.#agents) agent.destroy();
+    this.#agents.clear();
+  }
+
   #begin(): Load {
     const ended = new AbortController();
     const connection = this.#loaded(ended.signal);
@@ -81,6 +89,8 @@ export class ConnectionSource {
       options: { ...options, agent: keepAliveAgent(options, this.#last) },
       loadedAt: Date.now(),
     };
+    const { agent } = this.#last.options;
+    if (agent instanceof Agent) this.#agents.add(agent);
     return this.#last;
   }
 

@@ -76,6 +76,20 @@ export class FakeApiServer {
     return fake;
   }
 
+  /** The kubeconfig of another user, whose token is its name. */
+  kubeconfigOf(user: string): string {
+    const path = join(this.#folder, `${user}.kubeconfig`);
+    writeFileSync(path, readFileSync(this.kubeconfig, "utf8").replace('"a-token"', JSON.stringify(user)));
+    return path;
+  }
+
+  /** Connections that clients hold open. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+    );
+  }
+
   /** What lists and watches of a new path are answered with. */
   script(onList: readonly Answer[], onWatch: readonly Answer[]): void {
     this.path = `/${Number(this.path.slice(1)) + 1}`;

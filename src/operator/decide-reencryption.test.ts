@@ -31,6 +31,11 @@ const NODES = [node("a", []), node("b", [])];
 /** The second one's operator has made its KeyServer anew. */
 const STARTING = [node("a", []), node("b", [], { unreported: true })];
 const round = (changes: Partial<Round> = {}): Round => ({ done: 10, failed: 0, failures: [], ...changes });
+const lackingRight = {
+  object: "secrets",
+  reason: "Forbidden",
+  message: 'secrets is forbidden: User "x" cannot list resource "secrets" in API group ""; apply this file',
+};
 const refusal = { object: "secrets apps/x", reason: "Forbidden", message: "denied by a policy" };
 const status = (phase: ReencryptionStatus["phase"], changes: Partial<ReencryptionStatus> = {}) => ({
   kmsKeyId: NEW,
@@ -83,6 +88,10 @@ test.each([
   [{ remaining: 1 }, "1 object is under another key_id or none"],
   [{ remaining: 3 }, "3 objects are under another key_id or none"],
   [{ failed: 1, failures: [refusal] }, "1 object could not be written: secrets apps/x (Forbidden)"],
+  [
+    { failed: 1, failures: [lackingRight] },
+    `1 object could not be written: secrets (Forbidden); ${lackingRight.message}`,
+  ],
 ])("what is left, %j => is told in the singular where it is one", (left, text) => {
   const before = status("Reencrypting", { ...left, nextRoundAt: LATER });
   const { finding } = decide({ name: "", before, expected: ["", "", ""] });

@@ -4,6 +4,7 @@ import { mergeScopes, type Scope, sameScope, scopeText } from "../storage/scope.
 import { timeOf } from "../times.ts";
 import { conditionOf, type Finding, rfc3339 } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
+import { lacksRight } from "./missing-right.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
 import { describeNode } from "./waiting-nodes.ts";
 
@@ -350,7 +351,8 @@ function left({ failed = 0, failures = [], remaining }: ReencryptionStatus): str
       : `${objectsText(remaining)} ${remaining === 1 ? "is" : "are"} under another key_id or none`;
   const named = failures.map(({ object, reason }) => `${object} (${reason})`).join(", ");
   const refused = failed === 0 ? "" : `${objectsText(failed)} could not be written: ${named}`;
-  return [counted, refused].filter((part) => part !== "").join("; ");
+  const missingRight = failures.find(lacksRight)?.message ?? "";
+  return [counted, refused, missingRight].filter((part) => part !== "").join("; ");
 }
 
 /** What was known stays: a file that cannot be read just now undoes nothing. */

@@ -14,7 +14,9 @@ import { rewrite } from "../storage/rewriter.ts";
 import { censusScopeOf, inScope, type Scope } from "../storage/scope.ts";
 import { migrate } from "../storage/storage-version-migration.ts";
 import type { Round } from "./decide-reencryption.ts";
+import { lacksRight } from "./missing-right.ts";
 import type { RewriteRequest, StoredObjects } from "./reencryptor.ts";
+import { RewriterIdentity } from "./rewriter-identity.ts";
 
 /** How many of the objects that could not be written are named in a status. */
 const NAMED_FAILURES = 20;
@@ -22,19 +24,31 @@ const NAMED_FAILURES = 20;
 /** The objects behind this node's API server: written again through it, counted in its etcd. */
 export class KubeStoredObjects implements StoredObjects {
   readonly #client: KubeClient;
+  readonly #identity: RewriterIdentity;
   readonly #etcd: NodeConfig["etcd"];
   readonly #lease: LeaseRef;
 
   /** `lease` is one that this node renews. */
-  constructor(client: KubeClient, { etcd }: NodeConfig, lease: LeaseRef) {
+  constructor(client: KubeClient, config: NodeConfig, lease: LeaseRef) {
     this.#client = client;
-    this.#etcd = etcd;
+    this.#identity = new RewriterIdentity(client, config);
+    this.#etcd = config.etcd;
     this.#lease = lease;
   }
 
-  async rewrite(task: RewriteRequest, options: Parameters<StoredObjects["rewrite"]>[1]): Promise<Round> {
-    const { signal, onProgress } = options;
-    const found = await namedResources(this.#client, positive(task.resources), signal);
+  rewrite(task: RewriteRequest, options: Parameters<StoredObjects["rewrite"]>[1]): Promise<Round> {
+    // kube-controller-manager migrates with rights of its own.
+    return task.engine === "StorageVersionMigration"
+      ? this.#rewriteAs(this.#client, task, options)
+      : this.#identity.use((client) => this.#rewriteAs(client, task, options));
+  }
+
+  async #rewriteAs(
+    client: KubeClient,
+    task: RewriteRequest,
+    { signal, onProgress }: Parameters<StoredObjects["rewrite"]>[1],
+  ): Promise<Round> {
+    const found = await namedResources(client, positive(task.resources), signal);
     const resources = found.resources.filter((resource) => inScope(task.resources, resource));
     const hidden = found.unserved.filter((text) => inScope(task.resources, parseGroupResource(text)));
     let latest: Round = { done: 0, failed: 0, failures: [] };
@@ -42,25 +56,33 @@ export class KubeStoredObjects implements StoredObjects {
       latest = roundOf(progress);
       onProgress(latest);
     };
-    const common = { client: this.#client, resources, signal, onProgress: follow };
+    const common = { client, resources, signal, onProgress: follow };
     const { failed, failures } =
       task.engine === "StorageVersionMigration"
         ? await migrate({ ...common, kmsKeyId: task.kmsKeyId })
         : await rewrite({ ...common, from: task.cursor });
     const { cursor: _, secondsLeft: __, ...counts } = latest;
     const all = [...hidden.map(notServed), ...failures];
-    return { ...counts, failed: failed + hidden.length, failures: all.slice(0, NAMED_FAILURES).map(named) };
+    return {
+      ...counts,
+      failed: failed + hidden.length,
+      failures: all.slice(0, NAMED_FAILURES).map(this.#named),
+    };
   }
 
   async count(scope: Scope, kmsKeyId: string, signal: AbortSignal): Promise<number> {
-    if (this.#etcd === undefined) {
+    const etcd = this.#etcd;
+    if (etcd === undefined) {
       throw new ClavigerError("ConfigInvalid", "etcd is not in the configuration: nothing can be counted");
     }
-    const resources = await this.#resources(positive(scope), signal);
-    const census = await this.#census(this.#etcd, {
-      scope: censusScopeOf(scope),
-      resources: resources.filter((one) => inScope(scope, one)),
-      signal,
+    const census = await this.#identity.use(async (client) => {
+      const resources = await resourcesSeenBy(client, positive(scope), signal);
+      return this.#census(etcd, {
+        client,
+        scope: censusScopeOf(scope),
+        resources: resources.filter((one) => inScope(scope, one)),
+        signal,
+      });
     });
     const left = census.rows.filter(
       ({ resource, stored }) =>
@@ -70,28 +92,32 @@ export class KubeStoredObjects implements StoredObjects {
   }
 
   async countAll(signal: AbortSignal): Promise<((kmsKeyId: string) => number) | undefined> {
-    if (this.#etcd === undefined) return undefined;
-    const resources = await this.#resources(["*.*"], signal);
-    return countsByKeyId(await this.#census(this.#etcd, { scope: scopeOf(["*.*"]), resources, signal }));
+    const etcd = this.#etcd;
+    if (etcd === undefined) return undefined;
+    return this.#identity.use(async (client) => {
+      const resources = await resourcesSeenBy(client, ["*.*"], signal);
+      return countsByKeyId(await this.#census(etcd, { client, scope: scopeOf(["*.*"]), resources, signal }));
+    });
   }
 
   /** A census that proves something: of the API server's own etcd, in which it keeps `resources`. */
   async #census(
     config: EtcdConfig,
     task: {
+      readonly client: KubeClient;
       readonly scope: CensusScope;
       readonly resources: readonly ApiResource[];
       readonly signal: AbortSignal;
     },
   ): Promise<Census> {
-    const { scope, resources, signal } = task;
+    const { client, scope, resources, signal } = task;
     const { prefix } = config;
     const etcd = EtcdClient.open(config);
     try {
       const at = { etcd, prefix, signal };
       await mustBeEtcdOf(this.#witness(signal), at);
       const lasting = resources.filter((resource) => groupResourceText(resource) !== SHORT_LIVED);
-      await mustBeStoredHere(lasting, (call) => this.#client.request({ ...call, signal }), at);
+      await mustBeStoredHere(lasting, (call) => client.request({ ...call, signal }), at);
       return await takeCensus(etcd, scope, { prefix, signal });
     } finally {
       etcd.close();
@@ -104,14 +130,24 @@ export class KubeStoredObjects implements StoredObjects {
     return { path: `leases/${namespace}/${name}`, read };
   }
 
-  /** Nothing where this operator may not ask: deploy/rewriter.yaml gives the right. */
-  async #resources(patterns: readonly string[], signal: AbortSignal): Promise<readonly ApiResource[]> {
-    try {
-      return await apiResources(this.#client, patterns, signal);
-    } catch (error) {
-      if (error instanceof KubeError && error.httpStatus === 403) return [];
-      throw error;
-    }
+  readonly #named = ({ resource, namespace, name, reason, message }: RewriteFailure) => ({
+    object: [resource, [namespace, name].filter((part) => part !== undefined).join("/")].join(" ").trim(),
+    reason,
+    message: lacksRight({ message }) ? `${message}; ${this.#identity.rightsRemedy}` : message,
+  });
+}
+
+/** Nothing if this identity may not ask: deploy/rewriter.yaml gives the right. */
+async function resourcesSeenBy(
+  client: KubeClient,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly ApiResource[]> {
+  try {
+    return await apiResources(client, patterns, signal);
+  } catch (error) {
+    if (error instanceof KubeError && error.httpStatus === 403) return [];
+    throw error;
   }
 }
 
@@ -136,10 +172,4 @@ const notServed = (resource: string): RewriteFailure => ({
   reason: "NotServed",
   message:
     "the API server does not let these custom resources be written: it has just started, or their definition is not established or is being deleted",
-});
-
-const named = ({ resource, namespace, name, reason, message }: RewriteFailure) => ({
-  object: [resource, [namespace, name].filter((part) => part !== undefined).join("/")].join(" ").trim(),
-  reason,
-  message,
 });

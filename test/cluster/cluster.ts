@@ -19,7 +19,9 @@ export const RIGHTS = ["rbac.yaml", "rewriter.yaml", "admission.yaml"].flatMap((
   join(ROOT, "deploy", name),
 ]);
 /** What a node's operator authenticates as: no administrator, as in a real cluster. */
-const NODE_USER = "claviger-node";
+export const NODE_USER = "claviger-node";
+/** What it authenticates as to write stored objects again. */
+export const REWRITER_USER = "claviger-rewriter";
 export const PROVIDER = "secrets";
 export const KEY = "claviger-system/secrets";
 
@@ -39,6 +41,8 @@ export interface ClusterOptions {
   readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">) => string;
   /** The folder of the release that the nodes run; this checkout's if left out. */
   readonly release?: string;
+  /** Whether the nodes have no identity for the rewriter, and so none of its rights. */
+  readonly withoutRewriter?: boolean;
   /** Brings resources and rights; kubectl apply of crds/ and deploy/ if left out. */
   readonly install?: (plane: ControlPlane) => Promise<void>;
 }
@@ -66,7 +70,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     apiServers: options.nodes ?? 1,
     encryptionConfig: (index, dir) => writeEncryptionConfig(dir, index, options),
     readyPath: "/livez",
-    users: [{ name: NODE_USER, token: randomBytes(16).toString("hex"), groups: ["claviger:nodes"] }],
+    users: [userOf(NODE_USER, "claviger:nodes"), userOf(REWRITER_USER, "claviger:rewriters")],
     ...(options.dir !== undefined && { dir: options.dir }),
     ...(options.controllers !== undefined && { controllers: options.controllers }),
     ...(options.flags !== undefined && { flags: options.flags }),
@@ -127,17 +131,25 @@ interface Site {
 }
 
 async function createNode({ plane, server, index, rootKey, options }: Site): Promise<ClavigerNode> {
+  const apiServer = plane.apiServers[options.operatorsUse ?? index] ?? server;
   return ClavigerNode.create({
     name: nodeName(index),
     dir: nodeDir(plane.dir, index),
     rootKey,
-    kubeconfig: await (plane.apiServers[options.operatorsUse ?? index] ?? server).kubeconfig(NODE_USER),
+    kubeconfig: await apiServer.kubeconfig(NODE_USER),
+    rewriterKubeconfig: options.withoutRewriter ? undefined : await apiServer.kubeconfig(REWRITER_USER),
     providers: { [PROVIDER]: options.serves ?? { key: KEY } },
     encryptionConfig: encryptionConfigPath(plane.dir, index),
     etcd: { endpoints: [plane.etcd.endpoint] },
     environment: options.environment ?? {},
   });
 }
+
+const userOf = (name: string, group: string) => ({
+  name,
+  token: randomBytes(16).toString("hex"),
+  groups: [group],
+});
 
 const nodeName = (index: number): string => `node-${index + 1}`;
 const nodeDir = (dir: string, index: number): string => join(dir, nodeName(index));

@@ -5,7 +5,7 @@ import { conditionOf } from "../../src/operator/conditions.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";
-import { encryptionRules, identity, kms, roleOfNodes } from "./manifests.ts";
+import { encryptionRules, identity, kms, roleOfRewriters } from "./manifests.ts";
 
 const binaries = await controlPlaneBinaries();
 
@@ -21,7 +21,7 @@ describe.skipIf(binaries === undefined)("an EncryptionConfiguration that is edit
       encryption: ({ socket }) => rules(["secrets"], socket),
     });
     const configMaps = { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "patch"] };
-    await cluster.kubectl(["apply", "-f", "-"], roleOfNodes("rewrite-configmaps", [configMaps]));
+    await cluster.kubectl(["apply", "-f", "-"], roleOfRewriters("rewrite-configmaps", [configMaps]));
     await applyKey(cluster);
     path = cluster.nodes[0]?.encryptionConfigPath ?? "";
   });

@@ -56,8 +56,8 @@ export const kms = (name: string, socket: string): object => ({
   kms: { apiVersion: "v2", name, endpoint: `unix://${socket}`, timeout: "3s" },
 });
 
-/** A role for the operators of all nodes. */
-export const roleOfNodes = (name: string, rules: readonly object[]): string =>
+/** A role for the identity that writes stored objects again. */
+export const roleOfRewriters = (name: string, rules: readonly object[]): string =>
   manifests(
     { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name }, rules },
     {
@@ -65,6 +65,6 @@ export const roleOfNodes = (name: string, rules: readonly object[]): string =>
       kind: "ClusterRoleBinding",
       metadata: { name },
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
-      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: "claviger:nodes" }],
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: "claviger:rewriters" }],
     },
   );

@@ -11,7 +11,7 @@ import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { testedBlock } from "../docs/markdown.ts";
 import { type Cluster, exampleKey, startCluster } from "./cluster.ts";
-import { encryptionRules, identity, kms, manifests, object, roleOfNodes } from "./manifests.ts";
+import { encryptionRules, identity, kms, manifests, object, roleOfRewriters } from "./manifests.ts";
 import { Probes } from "./traffic.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -38,7 +38,7 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
     });
     probes = new Probes(cluster.plane.apiServers);
     const right = { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "patch"] };
-    await cluster.kubectl(["apply", "-f", "-"], roleOfNodes("more", [right]));
+    await cluster.kubectl(["apply", "-f", "-"], roleOfRewriters("more", [right]));
     await cluster.ready();
     await create("plain");
     await use(before(join(folder, "other.sock")));

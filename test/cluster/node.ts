@@ -16,6 +16,8 @@ export interface NodeOptions {
   /** The one root key of the cluster. */
   readonly rootKey: Buffer;
   readonly kubeconfig: string;
+  /** Of the identity that writes stored objects again. */
+  readonly rewriterKubeconfig: string | undefined;
   /** Provider name → what it serves, `NAMESPACE/NAME` of a MasterKey or a KeyAlias. */
   readonly providers: Readonly<Record<string, { readonly key: string } | { readonly alias: string }>>;
   /** The EncryptionConfiguration of the API server beside it. */
@@ -132,6 +134,9 @@ export class ClavigerNode {
         ...serves,
       })),
       kubeconfig: this.#options.kubeconfig,
+      ...(this.#options.rewriterKubeconfig !== undefined && {
+        rewriter: { kubeconfig: this.#options.rewriterKubeconfig },
+      }),
       encryptionConfig: this.#options.encryptionConfig,
       etcd: this.#options.etcd,
     };

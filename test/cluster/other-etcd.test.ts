@@ -9,7 +9,7 @@ import { Etcd } from "../controlplane/etcd.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";
-import { claviger, encryptionRules, identity, kms, manifests, roleOfNodes } from "./manifests.ts";
+import { claviger, encryptionRules, identity, kms, manifests, roleOfRewriters } from "./manifests.ts";
 
 const binaries = await controlPlaneBinaries();
 const CLAVIGER = `${import.meta.dirname}/../../bin/claviger.js`;
@@ -34,7 +34,7 @@ describe.skipIf(binaries === undefined)("an etcd that is not where the API serve
         }),
     });
     const configMaps = { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "patch"] };
-    await cluster.kubectl(["apply", "-f", "-"], roleOfNodes("rewrite-configmaps", [configMaps]));
+    await cluster.kubectl(["apply", "-f", "-"], roleOfRewriters("rewrite-configmaps", [configMaps]));
     await replaceInConfig(cluster.plane.etcd.endpoint, other.endpoint);
     await applyKey(cluster);
   });

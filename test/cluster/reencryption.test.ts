@@ -18,7 +18,7 @@ import {
   kms,
   manifests,
   object,
-  roleOfNodes,
+  roleOfRewriters,
 } from "./manifests.ts";
 import { createSecrets, Probes, SecretWriter, Traffic } from "./traffic.ts";
 
@@ -61,7 +61,7 @@ describe.skipIf(binaries === undefined)("stored data follows its key", () => {
       environment: { CLAVIGER_TEST_CLOCK: clock, CLAVIGER_TEST_SETTLE_SECONDS: String(SETTLE_SECONDS) },
     });
     probes = new Probes(cluster.plane.apiServers);
-    await apply(roleOfNodes("rewrite-all", REWRITE_ALL));
+    await apply(roleOfRewriters("rewrite-all", REWRITE_ALL));
     const engine = { reencryption: { engine: "StorageVersionMigration" } };
     const keys = [claviger("MasterKey", "first"), claviger("MasterKey", "second", engine)];
     await apply(
@@ -233,7 +233,7 @@ describe.skipIf(binaries === undefined)("stored data follows its key", () => {
   });
 
   it("with a wildcard, all that the API shows, also what changes all the time", async () => {
-    await apply(roleOfNodes("rewrite-all", REWRITE_ALL));
+    await apply(roleOfRewriters("rewrite-all", REWRITE_ALL));
     await patch("mk", "second", { reencryption: { engine: "Claviger" } });
     for (const node of cluster.nodes) {
       await writeFile(

@@ -173,7 +173,7 @@ const headers = (tables: string): string[] =>
 /** The configuration of README.md, with the addresses and folders of a test cluster in place of a machine's. */
 async function configureAsShown(node: ClavigerNode, etcd: string): Promise<void> {
   const shown = parse(testedBlock("README.md", "configuration"));
-  const { kubeconfig } = parse(await readFile(node.configPath, "utf8"));
+  const { kubeconfig, rewriter } = parse(await readFile(node.configPath, "utf8"));
   const [provider] = shown.providers;
   const config = {
     ...shown,
@@ -182,6 +182,7 @@ async function configureAsShown(node: ClavigerNode, etcd: string): Promise<void>
     seal: { file: { path: node.rootKeyPath } },
     providers: [{ ...provider, socket: node.socket(provider.name) }],
     kubeconfig,
+    ...(shown.rewriter && { rewriter }),
     ...(shown.encryptionConfig && { encryptionConfig: node.encryptionConfigPath }),
     ...(shown.etcd && { etcd: { endpoints: [etcd] } }),
     // Any free one: the nodes share a machine.

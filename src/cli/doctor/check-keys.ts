@@ -74,8 +74,20 @@ export const keyChecks: readonly Check[] = [
     rights.map(({ resource, verbs }) => ({
       severity: "error",
       object: resource,
-      message: `the user of this node's kubeconfig may not ${verbs.join(", ")} it: after a rotation these objects are not encrypted anew while this node leads`,
-      remedy: `add it to deploy/rewriter.yaml and apply that as an admin (${config.nodeName}), or set spec.reencryption.engine`,
+      message: `the user of ${config.rewriter?.kubeconfig ?? "this node's kubeconfig"} may not ${verbs.join(", ")} it: after a rotation these objects are not encrypted again while ${config.nodeName} leads`,
+      remedy:
+        config.rewriter === undefined
+          ? "set rewriter.kubeconfig and apply deploy/rewriter.yaml (README.md, steps 3 and 10), or set spec.reencryption.engine"
+          : "add it to deploy/rewriter.yaml and apply that as an admin, or set spec.reencryption.engine",
+    })),
+  ),
+  check("NodeMayReadSecrets", ["secretRights"], ({ secretRights }, { config }) =>
+    when(secretRights.length > 0, () => ({
+      severity: "warning",
+      object: config.resources.kind === "kubeconfig" ? config.resources.path : config.path,
+      message: `its user may ${secretRights.join(", ")} Secrets of every namespace: whoever holds this file reads them all, and claviger's operator needs none of it`,
+      remedy:
+        "give the rewriter an identity of its own and take these rights from this one: docs/operations.md, The rewriter's identity",
     })),
   ),
 ];

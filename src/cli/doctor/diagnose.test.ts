@@ -320,6 +320,11 @@ const theKeys: readonly Row[] = [
     observed({ rights: [{ resource: "secrets", verbs: ["patch"] }] }),
     "error RewriterRights",
   ],
+  [
+    "this node's own kubeconfig reads Secrets",
+    observed({ secretRights: ["get", "list"] }),
+    "warning NodeMayReadSecrets",
+  ],
 ];
 
 const theStored: readonly Row[] = [
@@ -394,6 +399,7 @@ const theLooks: readonly Row[] = [
         leases: failed("down"),
         clock: failed("down"),
         rights: failed("down"),
+        secretRights: failed("down"),
       },
     }),
     "error CouldNotLook",
@@ -452,6 +458,7 @@ describe("what cannot be looked at", () => {
           leases: standalone,
           clock: standalone,
           rights: standalone,
+          secretRights: standalone,
           etcd: standalone,
           encryptionConfig: standalone,
         },

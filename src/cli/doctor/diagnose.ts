@@ -46,7 +46,14 @@ const sights: { readonly [S in Sight]: SightText } = {
     remedy: "see whether the API server runs and what deploy/rbac.yaml lets this node's kubeconfig do",
   },
   clock: { what: "the API server's clock", remedy: "see whether the API server runs" },
-  rights: { what: "the rewriter's rights", remedy: "see whether the API server runs" },
+  rights: {
+    what: "the rewriter's rights",
+    remedy: "see whether the API server runs, and whether rewriter.kubeconfig is as README.md, step 3, says",
+  },
+  secretRights: {
+    what: "what this node's kubeconfig may do with Secrets",
+    remedy: "see whether the API server runs",
+  },
   etcd: {
     what: "what etcd holds",
     remedy: "see whether etcd runs, and what etcd.cert may read there",

@@ -22,6 +22,38 @@ const lacking =
     return json({ status: { allowed: !missing.includes(`${verb} ${resource}`) } })(call);
   };
 
+test("verbs that read Secrets => are named if the node's own user has them", async () => {
+  fake.answer(lacking("watch secrets", "patch secrets"));
+  const { secretRights } = await gatherCluster(
+    config({ kubeconfig: fake.kubeconfig }),
+    new AbortController().signal,
+  );
+  expect(secretRights).toEqual({ kind: "seen", value: ["get", "list"] });
+});
+
+test("with a rewriter => its rights are asked for as its user, those of the node as the node's", async () => {
+  const rewriter = fake.kubeconfigOf("rewriter");
+  const asked = new Map<string, Set<string>>();
+  fake.answer(async (call) => {
+    const { authorization = "" } = call.response.req.headers;
+    if (call.path.endsWith("reviews")) {
+      const { resource, verb } = JSON.parse(await call.body).spec.resourceAttributes;
+      asked.set(authorization, (asked.get(authorization) ?? new Set()).add(`${verb} ${resource}`));
+    }
+    lacking()(call);
+  });
+  await gatherCluster(
+    config({ kubeconfig: fake.kubeconfig, rewriter: { kubeconfig: rewriter } }),
+    new AbortController().signal,
+  );
+  expect(asked).toEqual(
+    new Map([
+      ["Bearer a-token", new Set(["get secrets", "list secrets", "watch secrets", "patch secrets"])],
+      ["Bearer rewriter", new Set(["list apiservices", "list secrets", "get secrets", "patch secrets"])],
+    ]),
+  );
+});
+
 test.each([
   [[], []],
   [["patch secrets"], [{ resource: "secrets", verbs: ["patch"] }]],

@@ -4,6 +4,7 @@ import type { Lease } from "../../kube/leases.ts";
 import { collectionPath, leasesPath } from "../../kube/paths.ts";
 import type { KeyAlias, KeyServer, Kind, MasterKey } from "../../kube/resources.ts";
 import { NODE_LABEL } from "../../operator/kube-store.ts";
+import { RewriterIdentity } from "../../operator/rewriter-identity.ts";
 import { apiResources } from "../../storage/api-resources.ts";
 import { groupResourceText, isWildcard, parseGroupResource } from "../../storage/group-resource.ts";
 import { inScope, mergeScopes } from "../../storage/scope.ts";
@@ -11,28 +12,39 @@ import { timeOf } from "../../times.ts";
 import { absent, type Look, look } from "./look.ts";
 import type { ClusterResources, MissingRight, NodeLease, Observed, ServerClock } from "./observed.ts";
 
-type ClusterLooks = Pick<Observed["looks"], "resources" | "leases" | "clock" | "rights">;
+type ClusterLooks = Pick<Observed["looks"], "resources" | "leases" | "clock" | "rights" | "secretRights">;
 
 /** How long the API server may take for its first answer, in milliseconds: one that is down must not hold up the rest. */
 const PATIENCE = 10_000;
 /** What the rewriter does to each resource: it reads an object anew where somebody else was faster. */
 const VERBS = ["list", "get", "patch"] as const;
+/** Each of these answers with whole Secrets, a patch too. */
+const READING_VERBS = ["get", "list", "watch", "patch"] as const;
 
-/** Looks at the API server, with the credentials of this node's operator. */
+/** Looks at the API server, with the credentials of this node's operator, and of the rewriter for its rights. */
 export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Promise<ClusterLooks> {
   if (config.resources.kind === "manifests") {
     const standalone = absent("standalone: the configuration names no API server");
-    return { resources: standalone, leases: standalone, clock: standalone, rights: standalone };
+    return {
+      resources: standalone,
+      leases: standalone,
+      clock: standalone,
+      rights: standalone,
+      secretRights: standalone,
+    };
   }
   const client = new KubeClient(config.resources.path);
   const clock = await look(() => lookAtClock(client, signal));
   // Where the first call gets no answer, the others would wait for it in vain, one after another.
-  if (clock.kind !== "seen") return { resources: clock, leases: clock, clock, rights: clock };
-  const [resources, leases] = await Promise.all([
+  if (clock.kind !== "seen")
+    return { resources: clock, leases: clock, clock, rights: clock, secretRights: clock };
+  const [resources, leases, secretRights] = await Promise.all([
     look(() => readResources(client, signal)),
     look(() => readLeases(client, config.leaseNamespace, signal)),
+    look(() => allowed(client, { resource: "secrets", verbs: READING_VERBS }, signal)),
   ]);
-  return { resources, leases, clock, rights: await lookAtRights(client, resources, signal) };
+  const rights = await lookAtRights(new RewriterIdentity(client, config), resources, signal);
+  return { resources, leases, clock, rights, secretRights };
 }
 
 async function lookAtClock(client: KubeClient, signal: AbortSignal): Promise<ServerClock> {
@@ -78,7 +90,7 @@ async function readLeases(client: KubeClient, namespace: string, signal: AbortSi
 }
 
 async function lookAtRights(
-  client: KubeClient,
+  identity: RewriterIdentity,
   resources: Look<ClusterResources>,
   signal: AbortSignal,
 ): Promise<Look<readonly MissingRight[]>> {
@@ -90,7 +102,7 @@ async function lookAtRights(
     keyServers.flatMap(({ status }) => status?.providers?.map((provider) => provider.resources ?? []) ?? []),
   );
   if (scope.length === 0) return absent("no KeyServer has said what is stored through it");
-  return look(() => missingRights(client, scope, signal));
+  return look(() => identity.use((client) => missingRights(client, scope, signal)));
 }
 
 /** Asks for each resource that the rewriter would go through; wildcards stand for what there is. */
@@ -102,8 +114,8 @@ async function missingRights(
   const services = { resource: "apiservices.apiregistration.k8s.io", verbs: ["list"] };
   const missing: MissingRight[] = [];
   const ask = async ({ resource, verbs }: MissingRight) => {
-    const refused: string[] = [];
-    for (const verb of verbs) if (!(await mayI(client, verb, resource, signal))) refused.push(verb);
+    const granted = await allowed(client, { resource, verbs }, signal);
+    const refused = verbs.filter((verb) => !granted.includes(verb));
     if (refused.length > 0) missing.push({ resource, verbs: refused });
   };
   await ask(services);
@@ -117,6 +129,17 @@ async function missingRights(
           .map(groupResourceText);
   for (const resource of new Set([...named, ...found])) await ask({ resource, verbs: VERBS });
   return missing;
+}
+
+/** Which of these verbs the client's user may use, on objects of every namespace. */
+async function allowed(
+  client: KubeClient,
+  { resource, verbs }: { readonly resource: string; readonly verbs: readonly string[] },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const granted: string[] = [];
+  for (const verb of verbs) if (await mayI(client, verb, resource, signal)) granted.push(verb);
+  return granted;
 }
 
 /** SelfSubjectAccessReview of authorization.k8s.io/v1, for objects of every namespace. */

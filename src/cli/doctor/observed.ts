@@ -13,6 +13,8 @@ export interface Sights {
   readonly leases: readonly NodeLease[];
   readonly clock: ServerClock;
   readonly rights: readonly MissingRight[];
+  /** Verbs by which this node's own kubeconfig reads Secrets. */
+  readonly secretRights: readonly string[];
   readonly etcd: Census;
 }
 
@@ -38,7 +40,7 @@ export interface ServerClock {
   readonly ahead: number;
 }
 
-/** What this node's operator may not do and the rewriter does. */
+/** What the rewriter does and its user may not do. */
 export interface MissingRight {
   readonly resource: string;
   readonly verbs: readonly string[];

@@ -109,6 +109,7 @@ const HEALTHY: Sights = {
   leases: [{ node: "node-1", renewedAt: NOW.getTime() - 5_000, writtenAt: NOW.getTime() - 5_000 }],
   clock: { ahead: 300 },
   rights: [],
+  secretRights: [],
   ...stored({
     resource: "secrets",
     stored: { kind: "kms-v2", provider: "secrets", keyId: CURRENT.kmsKeyId },
@@ -136,6 +137,7 @@ export function observed(
       leases: seen(all.leases),
       clock: seen(all.clock),
       rights: seen(all.rights),
+      secretRights: seen(all.secretRights),
       etcd: seen(all.etcd),
       ...changes.looks,
     },
