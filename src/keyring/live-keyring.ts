@@ -30,6 +30,8 @@ export interface CurrentVersion {
 
 /** A commit by the operator is seen within this time; design: one second at most. */
 const POLL_MILLISECONDS = 200;
+/** The operator repeats every minute that this node's clock may be wrong. */
+const DOUBT_MILLISECONDS = 180_000;
 /** Rows per turn of the event loop while the rest of the keyring is read in. */
 const LOAD_CHUNK = 500;
 /** Reads of keyring and root key that may lead to nothing between two looks at the file: callers cause them. */
@@ -66,6 +68,8 @@ export class LiveKeyring {
   /** Whether every version that was committed at the last look is in memory. */
   #complete = false;
   #misses = 0;
+  /** When the operator last wrote of time, by a clock that never steps. */
+  #timeHeardAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(path: string, seals: SealSource) {
@@ -161,6 +165,17 @@ export class LiveKeyring {
     return !key.enabled || key.deletionDate !== undefined ? key : undefined;
   }
 
+  /**
+   * The time by which material expires, in epoch milliseconds. While the operator says that this
+   * node's clock may be wrong, nothing expires that had not when the clock was last known to be
+   * right. An operator that says so repeats it; of one that is gone, its last word does not count.
+   */
+  expiryTime(now: number): number {
+    const { time } = this.#snapshot;
+    const isHeard = performance.now() - this.#timeHeardAt < DOUBT_MILLISECONDS;
+    return time?.doubted === true && isHeard ? Math.min(now, time.agreedAt) : now;
+  }
+
   /** A version's material, opened once. Throws SealUnavailable, SealMismatch or VersionDestroyed. */
   async material(version: VersionRow): Promise<Secret> {
     const known = this.#materials.get(version.versionId);
@@ -208,7 +223,9 @@ export class LiveKeyring {
       if (this.#reader?.replaced()) this.#reopen();
       this.#reader ??= openTrusted(this.path);
       if (this.#reader.changed()) {
+        const before = this.#snapshot.time?.seen;
         this.#snapshot = withFormer(this.#reader.snapshot(), this.#snapshot);
+        if (this.#snapshot.time?.seen !== before) this.#timeHeardAt = performance.now();
         this.#forgetDestroyed(this.#reader);
         this.#complete = false;
         void this.#loadVersions();
@@ -301,9 +318,9 @@ function withFormer(now: KeyringSnapshot, former: KeyringSnapshot): KeyringSnaps
   const kept = <T>(kind: string, rows: ReadonlyMap<string, T>, before: ReadonlyMap<string, T>) =>
     new Map([...[...before].filter(([name]) => lost.has(`${kind} ${name}`)), ...rows]);
   return {
+    ...now,
     keys: kept("MasterKey", now.keys, former.keys),
     aliases: kept("KeyAlias", now.aliases, former.aliases),
-    unreadable: now.unreadable,
   };
 }
 

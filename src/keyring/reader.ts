@@ -26,6 +26,7 @@ import {
 } from "./rows.ts";
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
 import { allRows, isBusy, type RawRow, withKeyringErrors } from "./sqlite.ts";
+import { type OperatorTime, toOperatorTime } from "./waiting-periods.ts";
 
 /** A call waits behind this in the plugin, which asks again soon. */
 const BUSY_MILLISECONDS = 100;
@@ -36,6 +37,8 @@ export interface KeyringSnapshot {
   readonly aliases: ReadonlyMap<string, AliasRow>;
   /** The keys and aliases that cannot be read. */
   readonly unreadable: readonly UnreadableRow[];
+  /** What the operator wrote of time; absent if it has not, or is of an older release. */
+  readonly time?: OperatorTime | undefined;
 }
 
 /** All of a keyring that can be read, and the rest by name. */
@@ -103,6 +106,7 @@ export class KeyringReader {
         keys: new Map(keys.rows.map((key) => [nameText(key), key])),
         aliases: new Map(aliases.rows.map((alias) => [nameText(alias), alias])),
         unreadable: [...keys.unreadable, ...aliases.unreadable],
+        time: this.#operatorTime(),
       };
     });
   }
@@ -223,6 +227,11 @@ export class KeyringReader {
         if (this.#db.isTransaction) this.#db.exec("COMMIT");
       }
     });
+  }
+
+  #operatorTime(): OperatorTime | undefined {
+    if (!hasTable(this.#db, "operator_time")) return undefined;
+    return this.#all("SELECT * FROM operator_time").map(toOperatorTime)[0];
   }
 
   #all(sql: string): RawRow[] {

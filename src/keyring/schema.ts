@@ -108,6 +108,27 @@ const additions: readonly string[] = [
     proof          BLOB NOT NULL
   ) STRICT;
   `,
+  // What this node itself saw of waiting periods, and of time (waiting-periods.ts). Without them
+  // every period begins again, which is later and so safe.
+  `
+  CREATE TABLE IF NOT EXISTS waiting_periods (
+    kind      TEXT NOT NULL,
+    subject   TEXT NOT NULL,
+    since     INTEGER NOT NULL,
+    until     INTEGER NOT NULL,
+    length    INTEGER NOT NULL,
+    seen_at   INTEGER NOT NULL,
+    agreed    INTEGER NOT NULL,
+    asked     INTEGER NOT NULL,
+    PRIMARY KEY (kind, subject)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS operator_time (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    seen      INTEGER NOT NULL,
+    agreed_at INTEGER NOT NULL,
+    doubted   INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The schema that brought the table of tombstones. */

@@ -13,6 +13,11 @@ export const deletionSpec = s.object(
         "true: goes on where claviger has no etcd in which to count what is stored under the key. You then vouch that nothing stored needs it.",
       ),
     ),
+    confirmedDueAt: s.optional(
+      s.time(
+        "For a single node, whose clock no other confirms: a time, not before status.deletion.deletionDate, that you know to be past. The key is then destroyed although its operator has not seen the whole waiting period pass.",
+      ),
+    ),
   },
 );
 

@@ -1,27 +1,34 @@
-import { readFileSync } from "node:fs";
+import { hostClock } from "../host-clock.ts";
 import type { Log } from "../log.ts";
 
-/** What time it is for schedules and waiting periods. */
+/** The time for schedules and waiting periods. */
 export interface Clock {
   now(): Date;
+  /** The time that this machine shows, in epoch milliseconds: `now` without what a test lets pass. */
+  wall(): number;
+  /** Milliseconds since some moment, by a clock that never steps and that no test changes. */
+  uptime(): number;
+  /** The milliseconds that a test lets pass in addition. Always 0 outside tests. */
+  ahead(): number;
   /** No timer is longer than this, in milliseconds. */
   readonly longestPause: number;
 }
 
 const HOUR = 3_600_000;
 
-/**
- * The system's clock. A test names a file in CLAVIGER_TEST_CLOCK with a number of
- * seconds to be ahead; schedules then see that time at once, Leases never do.
- */
-export function systemClock(log: Log, file = process.env.CLAVIGER_TEST_CLOCK): Clock {
-  if (file === undefined) return { now: () => new Date(), longestPause: HOUR };
-  log("warn", `the clock is ahead by what ${file} says: this is for tests only`);
-  return { now: () => new Date(Date.now() + secondsIn(file) * 1000), longestPause: 500 };
+/** The system's clock, which a test may move by the file that CLAVIGER_TEST_CLOCK names (host-clock.ts). */
+export function systemClock(file = process.env.CLAVIGER_TEST_CLOCK): Clock {
+  const host = hostClock(file);
+  return {
+    now: () => new Date(host.wall() + host.ahead()),
+    wall: () => host.wall(),
+    uptime: () => performance.now(),
+    ahead: () => host.ahead(),
+    longestPause: file === undefined ? HOUR : 500,
+  };
 }
 
-function secondsIn(file: string): number {
-  const seconds = Number(readFileSync(file, "utf8"));
-  if (Number.isNaN(seconds)) throw new Error(`CLAVIGER_TEST_CLOCK: ${file} holds no number`);
-  return seconds;
+/** Called once everything that remembers a time has read it: a test that sees the line may move the clock. */
+export function warnOfTestClock(log: Log, file = process.env.CLAVIGER_TEST_CLOCK): void {
+  if (file !== undefined) log("warn", `the clock is changed by what ${file} says: this is for tests only`);
 }

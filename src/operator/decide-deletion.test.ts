@@ -12,6 +12,7 @@ import {
   NOW_TEXT,
   statusWith,
   tombstone,
+  waiting,
 } from "./testing.ts";
 import type { Use } from "./usage.ts";
 import type { UsageCount } from "./usage-census.ts";
@@ -28,7 +29,10 @@ const pending: MasterKeyStatus = { ...ready, keyState: "PendingDeletion", deleti
 
 function decide(key: MasterKey, uses: readonly Use[] = [], versions = [v1], count: UsageCount = counted) {
   const status = { ...ready, ...key.status, keyState: key.spec.enabled ? "Enabled" : "Disabled" } as const;
-  const after = statusWithDeletion({ masterKey: key, status, versions, uses, count }, NOW);
+  const after = statusWithDeletion(
+    { masterKey: key, status, versions, uses, count, waiting: waiting() },
+    NOW,
+  );
   return {
     state: after.keyState,
     deletion: after.deletion,
@@ -182,7 +186,15 @@ describe("a deletion", () => {
     const key = masterKey({ spec: wanted, status: pending });
     const obstacle = { reason: "NodeNotHeardOf", message: "nothing was destroyed: two" };
     const after = statusWithDeletion(
-      { masterKey: key, status: pending, versions: [v1], uses: [], count: counted, obstacle },
+      {
+        masterKey: key,
+        status: pending,
+        versions: [v1],
+        uses: [],
+        count: counted,
+        waiting: waiting(),
+        obstacle,
+      },
       NOW,
     );
     expect(conditionOf(after.conditions, "DeletionBlocked")).toMatchObject({ status: "True", ...obstacle });
@@ -214,6 +226,7 @@ describe("a deletion", () => {
       versions: [v1],
       uses: [],
       count: counted,
+      waiting: waiting(),
     };
     expect(statusWithDeletion(observed, later)).toEqual(after);
   });

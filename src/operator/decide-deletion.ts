@@ -1,9 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
+import { periodKey } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import { clockObstacle } from "./decide-time.ts";
 import { listUses, type Use } from "./usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
 import { hasMaterial, versionsOf } from "./versions.ts";
+import { endOf, type Waiting } from "./waiting-period.ts";
 
 /** Held until the key is not in use. */
 export const FINALIZER = "kms.claviger.dev/material";
@@ -18,6 +21,8 @@ export interface ObservedDeletion {
   readonly uses: readonly Use[];
   /** What is stored under the key's versions; `uses` has what was found. */
   readonly count: UsageCount;
+  /** What this node itself saw of the waiting period, and whether its clock may be acted on. */
+  readonly waiting: Waiting;
   /** Why what is due is not destroyed. */
   readonly obstacle?: Obstacle | undefined;
 }
@@ -72,7 +77,10 @@ function withoutCurrent(status: MasterKeyStatus, destroyed: boolean): MasterKeyS
 }
 
 /** The deletion that is under way: the one that was accepted, or now is. */
-function deletionOf({ masterKey, uses, count }: ObservedDeletion, now: Date): MasterKeyStatus["deletion"] {
+function deletionOf(
+  { masterKey, uses, count, waiting }: ObservedDeletion,
+  now: Date,
+): MasterKeyStatus["deletion"] {
   const wanted = masterKey.spec.deletion;
   if (wanted === undefined) return undefined;
   const vouched = wanted.withoutCensus === true ? { withoutCensus: true } : {};
@@ -80,13 +88,32 @@ function deletionOf({ masterKey, uses, count }: ObservedDeletion, now: Date): Ma
   // One that was cancelled since, unseen: this one begins anew.
   const same = accepted !== undefined && windowOf(accepted) === wanted.pendingWindowInDays;
   if (same && !mayBeAskedAnew(masterKey)) {
-    const { scheduledAt, deletionDate } = accepted;
-    return { scheduledAt, deletionDate, ...vouched };
+    return { ...datesOf(accepted, masterKey, waiting), ...vouched };
   }
-  if (uses.length > 0 || notCounted(count, wanted) !== undefined) return undefined;
+  if (uses.length > 0 || notAccepted(count, wanted, waiting) !== undefined) return undefined;
   const deletionDate = new Date(now.getTime() + wanted.pendingWindowInDays * DAY_MILLISECONDS);
   return { scheduledAt: rfc3339(now), deletionDate: rfc3339(deletionDate), ...vouched };
 }
+
+/** The dates that were accepted, put right if this node's own record has a later end: a status can be forged. */
+function datesOf(
+  { scheduledAt, deletionDate }: NonNullable<Deletion>,
+  { spec, status }: MasterKey,
+  { periods }: Waiting,
+): Pick<NonNullable<Deletion>, "scheduledAt" | "deletionDate"> {
+  const length = (spec.deletion?.pendingWindowInDays ?? 0) * DAY_MILLISECONDS;
+  const period = periods.get(periodKey({ kind: "deletion", subject: status?.keyId ?? "" }));
+  const end = period === undefined ? 0 : Math.floor(endOf(period, length) / 1000) * 1000;
+  if (!(end > Date.parse(deletionDate))) return { scheduledAt, deletionDate };
+  return { scheduledAt: rfc3339(new Date(end - length)), deletionDate: rfc3339(new Date(end)) };
+}
+
+/** Why a deletion is not accepted yet. A clock that is behind would give it a date that is past once it is right. */
+const notAccepted = (
+  count: UsageCount,
+  wanted: Parameters<typeof notCounted>[1],
+  { time }: Waiting,
+): Obstacle | undefined => clockObstacle(time) ?? notCounted(count, wanted);
 
 /**
  * Why a key may not go for want of a count of what is stored under it; undefined where
@@ -133,7 +160,10 @@ function blocked(observed: ObservedDeletion, deletion: Deletion): Finding | unde
   }
   if (masterKey.spec.deletion === undefined) return undefined;
   if (deletion === undefined && uses.length === 0) {
-    const why = notCounted(observed.count, masterKey.spec.deletion) ?? { reason: "NotCounted", message: "" };
+    const why = notAccepted(observed.count, masterKey.spec.deletion, observed.waiting) ?? {
+      reason: "NotCounted",
+      message: "",
+    };
     return { type, status: "True", ...why, message: `nothing was changed yet: ${why.message}` };
   }
   if (deletion === undefined) {

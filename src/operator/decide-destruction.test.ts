@@ -2,7 +2,18 @@ import { describe, expect, test } from "vitest";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { decideDestruction, type ObservedDestruction } from "./decide-destruction.ts";
 import { nodeViews } from "./decide-key-server.ts";
-import { keyId, keyServer, keyVersion, masterKey, NOW, node, statusWith, tombstone } from "./testing.ts";
+import {
+  deletionPeriod,
+  keyId,
+  keyServer,
+  keyVersion,
+  masterKey,
+  NOW,
+  node,
+  statusWith,
+  tombstone,
+  waiting,
+} from "./testing.ts";
 
 const due = { scheduledAt: "2025-12-20T00:00:00Z", deletionDate: "2026-01-02T03:04:05Z" };
 const later = { ...due, deletionDate: "2026-01-02T03:04:06Z" };
@@ -28,6 +39,7 @@ const passes: ObservedDestruction = {
   uses: [],
   nodes: well,
   count: { kind: "counted", stored: () => 0 },
+  waiting: waiting([deletionPeriod(1)]),
 };
 function decide(changes: Partial<ObservedDestruction>, now = NOW): string {
   const plan = decideDestruction({ ...passes, ...changes }, now);

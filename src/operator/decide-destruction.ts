@@ -1,4 +1,5 @@
 import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { periodKey } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
 import { mayBeAskedAnew, notCounted, windowOf } from "./decide-deletion.ts";
@@ -7,8 +8,10 @@ import { differingRootKeys } from "./root-keys.ts";
 import { listUses, type Use } from "./usage.ts";
 import type { Obstacle, UsageCount } from "./usage-census.ts";
 import { byPosition, hasMaterial } from "./versions.ts";
+import { type Waiting, waitingObstacle } from "./waiting-period.ts";
 
-const SHORTEST_WINDOW_MILLISECONDS = 7 * 86_400_000;
+const DAY_MILLISECONDS = 86_400_000;
+const SHORTEST_WINDOW_MILLISECONDS = 7 * DAY_MILLISECONDS;
 
 export interface ObservedDestruction {
   readonly name: ObjectName;
@@ -21,6 +24,8 @@ export interface ObservedDestruction {
   readonly nodes: readonly NodeView[];
   /** What is stored under the key's versions; `uses` has what was found. */
   readonly count: UsageCount;
+  /** What this node itself saw of the waiting period. */
+  readonly waiting: Waiting;
 }
 
 export type DestructionPlan =
@@ -50,7 +55,7 @@ const isDue = ({ status }: KeyVersion, now: Date): boolean =>
 type Guard = (observed: ObservedDestruction, due: readonly KeyVersion[], now: Date) => Obstacle | undefined;
 
 /** All must pass; the first that does not is told. Counting is work: it comes last. */
-const guards: readonly Guard[] = [wanted, windowTooShort, used, nodesDisagree, counted];
+const guards: readonly Guard[] = [wanted, windowTooShort, asked, waited, used, nodesDisagree, counted];
 
 /** A MasterKey that was made again, or whose deletion was cancelled, wants its versions. */
 function wanted(
@@ -61,12 +66,12 @@ function wanted(
   const its = masterKey?.status?.keyId;
   if (masterKey === undefined || (its !== undefined && its !== keyId)) return undefined;
   const { deletion } = masterKey.status ?? {};
-  const asked = masterKey.spec.deletion;
+  const request = masterKey.spec.deletion;
   // A longer window, or another one, was asked for since, which the status does not know yet.
   const sameAsked =
-    asked !== undefined &&
+    request !== undefined &&
     deletion !== undefined &&
-    windowOf(deletion) >= asked.pendingWindowInDays &&
+    windowOf(deletion) >= request.pendingWindowInDays &&
     !mayBeAskedAnew(masterKey);
   if (sameAsked && Date.parse(deletion.deletionDate) <= now.getTime()) return undefined;
   return {
@@ -86,6 +91,36 @@ function windowTooShort(_: ObservedDestruction, due: readonly KeyVersion[]): Obs
     reason: "WindowTooShort",
     message: `nothing was destroyed: the waiting period in the status of KeyVersion ${short.metadata.name} is shorter than 7 days; somebody changed it`,
   };
+}
+
+/**
+ * The dates in a status are a claim: whoever has one node's kubeconfig may write them. That a
+ * key is to go must be said by its MasterKey, whose spec no node may write, or have been seen there.
+ */
+function asked({ masterKey, keyId, name, waiting }: ObservedDestruction): Obstacle | undefined {
+  if (masterKey?.status?.keyId === keyId) return undefined;
+  if (waiting.periods.get(periodKey({ kind: "deletion", subject: keyId }))?.asked === true) return undefined;
+  return {
+    reason: "DeletionNotAsked",
+    message: `nothing was destroyed: the KeyVersions of keyId ${keyId} say that a deletion is under way, and this node has not seen MasterKey ${nameText(name)} ask for it: make the MasterKey again, with spec.deletion if the key is to go`,
+  };
+}
+
+/** By this node's own record, and by a clock that others confirm. */
+function waited(
+  { masterKey, keyId, waiting }: ObservedDestruction,
+  _: unknown,
+  now: Date,
+): Obstacle | undefined {
+  const { pendingWindowInDays = 0, confirmedDueAt } =
+    masterKey?.status?.keyId === keyId ? (masterKey.spec.deletion ?? {}) : {};
+  const length = Math.max(SHORTEST_WINDOW_MILLISECONDS, pendingWindowInDays * DAY_MILLISECONDS);
+  const obstacle = waitingObstacle(
+    { kind: "deletion", subject: keyId, length, confirmedDueAt },
+    waiting,
+    now,
+  );
+  return obstacle && { ...obstacle, message: `nothing was destroyed: ${obstacle.message}` };
 }
 
 function used({ uses }: ObservedDestruction): Obstacle | undefined {

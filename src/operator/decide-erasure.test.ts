@@ -10,6 +10,7 @@ import {
   toTombstoneRow,
 } from "./decide-erasure.ts";
 import { keyVersion, tombstone, versionId, versionRow } from "./testing.ts";
+import type { Obstacle } from "./usage-census.ts";
 
 const v1 = keyVersion(1);
 const gone1 = tombstone(1);
@@ -17,7 +18,8 @@ const kept = (n: number, erased = true): KeptTombstone => ({ ...toTombstoneRow(t
 
 function decide(changes: Partial<ObservedErasure>) {
   const nobody = new Set<string>();
-  const observed = { keyVersions: [], versions: [], tombstones: [], proven: nobody, served: nobody };
+  const early = new Map<string, Obstacle>();
+  const observed = { keyVersions: [], versions: [], tombstones: [], proven: nobody, served: nobody, early };
   const plan = decideErasure({ ...observed, ...changes });
   return {
     erased: plan.changes.map((change) => (change.kind === "destroyVersion" ? change.tombstone.number : 0)),

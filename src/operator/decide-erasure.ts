@@ -4,6 +4,7 @@ import type { KeyringChange } from "../keyring/writer.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import { identityOf } from "./decide-keyring.ts";
+import type { Obstacle } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";
 
 export interface ObservedErasure {
@@ -14,6 +15,8 @@ export interface ObservedErasure {
   readonly proven: ReadonlySet<string>;
   /** versionIds that this node's providers serve, or will. */
   readonly served: ReadonlySet<string>;
+  /** versionIds whose tombstone this node does not act on yet, and why (decide-early-erasure.ts). */
+  readonly early: ReadonlyMap<string, Obstacle>;
 }
 
 export interface ErasurePlan {
@@ -34,18 +37,18 @@ export interface ErasurePlan {
 /**
  * Decides what a node does about destroyed versions. A tombstone that was proven
  * wins over every copy of the material, wherever it comes from: another node's
- * hand-back, a restored etcd, a backup. The one exception is the last guard: what
- * this node's own providers serve is not erased.
+ * hand-back, a restored etcd, a backup. The last guards are the node's own: what its
+ * providers serve is not erased, and nothing before the time that the node itself has seen.
  */
 export function decideErasure(observed: ObservedErasure): ErasurePlan {
-  const { keyVersions, tombstones, proven, served } = observed;
+  const { keyVersions, tombstones, proven, served, early } = observed;
   const kept = new Map<string, KeptTombstone>(tombstones.map((row) => [row.versionId, row]));
   const held = new Map<string, VersionRow>(observed.versions.map((row) => [row.versionId, row]));
   const present = new Set(keyVersions.map(({ spec }) => spec.versionId));
   const fresh = keyVersions.filter((object) => !hasMaterial(object) && !kept.has(object.spec.versionId));
   const believed = fresh.filter(({ metadata }) => proven.has(metadata.name));
   const forged = fresh.filter(({ metadata }) => !proven.has(metadata.name));
-  const erased = believed.filter(({ spec }) => !served.has(spec.versionId));
+  const erased = believed.filter(({ spec }) => !served.has(spec.versionId) && !early.has(spec.versionId));
   const gone = new Set([...kept.keys(), ...erased.map(({ spec }) => spec.versionId)]);
   return {
     changes: erased.map(
@@ -62,6 +65,7 @@ export function decideErasure(observed: ObservedErasure): ErasurePlan {
     }),
     problems: [
       ...believed.filter(({ spec }) => served.has(spec.versionId)).map(stillServed),
+      ...believed.flatMap(({ spec }) => early.get(spec.versionId) ?? []),
       ...forged.map(notProven),
     ],
     living: keyVersions.filter((object) => hasMaterial(object) && !gone.has(object.spec.versionId)),

@@ -7,6 +7,7 @@ import { firstObjection, importTypeOf } from "./import-objections.ts";
 import { type Offer, offerOf } from "./import-offer.ts";
 import { hasExpired } from "./material-expiry.ts";
 import { differingRootKeys } from "./root-keys.ts";
+import type { Obstacle } from "./usage-census.ts";
 import { promotionCandidate, versionsOf } from "./versions.ts";
 
 /** AWS KMS's figure (GetParametersForImport). */
@@ -21,6 +22,8 @@ export interface ObservedImport {
   readonly plan: MasterKeyPlan;
   readonly versions: readonly KeyVersion[];
   readonly nodes: readonly NodeView[];
+  /** Set while clocks disagree: the time when they last agreed, and what is wrong. */
+  readonly lastAgreed?: { readonly at: Date; readonly obstacle: Obstacle } | undefined;
 }
 
 /** What to do next about importing. */
@@ -100,7 +103,7 @@ export function decideOpened(
   if (!isNew) return refused(offer, "IncorrectKeyMaterial", OTHER_MATERIAL);
   const candidate = promotionCandidate(masterKey, versions);
   // One that expired on its way becomes current only by a re-import, for which nobody may have the material any more.
-  if (newest !== undefined && candidate !== undefined && !hasExpired(candidate, now)) {
+  if (newest !== undefined && candidate !== undefined && !hasExpired(candidate, expiryTime(observed, now))) {
     return { kind: "wait", finding: failed("RotationInProgress", pending(newest.spec.number)) };
   }
   return { kind: "create", number: (newest?.spec.number ?? 0) + 1 };
@@ -120,8 +123,11 @@ export function isPendingImport(observed: ObservedImport, now: Date): boolean {
   const current = plan.status.currentVersion;
   if (current === undefined) return own(observed).length === 0;
   const version = own(observed).find(({ spec }) => spec.versionId === current.versionId);
-  return version !== undefined && hasExpired(version, now);
+  return version !== undefined && hasExpired(version, expiryTime(observed, now));
 }
+
+/** The time by which material expires: while clocks disagree, nothing expires by one that may be wrong. */
+export const expiryTime = ({ lastAgreed }: ObservedImport, now: Date): Date => lastAgreed?.at ?? now;
 
 /** Whether somebody asked for a public key and token and has not imported with them yet. */
 export function hasOpenRequest({ spec, status }: MasterKey): boolean {
@@ -141,6 +147,8 @@ export function nextRenewal({ status }: MasterKey, now: Date): number | undefine
 
 function decideParameters(observed: ObservedImport, now: Date): ImportStep {
   const { masterKey } = observed;
+  // By a clock that is behind, the token would have ended before anybody uses it.
+  if (observed.lastAgreed !== undefined) return NONE;
   if (!isPendingImport(observed, now) && !hasOpenRequest(masterKey)) return NONE;
   const request = masterKey.spec.import?.requestToken;
   const asked = request !== undefined && request !== masterKey.status?.import?.requestToken;
@@ -151,6 +159,9 @@ function decideParameters(observed: ObservedImport, now: Date): ImportStep {
 
 /** What has to pass first; the offer itself may be all right. */
 function waitFor(observed: ObservedImport): Finding | undefined {
+  // By a wrong clock a token or a validTo would be refused for good.
+  const clocks = observed.lastAgreed?.obstacle;
+  if (clocks !== undefined) return failed(clocks.reason, clocks.message);
   const differing = differingRootKeys(observed.nodes);
   if (differing !== undefined) return failed("RootKeysDiffer", differing);
   const current = observed.masterKey.status?.currentVersion;

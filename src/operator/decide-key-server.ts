@@ -156,6 +156,11 @@ const ownAffair = new Set([
   "EncryptionConfigInvalid",
   "UnknownVersion",
   "ObjectUnreadable",
+  // Whether anything may be destroyed, the leader asks the clocks themselves.
+  "ClocksDisagree",
+  "ClocksNotCompared",
+  "DestructionNotDue",
+  "TimeNotSeen",
 ]);
 
 /** The nodes as the decisions see them, by name: a message that lists them must not change with their order. */

@@ -64,6 +64,8 @@ export interface ObservedMasterKey {
   readonly freshKeyId: KeyId;
   /** `arn:aws:kms:<region>:<account>:key/` */
   readonly arnPrefix: string;
+  /** The time by which material expires, while the clocks disagree. */
+  readonly expiryNow?: Date | undefined;
 }
 
 /** At most one step forward; the status says the rest. */
@@ -96,7 +98,8 @@ export function decideMasterKey(claimed: ObservedMasterKey, now: Date): MasterKe
   const observed = withSoundClaims(claimed);
   const rotates =
     observed.masterKey.status?.currentVersion !== undefined && observed.masterKey.status.keyId !== undefined;
-  const rotation = rotates ? decideRotation(observed.masterKey, now) : undefined;
+  const own = versionsOf(observed.masterKey.status?.keyId, observed.versions);
+  const rotation = rotates ? decideRotation(observed.masterKey, now, own) : undefined;
   const step = decideStep(observed, rotation, now);
   const reencryption = decideReencryption(observed, now);
   return {
@@ -126,7 +129,8 @@ function decideStep(
   const running = masterKey.status?.rotation?.running?.number;
   if (there && running === next && isVersionNumber(next)) return decideCreation(keyId as KeyId, next, nodes);
   const candidate = promotionCandidate(masterKey, versions);
-  if (candidate !== undefined && hasExpired(candidate, now)) return expiredBefore(candidate);
+  if (candidate !== undefined && hasExpired(candidate, observed.expiryNow ?? now))
+    return expiredBefore(candidate);
   if (candidate !== undefined) {
     const step = decidePromotion(candidate, nodes);
     const isUnchecked = step.kind === "promote" && unrecorded?.has(candidate.metadata.name) === true;

@@ -1,7 +1,17 @@
 import { expect, test } from "vitest";
 import { kmsKeyId, parseKeyId, parseVersionId } from "../crypto/ids.ts";
+import type { WaitingPeriod } from "../keyring/waiting-periods.ts";
 import { decideRetention, type ObservedRetention, type UsageProof } from "./decide-retention.ts";
-import { keyVersion, masterKey, NOW, node, statusWith, tombstone } from "./testing.ts";
+import {
+  deletionPeriod,
+  keyVersion,
+  masterKey,
+  NOW,
+  node,
+  statusWith,
+  tombstone,
+  waiting,
+} from "./testing.ts";
 
 const DESTROY = { policy: "Destroy", afterDays: 7 } as const;
 const v2 = keyVersion(2, { metadata: { creationTimestamp: "2025-12-26T03:00:00Z" } });
@@ -16,6 +26,15 @@ const proven = (changes: Partial<NonNullable<UsageProof["reencryption"]>> = {}):
 });
 const { completedAt: _, ...unfinished } = proven().reencryption ?? { kmsKeyId: "", verified: false };
 
+/** This node has seen it from long ago: the stated times decide. */
+const period: WaitingPeriod = {
+  ...deletionPeriod(1),
+  kind: "retention",
+  subject: idOf(v2),
+  until: 0,
+  length: 0,
+};
+
 const passes: ObservedRetention = {
   masterKey: masterKey({ spec: { retention: DESTROY }, status: at2 }),
   versions: [v1, v2, v3],
@@ -23,6 +42,7 @@ const passes: ObservedRetention = {
   uses: used,
   proof: proven(),
   count: { kind: "counted", stored: () => 0 },
+  waiting: waiting([period]),
 };
 function decide(changes: Partial<ObservedRetention>): string {
   const plan = decideRetention({ ...passes, ...changes }, NOW);

@@ -1,4 +1,5 @@
 import { isLater, nameText } from "../keyring/rows.ts";
+import { periodKey } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { rfc3339 } from "./conditions.ts";
 import { nodeObstacle } from "./decide-destruction.ts";
@@ -6,6 +7,7 @@ import type { NodeView } from "./decide-master-key.ts";
 import type { Use } from "./usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
 import { hasMaterial, kmsKeyIdOf, listNumbers, versionsOf } from "./versions.ts";
+import { type PeriodQuestion, type Waiting, waitingObstacle } from "./waiting-period.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
 
@@ -30,6 +32,8 @@ export interface ObservedRetention {
   readonly uses: readonly Use[];
   readonly proof: UsageProof;
   readonly count: UsageCount;
+  /** What this node itself saw of the time since the re-encryption was verified. */
+  readonly waiting: Waiting;
 }
 
 export type RetentionPlan =
@@ -50,21 +54,47 @@ export function decideRetention(observed: ObservedRetention, now: Date): Retenti
     if (obstacle !== undefined) return { kind: "wait", ...obstacle };
   }
   const completedAt = observed.proof.reencryption?.completedAt ?? "";
-  const until = retentionBegins(observed, completedAt) + retention.afterDays * DAY_MILLISECONDS;
+  const length = retention.afterDays * DAY_MILLISECONDS;
+  const until = retentionBegins(observed, completedAt) + length;
   if (!(until <= now.getTime())) return { kind: "keep", until: rfc3339(new Date(until)) };
   // Not before its time: a count reads all of etcd.
-  const obstacle = notCounted(observed);
+  const obstacle = notSeen(observed, length, now) ?? notCounted(observed);
   if (obstacle !== undefined) return { kind: "wait", ...obstacle };
   const { namespace = "", name } = masterKey.metadata;
   const why = `its retention ended: everything under MasterKey ${nameText({ namespace, name })} was re-encrypted by ${completedAt}`;
   return { kind: "destroy", versions: retired, why };
 }
 
-/** Not before the version was made, which the API server dates: the clock of whoever wrote completedAt may have been behind. */
-function retentionBegins({ masterKey, versions }: ObservedRetention, completedAt: string): number {
+/**
+ * Not before the version was made, which the API server dates, and not before this node saw that
+ * it was complete: completedAt is a status, and the clock of whoever wrote it may have been behind.
+ */
+function retentionBegins(observed: ObservedRetention, completedAt: string): number {
+  const { masterKey, versions, waiting } = observed;
   const { versionId } = masterKey.status?.currentVersion ?? {};
   const made = versions.filter(({ spec }) => spec.versionId === versionId);
-  return Math.max(Date.parse(completedAt), ...made.map((one) => Date.parse(one.metadata.creationTimestamp)));
+  const seen = waiting.periods.get(periodKey(questionOf(observed, 0)))?.since ?? 0;
+  return Math.max(
+    Date.parse(completedAt),
+    seen,
+    ...made.map((one) => Date.parse(one.metadata.creationTimestamp)),
+  );
+}
+
+const questionOf = ({ masterKey }: ObservedRetention, length: number): PeriodQuestion => ({
+  kind: "retention",
+  subject: masterKey.status?.currentVersion?.kmsKeyId ?? "",
+  length,
+});
+
+function notSeen(observed: ObservedRetention, length: number, now: Date): Obstacle | undefined {
+  const obstacle = waitingObstacle(questionOf(observed, length), observed.waiting, now);
+  return obstacle && keep(obstacle.reason, obstacle.message);
+}
+
+/** Said at once: whoever waits for the date must know that it does not come. */
+function clocksAgree({ waiting: { time } }: ObservedRetention): Obstacle | undefined {
+  return time.kind === "disagree" ? keep(time.reason, time.message) : undefined;
 }
 
 /** Versions that have been current and no longer are. */
@@ -79,7 +109,15 @@ function retiredVersions({ masterKey, versions }: ObservedRetention): KeyVersion
 type Check = (observed: ObservedRetention, retired: readonly KeyVersion[]) => Obstacle | undefined;
 
 /** All must pass; the first that does not is told. */
-const checks: readonly Check[] = [pendingDeletion, onlyKmsV2, settled, reencrypted, nothingStored, nodesWell];
+const checks: readonly Check[] = [
+  pendingDeletion,
+  onlyKmsV2,
+  settled,
+  reencrypted,
+  clocksAgree,
+  nothingStored,
+  nodesWell,
+];
 
 function pendingDeletion({ masterKey }: ObservedRetention): Obstacle | undefined {
   if (masterKey.status?.deletion === undefined && masterKey.spec.deletion === undefined) return undefined;

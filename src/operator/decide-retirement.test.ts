@@ -7,7 +7,17 @@ import {
   retirementStatus,
   retiringKey,
 } from "./decide-retirement.ts";
-import { condition, keyId, keyVersion, masterKey, NOW, node, statusWith } from "./testing.ts";
+import {
+  condition,
+  deletionPeriod,
+  keyId,
+  keyVersion,
+  masterKey,
+  NOW,
+  node,
+  statusWith,
+  waiting,
+} from "./testing.ts";
 
 const deletion = { scheduledAt: "2025-12-20T00:00:00Z", deletionDate: "2026-01-02T00:00:00Z" };
 const wanted = { deletion: { pendingWindowInDays: 13 } };
@@ -16,6 +26,7 @@ const facts: RetirementFacts = {
   keyAliases: [],
   nodes: [node("one", [])],
   count: { kind: "impossible" },
+  waiting: waiting([deletionPeriod(1)]),
 };
 const found = condition("InUse", {
   reason: "ObjectsUnderKey",

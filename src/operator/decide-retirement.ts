@@ -12,6 +12,7 @@ import type { UsageCount } from "./usage-census.ts";
 import { proofOf } from "./usage-proof.ts";
 import { kmsKeyIdOf } from "./versions.ts";
 import { objectText } from "./view-index.ts";
+import type { Waiting } from "./waiting-period.ts";
 
 /** Everything about the cluster that decides whether a key or its versions may go. */
 export interface RetirementFacts {
@@ -20,6 +21,8 @@ export interface RetirementFacts {
   readonly nodes: readonly NodeView[];
   /** What is stored under each key_id. */
   readonly count: UsageCount;
+  /** What this node itself saw of waiting periods, and whether its clock may be acted on. */
+  readonly waiting: Waiting;
 }
 
 /** The versions of one keyId, and all who have to do with them: one KeyVersion may name whomever its writer liked. */
@@ -46,17 +49,17 @@ export function retirementStatus(
   now: Date,
 ): MasterKeyStatus {
   const uses = masterKeyUses(masterKey, versions, facts);
-  const { nodes, count } = facts;
+  const { nodes, count, waiting } = facts;
   const name = nameOf(masterKey);
   const { keyId } = masterKey.status ?? {};
   const destruction =
     keyId === undefined
       ? undefined
       : decideDestruction(
-          { name, keyId, versions: ofKey(keyId, versions), masterKey, uses, nodes, count },
+          { name, keyId, versions: ofKey(keyId, versions), masterKey, uses, nodes, count, waiting },
           now,
         );
-  const obstacle = destruction?.kind === "wait" ? destruction : undefined;
+  const obstacle = destruction?.kind === "wait" ? destruction : clocksHoldUp(masterKey, waiting);
   const completed = statusWithDeletion(
     {
       masterKey,
@@ -64,6 +67,7 @@ export function retirementStatus(
       versions,
       uses,
       count,
+      waiting,
       ...(obstacle && { obstacle: { reason: obstacle.reason, message: obstacle.message } }),
     },
     now,
@@ -72,6 +76,10 @@ export function retirementStatus(
   const findings = [erasureFinding(masterKey, versions, nodes), retentionFinding(retention)];
   return withExtraFindings(masterKey, completed, findings, now);
 }
+
+/** Whoever waits for a deletion date must know at once that it does not come while clocks disagree. */
+const clocksHoldUp = ({ status }: MasterKey, { time }: Waiting) =>
+  time.kind === "disagree" && status?.deletion !== undefined ? time : undefined;
 
 /** Who needs a MasterKey. */
 export const masterKeyUses = (
@@ -123,10 +131,10 @@ function destructionOf(
   facts: RetirementFacts,
   now: Date,
 ): DestructionPlan {
-  const { nodes, count } = facts;
+  const { nodes, count, waiting } = facts;
   const plans = owners.map(({ name, masterKey }) => {
     const uses = [...usesOfName(name, keyId, versions, facts), ...remembered(masterKey, facts)];
-    return decideDestruction({ name, keyId, versions, masterKey, uses, nodes, count }, now);
+    return decideDestruction({ name, keyId, versions, masterKey, uses, nodes, count, waiting }, now);
   });
   return plans.find(({ kind }) => kind !== "destroy") ?? plans[0] ?? { kind: "none" };
 }
@@ -143,8 +151,8 @@ function retentionOf(
     ...facts.keyAliases.filter(pointsTo(masterKey)).map((alias) => `alias ${objectText(alias)}`),
   ]);
   const proof = proofOf(masterKey, versions, facts.keyServers, serves);
-  const { nodes, count } = facts;
-  return decideRetention({ masterKey, versions, nodes, uses, proof, count }, now);
+  const { nodes, count, waiting } = facts;
+  return decideRetention({ masterKey, versions, nodes, uses, proof, count, waiting }, now);
 }
 
 function usesOfName(

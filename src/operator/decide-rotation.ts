@@ -1,5 +1,6 @@
 import {
   DEFAULT_ROTATION_DAYS,
+  type KeyVersion,
   type MasterKey,
   type RotationStatus,
   type Trigger,
@@ -26,12 +27,17 @@ export interface RotationPlan {
  * rotation runs, and after a long downtime it rotates once; on demand it begins
  * whatever runs. A disabled key pauses both; enabled again, what is due begins.
  */
-export function decideRotation(masterKey: MasterKey, now: Date): RotationPlan {
+export function decideRotation(
+  masterKey: MasterKey,
+  now: Date,
+  own: readonly KeyVersion[] = [],
+): RotationPlan {
   const { rotation } = masterKey.spec;
   if (masterKey.spec.origin === "EXTERNAL") return { status: {}, finding: imported };
   const asked = decideOnDemand(masterKey);
   const clock = rotationClock(masterKey, now);
-  const due = new Date(clock.getTime() + (rotation?.periodInDays ?? DEFAULT_ROTATION_DAYS) * DAY);
+  const period = (rotation?.periodInDays ?? DEFAULT_ROTATION_DAYS) * DAY;
+  const due = new Date(Math.max(clock.getTime(), newestOf(own, now)) + period);
   const scheduled = rotation?.enabled === true ? decideScheduled(masterKey, due, now) : off;
   const status = {
     clockStartedAt: rfc3339(clock),
@@ -88,6 +94,15 @@ function rotationClock({ metadata, status }: MasterKey, now: Date): Date {
   const started = timeOf(status?.rotation?.clockStartedAt ?? status?.currentVersion?.promotedAt ?? "");
   const isWrong = now.getTime() < timeOf(metadata.creationTimestamp);
   return Number.isNaN(started) || (started > now.getTime() && !isWrong) ? now : new Date(started);
+}
+
+/**
+ * When the newest version was made, which the API server dates: whoever may write the status could
+ * otherwise start one rotation after the other. A date to come is left out: that clock was wrong.
+ */
+function newestOf(versions: readonly KeyVersion[], now: Date): number {
+  const made = versions.map(({ metadata }) => Date.parse(metadata.creationTimestamp));
+  return Math.max(0, ...made.filter((time) => time <= now.getTime()));
 }
 
 function decideScheduled(masterKey: MasterKey, due: Date, now: Date): Decision {

@@ -18,7 +18,16 @@ import { toDestroyed } from "./decide-erasure.ts";
 import { toKeyVersionSpec } from "./decide-keyring.ts";
 import { Eraser } from "./eraser.ts";
 import type { View } from "./resource-store.ts";
-import { EARLIER, keyId, keyVersion, versionId } from "./testing.ts";
+import {
+  deletionPeriod,
+  EARLIER,
+  keyId,
+  keyVersion,
+  NOW,
+  timeKeeper,
+  versionId,
+  waiting,
+} from "./testing.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 
 /** What a node does about tombstones, over the real keyring and root key. */
@@ -69,7 +78,7 @@ async function gone(row: VersionRow, by = seals, name = `v${row.number}`): Promi
 }
 
 /** One pass. Returns the reasons of its problems and the numbers of the versions that live on. */
-async function pass(keyVersions: readonly KeyVersion[], by = seals) {
+async function pass(keyVersions: readonly KeyVersion[], by = seals, known = waiting()) {
   const problems: Problem[] = [];
   const view: View = {
     masterKeys: [],
@@ -101,6 +110,7 @@ async function pass(keyVersions: readonly KeyVersion[], by = seals) {
     keyring,
     seals: by,
     tester: new VersionTester(by),
+    time: timeKeeper(known),
     log: () => undefined,
   });
   const living = await eraser.pass(view, problems);
@@ -184,3 +194,25 @@ test.each([
     expect(written).toHaveLength(calls);
   },
 );
+
+test("a proven tombstone before this node's own record of the waiting period ends => kept, and erased once it has ended", async () => {
+  const row = await sealed(1);
+  put(row);
+  const begun = waiting([deletionPeriod(1, { since: NOW.getTime(), until: 0 })]);
+  expect(await pass([await gone(row)], seals, begun)).toEqual({
+    problems: ["DestructionNotDue"],
+    living: [],
+  });
+  expect([held(), written]).toEqual([[1], []]);
+  const ended = waiting([deletionPeriod(1)]);
+  expect((await pass([await gone(row)], seals, ended)).problems).toEqual([]);
+  expect(held()).toEqual([]);
+});
+
+test("a proven tombstone while clocks disagree => kept", async () => {
+  const row = await sealed(1);
+  put(row);
+  const time = { kind: "disagree", reason: "ClocksDisagree", message: "by 40 days", doubted: false } as const;
+  const { problems } = await pass([await gone(row)], seals, waiting([], { time }));
+  expect([problems, held()]).toEqual([["ClocksDisagree"], [1]]);
+});

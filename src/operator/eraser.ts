@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { isProven } from "../seal/tombstone.ts";
 import { atWritePoint } from "../write-points.ts";
+import { decideEarlyErasure } from "./decide-early-erasure.ts";
 import {
   decideErasure,
   type ErasurePlan,
@@ -18,11 +19,14 @@ import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import type { Apply } from "./giver.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { servedVersions } from "./served-versions.ts";
+import type { TimeKeeper } from "./time-keeper.ts";
 import { isUnanswered } from "./unanswered.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
 import { hasMaterial } from "./versions.ts";
 
 export type EraserStore = Pick<ResourceStore, "view" | "createKeyVersion" | "destroyVersion" | "replaceSeal">;
+
+export type EraserTime = Pick<TimeKeeper, "note" | "waiting" | "now">;
 
 /** Keeps this node's keyring, and the API server, free of what was destroyed. */
 export class Eraser {
@@ -32,6 +36,7 @@ export class Eraser {
   readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
   readonly #tester: VersionTester;
+  readonly #time: EraserTime;
   readonly #log: Log;
 
   constructor(options: {
@@ -41,6 +46,7 @@ export class Eraser {
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
     readonly tester: VersionTester;
+    readonly time: EraserTime;
     readonly log: Log;
   }) {
     this.#config = options.config;
@@ -49,11 +55,13 @@ export class Eraser {
     this.#keyring = options.keyring;
     this.#seals = options.seals;
     this.#tester = options.tester;
+    this.#time = options.time;
     this.#log = options.log;
   }
 
   /** One pass. Returns the KeyVersions that are not destroyed; adds what is wrong to `problems`. */
   async pass(view: View, problems: Problem[]): Promise<readonly KeyVersion[]> {
+    this.#time.note(view);
     const tombstones = this.#keyring.tombstones();
     if (tombstones.length === 0 && view.keyVersions.every(hasMaterial)) return view.keyVersions;
     const recorded = new Set<string>(tombstones.map(({ versionId }) => versionId));
@@ -61,16 +69,25 @@ export class Eraser {
       (version) => !hasMaterial(version) && !recorded.has(version.spec.versionId),
     );
     const verdicts = await this.#verify(fresh, problems);
+    const versions = this.#keyring.versions();
     const plan = decideErasure({
+      early: decideEarlyErasure(
+        {
+          ...view,
+          held: new Set(versions.map(({ versionId }) => versionId)),
+          waiting: this.#time.waiting,
+        },
+        this.#time.now(),
+      ),
       keyVersions: view.keyVersions.filter(({ spec }) => !verdicts.unknown.has(spec.versionId)),
-      versions: this.#keyring.versions(),
+      versions,
       tombstones,
       proven: verdicts.proven,
       served: servedVersions({
         providers: this.#config.providers,
         keys: this.#keyring.keys(),
         aliases: this.#keyring.aliases(),
-        versions: this.#keyring.versions(),
+        versions,
         observations: this.#keyring.observations(),
       }),
     });

@@ -94,6 +94,7 @@ const ordinary = new Set([
   "Verifying",
   "Counting",
   "VersionsUnchecked",
+  "ClocksNotCompared",
 ]);
 
 /** A warning when a condition falls, or falls for another reason. */

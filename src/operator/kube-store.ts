@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
-import { ClavigerError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { type ApplyRequest, KubeClient, KubeError, type KubeRequest } from "../kube/client.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
@@ -25,6 +25,7 @@ import { parseTime } from "../times.ts";
 import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
 import { logEvent, noteOf } from "./events.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
+import { LeaseClocks, type NodeClocks } from "./lease-clocks.ts";
 import { NameWatch } from "./name-watch.ts";
 import { NodeHearing } from "./node-hearing.ts";
 import { NodeReport } from "./node-report.ts";
@@ -44,11 +45,8 @@ import { statusCorrection } from "./status-leftovers.ts";
 export const NODE_LABEL = "kms.claviger.dev/node";
 const HEARTBEAT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 1_000;
-const PATIENCE = 10_000;
 /** How long a write in flight has at a stop. A server that does not answer by then does not hold the stop up. */
 const LAST_WRITES_MILLISECONDS = 3_000;
-/** Little beside seven days, and more than any clock is off that NTP sets. */
-const MAX_SKEW_SECONDS = 300;
 
 /** The Lease that a node's operator renews. */
 export const nodeLeaseOf = ({ nodeName, leaseNamespace }: NodeConfig): LeaseRef => ({
@@ -78,6 +76,8 @@ export class KubeStore implements ResourceStore {
   readonly #keyServers: Reflector<KeyServer>;
   readonly #leases: Reflector<Lease>;
   readonly #hearing = new NodeHearing();
+  readonly #leaseClocks = new LeaseClocks();
+  readonly #wall: () => number;
   readonly #elector: LeaderElector;
   readonly #report: NodeReport;
   /** Ends all writes, a moment after the stop. */
@@ -94,8 +94,9 @@ export class KubeStore implements ResourceStore {
     config: NodeConfig,
     kubeconfigPath: string,
     log: Log,
-    { heartbeatMilliseconds = HEARTBEAT_MILLISECONDS } = {},
+    { heartbeatMilliseconds = HEARTBEAT_MILLISECONDS, wall = () => Date.now() } = {},
   ) {
+    this.#wall = wall;
     this.#client = new KubeClient(kubeconfigPath);
     this.#heartbeatMilliseconds = heartbeatMilliseconds;
     this.#instance = `${config.nodeName}/${randomUUID()}`;
@@ -336,14 +337,12 @@ export class KubeStore implements ResourceStore {
     }
   }
 
-  async mustAgreeOnTime(signal: AbortSignal): Promise<void> {
-    const server = await this.#client.serverTime(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
-    const seconds = Math.round((Date.now() - server) / 1000);
-    if (Math.abs(seconds) <= MAX_SKEW_SECONDS) return;
-    throw new ClavigerError(
-      "ApiServer",
-      `this node's clock is ${Math.abs(seconds)} s ${seconds < 0 ? "behind" : "ahead of"} the API server's: set both by NTP`,
-    );
+  serverTime(signal: AbortSignal): Promise<number> {
+    return this.#client.serverTime(signal);
+  }
+
+  nodeClocks(wall: number, uptime: number): NodeClocks | undefined {
+    return this.#leases.synced ? this.#leaseClocks.at(wall, uptime) : undefined;
   }
 
   async nodeUid(name: string, signal: AbortSignal): Promise<string | undefined> {
@@ -380,12 +379,18 @@ export class KubeStore implements ResourceStore {
   #hear(lease: Lease, event: "set" | "deleted"): void {
     const node = lease.metadata.labels?.[NODE_LABEL];
     if (node === undefined) return;
+    if (node !== this.#config.nodeName) this.#compareClock(node, lease, event);
     if (event === "deleted") {
       this.#hearing.forget(node);
       return;
     }
     const arrival = { now: Date.now(), came: performance.now() };
     this.#hearing.hear(node, parseTime(lease.spec?.renewTime), arrival);
+  }
+
+  #compareClock(node: string, { spec }: Lease, event: "set" | "deleted"): void {
+    if (event === "deleted") this.#leaseClocks.forget(node);
+    else this.#leaseClocks.hear(node, spec?.renewTime, performance.now());
   }
 
   /**
@@ -409,7 +414,7 @@ export class KubeStore implements ResourceStore {
         const spec = {
           holderIdentity: this.#instance,
           leaseDurationSeconds: NODE_LEASE_SECONDS,
-          renewTime: microTime(Date.now()),
+          renewTime: microTime(this.#wall()),
         };
         await writeLease(this.#client, ref, lease, spec, signal);
       } catch (error) {

@@ -24,7 +24,7 @@ import { toVersionRow } from "./decide-keyring.ts";
 import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
-import { keyAlias, keyId, keyServer, keyVersion, masterKey, NOW, statusWith } from "./testing.ts";
+import { keyAlias, keyId, keyServer, keyVersion, masterKey, NOW, statusWith, timeKeeper } from "./testing.ts";
 import { UsageCensus } from "./usage-census.ts";
 
 /** What the leader writes, over a store that is in memory. */
@@ -86,7 +86,14 @@ class Cluster {
       } as unknown as KeyringWriter,
       seals: new SealSource(join(folder, this.rootKey)),
       log: () => undefined,
-      clock: { now: () => NOW, longestPause: 1_000 },
+      clock: {
+        now: () => NOW,
+        wall: () => NOW.getTime(),
+        uptime: () => 0,
+        ahead: () => 0,
+        longestPause: 1_000,
+      },
+      time: timeKeeper(),
       reencryptor: new Reencryptor({
         objects: {
           rewrite: UNUSED,

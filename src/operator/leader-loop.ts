@@ -35,6 +35,7 @@ import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { RETIREMENT, Retirement } from "./retirement.ts";
 import { sealVersion } from "./seal-version.ts";
+import type { TimeKeeper } from "./time-keeper.ts";
 import { isUnanswered } from "./unanswered.ts";
 import type { UsageCensus } from "./usage-census.ts";
 import { hasMaterial, kmsKeyIdOf } from "./versions.ts";
@@ -49,6 +50,8 @@ const WAITING_PHASES = new Set<string | undefined>(["Switching", "Verifying"]);
 /** How often the progress of a round is written down. */
 const PROGRESS_MILLISECONDS = 2_000;
 
+export type LeaderTime = Pick<TimeKeeper, "ask" | "note" | "waiting" | "lastAgreed">;
+
 /** Decides for the whole cluster. Run by the operator that leads. */
 export class LeaderLoop {
   readonly #config: NodeConfig;
@@ -56,6 +59,7 @@ export class LeaderLoop {
   readonly #keyring: KeyringWriter;
   readonly #seals: SealSource;
   readonly #clock: Clock;
+  readonly #time: LeaderTime;
   readonly #reencryptor: Reencryptor;
   readonly #importer: MaterialImporter;
   readonly #retirement: Retirement;
@@ -71,12 +75,14 @@ export class LeaderLoop {
     readonly clock: Clock;
     readonly reencryptor: Reencryptor;
     readonly usageCensus: UsageCensus;
+    readonly time: LeaderTime;
   }) {
     this.#config = options.config;
     this.#store = options.store;
     this.#keyring = options.keyring;
     this.#seals = options.seals;
     this.#clock = options.clock;
+    this.#time = options.time;
     this.#reencryptor = options.reencryptor;
     this.#importer = new MaterialImporter(options);
     this.#retirement = new Retirement(options);
@@ -176,7 +182,13 @@ export class LeaderLoop {
     const plan = await this.#planMasterKey(masterKey, index, signal);
     await this.#makeVersion(masterKey, plan, index);
     const versions = index.versionsFor(masterKey).filter(hasMaterial);
-    const importing = { masterKey, plan, versions, nodes: this.#nodes(index) };
+    const importing = {
+      masterKey,
+      plan,
+      versions,
+      nodes: this.#nodes(index),
+      lastAgreed: this.#time.lastAgreed,
+    };
     const now = this.#clock.now();
     const imported = await this.#import(importing, index, now);
     const status = this.#retirement.complete(masterKey, imported, index, now);
@@ -271,6 +283,7 @@ export class LeaderLoop {
       ...this.#held(masterKey, index),
       freshKeyId: newKeyId(),
       arnPrefix: this.#arn("key/"),
+      expiryNow: this.#time.lastAgreed?.at,
     };
     return decideMasterKey(observed, this.#clock.now());
   }

@@ -182,7 +182,9 @@ export class ManifestStore implements ResourceStore {
   }
 
   /** There is one clock. */
-  async mustAgreeOnTime(): Promise<void> {}
+  async serverTime(): Promise<undefined> {
+    return undefined;
+  }
 
   async nodeUid(): Promise<undefined> {
     return undefined;

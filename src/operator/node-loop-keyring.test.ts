@@ -14,7 +14,7 @@ import { SealSource } from "../seal/seal-source.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import { ManifestStore } from "./manifest-store.ts";
 import { NodeLoop } from "./node-loop.ts";
-import { keyId, NOW, versionId } from "./testing.ts";
+import { keyId, NOW, timeKeeper, versionId } from "./testing.ts";
 
 /** What a node's pass makes of the state of its keyring, over the real store, file and root key. */
 let folder: string;
@@ -51,7 +51,7 @@ beforeEach(async () => {
     log,
     countAll: async () => undefined,
   });
-  loop = new NodeLoop({ config, store, keyring, seals, log });
+  loop = new NodeLoop({ config, store, keyring, seals, log, time: timeKeeper() });
   stop.controller = new AbortController();
   stop.ended = store.run(stop.controller.signal, { onChange: () => undefined, onBegin: () => undefined });
   // Only ends a test that hangs.

@@ -29,7 +29,7 @@ import { conditionOf } from "./conditions.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import { NodeLoop } from "./node-loop.ts";
 import type { Binding, ResourceStore, View } from "./resource-store.ts";
-import { condition, keyId, keyServer, keyVersion, masterKey, NOW } from "./testing.ts";
+import { condition, keyId, keyServer, keyVersion, masterKey, NOW, timeKeeper } from "./testing.ts";
 
 let root = "";
 let keyring: KeyringWriter;
@@ -118,7 +118,7 @@ const LATER = "2026-01-01T00:00:09Z";
 
 function nodeOf(resources: Resources, log: Log = () => undefined): () => Promise<boolean> {
   const config = { nodeName: "node-1", providers: [] };
-  const loop = new NodeLoop({ config, store: resources, keyring, seals, log });
+  const loop = new NodeLoop({ config, store: resources, keyring, seals, log, time: timeKeeper() });
   return () => loop.reconcile(NOW, new AbortController().signal);
 }
 
@@ -481,7 +481,14 @@ test("a file is edited, and passes fail before they look at it => it is told of 
       return Promise.reject(new KubeError(403, "forbidden"));
     }
   }
-  const loop = new NodeLoop({ config, store: new Refusing(), keyring, seals, log: () => undefined });
+  const loop = new NodeLoop({
+    config,
+    store: new Refusing(),
+    keyring,
+    seals,
+    log: () => undefined,
+    time: timeKeeper(),
+  });
   const pass = () => loop.reconcile(NOW, new AbortController().signal);
   for (const file of [encryptionConfig, join(root, "root.key")]) {
     rmSync(file, { force: true });

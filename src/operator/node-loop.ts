@@ -12,7 +12,7 @@ import { conditionOf, withFindings } from "./conditions.ts";
 import { erasedHere } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideKeyring, sameBinding, toVersionRow } from "./decide-keyring.ts";
-import { Eraser, type EraserStore } from "./eraser.ts";
+import { Eraser, type EraserStore, type EraserTime } from "./eraser.ts";
 import { Giver, type GiverStore } from "./giver.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
 import { OwnRecord } from "./own-record.ts";
@@ -47,6 +47,7 @@ export class NodeLoop {
   readonly #eraser: Eraser;
   readonly #giver: Giver;
   readonly #binder: Binder;
+  readonly #time: EraserTime;
   readonly #log: Log;
   #reported: KeyServerStatus | undefined;
   /** KeyVersions, as the view has them, whose ownership proof was verified. */
@@ -61,8 +62,10 @@ export class NodeLoop {
     readonly store: NodeLoopStore;
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
+    readonly time: EraserTime;
     readonly log: Log;
   }) {
+    this.#time = options.time;
     this.#config = options.config;
     this.#store = options.store;
     this.#keyring = options.keyring;
@@ -132,6 +135,8 @@ export class NodeLoop {
     // What opens under a root key that only this process still has would be lost at its end.
     const prepared = this.#hasRootKey(problems) ? openable : [];
     const { held: seal } = this.#seals;
+    const { time } = this.#time.waiting;
+    if (time.kind === "disagree") problems.push({ reason: time.reason, message: time.message });
     for (const message of plan.contradictions) problems.push({ reason: "Contradiction", message });
     const providers = this.#scopes.of(this.#config.providers, own?.status, problems);
     const shared = this.#store.nameIsShared ? nameShared(this.#config.nodeName) : undefined;

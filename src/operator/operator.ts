@@ -9,13 +9,14 @@ import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { censusOfNode, countsOfOwnEtcd } from "../storage/node-census.ts";
-import { systemClock } from "./clock.ts";
+import { type Clock, systemClock, warnOfTestClock } from "./clock.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { ManifestStore } from "./manifest-store.ts";
 import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
 import { NodeLoop } from "./node-loop.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { Change, ResourceStore } from "./resource-store.ts";
+import { TimeKeeper } from "./time-keeper.ts";
 import { UsageCensus } from "./usage-census.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -24,6 +25,9 @@ const NODE = "node";
 const OBSERVE_MILLISECONDS = 500;
 /** How often it is looked whether a plugin listens. */
 const SOCKET_MILLISECONDS = 5_000;
+/** How often it is looked whether a clock has stepped, and how often the API server is asked for its time. */
+const TICK_MILLISECONDS = 1_000;
+const ASK_MILLISECONDS = 10_000;
 /** How soon a node that reported a problem looks again whether it was mended. */
 const MEND_MILLISECONDS = 2_000;
 
@@ -40,8 +44,10 @@ export async function runOperator(config: NodeConfig, log: Log, signal: AbortSig
   makeFirstRootKey(config, log);
   const keyring = KeyringWriter.open(config.stateDir);
   try {
-    const store = await openStore(config, keyring, log);
-    const operator = new Operator(config, keyring, store, log);
+    const clock = systemClock();
+    const store = await openStore(config, keyring, clock, log);
+    const operator = new Operator(config, keyring, store, clock, log);
+    warnOfTestClock(log);
     const metrics = await startMetrics(config, operator, log);
     try {
       await operator.run(signal);
@@ -66,7 +72,12 @@ function makeFirstRootKey({ resources, rootKeyPath, stateDir }: NodeConfig, log:
 }
 
 /** The Kubernetes client takes a second to load, and standalone mode has no use for it. */
-async function openStore(config: NodeConfig, keyring: KeyringWriter, log: Log): Promise<ResourceStore> {
+async function openStore(
+  config: NodeConfig,
+  keyring: KeyringWriter,
+  clock: Clock,
+  log: Log,
+): Promise<ResourceStore> {
   const { resources, nodeName } = config;
   if (resources.kind === "manifests") {
     const own = () => keyring.versions().map(({ keyId, versionId }) => kmsKeyId(keyId, versionId));
@@ -75,7 +86,7 @@ async function openStore(config: NodeConfig, keyring: KeyringWriter, log: Log): 
     return new ManifestStore({ folder: resources.folder, nodeName, keyring, log, countAll });
   }
   const { KubeStore } = await import("./kube-store.ts");
-  return new KubeStore(config, resources.path, log);
+  return new KubeStore(config, resources.path, log, { wall: () => clock.wall() });
 }
 
 async function startMetrics({ metrics }: NodeConfig, operator: Operator, log: Log) {
@@ -95,15 +106,20 @@ class Operator {
   readonly #leader: LeaderLoop;
   readonly #nodeQueue: WorkQueue;
   readonly #leaderQueue: WorkQueue;
+  readonly #clock: Clock;
+  readonly #time: TimeKeeper;
   #signal: AbortSignal = AbortSignal.abort();
 
-  constructor(config: NodeConfig, keyring: KeyringWriter, store: ResourceStore, log: Log) {
+  constructor(config: NodeConfig, keyring: KeyringWriter, store: ResourceStore, clock: Clock, log: Log) {
     this.#config = config;
     this.#keyring = keyring;
     this.#store = store;
     this.#log = log;
     const seals = new SealSource(config.rootKeyPath);
-    this.#node = new NodeLoop({ config, store, keyring, seals, log });
+    this.#clock = clock;
+    const time = new TimeKeeper({ clock, store, keyring, log, onChange: () => this.#lookAtAll() });
+    this.#time = time;
+    this.#node = new NodeLoop({ config, store, keyring, seals, time, log });
     const reencryptor = new Reencryptor({
       objects: store.storedObjects,
       mayGoOn: () => store.leading,
@@ -111,15 +127,12 @@ class Operator {
       now: () => performance.now(),
     });
     const usageCensus = new UsageCensus({
-      take: async (signal) => {
-        await store.mustAgreeOnTime(signal);
-        return store.storedObjects.countAll(signal);
-      },
+      take: (signal) => store.storedObjects.countAll(signal),
       onChange: () => this.#leadAll(),
       now: () => performance.now(),
     });
-    const clock = systemClock(log);
-    this.#leader = new LeaderLoop({ config, store, keyring, seals, log, clock, reencryptor, usageCensus });
+    const leading = { config, store, keyring, seals, log, clock, time, reencryptor, usageCensus };
+    this.#leader = new LeaderLoop(leading);
     this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
     this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
   }
@@ -138,6 +151,7 @@ class Operator {
     this.#signal = signal;
     const observing = this.#followKeyring((reason) => lost.abort(reason));
     const watching = this.#watchSockets();
+    const timing = this.#watchTime(signal);
     this.#nodeQueue.add(NODE);
     try {
       await Promise.all([
@@ -151,6 +165,8 @@ class Operator {
     } finally {
       clearInterval(observing);
       clearInterval(watching);
+      for (const timer of timing) clearInterval(timer);
+      this.#time.close();
       this.#leader.close();
     }
     if (lost.signal.aborted) throw lost.signal.reason;
@@ -163,6 +179,10 @@ class Operator {
 
   #begin(): void {
     this.#leader.begin();
+    this.#lookAtAll();
+  }
+
+  #lookAtAll(): void {
     this.#nodeQueue.add(NODE);
     this.#leadAll();
   }
@@ -172,7 +192,7 @@ class Operator {
   }
 
   async #reconcileNode(): Promise<void> {
-    const well = await this.#node.reconcile(new Date(), this.#signal);
+    const well = await this.#node.reconcile(new Date(this.#clock.wall()), this.#signal);
     if (!well) this.#nodeQueue.addAfter(NODE, MEND_MILLISECONDS);
   }
 
@@ -186,6 +206,13 @@ class Operator {
     return setInterval(async () => {
       if (await this.#node.lookAtSockets()) this.#nodeQueue.add(NODE);
     }, SOCKET_MILLISECONDS);
+  }
+
+  /** An API server that does not say what time it is, answers nothing else either: others say so. */
+  #watchTime(signal: AbortSignal): readonly NodeJS.Timeout[] {
+    const ask = () => void this.#time.ask(signal).catch(() => undefined);
+    ask();
+    return [setInterval(() => this.#time.tick(), TICK_MILLISECONDS), setInterval(ask, ASK_MILLISECONDS)];
   }
 
   /**

@@ -10,6 +10,7 @@ import type {
   ObjectMeta,
   ResourceOf,
 } from "../kube/resources.ts";
+import type { NodeClocks } from "./lease-clocks.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 
 export type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
@@ -93,8 +94,13 @@ export interface ResourceStore {
   deleteKeyServer(server: KeyServer): Promise<void>;
   /** Logs it, and records it where there is a place for it: best effort. */
   recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void>;
-  /** Rejects where this machine's clock and the server's are too far apart to begin or end a waiting period. */
-  mustAgreeOnTime(signal: AbortSignal): Promise<void>;
+  /** The API server's clock, in epoch milliseconds; undefined if there is none. Rejects if it does not say. */
+  serverTime(signal: AbortSignal): Promise<number | undefined>;
+  /**
+   * The other nodes' clocks, at this time of our wall clock and uptime; undefined until their
+   * Leases are known. The method is absent if there is no API server.
+   */
+  nodeClocks?(wall: number, uptime: number): NodeClocks | undefined;
   /** The uid of the Node object of that name; undefined where there is none. */
   nodeUid(name: string, signal: AbortSignal): Promise<string | undefined>;
 }

@@ -11,9 +11,21 @@ import { toKeyVersionSpec, toVersionRow } from "./decide-keyring.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { Retirement } from "./retirement.ts";
-import { EARLIER, keyId, keyServer, keyVersion, masterKey, NOW, versionId } from "./testing.ts";
+import {
+  deletionPeriod,
+  EARLIER,
+  keyId,
+  keyServer,
+  keyVersion,
+  masterKey,
+  NOW,
+  timeKeeper,
+  versionId,
+  waiting,
+} from "./testing.ts";
 import { UsageCensus } from "./usage-census.ts";
 import { ViewIndex } from "./view-index.ts";
+import type { Waiting } from "./waiting-period.ts";
 
 /** What the leader destroys, over a store that is in memory. */
 let folder: string;
@@ -33,6 +45,8 @@ const deletion = {
 const due = (n: number, spec: Partial<KeyVersion["spec"]> = {}, name = `${spec.keyId ?? keyId(1)}-${n}`) =>
   keyVersion(n, { spec, metadata: { name }, status: { deletion } });
 
+const SEEN = waiting([deletionPeriod(1), deletionPeriod(2)]);
+
 interface Given {
   readonly keyVersions: readonly KeyVersion[];
   /** What is not sealed for what it says that it is. */
@@ -40,8 +54,10 @@ interface Given {
   readonly masterKeys?: readonly MasterKey[];
   readonly keyAliases?: readonly KeyAlias[];
   readonly keyServers?: readonly KeyServer[];
-  /** What the API server's clock shows of this node's. */
+  /** Whether the API server says what time it is. */
   readonly clock?: () => void;
+  /** What this node itself saw; of both keys the whole period, if left out. */
+  readonly waiting?: Waiting;
   /** Called before each destruction; what it throws, the API server answers. */
   readonly before?: (version: KeyVersion, world: World) => void;
 }
@@ -81,7 +97,6 @@ async function pass(given: Given): Promise<string[]> {
       given.before?.(version, world);
       destroyed.push(version.metadata.name);
     },
-    mustAgreeOnTime: async () => given.clock?.(),
     recordEvent: async () => undefined,
     applyStatus: async <K extends Kind>(_: ResourceOf[K]) => undefined,
   } as unknown as ResourceStore;
@@ -93,7 +108,13 @@ async function pass(given: Given): Promise<string[]> {
   });
   usageCensus.begin();
   await counted.promise;
-  const retirement = new Retirement({ store, seals, log: () => undefined, usageCensus });
+  const retirement = new Retirement({
+    store,
+    seals,
+    log: () => undefined,
+    usageCensus,
+    time: { ...timeKeeper(given.waiting ?? SEEN), ask: async () => given.clock?.() },
+  });
   await retirement
     .pass(new ViewIndex(view(), new OwnRecord([], [])), new AbortController().signal, NOW)
     .catch(() => undefined);
@@ -106,11 +127,26 @@ test("what is due and nobody needs => destroyed", async () => {
   expect(await pass({ keyVersions: [due(1)] })).toEqual([`${keyId(1)}-1`]);
 });
 
-test("this node's clock is not the API server's, or nobody knows => nothing is destroyed", async () => {
+test("the API server does not say what time it is => nothing is destroyed", async () => {
   const clock = () => {
-    throw new Error("this node's clock is 2592000 s ahead of the API server's");
+    throw new Error("GET /version: HTTP 503");
   };
   expect(await pass({ keyVersions: [due(1)], clock })).toEqual([]);
+});
+
+test("clocks disagree => nothing is destroyed, whatever the dates say", async () => {
+  const time = { kind: "disagree", reason: "ClocksDisagree", message: "by 40 days", doubted: true } as const;
+  expect(await pass({ keyVersions: [due(1)], waiting: { ...SEEN, time } })).toEqual([]);
+});
+
+test("the dates in the status are past, and this node saw the deletion only now => nothing is destroyed", async () => {
+  const period = deletionPeriod(1, { since: NOW.getTime(), until: 0 });
+  expect(await pass({ keyVersions: [due(1)], waiting: waiting([period]) })).toEqual([]);
+});
+
+test("the MasterKey is gone, and this node never saw it ask for the deletion => nothing is destroyed", async () => {
+  const period = deletionPeriod(1, { asked: false });
+  expect(await pass({ keyVersions: [due(1)], waiting: waiting([period]) })).toEqual([]);
 });
 
 test("one that cannot be written => that of other keys is destroyed all the same", async () => {

@@ -27,6 +27,7 @@ import {
   retiringKeys,
 } from "./decide-retirement.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
+import type { TimeKeeper } from "./time-keeper.ts";
 import type { UsageCensus } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";
 import { objectText, type ViewIndex } from "./view-index.ts";
@@ -40,6 +41,7 @@ export class Retirement {
   readonly #seals: SealSource;
   readonly #log: Log;
   readonly #census: UsageCensus;
+  readonly #time: Pick<TimeKeeper, "ask" | "note" | "waiting">;
   readonly #said = new Map<string, string>();
 
   constructor(options: {
@@ -47,11 +49,13 @@ export class Retirement {
     readonly seals: SealSource;
     readonly log: Log;
     readonly usageCensus: UsageCensus;
+    readonly time: Pick<TimeKeeper, "ask" | "note" | "waiting">;
   }) {
     this.#store = options.store;
     this.#seals = options.seals;
     this.#log = options.log;
     this.#census = options.usageCensus;
+    this.#time = options.time;
   }
 
   /** Stops what works beside it. */
@@ -75,6 +79,7 @@ export class Retirement {
 
   /** Destroys what is due and past every guard, and notes what is erased everywhere. One key that fails holds up no other. */
   async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
+    this.#time.note(index.view);
     if (index.view.masterKeys.some(awaitsCount)) this.#census.begin();
     const failures: unknown[] = [];
     for (const key of retiringKeys(index.view.keyVersions, index.view.masterKeys)) {
@@ -107,8 +112,8 @@ export class Retirement {
     signal: AbortSignal,
     now: Date,
   ): Promise<void> {
-    // The count that allows it may be older than the last jump of our clock.
-    await this.#store.mustAgreeOnTime(signal);
+    // The API server's word may be older than the last step of its clock.
+    await this.#time.ask(signal);
     for (let left = versions; ; ) {
       const keyServers = await this.#store.freshKeyServers(signal);
       const keyAliases = await this.#store.fresh("KeyAlias", signal);
@@ -174,7 +179,8 @@ export class Retirement {
 
   #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">): RetirementFacts {
     const { keyServers, keyAliases } = view;
-    return { keyServers, keyAliases, nodes: nodesOf(view), count: this.#census.count };
+    const waiting = this.#time.waiting;
+    return { keyServers, keyAliases, nodes: nodesOf(view), count: this.#census.count, waiting };
   }
 
   /** Where the MasterKey is gone, the log is the only place. */

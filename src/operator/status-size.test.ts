@@ -4,7 +4,17 @@ import { erasedHere, toTombstoneRow } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideRetention } from "./decide-retention.ts";
 import { expiryFinding } from "./material-expiry.ts";
-import { keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith, tombstone, versionId } from "./testing.ts";
+import {
+  keyVersion,
+  masterKey,
+  NOW,
+  NOW_TEXT,
+  node,
+  statusWith,
+  tombstone,
+  versionId,
+  waiting,
+} from "./testing.ts";
 
 /** The API server refuses a whole status where one message is longer (resources.ts), and objects of 1.5 MB. */
 const LONGEST_MESSAGE = 32_768;
@@ -43,6 +53,7 @@ test("objects are stored under thousands of versions => the condition names the 
       uses: [{ reason: "ProviderUsesKey", text: "a provider" }],
       proof: { unsettled: [], reencryption: { kmsKeyId, verified: true, completedAt: NOW_TEXT } },
       count: { kind: "counted", stored: () => 1 },
+      waiting: waiting(),
     },
     NOW,
   );

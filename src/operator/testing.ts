@@ -1,6 +1,7 @@
 /** Small builders of objects for the tests of the decisions. */
 import { type KeyId, kmsKeyId, parseKeyId, parseVersionId, type VersionId } from "../crypto/ids.ts";
 import type { KeyRow, VersionRow } from "../keyring/rows.ts";
+import { periodKey, type WaitingPeriod } from "../keyring/waiting-periods.ts";
 import {
   API_VERSION,
   type Condition,
@@ -14,6 +15,7 @@ import {
 } from "../kube/resources.ts";
 import { toVersionRow } from "./decide-keyring.ts";
 import type { NodeView } from "./decide-master-key.ts";
+import type { Waiting } from "./waiting-period.ts";
 
 export const NOW = new Date("2026-01-02T03:04:05.678Z");
 export const NOW_TEXT = "2026-01-02T03:04:05Z";
@@ -173,6 +175,36 @@ export const unserved = {
   reachable: true,
   census: false,
 } as const;
+
+/** A node whose clock others confirm, and that has seen these periods begin. */
+export const waiting = (periods: readonly WaitingPeriod[] = [], changes: Partial<Waiting> = {}): Waiting => ({
+  time: { kind: "agreed", independent: true },
+  periods: new Map(periods.map((period) => [periodKey(period), period])),
+  seen: 0,
+  ...changes,
+});
+
+/** A deletion of the n-th key that this node has seen from long ago. */
+export const deletionPeriod = (n: number, changes: Partial<WaitingPeriod> = {}): WaitingPeriod => ({
+  kind: "deletion",
+  subject: keyId(n),
+  since: Date.parse("2025-12-01T00:00:00Z"),
+  until: Date.parse("2025-12-08T00:00:00Z"),
+  length: 7 * 86_400_000,
+  seenAt: 0,
+  agreed: true,
+  asked: true,
+  ...changes,
+});
+
+/** What a TimeKeeper knows, without clocks and keyring. */
+export const timeKeeper = (known: Waiting = waiting()) => ({
+  ask: async () => undefined,
+  note: () => undefined,
+  now: () => NOW,
+  waiting: known,
+  lastAgreed: undefined,
+});
 
 export const condition = (type: string, changes: Partial<Condition> = {}): Condition => ({
   type,

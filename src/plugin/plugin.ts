@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { appearanceOf } from "../file-appearance.ts";
+import { hostClock } from "../host-clock.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
 import { type Log, logStop } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
@@ -12,6 +13,7 @@ import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 
 const KEYRING_FILE = "keyring.db";
+const HOST_CLOCK = hostClock();
 /** How soon something that is wrong is looked at again. */
 const RETRY_MILLISECONDS = 1_000;
 /** How soon an edited configuration is seen. */
@@ -188,7 +190,7 @@ export class Plugin {
       name: config.name,
       ref: config.ref,
       keyring: this.#keyring,
-      now: Date.now,
+      now: HOST_CLOCK.wall,
       log: this.#log,
       onObserved: () => this.#recorder.changed(),
       ...settleOption(this.#log),

@@ -194,7 +194,8 @@ export class Provider {
     if (key !== undefined) return unusableError(key);
     // As the keyring has it now: a re-import may have moved validTo since.
     const stored = this.#keyring.version(version.versionId) ?? version;
-    if (stored.validTo === undefined || !isExpired(stored, this.#now())) return undefined;
+    const now = this.#keyring.expiryTime(this.#now());
+    if (stored.validTo === undefined || !isExpired(stored, now)) return undefined;
     return new ClavigerError(
       "MaterialExpired",
       `the material of version ${version.number} of MasterKey ${nameText(version.masterKey)} expired at ${isoTime(stored.validTo)};` +

@@ -22,6 +22,8 @@ const STILL = 4;
 const HALF = 5;
 /** Longer than an API server takes to settle. */
 const PAUSE_SECONDS = 200;
+/** More than the waiting periods of this model. */
+const WEEK_SECONDS = 8 * 86_400;
 
 /** etcd with two MasterKeys and an alias, and nodes whose keyrings and API servers outlive what happens to it. */
 export class ClusterModel {
@@ -38,10 +40,18 @@ export class ClusterModel {
 
   constructor(size: number, census: boolean) {
     this.nodes = Array.from({ length: size }, (_, index) => new ModelNode(`node-${index}`));
-    for (const node of this.nodes) node.heard = this.#now;
+    for (const node of this.nodes) {
+      node.heard = this.#now;
+      node.peers = this.nodes;
+    }
     this.#leader = new ModelLeader(this.nodes, census);
     this.etcd = freshEtcd(this.nodes.map(({ name }) => name));
     this.#backup = this.etcd;
+  }
+
+  /** The time that is true. */
+  get now(): number {
+    return this.#now;
   }
 
   /** Lets it happen. Throws where a promise is broken, by what happens or afterwards. */
@@ -69,6 +79,10 @@ export class ClusterModel {
       }
       const same = this.etcd === before.etcd && this.#keyringChanges() === before.changes;
       still = same ? still + 1 : 0;
+      if (still >= STILL && this.#keepsForNow()) {
+        this.apply({ kind: "pass", seconds: WEEK_SECONDS });
+        still = 0;
+      }
     }
   }
 
@@ -278,6 +292,11 @@ export class ClusterModel {
     const [first] = this.nodes;
     if (first !== undefined) this.etcd = this.#leader.rewriter.advance(this.etcd, first, HALF, this.#now);
     this.#pass(milliseconds);
+  }
+
+  /** Whether a node that saw a waiting period begin later than the leader keeps what was destroyed. */
+  #keepsForNow(): boolean {
+    return this.nodes.some(({ problems }) => problems.some(({ reason }) => reason === "DestructionNotDue"));
   }
 
   #keyringChanges(): number {

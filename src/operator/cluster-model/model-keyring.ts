@@ -9,6 +9,7 @@ import {
   type TombstoneRow,
   type VersionRow,
 } from "../../keyring/rows.ts";
+import type { WaitingPeriod } from "../../keyring/waiting-periods.ts";
 import type { KeyringChange, PutKey } from "../../keyring/writer.ts";
 import type { KeyringContents } from "../decide-keyring.ts";
 
@@ -22,6 +23,8 @@ export interface Current {
 export class ModelKeyring {
   readonly versions = new Map<string, VersionRow>();
   readonly tombstones = new Map<string, KeptTombstone>();
+  /** The waiting periods that this node has seen. */
+  readonly periods = new Map<string, WaitingPeriod>();
   /** How many were applied. */
   changes = 0;
   readonly #keys = new Map<string, KeyRow>();

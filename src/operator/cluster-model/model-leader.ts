@@ -92,6 +92,7 @@ export class ModelLeader {
       this.#retirement.forget();
     }
     this.#name = leader.name;
+    this.#retirement.leader = leader;
     const on = masterKeyOf(etcd, name);
     const held = leader.keyring.current({ key: { namespace: NAMESPACE, name } })?.version;
     const serves = etcd.alias?.status?.masterKey === name ? [`alias ${NAMESPACE}/main`] : [];
@@ -107,7 +108,7 @@ export class ModelLeader {
       freshKeyId: keyId(this.#mint()),
       arnPrefix: "",
     };
-    return { plan: decideMasterKey(observed, now), on, name };
+    return { plan: decideMasterKey(observed, leader.wall(now)), on, name };
   }
 
   #views({ reports }: Etcd, now: Date): NodeView[] {
@@ -148,7 +149,7 @@ export class ModelLeader {
     const target = named(alias.spec.masterKey);
     const nodes = this.#views(etcd, now);
     const observed = { alias: known, target, served, inService: true, nodes, arnPrefix: "" };
-    const { status } = decideKeyAlias(observed, now);
+    const { status } = decideKeyAlias(observed, this.#leader()?.wall(now) ?? now);
     return isDeepStrictEqual(alias.status, status) ? etcd : { ...etcd, alias: { ...alias, status } };
   }
 

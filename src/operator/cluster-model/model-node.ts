@@ -1,12 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 import type { VersionRow } from "../../keyring/rows.ts";
+import { periodKey } from "../../keyring/waiting-periods.ts";
 import type { KeyServerStatus } from "../../kube/resources.ts";
+import { decideEarlyErasure } from "../decide-early-erasure.ts";
 import { decideErasure, type ErasurePlan, erasedHere, tombstoneSpec } from "../decide-erasure.ts";
 import { decideKeyServerStatus } from "../decide-key-server.ts";
 import { decideKeyring, toKeyVersionSpec } from "../decide-keyring.ts";
+import { decideTime } from "../decide-time.ts";
 import { servedVersions } from "../served-versions.ts";
 import { keyServer, keyVersion } from "../testing.ts";
 import { hasMaterial, promotionCandidate } from "../versions.ts";
+import { decidePeriods, type Waiting } from "../waiting-period.ts";
 import type { Etcd } from "./etcd.ts";
 import { ENTRIES, ModelEntry } from "./model-entry.ts";
 import { ModelKeyring } from "./model-keyring.ts";
@@ -22,6 +26,11 @@ export class ModelNode {
     ({ resource, socket }) => new ModelEntry(resource, this.sockets[socket] ?? fail()),
   );
   silent = false;
+  /** How far its clock, and that of its API server, is ahead of the time that is true, in milliseconds. */
+  skew = 0;
+  serverSkew = 0;
+  /** All nodes, itself included, whose Leases it sees. */
+  peers: readonly ModelNode[] = [];
   /** When the operator last renewed its Lease. */
   heard = 0;
   contradictions: readonly string[] = [];
@@ -29,6 +38,35 @@ export class ModelNode {
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  /** What its own clock shows. */
+  wall(now: Date): Date {
+    return new Date(now.getTime() + this.skew);
+  }
+
+  /** What TimeKeeper knows. Operators run all the time: they have seen all of it pass. */
+  waiting(now: Date): Waiting {
+    const skews = new Map(
+      this.peers.flatMap(({ name, skew, silent }) =>
+        name === this.name || silent ? [] : [[name, skew - this.skew] as const],
+      ),
+    );
+    const server = this.serverSkew - this.skew;
+    const time = decideTime({ others: { server, nodes: { skews, unheard: [] } }, stepped: 0 });
+    return { time, periods: this.keyring.periods, seen: now.getTime() };
+  }
+
+  /** What TimeKeeper records. */
+  note(etcd: Etcd, now: Date): void {
+    const held = (keyIds: readonly string[]) => {
+      const all = new Set<string>([...this.keyring.versions.values()].map(({ keyId }) => keyId));
+      return new Set(keyIds.filter((id) => all.has(id)));
+    };
+    const view = { masterKeys: etcd.masterKeys, keyVersions: etcd.versions };
+    const { put, drop } = decidePeriods({ ...view, ...this.waiting(now), held }, this.wall(now));
+    for (const period of drop) this.keyring.periods.delete(periodKey(period));
+    for (const period of put) this.keyring.periods.set(periodKey(period), period);
   }
 
   /** One pass of the node loop. Its plugin sees the keyring a moment after the report is written. */
@@ -39,6 +77,7 @@ export class ModelNode {
       keyVersions: etcd.versions,
       keyAliases: etcd.alias === undefined ? [] : [etcd.alias],
     };
+    this.note(etcd, now);
     const erasure = this.#erasure(etcd, now);
     for (const change of erasure.changes) this.keyring.apply(change);
     const living = { ...observed, keyVersions: erasure.living };
@@ -60,7 +99,11 @@ export class ModelNode {
     const tombstones = [...this.keyring.tombstones.values()];
     const gone = etcd.versions.filter((version) => !hasMaterial(version));
     if (tombstones.length === 0 && gone.length === 0) return { ...NOTHING, living: etcd.versions };
+    const held = new Set<string>(this.keyring.versions.keys());
+    const waiting = this.waiting(now);
+    const known = { keyVersions: etcd.versions, masterKeys: etcd.masterKeys, held, waiting };
     return decideErasure({
+      early: decideEarlyErasure(known, this.wall(now)),
       keyVersions: etcd.versions,
       versions: contents.versions,
       tombstones,

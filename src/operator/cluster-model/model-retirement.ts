@@ -14,9 +14,16 @@ import {
 } from "../decide-retirement.ts";
 import type { UsageCount } from "../usage-census.ts";
 import { hasMaterial } from "../versions.ts";
+import type { Waiting } from "../waiting-period.ts";
 import { type Etcd, masterKeyOf } from "./etcd.ts";
 import type { ModelNode } from "./model-node.ts";
 import { checkDestruction } from "./promises.ts";
+
+const NOTHING_SEEN: Waiting = {
+  time: { kind: "agreed", independent: false },
+  periods: new Map(),
+  seen: 0,
+};
 
 /** How long a count is good (usage-census.ts). */
 const COUNT_MILLISECONDS = 15_000;
@@ -27,6 +34,8 @@ export class ModelRetirement {
   readonly #census: boolean;
   #counted: { readonly counts: ReadonlyMap<KmsKeyId, number>; readonly until: number } | undefined;
   #asked = false;
+  /** The node that leads. */
+  leader: ModelNode | undefined;
 
   constructor(nodes: readonly ModelNode[], census: boolean) {
     this.#nodes = nodes;
@@ -41,22 +50,23 @@ export class ModelRetirement {
 
   complete(masterKey: MasterKey, status: MasterKeyStatus, etcd: Etcd, now: Date): MasterKeyStatus {
     const versions = versionsFor(masterKey, etcd);
-    return retirementStatus(masterKey, status, versions, this.#facts(etcd, now), now);
+    return retirementStatus(masterKey, status, versions, this.#facts(etcd, now), this.#wall(now));
   }
 
   /** One look at everything that waits for its destruction. */
   pass(etcd: Etcd, now: Date): Etcd {
+    this.leader?.note(etcd, now);
     this.#count(etcd, now);
     if (etcd.masterKeys.some(awaitsCount)) this.#ask(now);
     let after = etcd;
     for (const key of retiringKeys(etcd.versions, etcd.masterKeys)) {
-      const plans = decideRetirement(key, this.#facts(etcd, now), now);
+      const plans = decideRetirement(key, this.#facts(etcd, now), this.#wall(now));
       if (plans.some(needsCount)) this.#ask(now);
       for (const plan of plans) {
         if (plan.kind !== "destroy") continue;
         const masterKey = named(plan.versions, etcd);
         checkDestruction(plan.versions, masterKey, after, this.#nodes, this.#census, now.getTime());
-        after = plan.versions.reduce((one, version) => withTombstone(one, version, now), after);
+        after = plan.versions.reduce((one, version) => withTombstone(one, version, this.#wall(now)), after);
       }
     }
     return after;
@@ -79,7 +89,12 @@ export class ModelRetirement {
       keyAliases: etcd.alias === undefined ? [] : [etcd.alias],
       nodes: nodeViews(etcd.reports, new Map(this.#nodes.map((node) => [node.name, node.heard])), now),
       count: this.#usage(now),
+      waiting: this.leader?.waiting(now) ?? NOTHING_SEEN,
     };
+  }
+
+  #wall(now: Date): Date {
+    return this.leader?.wall(now) ?? now;
   }
 
   #usage(now: Date): UsageCount {

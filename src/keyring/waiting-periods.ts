@@ -1,0 +1,100 @@
+import type { RawRow } from "./sqlite.ts";
+import type { KeyringWriter } from "./writer.ts";
+
+/** A waiting period that is under way, as this node saw it. Times are epoch milliseconds of this node's clock. */
+export interface WaitingPeriod {
+  readonly kind: "deletion" | "retention";
+  /** The keyId of a deletion; for a retention, the key_id of the version that replaced the earlier ones. */
+  readonly subject: string;
+  /** When this node first saw that it was under way. */
+  readonly since: number;
+  /** The latest end that anybody has stated; 0 if nobody has. */
+  readonly until: number;
+  /** The longest period that was asked for, in milliseconds. */
+  readonly length: number;
+  /** How much time this node's operators had seen pass at `since` (`OperatorTime.seen`). */
+  readonly seenAt: number;
+  /** Whether `since` is by a clock that another machine's agreed with. */
+  readonly agreed: boolean;
+  /** Whether a MasterKey was seen that asked for it in its spec, which no node may write. */
+  readonly asked: boolean;
+}
+
+/** What this node's operator knows of time, for its next life and for the plugin. */
+export interface OperatorTime {
+  /** The milliseconds for which operators of this node have run, by a clock that never steps. */
+  readonly seen: number;
+  /** What this node's clock said when it was last known to be right, in epoch milliseconds; 0 if never. */
+  readonly agreedAt: number;
+  /** Whether this node's clock may be wrong. */
+  readonly doubted: boolean;
+}
+
+export const periodKey = ({ kind, subject }: Pick<WaitingPeriod, "kind" | "subject">): string =>
+  `${kind} ${subject}`;
+
+/** The waiting periods and the time in a keyring. */
+export class WaitingPeriods {
+  readonly #keyring: KeyringWriter;
+
+  constructor(keyring: KeyringWriter) {
+    this.#keyring = keyring;
+  }
+
+  all(): WaitingPeriod[] {
+    return this.#keyring.all("SELECT * FROM waiting_periods ORDER BY kind, subject").map(toPeriod);
+  }
+
+  /** Writes and removes periods in one transaction. */
+  apply(put: readonly WaitingPeriod[], drop: readonly WaitingPeriod[]): void {
+    this.#keyring.transaction(() => {
+      for (const { kind, subject } of drop)
+        this.#keyring.run("DELETE FROM waiting_periods WHERE kind = ? AND subject = ?", kind, subject);
+      for (const period of put) this.#put(period);
+    });
+  }
+
+  #put({ kind, subject, since, until, length, seenAt, agreed, asked }: WaitingPeriod): void {
+    this.#keyring.run(
+      "INSERT OR REPLACE INTO waiting_periods VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      ...[kind, subject, since, until, length, seenAt, agreed ? 1 : 0, asked ? 1 : 0],
+    );
+  }
+
+  time(): OperatorTime {
+    const row = this.#keyring.all("SELECT * FROM operator_time")[0];
+    return row === undefined ? NEVER : toOperatorTime(row);
+  }
+
+  putTime({ seen, agreedAt, doubted }: OperatorTime): void {
+    this.#keyring.run(
+      "INSERT OR REPLACE INTO operator_time VALUES (1, ?, ?, ?)",
+      ...[seen, agreedAt, doubted ? 1 : 0],
+    );
+  }
+
+  /** Returns which of these keyIds this node holds versions of. */
+  held(keyIds: readonly string[]): Set<string> {
+    const select = "SELECT 1 FROM versions WHERE key_id = ? LIMIT 1";
+    return new Set(keyIds.filter((keyId) => this.#keyring.all(select, keyId).length > 0));
+  }
+}
+
+const NEVER: OperatorTime = { seen: 0, agreedAt: 0, doubted: false };
+
+export const toOperatorTime = (row: RawRow): OperatorTime => ({
+  seen: Number(row.seen),
+  agreedAt: Number(row.agreed_at),
+  doubted: row.doubted === 1,
+});
+
+const toPeriod = (row: RawRow): WaitingPeriod => ({
+  kind: row.kind === "deletion" ? "deletion" : "retention",
+  subject: String(row.subject),
+  since: Number(row.since),
+  until: Number(row.until),
+  length: Number(row.length),
+  seenAt: Number(row.seen_at),
+  agreed: row.agreed === 1,
+  asked: row.asked === 1,
+});

@@ -1,0 +1,73 @@
+import { isLater } from "../keyring/rows.ts";
+import { periodKey } from "../keyring/waiting-periods.ts";
+import type { KeyVersion, MasterKey } from "../kube/resources.ts";
+import { length, MAX_SKEW_MILLISECONDS } from "./decide-time.ts";
+import type { Obstacle } from "./usage-census.ts";
+import { hasMaterial } from "./versions.ts";
+import { type Waiting, waitingObstacle } from "./waiting-period.ts";
+
+const DAY_MILLISECONDS = 86_400_000;
+const SHORTEST = 7 * DAY_MILLISECONDS;
+
+export interface ObservedTombstones {
+  readonly keyVersions: readonly KeyVersion[];
+  readonly masterKeys: readonly MasterKey[];
+  /** versionIds whose material this node holds. Of the others there is nothing to keep. */
+  readonly held: ReadonlySet<string>;
+  readonly waiting: Waiting;
+}
+
+/**
+ * Decides which tombstones this node does not act on yet, by versionId, and why. Whoever made
+ * them had the root key, but maybe a wrong clock: nothing is lost by waiting. A node that has
+ * no record of the deletion, because it was away all the time, believes the tombstone.
+ */
+export function decideEarlyErasure(observed: ObservedTombstones, now: Date): Map<string, Obstacle> {
+  const early = new Map<string, Obstacle>();
+  for (const version of observed.keyVersions) {
+    if (hasMaterial(version) || !observed.held.has(version.spec.versionId)) continue;
+    const obstacle = clockOf(version, observed, now) ?? periodOf(version, observed, now);
+    if (obstacle !== undefined) early.set(version.spec.versionId, kept(version, obstacle));
+  }
+  return early;
+}
+
+const kept = ({ metadata }: KeyVersion, { reason, message }: Obstacle): Obstacle => ({
+  reason,
+  message: `KeyVersion ${metadata.name} was destroyed and its material is kept on this node until it is sure that its time has come: ${message}`,
+});
+
+function clockOf({ spec }: KeyVersion, { waiting }: ObservedTombstones, now: Date): Obstacle | undefined {
+  const { time } = waiting;
+  if (time.kind === "disagree") return time;
+  const ahead = Date.parse(spec.destroyed?.at ?? "") - now.getTime();
+  if (!(ahead > MAX_SKEW_MILLISECONDS)) return undefined;
+  const message = `it says that it was destroyed ${length(ahead)} from now by this node's clock: set all clocks by NTP`;
+  return { reason: "ClocksDisagree", message };
+}
+
+function periodOf(version: KeyVersion, observed: ObservedTombstones, now: Date): Obstacle | undefined {
+  const question = deletionOf(version, observed) ?? retentionOf(version, observed);
+  if (question === undefined) return undefined;
+  const obstacle = waitingObstacle(question, observed.waiting, now);
+  if (obstacle === undefined || obstacle.reason !== "WaitingPeriodNotOver") return obstacle;
+  return { reason: "DestructionNotDue", message: obstacle.message };
+}
+
+function deletionOf({ spec }: KeyVersion, { masterKeys, waiting }: ObservedTombstones) {
+  const question = { kind: "deletion", subject: spec.keyId } as const;
+  if (!waiting.periods.has(periodKey(question))) return undefined;
+  const { deletion } = masterKeys.find(({ status }) => status?.keyId === spec.keyId)?.spec ?? {};
+  const asked = (deletion?.pendingWindowInDays ?? 0) * DAY_MILLISECONDS;
+  return { ...question, length: Math.max(SHORTEST, asked), confirmedDueAt: deletion?.confirmedDueAt };
+}
+
+function retentionOf({ spec }: KeyVersion, { masterKeys, waiting }: ObservedTombstones) {
+  const masterKey = masterKeys.find(({ status }) => status?.keyId === spec.keyId);
+  const current = masterKey?.status?.currentVersion;
+  if (current === undefined || !isLater(current, spec)) return undefined;
+  const question = { kind: "retention", subject: current.kmsKeyId } as const;
+  if (!waiting.periods.has(periodKey(question))) return undefined;
+  const asked = (masterKey?.spec.retention?.afterDays ?? 0) * DAY_MILLISECONDS;
+  return { ...question, length: Math.max(SHORTEST, asked) };
+}

@@ -1,0 +1,173 @@
+import { messageOf } from "../errors.ts";
+import {
+  type OperatorTime,
+  periodKey,
+  type WaitingPeriod,
+  WaitingPeriods,
+} from "../keyring/waiting-periods.ts";
+import type { KeyringWriter } from "../keyring/writer.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "./clock.ts";
+import { decideTime, type TimeVerdict } from "./decide-time.ts";
+import type { ResourceStore, View } from "./resource-store.ts";
+import type { Obstacle } from "./usage-census.ts";
+import { decidePeriods, type Waiting } from "./waiting-period.ts";
+
+/** How often the time that passed is written down. What has passed since is not counted after a crash. */
+const WRITE_MILLISECONDS = 60_000;
+/** How long the API server has to say what time it is. */
+const PATIENCE = 10_000;
+
+type Clocks = Pick<ResourceStore, "serverTime" | "nodeClocks">;
+
+/** Knows whether this node's clock may be acted on, and what this node itself saw of time and of waiting periods. */
+export class TimeKeeper {
+  readonly #clock: Clock;
+  readonly #clocks: Clocks;
+  readonly #periods: WaitingPeriods;
+  readonly #log: Log;
+  readonly #onChange: () => void;
+  /** Wall clock minus the time that never steps, at the start. */
+  readonly #began: number;
+  #byKey: ReadonlyMap<string, WaitingPeriod>;
+  /** What the keyring has of time, and when this process had seen so much. */
+  #written: OperatorTime;
+  #writtenAt: number;
+  #agreedAt: number;
+  /** The API server's time minus our uptime, when it was last asked. */
+  #server: number | undefined;
+  #said: string | undefined;
+  #kind: TimeVerdict["kind"] = "unknown";
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly store: Clocks;
+    readonly keyring: KeyringWriter;
+    readonly log: Log;
+    /** Called when clocks come to disagree or agree. */
+    readonly onChange: () => void;
+  }) {
+    this.#clock = options.clock;
+    this.#clocks = options.store;
+    this.#periods = new WaitingPeriods(options.keyring);
+    this.#log = options.log;
+    this.#onChange = options.onChange;
+    this.#began = this.#offset;
+    this.#byKey = byKey(this.#periods.all());
+    this.#written = this.#periods.time();
+    this.#writtenAt = this.#passing;
+    this.#agreedAt = this.#written.agreedAt;
+  }
+
+  /** Asks the API server what time it is. Rejects if it does not say so. */
+  async ask(signal: AbortSignal): Promise<void> {
+    const time = await this.#clocks.serverTime(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+    this.#server = time === undefined ? undefined : time - this.#clock.uptime();
+    this.tick();
+  }
+
+  get verdict(): TimeVerdict {
+    const wall = this.#clock.wall();
+    const uptime = this.#clock.uptime();
+    const stepped = this.#offset - this.#began;
+    if (this.#clocks.nodeClocks === undefined) return decideTime({ stepped });
+    const server = this.#server === undefined ? undefined : this.#server + uptime - wall;
+    return decideTime({ stepped, others: { server, nodes: this.#clocks.nodeClocks(wall, uptime) } });
+  }
+
+  /** The time by which waiting periods end. */
+  now(): Date {
+    return this.#clock.now();
+  }
+
+  get waiting(): Waiting {
+    return { time: this.verdict, periods: this.#byKey, seen: this.#seen };
+  }
+
+  /** Set while clocks disagree: what had expired when they last agreed has expired, and nothing else. */
+  get lastAgreed(): { readonly at: Date; readonly obstacle: Obstacle } | undefined {
+    const time = this.verdict;
+    if (time.kind !== "disagree") return undefined;
+    const { reason, message } = time;
+    return {
+      at: new Date(Math.min(this.#clock.now().getTime(), this.#agreedAt)),
+      obstacle: { reason, message },
+    };
+  }
+
+  /** Records what is under way by these resources. */
+  note(view: Pick<View, "masterKeys" | "keyVersions">): void {
+    const held = (keyIds: readonly string[]) => this.#periods.held(keyIds);
+    const { put, drop } = decidePeriods({ ...view, ...this.waiting, held }, this.#clock.now());
+    if (put.length === 0 && drop.length === 0) return;
+    this.#writeTime(this.verdict);
+    this.#periods.apply(put, drop);
+    this.#byKey = byKey(this.#periods.all());
+  }
+
+  /** Called every second or so: notices when a clock steps, and writes down the time that passed. Never throws. */
+  tick(): void {
+    try {
+      const time = this.verdict;
+      if (time.kind === "agreed") this.#agreedAt = this.#clock.now().getTime();
+      const isDue = this.#passing - this.#writtenAt >= WRITE_MILLISECONDS;
+      const doubted = this.#isDoubted(time);
+      const isNeeded = this.#byKey.size > 0 || doubted;
+      if ((isNeeded && isDue) || doubted !== this.#written.doubted) this.#writeTime(time);
+      this.#say(time);
+    } catch (error) {
+      this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
+    }
+  }
+
+  /** Writes down the time that passed since it was last written. Never throws. */
+  close(): void {
+    try {
+      if (this.#byKey.size > 0) this.#writeTime(this.verdict);
+    } catch (error) {
+      this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
+    }
+  }
+
+  /** Until it is known, what the former process knew holds. */
+  #isDoubted(time: TimeVerdict): boolean {
+    if (time.kind === "unknown") return this.#written.doubted;
+    return time.kind === "disagree" && time.doubted;
+  }
+
+  #say(time: TimeVerdict): void {
+    const said = time.kind === "disagree" ? time.message : undefined;
+    if (said === this.#said && time.kind === this.#kind) return;
+    if (said !== undefined)
+      this.#log("error", `${said}; nothing is destroyed meanwhile`, { reason: "ClocksDisagree" });
+    else if (this.#said !== undefined) this.#log("info", "all clocks agree again");
+    this.#said = said;
+    this.#kind = time.kind;
+    this.#onChange();
+  }
+
+  #writeTime(time: TimeVerdict): void {
+    const seen = Math.round(this.#seen);
+    const passing = this.#passing;
+    const next = { seen, agreedAt: Math.round(this.#agreedAt), doubted: this.#isDoubted(time) };
+    this.#periods.putTime(next);
+    this.#written = next;
+    this.#writtenAt = passing;
+  }
+
+  /** Milliseconds for which operators of this node have run. */
+  get #seen(): number {
+    return this.#written.seen + this.#passing - this.#writtenAt;
+  }
+
+  get #passing(): number {
+    return this.#clock.uptime() + this.#clock.ahead();
+  }
+
+  get #offset(): number {
+    return this.#clock.wall() - this.#clock.uptime();
+  }
+}
+
+const byKey = (periods: readonly WaitingPeriod[]): ReadonlyMap<string, WaitingPeriod> =>
+  new Map(periods.map((period) => [periodKey(period), period]));
