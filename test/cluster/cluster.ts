@@ -37,6 +37,8 @@ export interface ClusterOptions {
   readonly operatorsUse?: number;
   /** Added to the environment of every claviger process. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What the operator of a node gets in place of the kubeconfig that it would have. */
+  readonly operatorKubeconfig?: (kubeconfig: string, index: number) => Promise<string>;
   /** Each API server's EncryptionConfiguration, of the provider beside it; what claviger prints if left out. */
   readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">) => string;
   /** The folder of the release that the nodes run; this checkout's if left out. */
@@ -132,11 +134,12 @@ interface Site {
 
 async function createNode({ plane, server, index, rootKey, options }: Site): Promise<ClavigerNode> {
   const apiServer = plane.apiServers[options.operatorsUse ?? index] ?? server;
+  const usual = await apiServer.kubeconfig(NODE_USER);
   return ClavigerNode.create({
     name: nodeName(index),
     dir: nodeDir(plane.dir, index),
     rootKey,
-    kubeconfig: await apiServer.kubeconfig(NODE_USER),
+    kubeconfig: (await options.operatorKubeconfig?.(usual, index)) ?? usual,
     rewriterKubeconfig: options.withoutRewriter ? undefined : await apiServer.kubeconfig(REWRITER_USER),
     providers: { [PROVIDER]: options.serves ?? { key: KEY } },
     encryptionConfig: encryptionConfigPath(plane.dir, index),

@@ -29,6 +29,8 @@ export class ModelNode {
   /** How far its clock, and that of its API server, is ahead of the time that is true, in milliseconds. */
   skew = 0;
   serverSkew = 0;
+  /** What `skew` was when its operator started. */
+  skewAtStart = 0;
   /** All nodes, itself included, whose Leases it sees. */
   peers: readonly ModelNode[] = [];
   /** When the operator last renewed its Lease. */
@@ -53,7 +55,10 @@ export class ModelNode {
       ),
     );
     const server = this.serverSkew - this.skew;
-    const time = decideTime({ others: { server, nodes: { skews, unheard: [] } }, stepped: 0 });
+    const time = decideTime({
+      others: { server, nodes: { skews, unheard: [] } },
+      stepped: this.skew - this.skewAtStart,
+    });
     return { time, periods: this.keyring.periods, seen: now.getTime() };
   }
 
