@@ -4,6 +4,7 @@ import { conditionOf } from "./conditions.ts";
 import { decideFinalizers, FINALIZER, isDestroyed, statusWithDeletion } from "./decide-deletion.ts";
 import {
   condition,
+  deletionPeriod,
   EARLIER,
   keyId,
   keyVersion,
@@ -180,6 +181,33 @@ describe("a deletion", () => {
       state,
       deletion: undefined,
       blocked: undefined,
+    });
+  });
+  test("clocks disagree => none is accepted, and one that was accepted stays", () => {
+    const time = {
+      kind: "disagree",
+      reason: "ClocksDisagree",
+      message: "by 40 days",
+      doubted: true,
+    } as const;
+    const decided = (status: MasterKeyStatus) => {
+      const key = masterKey({ spec: wanted, status });
+      const observed = { masterKey: key, status, versions: [v1], uses: [], count: counted };
+      return statusWithDeletion({ ...observed, waiting: waiting([], { time }) }, NOW);
+    };
+    const { conditions, deletion, keyState } = decided(ready);
+    expect([deletion, keyState]).toEqual([undefined, "Enabled"]);
+    expect(conditionOf(conditions, "DeletionBlocked")).toMatchObject({ reason: "ClocksDisagree" });
+    expect(decided(pending).deletion).toEqual(accepted);
+  });
+  test("this node's own record ends later than the dates say => the dates are put right, and the window stays", () => {
+    const since = Date.parse("2026-01-02T00:00:00Z");
+    const key = masterKey({ spec: wanted, status: pending });
+    const observed = { masterKey: key, status: pending, versions: [v1], uses: [], count: counted };
+    const period = deletionPeriod(1, { since, until: 0 });
+    expect(statusWithDeletion({ ...observed, waiting: waiting([period]) }, NOW).deletion).toEqual({
+      scheduledAt: "2026-01-02T00:00:00Z",
+      deletionDate: "2026-01-09T00:00:00Z",
     });
   });
   test("an obstacle to what is due => is told", () => {

@@ -56,6 +56,50 @@ describe("destruction", () => {
       { masterKey: undefined },
       "destroy 1 2",
     ],
+    [
+      "the MasterKey is gone, and this node never saw it ask => none",
+      { masterKey: undefined, waiting: waiting([deletionPeriod(1, { asked: false })]) },
+      "DeletionNotAsked",
+    ],
+    [
+      "the same where a MasterKey of that name has another keyId => none",
+      {
+        masterKey: masterKey({ status: { keyId: keyId(2) } }),
+        waiting: waiting([deletionPeriod(1, { asked: false })]),
+      },
+      "DeletionNotAsked",
+    ],
+    [
+      "this node saw it only now, whatever the dates say => none",
+      { waiting: waiting([deletionPeriod(1, { since: NOW.getTime(), until: 0 })]) },
+      "WaitingPeriodNotOver",
+    ],
+    ["this node has no record => none", { waiting: waiting() }, "WaitingPeriodNotOver"],
+    [
+      "clocks disagree => none",
+      {
+        waiting: waiting([deletionPeriod(1)], {
+          time: { kind: "disagree", reason: "ClocksDisagree", message: "by 40 days", doubted: true },
+        }),
+      },
+      "ClocksDisagree",
+    ],
+    [
+      "nobody confirms this node's clock, and it has not seen the time pass => none",
+      { waiting: waiting([deletionPeriod(1)], { time: { kind: "agreed", independent: false } }) },
+      "TimeNotSeen",
+    ],
+    [
+      "the same, and the MasterKey confirms that the date is past => all",
+      {
+        masterKey: masterKey({
+          spec: { deletion: { pendingWindowInDays: 7, confirmedDueAt: due.deletionDate } },
+          status: { ...statusWith(v2), deletion: due },
+        }),
+        waiting: waiting([deletionPeriod(1)], { time: { kind: "agreed", independent: false } }),
+      },
+      "destroy 1 2",
+    ],
     ["nothing can be counted without etcd => none", { count: { kind: "impossible" } }, "NotCounted"],
     [
       "nothing can be counted, and versions and MasterKey say withoutCensus => all",

@@ -76,6 +76,27 @@ test.each<readonly [string, Partial<ObservedRetention>, string]>([
     "keep until 2026-01-02T03:04:06Z",
   ],
   [
+    "it is said to be complete from long ago, and this node saw it a day ago => kept as long as from then",
+    { waiting: waiting([{ ...period, since: NOW.getTime() - 86_400_000 }]) },
+    "keep until 2026-01-08T03:04:05Z",
+  ],
+  ["this node has no record of it => kept", { waiting: waiting() }, "WaitingPeriodNotOver"],
+  [
+    "clocks disagree => kept, and said before the date",
+    {
+      proof: proven({ completedAt: "2026-01-01T03:04:05Z" }),
+      waiting: waiting([period], {
+        time: { kind: "disagree", reason: "ClocksDisagree", message: "by 40 days", doubted: false },
+      }),
+    },
+    "ClocksDisagree",
+  ],
+  [
+    "nobody confirms this node's clock, and it has not seen the time pass => kept",
+    { waiting: waiting([period], { time: { kind: "agreed", independent: false } }) },
+    "TimeNotSeen",
+  ],
+  [
     "the key is to be deleted => kept: that decides",
     {
       masterKey: masterKey({

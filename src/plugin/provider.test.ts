@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { Secret } from "../crypto/secret.ts";
 import { type ErrorCode, InvalidCiphertext } from "../errors.ts";
 import { type KeyRef, LiveKeyring } from "../keyring/live-keyring.ts";
 import type { ObjectName, VersionRow } from "../keyring/rows.ts";
+import { WaitingPeriods } from "../keyring/waiting-periods.ts";
 import { KEYRING_FILE, type KeyringChange, KeyringWriter, type PutKey } from "../keyring/writer.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
@@ -584,6 +586,46 @@ describe("imported material that expires", () => {
     await serves(provider, version);
     now = VALID_TO;
     expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
+  });
+
+  it("is served on while this node's operator says that the clock may be wrong, and refused once it no longer does", async () => {
+    const key = newKey(SECRETS);
+    const version = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    makeCurrent(key, version);
+    const provider = started();
+    await serves(provider, version);
+    const sealed = provider.encrypt(SEED);
+    const periods = new WaitingPeriods(writer);
+    now = 40 * 86_400_000;
+    expect(provider.usable).toBe(false);
+    periods.putTime({ seen: 1, agreedAt: VALID_TO - 1, doubted: true });
+    await serves(provider, version);
+    expect(await decrypt(provider, sealed)).toEqual(SEED);
+    periods.putTime({ seen: 2, agreedAt: VALID_TO - 1, doubted: false });
+    await vi.waitFor(() => expect(provider.usable).toBe(false));
+  });
+
+  it("had expired when the clock was last known to be right => is refused, whatever the clock says now", async () => {
+    const key = newKey(SECRETS);
+    const version = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    makeCurrent(key, version);
+    const provider = started();
+    await serves(provider, version);
+    new WaitingPeriods(writer).putTime({ seen: 1, agreedAt: VALID_TO, doubted: true });
+    now = 40 * 86_400_000;
+    await vi.waitFor(() => expect(keyring.expiryTime(now)).toBe(VALID_TO));
+    expect(() => provider.status()).toThrow(expect.objectContaining(EXPIRED));
+  });
+
+  it("the operator that doubted the clock is gone => its word counts for three minutes", async () => {
+    const clock = vi.spyOn(performance, "now");
+    onTestFinished(() => clock.mockRestore());
+    new WaitingPeriods(writer).putTime({ seen: 1, agreedAt: VALID_TO - 1, doubted: true });
+    clock.mockReturnValue(1_000);
+    keyring.start();
+    expect(keyring.expiryTime(40 * VALID_TO)).toBe(VALID_TO - 1);
+    clock.mockReturnValue(181_001);
+    expect(keyring.expiryTime(40 * VALID_TO)).toBe(40 * VALID_TO);
   });
 
   it("does not keep a later version from being served", async () => {

@@ -1,0 +1,191 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { WaitingPeriods } from "../keyring/waiting-periods.ts";
+import { KeyringWriter } from "../keyring/writer.ts";
+import type { KeyVersion, MasterKey } from "../kube/resources.ts";
+import type { NodeClocks } from "./lease-clocks.ts";
+import { keyId, keyVersion, masterKey, NOW, statusWith } from "./testing.ts";
+import { TimeKeeper } from "./time-keeper.ts";
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+/** A machine with a clock, an API server with another, and a keyring that outlives its operators. */
+let folder: string;
+let keyring: KeyringWriter;
+let wall: number;
+let uptime: number;
+/** The API server's clock; undefined if it does not answer. */
+let server: number | undefined;
+let nodes: NodeClocks | undefined;
+let log: string[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-time-"));
+  keyring = KeyringWriter.open(join(folder, "state"));
+  wall = NOW.getTime();
+  uptime = 5_000;
+  server = wall;
+  nodes = { skews: new Map(), unheard: [] };
+  log = [];
+});
+afterEach(() => {
+  keyring.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const signal = new AbortController().signal;
+const cluster = {
+  serverTime: async () => {
+    if (server === undefined) throw new Error("no answer");
+    return server;
+  },
+  nodeClocks: () => nodes,
+};
+const standalone = { serverTime: async () => undefined };
+
+function start(store: ConstructorParameters<typeof TimeKeeper>[0]["store"] = cluster) {
+  const clock = {
+    now: () => new Date(wall),
+    wall: () => wall,
+    uptime: () => uptime,
+    ahead: () => 0,
+    longestPause: 1_000,
+  };
+  const changes: string[] = [];
+  const keeper = new TimeKeeper({
+    clock,
+    store,
+    keyring,
+    log: (_, message) => log.push(message),
+    onChange: () => changes.push(keeper.verdict.kind),
+  });
+  return { keeper, changes };
+}
+
+/** Time that passes by every clock there is. */
+function pass(milliseconds: number): void {
+  wall += milliseconds;
+  uptime += milliseconds;
+  if (server !== undefined) server += milliseconds;
+}
+
+const deletion = { scheduledAt: "2026-01-02T03:04:05Z", deletionDate: "2026-01-09T03:04:05Z" };
+const view: { masterKeys: readonly MasterKey[]; keyVersions: readonly KeyVersion[] } = {
+  masterKeys: [
+    masterKey({
+      spec: { deletion: { pendingWindowInDays: 7 } },
+      status: { ...statusWith(keyVersion(1)), deletion },
+    }),
+  ],
+  keyVersions: [keyVersion(1, { status: { deletion } })],
+};
+const seenOf = (keeper: TimeKeeper): number => {
+  const { seen, periods } = keeper.waiting;
+  return seen - (periods.get(`deletion ${keyId(1)}`)?.seenAt ?? Number.NaN);
+};
+
+test("before the API server has said what time it is => unknown; afterwards everybody looks again", async () => {
+  const { keeper, changes } = start();
+  expect(keeper.verdict.kind).toBe("unknown");
+  server = undefined;
+  await expect(keeper.ask(signal)).rejects.toThrow("no answer");
+  expect(keeper.verdict.kind).toBe("unknown");
+  server = wall;
+  await keeper.ask(signal);
+  expect([keeper.verdict, changes]).toEqual([{ kind: "agreed", independent: false }, ["agreed"]]);
+});
+
+test("our own clock is set 40 days forward => known at once, before anybody is asked, and said once", async () => {
+  const { keeper } = start();
+  await keeper.ask(signal);
+  wall += 40 * DAY;
+  keeper.tick();
+  keeper.tick();
+  expect(keeper.verdict).toMatchObject({ kind: "disagree", doubted: true });
+  expect(log).toEqual([expect.stringMatching(/differs from the API server's by 40 days \(it is behind\)/)]);
+  wall -= 40 * DAY;
+  keeper.tick();
+  expect([keeper.verdict.kind, log.at(-1)]).toEqual(["agreed", "all clocks agree again"]);
+});
+
+test("while clocks disagree => expiry is told by the time when they last agreed", async () => {
+  const { keeper } = start();
+  await keeper.ask(signal);
+  expect(keeper.lastAgreed).toBeUndefined();
+  wall += 40 * DAY;
+  expect(keeper.lastAgreed).toMatchObject({ at: NOW, obstacle: { reason: "ClocksDisagree" } });
+});
+
+test("time that passes while operators run is counted over their restarts; what passes in between is not", async () => {
+  const first = start(standalone).keeper;
+  first.note(view);
+  expect(seenOf(first)).toBe(0);
+  pass(2 * DAY);
+  first.tick();
+  pass(MINUTE / 2);
+  first.close();
+  pass(3 * DAY);
+  uptime = 0;
+  const second = start(standalone).keeper;
+  pass(DAY);
+  expect(seenOf(second)).toBe(3 * DAY + MINUTE / 2);
+});
+
+test("a clock that is set forward is no time that passed", () => {
+  const { keeper } = start(standalone);
+  keeper.note(view);
+  wall += 40 * DAY;
+  keeper.tick();
+  expect(seenOf(keeper)).toBe(0);
+});
+
+test("an operator that was killed => at most a minute is not counted", () => {
+  const first = start(standalone).keeper;
+  first.note(view);
+  for (let second = 0; second < 200; second++) {
+    pass(1_000);
+    first.tick();
+  }
+  const second = start(standalone).keeper;
+  expect(seenOf(second)).toBeGreaterThan(200_000 - MINUTE);
+});
+
+test("a clock that may be wrong is told to the plugin, and repeated; once it is right that is told too", async () => {
+  const { keeper } = start();
+  const periods = new WaitingPeriods(keyring);
+  await keeper.ask(signal);
+  wall += 40 * DAY;
+  keeper.tick();
+  const first = periods.time();
+  expect(first).toMatchObject({ doubted: true, agreedAt: NOW.getTime() });
+  pass(MINUTE);
+  keeper.tick();
+  expect(periods.time().seen).toBeGreaterThan(first.seen);
+  // The next operator does not know yet, and leaves what was said.
+  const next = start().keeper;
+  next.tick();
+  expect(periods.time().doubted).toBe(true);
+  wall -= 40 * DAY;
+  nodes = { skews: new Map([["two", 0]]), unheard: [] };
+  await next.ask(signal);
+  expect(periods.time().doubted).toBe(false);
+});
+
+test("nothing waits and clocks agree => nothing is written", async () => {
+  const { keeper } = start();
+  await keeper.ask(signal);
+  pass(DAY);
+  keeper.tick();
+  expect(keyring.all("SELECT * FROM operator_time")).toEqual([]);
+});
+
+test("a disk on which nothing can be written => said, and nothing throws", async () => {
+  const { keeper } = start();
+  keeper.note(view);
+  keyring.run("DROP TABLE operator_time");
+  pass(DAY);
+  keeper.tick();
+  expect(log.at(-1)).toMatch(/the time that passed was not written down: .*operator_time/);
+});
