@@ -590,7 +590,7 @@ describe("imported material that expires", () => {
 
   it("is served on while this node's operator says that the clock may be wrong, and refused once it no longer does", async () => {
     const key = newKey(SECRETS);
-    const version = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    const version = { ...(await sealedVersion(key, 1)), origin: "EXTERNAL", validTo: VALID_TO } as const;
     makeCurrent(key, version);
     const provider = started();
     await serves(provider, version);
@@ -607,7 +607,7 @@ describe("imported material that expires", () => {
 
   it("had expired when the clock was last known to be right => is refused, whatever the clock says now", async () => {
     const key = newKey(SECRETS);
-    const version = { ...(await sealedVersion(key, 1)), validTo: VALID_TO };
+    const version = { ...(await sealedVersion(key, 1)), origin: "EXTERNAL", validTo: VALID_TO } as const;
     makeCurrent(key, version);
     const provider = started();
     await serves(provider, version);
