@@ -73,10 +73,11 @@ export class WaitingPeriods {
     );
   }
 
-  /** Returns which of these keyIds this node holds versions of. */
-  held(keyIds: readonly string[]): Set<string> {
-    const select = "SELECT 1 FROM versions WHERE key_id = ? LIMIT 1";
-    return new Set(keyIds.filter((keyId) => this.#keyring.all(select, keyId).length > 0));
+  /** The keyIds of which this node holds versions. */
+  held(): Set<string> {
+    return new Set(
+      this.#keyring.all("SELECT DISTINCT key_id FROM versions").map((row) => String(row.key_id)),
+    );
   }
 }
 

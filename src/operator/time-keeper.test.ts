@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { version } from "../keyring/testing.ts";
 import { WaitingPeriods } from "../keyring/waiting-periods.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
@@ -24,6 +25,7 @@ let log: string[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "claviger-time-"));
   keyring = KeyringWriter.open(join(folder, "state"));
+  keyring.apply([{ kind: "putVersion", version: version(1) }]);
   wall = NOW.getTime();
   uptime = 5_000;
   server = wall;

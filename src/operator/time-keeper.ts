@@ -97,7 +97,7 @@ export class TimeKeeper {
 
   /** Records what is under way by these resources. */
   note(view: Pick<View, "masterKeys" | "keyVersions">): void {
-    const held = (keyIds: readonly string[]) => this.#periods.held(keyIds);
+    const held = () => this.#periods.held();
     const { put, drop } = decidePeriods({ ...view, ...this.waiting, held }, this.#clock.now());
     if (put.length === 0 && drop.length === 0) return;
     this.#writeTime(this.verdict);

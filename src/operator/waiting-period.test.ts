@@ -80,6 +80,9 @@ describe("the record of a deletion", () => {
     });
     expect(decide({ periods: recorded(period), keyVersions: [version()] })).toEqual({ put: [], drop: [] });
   });
+  test("of a key that this node does not have => none, however many are invented", () => {
+    expect(decide({ keyVersions: [version()], held: () => new Set() }).put).toEqual([]);
+  });
   test("the MasterKey is gone and was never seen to ask => recorded as not asked for", () => {
     expect(decide({ keyVersions: [version()] }).put).toMatchObject([{ asked: false }]);
   });

@@ -22,8 +22,8 @@ export interface Waiting {
 export interface ObservedPeriods extends Waiting {
   readonly masterKeys: readonly MasterKey[];
   readonly keyVersions: readonly KeyVersion[];
-  /** Which of these keyIds this node holds versions of. */
-  readonly held: (keyIds: readonly string[]) => ReadonlySet<string>;
+  /** The keyIds of which this node holds versions. Asked only if something is under way. */
+  readonly held: () => ReadonlySet<string>;
 }
 
 /** The records to write and to remove. */
@@ -112,15 +112,19 @@ const isConfirmed = ({ time }: Waiting): boolean => time.kind === "agreed" && ti
 const snapped = (since: number, stated: number): number =>
   since >= stated && since - stated <= MAX_SKEW_MILLISECONDS ? stated : since;
 
-function deletionClaims({ masterKeys, keyVersions }: ObservedPeriods): Claim[] {
+/** Of keys that this node has: anybody who may write KeyVersions can state the deletion of invented ones. */
+function deletionClaims({ masterKeys, keyVersions, held }: ObservedPeriods): Claim[] {
   const living = keyVersions.filter(hasMaterial);
   const stated = new Set(living.flatMap(({ spec, status }) => (status?.deletion ? spec.keyId : [])));
   for (const { status } of masterKeys) if (status?.deletion && status.keyId) stated.add(status.keyId);
+  if (stated.size === 0) return [];
+  const own = held();
+  const owners = Map.groupBy(masterKeys, ({ status }) => status?.keyId);
+  const versions = Map.groupBy(living, ({ spec }) => spec.keyId);
   return [...stated].flatMap((keyId) => {
-    const owners = masterKeys.filter(({ status }) => status?.keyId === keyId);
-    if (owners.some(({ spec }) => spec.deletion === undefined)) return [];
-    const versions = living.filter(({ spec }) => spec.keyId === keyId);
-    return versions.length === 0 ? [] : [deletionClaim(keyId, versions, owners)];
+    const [askers, its] = [owners.get(keyId) ?? [], versions.get(keyId) ?? []];
+    if (!own.has(keyId) || its.length === 0) return [];
+    return askers.every(({ spec }) => spec.deletion !== undefined) ? [deletionClaim(keyId, its, askers)] : [];
   });
 }
 
@@ -163,11 +167,9 @@ function overPeriods(
   const kept = new Set(
     masterKeys.flatMap(({ spec, status }) => (spec.deletion === undefined ? (status?.keyId ?? []) : [])),
   );
-  const deletions = [...periods.values()].filter(({ kind }) => kind === "deletion");
-  const living = new Set([
-    ...keyVersions.filter(hasMaterial).map(({ spec }) => spec.keyId),
-    ...held(deletions.map(({ subject }) => subject)),
-  ]);
+  const isAsked = [...periods.values()].some(({ kind }) => kind === "deletion");
+  const living = new Set(isAsked ? held() : []);
+  for (const version of keyVersions) if (hasMaterial(version)) living.add(version.spec.keyId);
   return (period) =>
     period.kind === "deletion"
       ? kept.has(period.subject) || !living.has(period.subject)

@@ -64,10 +64,7 @@ export class ModelNode {
 
   /** What TimeKeeper records. */
   note(etcd: Etcd, now: Date): void {
-    const held = (keyIds: readonly string[]) => {
-      const all = new Set<string>([...this.keyring.versions.values()].map(({ keyId }) => keyId));
-      return new Set(keyIds.filter((id) => all.has(id)));
-    };
+    const held = () => new Set<string>([...this.keyring.versions.values()].map(({ keyId }) => keyId));
     const view = { masterKeys: etcd.masterKeys, keyVersions: etcd.versions };
     const { put, drop } = decidePeriods({ ...view, ...this.waiting(now), held }, this.wall(now));
     for (const period of drop) this.keyring.periods.delete(periodKey(period));
