@@ -12,7 +12,7 @@ export interface ObservedTime {
     /** The other nodes'; undefined until their Leases are known. */
     readonly nodes: NodeClocks | undefined;
   };
-  /** How far this host's clock was set since this process began, against the time that really passed. */
+  /** How far this host's clock was set of late, against the time that really passed. */
   readonly stepped: number;
 }
 
@@ -56,7 +56,10 @@ export function decideTime({ others, stepped }: ObservedTime): TimeVerdict {
 function decideAlone(stepped: number): TimeVerdict {
   if (!isFar(stepped)) return { kind: "agreed", independent: false };
   const how = `this node's clock was set ${stepped > 0 ? "forward" : "back"} by ${length(stepped)} while its operator ran`;
-  return disagree(`${how}: set it by NTP, and restart the operator once it is right`, true);
+  return disagree(
+    `${how}: set it by NTP if that was wrong; after an hour the new time is taken as right`,
+    true,
+  );
 }
 
 const unknown = (why: string): TimeVerdict => ({

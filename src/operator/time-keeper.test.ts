@@ -191,3 +191,22 @@ test("a disk on which nothing can be written => said, and nothing throws", async
   keeper.tick();
   expect(log.at(-1)).toMatch(/the time that passed was not written down: .*operator_time/);
 });
+
+test("alone, a clock that was set is doubted for an hour, or until it is set back => then the new time is taken as right", () => {
+  const { keeper } = start(standalone);
+  wall += 40 * DAY;
+  keeper.tick();
+  expect(keeper.verdict.kind).toBe("disagree");
+  wall -= 40 * DAY;
+  keeper.tick();
+  expect(keeper.verdict.kind).toBe("agreed");
+  wall += 40 * DAY;
+  for (let minute = 0; minute < 59; minute++) {
+    keeper.tick();
+    pass(MINUTE);
+  }
+  expect(keeper.verdict.kind).toBe("disagree");
+  pass(2 * MINUTE);
+  keeper.tick();
+  expect(keeper.verdict.kind).toBe("agreed");
+});

@@ -8,13 +8,15 @@ import {
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
-import { decideTime, type TimeVerdict } from "./decide-time.ts";
+import { decideTime, MAX_SKEW_MILLISECONDS, type TimeVerdict } from "./decide-time.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import type { Obstacle } from "./usage-census.ts";
 import { decidePeriods, type Waiting } from "./waiting-period.ts";
 
 /** How often the time that passed is written down. What has passed since is not counted after a crash. */
 const WRITE_MILLISECONDS = 60_000;
+/** How long a clock that was set is doubted, if no other clock tells whether it is right now. */
+const STEP_MILLISECONDS = 3_600_000;
 /** How long the API server has to say what time it is. */
 const PATIENCE = 10_000;
 
@@ -27,8 +29,10 @@ export class TimeKeeper {
   readonly #periods: WaitingPeriods;
   readonly #log: Log;
   readonly #onChange: () => void;
-  /** Wall clock minus the time that never steps, at the start. */
-  readonly #began: number;
+  /** Wall clock minus the time that never steps, as it was before any step of late. */
+  #usual: number;
+  /** That difference since the clock was set, and at which uptime that was seen. */
+  #step: { readonly offset: number; readonly seenAt: number } | undefined;
   #byKey: ReadonlyMap<string, WaitingPeriod>;
   /** What the keyring has of time, and when this process had seen so much. */
   #written: OperatorTime;
@@ -52,7 +56,7 @@ export class TimeKeeper {
     this.#periods = new WaitingPeriods(options.keyring);
     this.#log = options.log;
     this.#onChange = options.onChange;
-    this.#began = this.#offset;
+    this.#usual = this.#offset;
     this.#byKey = byKey(this.#periods.all());
     this.#written = this.#periods.time();
     this.#writtenAt = this.#passing;
@@ -69,7 +73,7 @@ export class TimeKeeper {
   get verdict(): TimeVerdict {
     const wall = this.#clock.wall();
     const uptime = this.#clock.uptime();
-    const stepped = this.#offset - this.#began;
+    const stepped = this.#offset - this.#usual;
     if (this.#clocks.nodeClocks === undefined) return decideTime({ stepped });
     const server = this.#server === undefined ? undefined : this.#server + uptime - wall;
     return decideTime({ stepped, others: { server, nodes: this.#clocks.nodeClocks(wall, uptime) } });
@@ -108,6 +112,7 @@ export class TimeKeeper {
   /** Called every second or so: notices when a clock steps, and writes down the time that passed. Never throws. */
   tick(): void {
     try {
+      this.#followSteps();
       const time = this.verdict;
       if (time.kind === "agreed") this.#agreedAt = this.#clock.now().getTime();
       const isDue = this.#passing - this.#writtenAt >= WRITE_MILLISECONDS;
@@ -118,6 +123,20 @@ export class TimeKeeper {
     } catch (error) {
       this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
     }
+  }
+
+  /** A machine that slept has stepped too: with nobody to ask, a time that stays is taken as right after a while. */
+  #followSteps(): void {
+    const offset = this.#offset;
+    if (Math.abs(offset - this.#usual) <= MAX_SKEW_MILLISECONDS) {
+      this.#step = undefined;
+      return;
+    }
+    const isNew = Math.abs(offset - (this.#step?.offset ?? Infinity)) > MAX_SKEW_MILLISECONDS;
+    if (this.#step === undefined || isNew) this.#step = { offset, seenAt: this.#clock.uptime() };
+    if (this.#clock.uptime() - this.#step.seenAt < STEP_MILLISECONDS) return;
+    this.#usual = offset;
+    this.#step = undefined;
   }
 
   /** Writes down the time that passed since it was last written. Never throws. */

@@ -97,7 +97,7 @@ export class UsageCensus {
       .then(
         (stored) => {
           const age = Math.max(LEAST_AGE, AGE_PER_DURATION * (this.#now() - began));
-          // What has no etcd gets none, but its clock is looked at with each count.
+          // That there is no etcd is no count either: it is asked again with each decision.
           this.#counted = { stored, goodUntil: began + age };
           this.#failed = undefined;
         },
