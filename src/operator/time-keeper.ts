@@ -8,10 +8,11 @@ import {
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
+import { decidePeriods } from "./decide-periods.ts";
 import { decideTime, MAX_SKEW_MILLISECONDS, type TimeVerdict } from "./decide-time.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import type { Obstacle } from "./usage-census.ts";
-import { decidePeriods, type Waiting } from "./waiting-period.ts";
+import type { Waiting } from "./waiting-period.ts";
 
 /** How often the time that passed is written down. What has passed since is not counted after a crash. */
 const WRITE_MILLISECONDS = 60_000;
