@@ -1,6 +1,7 @@
 import { isLater } from "../keyring/rows.ts";
 import { periodKey } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
+import { timeOf } from "../times.ts";
 import { length, MAX_SKEW_MILLISECONDS } from "./decide-time.ts";
 import type { Obstacle } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";
@@ -40,7 +41,7 @@ const kept = ({ metadata }: KeyVersion, { reason, message }: Obstacle): Obstacle
 function clockOf({ spec }: KeyVersion, { waiting }: ObservedTombstones, now: Date): Obstacle | undefined {
   const { time } = waiting;
   if (time.kind === "disagree") return time;
-  const ahead = Date.parse(spec.destroyed?.at ?? "") - now.getTime();
+  const ahead = timeOf(spec.destroyed?.at) - now.getTime();
   if (!(ahead > MAX_SKEW_MILLISECONDS)) return undefined;
   const message = `it says that it was destroyed ${length(ahead)} from now by this node's clock: set all clocks by NTP`;
   return { reason: "ClocksDisagree", message };

@@ -1,5 +1,6 @@
 import { periodKey, type WaitingPeriod } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
+import { timeOf } from "../times.ts";
 import { MAX_SKEW_MILLISECONDS } from "./decide-time.ts";
 import { hasMaterial } from "./versions.ts";
 import type { Waiting } from "./waiting-period.ts";
@@ -120,10 +121,10 @@ function deletionClaims({ masterKeys, keyVersions, held }: ObservedPeriods): Cla
 
 function deletionClaim(keyId: string, versions: readonly KeyVersion[], owners: readonly MasterKey[]): Claim {
   const stated = [...versions, ...owners].flatMap(({ status }) => status?.deletion ?? []);
-  const untils = stated.map(({ deletionDate }) => Date.parse(deletionDate)).filter(Number.isFinite);
-  const begins = stated.map(({ scheduledAt }) => Date.parse(scheduledAt)).filter(Number.isFinite);
+  const untils = stated.map(({ deletionDate }) => timeOf(deletionDate)).filter(Number.isFinite);
+  const begins = stated.map(({ scheduledAt }) => timeOf(scheduledAt)).filter(Number.isFinite);
   const windows = owners.map(({ spec }) => (spec.deletion?.pendingWindowInDays ?? 0) * DAY);
-  const spans = stated.map((one) => Date.parse(one.deletionDate) - Date.parse(one.scheduledAt));
+  const spans = stated.map((one) => timeOf(one.deletionDate) - timeOf(one.scheduledAt));
   const longest = Math.max(0, ...spans.filter((span) => span <= LONGEST), ...windows);
   return {
     kind: "deletion",
@@ -143,7 +144,7 @@ function retentionClaims({ masterKeys }: ObservedPeriods): Claim[] {
     const { kmsKeyId, phase, verified, completedAt } = status?.reencryption ?? {};
     const isDone = phase === "Complete" && verified === true && kmsKeyId === status?.currentVersion?.kmsKeyId;
     if (spec.retention?.policy !== "Destroy" || !isDone || kmsKeyId === undefined) return [];
-    const began = Date.parse(completedAt ?? "");
+    const began = timeOf(completedAt);
     if (Number.isNaN(began)) return [];
     return [{ kind: "retention", subject: kmsKeyId, until: 0, length: 0, began, asked: true }];
   });

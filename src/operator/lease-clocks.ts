@@ -1,3 +1,4 @@
+import { timeOf } from "../times.ts";
 import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
 
 const FRESH_MILLISECONDS = NODE_LEASE_SECONDS * 1000;
@@ -34,7 +35,7 @@ export class LeaseClocks {
   /** `uptime` in milliseconds, by a clock that never steps. */
   hear(node: string, renewTime: string | undefined, uptime: number): void {
     const before = this.#heard.get(node);
-    const wrote = Date.parse(renewTime ?? "");
+    const wrote = timeOf(renewTime);
     if (renewTime === undefined || Number.isNaN(wrote) || before?.renewTime === renewTime) return;
     // The first sight of a Lease may be of any age.
     const seen = before && { seen: seenAfter(before, { offset: wrote - uptime, heardAt: uptime }) };

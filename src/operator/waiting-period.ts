@@ -1,4 +1,5 @@
 import { periodKey, type WaitingPeriod } from "../keyring/waiting-periods.ts";
+import { timeOf } from "../times.ts";
 import { rfc3339 } from "./conditions.ts";
 import { length, type TimeVerdict } from "./decide-time.ts";
 import type { Obstacle } from "./usage-census.ts";
@@ -63,7 +64,7 @@ const remedy = ({ kind }: PeriodQuestion): string =>
 
 /** A statement about a date that is yet to come by our clock, or that is before the end, confirms nothing. */
 function isPast(confirmed: string | undefined, end: number, now: Date): boolean {
-  const at = Date.parse(confirmed ?? "");
+  const at = timeOf(confirmed);
   // Dates in a status have whole seconds.
   return at >= Math.floor(end / 1000) * 1000 && at <= now.getTime();
 }
