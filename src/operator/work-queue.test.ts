@@ -250,3 +250,35 @@ test("a key fails because the queue was stopped => no word of a warning, and no 
   expect(used.lines).toEqual(["info a was cut short by the stop and is left to the next start: cut off"]);
   expect(used.queue.failureCount).toBe(0);
 });
+
+test("thousands of keys of one namespace wait => another namespace's key comes after one of them", async () => {
+  const first = gate();
+  const done: string[] = [];
+  await using used = running(async (key) => {
+    done.push(key);
+    if (key === "MasterKey tenant/0") await first.opened;
+  });
+  for (let i = 0; i < 3_000; i++) used.queue.add(`MasterKey tenant/${i}`);
+  await vi.waitFor(() => expect(done).toHaveLength(1), deadline);
+  used.queue.add("KeyAlias shop/main");
+  used.queue.add("KeyServers");
+  first.open();
+  await vi.waitFor(() => expect(done).toContain("KeyServers"), deadline);
+  expect(done.slice(0, 4)).toEqual([
+    "MasterKey tenant/0",
+    "MasterKey tenant/1",
+    "KeyAlias shop/main",
+    "KeyServers",
+  ]);
+});
+
+test("thousands of keys of one namespace fail => a hundred lines in the log, and another namespace's failure is told", async () => {
+  await using used = running(async (key) => {
+    throw new Error(`no ${key}`);
+  });
+  for (let i = 0; i < 2_000; i++) used.queue.add(`MasterKey tenant/${i}`);
+  await vi.waitFor(() => expect(used.queue.failureCount).toBeGreaterThanOrEqual(2_000), deadline);
+  used.queue.add("MasterKey shop/main");
+  await vi.waitFor(() => expect(used.lines.join("\n")).toContain("no MasterKey shop/main"), deadline);
+  expect(used.lines.filter((line) => line.includes("tenant/")).length).toBeLessThan(200);
+});

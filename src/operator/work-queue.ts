@@ -1,20 +1,29 @@
 import { ClavigerError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { FairLanes } from "./fair-lanes.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 
 const MIN_DELAY_MILLISECONDS = 100;
 const MAX_DELAY_MILLISECONDS = 30_000;
 /** News may mean that the fault is mended; it may also be that of what the failing pass wrote itself. */
 const MAX_DELAY_WITH_NEWS_MILLISECONDS = 5_000;
 
+/** Lines about failures that one namespace's keys may write to the log: a hundred at once, then one a second. */
+const LOG_RATE = { burst: 100, intervalMilliseconds: 1_000 };
+
 /**
  * Works on one key at a time, each key at most once in the queue, and again
  * later after a failure: twice as long each time, for that key alone, and with news of it
- * sooner, but not at once.
+ * sooner, but not at once. Namespaces take turns: one namespace's thousands of keys delay
+ * another's by one key.
  */
 export class WorkQueue {
   readonly #work: (key: string) => Promise<void>;
   readonly #log: Log;
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new FairLanes<string>(namespaceOf);
+  readonly #lines = new RateLimiter(LOG_RATE);
+  /** Lines of each namespace that were left out of the log since its last one. */
+  readonly #leftOut = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   /** Until when a key that failed is left alone whatever comes, by performance.now(). */
   readonly #pauses = new Map<string, number>();
@@ -62,7 +71,7 @@ export class WorkQueue {
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => this.#wake?.(), { once: true });
     while (!signal.aborted) {
-      const [key] = this.#waiting;
+      const key = this.#waiting.take();
       if (key === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
       else await this.#attempt(key, signal);
     }
@@ -71,7 +80,6 @@ export class WorkQueue {
   }
 
   async #attempt(key: string, signal: AbortSignal): Promise<void> {
-    this.#waiting.delete(key);
     try {
       await this.#work(key);
       this.#failures.delete(key);
@@ -95,7 +103,7 @@ export class WorkQueue {
     if (!conflict) {
       this.#failureCount += 1;
       this.#failures.set(key, failures + 1);
-      this.#log("warn", `${key} failed and is tried again: ${messageOf(error)}`);
+      this.#tell(key, error);
     }
     const delay = conflict ? MIN_DELAY_MILLISECONDS : MIN_DELAY_MILLISECONDS * 2 ** failures;
     const pause = Math.min(delay, MAX_DELAY_WITH_NEWS_MILLISECONDS);
@@ -104,8 +112,26 @@ export class WorkQueue {
     this.addAfter(key, hasNews ? pause : Math.min(delay, MAX_DELAY_MILLISECONDS));
   }
 
+  #tell(key: string, error: unknown): void {
+    const namespace = namespaceOf(key);
+    const before = this.#leftOut.get(namespace) ?? 0;
+    if (!this.#lines.take(namespace, performance.now())) {
+      this.#leftOut.set(namespace, before + 1);
+      return;
+    }
+    this.#leftOut.delete(namespace);
+    const more = before === 0 ? "" : `; ${before} failures in this namespace before it were not logged`;
+    this.#log("warn", `${key} failed and is tried again: ${messageOf(error)}${more}`);
+  }
+
   #cancelTimer(key: string): void {
     clearTimeout(this.#timers.get(key)?.timer);
     this.#timers.delete(key);
   }
+}
+
+/** The namespace in `KIND NAMESPACE/NAME`; empty for work that belongs to no namespace. */
+function namespaceOf(key: string): string {
+  const [, name = ""] = key.split(" ");
+  return name.includes("/") ? name.slice(0, name.indexOf("/")) : "";
 }
