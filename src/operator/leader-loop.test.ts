@@ -52,6 +52,8 @@ class Cluster {
   /** What has come since the leader last heard of KeyServers. */
   joined: readonly KeyServer[] = [];
   aliases: readonly KeyAlias[] = [];
+  /** When the leader asks for another look at a MasterKey. */
+  readonly askedAgain = Promise.withResolvers<void>();
   counts = 0;
   statuses = 0;
   readonly events: string[] = [];
@@ -107,6 +109,7 @@ class Cluster {
         now: () => 0,
       }),
       usageCensus,
+      lookAgain: () => this.askedAgain.resolve(),
     });
   }
 
@@ -214,7 +217,11 @@ test("the leader has no root key to make an import token with => the key says so
   await expect(cluster.reconcile()).rejects.toMatchObject({ code: "SealUnavailable" });
   expect(cluster.statuses).toBe(statuses);
   cluster.rootKey = "root.key";
-  await cluster.reconcile();
+  const leader = cluster.leader();
+  await cluster.reconcile(leader);
+  await cluster.askedAgain.promise;
+  await cluster.reconcile(leader);
+  leader.close();
   expect(cluster.said("Imported")).toMatchObject({ status: "False", reason: "PendingImport" });
   expect(cluster.key.status?.import).toHaveProperty("publicKey");
 });

@@ -40,6 +40,7 @@ import { isUnanswered } from "./unanswered.ts";
 import type { UsageCensus } from "./usage-census.ts";
 import { hasMaterial, kmsKeyIdOf } from "./versions.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
+import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 
 /** What the leader's queue works on: `MasterKey NAMESPACE/NAME`, `KeyAlias NAMESPACE/NAME`, `KeyServers` or `Retirement`. */
 export const KEY_SERVERS = "KeyServers";
@@ -62,6 +63,7 @@ export class LeaderLoop {
   readonly #time: LeaderTime;
   readonly #reencryptor: Reencryptor;
   readonly #importer: MaterialImporter;
+  readonly #keyPairs: WrappingKeyPairs;
   readonly #retirement: Retirement;
   #index: ViewIndex | undefined;
   #known: { readonly stamp: number; readonly record: OwnRecord } | undefined;
@@ -76,6 +78,8 @@ export class LeaderLoop {
     readonly reencryptor: Reencryptor;
     readonly usageCensus: UsageCensus;
     readonly time: LeaderTime;
+    /** Asks for another look at a MasterKey, NAMESPACE/NAME. */
+    readonly lookAgain: (masterKey: string) => void;
   }) {
     this.#config = options.config;
     this.#store = options.store;
@@ -84,7 +88,8 @@ export class LeaderLoop {
     this.#clock = options.clock;
     this.#time = options.time;
     this.#reencryptor = options.reencryptor;
-    this.#importer = new MaterialImporter(options);
+    this.#keyPairs = new WrappingKeyPairs({ onReady: options.lookAgain, log: options.log });
+    this.#importer = new MaterialImporter({ ...options, keyPairs: this.#keyPairs });
     this.#retirement = new Retirement(options);
   }
 
@@ -139,6 +144,7 @@ export class LeaderLoop {
   /** Stops what works beside the loop. */
   close(): void {
     this.#reencryptor.close();
+    this.#keyPairs.close();
     this.#retirement.close();
   }
 

@@ -10,11 +10,13 @@ import type { KeyVersion, MasterKey, MasterKeySpec } from "../kube/resources.ts"
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
+import type { ObservedImport } from "./decide-import.ts";
 import { toVersionRow } from "./decide-keyring.ts";
 import { decideMasterKey } from "./decide-master-key.ts";
 import { MaterialImporter } from "./material-importer.ts";
 import type { Binding } from "./resource-store.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "./testing.ts";
+import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 
 /**
  * The leader's passes over one EXTERNAL key, with real keys, tokens and seals;
@@ -70,6 +72,23 @@ const store = {
   },
 };
 
+/** The importer's step, made again when the key pair that it asked for is there. */
+async function complete(observed: ObservedImport) {
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  const pairs = new WrappingKeyPairs({ onReady: () => resolve(), log: () => undefined });
+  let asked = false;
+  const take: WrappingKeyPairs["take"] = (name, spec) => {
+    const pair = pairs.take(name, spec);
+    asked = pair === undefined;
+    return pair;
+  };
+  const importer = new MaterialImporter({ store, seals, keyPairs: { take } });
+  const status = await importer.complete(observed, now);
+  if (!asked) return status;
+  await ready;
+  return importer.complete(observed, now);
+}
+
 /** One pass of the leader. `crash`: it dies before it writes the status. */
 async function pass(options: { readonly crash?: boolean; readonly nodeHasVersions?: boolean } = {}) {
   const has = options.nodeHasVersions === false ? [] : versions.map(({ spec }) => spec.versionId);
@@ -78,10 +97,7 @@ async function pass(options: { readonly crash?: boolean; readonly nodeHasVersion
     { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
     now,
   );
-  const status = await new MaterialImporter({ store, seals }).complete(
-    { masterKey: key, plan, versions, nodes },
-    now,
-  );
+  const status = await complete({ masterKey: key, plan, versions, nodes });
   if (!options.crash) key = { ...key, status };
 }
 
@@ -325,8 +341,7 @@ describe("an import that cannot be", () => {
       { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
       now,
     );
-    const importer = new MaterialImporter({ store, seals });
-    key = { ...key, status: await importer.complete({ masterKey: key, plan, versions, nodes }, now) };
+    key = { ...key, status: await complete({ masterKey: key, plan, versions, nodes }) };
     expect(condition("Imported")).toBe("False RootKeysDiffer");
     await pass();
     expect(condition("Imported")).toBe("True Imported");

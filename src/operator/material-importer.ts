@@ -1,9 +1,4 @@
-import {
-  generateWrappingKeyPair,
-  materialId,
-  unwrapMaterial,
-  type WrappingKeySpec,
-} from "../crypto/import-wrapping.ts";
+import { materialId, unwrapMaterial, type WrappingKeySpec } from "../crypto/import-wrapping.ts";
 import { materialBytes } from "../crypto/key-specs.ts";
 import type { Secret } from "../crypto/secret.ts";
 import { codeOf } from "../errors.ts";
@@ -31,6 +26,8 @@ import { nextExpiryChange } from "./material-expiry.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import { sealVersion } from "./seal-version.ts";
 import { toKeyId } from "./versions.ts";
+import { objectText } from "./view-index.ts";
+import type { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 
 /** A status that was written needs a moment to come back. */
 const SHORTEST_PAUSE_MILLISECONDS = 5_000;
@@ -44,13 +41,16 @@ const LONGEST_PAUSE_MILLISECONDS = 3600 * 1000;
 export class MaterialImporter {
   readonly #store: Pick<ResourceStore, "createKeyVersion" | "setBinding">;
   readonly #seals: SealSource;
+  readonly #keyPairs: Pick<WrappingKeyPairs, "take">;
 
   constructor(options: {
     readonly store: Pick<ResourceStore, "createKeyVersion" | "setBinding">;
     readonly seals: SealSource;
+    readonly keyPairs: Pick<WrappingKeyPairs, "take">;
   }) {
     this.#store = options.store;
     this.#seals = options.seals;
+    this.#keyPairs = options.keyPairs;
   }
 
   /**
@@ -85,10 +85,13 @@ export class MaterialImporter {
     }
   }
 
+  /** Nothing happens while the key pair is generated: this key's next pass finds it. */
   async #publish({ masterKey }: ObservedImport, spec: WrappingKeySpec, now: Date): Promise<ImportOutcome> {
     const seal = this.#seals.forSealing();
-    const { publicKey, privateKey } = await generateWrappingKeyPair(spec);
-    using secret = privateKey;
+    const pair = this.#keyPairs.take(objectText(masterKey), spec);
+    if (pair === undefined) return { kind: "none" };
+    const { publicKey } = pair;
+    using secret = pair.privateKey;
     const validTo = rfc3339(new Date(now.getTime() + PARAMETERS_VALID_MILLISECONDS));
     const binding = { keyId: toKeyId(masterKey), validTo: timeOf(validTo) };
     const importToken = await issueImportToken(seal, binding, secret);

@@ -120,10 +120,11 @@ class Operator {
     const time = new TimeKeeper({ clock, store, keyring, log, onChange: () => this.#lookAtAll() });
     this.#time = time;
     this.#node = new NodeLoop({ config, store, keyring, seals, time, log });
+    const lookAgain = (masterKey: string) => this.#leaderQueue.add(`MasterKey ${masterKey}`);
     const reencryptor = new Reencryptor({
       objects: store.storedObjects,
       mayGoOn: () => store.leading,
-      onChange: (masterKey) => this.#leaderQueue.add(`MasterKey ${masterKey}`),
+      onChange: lookAgain,
       now: () => performance.now(),
     });
     const usageCensus = new UsageCensus({
@@ -131,8 +132,9 @@ class Operator {
       onChange: () => this.#leadAll(),
       now: () => performance.now(),
     });
-    const leading = { config, store, keyring, seals, log, clock, time, reencryptor, usageCensus };
-    this.#leader = new LeaderLoop(leading);
+    this.#leader = new LeaderLoop({
+      ...{ config, store, keyring, seals, log, clock, time, reencryptor, usageCensus, lookAgain },
+    });
     this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
     this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
   }
