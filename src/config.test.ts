@@ -50,6 +50,13 @@ describe("a good configuration", () => {
       resources: { kind: "manifests", folder: "/etc/claviger/keys" },
       metrics: {},
       leaseNamespace: "claviger-system",
+      limits: {
+        masterKeysPerNamespace: 1_000,
+        keyAliasesPerNamespace: 1_000,
+        keyVersionsPerNamespace: 10_000,
+        rotationsPerKeyPerHour: 10,
+        rotationsPerNamespacePerHour: 100,
+      },
       account: "000000000000",
       region: "local-cluster-1",
       warnings: [],

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { MAX_YAML_BYTES } from "./bounded-yaml.ts";
 import { ClavigerError, messageOf } from "./errors.ts";
 import type { KeyRef } from "./keyring/live-keyring.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { readOwnFile } from "./own-file.ts";
 import { DNS_NAME, Section } from "./yaml-section.ts";
 
@@ -25,6 +26,8 @@ export interface NodeConfig {
   /** The EncryptionConfiguration of the API server beside this node. */
   readonly encryptionConfig?: string;
   readonly etcd?: EtcdConfig;
+  /** What a namespace may use, where this node's operator leads. */
+  readonly limits: Limits;
   readonly account: string;
   readonly region: string;
   /** Things in the file that this release does not do; said at start. */
@@ -35,6 +38,8 @@ export interface ProviderConfig {
   readonly name: string;
   readonly socket: string;
   readonly ref: KeyRef;
+  /** Whether tenants may move it to material that somebody imported, and so may know. */
+  readonly allowImported?: boolean;
 }
 
 /** The etcd of the API servers, which claviger only reads. Paths are absolute. */
@@ -60,6 +65,7 @@ export type ResourcesConfig =
   | { readonly kind: "kubeconfig"; readonly path: string };
 
 const API_VERSION = "config.claviger.dev/v1alpha1";
+const MAX_LIMIT = 1_000_000;
 const LATER = ["audit"];
 /** Without TLS only where nobody can listen. */
 const ETCD_ENDPOINT = /^(https:\/\/[^/?#@]+|http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d{1,5}$/;
@@ -103,6 +109,7 @@ export function parseConfig(text: string, path: string): NodeConfig {
     leaseNamespace: root.optionalText("leaseNamespace", DNS_NAME) ?? "claviger-system",
     ...optional("encryptionConfig", absolute(folder, root.optionalText("encryptionConfig"))),
     ...optional("etcd", etcdOf(root.optionalSection("etcd"), folder)),
+    limits: limitsOf(root.optionalSection("limits")),
     account: aws?.optionalText("account", /^\d{12}$/) ?? "000000000000",
     region: aws?.optionalText("region", /^([a-z]+-){2,3}\d+$/) ?? "local-cluster-1",
     warnings: warningsOf(root, aws),
@@ -124,8 +131,9 @@ function providerOf(entry: Section, folder: string): ProviderConfig {
   const socket = resolve(folder, entry.text("socket"));
   const key = entry.optionalObjectName("key");
   const alias = entry.optionalObjectName("alias");
-  if (key !== undefined && alias === undefined) return { name, socket, ref: { key } };
-  if (alias !== undefined && key === undefined) return { name, socket, ref: { alias } };
+  const more = optional("allowImported", entry.optionalBoolean("allowImported"));
+  if (key !== undefined && alias === undefined) return { name, socket, ref: { key }, ...more };
+  if (alias !== undefined && key === undefined) return { name, socket, ref: { alias }, ...more };
   throw entry.wrong("", "must have exactly one of key and alias");
 }
 
@@ -160,6 +168,18 @@ function metricsOf(section: Section | undefined): NodeConfig["metrics"] {
     ...optional("plugin", section?.optionalText("listen", /^.+:\d{1,5}$/)),
     ...optional("operator", section?.optionalText("operatorListen", /^.+:\d{1,5}$/)),
   };
+}
+
+/** Each from 1 to a million: more would be no limit. */
+function limitsOf(section: Section | undefined): Limits {
+  const given = Object.entries(DEFAULT_LIMITS).map(([field, fallback]) => {
+    const value = section?.optionalInteger(field) ?? fallback;
+    if (section !== undefined && (value < 1 || value > MAX_LIMIT)) {
+      throw section.wrong(field, `must be a whole number from 1 to ${MAX_LIMIT}`);
+    }
+    return [field, value] as const;
+  });
+  return { ...DEFAULT_LIMITS, ...Object.fromEntries(given) };
 }
 
 function etcdOf(section: Section | undefined, folder: string): EtcdConfig | undefined {

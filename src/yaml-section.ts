@@ -70,6 +70,13 @@ export class Section {
     return value;
   }
 
+  optionalBoolean(field: string): boolean | undefined {
+    const value = this.take(field);
+    if (value === undefined) return undefined;
+    if (typeof value !== "boolean") throw this.wrong(field, "must be true or false");
+    return value;
+  }
+
   optionalObjectName(field: string): ObjectName | undefined {
     const value = this.optionalText(field);
     if (value === undefined) return undefined;

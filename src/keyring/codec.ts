@@ -204,6 +204,7 @@ export function toObservationRow(row: RawRow): ObservationRow {
     encrypts: integer(row, "encrypts"),
     ...(typeof lastEncryptAt === "number" && { lastEncryptAt }),
     settled: integer(row, "settled") === 1,
+    ...(typeof row.serves === "string" && { serves: row.serves }),
   };
 }
 

@@ -62,6 +62,7 @@ const toRecord = (row: ObservationRow): RawRow => ({
   encrypts: row.encrypts,
   last_encrypt_at: row.lastEncryptAt ?? null,
   settled: row.settled ? 1 : 0,
+  ...(row.serves !== undefined && { serves: row.serves }),
 });
 
 function rawRows(text: string): RawRow[] {

@@ -127,6 +127,8 @@ export interface ObservationRow {
   readonly lastEncryptAt?: number;
   /** Whether no API server may write under another key_id any more: SETTLE_MILLISECONDS have passed. */
   readonly settled: boolean;
+  /** The key or alias that the provider served (keyRefText); older releases did not write it. */
+  readonly serves?: string;
 }
 
 /** A custom resource of standalone mode, which the keyring's file keeps too. */

@@ -350,6 +350,11 @@ const keyServerStatus = s.object("What this node has and serves.", {
         name: s.string("Its name in the configuration.", { maxLength: 63 }),
         socket: s.string("The socket's path.", { maxLength: 107 }),
         serves: s.string("The MasterKey or KeyAlias that it names.", { maxLength: 600 }),
+        allowImported: s.optional(
+          s.boolean(
+            "Whether it may move to material that somebody imported: allowImported in the configuration.",
+          ),
+        ),
         kmsKeyId: s.optional(kmsKeyId()),
         version: s.optional(s.versionNumber("That version's number.")),
         servingSince: s.optional(s.time("Since when the plugin has answered no other key_id.")),

@@ -60,7 +60,7 @@ function observe({ spec = {}, status = { keyId: keyId(1) }, versions = [], prepa
     { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
     NOW,
   );
-  return { masterKey: key, plan, versions, nodes };
+  return { masterKey: key, plan, versions, nodes, room: {} };
 }
 
 const current = (version: KeyVersion, rest: MasterKeyStatus = {}): MasterKeyStatus => ({

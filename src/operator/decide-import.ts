@@ -6,6 +6,7 @@ import type { MasterKeyPlan, NodeView } from "./decide-master-key.ts";
 import { firstObjection, importTypeOf } from "./import-objections.ts";
 import { type Offer, offerOf } from "./import-offer.ts";
 import { hasExpired } from "./material-expiry.ts";
+import type { Room } from "./namespace-room.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import type { Obstacle } from "./usage-census.ts";
 import { promotionCandidate, versionsOf } from "./versions.ts";
@@ -24,6 +25,8 @@ export interface ObservedImport {
   readonly nodes: readonly NodeView[];
   /** Set while clocks disagree: the time when they last agreed, and what is wrong. */
   readonly lastAgreed?: { readonly at: Date; readonly obstacle: Obstacle } | undefined;
+  /** What the key's namespace has no room for. */
+  readonly room: Room;
 }
 
 /** What to do next about importing. */
@@ -105,6 +108,10 @@ export function decideOpened(
   // One that expired on its way becomes current only by a re-import, for which nobody may have the material any more.
   if (newest !== undefined && candidate !== undefined && !hasExpired(candidate, expiryTime(observed, now))) {
     return { kind: "wait", finding: failed("RotationInProgress", pending(newest.spec.number)) };
+  }
+  const lack = newest === undefined ? observed.room.firstVersion : observed.room.askedVersion;
+  if (lack !== undefined) {
+    return { kind: "wait", finding: failed(lack.reason, `the material waits: ${lack.message}`) };
   }
   return { kind: "create", number: (newest?.spec.number ?? 0) + 1 };
 }

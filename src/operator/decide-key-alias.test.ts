@@ -44,7 +44,16 @@ function decide(
   more: Partial<ObservedKeyAlias> = {},
 ) {
   return decideKeyAlias(
-    { alias, target, served, inService: true, nodes: [node("one", [])], ...ARN, ...more },
+    {
+      alias,
+      target,
+      served,
+      inService: true,
+      importedAllowed: false,
+      nodes: [node("one", [])],
+      ...ARN,
+      ...more,
+    },
     NOW,
   );
 }
@@ -278,7 +287,8 @@ describe("status", () => {
 
   test("decided twice => the same status, so that nothing is written", () => {
     const once = decide(wants("a"), a1).status;
-    const again = { alias: wants("a", once), target: a1, served: a1, inService: true, nodes: [], ...ARN };
+    const observed = { target: a1, served: a1, inService: true, importedAllowed: false, nodes: [], ...ARN };
+    const again = { alias: wants("a", once), ...observed };
     expect(decideKeyAlias(again, new Date()).status).toEqual(once);
   });
 

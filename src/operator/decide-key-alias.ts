@@ -2,6 +2,7 @@ import type { KeyAlias, KeyAliasStatus, KeyVersion, MasterKey } from "../kube/re
 import { type Finding, withFindings } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { hasExpired } from "./material-expiry.ts";
+import type { Lack } from "./namespace-room.ts";
 import { describeNode, waitReason } from "./waiting-nodes.ts";
 
 export interface ObservedKeyAlias {
@@ -14,6 +15,10 @@ export interface ObservedKeyAlias {
   readonly targetVersion?: KeyVersion | undefined;
   /** Whether a KMS v2 provider serves the alias: an API server then depends on where it points. */
   readonly inService: boolean;
+  /** Whether every such provider takes material that somebody imported. */
+  readonly importedAllowed: boolean;
+  /** Why the namespace has no room for an alias that points nowhere yet, if it has none. */
+  readonly lack?: Lack | undefined;
   readonly nodes: readonly NodeView[];
   /** `arn:aws:kms:<region>:<account>:alias/` */
   readonly arnPrefix: string;
@@ -63,8 +68,11 @@ const checks: readonly Check[] = [
   targetHasCurrentVersion,
   targetIsKept,
   targetEncrypts,
+  targetIsNotImported,
   sameSpecAndUsage,
   keyIdNeverReturns,
+  formerTargetsHaveRoom,
+  namespaceHasRoom,
   everyNodeFollows,
 ];
 
@@ -124,6 +132,18 @@ function targetEncrypts(observed: ObservedKeyAlias, now: Date): Finding | undefi
   return notReady(alias, "MaterialExpired", message);
 }
 
+/**
+ * Who imported material may know it: an editor of a namespace could choose the key under which
+ * Secrets are encrypted. An alias that points to the key already stays there.
+ */
+function targetIsNotImported(observed: ObservedKeyAlias): Finding | undefined {
+  const { alias, target, targetVersion, inService, importedAllowed } = observed;
+  if (!inService || importedAllowed || alias.status?.keyId === target?.status?.keyId) return undefined;
+  if (target?.spec.origin !== "EXTERNAL" && targetVersion?.spec.origin !== "EXTERNAL") return undefined;
+  const message = `the material of MasterKey ${alias.spec.masterKey} is imported, and a provider serves the alias: set allowImported on that provider, on every node, if whoever imported the material may know the key`;
+  return notReady(alias, "ImportedNotAllowed", message);
+}
+
 /** What may be mended by the very move: the key that is left was destroyed, or is not what the node left. */
 const MENDED_BY_MOVING = new Set(["DestroyedVersionServed", "Contradiction"]);
 
@@ -156,6 +176,24 @@ function keyIdNeverReturns({ alias, target }: ObservedKeyAlias): Finding | undef
   if (alias.status?.keyId === target?.status?.keyId) return undefined;
   const message = `the alias left MasterKey ${alias.spec.masterKey} at version ${left.number}, which is still current; a key_id must not return, so that key needs a new version first`;
   return notReady(alias, "KeyIDWouldReturn", message);
+}
+
+/** Each of them is kept for ever, on every node: forgetting one could bring its key_id back. */
+const MOST_FORMER_TARGETS = 100;
+
+function formerTargetsHaveRoom(observed: ObservedKeyAlias): Finding | undefined {
+  const { alias, target } = observed;
+  if (alias.status?.keyId === target?.status?.keyId) return undefined;
+  const before = alias.status?.formerTargets?.length ?? 0;
+  const after = formerTargets(observed)?.length ?? 0;
+  if (after <= MOST_FORMER_TARGETS || after <= before) return undefined;
+  const message = `the alias has left ${before} keys, and no more than ${MOST_FORMER_TARGETS} are kept on record, none of which may be forgotten: make a new KeyAlias`;
+  return notReady(alias, "TooManyFormerTargets", message);
+}
+
+function namespaceHasRoom({ alias, lack }: ObservedKeyAlias): Finding | undefined {
+  if (lack === undefined || alias.status?.masterKey !== undefined) return undefined;
+  return notReady(alias, lack.reason, lack.message);
 }
 
 /** The key that is left, with its current version; once per key. */

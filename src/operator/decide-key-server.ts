@@ -27,6 +27,7 @@ export interface ObservedNode {
     readonly name: string;
     readonly socket: string;
     readonly ref: KeyRef;
+    readonly allowImported?: boolean;
     /** What the node's EncryptionConfiguration puts on the socket, where it is known. */
     readonly scope?: SocketScope;
     /** When that file was last edited, in epoch milliseconds. */
@@ -71,7 +72,7 @@ function describeProvider(
   { before, observations, versions }: ObservedNode,
   now: Date,
 ): ProviderStatus {
-  const { name, socket, ref, scope } = provider;
+  const { name, socket, ref, scope, allowImported } = provider;
   const seen = observations.find((observation) => observation.provider === name);
   const version = seen && versions.find((row) => kmsKeyId(row.keyId, row.versionId) === seen.kmsKeyId);
   const reported = before?.providers?.find((one) => one.name === name);
@@ -80,6 +81,7 @@ function describeProvider(
     name,
     socket,
     serves: keyRefText(ref),
+    ...(allowImported !== undefined && { allowImported }),
     ...(scope && { entries: scope.entries, resources: scope.resources }),
     ...(edit !== undefined && { editNotTakenUp: edit }),
     ...(seen && {

@@ -7,6 +7,7 @@ import {
   type KeyRow,
   nameText,
   type ObjectName,
+  type TombstoneRow,
   type VersionIdentity,
   type VersionRow,
 } from "../keyring/rows.ts";
@@ -16,6 +17,7 @@ import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { parseTime } from "../times.ts";
 import { rfc3339 } from "./conditions.ts";
+import { ImportedGuard, importedUnderName } from "./imported-guard.ts";
 import { ownersOf } from "./owners.ts";
 import { currentsAfter, planAlias } from "./plan-alias.ts";
 import type { Binding } from "./resource-store.ts";
@@ -31,6 +33,7 @@ export interface KeyringContents {
   readonly keys: readonly KeyRow[];
   readonly aliases: readonly AliasRow[];
   readonly versions: readonly VersionRow[];
+  readonly tombstones?: readonly TombstoneRow[];
 }
 
 export interface KeyringPlan {
@@ -59,6 +62,8 @@ export interface CheckedResources {
   readonly proven: ReadonlySet<string>;
   /** versionIds that this node's own providers serve. */
   readonly served: ReadonlySet<string>;
+  /** What providers serve that do not take imported material (keyRefText). */
+  readonly guarded?: ReadonlySet<string>;
 }
 
 /** A KeyVersion, and the row of the same version that this node has or takes. */
@@ -85,7 +90,7 @@ export interface SealDifference extends Match {
 export function decideKeyring(
   resources: ObservedResources,
   keyring: KeyringContents,
-  { acceptable, proven, served }: CheckedResources,
+  { acceptable, proven, served, guarded = new Set() }: CheckedResources,
 ): KeyringPlan {
   const held = new Map(keyring.versions.map((version) => [version.versionId, version]));
   const offers = resources.keyVersions
@@ -105,10 +110,12 @@ export function decideKeyring(
   const consistent = known.filter((match) => taken.includes(match) || sameIdentity(match.mine, match.theirs));
   const there = new Set(consistent.map(versionIdOf));
   for (const { mine, theirs } of taken) have.set(mine.versionId, { ...theirs, sealed: mine.sealed });
-  const facts = { have, owners: ownersOf(have.values()), served };
+  const everKnown = [...have.values(), ...(keyring.tombstones ?? [])];
+  const guard = new ImportedGuard(guarded, keyring.aliases, everKnown);
+  const facts = { have, owners: ownersOf(have.values()), served, guard };
   const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, facts));
   const currents = currentsAfter(keyring.keys, keys, have);
-  const aliases = resources.keyAliases.map((alias) => planAlias(alias, keyring.aliases, currents));
+  const aliases = resources.keyAliases.map((alias) => planAlias(alias, keyring.aliases, currents, guard));
   return {
     changes: [
       ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
@@ -132,6 +139,9 @@ export function decideKeyring(
       ...known.filter((match) => !consistent.includes(match)).map(altered),
       ...keyring.keys.flatMap((key) => ledAstray(key, have)),
       ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys, facts)),
+      ...resources.masterKeys
+        .filter((masterKey) => isImported(masterKey, keyring.keys, facts))
+        .map(importedUnderName),
       ...aliases.flatMap(({ contradictions }) => contradictions),
     ],
   };
@@ -263,10 +273,11 @@ interface Held {
   readonly owners: ReadonlyMap<string, ReadonlySet<string>>;
   /** versionIds that its own providers serve. */
   readonly served: ReadonlySet<string>;
+  readonly guard: ImportedGuard;
 }
 
 function keyChanges(masterKey: MasterKey, keys: readonly KeyRow[], held: Held): KeyringChange[] {
-  const { have, served } = held;
+  const { have, served, guard } = held;
   const { metadata, spec, status } = masterKey;
   if (status?.keyId === undefined) return [];
   const name = { namespace: metadata.namespace ?? "", name: metadata.name };
@@ -276,7 +287,9 @@ function keyChanges(masterKey: MasterKey, keys: readonly KeyRow[], held: Held): 
     return row === undefined || row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...row, enabled } }];
   }
   const version = have.get(status.currentVersion?.versionId ?? "");
-  const promoted = version !== undefined && isOwn(version, status.keyId, name) ? version : undefined;
+  const refused = guard.refuses(nameText(name), version, have.get(row?.current?.versionId ?? ""));
+  const mayServe = version !== undefined && isOwn(version, status.keyId, name) && !refused;
+  const promoted = mayServe ? version : undefined;
   const deletionDate = isDeletionInUse(masterKey, row, served)
     ? undefined
     : spec.deletion && status.deletion?.deletionDate;
@@ -333,6 +346,18 @@ function ledAstray(row: KeyRow, have: ReadonlyMap<string, VersionRow>): string[]
   return [
     `MasterKey ${name} encrypts under version ${current.number} of MasterKey ${nameText(current.masterKey)} on this node, which somebody led it to: stop its operator and run claviger repair ${name}`,
   ];
+}
+
+/** Whether the MasterKey's current version is not served here because it is imported. */
+function isImported(
+  { metadata, status }: MasterKey,
+  keys: readonly KeyRow[],
+  { have, guard }: Held,
+): boolean {
+  const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
+  const row = keys.find((key) => nameText(key) === name);
+  const next = have.get(status?.currentVersion?.versionId ?? "");
+  return guard.refuses(name, next, have.get(row?.current?.versionId ?? ""));
 }
 
 /** What was left is not gone back to, also where the key that it was left for was destroyed since. */

@@ -14,6 +14,7 @@ import {
 import { decideRotation, type RotationPlan } from "./decide-rotation.ts";
 import { firstFew } from "./first-few.ts";
 import { hasExpired } from "./material-expiry.ts";
+import type { Lack, Room } from "./namespace-room.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { type RotationEvent, rotationStatusAfter } from "./rotation-status.ts";
 import { kmsKeyIdOf, promotionCandidate, versionsOf } from "./versions.ts";
@@ -60,6 +61,8 @@ export interface ObservedMasterKey {
   /** Whether this operator reaches stored objects, and can count what etcd holds. */
   readonly reachable: boolean;
   readonly census: boolean;
+  /** What the key's namespace has no room for. */
+  readonly room: Room;
   /** Random, for a key that has no keyId yet. */
   readonly freshKeyId: KeyId;
   /** `arn:aws:kms:<region>:<account>:key/` */
@@ -91,6 +94,8 @@ export interface MasterKeyPlan {
   readonly task: ReencryptionTask;
   /** The status to write, the step's own effect (keyId, currentVersion) included. */
   readonly status: MasterKeyStatus;
+  /** When to decide anew, if a rotation that was asked for waits for that time. */
+  readonly waitsUntil?: Date;
 }
 
 /** Decides one step of a MasterKey's life. */
@@ -99,13 +104,15 @@ export function decideMasterKey(claimed: ObservedMasterKey, now: Date): MasterKe
   const rotates =
     observed.masterKey.status?.currentVersion !== undefined && observed.masterKey.status.keyId !== undefined;
   const own = versionsOf(observed.masterKey.status?.keyId, observed.versions);
-  const rotation = rotates ? decideRotation(observed.masterKey, now, own) : undefined;
+  const context = { own, ...(observed.room && { room: observed.room }) };
+  const rotation = rotates ? decideRotation(observed.masterKey, now, context) : undefined;
   const step = decideStep(observed, rotation, now);
   const reencryption = decideReencryption(observed, now);
   return {
     step,
     task: reencryption.task,
     status: statusAfter({ observed, step, rotation, reencryption }, now),
+    ...(rotation?.waitsUntil !== undefined && { waitsUntil: rotation.waitsUntil }),
   };
 }
 
@@ -114,7 +121,7 @@ function decideStep(
   rotation: RotationPlan | undefined,
   now: Date,
 ): MasterKeyStep {
-  const { masterKey, versions, nodes, unrecorded, foreign } = observed;
+  const { masterKey, versions, nodes, room, unrecorded, foreign } = observed;
   const keyId = masterKey.status?.keyId;
   if (foreign !== undefined) return { kind: "wait", reason: "KeyIdForeign", message: foreign };
   if (keyId === undefined) return decideKeyId(observed);
@@ -137,7 +144,7 @@ function decideStep(
     return isUnchecked ? unchecked([candidate]) : step;
   }
   if (current === undefined && masterKey.spec.origin === "EXTERNAL") return PENDING_IMPORT;
-  if (current === undefined) return decideCreation(keyId as KeyId, 1, nodes);
+  if (current === undefined) return noRoom(room.firstVersion) ?? decideCreation(keyId as KeyId, 1, nodes);
   return there
     ? { kind: "settled" }
     : { kind: "wait", reason: "VersionsMissing", message: versionMissing(current.number) };
@@ -150,6 +157,7 @@ function decideKeyId({
   nodes,
   held,
   left,
+  room,
   unrecorded,
   freshKeyId,
 }: ObservedMasterKey): MasterKeyStep {
@@ -160,7 +168,8 @@ function decideKeyId({
   if (adoption.kind === "refused")
     return { kind: "wait", reason: "KeySpecDiffers", message: adoption.message };
   const waitsFor = candidates.filter(({ metadata }) => unrecorded?.has(metadata.name));
-  return waitsFor.length > 0 ? unchecked(waitsFor) : decideFreshKeyId(freshKeyId, nodes);
+  if (waitsFor.length > 0) return unchecked(waitsFor);
+  return noRoom(room.newKey) ?? decideFreshKeyId(freshKeyId, nodes);
 }
 
 /** The node that leads stores a version within a moment, unless it does not open. */
@@ -199,6 +208,10 @@ function withSoundClaims(observed: ObservedMasterKey): ObservedMasterKey {
   const { running: _, ...rotation } = masterKey.status.rotation ?? {};
   return { ...observed, masterKey: { ...masterKey, status: { ...masterKey.status, rotation } } };
 }
+
+/** Only a key that has no version yet waits for room: one that exists goes on. */
+const noRoom = (lack: Lack | undefined): MasterKeyStep | undefined =>
+  lack && { kind: "wait", reason: lack.reason, message: lack.message };
 
 /** A node that is silent may hold versions of this very name, from before a restore, and bring them back. */
 function decideFreshKeyId(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {

@@ -247,7 +247,9 @@ describe("a key", () => {
 test("a status that says again and again that the period began long ago => not twice within a period of the newest version", () => {
   const status = { clockStartedAt: "2020-01-01T00:00:00Z" };
   const forged = key({ name: "", now: "", reason: "", spec: { ...quarterly, periodInDays: 365 }, status });
-  const made = (creationTimestamp: string) => [keyVersion(3, { metadata: { creationTimestamp } })];
+  const made = (creationTimestamp: string) => ({
+    own: [keyVersion(3, { metadata: { creationTimestamp } })],
+  });
   const now = at("2026-06-01T00:00:00Z");
   expect(decideRotation(forged, now, made("2025-06-01T00:00:00Z")).begin).toBeDefined();
   const { begin, status: next } = decideRotation(forged, now, made("2026-05-31T00:00:00Z"));

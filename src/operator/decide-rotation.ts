@@ -8,10 +8,16 @@ import {
 import { timeOf } from "../times.ts";
 import { type Finding, rfc3339 } from "./conditions.ts";
 import { type MaintenanceWindow, maintenanceWindow, type Opening } from "./maintenance-window.ts";
+import type { Room } from "./namespace-room.ts";
 
 const DAY = 86_400_000;
 /** A rotation that is later than this, or runs longer, is overdue. */
 const GRACE = DAY;
+/**
+ * The most that spec.rotation.onDemandLimit counts for; AWS KMS has 25. In code, as an API
+ * server would refuse every change to an object whose value its schema no longer allows.
+ */
+export const MOST_ON_DEMAND = 1_000;
 
 export interface RotationPlan {
   /** A rotation that is to begin now, whatever else is going on. */
@@ -19,6 +25,16 @@ export interface RotationPlan {
   /** What is known of the next one. */
   readonly status: Pick<RotationStatus, "clockStartedAt" | "nextRotationTime">;
   readonly finding: Finding;
+  /** When one that was asked for can begin, if it waits for that time. */
+  readonly waitsUntil?: Date;
+}
+
+/** What a rotation depends on beside the MasterKey. */
+export interface RotationContext {
+  /** The key's versions. */
+  readonly own?: readonly KeyVersion[];
+  /** What the key's namespace has no room for. */
+  readonly room?: Room;
 }
 
 /**
@@ -30,15 +46,15 @@ export interface RotationPlan {
 export function decideRotation(
   masterKey: MasterKey,
   now: Date,
-  own: readonly KeyVersion[] = [],
+  { own = [], room = {} }: RotationContext = {},
 ): RotationPlan {
   const { rotation } = masterKey.spec;
   if (masterKey.spec.origin === "EXTERNAL") return { status: {}, finding: imported };
-  const asked = decideOnDemand(masterKey);
+  const asked = decideOnDemand(masterKey, room);
   const clock = rotationClock(masterKey, now);
   const period = (rotation?.periodInDays ?? DEFAULT_ROTATION_DAYS) * DAY;
   const due = new Date(Math.max(clock.getTime(), newestOf(own, now)) + period);
-  const scheduled = rotation?.enabled === true ? decideScheduled(masterKey, due, now) : off;
+  const scheduled = rotation?.enabled === true ? decideScheduled(masterKey, due, now, room) : off;
   const status = {
     clockStartedAt: rfc3339(clock),
     ...(rotation?.enabled === true &&
@@ -46,10 +62,16 @@ export function decideRotation(
   };
   // What was asked for in vain does not stand in the way of what is due.
   const { begin, finding } = asked?.begin === undefined && scheduled.begin ? scheduled : (asked ?? scheduled);
-  return { ...(begin !== undefined && { begin }), status, finding };
+  const waitsUntil = asked?.waitsUntil;
+  return {
+    ...(begin !== undefined && { begin }),
+    status,
+    finding,
+    ...(waitsUntil !== undefined && { waitsUntil }),
+  };
 }
 
-interface Decision {
+interface Decision extends Pick<RotationPlan, "waitsUntil"> {
   readonly begin?: RotationPlan["begin"];
   readonly finding: Finding;
   /** When it rotates by itself; when the period ends, where left out. */
@@ -71,17 +93,26 @@ const off: Decision = {
 const imported = onTime("Imported", "the material is imported: import new material to rotate it");
 
 /** Undefined where nobody asked for anything that was not done. */
-function decideOnDemand({ spec, status }: MasterKey): Decision | undefined {
+function decideOnDemand({ spec, status }: MasterKey, { askedVersion }: Room): Decision | undefined {
   const token = spec.rotation?.requestToken;
   const { onDemandCount = 0, handledToken } = status?.rotation ?? {};
   if (token === undefined || token === handledToken) return undefined;
-  const limit = spec.rotation?.onDemandLimit ?? 0;
+  const limit = Math.min(spec.rotation?.onDemandLimit ?? 0, MOST_ON_DEMAND);
   if (onDemandCount >= limit) {
-    const message = `a rotation was asked for and ${onDemandCount} of ${limit} were used: raise spec.rotation.onDemandLimit`;
+    const remedy =
+      limit < MOST_ON_DEMAND
+        ? "raise spec.rotation.onDemandLimit"
+        : "no key may have more, whatever spec.rotation.onDemandLimit says; use spec.rotation.enabled, or a new MasterKey";
+    const message = `a rotation was asked for and ${onDemandCount} of ${limit} were used: ${remedy}`;
     return { finding: late("OnDemandLimitReached", message) };
   }
   if (!spec.enabled)
     return { finding: late("KeyDisabled", "a rotation was asked for and waits: the key is disabled") };
+  if (askedVersion !== undefined) {
+    const { reason, message, until } = askedVersion;
+    const finding = late(reason, `a rotation was asked for and waits: ${message}`);
+    return { finding, ...(until !== undefined && { waitsUntil: until }) };
+  }
   return { begin: { trigger: "OnDemand", token }, finding: onTime("Rotating", "a rotation was asked for") };
 }
 
@@ -105,7 +136,7 @@ function newestOf(versions: readonly KeyVersion[], now: Date): number {
   return Math.max(0, ...made.filter((time) => time <= now.getTime()));
 }
 
-function decideScheduled(masterKey: MasterKey, due: Date, now: Date): Decision {
+function decideScheduled(masterKey: MasterKey, due: Date, now: Date, { dueVersion }: Room): Decision {
   const running = masterKey.status?.rotation?.running;
   if (running !== undefined) return { finding: runningFinding(running, now) };
   const window = maintenanceWindow(masterKey.spec.rotation?.window);
@@ -122,6 +153,10 @@ function decideScheduled(masterKey: MasterKey, due: Date, now: Date): Decision {
     return { next, finding: late("KeyDisabled", message) };
   }
   if (now < opening.from) return { next, finding: waiting(window, due, opening, now) };
+  if (dueVersion !== undefined) {
+    const message = `due since ${rfc3339(due)}, and ${dueVersion.message}`;
+    return { next, finding: late(dueVersion.reason, message) };
+  }
   return { next, begin: { trigger: "Automatic" }, finding: onTime("Rotating", `due since ${rfc3339(due)}`) };
 }
 

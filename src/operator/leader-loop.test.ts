@@ -17,6 +17,7 @@ import type {
   MasterKeyStatus,
   ResourceOf,
 } from "../kube/resources.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
@@ -54,6 +55,7 @@ class Cluster {
   aliases: readonly KeyAlias[] = [];
   /** When the leader asks for another look at a MasterKey. */
   readonly askedAgain = Promise.withResolvers<void>();
+  limits = DEFAULT_LIMITS;
   counts = 0;
   statuses = 0;
   readonly events: string[] = [];
@@ -77,6 +79,7 @@ class Cluster {
         etcd: {},
         region: "r",
         account: "a",
+        limits: this.limits,
       } as unknown as NodeConfig,
       store: this.#store(),
       keyring: {

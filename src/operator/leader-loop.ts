@@ -14,7 +14,7 @@ import type { Clock } from "./clock.ts";
 import { checkClaims } from "./decide-claims.ts";
 import { isDestroyed, resting } from "./decide-deletion.ts";
 import type { ObservedImport } from "./decide-import.ts";
-import { decideKeyAlias } from "./decide-key-alias.ts";
+import { decideKeyAlias, type KeyAliasStep } from "./decide-key-alias.ts";
 import { decideSilence, nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
@@ -29,6 +29,8 @@ import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
 import { statusWithFailedImport } from "./import-status.ts";
 import { MaterialImporter } from "./material-importer.ts";
+import { aliasLack, type Room, roomFor } from "./namespace-room.ts";
+import { CountedUsage } from "./namespace-usage.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
@@ -46,6 +48,8 @@ import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 export const KEY_SERVERS = "KeyServers";
 /** How soon to look again at something that waits for a node: Leases run out without an event. */
 const WAITING_MILLISECONDS = 5_000;
+/** How soon to look again at something that waits for room in its namespace, or for somebody to change an object. */
+const ROOM_MILLISECONDS = 60_000;
 /** Those in which API servers are waited for, and the operators that tell of them. */
 const WAITING_PHASES = new Set<string | undefined>(["Switching", "Verifying"]);
 /** How often the progress of a round is written down. */
@@ -67,6 +71,8 @@ export class LeaderLoop {
   readonly #retirement: Retirement;
   #index: ViewIndex | undefined;
   #known: { readonly stamp: number; readonly record: OwnRecord } | undefined;
+  /** What namespaces use, as of the view in `#index`. */
+  readonly #usages = new Map<string, CountedUsage>();
 
   constructor(options: {
     readonly config: NodeConfig;
@@ -131,7 +137,9 @@ export class LeaderLoop {
     const aliases = this.#store.view()?.keyAliases ?? [];
     return aliases
       .filter(
-        (alias) => alias.metadata.namespace === metadata.namespace && alias.spec.masterKey === metadata.name,
+        ({ metadata: { namespace }, spec, status }) =>
+          namespace === metadata.namespace &&
+          (spec.masterKey === metadata.name || status?.masterKey === metadata.name),
       )
       .map((alias) => `KeyAlias ${objectText(alias)}`);
   }
@@ -173,9 +181,23 @@ export class LeaderLoop {
     const stamp = this.#keyring.stamp();
     if (this.#known?.stamp !== stamp) this.#known = { stamp, record: OwnRecord.of(this.#keyring) };
     const { record } = this.#known;
-    if (this.#index?.view !== view || this.#index.record !== record)
+    if (this.#index?.view !== view || this.#index.record !== record) {
       this.#index = new ViewIndex(view, record);
+      this.#usages.clear();
+    }
     return this.#index;
+  }
+
+  #usageOf(namespace: string, index: ViewIndex): CountedUsage {
+    const usage = this.#usages.get(namespace) ?? new CountedUsage(namespace, index, this.#keyring);
+    this.#usages.set(namespace, usage);
+    return usage;
+  }
+
+  #roomFor({ metadata }: MasterKey, index: ViewIndex): Room {
+    const { namespace = "", name } = metadata;
+    const usage = this.#usageOf(namespace, index);
+    return roomFor({ namespace, name }, usage, this.#config.limits, this.#clock.now());
   }
 
   async #reconcileMasterKey(
@@ -188,13 +210,9 @@ export class LeaderLoop {
     const plan = await this.#planMasterKey(masterKey, index, signal);
     await this.#makeVersion(masterKey, plan, index);
     const versions = index.versionsFor(masterKey).filter(hasMaterial);
-    const importing = {
-      masterKey,
-      plan,
-      versions,
-      nodes: this.#nodes(index),
-      lastAgreed: this.#time.lastAgreed,
-    };
+    const room = this.#roomFor(masterKey, index);
+    const nodes = this.#nodes(index);
+    const importing = { masterKey, plan, versions, nodes, room, lastAgreed: this.#time.lastAgreed };
     const now = this.#clock.now();
     const imported = await this.#import(importing, index, now);
     const status = this.#retirement.complete(masterKey, imported, index, now);
@@ -212,16 +230,20 @@ export class LeaderLoop {
   }
 
   /** When to look again where no event will say so. */
-  #nextLook({ step, task, status }: MasterKeyPlan): number {
+  #nextLook({ step, task, status, waitsUntil }: MasterKeyPlan): number {
     const now = this.#clock.now().getTime();
-    const times = [status.rotation?.nextRotationTime, status.reencryption?.nextRoundAt];
+    const times = [
+      status.rotation?.nextRotationTime,
+      status.reencryption?.nextRoundAt,
+      waitsUntil?.toISOString(),
+    ];
     const pauses = times.flatMap((text) => {
       const time = parseTime(text);
       return time === undefined ? [] : Math.max(0, time - now) + 1_000;
     });
     const { longestPause } = this.#clock;
     const waits = step.kind === "wait" || WAITING_PHASES.has(status.reencryption?.phase);
-    const waiting = waits ? WAITING_MILLISECONDS : longestPause;
+    const waiting = waits ? waitingPause(step) : longestPause;
     return Math.min(
       longestPause,
       waiting,
@@ -287,6 +309,7 @@ export class LeaderLoop {
       reachable: this.#config.resources.kind === "kubeconfig",
       census: this.#config.etcd !== undefined,
       ...this.#held(masterKey, index),
+      room: this.#roomFor(masterKey, index),
       freshKeyId: newKeyId(),
       arnPrefix: this.#arn("key/"),
       expiryNow: this.#time.lastAgreed?.at,
@@ -380,6 +403,12 @@ export class LeaderLoop {
         targetVersion: target && currentVersionOf(target, index.versionsFor(target)),
         served: named(known.status?.masterKey),
         inService: mayBeServed(alias, index.view.keyServers),
+        importedAllowed: importedAllowed(alias, index.view.keyServers),
+        lack: aliasLack(
+          { namespace, name: alias.metadata.name },
+          this.#usageOf(namespace, index),
+          this.#config.limits,
+        ),
         nodes: this.#nodes(index),
         arnPrefix: this.#arn("alias/"),
       },
@@ -389,7 +418,7 @@ export class LeaderLoop {
       await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, plan.status));
       await this.#record(alias, keyAliasEvents(alias.status, plan.status));
     }
-    return plan.step.kind === "stay" ? WAITING_MILLISECONDS : undefined;
+    return aliasPause(plan.step);
   }
 
   #heldAlias({ metadata }: KeyAlias): HeldAlias | undefined {
@@ -446,6 +475,10 @@ const completes = ({ status: after }: MasterKeyPlan, { status: before }: MasterK
   (after.reencryption?.phase === "Complete" && before?.reencryption?.phase !== "Complete") ||
   (before?.rotation?.running !== undefined && after.rotation?.running === undefined);
 
+/** Leases run out without an event; room in a namespace comes seldom, and thousands may wait for it. */
+const waitingPause = (step: MasterKeyPlan["step"]): number =>
+  step.kind === "wait" && step.reason === "QuotaExceeded" ? ROOM_MILLISECONDS : WAITING_MILLISECONDS;
+
 const currentVersionOf = ({ status }: MasterKey, versions: readonly KeyVersion[]): KeyVersion | undefined =>
   versions.find(({ spec }) => spec.versionId === status?.currentVersion?.versionId);
 
@@ -480,6 +513,31 @@ const mayBeServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean
   keyServers.some(
     ({ status }) => status?.providers?.some(({ serves }) => serves === `alias ${objectText(alias)}`) ?? true,
   );
+
+/** Whether each provider that serves the alias takes imported material, as far as nodes have reported. */
+const importedAllowed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
+  keyServers.length > 0 &&
+  keyServers.every(
+    ({ status }) =>
+      status?.providers?.every(
+        (provider) => provider.serves !== `alias ${objectText(alias)}` || provider.allowImported === true,
+      ) === true,
+  );
+
+/** What waits for nodes or for a time is looked at soon; the rest comes with an event of some object. */
+function aliasPause(step: KeyAliasStep): number | undefined {
+  if (step.kind === "point") return undefined;
+  return AWAITED_BY_ALIASES.has(step.finding.reason) ? ROOM_MILLISECONDS : WAITING_MILLISECONDS;
+}
+
+/** Thousands of aliases may wait for these. */
+const AWAITED_BY_ALIASES = new Set([
+  "QuotaExceeded",
+  "MasterKeyNotFound",
+  "MasterKeyNotReady",
+  "TooManyFormerTargets",
+  "ImportedNotAllowed",
+]);
 
 const isLeaving = (masterKey: MasterKey, index: ViewIndex): boolean =>
   masterKey.metadata.deletionTimestamp !== undefined || isDestroyed(masterKey, index.versionsFor(masterKey));

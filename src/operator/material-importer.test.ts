@@ -14,6 +14,7 @@ import type { ObservedImport } from "./decide-import.ts";
 import { toVersionRow } from "./decide-keyring.ts";
 import { decideMasterKey } from "./decide-master-key.ts";
 import { MaterialImporter } from "./material-importer.ts";
+import type { Room } from "./namespace-room.ts";
 import type { Binding } from "./resource-store.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "./testing.ts";
 import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
@@ -90,14 +91,16 @@ async function complete(observed: ObservedImport) {
 }
 
 /** One pass of the leader. `crash`: it dies before it writes the status. */
-async function pass(options: { readonly crash?: boolean; readonly nodeHasVersions?: boolean } = {}) {
+async function pass(
+  options: { readonly crash?: boolean; readonly nodeHasVersions?: boolean; readonly room?: Room } = {},
+) {
   const has = options.nodeHasVersions === false ? [] : versions.map(({ spec }) => spec.versionId);
   const nodes = [node("node-1", has, { rootKeyId: seals.get().rootKeyId })];
   const plan = decideMasterKey(
     { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
     now,
   );
-  const status = await complete({ masterKey: key, plan, versions, nodes });
+  const status = await complete({ masterKey: key, plan, versions, nodes, room: options.room ?? {} });
   if (!options.crash) key = { ...key, status };
 }
 
@@ -341,7 +344,7 @@ describe("an import that cannot be", () => {
       { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
       now,
     );
-    key = { ...key, status: await complete({ masterKey: key, plan, versions, nodes }) };
+    key = { ...key, status: await complete({ masterKey: key, plan, versions, nodes, room: {} }) };
     expect(condition("Imported")).toBe("False RootKeysDiffer");
     await pass();
     expect(condition("Imported")).toBe("True Imported");

@@ -12,6 +12,7 @@ import { rfc3339 } from "./conditions.ts";
 import {
   decideImport,
   decideOpened,
+  newOffer,
   nextRenewal,
   type ObservedImport,
   type OpenedStep,
@@ -62,8 +63,10 @@ export class MaterialImporter {
   }
 
   /** In how many milliseconds time alone changes something; undefined where it never does. */
-  lookAgain({ masterKey, versions }: ObservedImport, now: Date): number | undefined {
-    const moments = [nextRenewal(masterKey, now), nextExpiryChange(versions, now)];
+  lookAgain({ masterKey, versions, room }: ObservedImport, now: Date): number | undefined {
+    const until = newOffer(masterKey) && room.askedVersion?.until;
+    const wait = until && Math.max(0, until.getTime() - now.getTime());
+    const moments = [nextRenewal(masterKey, now), nextExpiryChange(versions, now), wait];
     const known = moments.filter((moment) => moment !== undefined);
     if (known.length === 0) return undefined;
     return Math.max(SHORTEST_PAUSE_MILLISECONDS, Math.min(LONGEST_PAUSE_MILLISECONDS, ...known));

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import { keyRefText } from "../keyring/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange, KeyringWriter } from "../keyring/writer.ts";
 import type { KeyServer, KeyServerStatus, KeyVersion } from "../kube/resources.ts";
@@ -49,6 +50,8 @@ export class NodeLoop {
   readonly #binder: Binder;
   readonly #time: EraserTime;
   readonly #log: Log;
+  /** What providers serve that do not take imported material in place of claviger's own. */
+  readonly #guarded: ReadonlySet<string>;
   #reported: KeyServerStatus | undefined;
   /** KeyVersions, as the view has them, whose ownership proof was verified. */
   readonly #verified = new WeakSet<KeyVersion>();
@@ -71,6 +74,8 @@ export class NodeLoop {
     this.#keyring = options.keyring;
     this.#seals = options.seals;
     this.#log = options.log;
+    const guarded = options.config.providers.filter(({ allowImported }) => allowImported !== true);
+    this.#guarded = new Set(guarded.map(({ ref }) => keyRefText(ref)));
     this.#tester = new VersionTester(options.seals);
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
     this.#sockets = new SocketWatch(options.config.providers);
@@ -123,6 +128,7 @@ export class NodeLoop {
       acceptable: await this.#acceptable(living, held, problems),
       proven: await this.#proven(living, problems),
       served: servedVersions({ ...contents, ...this.#service() }),
+      guarded: this.#guarded,
     });
     this.#apply(plan.changes, problems);
     await this.#giver.handBack(plan, problems);
@@ -225,6 +231,7 @@ export class NodeLoop {
     return {
       keys: this.#keyring.keys(),
       aliases: this.#keyring.aliases(),
+      tombstones: this.#keyring.tombstones(),
       ...this.#keyring.readVersions(),
     };
   }

@@ -2,6 +2,7 @@ import { leftAt } from "../keyring/former-targets.ts";
 import { type AliasRow, type FormerTarget, type KeyRow, nameText, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias } from "../kube/resources.ts";
+import { type ImportedGuard, importedUnderAlias } from "./imported-guard.ts";
 import { isAlike } from "./versions.ts";
 
 /** A key that encrypts: its current version, and the row of it where this node can read it. */
@@ -41,13 +42,20 @@ export function planAlias(
   { metadata, status }: KeyAlias,
   aliases: readonly AliasRow[],
   currents: ReadonlyMap<string, WithCurrent>,
+  guard: ImportedGuard,
 ): AliasPlan {
   if (status?.masterKey === undefined) return STAYS;
   const alias = { namespace: metadata.namespace ?? "", name: metadata.name, masterKey: status.masterKey };
   const row = aliases.find((candidate) => nameText(candidate) === nameText(alias));
-  if (row === undefined) return { changes: [{ kind: "putAlias", alias }], contradictions: [] };
-  if (row.masterKey === alias.masterKey) return STAYS;
+  if (row?.masterKey === alias.masterKey) return STAYS;
   const target = currents.get(nameText({ namespace: alias.namespace, name: alias.masterKey }));
+  if (guard.guardsAlias(nameText(alias))) {
+    // Only the version tells whether the material is imported: the alias waits for it.
+    if (target?.version === undefined) return STAYS;
+    if (target.version.origin === "EXTERNAL")
+      return { changes: [], contradictions: [importedUnderAlias(alias, row?.masterKey)] };
+  }
+  if (row === undefined) return { changes: [{ kind: "putAlias", alias }], contradictions: [] };
   if (target === undefined) return STAYS;
   const left = leftAt(row.formerTargets, target);
   if (left !== undefined) return { changes: [], contradictions: [wouldReturn(row, alias, left)] };

@@ -74,6 +74,7 @@ test("deleted and made again for the key that it left => refused, and the status
     target: key("a", 1, 1),
     served: key("b", 2, 1),
     inService: false,
+    importedAllowed: false,
     nodes: [],
     arnPrefix: "",
   };

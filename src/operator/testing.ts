@@ -168,12 +168,13 @@ export const node = (
   ...changes,
 });
 
-/** A key that no socket serves and whose stored objects nobody works on. */
+/** A key that no socket serves and whose stored objects nobody works on, in a namespace with room. */
 export const unserved = {
   switches: [],
   work: { kind: "idle" },
   reachable: true,
   census: false,
+  room: {},
 } as const;
 
 /** A node whose clock others confirm, and that has seen these periods begin. */

@@ -10,14 +10,19 @@ export class ViewIndex {
   /** This node's own keyring, by which claims of the view are checked. */
   readonly record: OwnRecord;
   readonly #versionsByName = new Map<string, KeyVersion[]>();
+  readonly #versionsByNamespace = new Map<string, KeyVersion[]>();
+  readonly #aliases: ReadonlyMap<string, KeyAlias>;
 
   constructor(view: View, record: OwnRecord) {
     this.view = view;
     this.record = record;
     this.#masterKeys = new Map(view.masterKeys.map((key) => [objectText(key), key]));
+    this.#aliases = new Map(view.keyAliases.map((alias) => [objectText(alias), alias]));
     for (const version of view.keyVersions) {
       if (record.verdict(version) === "foreign") continue;
-      append(this.#versionsByName, nameText(version.spec.masterKey), record.asRecorded(version));
+      const recorded = record.asRecorded(version);
+      append(this.#versionsByName, nameText(version.spec.masterKey), recorded);
+      append(this.#versionsByNamespace, version.spec.masterKey.namespace, recorded);
     }
   }
 
@@ -26,7 +31,7 @@ export class ViewIndex {
   }
 
   alias(name: string): KeyAlias | undefined {
-    return this.view.keyAliases.find((alias) => objectText(alias) === name);
+    return this.#aliases.get(name);
   }
 
   /** The aliases that the nodes serve as this MasterKey, as a KeyServer's `serves` names them. */
@@ -35,6 +40,11 @@ export class ViewIndex {
       (alias) => alias.metadata.namespace === metadata.namespace && alias.status?.masterKey === metadata.name,
     );
     return new Set(pointing.map((alias) => `alias ${objectText(alias)}`));
+  }
+
+  /** The versions of a namespace's MasterKeys, also of those that were deleted. */
+  versionsIn(namespace: string): readonly KeyVersion[] {
+    return this.#versionsByNamespace.get(namespace) ?? [];
   }
 
   /** The versions that name a MasterKey, but for those that this node's keyring knows to be another's. */

@@ -4,6 +4,7 @@ import { messageOf } from "../errors.ts";
 import { appearanceOf } from "../file-appearance.ts";
 import { hostClock } from "../host-clock.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
+import { readObservations } from "../keyring/observations.ts";
 import { type Log, logStop } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
 import { SealSource } from "../seal/seal-source.ts";
@@ -57,6 +58,8 @@ export class Plugin {
   readonly #keyring: LiveKeyring;
   readonly #recorder: ObservationRecorder;
   readonly #servers = new Map<string, SocketServer>();
+  /** What was served before this start, by provider. */
+  readonly #servedBefore: ReadonlyMap<string, string | undefined>;
   #config: NodeConfig;
   #metrics: PluginMetrics | undefined;
   #metricsDoor: MetricsDoor | undefined;
@@ -73,9 +76,13 @@ export class Plugin {
     this.#config = config;
     this.#log = log;
     this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), new SealSource(config.rootKeyPath));
+    this.#servedBefore = servedBefore(this.#keyring.path);
     this.#recorder = new ObservationRecorder({
       keyringPath: this.#keyring.path,
-      rows: () => this.servers.flatMap(({ provider }) => provider.observation ?? []),
+      rows: () =>
+        this.servers.flatMap(({ provider: { observation, ref } }) =>
+          observation === undefined ? [] : { ...observation, serves: keyRefText(ref) },
+        ),
       complain: (error) => this.#complain("warn", "observations", error),
     });
   }
@@ -189,6 +196,7 @@ export class Plugin {
     const provider = new Provider({
       name: config.name,
       ref: config.ref,
+      refusesImported: this.#refusesImported(config),
       keyring: this.#keyring,
       now: HOST_CLOCK.wall,
       log: this.#log,
@@ -199,6 +207,18 @@ export class Plugin {
     const server = new SocketServer({ provider, path: config.socket, log: this.#log, observe });
     await server.listen(this.#config.socketGroup);
     this.#servers.set(key, server);
+  }
+
+  /**
+   * Who may edit a KeyAlias chooses its key, so an alias begins with imported material only if
+   * the configuration allows it. What was served before goes on: the operator lets no served
+   * alias move to imported material.
+   */
+  #refusesImported({ name, ref, allowImported }: ProviderConfig): boolean {
+    if ("key" in ref || allowImported === true) return false;
+    if (!this.#servedBefore.has(name)) return true;
+    const before = this.#servedBefore.get(name);
+    return before !== undefined && before !== keyRefText(ref);
   }
 
   #complain(level: "warn" | "error", about: string, error: unknown): void {
@@ -280,7 +300,17 @@ function settleOption(log: Log): { readonly settleMilliseconds?: number } {
   return { settleMilliseconds: Number(seconds) * 1000 };
 }
 
-const identity = ({ name, socket, ref }: ProviderConfig): string => `${name} ${socket} ${keyRefText(ref)}`;
+const identity = ({ name, socket, ref, allowImported = false }: ProviderConfig): string =>
+  `${name} ${socket} ${keyRefText(ref)} ${allowImported}`;
+
+/** Nothing if the file cannot be read: the operator tells of that. */
+function servedBefore(keyringPath: string): ReadonlyMap<string, string | undefined> {
+  try {
+    return new Map(readObservations(keyringPath).map(({ provider, serves }) => [provider, serves]));
+  } catch {
+    return new Map();
+  }
+}
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

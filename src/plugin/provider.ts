@@ -64,6 +64,7 @@ interface Serving {
 export class Provider {
   readonly name: string;
   readonly ref: KeyRef;
+  readonly #refusesImported: boolean;
   readonly #keyring: LiveKeyring;
   readonly #now: () => number;
   readonly #log: Log;
@@ -82,6 +83,8 @@ export class Provider {
   constructor(options: {
     readonly name: string;
     readonly ref: KeyRef;
+    /** Whether it must not begin with imported material. */
+    readonly refusesImported?: boolean;
     readonly keyring: LiveKeyring;
     /** Epoch milliseconds. */
     readonly now: () => number;
@@ -93,6 +96,7 @@ export class Provider {
   }) {
     this.name = options.name;
     this.ref = options.ref;
+    this.#refusesImported = options.refusesImported ?? false;
     this.#keyring = options.keyring;
     this.#now = options.now;
     this.#log = options.log;
@@ -223,6 +227,7 @@ export class Provider {
         return;
       }
       this.#refuseGoingBack(current);
+      this.#refuseImported(current);
       this.#serve(current, await this.#testedMaterial(current.version));
     } catch (error) {
       this.#report(error);
@@ -264,6 +269,15 @@ export class Provider {
       "KeyringCorrupt",
       `the keyring went back to version ${version.number} with key_id ${kmsKeyId}, which was served before;` +
         ` version ${served.version.number} with key_id ${served.kmsKeyId} is served on`,
+    );
+  }
+
+  #refuseImported({ version }: CurrentVersion): void {
+    if (!this.#refusesImported || version.origin !== "EXTERNAL") return;
+    throw new ClavigerError(
+      "ConfigInvalid",
+      `provider ${this.name} serves ${keyRefText(this.ref)}, and the material of MasterKey ${nameText(version.masterKey)} is imported:` +
+        " set allowImported to true on the provider, on every node, if whoever imported the material may know the key",
     );
   }
 

@@ -104,6 +104,7 @@ export class ModelLeader {
       work: this.rewriter.work(on),
       reachable: true,
       census: this.#census,
+      room: {},
       ...(held !== undefined && on.status?.keyId === undefined && { held }),
       freshKeyId: keyId(this.#mint()),
       arnPrefix: "",
@@ -148,7 +149,15 @@ export class ModelLeader {
     const served = named(known.status?.masterKey);
     const target = named(alias.spec.masterKey);
     const nodes = this.#views(etcd, now);
-    const observed = { alias: known, target, served, inService: true, nodes, arnPrefix: "" };
+    const observed = {
+      alias: known,
+      target,
+      served,
+      inService: true,
+      importedAllowed: false,
+      nodes,
+      arnPrefix: "",
+    };
     const { status } = decideKeyAlias(observed, this.#leader()?.wall(now) ?? now);
     return isDeepStrictEqual(alias.status, status) ? etcd : { ...etcd, alias: { ...alias, status } };
   }
