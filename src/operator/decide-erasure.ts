@@ -4,6 +4,7 @@ import type { KeyringChange } from "../keyring/writer.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import { identityOf } from "./decide-keyring.ts";
+import { type Listable, listable } from "./listed-versions.ts";
 import type { Obstacle } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";
 
@@ -121,12 +122,15 @@ export function tombstoneSpec(row: TombstoneRow): KeyVersion["spec"] {
 }
 
 /** Tombstones of which nothing is left here, and of which that is not known of every node yet. */
-export function erasedHere(tombstones: readonly KeptTombstone[], keyVersions: readonly KeyVersion[]) {
+export function erasedHere(
+  tombstones: readonly KeptTombstone[],
+  keyVersions: readonly KeyVersion[],
+): Listable[] {
   const erased = new Set<string>(tombstones.filter((row) => row.erased).map(({ versionId }) => versionId));
   return keyVersions
     .filter(
       ({ spec, status }) =>
         erased.has(spec.versionId) && !hasMaterial({ spec }) && status?.erasedAt === undefined,
     )
-    .map(({ metadata, spec }) => ({ name: metadata.name, versionId: spec.versionId }));
+    .map(listable);
 }

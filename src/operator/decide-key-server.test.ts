@@ -55,7 +55,8 @@ const status = (changes: Partial<ObservedNode> = {}) =>
 
 describe("the status of a KeyServer", () => {
   test("all is well => Ready, with what is stored", () => {
-    expect(status({ prepared: [{ name: "k-3", versionId: versionId(3) }] })).toMatchObject({
+    const candidate = { name: "k-3", versionId: versionId(3), namespace: "apps", since: 0 };
+    expect(status({ prepared: [candidate] })).toMatchObject({
       persistedResourceVersion: "41",
       versions: 2,
       prepared: [{ name: "k-3", versionId: versionId(3) }],

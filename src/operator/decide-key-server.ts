@@ -7,6 +7,7 @@ import type { SocketScope } from "../storage/scope.ts";
 import { isoTime, timeOf } from "../times.ts";
 import { conditionOf, type Finding, rfc3339, withFindings } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
+import { chooseListed, type Listable } from "./listed-versions.ts";
 import type { SilentSocket } from "./socket-watch.ts";
 import { describeNode, waitReason } from "./waiting-nodes.ts";
 
@@ -17,9 +18,9 @@ export interface ObservedNode {
   readonly persistedResourceVersion: string;
   readonly versions: readonly VersionRow[];
   /** Candidates for promotion that are stored, opened and tested here. */
-  readonly prepared: readonly { readonly name: string; readonly versionId: string }[];
+  readonly prepared: readonly Listable[];
   /** Destroyed versions of which nothing is left here. */
-  readonly erased?: readonly { readonly name: string; readonly versionId: string }[];
+  readonly erased?: readonly Listable[];
   /** Why something of this node does not work; the first is shown. */
   readonly problems: readonly { readonly reason: string; readonly message: string }[];
   readonly seal: { readonly provider: string; readonly rootKeyId: string } | undefined;
@@ -38,12 +39,9 @@ export interface ObservedNode {
   readonly silent?: readonly SilentSocket[];
 }
 
-/** So many versions have room in a KeyServer, for each of which the API server also notes who wrote it. */
-const MOST_LISTED = 500;
-
-/** The first by name, which are the same on every node: once all have reported them they make room for others. */
-const inPortions = <T extends { readonly name: string }>(versions: readonly T[]): readonly T[] =>
-  versions.toSorted((a, b) => (a.name < b.name ? -1 : 1)).slice(0, MOST_LISTED);
+/** As a KeyServer has room for them. Once every node has reported those, they make room for others. */
+const listed = (versions: readonly Listable[], now: Date) =>
+  chooseListed(versions, now).map(({ name, versionId }) => ({ name, versionId }));
 
 /** The status of this node's KeyServer. */
 export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeyServerStatus {
@@ -52,10 +50,10 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
     ...(observed.nodeUid !== undefined && { nodeUid: observed.nodeUid }),
     persistedResourceVersion: observed.persistedResourceVersion,
     versions: observed.versions.length,
-    prepared: inPortions(observed.prepared),
+    prepared: listed(observed.prepared, now),
     ...(observed.erased !== undefined &&
       observed.erased.length > 0 && {
-        erased: inPortions(observed.erased),
+        erased: listed(observed.erased, now),
       }),
     ...(observed.seal !== undefined && { seal: observed.seal }),
     providers,

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
-import type { VersionRow } from "../keyring/rows.ts";
+import { isExpired, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringChange, KeyringWriter } from "../keyring/writer.ts";
 import type { KeyServer, KeyServerStatus, KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
@@ -15,6 +15,7 @@ import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideKeyring, sameBinding, toVersionRow } from "./decide-keyring.ts";
 import { Eraser, type EraserStore, type EraserTime } from "./eraser.ts";
 import { Giver, type GiverStore } from "./giver.ts";
+import { type Listable, listable, MOST_LISTED } from "./listed-versions.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
@@ -137,7 +138,7 @@ export class NodeLoop {
     if (this.#store.leading) await this.#binder.prove(plan, problems);
     const versions = this.#keyring.versions();
     const index = new ViewIndex(view, new OwnRecord(versions, []));
-    const openable = await this.#prepare(index, versions, problems);
+    const openable = await this.#prepare(index, versions, problems, now);
     // What opens under a root key that only this process still has would be lost at its end.
     const prepared = this.#hasRootKey(problems) ? openable : [];
     const { held: seal } = this.#seals;
@@ -166,7 +167,9 @@ export class NodeLoop {
     // Two that correct one another's reports would do nothing else.
     if (shared !== undefined && says(own?.status, shared)) return false;
     await this.#report(status, own?.status);
-    return status.conditions?.every((condition) => condition.status === "True") ?? true;
+    // What waits for its turn in the list comes to it by time alone.
+    const allListed = prepared.length <= MOST_LISTED && observed.erased.length <= MOST_LISTED;
+    return allListed && (status.conditions?.every((condition) => condition.status === "True") ?? true);
   }
 
   /**
@@ -282,9 +285,10 @@ export class NodeLoop {
     index: ViewIndex,
     versions: readonly VersionRow[],
     problems: Problem[],
-  ): Promise<{ name: string; versionId: string }[]> {
+    now: Date,
+  ): Promise<Listable[]> {
     const stored = new Map<string, VersionRow>(versions.map((version) => [version.versionId, version]));
-    const prepared: { name: string; versionId: string }[] = [];
+    const prepared: Listable[] = [];
     for (const masterKey of index.view.masterKeys) {
       const current = stored.get(masterKey.status?.currentVersion?.versionId ?? "");
       const currentFault = current && (await this.#faultOf(current));
@@ -294,8 +298,10 @@ export class NodeLoop {
       // A copy of the version under another number, which is told of as a contradiction.
       if (candidate === undefined || row === undefined || !sameBinding(row, toVersionRow(candidate)))
         continue;
+      // It cannot be promoted, and must not take the place of one that can.
+      if (isExpired(row, now.getTime()) || masterKey.metadata.deletionTimestamp !== undefined) continue;
       const fault = await this.#faultOf(row);
-      if (fault === undefined) prepared.push({ name: candidate.metadata.name, versionId: row.versionId });
+      if (fault === undefined) prepared.push(listable(candidate));
       else problems.push(fault);
     }
     return prepared;

@@ -3,6 +3,7 @@ import { erasureFinding } from "./decide-erased.ts";
 import { erasedHere, toTombstoneRow } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideRetention } from "./decide-retention.ts";
+import { listable } from "./listed-versions.ts";
 import { expiryFinding } from "./material-expiry.ts";
 import {
   keyVersion,
@@ -70,7 +71,7 @@ test("the material of thousands of versions expired => the condition names the f
 });
 
 test("a node has thousands of versions that wait to become current => it reports some, the same on every node, and then the others", () => {
-  const all = numbers.map((n) => ({ name: keyVersion(n).metadata.name, versionId: versionId(n) }));
+  const all = numbers.map((n) => listable(keyVersion(n)));
   const reported = (prepared: typeof all) =>
     decideKeyServerStatus({ ...OBSERVED, prepared }, NOW).prepared ?? [];
   const first = reported(all);

@@ -8,6 +8,7 @@ import { decideKeyServerStatus } from "../decide-key-server.ts";
 import { decideKeyring, toKeyVersionSpec } from "../decide-keyring.ts";
 import { decidePeriods } from "../decide-periods.ts";
 import { decideTime } from "../decide-time.ts";
+import { listable } from "../listed-versions.ts";
 import { servedVersions } from "../served-versions.ts";
 import { keyServer, keyVersion } from "../testing.ts";
 import { hasMaterial, promotionCandidate } from "../versions.ts";
@@ -145,7 +146,7 @@ export class ModelNode {
         persistedResourceVersion: "1",
         // Newest first: the one that is served is found soonest.
         versions: [...versions.values()].reverse(),
-        prepared: prepared.map(({ metadata, spec }) => ({ name: metadata.name, versionId: spec.versionId })),
+        prepared: prepared.map(listable),
         erased: erasedHere(tombstones, seen.versions),
         problems: this.problems,
         seal: undefined,
