@@ -4,7 +4,7 @@ import { oneLine } from "../printable.ts";
 import { conditionOf } from "./conditions.ts";
 import type { ObjectRef, ResourceEvent } from "./resource-store.ts";
 
-/** The log has every event, whatever becomes of the Event: it is there where nobody can ask the API server. */
+/** The log has every event that EventLimiter admits, whatever becomes of the Event: it is there if nobody can ask the API server. */
 export function logEvent(log: Log, { kind, metadata }: ObjectRef, event: ResourceEvent): void {
   const { namespace, name } = metadata;
   const object = namespace === undefined ? name : `${namespace}/${name}`;
@@ -95,6 +95,7 @@ const ordinary = new Set([
   "Counting",
   "VersionsUnchecked",
   "ClocksNotCompared",
+  "RateLimited",
 ]);
 
 /** A warning when a condition falls, or falls for another reason. */

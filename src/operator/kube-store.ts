@@ -23,6 +23,7 @@ import {
 import type { Log } from "../log.ts";
 import { parseTime } from "../times.ts";
 import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
+import { EventLimiter } from "./event-limiter.ts";
 import { logEvent, noteOf } from "./events.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { LeaseClocks, type NodeClocks } from "./lease-clocks.ts";
@@ -86,6 +87,7 @@ export class KubeStore implements ResourceStore {
   /** This process among all that ever had the node's name. */
   readonly #instance: string;
   readonly #nameWatch: NameWatch;
+  readonly #events = new EventLimiter();
   #nameIsShared = false;
   #listener: StoreListener | undefined;
   #view: View | undefined;
@@ -305,7 +307,9 @@ export class KubeStore implements ResourceStore {
     this.#log("info", `KeyServer ${metadata.name} was deleted: its Node is gone`);
   }
 
-  async recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void> {
+  async recordEvent(object: ObjectRef, happened: ResourceEvent): Promise<void> {
+    const event = this.#events.admit(object, happened, performance.now());
+    if (event === undefined) return;
     logEvent(this.#log, object, event);
     const { kind, metadata } = object;
     const namespace = metadata.namespace ?? "default";

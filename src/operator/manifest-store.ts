@@ -19,6 +19,7 @@ import {
 import { validate } from "../kube/validate.ts";
 import type { Log } from "../log.ts";
 import { rfc3339 } from "./conditions.ts";
+import { EventLimiter } from "./event-limiter.ts";
 import { logEvent } from "./events.ts";
 import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
 import type { StoredObjects } from "./reencryptor.ts";
@@ -47,6 +48,7 @@ export class ManifestStore implements ResourceStore {
   readonly #nodeName: string;
   readonly #keyring: KeyringWriter;
   readonly #log: Log;
+  readonly #events = new EventLimiter();
   readonly #objects = new Map<string, AnyResource>();
   /** Which file each MasterKey and KeyAlias came from. */
   readonly #sources = new Map<string, string>();
@@ -177,8 +179,9 @@ export class ManifestStore implements ResourceStore {
     this.#remove(server);
   }
 
-  async recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void> {
-    logEvent(this.#log, object, event);
+  async recordEvent(object: ObjectRef, happened: ResourceEvent): Promise<void> {
+    const event = this.#events.admit(object, happened, performance.now());
+    if (event !== undefined) logEvent(this.#log, object, event);
   }
 
   /** There is one clock. */

@@ -92,7 +92,7 @@ export interface ResourceStore {
   /** Sets one condition of a node's KeyServer; the rest of its status stays the node's own. */
   setCondition(server: KeyServer, condition: Condition): Promise<void>;
   deleteKeyServer(server: KeyServer): Promise<void>;
-  /** Logs it, and records it where there is a place for it: best effort. */
+  /** Logs it, and records it if there is a place for it: best effort, and bounded for each object and namespace. */
   recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void>;
   /** The API server's clock, in epoch milliseconds; undefined if there is none. Rejects if it does not say. */
   serverTime(signal: AbortSignal): Promise<number | undefined>;

@@ -5,17 +5,7 @@ import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideRetention } from "./decide-retention.ts";
 import { listable } from "./listed-versions.ts";
 import { expiryFinding } from "./material-expiry.ts";
-import {
-  keyVersion,
-  masterKey,
-  NOW,
-  NOW_TEXT,
-  node,
-  statusWith,
-  tombstone,
-  versionId,
-  waiting,
-} from "./testing.ts";
+import { keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith, tombstone, waiting } from "./testing.ts";
 
 /** The API server refuses a whole status where one message is longer (resources.ts), and objects of 1.5 MB. */
 const LONGEST_MESSAGE = 32_768;
