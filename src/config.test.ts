@@ -66,11 +66,12 @@ describe("a good configuration", () => {
     const everything = parse({
       stateDir: "state",
       socketGroup: 0,
-      providers: [PROVIDER, { name: "b", socket: "/run/b.sock", alias: "apps/main" }],
+      providers: [PROVIDER, { name: "b", socket: "/run/b.sock", alias: "apps/main", allowImported: true }],
       manifests: undefined,
       kubeconfig: "claviger.conf",
       metrics: { listen: "127.0.0.1:9440", operatorListen: "[::1]:9441" },
       leaseNamespace: "leases",
+      limits: { keyVersionsPerNamespace: 20_000, rotationsPerKeyPerHour: 3 },
       aws: { account: "123456789012", region: "eu-west-1" },
       encryptionConfig: "enc.yaml",
       rewriter: { kubeconfig: "rewriter.conf" },
@@ -85,10 +86,14 @@ describe("a good configuration", () => {
     expect(everything).toMatchObject({
       stateDir: "/etc/claviger/state",
       socketGroup: 0,
-      providers: [{}, { socket: "/run/b.sock", ref: { alias: { namespace: "apps", name: "main" } } }],
+      providers: [
+        {},
+        { socket: "/run/b.sock", ref: { alias: { namespace: "apps", name: "main" } }, allowImported: true },
+      ],
       resources: { kind: "kubeconfig", path: "/etc/claviger/claviger.conf" },
       metrics: { plugin: "127.0.0.1:9440", operator: "[::1]:9441" },
       leaseNamespace: "leases",
+      limits: { masterKeysPerNamespace: 1_000, keyVersionsPerNamespace: 20_000, rotationsPerKeyPerHour: 3 },
       account: "123456789012",
       region: "eu-west-1",
       encryptionConfig: "/etc/claviger/enc.yaml",
@@ -185,6 +190,22 @@ describe("a wrong field => ConfigInvalid that names file and field", () => {
     ["a key without a namespace", provider({ key: "secrets" }), "providers[1].key must be NAMESPACE/NAME"],
     ["a key with three parts", provider({ key: "a/b/c" }), "providers[1].key must be NAMESPACE/NAME"],
     ["a key in capitals", provider({ key: "a/B" }), "providers[1].key must be NAMESPACE/NAME"],
+    [
+      "allowImported that is text",
+      provider({ allowImported: "yes" }),
+      "providers[1].allowImported must be true or false",
+    ],
+    [
+      "a limit of nothing",
+      { limits: { keyVersionsPerNamespace: 0 } },
+      "limits.keyVersionsPerNamespace must be a whole number from 1 to 1000000",
+    ],
+    [
+      "a limit that is none",
+      { limits: { keyVersionsPerNamespace: 1e9 } },
+      "limits.keyVersionsPerNamespace must be a whole number from 1 to",
+    ],
+    ["a limit of something unknown", { limits: { pods: 1 } }, "limits.pods"],
     ["an alias that is a list", provider({ key: undefined, alias: [] }), "providers[1].alias must be text"],
     ["two providers of one name", provider({ name: "secrets" }), "two providers have the name secrets"],
     [

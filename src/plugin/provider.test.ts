@@ -106,12 +106,17 @@ async function rotate(key: Key, number: number): Promise<VersionRow> {
 const idOf = ({ keyId, versionId }: VersionRow): string => kmsKeyId(keyId, versionId);
 
 /** A provider that follows the keyring, as the plugin makes it. */
-function started(ref: KeyRef = { key: SECRETS }, settleMilliseconds?: number): Provider {
+function started(
+  ref: KeyRef = { key: SECRETS },
+  settleMilliseconds?: number,
+  refusesImported = false,
+): Provider {
   if (!following) keyring.start();
   following = true;
   const provider = new Provider({
     name: "secrets",
     ref,
+    refusesImported,
     keyring,
     now: () => now,
     log: (level, message, fields) => lines.push(`${level} ${message} ${inspect(fields)}`),
@@ -810,6 +815,17 @@ describe("a provider that cannot serve yet", () => {
     expect(() => provider.status()).toThrow(why);
     expect(() => provider.encrypt(SEED)).toThrow(why);
     expect(lines.at(-1)).toContain(why);
+  });
+
+  it("begins with imported material through an alias only if that is allowed", async () => {
+    const key = newKey(SECRETS);
+    const version = await sealedVersion(key, 1);
+    makeCurrent(key, { ...version, origin: "EXTERNAL" });
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: SECRETS.name } }]);
+    const refusing = started({ alias: ALIAS }, undefined, true);
+    await hasProblem(refusing, "ConfigInvalid");
+    expect(() => refusing.status()).toThrow("set allowImported to true on the provider");
+    await serves(started({ alias: ALIAS }), version);
   });
 
   it("serves once its root key was put right", async () => {

@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProviderConfig } from "../../src/config.ts";
 import { encryptionConfiguration } from "../../src/encryption-configuration.ts";
+import type { Limits } from "../../src/limits.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 import {
   type ControlPlane,
@@ -45,6 +46,10 @@ export interface ClusterOptions {
   readonly release?: string;
   /** Whether the nodes have no identity for the rewriter, and so none of its rights. */
   readonly withoutRewriter?: boolean;
+  /** Who else there is, beside the admin and the nodes. */
+  readonly users?: ControlPlaneOptions["users"];
+  /** The `limits` of every node's configuration. */
+  readonly limits?: Partial<Limits>;
   /** Brings resources and rights; kubectl apply of crds/ and deploy/ if left out. */
   readonly install?: (plane: ControlPlane) => Promise<void>;
 }
@@ -72,7 +77,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     apiServers: options.nodes ?? 1,
     encryptionConfig: (index, dir) => writeEncryptionConfig(dir, index, options),
     readyPath: "/livez",
-    users: [userOf(NODE_USER, "claviger:nodes"), userOf(REWRITER_USER, "claviger:rewriters")],
+    users: [
+      userOf(NODE_USER, "claviger:nodes"),
+      userOf(REWRITER_USER, "claviger:rewriters"),
+      ...(options.users ?? []),
+    ],
     ...(options.dir !== undefined && { dir: options.dir }),
     ...(options.controllers !== undefined && { controllers: options.controllers }),
     ...(options.flags !== undefined && { flags: options.flags }),
@@ -145,6 +154,7 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     encryptionConfig: encryptionConfigPath(plane.dir, index),
     etcd: { endpoints: [plane.etcd.endpoint] },
     environment: options.environment ?? {},
+    ...(options.limits !== undefined && { limits: options.limits }),
   });
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import type { Limits } from "../../src/limits.ts";
 import { type RunningProcess, startProcess } from "../controlplane/processes.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -23,6 +24,7 @@ export interface NodeOptions {
   /** The EncryptionConfiguration of the API server beside it. */
   readonly encryptionConfig: string;
   readonly etcd: { readonly endpoints: readonly string[] };
+  readonly limits?: Partial<Limits>;
   /** Added to the environment of both parts, whenever they start. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -139,6 +141,7 @@ export class ClavigerNode {
       }),
       encryptionConfig: this.#options.encryptionConfig,
       etcd: this.#options.etcd,
+      ...(this.#options.limits !== undefined && { limits: this.#options.limits }),
     };
   }
 }
