@@ -63,11 +63,14 @@ export const rotationSpec = s.object(
         maxLength: 128,
       }),
     ),
-    onDemandLimit: s.integer("How many rotations may be asked for in the key's life; 25 as in AWS KMS.", {
-      default: 25,
-      minimum: 0,
-      maximum: 100_000,
-    }),
+    onDemandLimit: s.integer(
+      "How many rotations may be asked for in the key's life; 25 as in AWS KMS. No more than 1,000 count.",
+      {
+        default: 25,
+        minimum: 0,
+        maximum: 100_000,
+      },
+    ),
   },
   {
     rules: [

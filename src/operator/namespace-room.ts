@@ -51,7 +51,7 @@ export function roomFor(
 ): Room {
   const newKey = usage.masterKeys.has(name)
     ? undefined
-    : quota(namespace, "MasterKeys", usage.masterKeys.size, limits.masterKeysPerNamespace);
+    : quota(namespace, "masterKeys", usage.masterKeys.size, limits.masterKeysPerNamespace);
   const firstVersion = versionQuota(namespace, usage, limits, 1);
   const askedVersion = firstVersion ?? rateOf(namespace, name, usage, limits, now);
   const dueVersion = versionQuota(namespace, usage, limits, RESERVE);
@@ -70,7 +70,7 @@ export function aliasLack(
   limits: Limits,
 ): Lack | undefined {
   if (usage.keyAliases.has(name)) return undefined;
-  return quota(namespace, "KeyAliases", usage.keyAliases.size, limits.keyAliasesPerNamespace);
+  return quota(namespace, "keyAliases", usage.keyAliases.size, limits.keyAliasesPerNamespace);
 }
 
 function versionQuota(
@@ -79,18 +79,18 @@ function versionQuota(
   { keyVersionsPerNamespace }: Limits,
   times: number,
 ): Lack | undefined {
-  return quota(namespace, "KeyVersions", keyVersions, keyVersionsPerNamespace * times);
+  return quota(namespace, "keyVersions", keyVersions, keyVersionsPerNamespace * times);
 }
 
 function quota(
   namespace: string,
-  what: "MasterKeys" | "KeyAliases" | "KeyVersions",
+  field: "masterKeys" | "keyAliases" | "keyVersions",
   count: number,
   limit: number,
 ): Lack | undefined {
   if (count < limit) return undefined;
-  const field = `limits.${what.charAt(0).toLowerCase()}${what.slice(1)}PerNamespace`;
-  const message = `namespace ${namespace} has ${count} ${what} and may have ${limit}, deleted ones included as the nodes keep them: raise ${field} in the configuration of every node, or use another namespace`;
+  const what = `${field.charAt(0).toUpperCase()}${field.slice(1)}`;
+  const message = `namespace ${namespace} has ${count} ${what} and may have ${limit}, deleted ones included as the nodes keep them: raise limits.${field}PerNamespace in the configuration of every node, or use another namespace`;
   return { reason: "QuotaExceeded", message };
 }
 

@@ -94,7 +94,7 @@ describe("the configuration of README.md", () => {
   const later = new Set(codeSpans(text).map((span) => span.split(".").at(-1)));
   const known = [
     ...read("src/config.ts").matchAll(
-      /\.(?:text|optionalText|expectText|optionalInteger|optionalObjectName|optionalSection|section|sections|texts)\(\s*"(\w+)"/g,
+      /\.(?:text|optionalText|expectText|optionalInteger|optionalBoolean|optionalObjectName|optionalSection|section|sections|texts)\(\s*"(\w+)"/g,
     ),
     ...read("src/config.ts").matchAll(/"(socketGroup|audit|listen|tls|credentials)"/g),
   ].map(([, field = ""]) => field);
