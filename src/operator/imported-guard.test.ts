@@ -112,8 +112,7 @@ describe("a node is to serve imported material", () => {
     const { changes, contradictions } = decideKeyring(
       { masterKeys: [], keyVersions: [], keyAliases: [], ...resources },
       { keys: [], aliases: [], versions: [], ...contents },
-      new Set(),
-      new Set(guarded),
+      { acceptable: new Set(), proven: new Set(), served: new Set(), guarded: new Set(guarded) },
     );
     return { changes: changes.map(({ kind }) => kind), contradictions };
   }

@@ -4,6 +4,7 @@ import { decideMasterKey } from "./decide-master-key.ts";
 import { decideRotation, MOST_ON_DEMAND } from "./decide-rotation.ts";
 import { aliasLack, type NamespaceUsage, type Room, roomFor } from "./namespace-room.ts";
 import { CountedUsage } from "./namespace-usage.ts";
+import { OwnRecord } from "./own-record.ts";
 import {
   keyAlias,
   keyId,
@@ -95,7 +96,7 @@ describe("what a namespace has no room for", () => {
 });
 
 test("a namespace's use is counted => with what was deleted, as versions and the leader's keyring tell, and without other namespaces", () => {
-  const index = new ViewIndex({
+  const view = {
     masterKeys: [masterKey({ status: { keyId: keyId(1) } }), masterKey({ metadata: { name: "new" } })],
     keyVersions: [
       keyVersion(1, { status: { trigger: "OnDemand" } }),
@@ -106,7 +107,8 @@ test("a namespace's use is counted => with what was deleted, as versions and the
     keyServers: [],
     keyVersionsUpTo: "1",
     heardOf: new Map(),
-  });
+  };
+  const index = new ViewIndex(view, new OwnRecord([], []));
   const usage = new CountedUsage("apps", index, {
     keys: () => [keyRow(1, { name: "once" }), keyRow(1, { namespace: "other" })],
     aliases: () => [{ namespace: "apps", name: "left" }],
