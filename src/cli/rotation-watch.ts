@@ -1,5 +1,6 @@
 import type { MasterKey, RotationStatus } from "../kube/resources.ts";
 import { conditionOf } from "../operator/conditions.ts";
+import { MOST_ON_DEMAND } from "../operator/decide-rotation.ts";
 
 /** No leader takes longer than this to see a request. */
 export const UNSEEN_MILLISECONDS = 300_000;
@@ -34,9 +35,11 @@ export function rotationObjection(key: MasterKey): string | undefined {
   if (rest !== undefined) return rest;
   if (status?.currentVersion === undefined)
     return "it has no version yet; wait until its condition Ready is True";
-  const [used, limit] = [status.rotation?.onDemandCount ?? 0, spec.rotation?.onDemandLimit ?? 25];
+  const used = status.rotation?.onDemandCount ?? 0;
+  const limit = Math.min(spec.rotation?.onDemandLimit ?? 25, MOST_ON_DEMAND);
   if (used < limit) return undefined;
-  return `${used} of ${limit} rotations were asked for; raise spec.rotation.onDemandLimit`;
+  const remedy = limit < MOST_ON_DEMAND ? "raise spec.rotation.onDemandLimit" : "no key may have more";
+  return `${used} of ${limit} rotations were asked for; ${remedy}`;
 }
 
 /** What stops a rotation that has begun, too. */

@@ -194,10 +194,15 @@ export class LeaderLoop {
     return usage;
   }
 
-  #roomFor({ metadata }: MasterKey, index: ViewIndex): Room {
+  #roomFor({ metadata, status }: MasterKey, index: ViewIndex): Room {
     const { namespace = "", name } = metadata;
     const usage = this.#usageOf(namespace, index);
-    return roomFor({ namespace, name }, usage, this.#config.limits, this.#clock.now());
+    return roomFor(
+      { namespace, name, hasKey: status?.keyId !== undefined },
+      usage,
+      this.#config.limits,
+      this.#clock.now(),
+    );
   }
 
   async #reconcileMasterKey(

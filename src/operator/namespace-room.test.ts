@@ -20,7 +20,7 @@ import { ViewIndex } from "./view-index.ts";
 
 const MINUTE = 60_000;
 const LIMITS = { ...DEFAULT_LIMITS, masterKeysPerNamespace: 3, keyVersionsPerNamespace: 10 };
-const NAME = { namespace: "apps", name: "secrets" };
+const NAME = { namespace: "apps", name: "secrets", hasKey: false };
 const ago = (minutes: number, name = "secrets") => ({
   masterKey: name,
   madeAt: new Date(NOW.getTime() - minutes * MINUTE),

@@ -42,16 +42,22 @@ const HOUR = 3_600_000;
 /** Automatic rotations go on until the namespace has so many times its quota. */
 const RESERVE = 2;
 
-/** Returns what the namespace has no room for, as regards its MasterKey `name`. */
+/** Returns what the namespace has no room for, as regards one of its MasterKeys; `hasKey` if that has a keyId. */
 export function roomFor(
-  { namespace, name }: { readonly namespace: string; readonly name: string },
+  {
+    namespace,
+    name,
+    hasKey,
+  }: { readonly namespace: string; readonly name: string; readonly hasKey: boolean },
   usage: NamespaceUsage,
   limits: Limits,
   now: Date,
 ): Room {
-  const newKey = usage.masterKeys.has(name)
-    ? undefined
-    : quota(namespace, "masterKeys", usage.masterKeys.size, limits.masterKeysPerNamespace);
+  // Names are counted only if they matter: for most passes it is work for nothing.
+  const newKey =
+    hasKey || usage.masterKeys.has(name)
+      ? undefined
+      : quota(namespace, "masterKeys", usage.masterKeys.size, limits.masterKeysPerNamespace);
   const firstVersion = versionQuota(namespace, usage, limits, 1);
   const askedVersion = firstVersion ?? rateOf(namespace, name, usage, limits, now);
   const dueVersion = versionQuota(namespace, usage, limits, RESERVE);
