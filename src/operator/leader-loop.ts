@@ -29,7 +29,7 @@ import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
 import { statusWithFailedImport } from "./import-status.ts";
 import { MaterialImporter } from "./material-importer.ts";
-import { aliasLack, type Room, roomFor } from "./namespace-room.ts";
+import { aliasLack, type Lack, type Room, roomFor } from "./namespace-room.ts";
 import { CountedUsage } from "./namespace-usage.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { Reencryptor } from "./reencryptor.ts";
@@ -409,11 +409,7 @@ export class LeaderLoop {
         served: named(known.status?.masterKey),
         inService: mayBeServed(alias, index.view.keyServers),
         importedAllowed: importedAllowed(alias, index.view.keyServers),
-        lack: aliasLack(
-          { namespace, name: alias.metadata.name },
-          this.#usageOf(namespace, index),
-          this.#config.limits,
-        ),
+        lack: known.status?.masterKey === undefined ? this.#aliasLack(alias, index) : undefined,
         nodes: this.#nodes(index),
         arnPrefix: this.#arn("alias/"),
       },
@@ -424,6 +420,11 @@ export class LeaderLoop {
       await this.#record(alias, keyAliasEvents(alias.status, plan.status));
     }
     return aliasPause(plan.step);
+  }
+
+  #aliasLack({ metadata }: KeyAlias, index: ViewIndex): Lack | undefined {
+    const { namespace = "", name } = metadata;
+    return aliasLack({ namespace, name }, this.#usageOf(namespace, index), this.#config.limits);
   }
 
   #heldAlias({ metadata }: KeyAlias): HeldAlias | undefined {
