@@ -1,4 +1,5 @@
 import type { KeyVersion } from "../kube/resources.ts";
+import { parseTime } from "../times.ts";
 
 /** A version that a node could list in its KeyServer. */
 export interface Listable {
@@ -15,7 +16,7 @@ export const listable = ({ metadata, spec }: Pick<KeyVersion, "metadata" | "spec
   name: metadata.name,
   versionId: spec.versionId,
   namespace: spec.masterKey.namespace,
-  since: Date.parse(spec.destroyed?.at ?? metadata.creationTimestamp),
+  since: parseTime(spec.destroyed?.at) ?? Date.parse(metadata.creationTimestamp),
 });
 
 /** So many versions have room in a KeyServer, for each of which the API server also notes who wrote it. */

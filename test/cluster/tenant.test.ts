@@ -106,7 +106,9 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
 
   it("may not write status, nor read KeyVersions", async () => {
     const patch = ["patch", "mk", "good", "--type=merge", "-p", '{"status":{"keyId":null}}'];
-    await expect(tenant([...patch, "--subresource=status"])).rejects.toThrow(/cannot \w+ resource "masterkeys\/status"/);
+    await expect(tenant([...patch, "--subresource=status"])).rejects.toThrow(
+      /cannot \w+ resource "masterkeys\/status"/,
+    );
     await expect(tenant(["get", "kv"])).rejects.toThrow(/cannot list/);
   });
 
