@@ -161,7 +161,7 @@ describe("a rotation in a namespace that is full", () => {
         status: { ...statusWith(keyVersion(1)), rotation: status },
       }),
       NOW,
-      of,
+      { room: of },
     );
   const asked = { requestToken: "now" };
   const due = { enabled: true, periodInDays: 90 };
