@@ -244,7 +244,9 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
     const before = await real();
     const [node] = cluster.nodes;
     if (node === undefined) throw new Error("there is no node");
-    const other = await ready(TENANT, "known");
+    // Not an imported one, which a plugin would refuse in the place of what claviger made.
+    await create("elsewhere");
+    const other = await ready(TENANT, "elsewhere");
     await node.stop("operator");
     const astray = new DatabaseSync(node.keyringPath);
     astray
@@ -263,7 +265,7 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
     await node.start("operator");
     await eventually("the node says so", async () => {
       const problem = conditionOf((await keyServer()).status?.conditions, "Ready")?.message ?? "";
-      return /encrypts under version 1 of MasterKey tenant\/known .* run claviger repair/.test(problem);
+      return /encrypts under version 1 of MasterKey tenant\/elsewhere .* run claviger repair/.test(problem);
     });
     await node.stop("operator");
     const repaired = await run(
