@@ -277,6 +277,9 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
     await node.stop("plugin");
     await node.startBoth();
     await cluster.ready();
+    await eventually("the plugin serves the key again", async () => {
+      return (await kms.status()).keyId === before.status?.currentVersion?.kmsKeyId;
+    });
     await expectUnharmed(before);
   });
 });

@@ -259,3 +259,20 @@ describe("deploy", () => {
     expect(copied.filter((name) => !allowed.includes(`!${name}`))).toEqual([]);
   });
 });
+
+describe("the tests that docs/threat-model.md names", () => {
+  /** `FILE`: "TITLE"; "TITLE", in the last cell of a row. */
+  const named = [
+    ...read("docs/threat-model.md").matchAll(/`((?:src|test)\/\S+\.test\.ts)`: ((?:"[^"]+"(?:; )?)+)/g),
+  ].flatMap(([, file = "", titles = ""]) =>
+    [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => ({ file, title })),
+  );
+
+  it("are many", () => {
+    expect(named.length).toBeGreaterThan(30);
+  });
+
+  it.each(named)("$file has: $title", ({ file, title }) => {
+    expect(read(file)).toContain(title);
+  });
+});

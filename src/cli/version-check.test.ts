@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Secret } from "../crypto/secret.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import { sealVersion } from "../operator/seal-version.ts";
+import { keyId } from "../operator/testing.ts";
+import { createRootKey } from "../seal/root-key-file.ts";
+import { SealSource } from "../seal/seal-source.ts";
+import { testVersions } from "./version-check.ts";
+
+let folder: string;
+let seals: SealSource;
+let imported: VersionRow;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-check-"));
+  createRootKey(join(folder, "root.key"));
+  seals = new SealSource(join(folder, "root.key"));
+  const identity = {
+    keyId: keyId(1),
+    number: 1,
+    masterKey: { namespace: "apps", name: "secrets" },
+    keySpec: "SYMMETRIC_DEFAULT",
+    keyUsage: "ENCRYPT_DECRYPT",
+    origin: "EXTERNAL",
+    materialId: "ab".repeat(32),
+    validTo: Date.parse("2027-01-02T03:04:05Z"),
+  } as const;
+  using material = Secret.random(32);
+  imported = await sealVersion(seals, identity, material);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("a version as it was backed up, with its proof or from a release without proofs => no fault", async () => {
+  const { ownership: _, ...former } = imported;
+  expect(await testVersions([imported, former], seals)).toEqual([]);
+});
+
+test.each<[string, Partial<VersionRow>]>([
+  ["owner", { masterKey: { namespace: "tenant", name: "stolen" } }],
+  ["validTo", { validTo: Date.parse("2030-01-01T00:00:00Z") }],
+])(
+  "a version whose owner or validTo was altered in a backup => a fault, and it is not restored (%s)",
+  async (_, change) => {
+    const [fault, ...more] = await testVersions([{ ...imported, ...change }], seals);
+    expect(fault).toMatchObject({ code: "SealMismatch", versionId: imported.versionId });
+    expect(fault?.message).toContain("it was altered");
+    expect(more).toEqual([]);
+  },
+);
