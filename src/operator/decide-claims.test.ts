@@ -19,21 +19,21 @@ const foreign = keyVersion(7, { spec: others });
 const record = new OwnRecord([versionRow(1), versionRow(2), versionRow(7, { spec: others })], []);
 const row = keyRow(2);
 
-const currentOf = (status: ReturnType<typeof statusWith>) =>
-  checkClaims(masterKey({ status }), record, row).masterKey.status?.currentVersion;
+const facts = { record, row, versions: [v1, v2] };
+const currentOf = (status: ReturnType<typeof statusWith>, versions = facts.versions) =>
+  checkClaims(masterKey({ status }), { ...facts, versions }).masterKey.status?.currentVersion;
 
 test("a status that the keyring bears out => stays as it is", () => {
   const key = masterKey({ status: statusWith(v2) });
-  expect(checkClaims(key, record, row)).toEqual({ masterKey: key });
+  expect(checkClaims(key, facts)).toEqual({ masterKey: key });
   const fresh = masterKey();
-  expect(checkClaims(fresh, record, undefined)).toEqual({ masterKey: fresh });
+  expect(checkClaims(fresh, { ...facts, row: undefined })).toEqual({ masterKey: fresh });
 });
 
 test("the keyId of another MasterKey => said, and none of its versions is current here", () => {
   const { masterKey: checked, foreign: said } = checkClaims(
     masterKey({ status: statusWith(foreign) }),
-    record,
-    row,
+    facts,
   );
   expect(said).toContain("is the key of another MasterKey");
   expect(checked.status?.currentVersion).toBeUndefined();
@@ -42,7 +42,7 @@ test("the keyId of another MasterKey => said, and none of its versions is curren
 test("a current version of another MasterKey => the keyring's own takes its place", () => {
   const status = { ...statusWith(foreign), keyId: keyId(1) };
   expect(currentOf(status)).toMatchObject({ number: 2, versionId: versionId(2) });
-  const without = checkClaims(masterKey({ status }), record, keyRow());
+  const without = checkClaims(masterKey({ status }), { ...facts, row: keyRow() });
   expect(without.masterKey.status?.currentVersion).toBeUndefined();
 });
 
@@ -54,13 +54,16 @@ test.each([
   expect(currentOf(status)).toEqual(currentVersion(v2));
 });
 
-test("an unknown version that would come before the keyring's => put right; a later one may be on its way", () => {
-  const unknown = (number: number) => ({
-    ...statusWith(v2),
-    currentVersion: { ...currentVersion(v2), versionId: versionId(50), number },
-  });
-  expect(currentOf(unknown(2))).toMatchObject({ versionId: versionId(2) });
-  expect(currentOf(unknown(3))).toMatchObject({ versionId: versionId(50) });
+test("a version that nobody has => the keyring's own takes its place, unless its KeyVersion is there or the keyring has none", () => {
+  const claimed = (number: number) => ({ ...currentVersion(v2), versionId: versionId(50), number });
+  for (const number of [2, 3, 1_000_000_000]) {
+    const status = { ...statusWith(v2), currentVersion: claimed(number) };
+    expect(currentOf(status)).toMatchObject({ number: 2, versionId: versionId(2) });
+    const onItsWay = keyVersion(number, { spec: { versionId: versionId(50) } });
+    expect(currentOf(status, [v1, v2, onItsWay])).toEqual(claimed(number));
+    const empty = checkClaims(masterKey({ status }), { ...facts, row: keyRow() });
+    expect(empty.masterKey.status?.currentVersion).toEqual(claimed(number));
+  }
 });
 
 test("an earlier version of the key => stays: promotion moves on from there, as after a restore", () => {

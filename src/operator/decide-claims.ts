@@ -1,7 +1,14 @@
 import { kmsKeyId } from "../crypto/ids.ts";
 import { type KeyRow, nameText, type ObjectName } from "../keyring/rows.ts";
-import type { MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { OwnRecord } from "./own-record.ts";
+
+/** What the leader's own keyring and the API server have of a MasterKey. */
+export interface OwnFacts {
+  readonly record: OwnRecord;
+  readonly row: KeyRow | undefined;
+  readonly versions: readonly KeyVersion[];
+}
 
 /** A MasterKey whose status says nothing that this node's keyring contradicts. */
 export interface CheckedMasterKey {
@@ -12,13 +19,10 @@ export interface CheckedMasterKey {
 
 /**
  * Checks what a MasterKey's status claims against the leader's own keyring. Whoever may write
- * status could name any key there. `row` is what the keyring has under the MasterKey's name.
+ * status could name any key there. `row` is what the keyring has under the MasterKey's name,
+ * `versions` are the KeyVersions that name the MasterKey.
  */
-export function checkClaims(
-  masterKey: MasterKey,
-  record: OwnRecord,
-  row: KeyRow | undefined,
-): CheckedMasterKey {
+export function checkClaims(masterKey: MasterKey, { record, row, versions }: OwnFacts): CheckedMasterKey {
   const { metadata, status } = masterKey;
   if (status?.keyId === undefined) return { masterKey };
   const name = { namespace: metadata.namespace ?? "", name: metadata.name };
@@ -27,7 +31,7 @@ export function checkClaims(
     const foreign = `status.keyId ${status.keyId} is the key of another MasterKey: somebody wrote it there; delete MasterKey ${nameText(name)} and create it again, which gives it its own key`;
     return { masterKey: { ...masterKey, status: rest }, foreign };
   }
-  const current = checkedCurrent(status.keyId, name, claimed, { record, row });
+  const current = checkedCurrent(status.keyId, name, claimed, { record, row, versions });
   if (current === claimed) return { masterKey };
   return {
     masterKey: {
@@ -44,15 +48,15 @@ function checkedCurrent(
   keyId: string,
   name: ObjectName,
   claimed: Current,
-  { record, row }: { readonly record: OwnRecord; readonly row: KeyRow | undefined },
+  { record, row, versions }: OwnFacts,
 ): Current {
   if (claimed === undefined) return claimed;
-  const recorded = row?.keyId === keyId ? row.current : undefined;
   const found = record.identity(claimed.versionId);
   if (found === undefined) {
-    // A later version may be on its way to this node; an earlier one would have been here before.
-    const impossible = recorded !== undefined && claimed.number <= recorded.number;
-    return impossible ? currentOf(row, claimed) : claimed;
+    const isOnItsWay = versions.some(({ spec }) => spec.versionId === claimed.versionId);
+    const recorded = row?.keyId === keyId ? row.current : undefined;
+    // If another node has it after all, that node hands it back, and it is promoted once more: no node goes back.
+    return isOnItsWay || recorded === undefined ? claimed : currentOf(row, claimed);
   }
   if (found.keyId !== keyId || nameText(found.masterKey) !== nameText(name)) return currentOf(row, claimed);
   const id = kmsKeyId(found.keyId, found.versionId);

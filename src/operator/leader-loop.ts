@@ -302,7 +302,11 @@ export class LeaderLoop {
 
   #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {
     const row = this.#keyring.keys().find((key) => nameText(key) === objectText(masterKey));
-    const { masterKey: checked, foreign } = checkClaims(masterKey, index.record, row);
+    const { masterKey: checked, foreign } = checkClaims(masterKey, {
+      record: index.record,
+      row,
+      versions: index.versionsFor(masterKey),
+    });
     const observed = {
       masterKey: resting(checked),
       versions: index.versionsFor(masterKey).filter(hasMaterial),

@@ -133,6 +133,22 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
       await expectUnharmed(before);
     });
 
+    it("a version that never was is claimed as the current one => no node follows, and the leader puts the status right", async () => {
+      const before = await real();
+      const currentVersion = {
+        number: 1_000_000,
+        versionId: "11111111-1111-4111-8111-111111111111",
+        kmsKeyId: "f".repeat(32),
+        promotedAt: "2026-01-02T03:04:05Z",
+      };
+      expect((await claim(SYSTEM, "secrets", { currentVersion })).stderr).toBe("");
+      await eventually("the status is put right", async () => {
+        const { versionId } = (await real()).status?.currentVersion ?? {};
+        return versionId === before.status?.currentVersion?.versionId;
+      });
+      await expectUnharmed(before);
+    });
+
     it("a validTo that is past or far away is written into its version => put back, and the key stays as it was", async () => {
       const [version] = await versionsOf(TENANT, "known");
       const name = version?.metadata.name ?? "";
