@@ -1,6 +1,6 @@
 import { readConfig } from "../config.ts";
-import { type KeyId, kmsKeyId, parseKeyId } from "../crypto/ids.ts";
-import { planRepair, type RepairPlan } from "../keyring/repair.ts";
+import { kmsKeyId, parseKeyId } from "../crypto/ids.ts";
+import { planRepair, type RepairChoice, type RepairPlan } from "../keyring/repair.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { CONFIG, type Command, needed, parseArgument, UsageError } from "./command.ts";
@@ -10,17 +10,26 @@ const STOP_IT = "stop it first, and start it again after the repair";
 
 export const repair: Command = {
   summary: "Give a MasterKey of this node's keyring its own key back after it was led to another's.",
-  usage: "repair --config FILE [--key-id ID] NAMESPACE/NAME",
-  options: { "--key-id ID": "which key, if the name had several" },
+  usage: "repair --config FILE [--key-id ID] [--number N] NAMESPACE/NAME",
+  options: {
+    "--key-id ID": "which key, if the name had several",
+    "--number N": "which version is to encrypt: one that every node has; left out, the latest",
+  },
   async run(args) {
     const { argument, options } = parseArgument(args, "exactly one NAMESPACE/NAME", {
       config: { type: "string" },
       "key-id": { type: "string" },
+      number: { type: "string" },
     });
     const name = nameOf(argument);
-    const keyId = options["key-id"] === undefined ? undefined : parseKeyId(options["key-id"]);
+    const { "key-id": keyId, number } = options;
+    const choice = {
+      ...(keyId !== undefined && { keyId: parseKeyId(keyId) }),
+      ...(number !== undefined && { number: numberOf(number) }),
+      now: Date.now(),
+    };
     const { stateDir } = readConfig(needed(options.config, CONFIG));
-    print(repairIn(stateDir, name, keyId));
+    print(repairIn(stateDir, name, choice));
   },
 };
 
@@ -30,11 +39,17 @@ function nameOf(text: string): ObjectName {
   return { namespace, name };
 }
 
-function repairIn(stateDir: string, name: ObjectName, keyId: KeyId | undefined): string {
+function numberOf(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) throw new UsageError("--number takes a version's number");
+  return number;
+}
+
+function repairIn(stateDir: string, name: ObjectName, choice: RepairChoice): string {
   const keyring = KeyringWriter.open(stateDir, STOP_IT);
   try {
     const contents = { keys: keyring.keys(), versions: keyring.versions() };
-    const plan = planRepair(contents, name, keyId);
+    const plan = planRepair(contents, name, choice);
     if (plan === undefined)
       return `MasterKey ${nameText(name)} encrypts under its own key: nothing was changed\n`;
     keyring.apply([plan.change]);

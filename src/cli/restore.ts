@@ -7,12 +7,13 @@ import { type MergePlan, planMerge } from "../keyring/merge.ts";
 import { restoreKeyring } from "../keyring/restore.ts";
 import type { KeyringImage } from "../keyring/rows.ts";
 import { KEYRING_FILE, KeyringWriter, STOP_IT_FIRST } from "../keyring/writer.ts";
+import { firstFew } from "../operator/first-few.ts";
 import { printable } from "../printable.ts";
 import { readRegularFile } from "../regular-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { CONFIG, type Command, needed, parseArgument } from "./command.ts";
 import { complain, print } from "./print.ts";
-import { imageSummary, testVersions, type VersionFault } from "./version-check.ts";
+import { imageSummary, testVersions, type VersionFault, withoutFalseProofs } from "./version-check.ts";
 
 export const restore: Command = {
   summary: "Make this node's keyring from a backup, or add to it what it lacks.",
@@ -60,10 +61,11 @@ interface Check {
 
 /** The backup, or the part of it that opens here where that was asked for. Throws before anything is written. */
 async function restorable(backup: Backup, { path, config, skip }: Check): Promise<Backup> {
+  const seals = new SealSource(config.rootKeyPath);
   const { versions } = backup.image;
-  const faults = await testVersions(versions, new SealSource(config.rootKeyPath));
+  const faults = await testVersions(versions, seals);
   const [fault] = faults;
-  if (fault === undefined) return backup;
+  if (fault === undefined) return withSoundProofs(backup, seals);
   const count = `${faults.length} of ${versions.length} versions`;
   if (!skip || faults.length === versions.length) {
     throw new ClavigerError(
@@ -72,7 +74,18 @@ async function restorable(backup: Backup, { path, config, skip }: Check): Promis
     );
   }
   complain(`${count} do not open on this node and are left out: ${fault.message}`);
-  return { ...backup, image: without(backup.image, faults) };
+  return withSoundProofs({ ...backup, image: without(backup.image, faults) }, seals);
+}
+
+/** A version whose owner or validTo is not what its proof says is restored all the same, and said. */
+async function withSoundProofs(backup: Backup, seals: SealSource): Promise<Backup> {
+  const { versions, stripped } = await withoutFalseProofs(backup.image.versions, seals);
+  if (stripped.length > 0) {
+    complain(
+      `the ownership proof of ${firstFew(stripped, 5)} does not fit and is left out: its owner and validTo are those of the backup; check them`,
+    );
+  }
+  return { ...backup, image: { ...backup.image, versions } };
 }
 
 /** A key whose current version is left out has none until the operator finds one. Objects would name what is not there. */

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
-import type { KeyringImage, VersionRow } from "../keyring/rows.ts";
-import { type Problem, VersionTester } from "../operator/version-tester.ts";
+import { type KeyringImage, nameText, type VersionRow } from "../keyring/rows.ts";
+import { VersionTester } from "../operator/version-tester.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 
 /** Why a version does not open here. */
@@ -10,7 +10,7 @@ export interface VersionFault {
   readonly message: string;
 }
 
-/** Opens each version, tests it and checks its ownership proof. Those that fail, in order. */
+/** Opens each version and tests it. Those that fail, in order. */
 export async function testVersions(
   versions: readonly VersionRow[],
   seals: SealSource,
@@ -18,7 +18,7 @@ export async function testVersions(
   const tester = new VersionTester(seals);
   const faults: VersionFault[] = [];
   for (const version of versions) {
-    const fault = (await tester.fault(version)) ?? (await bindingFault(version, tester));
+    const fault = await tester.fault(version);
     if (fault === undefined) continue;
     const code = fault.reason === "SealMismatch" ? "SealMismatch" : "SealUnavailable";
     faults.push({ versionId: version.versionId, code, message: fault.message });
@@ -26,12 +26,26 @@ export async function testVersions(
   return faults;
 }
 
-/** A version of an older release has no proof: its owner is what the backup says. */
-async function bindingFault(version: VersionRow, tester: VersionTester): Promise<Problem | undefined> {
-  if (version.ownership === undefined || (await tester.isProven(version))) return undefined;
-  const { number, keyId } = version;
-  const message = `version ${number} of key ${keyId}: its owner or validTo is not what its ownership proof says: it was altered`;
-  return { reason: "SealMismatch", message };
+/**
+ * The versions, without the ownership proofs that do not fit: material that opens is never left
+ * out for the sake of its owner's name or validTo. `stripped` names those versions for people.
+ */
+export async function withoutFalseProofs(
+  versions: readonly VersionRow[],
+  seals: SealSource,
+): Promise<{ readonly versions: VersionRow[]; readonly stripped: readonly string[] }> {
+  const tester = new VersionTester(seals);
+  const kept: VersionRow[] = [];
+  const stripped: string[] = [];
+  for (const version of versions) {
+    const { ownership, ...unproven } = version;
+    if (ownership === undefined || (await tester.isProven(version))) kept.push(version);
+    else {
+      kept.push(unproven);
+      stripped.push(`version ${version.number} of MasterKey ${nameText(version.masterKey)}`);
+    }
+  }
+  return { versions: kept, stripped };
 }
 
 /** "1 key, 2 versions, 0 aliases" */

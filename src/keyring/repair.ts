@@ -1,6 +1,6 @@
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError } from "../errors.ts";
-import { isLater, type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
+import { isExpired, isLater, type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
 import type { KeyringChange } from "./writer.ts";
 
 /** What gives a name its own key back; `undefined` if the name has it. */
@@ -12,6 +12,15 @@ export interface RepairPlan {
   readonly foreign: VersionRow | undefined;
 }
 
+export interface RepairChoice {
+  /** Which key, if the name had several. */
+  readonly keyId?: KeyId;
+  /** Which version is to encrypt; the latest that has not expired if left out. */
+  readonly number?: number;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
 /** The part of a keyring that a repair looks at. */
 interface Contents {
   readonly keys: readonly KeyRow[];
@@ -20,13 +29,14 @@ interface Contents {
 
 /**
  * Decides how a name of a keyring that was led to another MasterKey's key gets its own back.
- * Versions know whose they are; `keyId` chooses if the name had several keys. Throws NotFound if
- * the keyring lacks the name or a version of its own, InvalidArgument if the choice is needed.
+ * Versions know whose they are; the choice is for names that had several keys, and for a latest
+ * version that other nodes do not have yet. Throws NotFound if the keyring lacks the name or a
+ * version of its own, InvalidArgument if a choice is needed.
  */
 export function planRepair(
   { keys, versions }: Contents,
   name: ObjectName,
-  keyId?: KeyId,
+  { keyId, number, now }: RepairChoice,
 ): RepairPlan | undefined {
   const text = nameText(name);
   const row = keys.find((key) => nameText(key) === text);
@@ -34,7 +44,12 @@ export function planRepair(
   const current = versions.find(({ versionId }) => versionId === row.current?.versionId);
   const own = versions.filter(({ masterKey }) => nameText(masterKey) === text);
   if (current !== undefined && own.includes(current)) return undefined;
-  const latest = latestOf(own, text, keyId);
+  const usable = own.filter((version) => !isExpired(version, now));
+  const latest = latestOf(
+    number === undefined ? usable : own.filter((one) => one.number === number),
+    text,
+    keyId,
+  );
   return {
     change: { kind: "reclaimKey", key: name, version: latest },
     version: latest,

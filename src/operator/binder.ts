@@ -1,4 +1,5 @@
 import { codeOf, messageOf } from "../errors.ts";
+import type { VersionRow } from "../keyring/rows.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { proveOwnership } from "../seal/ownership.ts";
@@ -48,8 +49,15 @@ export class Binder {
     }
   }
 
-  /** Gives versions that an older release made their proof, from this node's own record. For the leader. */
-  async prove({ unproven }: KeyringPlan, problems: Problem[]): Promise<void> {
+  /**
+   * Gives versions that an older release made, or whose validTo it moved, their proof, from this
+   * node's own record. `stored` has the proofs that no longer fit: the next one comes after them. For the leader.
+   */
+  async prove({ unproven }: KeyringPlan, stored: readonly VersionRow[], problems: Problem[]): Promise<void> {
+    if (unproven.length === 0) return;
+    const former = new Map<string, number>(
+      stored.map(({ versionId, ownership }) => [versionId, ownership?.revision ?? 0]),
+    );
     let proofs = 0;
     for (const { mine, object } of unproven) {
       const { name, uid, resourceVersion } = object.metadata;
@@ -61,7 +69,9 @@ export class Binder {
       }
       if (proofs++ >= PROOFS_A_PASS) return;
       if ((await this.#tester.fault(mine)) !== undefined) continue;
-      const ownership = toOwnershipSpec(await proveOwnership(this.#seals, mine, 1));
+      const ownership = toOwnershipSpec(
+        await proveOwnership(this.#seals, mine, (former.get(mine.versionId) ?? 0) + 1),
+      );
       if (!(await this.#write(object, { ...bindingOf(mine), ownership }, problems))) return;
       this.#given.add(state);
     }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkClaims } from "./decide-claims.ts";
+import { checkClaims, foreignStatus } from "./decide-claims.ts";
 import { OwnRecord } from "./own-record.ts";
 import {
   currentVersion,
@@ -7,6 +7,7 @@ import {
   keyRow,
   keyVersion,
   masterKey,
+  NOW,
   statusWith,
   versionId,
   versionRow,
@@ -68,4 +69,25 @@ test("a version that nobody has => the keyring's own takes its place, unless its
 
 test("an earlier version of the key => stays: promotion moves on from there, as after a restore", () => {
   expect(currentOf(statusWith(v1))).toEqual(currentVersion(v1));
+});
+
+test("Destroyed, and nothing of the key was destroyed => is not believed; if something was, it is", () => {
+  const status = { keyId: keyId(1), keyState: "Destroyed" } as const;
+  const key = masterKey({ status });
+  expect(checkClaims(key, facts).masterKey.status).toEqual({ keyId: keyId(1) });
+  const { sealed: _, ...identity } = versionRow(1);
+  const gone = { ...facts, record: new OwnRecord([], [identity]) };
+  expect(checkClaims(key, gone)).toEqual({ masterKey: key });
+});
+
+test("the status of a MasterKey with another one's keyId => says why, and that nobody uses it", () => {
+  const key = masterKey({ status: { ...statusWith(foreign), keyState: "Enabled" } });
+  const status = foreignStatus(key, "because", NOW);
+  expect(status).toMatchObject({ keyId: keyId(2), keyState: "Creating" });
+  expect(status.currentVersion).toBeUndefined();
+  expect(status.conditions?.map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual([
+    "Distributed False KeyIdForeign",
+    "InUse False NotInUse",
+    "Ready False KeyIdForeign",
+  ]);
 });

@@ -1,6 +1,7 @@
 import { kmsKeyId } from "../crypto/ids.ts";
 import { type KeyRow, nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import { type Finding, withFindings } from "./conditions.ts";
 import type { OwnRecord } from "./own-record.ts";
 
 /** What the leader's own keyring and the API server have of a MasterKey. */
@@ -26,18 +27,44 @@ export function checkClaims(masterKey: MasterKey, { record, row, versions }: Own
   const { metadata, status } = masterKey;
   if (status?.keyId === undefined) return { masterKey };
   const name = { namespace: metadata.namespace ?? "", name: metadata.name };
-  const { currentVersion: claimed, ...rest } = status;
+  const { currentVersion: claimed, ...rest } = withoutFalseState(status, record);
   if (record.isForeign(status.keyId, name)) {
     const foreign = `status.keyId ${status.keyId} is the key of another MasterKey: somebody wrote it there; delete MasterKey ${nameText(name)} and create it again, which gives it its own key`;
     return { masterKey: { ...masterKey, status: rest }, foreign };
   }
   const current = checkedCurrent(status.keyId, name, claimed, { record, row, versions });
-  if (current === claimed) return { masterKey };
+  if (current === claimed && rest.keyState === status.keyState) return { masterKey };
   return {
     masterKey: {
       ...masterKey,
       status: { ...rest, ...(current !== undefined && { currentVersion: current }) },
     },
+  };
+}
+
+/** A key of which nothing was destroyed is not Destroyed. */
+function withoutFalseState(status: MasterKeyStatus, record: OwnRecord): MasterKeyStatus {
+  if (status.keyState !== "Destroyed" || record.hasDestroyed(status.keyId ?? "")) return status;
+  const { keyState: _, ...rest } = status;
+  return rest;
+}
+
+/** The status of a MasterKey whose keyId is another one's: nobody uses it, and it may be deleted. */
+export function foreignStatus(masterKey: MasterKey, foreign: string, now: Date): MasterKeyStatus {
+  const { metadata, status } = masterKey;
+  const reason = "KeyIdForeign";
+  const unused = "it has no key of its own: deleting the object stops nothing";
+  const findings: Finding[] = [
+    { type: "Ready", status: "False", reason, message: foreign },
+    { type: "Distributed", status: "False", reason, message: foreign },
+    { type: "InUse", status: "False", reason: "NotInUse", message: unused },
+  ];
+  return {
+    ...(metadata.generation !== undefined && { observedGeneration: metadata.generation }),
+    ...(status?.keyId !== undefined && { keyId: status.keyId }),
+    ...(status?.arn !== undefined && { arn: status.arn }),
+    keyState: "Creating",
+    conditions: withFindings(status?.conditions, findings, metadata.generation, now),
   };
 }
 

@@ -195,6 +195,14 @@ describe("the owner of a version", () => {
     const plan = decide({ keyVersions: [stripped, v1] }, {}, names);
     expect(plan.changes).toEqual([{ kind: "putVersion", version: rows.v1 }]);
   });
+  test("a forged proof of a high revision on a version that is new here => it is stored without any", () => {
+    const forged = keyVersion(1, { spec: { ownership: proof(1_000_000_000) } });
+    expect(decide({ keyVersions: [forged] }).changes).toEqual([{ kind: "putVersion", version: rows.v1 }]);
+    const plan = decide({ keyVersions: [genuine] }, { versions: [rows.v1] }, [], {
+      proven: [genuine.metadata.name],
+    });
+    expect(plan.changes).toEqual([{ kind: "putVersion", version: toVersionRow(genuine) }]);
+  });
   test("recorded under another name before anybody proved it => the proof wins", () => {
     const mine = toVersionRow(stripped);
     const plan = decide({ keyVersions: [genuine] }, { versions: [mine] }, [], {

@@ -100,7 +100,7 @@ export function decideKeyring(
     offers.filter(
       ({ object, theirs }) => !held.has(theirs.versionId) && acceptable.has(object.metadata.name),
     ),
-  ).map(({ theirs }) => theirs);
+  ).map(({ theirs, object }) => (proven.has(object.metadata.name) ? theirs : withoutProof(theirs)));
   const have = new Map([...held, ...fresh.map((row) => [row.versionId, row] as const)]);
   const known = offers.flatMap((offer): Match[] => {
     const mine = have.get(offer.theirs.versionId);
@@ -173,9 +173,12 @@ function byTrust(proven: ReadonlySet<string>): (a: KeyVersion, b: KeyVersion) =>
   return (a, b) => rank(a) - rank(b) || byAge(a, b);
 }
 
+/** Stored, a proof that nobody has verified would be held against the genuine one. */
+const withoutProof = ({ ownership: _, ...version }: VersionRow): VersionRow => version;
+
 /** Whether a KeyVersion's proof is later than the one that this node has, or the first. */
 function isBetterProven({ mine, theirs, object }: Match, proven: ReadonlySet<string>): boolean {
-  if (mine === theirs || !proven.has(object.metadata.name) || !sameBinding(mine, theirs)) return false;
+  if (!proven.has(object.metadata.name) || !sameBinding(mine, theirs)) return false;
   const [ours, other] = [mine.ownership, theirs.ownership];
   if (ours === undefined || other === undefined) return other !== undefined;
   if (other.revision !== ours.revision) return other.revision > ours.revision;

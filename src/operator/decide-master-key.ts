@@ -50,8 +50,6 @@ export interface ObservedMasterKey {
   readonly held?: HeldKey;
   /** Names of those of `versions` that the leader's own keyring does not have yet. */
   readonly unrecorded?: ReadonlySet<string>;
-  /** Set if the MasterKey's keyId is another one's (decide-claims.ts): nothing is done for it. */
-  readonly foreign?: string;
   /** The keyIds that the leader's own keyring has left for this name: none is gone back to. */
   readonly left?: ReadonlySet<string>;
   /** The sockets that serve the key. */
@@ -121,9 +119,8 @@ function decideStep(
   rotation: RotationPlan | undefined,
   now: Date,
 ): MasterKeyStep {
-  const { masterKey, versions, nodes, room, unrecorded, foreign } = observed;
+  const { masterKey, versions, nodes, room, unrecorded } = observed;
   const keyId = masterKey.status?.keyId;
-  if (foreign !== undefined) return { kind: "wait", reason: "KeyIdForeign", message: foreign };
   if (keyId === undefined) return decideKeyId(observed);
   const current = masterKey.status?.currentVersion;
   const known = versionsOf(keyId, versions);

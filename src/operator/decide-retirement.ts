@@ -150,9 +150,10 @@ function retentionOf(
     objectText(masterKey),
     ...facts.keyAliases.filter(pointsTo(masterKey)).map((alias) => `alias ${objectText(alias)}`),
   ]);
-  const proof = proofOf(masterKey, versions, facts.keyServers, serves);
+  const own = versions.filter(({ spec }) => nameText(spec.masterKey) === objectText(masterKey));
+  const proof = proofOf(masterKey, own, facts.keyServers, serves);
   const { nodes, count, waiting } = facts;
-  return decideRetention({ masterKey, versions, nodes, uses, proof, count, waiting }, now);
+  return decideRetention({ masterKey, versions: own, nodes, uses, proof, count, waiting }, now);
 }
 
 function usesOfName(

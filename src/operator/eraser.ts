@@ -17,6 +17,7 @@ import {
 } from "./decide-erasure.ts";
 import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import type { Apply } from "./giver.ts";
+import { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { servedVersions } from "./served-versions.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
@@ -61,7 +62,9 @@ export class Eraser {
 
   /** One pass. Returns the KeyVersions that are not destroyed; adds what is wrong to `problems`. */
   async pass(view: View, problems: Problem[]): Promise<readonly KeyVersion[]> {
-    this.#time.note(view);
+    const record = OwnRecord.of(this.#keyring);
+    const masterKeys = record.checked(view.masterKeys);
+    this.#time.note({ ...view, masterKeys, keyVersions: view.keyVersions.filter(record.bears) });
     const tombstones = this.#keyring.tombstones();
     if (tombstones.length === 0 && view.keyVersions.every(hasMaterial)) return view.keyVersions;
     const recorded = new Set<string>(tombstones.map(({ versionId }) => versionId));
@@ -74,6 +77,7 @@ export class Eraser {
       early: decideEarlyErasure(
         {
           ...view,
+          masterKeys,
           held: new Set(versions.map(({ versionId }) => versionId)),
           waiting: this.#time.waiting,
         },

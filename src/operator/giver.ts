@@ -80,7 +80,8 @@ export class Giver {
       const theirFault = await this.#tester.fault(theirs);
       if (theirFault === undefined) {
         // Of two that open, following either would be followed by the other in the next pass.
-        if (!oursIsThere) this.#apply([{ kind: "putVersion", version: theirs }], problems);
+        if (!oursIsThere)
+          this.#apply([{ kind: "putVersion", version: { ...mine, sealed: theirs.sealed } }], problems);
         continue;
       }
       const message = `the seal of KeyVersion ${object.metadata.name} was changed: ${theirFault.message}`;

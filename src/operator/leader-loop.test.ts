@@ -322,3 +322,15 @@ test.each([
   await expect(cluster.reconcile()).rejects.toBe(error);
   expect(cluster.statuses).toBe(0);
 });
+
+test("a MasterKey of imported material that has another one's keyId => gets no public key, no version, and says why", async () => {
+  const other = keyVersion(7, {
+    spec: { masterKey: { namespace: "tenant", name: "other" }, keyId: keyId(2) },
+  });
+  const thief = masterKey({ spec: { origin: "EXTERNAL" }, status: { keyId: keyId(2) } });
+  const cluster = new Cluster(thief, [other], forbidden);
+  await cluster.reconcile();
+  expect(cluster.said("Ready")).toMatchObject({ status: "False", reason: "KeyIdForeign" });
+  expect(cluster.said("InUse")).toMatchObject({ status: "False" });
+  expect(cluster.key.status?.import).toBeUndefined();
+});

@@ -11,7 +11,7 @@ import type { SealSource } from "../seal/seal-source.ts";
 import { parseTime } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
 import type { Clock } from "./clock.ts";
-import { checkClaims } from "./decide-claims.ts";
+import { type CheckedMasterKey, checkClaims, foreignStatus } from "./decide-claims.ts";
 import { isDestroyed, resting } from "./decide-deletion.ts";
 import type { ObservedImport } from "./decide-import.ts";
 import { decideKeyAlias, type KeyAliasStep } from "./decide-key-alias.ts";
@@ -210,8 +210,10 @@ export class LeaderLoop {
     index: ViewIndex,
     signal: AbortSignal,
   ): Promise<number | undefined> {
+    const { masterKey: checked, foreign } = this.#check(masterKey, index);
+    if (foreign !== undefined) return this.#letGo(masterKey, foreign);
     // An object on its way out, or whose material was destroyed, is not given new material.
-    if (isLeaving(masterKey, index)) return this.#retire(masterKey, index);
+    if (isLeaving(checked, index)) return this.#retire(masterKey, index);
     const plan = await this.#planMasterKey(masterKey, index, signal);
     await this.#makeVersion(masterKey, plan, index);
     const versions = index.versionsFor(masterKey).filter(hasMaterial);
@@ -232,6 +234,18 @@ export class LeaderLoop {
     await this.#updateVersions(masterKey, index);
     if (!written) await this.#retirement.settleFinalizers(masterKey, index);
     return Math.min(this.#nextLook(plan), this.#importer.lookAgain(importing, this.#clock.now()) ?? Infinity);
+  }
+
+  #check(masterKey: MasterKey, index: ViewIndex): CheckedMasterKey {
+    const row = this.#keyring.keys().find((key) => nameText(key) === objectText(masterKey));
+    return checkClaims(masterKey, { record: index.record, row, versions: index.versionsFor(masterKey) });
+  }
+
+  /** A MasterKey that somebody gave another one's keyId: it says so, and nothing holds it. */
+  async #letGo(masterKey: MasterKey, foreign: string): Promise<number> {
+    const written = await this.#writeStatus(masterKey, foreignStatus(masterKey, foreign, this.#clock.now()));
+    if (!written) await this.#retirement.release(masterKey);
+    return WAITING_MILLISECONDS;
   }
 
   /** When to look again where no event will say so. */
@@ -301,17 +315,10 @@ export class LeaderLoop {
   }
 
   #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {
-    const row = this.#keyring.keys().find((key) => nameText(key) === objectText(masterKey));
-    const { masterKey: checked, foreign } = checkClaims(masterKey, {
-      record: index.record,
-      row,
-      versions: index.versionsFor(masterKey),
-    });
     const observed = {
-      masterKey: resting(checked),
+      masterKey: resting(this.#check(masterKey, index).masterKey),
       versions: index.versionsFor(masterKey).filter(hasMaterial),
       unrecorded: index.unrecordedFor(masterKey),
-      ...(foreign !== undefined && { foreign }),
       nodes: nodeViews(keyServers, index.view.heardOf, new Date()),
       switches: switchesOf(masterKey, aliasesOf(masterKey, index, keyServers), keyServers),
       work: this.#reencryptor.work(this.#round(masterKey, masterKey.status)),

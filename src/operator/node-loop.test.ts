@@ -604,6 +604,39 @@ describe("what a version's seal does not bind", () => {
     expect(stored(resources)).toEqual(toKeyVersionSpec(second));
   });
 
+  test("a validTo that an older release moved without the proof => the leader proves it anew, after the former proof", async () => {
+    const first = await proven(await imported(), 4);
+    const resources = new Resources();
+    resources.keyVersions = [object(first, keyVersionName(first))];
+    const pass = nodeOf(resources);
+    await pass();
+    const moved = { ...first, validTo: Date.parse("2028-01-02T03:04:05Z") };
+    keyring.apply([{ kind: "putVersion", version: moved }]);
+    resources.keyVersions = [object(moved, keyVersionName(moved))];
+    resources.leading = true;
+    await pass();
+    await pass();
+    expect(stored(resources)).toMatchObject({ validTo: "2028-01-02T03:04:05Z", ownership: { revision: 5 } });
+    expect(heldSpecs()).toEqual([stored(resources)]);
+    expect(readiness(resources)).toMatchObject({ status: "True" });
+  });
+
+  test("a forged proof of the highest revision, there before the node's first pass => the genuine one takes its place", async () => {
+    const row = await proven(await imported(), 1);
+    const resources = new Resources();
+    const genuine = object(row, keyVersionName(row));
+    const ownership = { ...toKeyVersionSpec(row).ownership, revision: 1_000_000_000 };
+    resources.keyVersions = [{ ...genuine, spec: { ...genuine.spec, ownership } as KeyVersion["spec"] }];
+    const pass = nodeOf(resources);
+    await pass();
+    expect(keyring.versions()[0]?.ownership).toBeUndefined();
+    resources.keyVersions = [genuine];
+    await pass();
+    await pass();
+    expect(heldSpecs()).toEqual([toKeyVersionSpec(row)]);
+    expect(readiness(resources)).toMatchObject({ status: "True" });
+  });
+
   test("a copy under another owner with the genuine proof => a new node stores the genuine one", async () => {
     const row = await proven(await sealedVersion(1), 1);
     const resources = new Resources();

@@ -118,7 +118,8 @@ export class NodeLoop {
   ): Promise<boolean> {
     const keyVersions = await this.#eraser.pass(view, problems);
     const living = { ...view, keyVersions };
-    const contents = this.#contents();
+    const stored = this.#contents();
+    const contents = { ...stored, versions: await this.#withoutFalseProofs(stored.versions) };
     for (const { error } of contents.unreadable)
       problems.push({ reason: "VersionUnreadable", message: error.message });
     for (const { error } of this.#keyring.unreadableRows())
@@ -135,7 +136,7 @@ export class NodeLoop {
     await this.#giver.handBack(plan, problems);
     await this.#giver.settleSeals(plan, problems);
     await this.#binder.settle(plan, problems);
-    if (this.#store.leading) await this.#binder.prove(plan, problems);
+    if (this.#store.leading) await this.#binder.prove(plan, stored.versions, problems);
     const versions = this.#keyring.versions();
     const index = new ViewIndex(view, new OwnRecord(versions, []));
     const openable = await this.#prepare(index, versions, problems, now);
@@ -241,6 +242,25 @@ export class NodeLoop {
 
   #service() {
     return { providers: this.#config.providers, observations: this.#keyring.observations() };
+  }
+
+  /**
+   * A proof that does not fit its own row counts as none: an older release moved validTo
+   * without it. Without a root key nobody can tell, and all stays as it is.
+   */
+  async #withoutFalseProofs(versions: readonly VersionRow[]): Promise<VersionRow[]> {
+    try {
+      return await Promise.all(
+        versions.map(async (version) => {
+          if (version.ownership === undefined || (await this.#tester.isProven(version))) return version;
+          const { ownership: _, ...unproven } = version;
+          return unproven;
+        }),
+      );
+    } catch (error) {
+      if (codeOf(error) !== "SealUnavailable") throw error;
+      return [...versions];
+    }
   }
 
   /** Names of the KeyVersions whose owner and validTo are proven. Without a root key none is, and all stays as it is. */

@@ -1,7 +1,16 @@
 import { expect, test } from "vitest";
 import { toVersionRow } from "./decide-keyring.ts";
 import { OwnRecord } from "./own-record.ts";
-import { keyId, keyVersion, tombstone, versionId, versionRow } from "./testing.ts";
+import {
+  EARLIER,
+  keyId,
+  keyVersion,
+  masterKey,
+  statusWith,
+  tombstone,
+  versionId,
+  versionRow,
+} from "./testing.ts";
 
 const record = new OwnRecord([versionRow(1)], []);
 
@@ -37,4 +46,14 @@ test("a keyId is foreign to a name if only other MasterKeys have versions of it"
   expect(record.isForeign(keyId(1), { namespace: "tenant", name: "stolen" })).toBe(true);
   expect(record.isForeign(keyId(1), { namespace: "apps", name: "secrets" })).toBe(false);
   expect(record.isForeign(keyId(5), { namespace: "tenant", name: "stolen" })).toBe(false);
+});
+
+test("a MasterKey with the keyId of another one => has no keyId, no version and no deletion for whoever decides on them", () => {
+  const deletion = { scheduledAt: EARLIER, deletionDate: EARLIER };
+  const thief = masterKey({
+    metadata: { namespace: "tenant", name: "stolen" },
+    status: { ...statusWith(keyVersion(1)), deletion, observedGeneration: 3 },
+  });
+  const own = masterKey({ status: { ...statusWith(keyVersion(1)), deletion } });
+  expect(record.checked([thief, own])).toEqual([{ ...thief, status: { observedGeneration: 3 } }, own]);
 });

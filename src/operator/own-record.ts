@@ -1,6 +1,6 @@
 import { nameText, type ObjectName, type VersionIdentity, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
-import type { KeyVersion } from "../kube/resources.ts";
+import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { bindingOf } from "./decide-keyring.ts";
 import { ownersOf } from "./owners.ts";
 import { hasMaterial } from "./versions.ts";
@@ -46,12 +46,40 @@ export class OwnRecord {
     return same ? "own" : "foreign";
   }
 
+  /** Whether a KeyVersion is no other than the one on record, if there is one. */
+  readonly bears = (version: KeyVersion): boolean => this.verdict(version) !== "foreign";
+
   /** The version with the validTo and the ownership proof that are on record. */
   asRecorded(version: KeyVersion): KeyVersion {
     const mine = this.#versions.get(version.spec.versionId);
     if (mine === undefined) return version;
     const { validTo: _, ownership: __, ...spec } = version.spec;
     return { ...version, spec: { ...spec, ...bindingOf(mine) } };
+  }
+
+  /**
+   * The MasterKeys, with the keyId of another MasterKey in a status left out: whoever may write status could
+   * otherwise have a say in the deletion and retention of any key.
+   */
+  checked(masterKeys: readonly MasterKey[]): readonly MasterKey[] {
+    return masterKeys.map((masterKey) => {
+      const { metadata, status } = masterKey;
+      const name = { namespace: metadata.namespace ?? "", name: metadata.name };
+      if (status?.keyId === undefined || !this.isForeign(status.keyId, name)) return masterKey;
+      const { observedGeneration, conditions } = status;
+      return {
+        ...masterKey,
+        status: {
+          ...(observedGeneration !== undefined && { observedGeneration }),
+          ...(conditions !== undefined && { conditions }),
+        },
+      };
+    });
+  }
+
+  /** Whether a version of a keyId was destroyed here. */
+  hasDestroyed(keyId: string): boolean {
+    return [...this.#versions.values()].some((version) => version.keyId === keyId && version.destroyed);
   }
 
   /** The identity that is on record under a versionId. */

@@ -7,7 +7,7 @@ import type { SealSource } from "../seal/seal-source.ts";
 import { proveTombstone } from "../seal/tombstone.ts";
 import { atWritePoint } from "../write-points.ts";
 import { rfc3339 } from "./conditions.ts";
-import { decideFinalizers } from "./decide-deletion.ts";
+import { decideFinalizers, FINALIZER } from "./decide-deletion.ts";
 import { decideErased } from "./decide-erased.ts";
 import { toDestroyed } from "./decide-erasure.ts";
 import { nodeViews } from "./decide-key-server.ts";
@@ -77,12 +77,21 @@ export class Retirement {
     await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, finalizers));
   }
 
+  /** Lets an object go that has no key of its own. */
+  async release(masterKey: MasterKey): Promise<void> {
+    const { finalizers = [] } = masterKey.metadata;
+    if (!finalizers.includes(FINALIZER)) return;
+    const others = finalizers.filter((finalizer) => finalizer !== FINALIZER);
+    await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, others));
+  }
+
   /** Destroys what is due and past every guard, and notes what is erased everywhere. One key that fails holds up no other. */
   async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
-    this.#time.note(index.view);
-    if (index.view.masterKeys.some(awaitsCount)) this.#census.begin();
+    const { checked } = index;
+    this.#time.note(checked);
+    if (checked.masterKeys.some(awaitsCount)) this.#census.begin();
     const failures: unknown[] = [];
-    for (const key of retiringKeys(index.view.keyVersions, index.view.masterKeys)) {
+    for (const key of retiringKeys(checked.keyVersions, checked.masterKeys)) {
       if (signal.aborted) break;
       try {
         await this.#retire(key, index, signal, now);
@@ -97,7 +106,7 @@ export class Retirement {
   async #retire(key: RetiringKey, index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
     const plans = decideRetirement(key, this.#facts(index.view), now);
     if (plans.some(needsCount)) this.#census.begin();
-    if (plans.some(({ kind }) => kind === "destroy")) await this.#destroyDue(key, index.view, signal, now);
+    if (plans.some(({ kind }) => kind === "destroy")) await this.#destroyDue(key, index, signal, now);
     else this.#say(key.keyId, plans);
     await this.#note(key.versions, index, now);
   }
@@ -108,7 +117,7 @@ export class Retirement {
    */
   async #destroyDue(
     { keyId, versions }: RetiringKey,
-    { heardOf }: View,
+    { record, view: { heardOf } }: ViewIndex,
     signal: AbortSignal,
     now: Date,
   ): Promise<void> {
@@ -117,7 +126,7 @@ export class Retirement {
     for (let left = versions; ; ) {
       const keyServers = await this.#store.freshKeyServers(signal);
       const keyAliases = await this.#store.fresh("KeyAlias", signal);
-      const masterKeys = await this.#store.fresh("MasterKey", signal);
+      const masterKeys = record.checked(await this.#store.fresh("MasterKey", signal));
       const facts = this.#facts({ keyServers, keyAliases, heardOf });
       const plans = decideRetirement(retiringKey(keyId, left, masterKeys), facts, now);
       const plan = plans.find(({ kind }) => kind === "destroy");

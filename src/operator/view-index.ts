@@ -10,6 +10,7 @@ export class ViewIndex {
   /** This node's own keyring, by which claims of the view are checked. */
   readonly record: OwnRecord;
   readonly #versionsByName = new Map<string, KeyVersion[]>();
+  #checked: View | undefined;
   readonly #versionsByNamespace = new Map<string, KeyVersion[]>();
   readonly #aliases: ReadonlyMap<string, KeyAlias>;
 
@@ -24,6 +25,16 @@ export class ViewIndex {
       append(this.#versionsByName, nameText(version.spec.masterKey), recorded);
       append(this.#versionsByNamespace, version.spec.masterKey.namespace, recorded);
     }
+  }
+
+  /** The view as this node's keyring bears it out: what decides on deletion and destruction. */
+  get checked(): View {
+    this.#checked ??= {
+      ...this.view,
+      masterKeys: this.record.checked(this.view.masterKeys),
+      keyVersions: [...this.#versionsByName.values()].flat(),
+    };
+    return this.#checked;
   }
 
   masterKey(name: ObjectName): MasterKey | undefined {
