@@ -255,18 +255,21 @@ describe.skipIf(binaries === undefined)("the documented installation with a rewr
     });
     const attempts = [
       ...changes.map((change) => [`${SECRETS}/seed-0`, change] as const),
-      ["/api/v1/namespaces/default/status", { status: { phase: "Terminating" } }] as const,
+      [
+        "/api/v1/namespaces/default/status",
+        { status: { conditions: [{ type: "Made", status: "True" }] } },
+      ] as const,
       [masterKey, { spec: { enabled: false } }] as const,
       [`${masterKey}/status`, { status: { keyState: "Disabled" } }] as const,
     ];
-    for (const [path, change] of attempts) {
-      const { status, body } = await site.as(REWRITER_USER, "PATCH", path, change);
-      expect([status, JSON.stringify(body)]).toEqual([
-        403,
-        expect.stringContaining("rewriter writes objects back as they are"),
-      ]);
-    }
+    const answers = await Promise.all(
+      attempts.map(([path, change]) => site.as(REWRITER_USER, "PATCH", path, change)),
+    );
     await cluster.kubectl(["delete", "clusterrole,clusterrolebinding", "wildcard"]);
+    const refusal = [403, expect.stringContaining("rewriter writes objects back as they are")];
+    expect(answers.map(({ status, body }) => [status, JSON.stringify(body)])).toEqual(
+      attempts.map(() => refusal),
+    );
   });
 
   it("a kubeconfig that is missing, refused or without rights => a condition with file and remedy, and the node goes on", async () => {
