@@ -95,11 +95,13 @@ export function parseConfig(text: string, path: string): NodeConfig {
   root.expectText("kind", "NodeConfig");
   const folder = dirname(path);
   const aws = root.optionalSection("aws");
+  const nodeName = root.optionalText("nodeName", DNS_NAME) ?? nodeNameOfHost(root);
+  const stateDir = resolve(folder, root.text("stateDir"));
   const resources = resourcesOf(root, folder);
   const config = {
     path,
-    nodeName: root.optionalText("nodeName", DNS_NAME) ?? nodeNameOfHost(root),
-    stateDir: resolve(folder, root.text("stateDir")),
+    nodeName,
+    stateDir,
     rootKeyPath: resolve(folder, root.section("seal").section("file").text("path")),
     ...optional("socketGroup", root.optionalInteger("socketGroup")),
     providers: root.sections("providers").map((entry) => providerOf(entry, folder)),
