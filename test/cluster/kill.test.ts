@@ -154,9 +154,15 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
       const environment = { CLAVIGER_TEST_CLOCK: clock };
       await writeFile(clock, "0");
       for (const node of cluster.nodes) await node.kill9("operator");
-      for (const node of cluster.nodes) {
-        const kill = node === victim ? { CLAVIGER_KILL_AT: `${point}:${side}` } : {};
-        await node.start("operator", { ...environment, ...kill });
+      // The leader is who destroys.
+      await victim.start("operator", { ...environment, CLAVIGER_KILL_AT: `${point}:${side}` });
+      await eventually("the victim leads", async () => {
+        const lease = ["lease", "-n", NAMESPACE, "claviger-operator"];
+        const { spec } = await getJson<{ spec: { holderIdentity: string } }>(...lease);
+        return spec.holderIdentity === victim.name;
+      });
+      for (const node of cluster.nodes.filter((other) => other !== victim)) {
+        await node.start("operator", environment);
       }
       const object = {
         apiVersion: "kms.claviger.dev/v1alpha1",
