@@ -1,3 +1,6 @@
+export const HOUR_MILLISECONDS = 3_600_000;
+export const DAY_MILLISECONDS = 24 * HOUR_MILLISECONDS;
+
 /** RFC 3339, section 5.6: the letters in either case, a leap second, any offset. */
 const RFC_3339 =
   /^(\d{4}-\d{2}-\d{2})t(\d{2}:\d{2}):(\d{2})(?:\.(\d{1,9}))?(z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;

@@ -1,13 +1,13 @@
 import * as s from "./schema.ts";
 
 /** AWS KMS's bounds and default of PendingWindowInDays. */
-const WINDOW = { minimum: 7, maximum: 30, default: 30 };
+export const PENDING_WINDOW = { minimum: 7, maximum: 30, default: 30 };
 
 /** MasterKey.spec.deletion. */
 export const deletionSpec = s.object(
   "Asks for the key's deletion: it is refused at once, and its material is destroyed after the waiting period. Take the field out again to cancel.",
   {
-    pendingWindowInDays: s.integer("The waiting period.", WINDOW),
+    pendingWindowInDays: s.integer("The waiting period.", PENDING_WINDOW),
     withoutCensus: s.optional(
       s.boolean(
         "true: goes on where claviger has no etcd in which to count what is stored under the key. You then vouch that nothing stored needs it.",

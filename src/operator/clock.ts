@@ -1,5 +1,6 @@
 import { hostClock } from "../host-clock.ts";
 import type { Log } from "../log.ts";
+import { HOUR_MILLISECONDS } from "../times.ts";
 
 /** The time for schedules and waiting periods. */
 export interface Clock {
@@ -14,8 +15,6 @@ export interface Clock {
   readonly longestPause: number;
 }
 
-const HOUR = 3_600_000;
-
 /** The system's clock, which a test may move by the file that CLAVIGER_TEST_CLOCK names (host-clock.ts). */
 export function systemClock(file = process.env.CLAVIGER_TEST_CLOCK): Clock {
   const host = hostClock(file);
@@ -24,7 +23,7 @@ export function systemClock(file = process.env.CLAVIGER_TEST_CLOCK): Clock {
     wall: () => host.wall(),
     uptime: () => performance.now(),
     ahead: () => host.ahead(),
-    longestPause: file === undefined ? HOUR : 500,
+    longestPause: file === undefined ? HOUR_MILLISECONDS : 500,
   };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { conditionOf, rfc3339, withFindings } from "./conditions.ts";
+import { rfc3339 } from "../times.ts";
+import { conditionOf, withFindings } from "./conditions.ts";
 import { condition, EARLIER, NOW, NOW_TEXT } from "./testing.ts";
 
 const ready = { type: "Ready", status: "True", reason: "Because", message: "it is so" } as const;

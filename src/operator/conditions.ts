@@ -2,8 +2,6 @@ import type { Condition } from "../kube/resources.ts";
 import { oneLine } from "../printable.ts";
 import { rfc3339 } from "../times.ts";
 
-export { rfc3339 };
-
 /** Of a condition (metav1.Condition). Escapes can make six characters of one. */
 const MAX_MESSAGE_LENGTH = 5_000;
 

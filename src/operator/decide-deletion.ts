@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { periodKey } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
-import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import { DAY_MILLISECONDS, rfc3339, timeOf } from "../times.ts";
+import { type Finding, withFindings } from "./conditions.ts";
 import { clockObstacle } from "./decide-time.ts";
 import { listUses, type Use } from "./usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
@@ -10,7 +11,6 @@ import { endOf, type Waiting } from "./waiting-period.ts";
 
 /** Held until the key is not in use. */
 export const FINALIZER = "kms.claviger.dev/material";
-const DAY_MILLISECONDS = 86_400_000;
 
 export interface ObservedDeletion {
   readonly masterKey: MasterKey;
@@ -104,7 +104,7 @@ function datesOf(
   const length = (spec.deletion?.pendingWindowInDays ?? 0) * DAY_MILLISECONDS;
   const period = periods.get(periodKey({ kind: "deletion", subject: status?.keyId ?? "" }));
   const end = period === undefined ? 0 : Math.floor(endOf(period, length) / 1000) * 1000;
-  if (!(end > Date.parse(deletionDate))) return { scheduledAt, deletionDate };
+  if (!(end > timeOf(deletionDate))) return { scheduledAt, deletionDate };
   return { scheduledAt: rfc3339(new Date(end - length)), deletionDate: rfc3339(new Date(end)) };
 }
 
@@ -139,7 +139,7 @@ export const mayBeAskedAnew = ({ metadata: { generation = 0 }, status }: MasterK
 
 /** In days. */
 export const windowOf = ({ scheduledAt, deletionDate }: NonNullable<MasterKeyStatus["deletion"]>): number =>
-  (Date.parse(deletionDate) - Date.parse(scheduledAt)) / DAY_MILLISECONDS;
+  (timeOf(deletionDate) - timeOf(scheduledAt)) / DAY_MILLISECONDS;
 
 function inUse({ uses }: ObservedDeletion): Finding {
   if (uses.length === 0) {

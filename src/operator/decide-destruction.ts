@@ -1,17 +1,14 @@
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import { periodKey } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
-import { rfc3339 } from "./conditions.ts";
+import { DAY_MILLISECONDS, rfc3339, timeOf } from "../times.ts";
 import { mayBeAskedAnew, notCounted, windowOf } from "./decide-deletion.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { listUses, type Use } from "./usage.ts";
 import type { Obstacle, UsageCount } from "./usage-census.ts";
 import { byPosition, hasMaterial } from "./versions.ts";
-import { type Waiting, waitingObstacle } from "./waiting-period.ts";
-
-const DAY_MILLISECONDS = 86_400_000;
-const SHORTEST_WINDOW_MILLISECONDS = 7 * DAY_MILLISECONDS;
+import { SHORTEST_MILLISECONDS, type Waiting, waitingObstacle } from "./waiting-period.ts";
 
 export interface ObservedDestruction {
   readonly name: ObjectName;
@@ -50,7 +47,7 @@ export function decideDestruction(observed: ObservedDestruction, now: Date): Des
 }
 
 const isDue = ({ status }: KeyVersion, now: Date): boolean =>
-  status?.deletion !== undefined && Date.parse(status.deletion.deletionDate) <= now.getTime();
+  status?.deletion !== undefined && timeOf(status.deletion.deletionDate) <= now.getTime();
 
 type Guard = (observed: ObservedDestruction, due: readonly KeyVersion[], now: Date) => Obstacle | undefined;
 
@@ -73,7 +70,7 @@ function wanted(
     deletion !== undefined &&
     windowOf(deletion) >= request.pendingWindowInDays &&
     !mayBeAskedAnew(masterKey);
-  if (sameAsked && Date.parse(deletion.deletionDate) <= now.getTime()) return undefined;
+  if (sameAsked && timeOf(deletion.deletionDate) <= now.getTime()) return undefined;
   return {
     reason: "StillWanted",
     message: `nothing was destroyed: MasterKey ${nameText(name)} exists and does not ask for it`,
@@ -84,7 +81,7 @@ function wanted(
 function windowTooShort(_: ObservedDestruction, due: readonly KeyVersion[]): Obstacle | undefined {
   const short = due.find(({ status }) => {
     const { scheduledAt = "", deletionDate = "" } = status?.deletion ?? {};
-    return !(Date.parse(deletionDate) - Date.parse(scheduledAt) >= SHORTEST_WINDOW_MILLISECONDS);
+    return !(timeOf(deletionDate) - timeOf(scheduledAt) >= SHORTEST_MILLISECONDS);
   });
   if (short === undefined) return undefined;
   return {
@@ -114,7 +111,7 @@ function waited(
 ): Obstacle | undefined {
   const { pendingWindowInDays = 0, confirmedDueAt } =
     masterKey?.status?.keyId === keyId ? (masterKey.spec.deletion ?? {}) : {};
-  const length = Math.max(SHORTEST_WINDOW_MILLISECONDS, pendingWindowInDays * DAY_MILLISECONDS);
+  const length = Math.max(SHORTEST_MILLISECONDS, pendingWindowInDays * DAY_MILLISECONDS);
   const obstacle = waitingObstacle(
     { kind: "deletion", subject: keyId, length, confirmedDueAt },
     waiting,

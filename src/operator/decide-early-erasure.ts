@@ -1,14 +1,11 @@
 import { isLater } from "../keyring/rows.ts";
 import { periodKey } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
-import { timeOf } from "../times.ts";
+import { DAY_MILLISECONDS, timeOf } from "../times.ts";
 import { length, MAX_SKEW_MILLISECONDS } from "./decide-time.ts";
 import type { Obstacle } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";
-import { type Waiting, waitingObstacle } from "./waiting-period.ts";
-
-const DAY_MILLISECONDS = 86_400_000;
-const SHORTEST = 7 * DAY_MILLISECONDS;
+import { SHORTEST_MILLISECONDS, type Waiting, waitingObstacle } from "./waiting-period.ts";
 
 export interface ObservedTombstones {
   readonly keyVersions: readonly KeyVersion[];
@@ -60,7 +57,11 @@ function deletionOf({ spec }: KeyVersion, { masterKeys, waiting }: ObservedTombs
   if (!waiting.periods.has(periodKey(question))) return undefined;
   const { deletion } = masterKeys.find(({ status }) => status?.keyId === spec.keyId)?.spec ?? {};
   const asked = (deletion?.pendingWindowInDays ?? 0) * DAY_MILLISECONDS;
-  return { ...question, length: Math.max(SHORTEST, asked), confirmedDueAt: deletion?.confirmedDueAt };
+  return {
+    ...question,
+    length: Math.max(SHORTEST_MILLISECONDS, asked),
+    confirmedDueAt: deletion?.confirmedDueAt,
+  };
 }
 
 function retentionOf({ spec }: KeyVersion, { masterKeys, waiting }: ObservedTombstones) {
@@ -70,5 +71,5 @@ function retentionOf({ spec }: KeyVersion, { masterKeys, waiting }: ObservedTomb
   const question = { kind: "retention", subject: current.kmsKeyId } as const;
   if (!waiting.periods.has(periodKey(question))) return undefined;
   const asked = (masterKey?.spec.retention?.afterDays ?? 0) * DAY_MILLISECONDS;
-  return { ...question, length: Math.max(SHORTEST, asked) };
+  return { ...question, length: Math.max(SHORTEST_MILLISECONDS, asked) };
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KeyVersion, KeyVersionStatus, MasterKey } from "../kube/resources.ts";
-import { type Finding, rfc3339 } from "./conditions.ts";
+import { rfc3339 } from "../times.ts";
+import type { Finding } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { hasMaterial, listNumbers, versionsOf } from "./versions.ts";
 

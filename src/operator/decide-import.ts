@@ -1,6 +1,6 @@
 import type { WrappingKeySpec } from "../crypto/import-wrapping.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
-import { parseTime } from "../times.ts";
+import { HOUR_MILLISECONDS, parseTime } from "../times.ts";
 import type { Finding } from "./conditions.ts";
 import type { MasterKeyPlan, NodeView } from "./decide-master-key.ts";
 import { firstObjection, importTypeOf } from "./import-objections.ts";
@@ -12,9 +12,9 @@ import type { Obstacle } from "./usage-census.ts";
 import { promotionCandidate, versionsOf } from "./versions.ts";
 
 /** AWS KMS's figure (GetParametersForImport). */
-export const PARAMETERS_VALID_MILLISECONDS = 24 * 3600 * 1000;
+export const PARAMETERS_VALID_MILLISECONDS = 24 * HOUR_MILLISECONDS;
 /** Whoever fetches public key and token has this long at least. */
-const RENEW_MILLISECONDS = 12 * 3600 * 1000;
+const RENEW_MILLISECONDS = 12 * HOUR_MILLISECONDS;
 
 /** What the leader knows when it decides about an import. */
 export interface ObservedImport {

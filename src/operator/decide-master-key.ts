@@ -1,8 +1,9 @@
 import type { KeyId } from "../crypto/ids.ts";
 import { isVersionNumber, MAX_VERSION_NUMBER } from "../keyring/version-number.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus, Trigger } from "../kube/resources.ts";
+import { rfc3339 } from "../times.ts";
 import { decideAdoption, foreignVersions, type HeldKey } from "./adoption.ts";
-import { type Finding, rfc3339, withFindings } from "./conditions.ts";
+import { type Finding, withFindings } from "./conditions.ts";
 import {
   decideReencryption,
   type ReencryptionPlan,

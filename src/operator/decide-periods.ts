@@ -1,14 +1,14 @@
 import { periodKey, type WaitingPeriod } from "../keyring/waiting-periods.ts";
+import { PENDING_WINDOW } from "../kube/deletion-schema.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
-import { timeOf } from "../times.ts";
+import { DAY_MILLISECONDS, timeOf } from "../times.ts";
 import { MAX_SKEW_MILLISECONDS } from "./decide-time.ts";
 import { hasMaterial } from "./versions.ts";
 import type { Waiting } from "./waiting-period.ts";
+import { SHORTEST_MILLISECONDS } from "./waiting-period.ts";
 
-const DAY = 86_400_000;
-const SHORTEST = 7 * DAY;
 /** The longest waiting period of a deletion. A status that states more was not written by claviger. */
-const LONGEST = 30 * DAY;
+const LONGEST = PENDING_WINDOW.maximum * DAY_MILLISECONDS;
 
 export interface ObservedPeriods extends Waiting {
   readonly masterKeys: readonly MasterKey[];
@@ -123,14 +123,14 @@ function deletionClaim(keyId: string, versions: readonly KeyVersion[], owners: r
   const stated = [...versions, ...owners].flatMap(({ status }) => status?.deletion ?? []);
   const untils = stated.map(({ deletionDate }) => timeOf(deletionDate)).filter(Number.isFinite);
   const begins = stated.map(({ scheduledAt }) => timeOf(scheduledAt)).filter(Number.isFinite);
-  const windows = owners.map(({ spec }) => (spec.deletion?.pendingWindowInDays ?? 0) * DAY);
+  const windows = owners.map(({ spec }) => (spec.deletion?.pendingWindowInDays ?? 0) * DAY_MILLISECONDS);
   const spans = stated.map((one) => timeOf(one.deletionDate) - timeOf(one.scheduledAt));
   const longest = Math.max(0, ...spans.filter((span) => span <= LONGEST), ...windows);
   return {
     kind: "deletion",
     subject: keyId,
     until: Math.max(0, ...untils),
-    length: Math.max(SHORTEST, longest),
+    length: Math.max(SHORTEST_MILLISECONDS, longest),
     began: Math.max(0, ...begins),
     asked: owners.some((owner) => versions.every((version) => isOwnedBy(version, owner))),
   };

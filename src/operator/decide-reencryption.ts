@@ -1,8 +1,8 @@
 import type { KeyServer, MasterKey, ReencryptionStatus } from "../kube/resources.ts";
 import { objectsText } from "../storage/census-tally.ts";
 import { mergeScopes, type Scope, sameScope, scopeText } from "../storage/scope.ts";
-import { timeOf } from "../times.ts";
-import { conditionOf, type Finding, rfc3339 } from "./conditions.ts";
+import { rfc3339, timeOf } from "../times.ts";
+import { conditionOf, type Finding } from "./conditions.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { lacksRight } from "./missing-right.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";

@@ -1,15 +1,13 @@
 import { isLater, nameText } from "../keyring/rows.ts";
 import { periodKey } from "../keyring/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
-import { rfc3339 } from "./conditions.ts";
+import { DAY_MILLISECONDS, rfc3339, timeOf } from "../times.ts";
 import { nodeObstacle } from "./decide-destruction.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import type { Use } from "./usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
 import { hasMaterial, kmsKeyIdOf, listNumbers, versionsOf } from "./versions.ts";
 import { type PeriodQuestion, type Waiting, waitingObstacle } from "./waiting-period.ts";
-
-const DAY_MILLISECONDS = 86_400_000;
 
 /** What is known of the key that nothing stored is under its earlier versions. */
 export interface UsageProof {
@@ -74,11 +72,7 @@ function retentionBegins(observed: ObservedRetention, completedAt: string): numb
   const { versionId } = masterKey.status?.currentVersion ?? {};
   const made = versions.filter(({ spec }) => spec.versionId === versionId);
   const seen = waiting.periods.get(periodKey(questionOf(observed, 0)))?.since ?? 0;
-  return Math.max(
-    Date.parse(completedAt),
-    seen,
-    ...made.map((one) => Date.parse(one.metadata.creationTimestamp)),
-  );
+  return Math.max(timeOf(completedAt), seen, ...made.map((one) => timeOf(one.metadata.creationTimestamp)));
 }
 
 const questionOf = ({ masterKey }: ObservedRetention, length: number): PeriodQuestion => ({
@@ -147,8 +141,7 @@ function settled({ proof }: ObservedRetention): Obstacle | undefined {
 function reencrypted({ masterKey, proof }: ObservedRetention): Obstacle | undefined {
   const { reencryption } = proof;
   const current = masterKey.status?.currentVersion;
-  const complete =
-    reencryption?.completedAt !== undefined && !Number.isNaN(Date.parse(reencryption.completedAt));
+  const complete = reencryption?.completedAt !== undefined && !Number.isNaN(timeOf(reencryption.completedAt));
   if (complete && reencryption.verified && reencryption.kmsKeyId === current?.kmsKeyId) return undefined;
   return keep(
     "NotReencrypted",

@@ -5,14 +5,13 @@ import {
   type RotationStatus,
   type Trigger,
 } from "../kube/resources.ts";
-import { timeOf } from "../times.ts";
-import { type Finding, rfc3339 } from "./conditions.ts";
+import { DAY_MILLISECONDS, rfc3339, timeOf } from "../times.ts";
+import type { Finding } from "./conditions.ts";
 import { type MaintenanceWindow, maintenanceWindow, type Opening } from "./maintenance-window.ts";
 import type { Room } from "./namespace-room.ts";
 
-const DAY = 86_400_000;
 /** A rotation that is later than this, or runs longer, is overdue. */
-const GRACE = DAY;
+const GRACE = DAY_MILLISECONDS;
 /**
  * The most that spec.rotation.onDemandLimit counts for; AWS KMS has 25. In code, as an API
  * server would refuse every change to an object whose value its schema no longer allows.
@@ -52,7 +51,7 @@ export function decideRotation(
   if (masterKey.spec.origin === "EXTERNAL") return { status: {}, finding: imported };
   const asked = decideOnDemand(masterKey, room);
   const clock = rotationClock(masterKey, now);
-  const period = (rotation?.periodInDays ?? DEFAULT_ROTATION_DAYS) * DAY;
+  const period = (rotation?.periodInDays ?? DEFAULT_ROTATION_DAYS) * DAY_MILLISECONDS;
   const due = new Date(Math.max(clock.getTime(), newestOf(own, now)) + period);
   const scheduled = rotation?.enabled === true ? decideScheduled(masterKey, due, now, room) : off;
   const status = {
@@ -132,7 +131,7 @@ function rotationClock({ metadata, status }: MasterKey, now: Date): Date {
  * otherwise start one rotation after the other. A date to come is left out: that clock was wrong.
  */
 function newestOf(versions: readonly KeyVersion[], now: Date): number {
-  const made = versions.map(({ metadata }) => Date.parse(metadata.creationTimestamp));
+  const made = versions.map(({ metadata }) => timeOf(metadata.creationTimestamp));
   return Math.max(0, ...made.filter((time) => time <= now.getTime()));
 }
 

@@ -1,3 +1,4 @@
+import { DAY_MILLISECONDS, HOUR_MILLISECONDS } from "../times.ts";
 import type { NodeClocks } from "./lease-clocks.ts";
 import type { Obstacle } from "./usage-census.ts";
 
@@ -89,8 +90,8 @@ const byName = ([a]: readonly [string, number], [b]: readonly [string, number]):
 const describe = (skew: number): string => `${length(skew)} (it is ${skew > 0 ? "ahead" : "behind"})`;
 
 const UNITS = [
-  ["days", 86_400_000],
-  ["hours", 3_600_000],
+  ["days", DAY_MILLISECONDS],
+  ["hours", HOUR_MILLISECONDS],
   ["minutes", 60_000],
 ] as const;
 

@@ -1,11 +1,11 @@
 import type { KeySpec } from "../crypto/key-specs.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import { tokenValidTo } from "../seal/import-token.ts";
-import { isoTime, timeOf } from "../times.ts";
+import { DAY_MILLISECONDS, isoTime, timeOf } from "../times.ts";
 import type { Offer } from "./import-offer.ts";
 
 /** AWS KMS's figure (ImportKeyMaterial). */
-const MAX_VALIDITY_MILLISECONDS = 365 * 24 * 3600 * 1000;
+const MAX_VALIDITY_MILLISECONDS = 365 * DAY_MILLISECONDS;
 
 /** What an offer is held against. */
 export interface OfferFacts {

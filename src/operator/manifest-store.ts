@@ -18,7 +18,7 @@ import {
 } from "../kube/resources.ts";
 import { validate } from "../kube/validate.ts";
 import type { Log } from "../log.ts";
-import { rfc3339 } from "./conditions.ts";
+import { rfc3339 } from "../times.ts";
 import { EventLimiter } from "./event-limiter.ts";
 import { logEvent } from "./events.ts";
 import { fingerprint, type Manifest, readManifests } from "./manifests.ts";

@@ -1,9 +1,7 @@
 import type { KeyVersion } from "../kube/resources.ts";
-import { parseTime, timeOf } from "../times.ts";
+import { DAY_MILLISECONDS, parseTime, timeOf } from "../times.ts";
 import type { Finding } from "./conditions.ts";
 import { firstFew } from "./first-few.ts";
-
-const DAY_MILLISECONDS = 24 * 3600 * 1000;
 
 /**
  * How long before material expires it is warned of, and in which words: a

@@ -6,9 +6,8 @@ import type { KeyVersion, MasterKeyStatus } from "../kube/resources.ts";
 import { issueImportToken, openImportToken } from "../seal/import-token.ts";
 import { proveOwnership } from "../seal/ownership.ts";
 import type { SealSource } from "../seal/seal-source.ts";
-import { timeOf } from "../times.ts";
+import { HOUR_MILLISECONDS, rfc3339, timeOf } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
-import { rfc3339 } from "./conditions.ts";
 import {
   decideImport,
   decideOpened,
@@ -33,7 +32,7 @@ import type { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 /** A status that was written needs a moment to come back. */
 const SHORTEST_PAUSE_MILLISECONDS = 5_000;
 /** Times that are further away are looked at again on the way. */
-const LONGEST_PAUSE_MILLISECONDS = 3600 * 1000;
+const LONGEST_PAUSE_MILLISECONDS = HOUR_MILLISECONDS;
 
 /**
  * Carries out imports for the leader. Material is in memory from its opening to

@@ -1,5 +1,5 @@
 import type { Limits } from "../limits.ts";
-import { rfc3339 } from "./conditions.ts";
+import { HOUR_MILLISECONDS, rfc3339 } from "../times.ts";
 
 /** How much a namespace uses. */
 export interface NamespaceUsage {
@@ -38,7 +38,6 @@ export interface Room {
   readonly dueVersion?: Lack;
 }
 
-const HOUR = 3_600_000;
 /** Automatic rotations go on until the namespace has so many times its quota. */
 const RESERVE = 2;
 
@@ -108,7 +107,7 @@ function rateOf(
   now: Date,
 ): Lack | undefined {
   // By the difference either way: a clock that is wrong by days must not stop rotations for days.
-  const recent = asked.filter(({ madeAt }) => Math.abs(now.getTime() - madeAt.getTime()) < HOUR);
+  const recent = asked.filter(({ madeAt }) => Math.abs(now.getTime() - madeAt.getTime()) < HOUR_MILLISECONDS);
   const own = recent.filter(({ masterKey }) => masterKey === name);
   return (
     rate(`MasterKey ${namespace}/${name}`, "rotationsPerKeyPerHour", own, limits) ??
@@ -126,7 +125,7 @@ function rate(
   const times = recent.map(({ madeAt }) => madeAt.getTime()).sort((a, b) => b - a);
   const oldest = times[limit - 1];
   if (oldest === undefined) return undefined;
-  const until = new Date(oldest + HOUR);
+  const until = new Date(oldest + HOUR_MILLISECONDS);
   const message = `${whose} got ${times.length} versions within an hour that were asked for and may get ${limit} (limits.${field}): it goes on by itself at ${rfc3339(until)}`;
   return { reason: "RateLimited", message, until };
 }

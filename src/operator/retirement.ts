@@ -5,8 +5,8 @@ import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.t
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { proveTombstone } from "../seal/tombstone.ts";
+import { rfc3339 } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
-import { rfc3339 } from "./conditions.ts";
 import { decideFinalizers, FINALIZER } from "./decide-deletion.ts";
 import { decideErased } from "./decide-erased.ts";
 import { toDestroyed } from "./decide-erasure.ts";

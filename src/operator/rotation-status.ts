@@ -1,5 +1,5 @@
 import type { KeyVersion, MasterKey, MasterKeyStatus, RotationStatus, Trigger } from "../kube/resources.ts";
-import { rfc3339 } from "./conditions.ts";
+import { rfc3339 } from "../times.ts";
 import type { RotationPlan } from "./decide-rotation.ts";
 
 /** What a pass over a MasterKey did that its rotation must remember. */

@@ -13,6 +13,7 @@ import {
   type MasterKeyStatus,
   type ObjectMeta,
 } from "../kube/resources.ts";
+import { DAY_MILLISECONDS } from "../times.ts";
 import { toVersionRow } from "./decide-keyring.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import type { Waiting } from "./waiting-period.ts";
@@ -191,7 +192,7 @@ export const deletionPeriod = (n: number, changes: Partial<WaitingPeriod> = {}):
   subject: keyId(n),
   since: Date.parse("2025-12-01T00:00:00Z"),
   until: Date.parse("2025-12-08T00:00:00Z"),
-  length: 7 * 86_400_000,
+  length: 7 * DAY_MILLISECONDS,
   seenAt: 0,
   agreed: true,
   asked: true,

@@ -7,6 +7,7 @@ import {
 } from "../keyring/waiting-periods.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { Log } from "../log.ts";
+import { HOUR_MILLISECONDS } from "../times.ts";
 import type { Clock } from "./clock.ts";
 import { decidePeriods } from "./decide-periods.ts";
 import { decideTime, MAX_SKEW_MILLISECONDS, type TimeVerdict } from "./decide-time.ts";
@@ -17,7 +18,7 @@ import type { Waiting } from "./waiting-period.ts";
 /** How often the time that passed is written down. What has passed since is not counted after a crash. */
 const WRITE_MILLISECONDS = 60_000;
 /** How long a clock that was set is doubted, if no other clock tells whether it is right now. */
-const STEP_MILLISECONDS = 3_600_000;
+const STEP_MILLISECONDS = HOUR_MILLISECONDS;
 /** How long the API server has to say what time it is. */
 const PATIENCE = 10_000;
 

@@ -1,4 +1,4 @@
-import { rfc3339 } from "./conditions.ts";
+import { rfc3339 } from "../times.ts";
 import type { NodeView } from "./decide-master-key.ts";
 
 /** Why nodes are waited for: WaitingForNodes passes by itself; the others need somebody. */

@@ -1,8 +1,11 @@
 import { periodKey, type WaitingPeriod } from "../keyring/waiting-periods.ts";
-import { timeOf } from "../times.ts";
-import { rfc3339 } from "./conditions.ts";
+import { PENDING_WINDOW } from "../kube/deletion-schema.ts";
+import { DAY_MILLISECONDS, HOUR_MILLISECONDS, rfc3339, timeOf } from "../times.ts";
 import { length, type TimeVerdict } from "./decide-time.ts";
 import type { Obstacle } from "./usage-census.ts";
+
+/** No waiting period is shorter, whatever a status says. */
+export const SHORTEST_MILLISECONDS = PENDING_WINDOW.minimum * DAY_MILLISECONDS;
 
 /** What this node itself knows of time, and of what waits for its destruction. */
 export interface Waiting {
@@ -50,7 +53,7 @@ export function waitingObstacle(question: PeriodQuestion, waiting: Waiting, now:
 
 /** Not by the minute: a message in a status must not change all the time. */
 const atLeastHours = (milliseconds: number): string =>
-  milliseconds < 7_200_000 ? "less than 2 hours" : length(milliseconds);
+  milliseconds < 2 * HOUR_MILLISECONDS ? "less than 2 hours" : length(milliseconds);
 
 const notOver = (why: string): Obstacle => ({
   reason: "WaitingPeriodNotOver",

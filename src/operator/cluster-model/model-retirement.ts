@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KmsKeyId } from "../../crypto/ids.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../kube/resources.ts";
-import { rfc3339 } from "../conditions.ts";
+import { rfc3339 } from "../../times.ts";
 import { nodeViews } from "../decide-key-server.ts";
 import { decideKeyVersionStatus } from "../decide-key-version.ts";
 import {
