@@ -18,7 +18,7 @@ const rooms: Readonly<Record<string, Room>> = {
   seal: { rooms: ["crypto"], files: ["errors.ts", "file-appearance.ts", "private-path.ts"], packages: [] },
   keyring: {
     rooms: ["crypto", "seal"],
-    files: ["errors.ts", "log.ts", "private-path.ts", "regular-file.ts", "write-points.ts"],
+    files: ["errors.ts", "json.ts", "log.ts", "private-path.ts", "regular-file.ts", "write-points.ts"],
     packages: [],
   },
   kube: {

@@ -18,3 +18,23 @@ function placeOf(error: unknown): string {
   const [, position] = / at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(String(error)) ?? [];
   return position === undefined ? "" : ` (at character ${Number(position) + 1})`;
 }
+
+/** Returns what a text says; undefined if it is not JSON. The error is not passed on: it would quote the text. */
+export function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the fields of an object that others wrote; none of anything else. */
+export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? { ...value } : {};
+
+/** Returns a field of that name if the value is a text that says something. */
+export const textAs = <Name extends string>(
+  name: Name,
+  value: unknown,
+): { readonly [N in Name]?: string } | object =>
+  typeof value === "string" && value !== "" ? { [name]: value } : {};

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { SQLOutputValue } from "node:sqlite";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { fieldsOf, parsedJson } from "../json.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import type { Sealed } from "../seal/seal.ts";
 import { toAliasRow, toKeyRow, toObjectRow, toOwnership, toVersionRow } from "./codec.ts";
@@ -233,19 +234,13 @@ function objectOf({ kind, namespace, name, json }: Fields): ObjectRow {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const fieldsOf = (value: unknown): Fields =>
-  typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
-
 const scalar = (value: unknown): SQLOutputValue =>
   typeof value === "string" || typeof value === "number" ? value : null;
 
 function jsonOf(line: string, path: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    // Without the parser's own error, which quotes the line.
-    throw new ClavigerError("KeyringCorrupt", `backup ${path} has a line that is not JSON: use another copy`);
-  }
+  const value = parsedJson(line);
+  if (value !== undefined) return value;
+  throw new ClavigerError("KeyringCorrupt", `backup ${path} has a line that is not JSON: use another copy`);
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -8,6 +8,7 @@ import {
   type Origin,
 } from "../crypto/key-specs.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
+import { parsedJson } from "../json.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { parseFormerTargets } from "./former-targets.ts";
 import type {
@@ -226,14 +227,7 @@ function versionNumber(row: RawRow, column: string): number {
   return value;
 }
 
-/** A parser's own message would quote what it could not read. */
-function isJson(text: string): boolean {
-  try {
-    return typeof JSON.parse(text) === "object";
-  } catch {
-    return false;
-  }
-}
+const isJson = (text: string): boolean => typeof parsedJson(text) === "object";
 
 function blob(row: RawRow, column: string): Uint8Array {
   const value = row[column];

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { isAbsolute, join } from "node:path";
 import { messageOf } from "../errors.ts";
+import { fieldsOf, parsedJson, textAs } from "../json.ts";
 import { oneLine } from "../printable.ts";
-import { fieldsOf, parsed, textAs } from "./foreign-json.ts";
 
 /** The `exec` of a kubeconfig's user (client-go credential plugins). */
 export interface CredentialPlugin {
@@ -49,7 +49,7 @@ export async function runCredentialPlugin(
   signal: AbortSignal,
 ): Promise<PluginCredential> {
   // What else it printed may be a secret.
-  const status = fieldsOf(fieldsOf(parsed(await outputOf(plugin, signal))).status);
+  const status = fieldsOf(fieldsOf(parsedJson(await outputOf(plugin, signal))).status);
   const credential = {
     ...textAs("token", status.token),
     ...textAs("certData", base64(status.clientCertificateData)),

@@ -1,4 +1,4 @@
-import { fieldsOf, parsed, textAs } from "./foreign-json.ts";
+import { fieldsOf, parsedJson, textAs } from "../json.ts";
 
 /** What a Kubernetes Status object says beside its HTTP status (meta/v1 Status), as far as it is used. */
 export interface Refusal {
@@ -23,7 +23,7 @@ export const NO_REASON: Refusal = { causes: [] };
 /** Reads the body of an answer that is not 2xx, and its Retry-After header. Never throws. */
 export function refusalOf(body: string, retryAfter: string | undefined): Refusal {
   // Of a proxy's HTML page, for instance, the HTTP status is what we can say.
-  const status = fieldsOf(parsed(body));
+  const status = fieldsOf(parsedJson(body));
   const details = fieldsOf(status.details);
   const causes = Array.isArray(details.causes) ? details.causes.map(causeOf) : [];
   const seconds = secondsOf(retryAfter) ?? secondsOf(details.retryAfterSeconds);
