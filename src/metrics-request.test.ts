@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AcceptBudget, decideReply, MAX_HEAD_BYTES, responseHead } from "./metrics-request.ts";
+import { decideReply, MAX_HEAD_BYTES, responseHead } from "./metrics-request.ts";
 
 const reply = (text: string) => decideReply(Buffer.from(text, "latin1"));
 const request = (line: string, ...headers: readonly string[]): string =>
@@ -52,25 +52,4 @@ it("a response says that its connection ends, and which methods there are", () =
   expect(responseHead(405, 0)).toMatch(
     /^HTTP\/1\.1 405 Method Not Allowed\r\n.*\r\nAllow: GET, HEAD\r\nContent-Length: 0\r\nConnection: close\r\n\r\n$/,
   );
-});
-
-describe("AcceptBudget", () => {
-  it("a burst is accepted at once, and what follows in even steps", () => {
-    const budget = new AcceptBudget(50, 3);
-    let now = 1_000;
-    const pauses = Array.from({ length: 6 }, () => {
-      const pause = budget.take(now);
-      now += pause;
-      return pause;
-    });
-    expect(pauses).toEqual([0, 0, 20, 20, 20, 20]);
-  });
-
-  it("is full again after a quiet second, and not fuller", () => {
-    const budget = new AcceptBudget(2, 2);
-    budget.take(0);
-    budget.take(0);
-    expect(budget.take(60_000)).toBe(0);
-    expect(budget.take(60_000)).toBe(500);
-  });
 });

@@ -52,25 +52,3 @@ export function responseHead(status: Reply["status"], bytes: number | undefined)
   ];
   return `${lines.join("\r\n")}${END_OF_HEAD}`;
 }
-
-/** Bounds how many connections are accepted a second: a bucket of tokens that time fills again. */
-export class AcceptBudget {
-  readonly #perSecond: number;
-  readonly #burst: number;
-  #tokens: number;
-  #filledAt: number | undefined;
-
-  constructor(perSecond: number, burst: number) {
-    this.#perSecond = perSecond;
-    this.#burst = burst;
-    this.#tokens = burst;
-  }
-
-  /** Takes one connection; returns for how many milliseconds no other one may be accepted. */
-  take(now: number): number {
-    const gained = ((now - (this.#filledAt ?? now)) * this.#perSecond) / 1000;
-    this.#tokens = Math.min(this.#burst, this.#tokens + gained) - 1;
-    this.#filledAt = now;
-    return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * 1000) / this.#perSecond;
-  }
-}

@@ -5,7 +5,8 @@
 import { createServer, type Socket } from "node:net";
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
-import { AcceptBudget, decideReply, MAX_HEAD_BYTES, type Reply, responseHead } from "./metrics-request.ts";
+import { decideReply, MAX_HEAD_BYTES, type Reply, responseHead } from "./metrics-request.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 
 /** What the main thread tells this one. */
 export type ToWorker =
@@ -28,7 +29,8 @@ export interface WorkerData {
 const FRESH_MILLISECONDS = 1_000;
 /** Open connections. Prometheus needs one for a moment; another one takes the place of the oldest. */
 const MAX_CONNECTIONS = 32;
-const ACCEPTS_PER_SECOND = 50;
+/** Fifty connections at once, then fifty a second. */
+const ACCEPTS = { burst: 50, intervalMilliseconds: 20 };
 /** Connections that wait in the kernel; it lets others try again after a second. */
 const BACKLOG = 32;
 const REQUEST_MILLISECONDS = 2_000;
@@ -52,7 +54,7 @@ const open = new Set<Socket>();
 /** Connections whose request is complete. */
 const asked = new WeakSet<Socket>();
 const waiting = new Set<Socket>();
-const budget = new AcceptBudget(ACCEPTS_PER_SECOND, ACCEPTS_PER_SECOND);
+const accepts = new RateLimiter(ACCEPTS);
 let rendering = false;
 let rendered: { readonly body: Uint8Array | undefined; readonly until: number } | undefined;
 
@@ -74,7 +76,7 @@ function accept(socket: Socket): void {
   admit(socket);
   // Node cannot stop to accept without giving the address up, which another user could then take.
   // This thread may sleep: callers wait in the kernel, and cost nothing there.
-  const pause = budget.take(performance.now());
+  const pause = accepts.spend("all", performance.now());
   if (pause > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
 }
 

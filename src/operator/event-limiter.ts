@@ -1,5 +1,5 @@
 import { nameText } from "../keyring/rows.ts";
-import { RateLimiter } from "./rate-limiter.ts";
+import { RateLimiter } from "../rate-limiter.ts";
 import type { ObjectRef, ResourceEvent } from "./resource-store.ts";
 
 /** client-go's figures for one object (EventSourceObjectSpamFilter). */

@@ -1,7 +1,7 @@
 import { ClavigerError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { RateLimiter } from "../rate-limiter.ts";
 import { FairLanes } from "./fair-lanes.ts";
-import { RateLimiter } from "./rate-limiter.ts";
 
 const MIN_DELAY_MILLISECONDS = 100;
 const MAX_DELAY_MILLISECONDS = 30_000;

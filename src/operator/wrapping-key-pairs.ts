@@ -5,8 +5,8 @@ import {
 } from "../crypto/import-wrapping.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { RateLimiter } from "../rate-limiter.ts";
 import { FairLanes } from "./fair-lanes.ts";
-import { RateLimiter } from "./rate-limiter.ts";
 
 /** An RSA-4096 pair costs a second or two of one core: a namespace gets thirty at once, then one every ten seconds. */
 const RATE = { burst: 30, intervalMilliseconds: 10_000 };

@@ -21,12 +21,18 @@ export class RateLimiter {
   /** Takes one token, if the key has one. */
   take(key: string, now: number): boolean {
     if (this.waitFor(key, now) > 0) return false;
+    this.spend(key, now);
+    return true;
+  }
+
+  /** Takes one token for what has happened already. Returns in how many milliseconds the key has another one. */
+  spend(key: string, now: number): number {
     const fullAt = Math.max(this.#fullAt.get(key) ?? 0, now) + this.#rate.intervalMilliseconds;
     this.#fullAt.delete(key);
     this.#fullAt.set(key, fullAt);
     const [oldest] = this.#fullAt.keys();
     if (oldest !== undefined && this.#fullAt.size > MOST_KEYS) this.#fullAt.delete(oldest);
-    return true;
+    return this.waitFor(key, now);
   }
 
   /** Returns in how many milliseconds the key has a token. */
