@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { messageOf } from "./errors.ts";
-import { oneLine, printableJson } from "./printable.ts";
+import { cut, oneLine, printableJson } from "./printable.ts";
 
 export type LogLevel = "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -39,9 +39,8 @@ const MAX_FIELD_LENGTH = 1_024;
 
 /** JSON, unless it is plain. */
 function quote(value: string): string {
-  if (/^[\w./:@+-]{0,1024}$/.test(value)) return value;
-  const rest = value.length - MAX_FIELD_LENGTH;
-  return printableJson(rest <= 0 ? value : `${value.slice(0, MAX_FIELD_LENGTH)}… (${rest} characters more)`);
+  const shown = cut(value, MAX_FIELD_LENGTH);
+  return /^[\w./:@+-]*$/.test(shown) ? shown : printableJson(shown);
 }
 
 /** Says when `signal` stops a process, and why. Returns what is called when it has stopped. */

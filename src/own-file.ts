@@ -1,8 +1,6 @@
 import { statSync } from "node:fs";
-import { flawOnTheWay, octal } from "./private-path.ts";
+import { flawOnTheWay, isWritableByOthers, octal } from "./private-path.ts";
 import { readRegularText } from "./regular-file.ts";
-
-const WRITABLE_BY_OTHERS = 0o022;
 
 /**
  * Reads a file that decides what this process does, such as which programs it runs. Others may
@@ -24,6 +22,6 @@ function flawOfFile(path: string): string | undefined {
   if (stat.uid !== user && stat.uid !== 0) {
     return `it belongs to user ${stat.uid} (mode ${octal(stat)}), who can change it; run: chown ${user} ${path}`;
   }
-  if ((stat.mode & WRITABLE_BY_OTHERS) === 0) return undefined;
+  if (!isWritableByOthers(stat)) return undefined;
   return `it has mode ${octal(stat)}, and others can change it; run: chmod go-w ${path}`;
 }

@@ -15,10 +15,13 @@ const MAX_LENGTH = 8_192;
  * What is longer than `maxLength` is cut off, which is said.
  */
 export function printable(text: string, maxLength = MAX_LENGTH): string {
-  const shown = text.length > maxLength ? text.slice(0, maxLength) : text;
-  const rest = text.length - shown.length;
-  const escaped = shown.replaceAll("\\u", "\\u005cu").replaceAll(UNSAFE, escapedUnits);
-  return rest === 0 ? escaped : `${escaped}… (${rest} characters more)`;
+  return cut(text, maxLength).replaceAll("\\u", "\\u005cu").replaceAll(UNSAFE, escapedUnits);
+}
+
+/** Returns as much of `text` as `maxLength` allows, and how much more there is. */
+export function cut(text: string, maxLength: number): string {
+  const rest = text.length - maxLength;
+  return rest <= 0 ? text : `${text.slice(0, maxLength)}… (${rest} characters more)`;
 }
 
 /** The same for a message that may have several lines: they become one. */

@@ -101,7 +101,9 @@ function flawOfStep({ folder, entry, stat, user, options }: Step): string | unde
 
 const isTrusted = ({ uid }: Stats, user: number): boolean => uid === ROOT || uid === user;
 
-const isWritableByOthers = ({ mode }: Stats): boolean => (mode & WRITABLE_BY_OTHERS) !== 0;
+/** Whether its group or others may write it. */
+export const isWritableByOthers = ({ mode }: Pick<Stats, "mode">): boolean =>
+  (mode & WRITABLE_BY_OTHERS) !== 0;
 
 function foreignOwner(folder: string, stat: Stats, user: number): string | undefined {
   if (isTrusted(stat, user)) return undefined;

@@ -10,6 +10,7 @@ import {
   type KeyRow,
   nameText,
   type ObjectName,
+  servedAlias,
   type TombstoneRow,
   type UnreadableRow,
   type VersionRow,
@@ -19,7 +20,7 @@ import {
 export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
 
 export const keyRefText = (ref: KeyRef): string =>
-  "key" in ref ? nameText(ref.key) : `alias ${nameText(ref.alias)}`;
+  "key" in ref ? nameText(ref.key) : servedAlias(nameText(ref.alias));
 
 /** A key and the version of it that encrypts now. */
 export interface CurrentVersion {

@@ -13,6 +13,12 @@ export interface ObjectName {
 /** How a MasterKey or KeyAlias is written in configuration, messages and maps: NAMESPACE/NAME. */
 export const nameText = ({ namespace, name }: ObjectName): string => `${namespace}/${name}`;
 
+/** How a KeyServer's `serves` begins if a KeyAlias is served; its NAMESPACE/NAME follows. */
+export const ALIAS = "alias ";
+
+/** A KeyAlias, given as NAMESPACE/NAME, as a KeyServer's `serves` names it. */
+export const servedAlias = (name: string): string => `${ALIAS}${name}`;
+
 /** What orders the versions of a key. */
 export interface VersionPosition {
   readonly number: number;

@@ -17,7 +17,7 @@ import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { parseTime, rfc3339 } from "../times.ts";
 import { ImportedGuard, importedUnderName } from "./imported-guard.ts";
-import { ownersOf } from "./owners.ts";
+import { isForeignKeyId, type Owners, ownersOf } from "./owners.ts";
 import { currentsAfter, planAlias } from "./plan-alias.ts";
 import type { Binding } from "./resource-store.ts";
 import { byAge, isAlike } from "./versions.ts";
@@ -167,7 +167,7 @@ function sealDifferences(consistent: readonly Match[]): SealDifference[] {
 function byTrust(proven: ReadonlySet<string>): (a: KeyVersion, b: KeyVersion) => number {
   const rank = ({ metadata, spec }: KeyVersion): number => {
     if (proven.has(metadata.name)) return 0;
-    return metadata.name === `${spec.keyId}-${spec.number}` ? 1 : 2;
+    return metadata.name === keyVersionName(spec) ? 1 : 2;
   };
   return (a, b) => rank(a) - rank(b) || byAge(a, b);
 }
@@ -207,7 +207,7 @@ export const bindingOf = ({ validTo, ownership }: Pick<VersionRow, "validTo" | "
 });
 
 /** A KeyVersion's usual name. */
-export const keyVersionName = ({ keyId, number }: Pick<VersionRow, "keyId" | "number">): string =>
+export const keyVersionName = ({ keyId, number }: Pick<KeyVersion["spec"], "keyId" | "number">): string =>
   `${keyId}-${number}`;
 
 /** A KeyVersion's row. Throws Internal for a tombstone, which has no material: see `hasMaterial`. */
@@ -271,8 +271,8 @@ export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] & { re
 interface Held {
   /** The versions that this node has. */
   readonly have: ReadonlyMap<string, VersionRow>;
-  /** The names of the MasterKeys that their versions belong to, by keyId. */
-  readonly owners: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Of these versions. */
+  readonly owners: Owners;
   /** versionIds that its own providers serve. */
   readonly served: ReadonlySet<string>;
   readonly guard: ImportedGuard;
@@ -285,7 +285,7 @@ function keyChanges(masterKey: MasterKey, keys: readonly KeyRow[], held: Held): 
   const name = { namespace: metadata.namespace ?? "", name: metadata.name };
   const row = keys.find((key) => nameText(key) === nameText(name));
   const { enabled } = spec;
-  if (isForeign(status.keyId, name, held)) {
+  if (isForeignKeyId(status.keyId, name, held.owners)) {
     return row === undefined || row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...row, enabled } }];
   }
   const version = have.get(status.currentVersion?.versionId ?? "");
@@ -319,12 +319,6 @@ function keyChanges(masterKey: MasterKey, keys: readonly KeyRow[], held: Held): 
 /** Whether a version is a MasterKey's own: of its keyId, and proven or recorded under its name. */
 const isOwn = (version: VersionRow, keyId: string, name: ObjectName): boolean =>
   version.keyId === keyId && nameText(version.masterKey) === nameText(name);
-
-/** Whether a keyId is the key of another MasterKey: status is a claim, and whoever may write it could claim any. */
-function isForeign(keyId: string, name: ObjectName, { owners }: Held): boolean {
-  const names = owners.get(keyId);
-  return names !== undefined && !names.has(nameText(name));
-}
 
 /**
  * A deletion is accepted only of a key that nobody uses. What this node's own providers serve
@@ -391,7 +385,7 @@ function keyIdContradictions(masterKey: MasterKey, keys: readonly KeyRow[], held
   const row = keys.find((key) => nameText(key) === name);
   const keyId = status?.keyId;
   if (keyId === undefined) return [];
-  if (isForeign(keyId, objectName, held)) {
+  if (isForeignKeyId(keyId, objectName, held.owners)) {
     return [
       `MasterKey ${name} has keyId ${keyId} in its status, which is another MasterKey's key: it is not followed; delete the object and create it again, which gives it its own key back`,
     ];

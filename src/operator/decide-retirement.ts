@@ -1,4 +1,4 @@
-import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { nameText, type ObjectName, servedAlias } from "../keyring/rows.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
 import { statusWithDeletion } from "./decide-deletion.ts";
@@ -148,7 +148,7 @@ function retentionOf(
 ): RetentionPlan {
   const serves = new Set([
     objectText(masterKey),
-    ...facts.keyAliases.filter(pointsTo(masterKey)).map((alias) => `alias ${objectText(alias)}`),
+    ...facts.keyAliases.filter(pointsTo(masterKey)).map((alias) => servedAlias(objectText(alias))),
   ]);
   const own = versions.filter(({ spec }) => nameText(spec.masterKey) === objectText(masterKey));
   const proof = proofOf(masterKey, own, facts.keyServers, serves);

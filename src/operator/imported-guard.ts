@@ -1,4 +1,4 @@
-import { type AliasRow, nameText, type VersionRow } from "../keyring/rows.ts";
+import { type AliasRow, nameText, servedAlias, type VersionRow } from "../keyring/rows.ts";
 import type { MasterKey } from "../kube/resources.ts";
 
 /** A version or what is left of it. */
@@ -29,7 +29,7 @@ export class ImportedGuard {
   }
 
   guardsAlias(alias: string): boolean {
-    return this.#guarded.has(`alias ${alias}`);
+    return this.#guarded.has(servedAlias(alias));
   }
 
   /** Returns whether a provider serves this name, which had claviger's own material, and `next` is imported. */

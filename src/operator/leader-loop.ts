@@ -3,7 +3,7 @@ import type { NodeConfig } from "../config.ts";
 import { type KeyId, newKeyId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { nameText } from "../keyring/rows.ts";
+import { ALIAS, nameText, servedAlias } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
@@ -518,9 +518,6 @@ function aliasesOf(
   return new Set([...pointing, ...its.map(({ serves }) => serves)]);
 }
 
-/** How a KeyServer names an alias among what it serves, before NAMESPACE/NAME. */
-const ALIAS = "alias ";
-
 const isPointing = (alias: string, index: ViewIndex): boolean =>
   index.alias(alias)?.status?.masterKey !== undefined;
 
@@ -528,7 +525,8 @@ const isPointing = (alias: string, index: ViewIndex): boolean =>
 const mayBeServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
   keyServers.length === 0 ||
   keyServers.some(
-    ({ status }) => status?.providers?.some(({ serves }) => serves === `alias ${objectText(alias)}`) ?? true,
+    ({ status }) =>
+      status?.providers?.some(({ serves }) => serves === servedAlias(objectText(alias))) ?? true,
   );
 
 /** Whether each provider that serves the alias takes imported material, as far as nodes have reported. */
@@ -537,7 +535,7 @@ const importedAllowed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boo
   keyServers.every(
     ({ status }) =>
       status?.providers?.every(
-        (provider) => provider.serves !== `alias ${objectText(alias)}` || provider.allowImported === true,
+        (provider) => provider.serves !== servedAlias(objectText(alias)) || provider.allowImported === true,
       ) === true,
   );
 

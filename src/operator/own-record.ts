@@ -2,7 +2,7 @@ import { nameText, type ObjectName, type VersionIdentity, type VersionRow } from
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { bindingOf } from "./decide-keyring.ts";
-import { ownersOf } from "./owners.ts";
+import { isForeignKeyId, type Owners, ownersOf } from "./owners.ts";
 import { hasMaterial } from "./versions.ts";
 
 interface Recorded extends VersionIdentity, Pick<VersionRow, "validTo" | "ownership"> {
@@ -15,7 +15,7 @@ interface Recorded extends VersionIdentity, Pick<VersionRow, "validTo" | "owners
  */
 export class OwnRecord {
   readonly #versions: ReadonlyMap<string, Recorded>;
-  readonly #owners: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #owners: Owners;
 
   constructor(versions: readonly VersionRow[], tombstones: readonly VersionIdentity[]) {
     this.#versions = new Map<string, Recorded>([
@@ -89,8 +89,7 @@ export class OwnRecord {
 
   /** Whether the versions of a keyId are on record as another MasterKey's, and none as this one's. */
   isForeign(keyId: string, name: ObjectName): boolean {
-    const owners = this.#owners.get(keyId);
-    return owners !== undefined && !owners.has(nameText(name));
+    return isForeignKeyId(keyId, name, this.#owners);
   }
 }
 

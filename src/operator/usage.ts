@@ -1,6 +1,7 @@
-import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { nameText, type ObjectName, servedAlias } from "../keyring/rows.ts";
 import type { KeyAlias, KeyServer } from "../kube/resources.ts";
 import { firstFew } from "./first-few.ts";
+import { objectText } from "./view-index.ts";
 
 /** One thing that needs a key: a word for programs, a phrase for people. */
 export interface Use {
@@ -28,7 +29,7 @@ export interface UsageSources {
 /** Who needs a key, in an order of its own: providers, aliases, stored objects. */
 export function usesOf(key: NamedKey, { keyServers, keyAliases, stored }: UsageSources): Use[] {
   const aliases = keyAliases.filter((alias) => pointsTo(alias, key));
-  const names = new Set([nameText(key), ...aliases.map((alias) => `alias ${aliasText(alias)}`)]);
+  const names = new Set([nameText(key), ...aliases.map((alias) => servedAlias(objectText(alias)))]);
   return [
     ...keyServers.flatMap((server) => providerUses(server, names, key)).sort(byText),
     ...aliases.map(aliasUse).sort(byText),
@@ -63,7 +64,7 @@ function providerUses({ metadata, status }: KeyServer, names: ReadonlySet<string
 
 const aliasUse = (alias: KeyAlias): Use => ({
   reason: "AliasPointsToKey",
-  text: `KeyAlias ${aliasText(alias)}`,
+  text: `KeyAlias ${objectText(alias)}`,
 });
 
 function storedUses({ kmsKeyIds }: NamedKey, stored: StoredObjects | undefined): Use[] {
@@ -75,6 +76,4 @@ function storedUses({ kmsKeyIds }: NamedKey, stored: StoredObjects | undefined):
       : [{ reason: "ObjectsUnderKey" as const, text: `${count} stored objects under key_id ${kmsKeyId}` }];
   });
 }
-
-const aliasText = ({ metadata }: KeyAlias): string => `${metadata.namespace ?? ""}/${metadata.name}`;
 const byText = (a: Use, b: Use): number => (a.text < b.text ? -1 : 1);

@@ -1,4 +1,4 @@
-import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { nameText, type ObjectName, servedAlias } from "../keyring/rows.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import type { OwnRecord } from "./own-record.ts";
 import type { View } from "./resource-store.ts";
@@ -50,7 +50,7 @@ export class ViewIndex {
     const pointing = this.view.keyAliases.filter(
       (alias) => alias.metadata.namespace === metadata.namespace && alias.status?.masterKey === metadata.name,
     );
-    return new Set(pointing.map((alias) => `alias ${objectText(alias)}`));
+    return new Set(pointing.map((alias) => servedAlias(objectText(alias))));
   }
 
   /** The versions of a namespace's MasterKeys, also of those that were deleted. */

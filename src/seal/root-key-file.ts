@@ -16,11 +16,10 @@ import {
 import { dirname } from "node:path";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { flawOnTheWay, octal } from "../private-path.ts";
+import { flawOnTheWay, isWritableByOthers, octal } from "../private-path.ts";
 
 const ROOT_KEY_BYTES = 32;
 const GROUP_OR_OTHERS = 0o077;
-const WRITABLE_BY_OTHERS = 0o022;
 
 /**
  * Reads the root key: exactly 32 bytes, in a file that only its owner may open
@@ -108,7 +107,7 @@ function syncFolder(folder: string): void {
 function refuseUnsafeWay(path: string): void {
   const folder = dirname(realpathSync(path));
   const stat = statSync(folder);
-  if ((stat.mode & WRITABLE_BY_OTHERS) !== 0) {
+  if (isWritableByOthers(stat)) {
     throw unsafe(path, `lies in a folder of mode ${octal(stat)}; run: chmod 700 ${folder}`);
   }
   const flaw = flawOnTheWay(path);

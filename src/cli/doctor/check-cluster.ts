@@ -1,7 +1,9 @@
+import { servedAlias } from "../../keyring/rows.ts";
 import type { KeyServer, KeyServerStatus } from "../../kube/resources.ts";
 import { conditionOf } from "../../operator/conditions.ts";
 import { NODE_LEASE_SECONDS } from "../../operator/decide-key-server.ts";
 import { differingRootKeys } from "../../operator/root-keys.ts";
+import { objectText } from "../../operator/view-index.ts";
 import { canonicalScope, scopeText } from "../../storage/scope.ts";
 import { timeOf } from "../../times.ts";
 import { type Check, check, type Problem, type Severity, when } from "./check.ts";
@@ -131,11 +133,9 @@ const severityAfter = (since: string, now: Date): Severity =>
 
 /** The MasterKey behind what a KeyServer says that it serves: NAMESPACE/NAME, or alias NAMESPACE/NAME. */
 export function servedKey(serves: string, { masterKeys, keyAliases }: ClusterResources) {
-  const named = (object: { readonly metadata: { readonly namespace?: string; readonly name: string } }) =>
-    `${object.metadata.namespace}/${object.metadata.name}`;
-  const alias = keyAliases.find((candidate) => `alias ${named(candidate)}` === serves);
+  const alias = keyAliases.find((candidate) => servedAlias(objectText(candidate)) === serves);
   const key = alias === undefined ? serves : `${alias.metadata.namespace}/${alias.status?.masterKey}`;
-  return masterKeys.find((candidate) => named(candidate) === key);
+  return masterKeys.find((candidate) => objectText(candidate) === key);
 }
 
 function differences(name: string, keyServers: readonly KeyServer[]): readonly Problem[] {

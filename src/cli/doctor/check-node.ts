@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { isWritableByOthers, octal } from "../../private-path.ts";
 import { type Check, check, type Problem, when } from "./check.ts";
 import type { RootKeyFile } from "./observed.ts";
 
@@ -51,13 +52,13 @@ function rootKeyProblems(rootKey: RootKeyFile): readonly Problem[] {
   const readable = when((mode & 0o077) !== 0, () => ({
     severity: "error",
     object,
-    message: `it has mode ${octal(mode)}: others can open it, and with it everything`,
+    message: `it has mode ${octal({ mode })}: others can open it, and with it everything`,
     remedy: `chmod 600 ${path}, and consider who could have read it`,
   }));
   const open = when((folderMode & 0o077) !== 0, () => ({
-    severity: (folderMode & 0o022) === 0 ? "warning" : "error",
+    severity: isWritableByOthers({ mode: folderMode }) ? "error" : "warning",
     object,
-    message: `it lies in a folder of mode ${octal(folderMode)}, which others can ${(folderMode & 0o022) === 0 ? "look into" : "change"}`,
+    message: `it lies in a folder of mode ${octal({ mode: folderMode })}, which others can ${isWritableByOthers({ mode: folderMode }) ? "change" : "look into"}`,
     remedy: `chmod 700 ${folder}`,
   }));
   const problems = [...readable, ...open];
@@ -67,5 +68,3 @@ function rootKeyProblems(rootKey: RootKeyFile): readonly Problem[] {
     { severity: "error", object, message: fault, remedy: "docs/operations.md, Root key, has every message" },
   ];
 }
-
-const octal = (mode: number): string => `0${(mode & 0o777).toString(8)}`;
