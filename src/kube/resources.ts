@@ -240,7 +240,7 @@ const masterKeyStatus = s.object("What is.", {
 });
 
 const keyVersionSpec = s.object(
-  "One version's sealed material. Written by claviger; immutable but for validTo, the seal, and what takes its place.",
+  "One version's sealed material. Written by claviger; immutable but for validTo, the ownership proof, the seal, and what takes its place.",
   {
     masterKey: s.object("The MasterKey that it belongs to.", {
       namespace: objectName("Its namespace."),
