@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { NodeConfig } from "../config.ts";
 import { KeyringReader } from "../keyring/reader.ts";
-import { KEYRING_FILE } from "../keyring/writer.ts";
+import { KEYRING_FILE } from "../keyring/state-folder.ts";
 
 /**
  * Reads a node's keyring, also while its operator writes. Throws what `read` does,

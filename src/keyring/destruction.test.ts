@@ -5,8 +5,9 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { VersionRow } from "./rows.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
+import { KEYRING_FILE } from "./state-folder.ts";
 import { key, promoted, temporaryFolder, tombstone, version, versionId } from "./testing.ts";
-import { KEYRING_FILE, type KeyringChange, KeyringWriter } from "./writer.ts";
+import { type KeyringChange, KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let keyring: KeyringWriter | undefined;

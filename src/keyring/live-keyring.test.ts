@@ -10,8 +10,9 @@ import { SealSource } from "../seal/seal-source.ts";
 import { keyRefText, LiveKeyring } from "./live-keyring.ts";
 import { KeyringReader } from "./reader.ts";
 import type { VersionRow } from "./rows.ts";
+import { KEYRING_FILE } from "./state-folder.ts";
 import { deadline, key, promoted, temporaryFolder, tombstone, version, versionId } from "./testing.ts";
-import { KEYRING_FILE, type KeyringChange, KeyringWriter } from "./writer.ts";
+import { type KeyringChange, KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let live: LiveKeyring;

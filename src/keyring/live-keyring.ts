@@ -15,6 +15,7 @@ import {
   type UnreadableRow,
   type VersionRow,
 } from "./rows.ts";
+import { refuseReplaceable } from "./state-folder.ts";
 
 /** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
 export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
@@ -330,8 +331,7 @@ function openTrusted(path: string): KeyringReader {
   const folder = dirname(path);
   // Says in its own words if the folder cannot be entered at all.
   inodeOf(path);
-  const flaw = flawOfFolder(folder);
-  if (flaw !== undefined) throw new ClavigerError("KeyringUnavailable", `state folder ${folder}: ${flaw}`);
+  refuseReplaceable(folder, flawOfFolder(folder));
   return KeyringReader.open(path);
 }
 

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { KmsKeyId } from "../crypto/ids.ts";
 import { observationsPath, readObservations, writeObservations } from "./observations.ts";
 import type { ObservationRow } from "./rows.ts";
+import { KEYRING_FILE } from "./state-folder.ts";
 import { temporaryFolder } from "./testing.ts";
-import { KEYRING_FILE } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {

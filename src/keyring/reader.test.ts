@@ -4,9 +4,10 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { KeyringReader } from "./reader.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
+import { KEYRING_FILE } from "./state-folder.ts";
 import { deadline, key, OtherProcess, promoted, temporaryFolder, version, versionId } from "./testing.ts";
 import { canMount, Tmpfs } from "./tmpfs.ts";
-import { KEYRING_FILE, type KeyringChange, KeyringWriter } from "./writer.ts";
+import { type KeyringChange, KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {

@@ -6,9 +6,10 @@ import { planMerge } from "./merge.ts";
 import { writeNewFile } from "./new-file.ts";
 import { KeyringReader } from "./reader.ts";
 import { restoreKeyring } from "./restore.ts";
+import { KEYRING_FILE } from "./state-folder.ts";
 import { deadline, key, keyId, OtherProcess, promoted, temporaryFolder, version } from "./testing.ts";
 import { canMount, Tmpfs } from "./tmpfs.ts";
-import { KEYRING_FILE, KeyringWriter } from "./writer.ts";
+import { KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {

@@ -7,7 +7,8 @@ import { planMerge } from "./merge.ts";
 import { syncFile } from "./new-file.ts";
 import { KeyringReader } from "./reader.ts";
 import type { KeyringImage } from "./rows.ts";
-import { KEYRING_FILE, KeyringWriter, lockStateFolder, STOP_IT_FIRST } from "./writer.ts";
+import { KEYRING_FILE, lockStateFolder, STOP_IT_FIRST } from "./state-folder.ts";
+import { KeyringWriter } from "./writer.ts";
 
 const NOTHING: KeyringImage = { versions: [], keys: [], aliases: [], objects: [] };
 const DRAFT = "restoring";

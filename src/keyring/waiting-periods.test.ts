@@ -3,9 +3,10 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KeyringReader } from "./reader.ts";
 import { schemaVersion } from "./schema.ts";
+import { KEYRING_FILE } from "./state-folder.ts";
 import { keyId, temporaryFolder } from "./testing.ts";
 import { type WaitingPeriod, WaitingPeriods } from "./waiting-periods.ts";
-import { KEYRING_FILE, KeyringWriter } from "./writer.ts";
+import { KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {

@@ -18,6 +18,7 @@ import { kmsKeyId } from "../crypto/ids.ts";
 import { writeObservations } from "./observations.ts";
 import type { VersionRow } from "./rows.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
+import { KEYRING_FILE } from "./state-folder.ts";
 import {
   deadline,
   key,
@@ -29,7 +30,7 @@ import {
   versionId,
 } from "./testing.ts";
 import { canMount, Tmpfs } from "./tmpfs.ts";
-import { KEYRING_FILE, type KeyringChange, KeyringWriter } from "./writer.ts";
+import { type KeyringChange, KeyringWriter } from "./writer.ts";
 
 const UNIX_MODE = 0o777;
 let folder: ReturnType<typeof temporaryFolder>;

@@ -1,9 +1,8 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { flawOfFolder, flawOnTheWay } from "../private-path.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { writePoint } from "../write-points.ts";
 import {
@@ -17,7 +16,7 @@ import {
   unknownPart,
   unknownVersion,
 } from "./codec.ts";
-import { FileLock } from "./file-lock.ts";
+import type { FileLock } from "./file-lock.ts";
 import { formatFormerTargets, leftAt, mergeFormerTargets } from "./former-targets.ts";
 import { inodeOf } from "./inode.ts";
 import { syncFile } from "./new-file.ts";
@@ -38,9 +37,8 @@ import {
 } from "./rows.ts";
 import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
 import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";
+import { KEYRING_FILE, lockStateFolder } from "./state-folder.ts";
 import { isVersionNumber } from "./version-number.ts";
-
-export const KEYRING_FILE = "keyring.db";
 
 export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled" | "deletionDate">;
 
@@ -500,19 +498,6 @@ function refuseReturn(alias: AliasRow, target: KeyRow): void {
   );
 }
 
-/** What to do where the state folder is in use: for an operator, and for a restore. */
-const STOP_IT = "stop it, or give this one a stateDir of its own";
-export const STOP_IT_FIRST = "stop it first, and start it again after the restore; plugins need not stop";
-
-/** The one who holds it may write `stateDir`. Makes the folder. Throws InUse, with the remedy, where somebody has it. */
-export function lockStateFolder(stateDir: string, remedy = STOP_IT): FileLock {
-  makePrivateFolder(stateDir);
-  return FileLock.acquire(
-    join(stateDir, "operator.lock"),
-    `another claviger operator is using ${stateDir}: ${remedy}`,
-  );
-}
-
 /**
  * Makes a keyring under another name and moves it into place: whatever kills this
  * process, the name has a whole one or none, and an empty one was cut off.
@@ -579,22 +564,4 @@ function makePrivate(path: string): void {
     const text = `keyring ${path} cannot be closed to others: ${messageOf(cause)}`;
     throw new ClavigerError("KeyringUnavailable", text, { cause });
   }
-}
-
-/** Whoever can replace what lies in the state folder decides which version encrypts and which keys are enabled. */
-function makePrivateFolder(folder: string): void {
-  try {
-    refuseReplaceable(folder, flawOnTheWay(folder));
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    refuseReplaceable(folder, flawOfFolder(folder));
-  } catch (cause) {
-    if (cause instanceof ClavigerError) throw cause;
-    throw new ClavigerError("KeyringUnavailable", `state folder ${folder} cannot be made: ${String(cause)}`, {
-      cause,
-    });
-  }
-}
-
-function refuseReplaceable(folder: string, flaw: string | undefined): void {
-  if (flaw !== undefined) throw new ClavigerError("KeyringUnavailable", `state folder ${folder}: ${flaw}`);
 }

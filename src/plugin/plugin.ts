@@ -5,6 +5,7 @@ import { appearanceOf } from "../file-appearance.ts";
 import { hostClock } from "../host-clock.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
 import { readObservations } from "../keyring/observations.ts";
+import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { type Log, logStop } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
 import { SealSource } from "../seal/seal-source.ts";
@@ -13,7 +14,6 @@ import { ObservationRecorder } from "./observation-recorder.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 
-const KEYRING_FILE = "keyring.db";
 const HOST_CLOCK = hostClock();
 /** How soon something that is wrong is looked at again. */
 const RETRY_MILLISECONDS = 1_000;
