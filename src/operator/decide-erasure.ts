@@ -3,7 +3,7 @@ import { type KeptTombstone, nameText, type TombstoneRow, type VersionRow } from
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import type { KeyVersion } from "../kube/resources.ts";
-import { identityOf } from "./decide-keyring.ts";
+import { identityOf } from "./key-version-rows.ts";
 import { type Listable, listable } from "./listed-versions.ts";
 import type { Obstacle } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";

@@ -1,14 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { MasterKey } from "../kube/resources.ts";
-import {
-  decideKeyring,
-  type KeyringContents,
-  keyVersionName,
-  type ObservedResources,
-  toKeyVersionSpec,
-  toVersionRow,
-} from "./decide-keyring.ts";
+import { decideKeyring, type KeyringContents, type ObservedResources } from "./decide-keyring.ts";
+import { keyVersionName, toKeyVersionSpec, toVersionRow } from "./key-version-rows.ts";
 import type { Seal } from "./resource-store.ts";
 import {
   EARLIER,

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
-import { ClavigerError } from "../errors.ts";
+import { parseKeyId } from "../crypto/ids.ts";
 import {
   type AliasRow,
   isLater,
@@ -8,18 +7,21 @@ import {
   nameText,
   type ObjectName,
   type TombstoneRow,
-  type VersionIdentity,
   type VersionRow,
 } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
-import type { OwnershipSpec } from "../kube/ownership-schema.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
-import type { Ownership } from "../seal/ownership.ts";
-import { parseTime, rfc3339 } from "../times.ts";
 import { ImportedGuard, importedUnderName } from "./imported-guard.ts";
+import {
+  keyVersionName,
+  sameBinding,
+  sameIdentity,
+  sameSeal,
+  toOwnershipSpec,
+  toVersionRow,
+} from "./key-version-rows.ts";
 import { isForeignKeyId, type Owners, ownersOf } from "./owners.ts";
 import { currentsAfter, planAlias } from "./plan-alias.ts";
-import type { Binding } from "./resource-store.ts";
 import { byAge, isAlike } from "./versions.ts";
 
 export interface ObservedResources {
@@ -200,74 +202,6 @@ function sameOwnership({ mine, theirs, object }: Match): boolean {
 const altered = ({ mine, object }: Match): string =>
   `KeyVersion ${object.metadata.name} does not match what this node holds under versionId ${mine.versionId}`;
 
-/** What of a KeyVersion its seal does not bind, as this node has it. */
-export const bindingOf = ({ validTo, ownership }: Pick<VersionRow, "validTo" | "ownership">): Binding => ({
-  ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
-  ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
-});
-
-/** A KeyVersion's usual name. */
-export const keyVersionName = ({ keyId, number }: Pick<KeyVersion["spec"], "keyId" | "number">): string =>
-  `${keyId}-${number}`;
-
-/** A KeyVersion's row. Throws Internal for a tombstone, which has no material: see `hasMaterial`. */
-export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
-  if (spec.seal === undefined) throw new ClavigerError("Internal", `version ${spec.versionId} has no seal`);
-  const validTo = parseTime(spec.validTo);
-  return {
-    ...identityOf(spec),
-    sealed: {
-      provider: spec.seal.provider,
-      rootKeyId: spec.seal.rootKeyId,
-      blob: Buffer.from(spec.seal.sealed, "base64"),
-    },
-    ...(spec.materialId !== undefined && { materialId: spec.materialId }),
-    // What claviger made does not expire, whoever wrote a date there.
-    ...(validTo !== undefined && spec.origin === "EXTERNAL" && { validTo }),
-    ...(spec.ownership !== undefined && { ownership: toOwnership(spec.ownership) }),
-  };
-}
-
-const toOwnership = ({ revision, provider, rootKeyId, sealed }: OwnershipSpec): Ownership => ({
-  revision,
-  proof: { provider, rootKeyId, blob: Buffer.from(sealed, "base64") },
-});
-
-/** KeyVersion.spec.ownership. */
-export const toOwnershipSpec = ({ revision, proof }: Ownership): OwnershipSpec => ({
-  revision,
-  provider: proof.provider,
-  rootKeyId: proof.rootKeyId,
-  sealed: Buffer.from(proof.blob).toString("base64"),
-});
-
-/** Which version a KeyVersion is, tombstones included. */
-export const identityOf = (spec: KeyVersion["spec"]): VersionIdentity => ({
-  versionId: parseVersionId(spec.versionId),
-  keyId: parseKeyId(spec.keyId),
-  number: spec.number,
-  masterKey: spec.masterKey,
-  keySpec: spec.keySpec,
-  keyUsage: spec.keyUsage,
-  origin: spec.origin,
-});
-
-type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
-
-export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] & { readonly seal: Seal } {
-  const { sealed, validTo, ownership, ...identity } = version;
-  return {
-    ...identity,
-    ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
-    ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
-    seal: {
-      provider: sealed.provider,
-      rootKeyId: sealed.rootKeyId,
-      sealed: Buffer.from(sealed.blob).toString("base64"),
-    },
-  };
-}
-
 interface Held {
   /** The versions that this node has. */
   readonly have: ReadonlyMap<string, VersionRow>;
@@ -412,33 +346,4 @@ function keyIdContradictions(masterKey: MasterKey, keys: readonly KeyRow[], held
   return [
     `MasterKey ${name} has keyId ${keyId}, which is another kind of key than ${row.keyId}: this node serves ${row.keyId} on`,
   ];
-}
-
-/** Whether one sealed blob can open as either: what its seal is bound to is the same (seal.ts). */
-export function sameBinding(a: VersionRow, b: VersionRow): boolean {
-  return (
-    a.versionId === b.versionId &&
-    a.keyId === b.keyId &&
-    a.number === b.number &&
-    a.keySpec === b.keySpec &&
-    a.keyUsage === b.keyUsage
-  );
-}
-
-/** Whether two rows are one version also in what its seal does not bind. */
-export function sameIdentity(a: VersionRow, b: VersionRow): boolean {
-  return (
-    sameBinding(a, b) &&
-    a.origin === b.origin &&
-    a.materialId === b.materialId &&
-    nameText(a.masterKey) === nameText(b.masterKey)
-  );
-}
-
-function sameSeal(a: VersionRow, b: VersionRow): boolean {
-  return (
-    a.sealed.provider === b.sealed.provider &&
-    a.sealed.rootKeyId === b.sealed.rootKeyId &&
-    Buffer.compare(a.sealed.blob, b.sealed.blob) === 0
-  );
 }

@@ -15,8 +15,8 @@ import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { proveTombstone } from "../seal/tombstone.ts";
 import { toDestroyed } from "./decide-erasure.ts";
-import { toKeyVersionSpec } from "./decide-keyring.ts";
 import { Eraser } from "./eraser.ts";
+import { toKeyVersionSpec } from "./key-version-rows.ts";
 import type { View } from "./resource-store.ts";
 import {
   deletionPeriod,

@@ -15,8 +15,8 @@ import {
   tombstoneSpec,
   toTombstoneRow,
 } from "./decide-erasure.ts";
-import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import type { Apply } from "./giver.ts";
+import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { servedVersions } from "./served-versions.ts";

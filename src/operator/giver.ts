@@ -4,13 +4,8 @@ import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { atWritePoint } from "../write-points.ts";
-import {
-  type KeyringPlan,
-  keyVersionName,
-  sameIdentity,
-  toKeyVersionSpec,
-  toVersionRow,
-} from "./decide-keyring.ts";
+import type { KeyringPlan } from "./decide-keyring.ts";
+import { keyVersionName, sameIdentity, toKeyVersionSpec, toVersionRow } from "./key-version-rows.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import { isUnanswered } from "./unanswered.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";

@@ -21,7 +21,7 @@ import { DEFAULT_LIMITS } from "../limits.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
-import { toVersionRow } from "./decide-keyring.ts";
+import { toVersionRow } from "./key-version-rows.ts";
 import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { ResourceStore, View } from "./resource-store.ts";

@@ -3,7 +3,7 @@ import type { NodeConfig } from "../config.ts";
 import { type KeyId, newKeyId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { ALIAS, nameText, servedAlias } from "../keyring/rows.ts";
+import { nameText } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
@@ -17,7 +17,6 @@ import type { ObservedImport } from "./decide-import.ts";
 import { decideKeyAlias, type KeyAliasStep } from "./decide-key-alias.ts";
 import { decideSilence, nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
-import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
 import {
   decideMasterKey,
   type MasterKeyPlan,
@@ -28,6 +27,7 @@ import {
 import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
 import { statusWithFailedImport } from "./import-status.ts";
+import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
 import { MaterialImporter } from "./material-importer.ts";
 import { aliasLack, type Lack, type Room, roomFor } from "./namespace-room.ts";
 import { CountedUsage } from "./namespace-usage.ts";
@@ -37,10 +37,11 @@ import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { RETIREMENT, Retirement } from "./retirement.ts";
 import { sealVersion } from "./seal-version.ts";
+import { aliasesOf, importedAllowed, mayBeServed } from "./served-aliases.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
 import { isUnanswered } from "./unanswered.ts";
 import type { UsageCensus } from "./usage-census.ts";
-import { hasMaterial, kmsKeyIdOf } from "./versions.ts";
+import { hasMaterial } from "./versions.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
 import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 
@@ -498,46 +499,6 @@ const waitingPause = (step: MasterKeyPlan["step"]): number =>
 
 const currentVersionOf = ({ status }: MasterKey, versions: readonly KeyVersion[]): KeyVersion | undefined =>
   versions.find(({ spec }) => spec.versionId === status?.currentVersion?.versionId);
-
-/**
- * As a KeyServer's `serves` names them. Those too whose KeyAlias was deleted, or was only
- * just made again: nodes serve them on, as their key_ids tell, and this one may not know them.
- */
-function aliasesOf(
-  masterKey: MasterKey,
-  index: ViewIndex,
-  keyServers: readonly KeyServer[],
-): ReadonlySet<string> {
-  const servedOn = keyServers
-    .flatMap(({ status }) => status?.providers ?? [])
-    .filter(({ serves }) => serves.startsWith(ALIAS) && !isPointing(serves.slice(ALIAS.length), index));
-  const pointing = index.aliasesOf(masterKey);
-  if (servedOn.length === 0) return pointing;
-  const own = new Set<string | undefined>(index.versionsFor(masterKey).map(kmsKeyIdOf));
-  const its = servedOn.filter(({ kmsKeyId }) => own.has(kmsKeyId));
-  return new Set([...pointing, ...its.map(({ serves }) => serves)]);
-}
-
-const isPointing = (alias: string, index: ViewIndex): boolean =>
-  index.alias(alias)?.status?.masterKey !== undefined;
-
-/** A node that has not said what it serves may serve it. */
-const mayBeServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
-  keyServers.length === 0 ||
-  keyServers.some(
-    ({ status }) =>
-      status?.providers?.some(({ serves }) => serves === servedAlias(objectText(alias))) ?? true,
-  );
-
-/** Whether each provider that serves the alias takes imported material, as far as nodes have reported. */
-const importedAllowed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
-  keyServers.length > 0 &&
-  keyServers.every(
-    ({ status }) =>
-      status?.providers?.every(
-        (provider) => provider.serves !== servedAlias(objectText(alias)) || provider.allowImported === true,
-      ) === true,
-  );
 
 /** What waits for nodes or for a time is looked at soon; the rest comes with an event of some object. */
 function aliasPause(step: KeyAliasStep): number | undefined {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { KeyringWriter } from "../keyring/writer.ts";
-import { toKeyVersionSpec, toVersionRow } from "./decide-keyring.ts";
+import { toKeyVersionSpec, toVersionRow } from "./key-version-rows.ts";
 import { ManifestStore } from "./manifest-store.ts";
 import { currentVersion, keyId, keyVersion } from "./testing.ts";
 

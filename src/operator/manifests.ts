@@ -6,6 +6,7 @@ import { appearanceOf } from "../file-appearance.ts";
 import { API_VERSION, GROUP } from "../kube/resources.ts";
 import type { Fields } from "../kube/schema.ts";
 import { readRegularFile } from "../regular-file.ts";
+import { DNS_NAME } from "../yaml-section.ts";
 
 /** A MasterKey or KeyAlias as somebody wrote it; its spec is not checked yet. */
 export interface Manifest {
@@ -30,8 +31,6 @@ const MAX_NAMES = 10_000;
 const MAX_FILES = 1_000;
 /** Of all files together: reading them holds up this process. */
 const MAX_FOLDER_BYTES = 4 * MAX_YAML_BYTES;
-
-const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 /** A text that changes when any manifest of the folder does. */
 export function fingerprint(folder: string): string {
@@ -116,8 +115,8 @@ function toManifest(value: unknown, source: string): Manifest | string | undefin
   if (kind !== "MasterKey" && kind !== "KeyAlias") return `${kind} is not a kind that a manifest may hold`;
   if (!isObject(metadata)) return `a ${kind} lacks metadata`;
   const { name, namespace = "default" } = metadata;
-  if (typeof name !== "string" || !NAME.test(name)) return `a ${kind} has no valid metadata.name`;
-  if (typeof namespace !== "string" || !NAME.test(namespace))
+  if (typeof name !== "string" || !DNS_NAME.test(name)) return `a ${kind} has no valid metadata.name`;
+  if (typeof namespace !== "string" || !DNS_NAME.test(namespace))
     return `${kind} ${name} has no valid metadata.namespace`;
   return { kind, namespace, name, spec, source };
 }

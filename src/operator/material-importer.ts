@@ -18,10 +18,10 @@ import {
   PARAMETERS_VALID_MILLISECONDS,
   refused,
 } from "./decide-import.ts";
-import { keyVersionName, toKeyVersionSpec, toOwnershipSpec, toVersionRow } from "./decide-keyring.ts";
 import { INVALID_TOKEN } from "./import-objections.ts";
 import type { Offer } from "./import-offer.ts";
 import { type ImportOutcome, statusWithImport } from "./import-status.ts";
+import { keyVersionName, toKeyVersionSpec, toOwnershipSpec, toVersionRow } from "./key-version-rows.ts";
 import { nextExpiryChange } from "./material-expiry.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import { sealVersion } from "./seal-version.ts";

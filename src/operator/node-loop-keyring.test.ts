@@ -11,7 +11,7 @@ import type { KeyVersion } from "../kube/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
 import { ManifestStore } from "./manifest-store.ts";
 import { NodeLoop } from "./node-loop.ts";
 import { keyId, NOW, timeKeeper, versionId } from "./testing.ts";

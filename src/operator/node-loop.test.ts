@@ -26,7 +26,7 @@ import { createRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
-import { keyVersionName, toKeyVersionSpec } from "./decide-keyring.ts";
+import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
 import { NodeLoop } from "./node-loop.ts";
 import type { Binding, ResourceStore, View } from "./resource-store.ts";
 import { condition, keyId, keyServer, keyVersion, masterKey, NOW, timeKeeper } from "./testing.ts";

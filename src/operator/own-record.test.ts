@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { toVersionRow } from "./decide-keyring.ts";
+import { toVersionRow } from "./key-version-rows.ts";
 import { OwnRecord } from "./own-record.ts";
 import {
   EARLIER,

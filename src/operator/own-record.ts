@@ -1,7 +1,7 @@
 import { nameText, type ObjectName, type VersionIdentity, type VersionRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
-import { bindingOf } from "./decide-keyring.ts";
+import { bindingOf } from "./key-version-rows.ts";
 import { isForeignKeyId, type Owners, ownersOf } from "./owners.ts";
 import { hasMaterial } from "./versions.ts";
 

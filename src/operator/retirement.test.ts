@@ -7,7 +7,7 @@ import type { KeyAlias, KeyServer, KeyVersion, Kind, MasterKey, ResourceOf } fro
 import { createRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { toKeyVersionSpec, toVersionRow } from "./decide-keyring.ts";
+import { toKeyVersionSpec, toVersionRow } from "./key-version-rows.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { Retirement } from "./retirement.ts";

@@ -12,7 +12,6 @@ import { decideErased } from "./decide-erased.ts";
 import { toDestroyed } from "./decide-erasure.ts";
 import { nodeViews } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
-import { toVersionRow } from "./decide-keyring.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import {
   awaitsCount,
@@ -26,6 +25,7 @@ import {
   retiringKey,
   retiringKeys,
 } from "./decide-retirement.ts";
+import { toVersionRow } from "./key-version-rows.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
 import type { UsageCensus } from "./usage-census.ts";

@@ -4,7 +4,7 @@ import { isVersionNumber } from "../keyring/version-number.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { parseTime } from "../times.ts";
 import { toTombstoneRow } from "./decide-erasure.ts";
-import { toVersionRow } from "./decide-keyring.ts";
+import { toVersionRow } from "./key-version-rows.ts";
 import type { View } from "./resource-store.ts";
 import type { Problem } from "./version-tester.ts";
 import { hasMaterial } from "./versions.ts";

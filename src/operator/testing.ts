@@ -14,8 +14,8 @@ import {
   type ObjectMeta,
 } from "../kube/resources.ts";
 import { DAY_MILLISECONDS } from "../times.ts";
-import { toVersionRow } from "./decide-keyring.ts";
 import type { NodeView } from "./decide-master-key.ts";
+import { toVersionRow } from "./key-version-rows.ts";
 import type { Waiting } from "./waiting-period.ts";
 
 export const NOW = new Date("2026-01-02T03:04:05.678Z");
