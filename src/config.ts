@@ -26,7 +26,7 @@ export interface NodeConfig {
   /** The EncryptionConfiguration of the API server beside this node. */
   readonly encryptionConfig?: string;
   readonly etcd?: EtcdConfig;
-  /** What a namespace may use, where this node's operator leads. */
+  /** What a namespace may use while this node's operator leads. */
   readonly limits: Limits;
   readonly account: string;
   readonly region: string;

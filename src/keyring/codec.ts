@@ -131,7 +131,7 @@ export const unknownVersion = ({ keyId, number }: VersionRow, part: string): Cla
   );
 
 /** What a newer release destroyed may be of a kind that this one does not know: nobody uses it any more. */
-export function toTombstone(row: RawRow): KeptTombstone {
+function toTombstone(row: RawRow): KeptTombstone {
   return {
     ...toBinding(row),
     keySpec: text(row, "key_spec") as KeySpec,

@@ -58,7 +58,6 @@ export const destroyedSpec = s.object(
   },
 );
 
-export type DeletionStatus = s.Infer<typeof deletionStatus>;
 export type Destroyed = s.Infer<typeof destroyedSpec>;
 
 const windowIn = (deletion: unknown): unknown =>

@@ -26,7 +26,7 @@ export interface Lack {
   readonly until?: Date;
 }
 
-/** What a MasterKey's namespace has no room for; nothing where it has room for all. */
+/** What a MasterKey's namespace has no room for; empty if it has room for all. */
 export interface Room {
   /** Another MasterKey with a key of its own. */
   readonly newKey?: Lack;
@@ -38,7 +38,7 @@ export interface Room {
   readonly dueVersion?: Lack;
 }
 
-/** Automatic rotations go on until the namespace has so many times its quota. */
+/** Automatic rotations continue until the namespace has so many times its quota. */
 const RESERVE = 2;
 
 /** Returns what the namespace has no room for, as regards one of its MasterKeys; `hasKey` if that has a keyId. */
