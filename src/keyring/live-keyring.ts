@@ -16,6 +16,7 @@ import {
   type VersionRow,
 } from "./rows.ts";
 import { refuseReplaceable } from "./state-folder.ts";
+import { expiryTime } from "./waiting-periods.ts";
 
 /** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
 export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
@@ -168,14 +169,13 @@ export class LiveKeyring {
   }
 
   /**
-   * The time by which material expires, in epoch milliseconds. While the operator says that this
-   * node's clock may be wrong, nothing expires that had not when the clock was last known to be
-   * right. An operator that says so repeats it; of one that is gone, its last word does not count.
+   * The time by which material expires, in epoch milliseconds: see `expiryTime`. An operator that
+   * doubts this node's clock repeats it; of one that is gone, its last word does not count.
    */
   expiryTime(now: number): number {
     const { time } = this.#snapshot;
-    const isHeard = performance.now() - this.#timeHeardAt < DOUBT_MILLISECONDS;
-    return time?.doubted === true && isHeard ? Math.min(now, time.agreedAt) : now;
+    const passed = performance.now() - this.#timeHeardAt;
+    return time === undefined || passed >= DOUBT_MILLISECONDS ? now : expiryTime(time, passed, now);
   }
 
   /** A version's material, opened once. Throws SealUnavailable, SealMismatch or VersionDestroyed. */

@@ -24,11 +24,23 @@ export interface WaitingPeriod {
 export interface OperatorTime {
   /** The milliseconds for which operators of this node have run, by a clock that never steps. */
   readonly seen: number;
-  /** What this node's clock said when it was last known to be right, in epoch milliseconds; 0 if never. */
+  /**
+   * The time at this write, in epoch milliseconds: by this node's clock when it was last known to be
+   * right, and since then by a clock that never steps. 0 if it was never known to be right.
+   */
   readonly agreedAt: number;
   /** Whether this node's clock may be wrong. */
   readonly doubted: boolean;
 }
+
+/**
+ * Returns the time by which material expires, in epoch milliseconds; `passed` is the time since the
+ * operator wrote. While this node's clock may be wrong, it does not count: time continues from
+ * when the clock was last known to be right, so that neither a wrong clock nor somebody who only
+ * raises the doubt moves or stops an expiry. A clock that was never known to be right counts all the same.
+ */
+export const expiryTime = ({ doubted, agreedAt }: OperatorTime, passed: number, now: number): number =>
+  doubted && agreedAt > 0 ? agreedAt + passed : now;
 
 export const periodKey = ({ kind, subject }: Pick<WaitingPeriod, "kind" | "subject">): string =>
   `${kind} ${subject}`;

@@ -23,8 +23,8 @@ export interface ObservedImport {
   readonly plan: MasterKeyPlan;
   readonly versions: readonly KeyVersion[];
   readonly nodes: readonly NodeView[];
-  /** Set while clocks disagree: the time when they last agreed, and what is wrong. */
-  readonly lastAgreed?: { readonly at: Date; readonly obstacle: Obstacle } | undefined;
+  /** Set while nobody knows what time it is: the leader's clock may be wrong, and was never known to be right. */
+  readonly timeUnknown?: Obstacle | undefined;
   /** What the key's namespace has no room for. */
   readonly room: Room;
 }
@@ -60,7 +60,7 @@ export type OpenedStep =
   | Refusal
   | Waiting;
 
-/** Decides what to do about importing, at most one step. */
+/** Decides what to do about importing, at most one step. `now` is the time by which material expires. */
 export function decideImport(observed: ObservedImport, now: Date): ImportStep {
   const { masterKey, plan } = observed;
   if (masterKey.spec.origin !== "EXTERNAL" || masterKey.status?.keyId === undefined) return NONE;
@@ -106,7 +106,7 @@ export function decideOpened(
   if (!isNew) return refused(offer, "IncorrectKeyMaterial", OTHER_MATERIAL);
   const candidate = promotionCandidate(masterKey, versions);
   // One that expired on its way becomes current only by a re-import, for which nobody may have the material any more.
-  if (newest !== undefined && candidate !== undefined && !hasExpired(candidate, expiryTime(observed, now))) {
+  if (newest !== undefined && candidate !== undefined && !hasExpired(candidate, now)) {
     return { kind: "wait", finding: failed("RotationInProgress", pending(newest.spec.number)) };
   }
   const lack = newest === undefined ? observed.room.firstVersion : observed.room.askedVersion;
@@ -130,11 +130,8 @@ export function isPendingImport(observed: ObservedImport, now: Date): boolean {
   const current = plan.status.currentVersion;
   if (current === undefined) return own(observed).length === 0;
   const version = own(observed).find(({ spec }) => spec.versionId === current.versionId);
-  return version !== undefined && hasExpired(version, expiryTime(observed, now));
+  return version !== undefined && hasExpired(version, now);
 }
-
-/** The time by which material expires: while clocks disagree, nothing expires by one that may be wrong. */
-export const expiryTime = ({ lastAgreed }: ObservedImport, now: Date): Date => lastAgreed?.at ?? now;
 
 /** Whether somebody asked for a public key and token and has not imported with them yet. */
 export function hasOpenRequest({ spec, status }: MasterKey): boolean {
@@ -155,7 +152,7 @@ export function nextRenewal({ status }: MasterKey, now: Date): number | undefine
 function decideParameters(observed: ObservedImport, now: Date): ImportStep {
   const { masterKey } = observed;
   // By a clock that is behind, the token would have ended before anybody uses it.
-  if (observed.lastAgreed !== undefined) return NONE;
+  if (observed.timeUnknown !== undefined) return NONE;
   if (!isPendingImport(observed, now) && !hasOpenRequest(masterKey)) return NONE;
   const request = masterKey.spec.import?.requestToken;
   const asked = request !== undefined && request !== masterKey.status?.import?.requestToken;
@@ -167,8 +164,8 @@ function decideParameters(observed: ObservedImport, now: Date): ImportStep {
 /** What has to pass first; the offer itself may be all right. */
 function waitFor(observed: ObservedImport): Finding | undefined {
   // By a wrong clock a token or a validTo would be refused for good.
-  const clocks = observed.lastAgreed?.obstacle;
-  if (clocks !== undefined) return failed(clocks.reason, clocks.message);
+  const { timeUnknown } = observed;
+  if (timeUnknown !== undefined) return failed(timeUnknown.reason, timeUnknown.message);
   const differing = differingRootKeys(observed.nodes);
   if (differing !== undefined) return failed("RootKeysDiffer", differing);
   const current = observed.masterKey.status?.currentVersion;

@@ -66,7 +66,7 @@ export interface ObservedMasterKey {
   readonly freshKeyId: KeyId;
   /** `arn:aws:kms:<region>:<account>:key/` */
   readonly arnPrefix: string;
-  /** The time by which material expires, while the clocks disagree. */
+  /** The time by which material expires, if that is not `now`. */
   readonly expiryNow?: Date | undefined;
 }
 

@@ -2,13 +2,7 @@ import { WRAPPING_ALGORITHMS } from "../crypto/import-wrapping.ts";
 import type { ImportStatus } from "../kube/import-schema.ts";
 import type { MasterKeyStatus } from "../kube/resources.ts";
 import { conditionOf, type Finding, withFindings } from "./conditions.ts";
-import {
-  expiryTime,
-  hasOpenRequest,
-  isPendingImport,
-  newOffer,
-  type ObservedImport,
-} from "./decide-import.ts";
+import { hasOpenRequest, isPendingImport, newOffer, type ObservedImport } from "./decide-import.ts";
 import type { Offer } from "./import-offer.ts";
 import { expiryFinding, hasExpired } from "./material-expiry.ts";
 import { versionsOf } from "./versions.ts";
@@ -128,8 +122,7 @@ function parametersAfter(
 
 function findings(observed: ObservedImport, outcome: ImportOutcome, now: Date): Finding[] {
   const imported = importFinding(observed, outcome, now);
-  const expiring =
-    expiryFinding(versionsAfter(observed, outcome), expiryTime(observed, now)) ?? noLongerExpiring(observed);
+  const expiring = expiryFinding(versionsAfter(observed, outcome), now) ?? noLongerExpiring(observed);
   const ready = outcome.kind === "imported" ? undefined : expiredFinding(observed, now);
   return [imported, expiring, ready].filter((finding) => finding !== undefined);
 }
@@ -184,8 +177,7 @@ function expiredFinding(observed: ObservedImport, now: Date): Finding | undefine
   const version = versionsOf(masterKey.status?.keyId, versions).find(
     ({ spec }) => spec.versionId === current?.versionId,
   );
-  if (!masterKey.spec.enabled || version === undefined || !hasExpired(version, expiryTime(observed, now)))
-    return undefined;
+  if (!masterKey.spec.enabled || version === undefined || !hasExpired(version, now)) return undefined;
   const message = `the material of version ${version.spec.number} expired at ${version.spec.validTo}: nothing encrypts or decrypts under it until the same material is imported again`;
   return { type: "Ready", status: "False", reason: "MaterialExpired", message };
 }

@@ -346,7 +346,10 @@ export class KubeStore implements ResourceStore {
   }
 
   nodeClocks(wall: number, uptime: number): NodeClocks | undefined {
-    return this.#leases.synced ? this.#leaseClocks.at(wall, uptime) : undefined;
+    if (!this.#leases.synced || !this.#keyServers.synced) return undefined;
+    // A node makes its KeyServer before its first Lease.
+    const nodes = new Set(this.#keyServers.objects().map(({ metadata }) => metadata.name));
+    return this.#leaseClocks.at(wall, uptime, nodes);
   }
 
   async nodeUid(name: string, signal: AbortSignal): Promise<string | undefined> {

@@ -25,7 +25,18 @@ import { toVersionRow } from "./key-version-rows.ts";
 import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
-import { keyAlias, keyId, keyServer, keyVersion, masterKey, NOW, statusWith, timeKeeper } from "./testing.ts";
+import {
+  keyAlias,
+  keyId,
+  keyServer,
+  keyVersion,
+  masterKey,
+  NOW,
+  NOW_TEXT,
+  statusWith,
+  timeKeeper,
+} from "./testing.ts";
+import type { Doubt } from "./time-keeper.ts";
 import { UsageCensus } from "./usage-census.ts";
 
 /** What the leader writes, over a store that is in memory. */
@@ -56,6 +67,8 @@ class Cluster {
   /** When the leader asks for another look at a MasterKey. */
   readonly askedAgain = Promise.withResolvers<void>();
   limits = DEFAULT_LIMITS;
+  /** Set while the leader's clock may be wrong. */
+  doubt: Doubt | undefined;
   counts = 0;
   statuses = 0;
   readonly events: string[] = [];
@@ -98,7 +111,7 @@ class Cluster {
         ahead: () => 0,
         longestPause: 1_000,
       },
-      time: timeKeeper(),
+      time: { ...timeKeeper(), doubt: this.doubt },
       reencryptor: new Reencryptor({
         objects: {
           rewrite: UNUSED,
@@ -333,4 +346,21 @@ test("a MasterKey of imported material that has another one's keyId => gets no p
   expect(cluster.said("Ready")).toMatchObject({ status: "False", reason: "KeyIdForeign" });
   expect(cluster.said("InUse")).toMatchObject({ status: "False" });
   expect(cluster.key.status?.import).toBeUndefined();
+});
+
+test("the leader's clock may be wrong => material expires by the time that has continued since it was right, as on the nodes", async () => {
+  const validTo = NOW_TEXT;
+  const material = keyVersion(1, { spec: { origin: "EXTERNAL", validTo } });
+  const external = masterKey({ spec: { origin: "EXTERNAL" }, status: statusWith(material) });
+  const said = async (at: Date) => {
+    const cluster = new Cluster(external, [material], forbidden);
+    cluster.doubt = { at, obstacle: { reason: "ClocksDisagree", message: "by 40 days" } };
+    await cluster.reconcile();
+    return [cluster.said("Ready")?.reason, cluster.key.status?.keyState];
+  };
+  expect(await said(NOW)).toEqual(["MaterialExpired", "PendingImport"]);
+  expect(await said(new Date(NOW.getTime() - 60_000))).toEqual([
+    expect.not.stringMatching("Expired"),
+    "Enabled",
+  ]);
 });

@@ -56,7 +56,7 @@ const WAITING_PHASES = new Set<string | undefined>(["Switching", "Verifying"]);
 /** How often the progress of a round is written down. */
 const PROGRESS_MILLISECONDS = 2_000;
 
-export type LeaderTime = Pick<TimeKeeper, "ask" | "note" | "waiting" | "lastAgreed">;
+export type LeaderTime = Pick<TimeKeeper, "ask" | "note" | "waiting" | "doubt">;
 
 /** Decides for the whole cluster. Run by the operator that leads. */
 export class LeaderLoop {
@@ -220,10 +220,11 @@ export class LeaderLoop {
     const versions = index.versionsFor(masterKey).filter(hasMaterial);
     const room = this.#roomFor(masterKey, index);
     const nodes = this.#nodes(index);
-    const importing = { masterKey, plan, versions, nodes, room, lastAgreed: this.#time.lastAgreed };
-    const now = this.#clock.now();
-    const imported = await this.#import(importing, index, now);
-    const status = this.#retirement.complete(masterKey, imported, index, now);
+    const { doubt } = this.#time;
+    const timeUnknown = doubt?.at === undefined ? doubt?.obstacle : undefined;
+    const importing = { masterKey, plan, versions, nodes, room, timeUnknown };
+    const imported = await this.#import(importing, index, this.#expiryNow);
+    const status = this.#retirement.complete(masterKey, imported, index, this.#clock.now());
     const written = await this.#writeStatus(masterKey, status);
     // After the status is written: what a round has come to is forgotten only then.
     this.#reencryptor.ensure({
@@ -234,7 +235,12 @@ export class LeaderLoop {
     // What the step changed comes back as an event; version states follow the MasterKey as it is stored.
     await this.#updateVersions(masterKey, index);
     if (!written) await this.#retirement.settleFinalizers(masterKey, index);
-    return Math.min(this.#nextLook(plan), this.#importer.lookAgain(importing, this.#clock.now()) ?? Infinity);
+    return Math.min(this.#nextLook(plan), this.#importer.lookAgain(importing, this.#expiryNow) ?? Infinity);
+  }
+
+  /** The time by which material expires, and imports are judged. */
+  get #expiryNow(): Date {
+    return this.#time.doubt?.at ?? this.#clock.now();
   }
 
   #check(masterKey: MasterKey, index: ViewIndex): CheckedMasterKey {
@@ -329,7 +335,7 @@ export class LeaderLoop {
       room: this.#roomFor(masterKey, index),
       freshKeyId: newKeyId(),
       arnPrefix: this.#arn("key/"),
-      expiryNow: this.#time.lastAgreed?.at,
+      expiryNow: this.#expiryNow,
     };
     return decideMasterKey(observed, this.#clock.now());
   }

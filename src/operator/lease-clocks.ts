@@ -46,11 +46,12 @@ export class LeaseClocks {
     this.#heard.delete(node);
   }
 
-  /** The clocks at this time of ours. */
-  at(wall: number, uptime: number): NodeClocks {
+  /** The clocks of `nodes` at this time of ours. A Lease of any other name is nobody's: whoever may write Leases can make one. */
+  at(wall: number, uptime: number, nodes: ReadonlySet<string>): NodeClocks {
     const skews = new Map<string, number>();
     const unheard: string[] = [];
     for (const [node, { seen, firstAt }] of this.#heard) {
+      if (!nodes.has(node)) continue;
       if (uptime - (seen?.last.heardAt ?? firstAt) > FRESH_MILLISECONDS) continue;
       if (seen === undefined) unheard.push(node);
       else skews.set(node, farther(seen.lowest.offset + uptime - wall, seen.highest.offset + uptime - wall));

@@ -205,7 +205,7 @@ export const timeKeeper = (known: Waiting = waiting()) => ({
   note: () => undefined,
   now: () => NOW,
   waiting: known,
-  lastAgreed: undefined,
+  doubt: undefined,
 });
 
 export const condition = (type: string, changes: Partial<Condition> = {}): Condition => ({

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { version } from "../keyring/testing.ts";
-import { WaitingPeriods } from "../keyring/waiting-periods.ts";
+import { expiryTime, WaitingPeriods } from "../keyring/waiting-periods.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import type { NodeClocks } from "./lease-clocks.ts";
@@ -112,12 +112,71 @@ test("our own clock is set 40 days forward => known at once, before anybody is a
   expect([keeper.verdict.kind, log.at(-1)]).toEqual(["agreed", "all clocks agree again"]);
 });
 
-test("while clocks disagree => expiry is told by the time when they last agreed", async () => {
+/** The clocks of other nodes, by how far each is ahead of this node's. */
+const others = (...skews: readonly number[]): NodeClocks => ({
+  skews: new Map(skews.map((skew, at) => [`node-${at}`, skew])),
+  unheard: [],
+});
+
+test("this node's clock may be wrong => expiry goes by the time since it was right, which continues, over restarts too", async () => {
   const { keeper } = start();
   await keeper.ask(signal);
-  expect(keeper.lastAgreed).toBeUndefined();
+  expect(keeper.doubt).toBeUndefined();
   wall += 40 * DAY;
-  expect(keeper.lastAgreed).toMatchObject({ at: NOW, obstacle: { reason: "ClocksDisagree" } });
+  keeper.tick();
+  expect(keeper.doubt).toMatchObject({ at: NOW, obstacle: { reason: "ClocksDisagree" } });
+  pass(3 * DAY);
+  keeper.tick();
+  uptime = 0;
+  const next = start().keeper;
+  await next.ask(signal);
+  pass(DAY);
+  expect(next.doubt?.at).toEqual(new Date(NOW.getTime() + 4 * DAY));
+});
+
+test("one clock of three is six minutes off => the two others go by their own, in the operator as in the plugin", async () => {
+  const { keeper } = start();
+  nodes = others(0, 6 * MINUTE);
+  await keeper.ask(signal);
+  expect(keeper.verdict.kind).toBe("disagree");
+  expect([keeper.doubt, new WaitingPeriods(keyring).time().doubted]).toEqual([undefined, false]);
+});
+
+test("Leases that somebody forges for as long as they like => expiry is delayed by nothing", async () => {
+  const { keeper } = start();
+  nodes = others(0, 0);
+  await keeper.ask(signal);
+  for (let day = 0; day < 60; day++) {
+    nodes = others(0, 0, 40 * DAY, 40 * DAY, 40 * DAY);
+    pass(DAY);
+    keeper.tick();
+  }
+  const time = new WaitingPeriods(keyring).time();
+  expect(time.doubted).toBe(true);
+  expect(expiryTime(time, 0, 0)).toBe(wall);
+  expect(keeper.doubt?.at).toEqual(new Date(wall));
+});
+
+test("forged Leases that are there when the operator starts => the time is known from its former life", async () => {
+  const first = start().keeper;
+  await first.ask(signal);
+  for (let hour = 0; hour < 100; hour++) {
+    pass(60 * MINUTE);
+    first.tick();
+  }
+  uptime = 0;
+  nodes = others(40 * DAY, 40 * DAY);
+  const { keeper } = start();
+  await keeper.ask(signal);
+  expect(keeper.doubt?.at?.getTime()).toBeGreaterThanOrEqual(wall - 60 * MINUTE);
+});
+
+test("a clock that was never known to be right => nothing better is known", async () => {
+  nodes = others(40 * DAY, 40 * DAY);
+  const { keeper } = start();
+  await keeper.ask(signal);
+  expect(keeper.doubt).toMatchObject({ at: undefined, obstacle: { reason: "ClocksDisagree" } });
+  expect(expiryTime(new WaitingPeriods(keyring).time(), 0, wall)).toBe(wall);
 });
 
 test("time that passes while operators run is counted over their restarts; what passes in between is not", async () => {
@@ -175,12 +234,17 @@ test("a clock that may be wrong is told to the plugin, and repeated; once it is 
   expect(periods.time().doubted).toBe(false);
 });
 
-test("nothing waits and clocks agree => nothing is written", async () => {
+test("nothing waits and clocks agree => the time is written down once an hour", async () => {
   const { keeper } = start();
   await keeper.ask(signal);
-  pass(DAY);
-  keeper.tick();
-  expect(keyring.all("SELECT * FROM operator_time")).toEqual([]);
+  const periods = new WaitingPeriods(keyring);
+  const written = new Set<number>();
+  for (let minute = 0; minute < 150; minute++) {
+    pass(MINUTE);
+    keeper.tick();
+    written.add(periods.time().agreedAt);
+  }
+  expect(written.size).toBe(3);
 });
 
 test("a disk on which nothing can be written => said, and nothing throws", async () => {

@@ -10,17 +10,25 @@ import type { Log } from "../log.ts";
 import { HOUR_MILLISECONDS } from "../times.ts";
 import type { Clock } from "./clock.ts";
 import { decidePeriods } from "./decide-periods.ts";
-import { decideTime, MAX_SKEW_MILLISECONDS, type TimeVerdict } from "./decide-time.ts";
+import { clockObstacle, decideTime, MAX_SKEW_MILLISECONDS, type TimeVerdict } from "./decide-time.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import type { Obstacle } from "./usage-census.ts";
 import type { Waiting } from "./waiting-period.ts";
 
 /** How often the time that passed is written down. What has passed since is not counted after a crash. */
 const WRITE_MILLISECONDS = 60_000;
+/** How old the time that is written down may get while nothing else is to be written. */
+const RECORD_MILLISECONDS = 3_600_000;
 /** How long a clock that was set is doubted, if no other clock tells whether it is right now. */
 const STEP_MILLISECONDS = HOUR_MILLISECONDS;
 /** How long the API server has to say what time it is. */
 const PATIENCE = 10_000;
+
+/** Why this node's clock does not count, and the time that does if it is known. */
+export interface Doubt {
+  readonly at: Date | undefined;
+  readonly obstacle: Obstacle;
+}
 
 type Clocks = Pick<ResourceStore, "serverTime" | "nodeClocks">;
 
@@ -39,7 +47,8 @@ export class TimeKeeper {
   /** What the keyring has of time, and when this process had seen so much. */
   #written: OperatorTime;
   #writtenAt: number;
-  #agreedAt: number;
+  /** The time when this node's clock was last known to be right, and what `#passing` was then; 0 if never. */
+  #agreed: { readonly at: number; readonly passing: number };
   /** The API server's time minus our uptime, when it was last asked. */
   #server: number | undefined;
   #said: string | undefined;
@@ -62,7 +71,7 @@ export class TimeKeeper {
     this.#byKey = byKey(this.#periods.all());
     this.#written = this.#periods.time();
     this.#writtenAt = this.#passing;
-    this.#agreedAt = this.#written.agreedAt;
+    this.#agreed = { at: this.#written.agreedAt, passing: this.#writtenAt };
   }
 
   /** Asks the API server what time it is. Rejects if it does not say so. */
@@ -90,15 +99,15 @@ export class TimeKeeper {
     return { time: this.verdict, periods: this.#byKey, seen: this.#seen };
   }
 
-  /** Set while clocks disagree: what had expired when they last agreed has expired, and nothing else. */
-  get lastAgreed(): { readonly at: Date; readonly obstacle: Obstacle } | undefined {
+  /**
+   * Set while this node's clock may be wrong: the time by which material expires meanwhile, as the
+   * plugin reckons it, and what is wrong. `at` is undefined if the clock was never known to be right.
+   */
+  get doubt(): Doubt | undefined {
     const time = this.verdict;
-    if (time.kind !== "disagree") return undefined;
-    const { reason, message } = time;
-    return {
-      at: new Date(Math.min(this.#clock.now().getTime(), this.#agreedAt)),
-      obstacle: { reason, message },
-    };
+    const obstacle = clockObstacle(time);
+    if (obstacle === undefined || !this.#isDoubted(time)) return undefined;
+    return { at: this.#agreedAt > 0 ? new Date(this.#agreedAt) : undefined, obstacle };
   }
 
   /** Records what is under way by these resources. */
@@ -116,11 +125,13 @@ export class TimeKeeper {
     try {
       this.#followSteps();
       const time = this.verdict;
-      if (time.kind === "agreed") this.#agreedAt = this.#clock.now().getTime();
-      const isDue = this.#passing - this.#writtenAt >= WRITE_MILLISECONDS;
       const doubted = this.#isDoubted(time);
+      if (time.kind !== "unknown" && !doubted)
+        this.#agreed = { at: this.#clock.now().getTime(), passing: this.#passing };
+      const isDue = this.#passing - this.#writtenAt >= WRITE_MILLISECONDS;
       const isNeeded = this.#byKey.size > 0 || doubted;
-      if ((isNeeded && isDue) || doubted !== this.#written.doubted) this.#writeTime(time);
+      const isOld = Math.abs(this.#agreedAt - this.#written.agreedAt) >= RECORD_MILLISECONDS;
+      if ((isNeeded && isDue) || isOld || doubted !== this.#written.doubted) this.#writeTime(time);
       this.#say(time);
     } catch (error) {
       this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
@@ -144,7 +155,7 @@ export class TimeKeeper {
   /** Writes down the time that passed since it was last written. Never throws. */
   close(): void {
     try {
-      if (this.#byKey.size > 0) this.#writeTime(this.verdict);
+      if (this.#byKey.size > 0 || this.#agreedAt > 0) this.#writeTime(this.verdict);
     } catch (error) {
       this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
     }
@@ -179,6 +190,11 @@ export class TimeKeeper {
   /** Milliseconds for which operators of this node have run. */
   get #seen(): number {
     return this.#written.seen + this.#passing - this.#writtenAt;
+  }
+
+  get #agreedAt(): number {
+    const { at, passing } = this.#agreed;
+    return at === 0 ? 0 : at + this.#passing - passing;
   }
 
   get #passing(): number {
