@@ -145,6 +145,22 @@ describe("the status of a KeyServer", () => {
       { status: "False", reason: "SealUnavailable", message: "no root key" },
     ]);
   });
+  test.each(["ObjectUnreadable", "DestructionNotDue", "TimeNotSeen", "ClocksDisagree"])(
+    "%s, which keeps nobody from promoting, and after it a problem that does => Ready shows the latter, and the leader waits for the node",
+    (reason) => {
+      const problems = [
+        { reason, message: "an affair of its own" },
+        { reason: "SealUnavailable", message: "no root key" },
+      ];
+      const { conditions = [] } = status({ problems });
+      expect(conditionOf(conditions, "Ready")).toMatchObject({ reason: "SealUnavailable" });
+      const [view] = nodeViews([keyServer("a", { conditions })], new Map(), NOW);
+      expect(view).toMatchObject({ problem: "no root key" });
+      expect(conditionOf(status({ problems: problems.slice(0, 1) }).conditions, "Ready")).toMatchObject({
+        reason,
+      });
+    },
+  );
   test("Ready before and after => lastTransitionTime stays", () => {
     const before = { conditions: [condition("Ready")] };
     expect(conditionOf(status({ before }).conditions, "Ready")?.lastTransitionTime).toBe(EARLIER);

@@ -21,7 +21,7 @@ export interface ObservedNode {
   readonly prepared: readonly Listable[];
   /** Destroyed versions of which nothing is left here. */
   readonly erased?: readonly Listable[];
-  /** Why something of this node does not work; the first is shown. */
+  /** Why something of this node does not work; the first that others must wait for is shown, else the first. */
   readonly problems: readonly { readonly reason: string; readonly message: string }[];
   readonly seal: { readonly provider: string; readonly rootKeyId: string } | undefined;
   readonly providers: readonly {
@@ -122,7 +122,10 @@ const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
 
 function readiness(observed: ObservedNode): Finding {
-  const problem = observed.problems[0] ?? providerWithoutKey(observed) ?? pluginSilent(observed);
+  const { problems } = observed;
+  // The leader has no other sign of what keeps this node from serving a version.
+  const grave = problems.find(({ reason }) => !ownAffair.has(reason)) ?? problems[0];
+  const problem = grave ?? providerWithoutKey(observed) ?? pluginSilent(observed);
   if (problem !== undefined) return { type: "Ready", status: "False", ...problem };
   const message = `all ${observed.versions.length} versions are stored; those that are current or to become so were opened and tested`;
   return { type: "Ready", status: "True", reason: "InStep", message };
