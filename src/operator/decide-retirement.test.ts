@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { KeyVersion } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
 import {
   awaitsCount,
@@ -9,8 +10,10 @@ import {
 } from "./decide-retirement.ts";
 import {
   condition,
+  currentVersion,
   deletionPeriod,
   keyId,
+  keyServer,
   keyVersion,
   masterKey,
   NOW,
@@ -82,4 +85,43 @@ test("the same once the deletion is due => not destroyed", () => {
   );
   expect(plans).toContainEqual(expect.objectContaining({ kind: "wait", reason: "InUse" }));
   expect(plans.map(({ kind }) => kind)).not.toContain("destroy");
+});
+
+test("retention under a MasterKey that came to have another one's keyId => destroys none of the other's versions", () => {
+  const thief = { namespace: "tenant", name: "known" };
+  const its = keyVersion(4, {
+    spec: { masterKey: thief },
+    metadata: { creationTimestamp: "2025-12-01T00:00:00Z" },
+  });
+  const { kmsKeyId } = currentVersion(its);
+  const provider = { name: "p", socket: "/s", serves: "tenant/known", kmsKeyId, settled: true };
+  const key = masterKey({
+    metadata: thief,
+    spec: { retention: { policy: "Destroy", afterDays: 7 } },
+    status: {
+      ...statusWith(its),
+      reencryption: {
+        kmsKeyId,
+        phase: "Complete",
+        verified: true,
+        resources: ["secrets"],
+        startedAt: "2025-12-01T00:00:00Z",
+        completedAt: "2025-12-01T00:00:00Z",
+        round: 1,
+      },
+    },
+  });
+  const period = { ...deletionPeriod(1), kind: "retention", subject: kmsKeyId, until: 0, length: 0 } as const;
+  const known: RetirementFacts = {
+    ...facts,
+    keyServers: [keyServer("one", { providers: [provider] })],
+    count: { kind: "counted", stored: () => 0 },
+    waiting: waiting([period]),
+  };
+  const kindsOf = (versions: readonly KeyVersion[]) =>
+    decideRetirement(retiringKey(keyId(1), versions, [key]), known, NOW).map(({ kind }) => kind);
+  const others = [keyVersion(1), keyVersion(2), keyVersion(3)];
+  expect(kindsOf([...others, its])).not.toContain("destroy");
+  const own = others.map((one) => ({ ...one, spec: { ...one.spec, masterKey: thief } }));
+  expect(kindsOf([...own, its])).toContain("destroy");
 });
