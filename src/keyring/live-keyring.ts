@@ -15,6 +15,7 @@ import {
   type UnreadableRow,
   type VersionRow,
 } from "./rows.ts";
+import { type ServedImport, servedImportText } from "./served-imports.ts";
 import { refuseReplaceable } from "./state-folder.ts";
 import { expiryTime } from "./waiting-periods.ts";
 
@@ -166,6 +167,11 @@ export class LiveKeyring {
     const key = this.#snapshot.keys.get(nameText(masterKey));
     if (key === undefined || key.keyId !== keyId) return undefined;
     return !key.enabled || key.deletionDate !== undefined ? key : undefined;
+  }
+
+  /** Whether the alias has served the imported material of this MasterKey before, as far as the keyring knows. */
+  servedImport(served: ServedImport): boolean {
+    return this.#snapshot.servedImports?.has(servedImportText(served)) ?? true;
   }
 
   /**

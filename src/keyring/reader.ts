@@ -25,6 +25,7 @@ import {
   type VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
+import { servedImportText, toServedImport } from "./served-imports.ts";
 import { allRows, isBusy, type RawRow, withKeyringErrors } from "./sqlite.ts";
 import { type OperatorTime, toOperatorTime } from "./waiting-periods.ts";
 
@@ -39,6 +40,8 @@ export interface KeyringSnapshot {
   readonly unreadable: readonly UnreadableRow[];
   /** What the operator wrote of time; absent if it has not, or is of an older release. */
   readonly time?: OperatorTime | undefined;
+  /** What was served through aliases (servedImportText); absent in a keyring of an older release, which refused nothing. */
+  readonly servedImports?: ReadonlySet<string> | undefined;
 }
 
 /** All of a keyring that can be read, and the rest by name. */
@@ -107,6 +110,7 @@ export class KeyringReader {
         aliases: new Map(aliases.rows.map((alias) => [nameText(alias), alias])),
         unreadable: [...keys.unreadable, ...aliases.unreadable],
         time: this.#operatorTime(),
+        servedImports: this.#servedImports(),
       };
     });
   }
@@ -232,6 +236,11 @@ export class KeyringReader {
   #operatorTime(): OperatorTime | undefined {
     if (!hasTable(this.#db, "operator_time")) return undefined;
     return this.#all("SELECT * FROM operator_time").map(toOperatorTime)[0];
+  }
+
+  #servedImports(): ReadonlySet<string> | undefined {
+    if (!hasTable(this.#db, "served_imports")) return undefined;
+    return new Set(this.#all("SELECT * FROM served_imports").map(toServedImport).map(servedImportText));
   }
 
   #all(sql: string): RawRow[] {

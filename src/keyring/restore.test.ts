@@ -105,7 +105,7 @@ describe("restored into a state folder without a keyring", () => {
     );
     // Waiting periods begin again with the restored keyring, which is later and so safe.
     // What was destroyed the resources tell; a backup has nothing that could come back.
-    expect(empty).toEqual(["operator_time", "tombstones", "waiting_periods"]);
+    expect(empty).toEqual(["operator_time", "served_imports", "tombstones", "waiting_periods"]);
   });
 
   test("a key that is pending deletion is so again, from the backup's file too", () => {

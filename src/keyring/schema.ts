@@ -129,6 +129,17 @@ const additions: readonly string[] = [
     doubted   INTEGER NOT NULL
   ) STRICT;
   `,
+  // The aliases through which providers served imported material (served-imports.ts). Made with
+  // the aliases that do so at this moment, in the same statement: a release that knew no
+  // `allowImported` refused none of them, and the plugin must not stop the API server now.
+  `
+  CREATE TABLE IF NOT EXISTS served_imports AS
+  SELECT aliases.namespace, aliases.name AS alias, aliases.master_key
+  FROM aliases
+  JOIN keys ON keys.namespace = aliases.namespace AND keys.name = aliases.master_key
+  JOIN versions ON versions.version_id = keys.current_version_id
+  WHERE versions.origin = 'EXTERNAL';
+  `,
 ];
 
 /** The schema that brought the table of tombstones. */

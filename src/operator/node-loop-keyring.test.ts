@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { readConfig } from "../config.ts";
+import { kmsKeyId } from "../crypto/ids.ts";
 import { generateMaterial } from "../crypto/key-specs.ts";
+import { writeObservations } from "../keyring/observations.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyVersion } from "../kube/resources.ts";
@@ -134,4 +136,29 @@ test("a key's row cannot be read => it is named and left as it is, and the versi
   expect(problem()).toMatch(/^RowUnreadable: the keyring's row of MasterKey apps\/secrets cannot be read/);
   expect(db.prepare("SELECT former_key_ids FROM keys").all()).toEqual([{ former_key_ids: "x" }]);
   expect(reported()?.versions).toBe(2);
+});
+
+test("a plugin serves imported material through an alias => the keyring has it on record, once, for a plugin that starts after a power cut", async () => {
+  const imported: VersionRow = { ...(await sealed(1)), origin: "EXTERNAL" };
+  const own = { ...(await sealed(2)), keyId: keyId(2), masterKey: { ...KEY, name: "own" } };
+  keyring.apply([
+    { kind: "putVersion", version: imported },
+    { kind: "putVersion", version: own },
+  ]);
+  const observation = { servingSince: 1, encrypts: 0, settled: false };
+  const alias = (name: string) => ({ alias: { namespace: "apps", name } });
+  await writeObservations(keyring.path, [
+    { ...observation, provider: "a", kmsKeyId: kmsKeyId(imported.keyId, imported.versionId) },
+    { ...observation, provider: "b", kmsKeyId: kmsKeyId(own.keyId, own.versionId) },
+  ]);
+  const providers = [
+    { name: "a", socket: "/a.sock", ref: alias("main"), allowImported: true },
+    { name: "b", socket: "/b.sock", ref: alias("other") },
+  ];
+  const config = { nodeName: "node-1", providers };
+  const node = new NodeLoop({ config, store, keyring, seals, log: () => undefined, time: timeKeeper() });
+  for (let pass = 0; pass < 2; pass++) await node.reconcile(NOW, stop.controller.signal);
+  expect(keyring.all("SELECT * FROM served_imports")).toEqual([
+    { namespace: "apps", alias: "main", master_key: "secrets" },
+  ]);
 });

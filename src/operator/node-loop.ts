@@ -3,6 +3,7 @@ import type { NodeConfig } from "../config.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
 import { isExpired, type VersionRow } from "../keyring/rows.ts";
+import { recordServedImports } from "../keyring/served-imports.ts";
 import type { KeyringChange, KeyringWriter } from "../keyring/writer.ts";
 import type { KeyServer, KeyServerStatus, KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
@@ -20,7 +21,7 @@ import { type Listable, listable, MOST_LISTED } from "./listed-versions.ts";
 import { NODE_NAME_SHARED } from "./name-watch.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
-import { servedVersions } from "./served-versions.ts";
+import { importsServed, servedVersions } from "./served-versions.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { SocketWatch } from "./socket-watch.ts";
 import { soundView } from "./sound-view.ts";
@@ -139,6 +140,7 @@ export class NodeLoop {
     await this.#binder.settle(plan, problems);
     if (this.#store.leading) await this.#binder.prove(plan, stored.versions, problems);
     const versions = this.#keyring.versions();
+    this.#recordServed(versions, problems);
     const index = new ViewIndex(view, new OwnRecord(versions, []));
     const openable = await this.#prepare(index, versions, problems, now);
     // What opens under a root key that only this process still has would be lost at its end.
@@ -205,10 +207,21 @@ export class NodeLoop {
     await this.#store.reportKeyServer(this.#config.nodeName, status);
   }
 
-  /** Where the disk is full or broken, what is held already is reported all the same, with the reason. */
   #apply(changes: readonly KeyringChange[], problems: Problem[]): void {
+    this.#orReport(problems, () => this.#keyring.apply(changes));
+  }
+
+  /** The plugin's own record of what it serves may be gone after a power cut. */
+  #recordServed(versions: readonly VersionRow[], problems: Problem[]): void {
+    const { providers, observations } = this.#service();
+    const served = importsServed(providers, observations, versions);
+    this.#orReport(problems, () => recordServedImports(this.#keyring, served));
+  }
+
+  /** Where the disk is full or broken, what is held already is reported all the same, with the reason. */
+  #orReport(problems: Problem[], write: () => void): void {
     try {
-      this.#keyring.apply(changes);
+      write();
     } catch (error) {
       if (!isOfKeyring(error)) throw error;
       problems.unshift({ reason: error.code, message: error.message });

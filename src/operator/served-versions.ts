@@ -1,6 +1,7 @@
 import { kmsKeyId } from "../crypto/ids.ts";
-import type { KeyRef } from "../keyring/live-keyring.ts";
-import { nameText, type ObservationRow } from "../keyring/rows.ts";
+import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
+import { nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
+import type { ServedImport } from "../keyring/served-imports.ts";
 import type { KeyringContents } from "./decide-keyring.ts";
 
 /** What a node's providers are to serve, its keyring, and what its plugin was seen to answer. */
@@ -18,6 +19,26 @@ export function servedVersions(observed: ObservedService): ReadonlySet<string> {
   const served = versions.filter(({ keyId, versionId }) => answered.has(kmsKeyId(keyId, versionId)));
   const current = keys.filter((key) => targets.has(nameText(key))).flatMap((key) => key.current ?? []);
   return new Set<string>([...served, ...current].map(({ versionId }) => versionId));
+}
+
+/** The imported material that this node's plugin was seen to serve through aliases. */
+export function importsServed(
+  providers: ObservedService["providers"],
+  observations: readonly ObservationRow[],
+  versions: readonly VersionRow[],
+): ServedImport[] {
+  const imported = versions.filter(({ origin }) => origin === "EXTERNAL");
+  const byId = new Map<string, VersionRow>(
+    imported.map((version) => [kmsKeyId(version.keyId, version.versionId), version]),
+  );
+  return providers.flatMap(({ name, ref }) => {
+    if ("key" in ref) return [];
+    const seen = observations.find(
+      ({ provider, serves }) => provider === name && (serves ?? keyRefText(ref)) === keyRefText(ref),
+    );
+    const version = byId.get(seen?.kmsKeyId ?? "");
+    return version === undefined ? [] : [{ alias: ref.alias, masterKey: version.masterKey.name }];
+  });
 }
 
 /** NAMESPACE/NAME of the key that a provider serves; undefined where its alias is not there. */

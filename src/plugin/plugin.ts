@@ -211,8 +211,9 @@ export class Plugin {
 
   /**
    * Who may edit a KeyAlias chooses its key, so an alias begins with imported material only if
-   * the configuration allows it. What was served before goes on: the operator lets no served
-   * alias move to imported material.
+   * the configuration allows it. What was served before continues: the operator lets no served
+   * alias move to imported material. The keyring has a record of it too (`servedImport`), but
+   * an older release may have run since and not have kept it.
    */
   #refusesImported({ name, ref, allowImported }: ProviderConfig): boolean {
     if ("key" in ref || allowImported === true) return false;

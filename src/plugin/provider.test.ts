@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { inspect } from "node:util";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
@@ -829,6 +829,25 @@ describe("a provider that cannot serve yet", () => {
     await hasProblem(refusing, "ConfigInvalid");
     expect(() => refusing.status()).toThrow("set allowImported to true on the provider");
     await serves(started({ alias: ALIAS }), version);
+  });
+
+  it("serves on through an alias what an older release served, with nothing left but its keyring: before the operator opens that file, and after", async () => {
+    const key = newKey(SECRETS);
+    const version = await sealedVersion(key, 1);
+    makeCurrent(key, { ...version, origin: "EXTERNAL" });
+    writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: SECRETS.name } }]);
+    // No older release has this table.
+    writer.run("DROP TABLE served_imports");
+    await serves(started({ alias: ALIAS }, undefined, true), version);
+    writer.close();
+    writer = KeyringWriter.open(dirname(writer.path));
+    await vi.waitFor(() => expect(keyring.servedImport({ alias: ALIAS, masterKey: "none" })).toBe(false));
+    await serves(started({ alias: ALIAS }, undefined, true), version);
+    // An alias that comes to imported material from now on is refused.
+    const other = { ...ALIAS, name: "other" };
+    writer.apply([{ kind: "putAlias", alias: { ...other, masterKey: SECRETS.name } }]);
+    const refusing = started({ alias: other }, undefined, true);
+    await hasProblem(refusing, "ConfigInvalid");
   });
 
   it("serves once its root key was put right", async () => {

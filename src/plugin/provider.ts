@@ -83,7 +83,7 @@ export class Provider {
   constructor(options: {
     readonly name: string;
     readonly ref: KeyRef;
-    /** Whether it must not begin with imported material. */
+    /** Whether it must not begin with imported material that its alias has not served before. */
     readonly refusesImported?: boolean;
     readonly keyring: LiveKeyring;
     /** Epoch milliseconds. */
@@ -272,8 +272,9 @@ export class Provider {
     );
   }
 
-  #refuseImported({ version }: CurrentVersion): void {
-    if (!this.#refusesImported || version.origin !== "EXTERNAL") return;
+  #refuseImported({ key, version }: CurrentVersion): void {
+    if (!this.#refusesImported || version.origin !== "EXTERNAL" || "key" in this.ref) return;
+    if (this.#keyring.servedImport({ alias: this.ref.alias, masterKey: key.name })) return;
     throw new ClavigerError(
       "ConfigInvalid",
       `provider ${this.name} serves ${keyRefText(this.ref)}, and the material of MasterKey ${nameText(version.masterKey)} is imported:` +

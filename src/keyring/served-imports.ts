@@ -1,0 +1,29 @@
+import { nameText, type ObjectName } from "./rows.ts";
+import type { RawRow } from "./sqlite.ts";
+import type { KeyringWriter } from "./writer.ts";
+
+/** A KeyAlias through which a provider served the imported material of this MasterKey of its namespace. */
+export interface ServedImport {
+  readonly alias: ObjectName;
+  readonly masterKey: string;
+}
+
+export const servedImportText = ({ alias, masterKey }: ServedImport): string =>
+  `${nameText(alias)} ${masterKey}`;
+
+export const toServedImport = (row: RawRow): ServedImport => ({
+  alias: { namespace: String(row.namespace), name: String(row.alias) },
+  masterKey: String(row.master_key),
+});
+
+/** Records that these were served, in the keyring, which a power cut leaves whole. */
+export function recordServedImports(keyring: KeyringWriter, served: readonly ServedImport[]): void {
+  if (served.length === 0) return;
+  const known = new Set(
+    keyring.all("SELECT * FROM served_imports").map(toServedImport).map(servedImportText),
+  );
+  for (const one of served.filter((candidate) => !known.has(servedImportText(candidate)))) {
+    const { alias, masterKey } = one;
+    keyring.run("INSERT INTO served_imports VALUES (?, ?, ?)", alias.namespace, alias.name, masterKey);
+  }
+}
