@@ -4,7 +4,7 @@ import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { unknownPart, unknownVersion } from "../keyring/codec.ts";
 import type { VersionRow } from "../keyring/rows.ts";
-import { isOwnershipProven, type Ownership, ownershipStatement } from "../seal/ownership.ts";
+import { isOwnershipProven, type Ownership } from "../seal/ownership.ts";
 import { sealAad } from "../seal/seal.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 
@@ -19,8 +19,8 @@ export class VersionTester {
   readonly #seals: SealSource;
   /** Digests of what passed: only who has the root key can make more of them. */
   readonly #passed = new Set<string>();
-  /** The same for ownership proofs. */
-  readonly #proven = new Set<string>();
+  /** The ownership proof of each version that was verified last, with all that it says. */
+  readonly #proven = new Map<string, string>();
 
   constructor(seals: SealSource) {
     this.#seals = seals;
@@ -50,21 +50,23 @@ export class VersionTester {
   async isProven(version: VersionRow): Promise<boolean> {
     const { ownership } = version;
     if (ownership === undefined) return false;
-    const digest = proofDigest(version, ownership);
-    if (this.#proven.has(digest)) return true;
+    const text = proofText(version, ownership);
+    if (this.#proven.get(version.versionId) === text) return true;
     if (!(await isOwnershipProven(this.#seals, version, ownership))) return false;
-    this.#proven.add(digest);
+    this.#proven.set(version.versionId, text);
     return true;
   }
 }
 
-/** Of all that a proof says, and of the proof. */
-function proofDigest(version: VersionRow, { revision, proof }: Ownership): string {
-  return createHash("sha256")
-    .update(ownershipStatement(version, revision))
-    .update(`${proof.provider}:${proof.rootKeyId}\n`)
-    .update(proof.blob)
-    .digest("base64");
+/** All that a proof says, and the proof: without hash and canonical form, as ten thousand are looked at in every pass. */
+function proofText(version: VersionRow, { revision, proof }: Ownership): string {
+  const { keyId, versionId, number, keySpec, keyUsage, origin, masterKey, materialId, validTo } = version;
+  const { namespace, name } = masterKey;
+  const { provider, rootKeyId, blob } = proof;
+  return [
+    ...[keyId, versionId, number, keySpec, keyUsage, origin, namespace, name, materialId, validTo],
+    ...[revision, provider, rootKeyId, Buffer.from(blob).toString("latin1")],
+  ].join("\n");
 }
 
 /** Of all that an opening depends on: the versionId alone would let a copy with another number pass. */
