@@ -27,7 +27,7 @@ import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
 import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
-import { NodeLoop } from "./node-loop.ts";
+import { NodeLoop, type NodeTime } from "./node-loop.ts";
 import type { Binding, ResourceStore, View } from "./resource-store.ts";
 import { condition, keyId, keyServer, keyVersion, masterKey, NOW, timeKeeper } from "./testing.ts";
 
@@ -116,9 +116,13 @@ class Resources
 
 const LATER = "2026-01-01T00:00:09Z";
 
-function nodeOf(resources: Resources, log: Log = () => undefined): () => Promise<boolean> {
+function nodeOf(
+  resources: Resources,
+  log: Log = () => undefined,
+  time: NodeTime = timeKeeper(),
+): () => Promise<boolean> {
   const config = { nodeName: "node-1", providers: [] };
-  const loop = new NodeLoop({ config, store: resources, keyring, seals, log, time: timeKeeper() });
+  const loop = new NodeLoop({ config, store: resources, keyring, seals, log, time });
   return () => loop.reconcile(NOW, new AbortController().signal);
 }
 
@@ -635,6 +639,20 @@ describe("what a version's seal does not bind", () => {
     await pass();
     expect(heldSpecs()).toEqual([toKeyVersionSpec(row)]);
     expect(readiness(resources)).toMatchObject({ status: "True" });
+  });
+
+  test("a clock that may be wrong => a candidate expires by the time that has continued since it was right", async () => {
+    const preparedAt = async (at: Date) => {
+      const row = await proven({ ...(await imported()), validTo: NOW.getTime() - 60_000 }, 1);
+      const resources = new Resources();
+      resources.masterKeys[0] = masterKey({ spec: { origin: "EXTERNAL" }, status: { keyId: keyId(1) } });
+      resources.keyVersions = [object(row, keyVersionName(row))];
+      const doubt = { at, obstacle: { reason: "ClocksDisagree", message: "by 40 days" } };
+      await nodeOf(resources, undefined, { ...timeKeeper(), doubt })();
+      return resources.report?.prepared?.filter(({ versionId }) => versionId === row.versionId).length;
+    };
+    expect(await preparedAt(NOW)).toBe(0);
+    expect(await preparedAt(new Date(NOW.getTime() - 3_600_000))).toBe(1);
   });
 
   test("a copy under another owner with the genuine proof => a new node stores the genuine one", async () => {

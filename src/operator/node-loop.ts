@@ -25,6 +25,7 @@ import { importsServed, servedVersions } from "./served-versions.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { SocketWatch } from "./socket-watch.ts";
 import { soundView } from "./sound-view.ts";
+import type { TimeKeeper } from "./time-keeper.ts";
 import { isUnanswered } from "./unanswered.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
@@ -35,6 +36,9 @@ type NodeLoopStore = GiverStore &
   EraserStore &
   BinderStore &
   Pick<ResourceStore, "nodeUid" | "nameIsShared" | "reportKeyServer" | "leading">;
+
+/** What a node knows of time. */
+export type NodeTime = EraserTime & Pick<TimeKeeper, "doubt">;
 
 /**
  * Keeps this node's keyring in step with the resources and reports what it
@@ -51,7 +55,7 @@ export class NodeLoop {
   readonly #eraser: Eraser;
   readonly #giver: Giver;
   readonly #binder: Binder;
-  readonly #time: EraserTime;
+  readonly #time: NodeTime;
   readonly #log: Log;
   /** What providers serve that do not take imported material in place of claviger's own. */
   readonly #guarded: ReadonlySet<string>;
@@ -68,7 +72,7 @@ export class NodeLoop {
     readonly store: NodeLoopStore;
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
-    readonly time: EraserTime;
+    readonly time: NodeTime;
     readonly log: Log;
   }) {
     this.#time = options.time;
@@ -322,6 +326,8 @@ export class NodeLoop {
     now: Date,
   ): Promise<Listable[]> {
     const stored = new Map<string, VersionRow>(versions.map((version) => [version.versionId, version]));
+    // As the plugin and the leader judge it: a clock that may be wrong expires nothing.
+    const expiryNow = (this.#time.doubt?.at ?? now).getTime();
     const prepared: Listable[] = [];
     for (const masterKey of index.view.masterKeys) {
       const current = stored.get(masterKey.status?.currentVersion?.versionId ?? "");
@@ -333,7 +339,7 @@ export class NodeLoop {
       if (candidate === undefined || row === undefined || !sameBinding(row, toVersionRow(candidate)))
         continue;
       // It cannot be promoted, and must not take the place of one that can.
-      if (isExpired(row, now.getTime()) || masterKey.metadata.deletionTimestamp !== undefined) continue;
+      if (isExpired(row, expiryNow) || masterKey.metadata.deletionTimestamp !== undefined) continue;
       const fault = await this.#faultOf(row);
       if (fault === undefined) prepared.push(listable(candidate));
       else problems.push(fault);
