@@ -108,3 +108,20 @@ test("a tombstone's object and row are one another's image", () => {
   expect(tombstoneSpec(toTombstoneRow(gone1))).toEqual(gone1.spec);
   expect(toDestroyed(toTombstoneRow(gone1))).toEqual(gone1.spec.destroyed);
 });
+
+test("a copy of a tombstone under another owner, older than the original => the node keeps the original's owner", () => {
+  const copy: KeyVersion = {
+    ...gone1,
+    metadata: { ...gone1.metadata, name: "a-copy", creationTimestamp: "2025-01-01T00:00:00Z" },
+    spec: { ...gone1.spec, masterKey: { namespace: "tenant", name: "stolen" } },
+  };
+  const { changes } = decideErasure({
+    keyVersions: [copy, gone1],
+    versions: [versionRow(1)],
+    tombstones: [],
+    proven: new Set(["a-copy", gone1.metadata.name]),
+    served: new Set(),
+    early: new Map(),
+  });
+  expect(changes[0]).toMatchObject({ tombstone: { masterKey: gone1.spec.masterKey } });
+});

@@ -11,18 +11,12 @@ import {
 } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
+import { byTrust } from "./by-trust.ts";
 import { ImportedGuard, importedUnderName } from "./imported-guard.ts";
-import {
-  keyVersionName,
-  sameBinding,
-  sameIdentity,
-  sameSeal,
-  toOwnershipSpec,
-  toVersionRow,
-} from "./key-version-rows.ts";
+import { sameBinding, sameIdentity, sameSeal, toOwnershipSpec, toVersionRow } from "./key-version-rows.ts";
 import { isForeignKeyId, type Owners, ownersOf } from "./owners.ts";
 import { currentsAfter, planAlias } from "./plan-alias.ts";
-import { byAge, isAlike } from "./versions.ts";
+import { isAlike } from "./versions.ts";
 
 export interface ObservedResources {
   readonly masterKeys: readonly MasterKey[];
@@ -163,15 +157,6 @@ function sealDifferences(consistent: readonly Match[]): SealDifference[] {
   return consistent
     .filter(({ mine, theirs }) => !sameSeal(mine, theirs))
     .map((match) => ({ ...match, oursIsThere: ours.has(versionIdOf(match)) }));
-}
-
-/** Proven KeyVersions first, then those of a version's usual name, which nobody else can have taken; then by age. */
-function byTrust(proven: ReadonlySet<string>): (a: KeyVersion, b: KeyVersion) => number {
-  const rank = ({ metadata, spec }: KeyVersion): number => {
-    if (proven.has(metadata.name)) return 0;
-    return metadata.name === keyVersionName(spec) ? 1 : 2;
-  };
-  return (a, b) => rank(a) - rank(b) || byAge(a, b);
 }
 
 /** Stored, a proof that nobody has verified would be held against the genuine one. */
