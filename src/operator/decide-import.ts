@@ -27,6 +27,8 @@ export interface ObservedImport {
   readonly timeUnknown?: Obstacle | undefined;
   /** What the key's namespace has no room for. */
   readonly room: Room;
+  /** Whether a version's validTo or proof is another one in the API server than in the leader's keyring: that comes first. */
+  readonly unsettled?: boolean;
 }
 
 /** What to do next about importing. */

@@ -222,7 +222,8 @@ export class LeaderLoop {
     const nodes = this.#nodes(index);
     const { doubt } = this.#time;
     const timeUnknown = doubt?.at === undefined ? doubt?.obstacle : undefined;
-    const importing = { masterKey, plan, versions, nodes, room, timeUnknown };
+    const unsettled = index.isUnsettled(masterKey);
+    const importing = { masterKey, plan, versions, nodes, room, timeUnknown, unsettled };
     const imported = await this.#import(importing, index, this.#expiryNow);
     const status = this.#retirement.complete(masterKey, imported, index, this.#clock.now());
     const written = await this.#writeStatus(masterKey, status);

@@ -92,7 +92,12 @@ async function complete(observed: ObservedImport) {
 
 /** One pass of the leader. `crash`: it dies before it writes the status. */
 async function pass(
-  options: { readonly crash?: boolean; readonly nodeHasVersions?: boolean; readonly room?: Room } = {},
+  options: {
+    readonly crash?: boolean;
+    readonly nodeHasVersions?: boolean;
+    readonly room?: Room;
+    readonly unsettled?: boolean;
+  } = {},
 ) {
   const has = options.nodeHasVersions === false ? [] : versions.map(({ spec }) => spec.versionId);
   const nodes = [node("node-1", has, { rootKeyId: seals.get().rootKeyId })];
@@ -100,7 +105,8 @@ async function pass(
     { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
     now,
   );
-  const status = await complete({ masterKey: key, plan, versions, nodes, room: options.room ?? {} });
+  const { room = {}, unsettled = false } = options;
+  const status = await complete({ masterKey: key, plan, versions, nodes, room, unsettled });
   if (!options.crash) key = { ...key, status };
 }
 
@@ -349,6 +355,16 @@ describe("an import that cannot be", () => {
     await pass();
     expect(condition("Imported")).toBe("True Imported");
   });
+});
+
+test("a re-import while the one before has not reached the leader's keyring => waits for it, and takes the revision after it", async () => {
+  await imported();
+  await requested("again");
+  write(offer(MATERIAL, until(100)));
+  await pass({ unsettled: true });
+  expect(versions[0]?.spec.ownership?.revision).toBe(1);
+  await pass();
+  expect(versions[0]?.spec.ownership?.revision).toBe(2);
 });
 
 describe("a key that has material", () => {

@@ -58,7 +58,9 @@ export class MaterialImporter {
    * completed. Throws SealUnavailable, Conflict or ApiServer where nothing was done.
    */
   async complete(observed: ObservedImport, now: Date): Promise<MasterKeyStatus> {
-    return statusWithImport(observed, await this.#step(observed, now), now);
+    // The next revision of a proof follows the one that counts: two re-imports must not get the same one.
+    const outcome = observed.unsettled === true ? NOTHING : await this.#step(observed, now);
+    return statusWithImport(observed, outcome, now);
   }
 
   /** In how many milliseconds time alone changes something; undefined where it never does. */
@@ -180,6 +182,8 @@ export class MaterialImporter {
     );
   }
 }
+
+const NOTHING: ImportOutcome = { kind: "none" };
 
 const doesNotOpen = ({ wrappingAlgorithm }: Offer, bytes: number): string =>
   `spec.import.wrappedMaterial is not ${bytes} bytes wrapped by ${wrappingAlgorithm} under the public key that came with the import token: wrap it anew`;

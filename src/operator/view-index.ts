@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import { nameText, type ObjectName, servedAlias } from "../keyring/rows.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
+import { timeOf } from "../times.ts";
 import type { OwnRecord } from "./own-record.ts";
 import type { View } from "./resource-store.ts";
 
@@ -10,6 +12,7 @@ export class ViewIndex {
   /** This node's own keyring, by which claims of the view are checked. */
   readonly record: OwnRecord;
   readonly #versionsByName = new Map<string, KeyVersion[]>();
+  readonly #stored: ReadonlyMap<string, KeyVersion>;
   #checked: View | undefined;
   readonly #versionsByNamespace = new Map<string, KeyVersion[]>();
   readonly #aliases: ReadonlyMap<string, KeyAlias>;
@@ -17,6 +20,7 @@ export class ViewIndex {
   constructor(view: View, record: OwnRecord) {
     this.view = view;
     this.record = record;
+    this.#stored = new Map(view.keyVersions.map((version) => [version.metadata.name, version]));
     this.#masterKeys = new Map(view.masterKeys.map((key) => [objectText(key), key]));
     this.#aliases = new Map(view.keyAliases.map((alias) => [objectText(alias), alias]));
     for (const version of view.keyVersions) {
@@ -70,7 +74,23 @@ export class ViewIndex {
     );
     return new Set(unknown.map(({ metadata }) => metadata.name));
   }
+
+  /**
+   * Whether the API server has another validTo or proof of one of a MasterKey's versions than this node's keyring:
+   * a re-import that is on its way here, or what is about to be put back.
+   */
+  isUnsettled(masterKey: MasterKey): boolean {
+    return this.versionsFor(masterKey).some(({ metadata, spec }) => {
+      const stored = this.#stored.get(metadata.name)?.spec;
+      const sameEnd = secondsOf(stored?.validTo) === secondsOf(spec.validTo);
+      return !sameEnd || !isDeepStrictEqual(stored?.ownership, spec.ownership);
+    });
+  }
 }
+
+/** What was written in another way, or with parts of a second, is the same end. */
+const secondsOf = (time: string | undefined): number | undefined =>
+  time === undefined ? undefined : Math.floor(timeOf(time) / 1000);
 
 /** NAMESPACE/NAME of an object. */
 export const objectText = (object: {
