@@ -642,8 +642,9 @@ describe("what a version's seal does not bind", () => {
   });
 
   test("a clock that may be wrong => a candidate expires by the time that has continued since it was right", async () => {
+    // One version for both: of two with one number the candidate is the one with the later id.
+    const row = await proven({ ...(await imported()), validTo: NOW.getTime() - 60_000 }, 1);
     const preparedAt = async (at: Date) => {
-      const row = await proven({ ...(await imported()), validTo: NOW.getTime() - 60_000 }, 1);
       const resources = new Resources();
       resources.masterKeys[0] = masterKey({ spec: { origin: "EXTERNAL" }, status: { keyId: keyId(1) } });
       resources.keyVersions = [object(row, keyVersionName(row))];
