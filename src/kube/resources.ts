@@ -362,6 +362,27 @@ const keyServerStatus = s.object("What this node has and serves.", {
           s.count("Encrypts answered under this key_id: an API server's entry sends one when it switches."),
         ),
         lastEncryptTime: s.optional(s.time("The last of them.")),
+        episode: s.optional(
+          s.string(
+            "Names the unbroken time in which its API server asked Status at least every three minutes and was told this key_id and no other. Another one begins with another key_id, after a silence, and with a plugin that cannot tell what was before.",
+            { maxLength: 36 },
+          ),
+        ),
+        lastStatusTime: s.optional(
+          s.time("When its API server last asked Status; written anew every two minutes at most."),
+        ),
+        notAskedSince: s.optional(
+          s.time(
+            "When its API server last asked Status, or the plugin began; there while that is three minutes ago or more.",
+          ),
+        ),
+        reads: s.optional(
+          s.array(
+            "The resources of which its API server can read what is stored under this provider, first in their entry or not.",
+            s.string("RESOURCE or RESOURCE.GROUP, with * as a wildcard.", { maxLength: 318 }),
+            { listType: "atomic", maxItems: MOST_PATTERNS },
+          ),
+        ),
         editNotTakenUp: s.optional(
           s.time(
             "When the EncryptionConfiguration was edited so that other resources are on this socket; there until an Encrypt shows that the API server goes by it.",
@@ -392,6 +413,26 @@ const keyServerStatus = s.object("What this node has and serves.", {
       }),
       { listType: "map", listMapKeys: ["name"], maxItems: 256 },
     ),
+  ),
+  apiServer: s.optional(
+    s.object("What this node's API server says of itself.", {
+      id: s.optional(s.string("Its identity, the name of its Lease in kube-system.", { maxLength: 253 })),
+      startTime: s.optional(s.time("When its process was started.")),
+      encryptionConfig: s.optional(
+        s.oneOf(
+          "Loaded: it goes by the file as it is on the disk. NotLoaded: by another one. NotConfigured: it was started without one. Unknown: it does not tell.",
+          ["Loaded", "NotLoaded", "NotConfigured", "Unknown"],
+        ),
+      ),
+      configHash: s.optional(
+        s.string("The hash of the EncryptionConfiguration that it goes by, as its metrics have it.", {
+          maxLength: 128,
+        }),
+      ),
+      message: s.optional(
+        s.string("Why it does not tell, or what it says of the file.", { maxLength: 1024 }),
+      ),
+    }),
   ),
   serving: s.optional(s.string("Providers and versions in one line, for kubectl get.", { maxLength: 4096 })),
   conditions: s.optional(conditions),
