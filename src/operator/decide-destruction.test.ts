@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { decideDestruction, type ObservedDestruction } from "./decide-destruction.ts";
-import { nodeViews } from "./decide-key-server.ts";
+import { nodeViews } from "./node-views.ts";
 import {
   deletionPeriod,
   keyId,

@@ -22,7 +22,6 @@ import {
 } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { parseTime } from "../times.ts";
-import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
 import { EventLimiter } from "./event-limiter.ts";
 import { logEvent, noteOf } from "./events.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
@@ -30,6 +29,7 @@ import { LeaseClocks, type NodeClocks } from "./lease-clocks.ts";
 import { NameWatch } from "./name-watch.ts";
 import { NodeHearing } from "./node-hearing.ts";
 import { NodeReport } from "./node-report.ts";
+import { NODE_LEASE_SECONDS } from "./node-views.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 import type {
   Binding,

@@ -15,7 +15,6 @@ import { type CheckedMasterKey, checkClaims, foreignStatus } from "./decide-clai
 import { isDestroyed, resting } from "./decide-deletion.ts";
 import type { ObservedImport } from "./decide-import.ts";
 import { decideKeyAlias, type KeyAliasStep } from "./decide-key-alias.ts";
-import { decideSilence, nodeViews, outlivedItsNode } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import {
   decideMasterKey,
@@ -31,6 +30,7 @@ import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
 import { MaterialImporter } from "./material-importer.ts";
 import { aliasLack, type Lack, type Room, roomFor } from "./namespace-room.ts";
 import { CountedUsage } from "./namespace-usage.ts";
+import { decideSilence, nodeViews, outlivedItsNode } from "./node-views.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";

@@ -1,5 +1,5 @@
 import { timeOf } from "../times.ts";
-import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
+import { NODE_LEASE_SECONDS } from "./node-views.ts";
 
 const FRESH_MILLISECONDS = NODE_LEASE_SECONDS * 1000;
 

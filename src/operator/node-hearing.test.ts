@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
 import { NodeHearing } from "./node-hearing.ts";
+import { NODE_LEASE_SECONDS } from "./node-views.ts";
 
 const START = Date.parse("2026-01-02T03:04:05Z");
 

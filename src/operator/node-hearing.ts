@@ -1,4 +1,4 @@
-import { NODE_LEASE_SECONDS } from "./decide-key-server.ts";
+import { NODE_LEASE_SECONDS } from "./node-views.ts";
 
 /** How far two clocks may be apart over one renewal for it to count as seen when it was made. */
 const TOLERANCE = 3_000;

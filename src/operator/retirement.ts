@@ -10,7 +10,6 @@ import { atWritePoint } from "../write-points.ts";
 import { decideFinalizers, FINALIZER } from "./decide-deletion.ts";
 import { decideErased } from "./decide-erased.ts";
 import { toDestroyed } from "./decide-erasure.ts";
-import { nodeViews } from "./decide-key-server.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import {
@@ -26,6 +25,7 @@ import {
   retiringKeys,
 } from "./decide-retirement.ts";
 import { toVersionRow } from "./key-version-rows.ts";
+import { nodeViews } from "./node-views.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
 import type { UsageCensus } from "./usage-census.ts";

@@ -1,7 +1,7 @@
 import { servedAlias } from "../../keyring/rows.ts";
 import type { KeyServer, KeyServerStatus } from "../../kube/resources.ts";
 import { conditionOf } from "../../operator/conditions.ts";
-import { NODE_LEASE_SECONDS } from "../../operator/decide-key-server.ts";
+import { NODE_LEASE_SECONDS } from "../../operator/node-views.ts";
 import { differingRootKeys } from "../../operator/root-keys.ts";
 import { objectText } from "../../operator/view-index.ts";
 import { canonicalScope, scopeText } from "../../storage/scope.ts";

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from "node:util";
 import type { KmsKeyId } from "../../crypto/ids.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../kube/resources.ts";
 import { rfc3339 } from "../../times.ts";
-import { nodeViews } from "../decide-key-server.ts";
 import { decideKeyVersionStatus } from "../decide-key-version.ts";
 import {
   awaitsCount,
@@ -12,6 +11,7 @@ import {
   retirementStatus,
   retiringKeys,
 } from "../decide-retirement.ts";
+import { nodeViews } from "../node-views.ts";
 import type { UsageCount } from "../usage-census.ts";
 import { hasMaterial } from "../versions.ts";
 import type { Waiting } from "../waiting-period.ts";

@@ -1,0 +1,134 @@
+import { describe, expect, test } from "vitest";
+import { decideSilence, NODE_LEASE_SECONDS, nodeViews, outlivedItsNode } from "./node-views.ts";
+import { condition, EARLIER, keyServer, NOW, NOW_TEXT, node, versionId } from "./testing.ts";
+
+describe("nodeViews", () => {
+  const ago = (seconds: number) => NOW.getTime() - seconds * 1000;
+  const view = (server: Parameters<typeof nodeViews>[0][number], heard?: number) =>
+    nodeViews([server], new Map(heard === undefined ? [] : [[server.metadata.name, heard]]), NOW)[0];
+
+  const rows = [
+    ["heard of just now => fresh", 0, false],
+    ["heard of as long ago as its Lease lasts => fresh", NODE_LEASE_SECONDS, false],
+    ["heard of longer ago => stale", NODE_LEASE_SECONDS + 0.001, true],
+    [
+      "heard of in the future, by less than its Lease lasts (a clock was set back a little) => fresh",
+      -NODE_LEASE_SECONDS,
+      false,
+    ],
+    [
+      "heard of further in the future (the clock was set back, and for how long it is silent nobody knows) => stale",
+      -3600,
+      true,
+    ],
+  ] as const;
+  test.each(rows)("%s", (_, seconds, stale) => {
+    expect(view(keyServer("a"), ago(seconds))).toMatchObject({ stale, lastHeard: new Date(ago(seconds)) });
+  });
+  test("standalone, the one node is the one that asks => fresh", () => {
+    expect(view(keyServer("a"), Number.POSITIVE_INFINITY)?.stale).toBe(false);
+  });
+  test("never heard of and made just now => fresh, its Lease may follow", () => {
+    expect(view(keyServer("a", {}, { creationTimestamp: NOW_TEXT }))?.stale).toBe(false);
+  });
+  test("never heard of and made long ago => stale since then", () => {
+    expect(view(keyServer("a", {}, { creationTimestamp: EARLIER }))).toMatchObject({
+      stale: true,
+      lastHeard: new Date(EARLIER),
+    });
+  });
+  test.each<readonly [string, Parameters<typeof keyServer>[1], boolean]>([
+    ["no status yet => what it serves is unknown", undefined, true],
+    ["it is starting => what it serves is unknown", { versions: 0, prepared: [] }, true],
+    ["it has reported that it serves nothing => known", { providers: [] }, false],
+  ])("%s", (_, reported, unknown) => {
+    expect(view(keyServer("a", reported), ago(0))?.unreported === true).toBe(unknown);
+  });
+  test("no status yet => nothing prepared, no problem", () => {
+    const seen = view(keyServer("a"), ago(0));
+    expect(seen?.prepared.size).toBe(0);
+    expect(seen).not.toHaveProperty("problem");
+  });
+  test("prepared versions => by their ids", () => {
+    const prepared = [{ name: "k-1", versionId: versionId(1) }];
+    expect(view(keyServer("a", { prepared }), ago(0))?.prepared).toEqual(new Set([versionId(1)]));
+  });
+  test("not Ready => its message is the problem", () => {
+    const conditions = [condition("Ready", { status: "False", message: "no root key" })];
+    expect(view(keyServer("a", { conditions }), ago(0))?.problem).toBe("no root key");
+  });
+  test("back, and what the leader said of it meanwhile still stands => waited for until it reports", () => {
+    const conditions = [
+      condition("Ready", { status: "Unknown", reason: "NodeNotHeardOf", message: "silent" }),
+    ];
+    expect(view(keyServer("a", { conditions }), ago(0))).toMatchObject({
+      problem: "its operator has not reported anew since it was not heard of",
+    });
+  });
+  test("Ready => no problem", () => {
+    expect(view(keyServer("a", { conditions: [condition("Ready")] }), ago(0))).not.toHaveProperty("problem");
+  });
+});
+
+describe("decideSilence", () => {
+  const silent = node("a", [], { stale: true, lastHeard: new Date(EARLIER) });
+  const ready = (changes: object) => keyServer("a", { conditions: [condition("Ready", changes)] });
+  test.each([
+    ["Ready", ready({ lastTransitionTime: EARLIER })],
+    ["not Ready", ready({ lastTransitionTime: EARLIER, status: "False", reason: "SealUnavailable" })],
+    ["yet to report", keyServer("a")],
+  ])("silent, and %s by its last word => unknown, since when and what to do", (_, server) => {
+    expect(decideSilence(server, silent, NOW)).toEqual({
+      type: "Ready",
+      status: "Unknown",
+      reason: "NodeNotHeardOf",
+      message: `waiting for a (its operator has not been heard of since ${EARLIER}: start it or its API server, or delete KeyServer a if the node is gone); the rest of this status is its last word`,
+      lastTransitionTime: NOW_TEXT,
+    });
+  });
+  test.each([
+    ["heard of => nothing", ready({ lastTransitionTime: EARLIER }), node("a", [])],
+    [
+      "silent, which is said already => nothing",
+      ready({ status: "Unknown", lastTransitionTime: EARLIER }),
+      silent,
+    ],
+    [
+      "silent by its Lease, and it has just reported => nothing yet",
+      ready({ lastTransitionTime: NOW_TEXT }),
+      silent,
+    ],
+  ])("%s", (_, server, view) => {
+    expect(decideSilence(server, view, NOW)).toBeUndefined();
+  });
+});
+
+describe("outlivedItsNode", () => {
+  const reported = keyServer("a", { nodeUid: "uid-1" });
+  const silent = node("a", [], { stale: true });
+  const rows = [
+    ["silent and its Node is gone => yes", reported, silent, undefined, true],
+    [
+      "silent and its Node was made again => no, it may be the same machine",
+      reported,
+      silent,
+      "uid-2",
+      false,
+    ],
+    ["silent and its Node is there => no, it may come back", reported, silent, "uid-1", false],
+    ["its Node is gone and its operator is heard of => no", reported, node("a", []), undefined, false],
+    ["it never had a Node => no, that is for somebody to say", keyServer("a", {}), silent, undefined, false],
+    ["it never reported => no", keyServer("a"), silent, undefined, false],
+  ] as const;
+  test.each(rows)("%s", (_, server, view, uid, expected) => {
+    expect(outlivedItsNode(server, view, uid)).toBe(expected);
+  });
+});
+
+test.each(["Starting", "ProviderWithoutKey", "PluginSilent"])(
+  "a node that is not Ready for %s => is no problem to others",
+  (reason) => {
+    const server = keyServer("a", { conditions: [condition("Ready", { status: "False", reason })] });
+    expect(nodeViews([server], new Map(), NOW)[0]).not.toHaveProperty("problem");
+  },
+);
