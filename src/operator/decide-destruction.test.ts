@@ -37,6 +37,7 @@ const passes: ObservedDestruction = {
   versions: [v1, v2],
   masterKey: asked,
   uses: [],
+  unsettled: [],
   nodes: well,
   count: { kind: "counted", stored: () => 0 },
   waiting: waiting([deletionPeriod(1)]),
@@ -73,6 +74,11 @@ describe("destruction", () => {
       "this node saw it only now, whatever the dates say => none",
       { waiting: waiting([deletionPeriod(1, { since: NOW.getTime(), until: 0 })]) },
       "WaitingPeriodNotOver",
+    ],
+    [
+      "an API server may still write under a key that its provider has left => none",
+      { unsettled: ["provider p of node one"] },
+      "NotSettled",
     ],
     ["this node has no record => none", { waiting: waiting() }, "WaitingPeriodNotOver"],
     [

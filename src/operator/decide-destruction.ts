@@ -4,6 +4,7 @@ import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { DAY_MILLISECONDS, rfc3339, timeOf } from "../times.ts";
 import { mayBeAskedAnew, notCounted, windowOf } from "./decide-deletion.ts";
 import type { NodeView } from "./decide-master-key.ts";
+import { firstFew } from "./first-few.ts";
 import { differingRootKeys } from "./root-keys.ts";
 import { listUses, type Use } from "./usage.ts";
 import type { Obstacle, UsageCount } from "./usage-census.ts";
@@ -18,6 +19,8 @@ export interface ObservedDestruction {
   /** The MasterKey of that name, if there is one. */
   readonly masterKey: MasterKey | undefined;
   readonly uses: readonly Use[];
+  /** Providers whose API servers may still write under a key that the provider has left. */
+  readonly unsettled: readonly string[];
   readonly nodes: readonly NodeView[];
   /** What is stored under the key's versions; `uses` has what was found. */
   readonly count: UsageCount;
@@ -52,7 +55,16 @@ const isDue = ({ status }: KeyVersion, now: Date): boolean =>
 type Guard = (observed: ObservedDestruction, due: readonly KeyVersion[], now: Date) => Obstacle | undefined;
 
 /** All must pass; the first that does not is told. Counting is work: it comes last. */
-const guards: readonly Guard[] = [wanted, windowTooShort, asked, waited, used, nodesDisagree, counted];
+const guards: readonly Guard[] = [
+  wanted,
+  windowTooShort,
+  asked,
+  waited,
+  used,
+  settled,
+  nodesDisagree,
+  counted,
+];
 
 /** A MasterKey that was made again, or whose deletion was cancelled, wants its versions. */
 function wanted(
@@ -123,6 +135,13 @@ function waited(
 function used({ uses }: ObservedDestruction): Obstacle | undefined {
   if (uses.length === 0) return undefined;
   return { reason: "InUse", message: `nothing was destroyed: the key is used by ${listUses(uses)}` };
+}
+
+/** Nothing that was counted proves what an API server writes afterwards. */
+function settled({ unsettled }: ObservedDestruction): Obstacle | undefined {
+  if (unsettled.length === 0) return undefined;
+  const message = `nothing was destroyed: an API server may still write under a key that it used before, through ${firstFew(unsettled, 5)} (four minutes)`;
+  return { reason: "NotSettled", message };
 }
 
 function nodesDisagree({ nodes }: ObservedDestruction): Obstacle | undefined {

@@ -9,7 +9,7 @@ import { decideRetention, type RetentionPlan } from "./decide-retention.ts";
 import { retentionFinding, withExtraFindings } from "./retention-status.ts";
 import { type Use, usesOf } from "./usage.ts";
 import type { UsageCount } from "./usage-census.ts";
-import { proofOf } from "./usage-proof.ts";
+import { proofOf, unsettledProviders } from "./usage-proof.ts";
 import { kmsKeyIdOf } from "./versions.ts";
 import { objectText } from "./view-index.ts";
 import type { Waiting } from "./waiting-period.ts";
@@ -51,12 +51,23 @@ export function retirementStatus(
   const uses = masterKeyUses(masterKey, versions, facts);
   const { nodes, count, waiting } = facts;
   const name = nameOf(masterKey);
+  const unsettled = unsettledProviders(facts.keyServers);
   const { keyId } = masterKey.status ?? {};
   const destruction =
     keyId === undefined
       ? undefined
       : decideDestruction(
-          { name, keyId, versions: ofKey(keyId, versions), masterKey, uses, nodes, count, waiting },
+          {
+            name,
+            keyId,
+            versions: ofKey(keyId, versions),
+            masterKey,
+            uses,
+            unsettled,
+            nodes,
+            count,
+            waiting,
+          },
           now,
         );
   const obstacle = destruction?.kind === "wait" ? destruction : clocksHoldUp(masterKey, waiting);
@@ -132,9 +143,13 @@ function destructionOf(
   now: Date,
 ): DestructionPlan {
   const { nodes, count, waiting } = facts;
+  const unsettled = unsettledProviders(facts.keyServers);
   const plans = owners.map(({ name, masterKey }) => {
     const uses = [...usesOfName(name, keyId, versions, facts), ...remembered(masterKey, facts)];
-    return decideDestruction({ name, keyId, versions, masterKey, uses, nodes, count, waiting }, now);
+    return decideDestruction(
+      { name, keyId, versions, masterKey, uses, unsettled, nodes, count, waiting },
+      now,
+    );
   });
   return plans.find(({ kind }) => kind !== "destroy") ?? plans[0] ?? { kind: "none" };
 }

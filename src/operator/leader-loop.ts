@@ -5,14 +5,14 @@ import { generateMaterial } from "../crypto/key-specs.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { nameText } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
-import type { KeyAlias, KeyServer, KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type { KeyAlias, KeyServer, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { parseTime } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
 import type { Clock } from "./clock.ts";
-import { type CheckedMasterKey, checkClaims, foreignStatus } from "./decide-claims.ts";
-import { isDestroyed, resting } from "./decide-deletion.ts";
+import { type CheckedMasterKey, foreignStatus } from "./decide-claims.ts";
+import { isDestroyed } from "./decide-deletion.ts";
 import type { ObservedImport } from "./decide-import.ts";
 import { decideKeyAlias, type KeyAliasStep } from "./decide-key-alias.ts";
 import { decideKeyVersionStatus } from "./decide-key-version.ts";
@@ -20,11 +20,15 @@ import {
   decideMasterKey,
   type MasterKeyPlan,
   type NodeView,
-  type ObservedMasterKey,
   statusWithoutVersion,
 } from "./decide-master-key.ts";
-import { switchesOf } from "./decide-reencryption.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import {
+  checkedMasterKey,
+  gatherKeyAlias,
+  gatherMasterKey,
+  needsFreshKeyServers,
+} from "./gather-master-key.ts";
 import { statusWithFailedImport } from "./import-status.ts";
 import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
 import { MaterialImporter } from "./material-importer.ts";
@@ -33,11 +37,9 @@ import { CountedUsage } from "./namespace-usage.ts";
 import { decideSilence, nodeViews, outlivedItsNode } from "./node-views.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { Reencryptor } from "./reencryptor.ts";
-import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { RETIREMENT, Retirement } from "./retirement.ts";
 import { sealVersion } from "./seal-version.ts";
-import { aliasesOf, importedAllowed, mayBeServed } from "./served-aliases.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
 import { isUnanswered } from "./unanswered.ts";
 import type { UsageCensus } from "./usage-census.ts";
@@ -245,8 +247,7 @@ export class LeaderLoop {
   }
 
   #check(masterKey: MasterKey, index: ViewIndex): CheckedMasterKey {
-    const row = this.#keyring.keys().find((key) => nameText(key) === objectText(masterKey));
-    return checkClaims(masterKey, { record: index.record, row, versions: index.versionsFor(masterKey) });
+    return checkedMasterKey(masterKey, index, this.#keyring);
   }
 
   /** A MasterKey that somebody gave another one's keyId: it says so, and nothing holds it. */
@@ -318,40 +319,23 @@ export class LeaderLoop {
    */
   async #planMasterKey(masterKey: MasterKey, index: ViewIndex, signal: AbortSignal): Promise<MasterKeyPlan> {
     const plan = this.#decide(masterKey, index, index.view.keyServers);
-    if (plan.step.kind !== "promote" && !completes(plan, masterKey)) return plan;
+    if (!needsFreshKeyServers(plan, masterKey)) return plan;
     return this.#decide(masterKey, index, await this.#store.freshKeyServers(signal));
   }
 
   #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {
-    const observed = {
-      masterKey: resting(this.#check(masterKey, index).masterKey),
-      versions: index.versionsFor(masterKey).filter(hasMaterial),
-      unrecorded: index.unrecordedFor(masterKey),
-      nodes: nodeViews(keyServers, index.view.heardOf, new Date()),
-      switches: switchesOf(masterKey, aliasesOf(masterKey, index, keyServers), keyServers),
+    const facts = {
       work: this.#reencryptor.work(this.#round(masterKey, masterKey.status)),
       reachable: this.#config.resources.kind === "kubeconfig",
       census: this.#config.etcd !== undefined,
-      ...this.#held(masterKey, index),
       room: this.#roomFor(masterKey, index),
       freshKeyId: newKeyId(),
       arnPrefix: this.#arn("key/"),
       expiryNow: this.#expiryNow,
     };
+    const sources = { masterKey, index, keyring: this.#keyring, keyServers, facts };
+    const observed = gatherMasterKey(sources, new Date());
     return decideMasterKey(observed, this.#clock.now());
-  }
-
-  #held(masterKey: MasterKey, index: ViewIndex): Pick<ObservedMasterKey, "held" | "left"> {
-    if (masterKey.status?.keyId !== undefined) return {};
-    const row = this.#keyring.keys().find((key) => nameText(key) === objectText(masterKey));
-    const left = new Set<string>(row?.formerKeyIds);
-    const versionId = row?.current?.versionId;
-    const destroyed = index
-      .versionsFor(masterKey)
-      .some((version) => version.spec.versionId === versionId && !hasMaterial(version));
-    if (destroyed) return { left };
-    const current = this.#keyring.versions().find((version) => version.versionId === versionId);
-    return current === undefined ? { left } : { held: current, left };
   }
 
   async #makeVersion(masterKey: MasterKey, plan: MasterKeyPlan, index: ViewIndex): Promise<void> {
@@ -415,25 +399,11 @@ export class LeaderLoop {
   }
 
   async #reconcileAlias(alias: KeyAlias, index: ViewIndex): Promise<number | undefined> {
-    const { namespace = "" } = alias.metadata;
-    const named = (name: string | undefined) =>
-      name === undefined ? undefined : index.masterKey({ namespace, name });
-    const known = rememberAlias(alias, this.#heldAlias(alias), named(alias.status?.masterKey));
-    const target = named(alias.spec.masterKey);
-    const plan = decideKeyAlias(
-      {
-        alias: known,
-        target,
-        targetVersion: target && currentVersionOf(target, index.versionsFor(target)),
-        served: named(known.status?.masterKey),
-        inService: mayBeServed(alias, index.view.keyServers),
-        importedAllowed: importedAllowed(alias, index.view.keyServers),
-        lack: known.status?.masterKey === undefined ? this.#aliasLack(alias, index) : undefined,
-        nodes: this.#nodes(index),
-        arnPrefix: this.#arn("alias/"),
-      },
-      this.#clock.now(),
-    );
+    const sources = {
+      ...{ alias, index, keyring: this.#keyring, arnPrefix: this.#arn("alias/") },
+      lack: () => this.#aliasLack(alias, index),
+    };
+    const plan = decideKeyAlias(gatherKeyAlias(sources, new Date()), this.#clock.now());
     if (!isDeepStrictEqual(alias.status, plan.status)) {
       await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, plan.status));
       await this.#record(alias, keyAliasEvents(alias.status, plan.status));
@@ -444,15 +414,6 @@ export class LeaderLoop {
   #aliasLack({ metadata }: KeyAlias, index: ViewIndex): Lack | undefined {
     const { namespace = "", name } = metadata;
     return aliasLack({ namespace, name }, this.#usageOf(namespace, index), this.#config.limits);
-  }
-
-  #heldAlias({ metadata }: KeyAlias): HeldAlias | undefined {
-    const { namespace = "", name } = metadata;
-    const row = this.#keyring.aliases().find((held) => nameText(held) === nameText({ namespace, name }));
-    if (row === undefined) return undefined;
-    const target = nameText({ namespace, name: row.masterKey });
-    const key = this.#keyring.keys().find((held) => nameText(held) === target);
-    return { ...row, ...(key && { keyId: key.keyId }) };
   }
 
   /** A KeyServer whose Node was deleted would block every promotion for ever; that of a silent one would say Ready. */
@@ -495,17 +456,9 @@ export class LeaderLoop {
   }
 }
 
-/** Whether stored data or a rotation is said to be done that was not before. */
-const completes = ({ status: after }: MasterKeyPlan, { status: before }: MasterKey): boolean =>
-  (after.reencryption?.phase === "Complete" && before?.reencryption?.phase !== "Complete") ||
-  (before?.rotation?.running !== undefined && after.rotation?.running === undefined);
-
 /** Leases run out without an event; room in a namespace comes seldom, and thousands may wait for it. */
 const waitingPause = (step: MasterKeyPlan["step"]): number =>
   step.kind === "wait" && step.reason === "QuotaExceeded" ? ROOM_MILLISECONDS : WAITING_MILLISECONDS;
-
-const currentVersionOf = ({ status }: MasterKey, versions: readonly KeyVersion[]): KeyVersion | undefined =>
-  versions.find(({ spec }) => spec.versionId === status?.currentVersion?.versionId);
 
 /** What waits for nodes or for a time is looked at soon; the rest comes with an event of some object. */
 function aliasPause(step: KeyAliasStep): number | undefined {

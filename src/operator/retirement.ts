@@ -24,6 +24,7 @@ import {
   retiringKey,
   retiringKeys,
 } from "./decide-retirement.ts";
+import { gatherRetirement } from "./gather-master-key.ts";
 import { toVersionRow } from "./key-version-rows.ts";
 import { nodeViews } from "./node-views.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
@@ -187,9 +188,9 @@ export class Retirement {
   }
 
   #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">): RetirementFacts {
-    const { keyServers, keyAliases } = view;
-    const waiting = this.#time.waiting;
-    return { keyServers, keyAliases, nodes: nodesOf(view), count: this.#census.count, waiting };
+    const { waiting } = this.#time;
+    // Nodes are silent by the real clock, whatever the clock of the decisions says.
+    return gatherRetirement({ view, count: this.#census.count, waiting }, new Date());
   }
 
   /** Where the MasterKey is gone, the log is the only place. */

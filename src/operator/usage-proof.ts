@@ -32,3 +32,14 @@ export function proofOf(
   const done = phase === "Complete" && completedAt !== undefined;
   return { unsettled, reencryption: { kmsKeyId, verified, ...(done && { completedAt }) } };
 }
+
+/**
+ * The providers whose API servers may still write under another key_id than the provider names
+ * now: it may be one of a key that the provider has left.
+ */
+export const unsettledProviders = (servers: readonly KeyServer[]): string[] =>
+  servers.flatMap(({ metadata, status }) =>
+    (status?.providers ?? [])
+      .filter(({ kmsKeyId, settled }) => kmsKeyId !== undefined && settled !== true)
+      .map(({ name }) => `provider ${name} of node ${metadata.name}`),
+  );

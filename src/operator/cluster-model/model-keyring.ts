@@ -12,6 +12,7 @@ import {
 import type { WaitingPeriod } from "../../keyring/waiting-periods.ts";
 import type { KeyringChange, PutKey } from "../../keyring/writer.ts";
 import type { KeyringContents } from "../decide-keyring.ts";
+import type { LeaderKeyring } from "../gather-master-key.ts";
 
 /** What a socket is to serve. */
 export interface Current {
@@ -36,6 +37,12 @@ export class ModelKeyring {
       aliases: [...this.#aliases.values()],
       versions: [...this.versions.values()],
     };
+  }
+
+  /** As the leader's decisions read it. */
+  get tables(): LeaderKeyring {
+    const { keys, aliases, versions } = this.contents();
+    return { keys: () => keys, aliases: () => aliases, versions: () => versions };
   }
 
   key(name: string): KeyRow | undefined {

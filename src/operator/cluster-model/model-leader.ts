@@ -1,24 +1,34 @@
 import { isDeepStrictEqual } from "node:util";
-import type { MasterKey } from "../../kube/resources.ts";
-import { isDestroyed, resting } from "../decide-deletion.ts";
+import type { KeyServer, MasterKey } from "../../kube/resources.ts";
+import { isDestroyed } from "../decide-deletion.ts";
 import { decideKeyAlias } from "../decide-key-alias.ts";
-import { decideMasterKey, type MasterKeyPlan, type NodeView } from "../decide-master-key.ts";
-import { switchesOf } from "../decide-reencryption.ts";
-import { nodeViews } from "../node-views.ts";
-import { type HeldAlias, rememberAlias } from "../remembered-alias.ts";
+import { decideMasterKey, type MasterKeyPlan } from "../decide-master-key.ts";
+import { gatherKeyAlias, gatherMasterKey, needsFreshKeyServers } from "../gather-master-key.ts";
+import { OwnRecord } from "../own-record.ts";
+import type { View } from "../resource-store.ts";
 import { keyId, keyVersion, versionId } from "../testing.ts";
-import { hasMaterial } from "../versions.ts";
+import { ViewIndex } from "../view-index.ts";
 import { type Etcd, KEY_NAMES, masterKeyOf, NAMESPACE, withMasterKey } from "./etcd.ts";
+import type { ModelKeyring } from "./model-keyring.ts";
 import type { ModelNode } from "./model-node.ts";
-import { ModelRetirement, versionsFor } from "./model-retirement.ts";
+import { ModelRetirement } from "./model-retirement.ts";
 import { ModelRewriter } from "./model-rewriter.ts";
 import { checkPlan } from "./promises.ts";
 
 /** A plan, and the object that it was made on. */
 interface Thought {
   readonly plan: MasterKeyPlan;
-  readonly on: ReturnType<typeof masterKeyOf>;
+  readonly on: MasterKey;
+  readonly index: ViewIndex;
   readonly name: string;
+}
+
+/** An index, and what it was made of: most looks find the same. */
+interface KnownIndex {
+  readonly etcd: Etcd;
+  readonly keyring: ModelKeyring;
+  readonly changes: number;
+  readonly index: ViewIndex;
 }
 
 /** The leader's part of the cluster: the first node whose operator works leads. */
@@ -27,6 +37,9 @@ export class ModelLeader {
   readonly #retirement: ModelRetirement;
   readonly #nodes: readonly ModelNode[];
   readonly #census: boolean;
+  /** When each node's operator last renewed its Lease. */
+  readonly #heardOf = new Map<string, number>();
+  #known: KnownIndex | undefined;
   #name: string | undefined;
   #thought: Thought | undefined;
   #minted = 0;
@@ -42,14 +55,16 @@ export class ModelLeader {
     let after = etcd;
     for (const name of KEY_NAMES) {
       if (isDestroyed(masterKeyOf(after, name), after.versions)) {
-        after = this.#retire(masterKeyOf(after, name), after, now);
+        after = this.#retire(name, after, now);
         continue;
       }
       const thought = this.#decide(name, after, now);
       if (thought === undefined) return after;
       after = this.#carryOut(thought, after, now);
     }
-    return this.#retirement.pass(this.#point(this.#retirement.note(after), now), now);
+    after = this.#point(this.#retirement.note(after), now);
+    const leader = this.#leader();
+    return leader === undefined ? after : this.#retirement.pass(this.#index(leader, after), after, now);
   }
 
   createAndCrash(name: string, etcd: Etcd, now: Date): Etcd {
@@ -78,8 +93,12 @@ export class ModelLeader {
     this.#retirement.forget();
   }
 
-  #retire(masterKey: MasterKey, etcd: Etcd, now: Date): Etcd {
-    const status = this.#retirement.complete(masterKey, masterKey.status ?? {}, etcd, now);
+  #retire(name: string, etcd: Etcd, now: Date): Etcd {
+    const leader = this.#leader();
+    if (leader === undefined) return etcd;
+    const masterKey = masterKeyOf(etcd, name);
+    const index = this.#index(leader, etcd);
+    const status = this.#retirement.complete(masterKey, masterKey.status ?? {}, index, now);
     const unchanged = isDeepStrictEqual(masterKey.status, status);
     return unchanged ? etcd : withMasterKey(etcd, { ...masterKey, status });
   }
@@ -94,26 +113,43 @@ export class ModelLeader {
     this.#name = leader.name;
     this.#retirement.leader = leader;
     const on = masterKeyOf(etcd, name);
-    const held = leader.keyring.current({ key: { namespace: NAMESPACE, name } })?.version;
-    const serves = etcd.alias?.status?.masterKey === name ? [`alias ${NAMESPACE}/main`] : [];
-    const observed = {
-      masterKey: resting(on),
-      versions: versionsFor(on, etcd).filter(hasMaterial),
-      nodes: this.#views(etcd, now),
-      switches: switchesOf(on, new Set(serves), etcd.reports),
-      work: this.rewriter.work(on),
-      reachable: true,
-      census: this.#census,
-      room: {},
-      ...(held !== undefined && on.status?.keyId === undefined && { held }),
-      freshKeyId: keyId(this.#mint()),
-      arnPrefix: "",
+    const index = this.#index(leader, etcd);
+    const facts = {
+      ...{ work: this.rewriter.work(on), reachable: true, census: this.#census, room: {} },
+      ...{ freshKeyId: keyId(this.#mint()), arnPrefix: "" },
     };
-    return { plan: decideMasterKey(observed, leader.wall(now)), on, name };
+    const keyring = leader.keyring.tables;
+    const decide = (keyServers: readonly KeyServer[]) =>
+      decideMasterKey(
+        gatherMasterKey({ masterKey: on, index, keyring, keyServers, facts }, now),
+        leader.wall(now),
+      );
+    const plan = decide(index.view.keyServers);
+    return { plan: needsFreshKeyServers(plan, on) ? decide(etcd.reports) : plan, on, index, name };
   }
 
-  #views({ reports }: Etcd, now: Date): NodeView[] {
-    return nodeViews(reports, new Map(this.#nodes.map((node) => [node.name, node.heard])), now);
+  /** As LeaderLoop has it: the view, checked against the leader's own keyring. */
+  #index(leader: ModelNode, etcd: Etcd): ViewIndex {
+    const { keyring } = leader;
+    for (const { name, heard } of this.#nodes) this.#heardOf.set(name, heard);
+    const known = this.#known;
+    if (known?.etcd === etcd && known.keyring === keyring && known.changes === keyring.changes)
+      return known.index;
+    const record = new OwnRecord([...keyring.versions.values()], [...keyring.tombstones.values()]);
+    const index = new ViewIndex(this.#view(etcd), record);
+    this.#known = { etcd, keyring, changes: keyring.changes, index };
+    return index;
+  }
+
+  #view({ masterKeys, versions, alias, reports }: Etcd): View {
+    return {
+      masterKeys,
+      keyVersions: versions,
+      keyAliases: alias === undefined ? [] : [alias],
+      keyServers: reports,
+      keyVersionsUpTo: "1",
+      heardOf: this.#heardOf,
+    };
   }
 
   #carryOut(thought: Thought, etcd: Etcd, now: Date): Etcd {
@@ -121,7 +157,7 @@ export class ModelLeader {
     const before = masterKeyOf(etcd, name);
     checkPlan(plan, before, etcd, this.#nodes);
     const created = this.#createVersion(thought, etcd);
-    const status = this.#retirement.complete(before, plan.status, created, now);
+    const status = this.#retirement.complete(before, plan.status, thought.index, now);
     const unchanged = isDeepStrictEqual(before.status, status);
     const masterKey = unchanged ? before : { ...before, status };
     this.rewriter.ensure(masterKey, plan.task, now.getTime());
@@ -144,29 +180,12 @@ export class ModelLeader {
   #point(etcd: Etcd, now: Date): Etcd {
     const { alias } = etcd;
     if (alias === undefined) return etcd;
-    const named = (name: string | undefined) => (name === undefined ? undefined : masterKeyOf(etcd, name));
-    const known = rememberAlias(alias, this.#heldAlias(), named(alias.status?.masterKey));
-    const served = named(known.status?.masterKey);
-    const target = named(alias.spec.masterKey);
-    const nodes = this.#views(etcd, now);
-    const observed = {
-      alias: known,
-      target,
-      served,
-      inService: true,
-      importedAllowed: false,
-      nodes,
-      arnPrefix: "",
-    };
-    const { status } = decideKeyAlias(observed, this.#leader()?.wall(now) ?? now);
+    const leader = this.#leader();
+    if (leader === undefined) return etcd;
+    const index = this.#index(leader, etcd);
+    const sources = { alias, index, keyring: leader.keyring.tables, lack: () => undefined, arnPrefix: "" };
+    const { status } = decideKeyAlias(gatherKeyAlias(sources, now), leader.wall(now));
     return isDeepStrictEqual(alias.status, status) ? etcd : { ...etcd, alias: { ...alias, status } };
-  }
-
-  #heldAlias(): HeldAlias | undefined {
-    const keyring = this.#leader()?.keyring;
-    const row = keyring?.alias(`${NAMESPACE}/main`);
-    const key = keyring?.key(`${NAMESPACE}/${row?.masterKey}`);
-    return row && { ...row, ...(key && { keyId: key.keyId }) };
   }
 
   /** Undefined where no operator works. */

@@ -8,12 +8,16 @@ import {
   decideRetirement,
   needsCount,
   type RetirementFacts,
+  type RetiringKey,
   retirementStatus,
+  retiringKey,
   retiringKeys,
 } from "../decide-retirement.ts";
-import { nodeViews } from "../node-views.ts";
+import { gatherRetirement } from "../gather-master-key.ts";
+import type { View } from "../resource-store.ts";
 import type { UsageCount } from "../usage-census.ts";
 import { hasMaterial } from "../versions.ts";
+import type { ViewIndex } from "../view-index.ts";
 import type { Waiting } from "../waiting-period.ts";
 import { type Etcd, masterKeyOf } from "./etcd.ts";
 import type { ModelNode } from "./model-node.ts";
@@ -48,28 +52,45 @@ export class ModelRetirement {
     this.#asked = false;
   }
 
-  complete(masterKey: MasterKey, status: MasterKeyStatus, etcd: Etcd, now: Date): MasterKeyStatus {
-    const versions = versionsFor(masterKey, etcd);
-    return retirementStatus(masterKey, status, versions, this.#facts(etcd, now), this.#wall(now));
+  complete(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex, now: Date): MasterKeyStatus {
+    const facts = this.#facts(index.view, now);
+    return retirementStatus(masterKey, status, index.versionsFor(masterKey), facts, this.#wall(now));
   }
 
   /** One look at everything that waits for its destruction. */
-  pass(etcd: Etcd, now: Date): Etcd {
+  pass(index: ViewIndex, etcd: Etcd, now: Date): Etcd {
+    const { checked } = index;
     this.leader?.note(etcd, now);
     this.#count(etcd, now);
-    if (etcd.masterKeys.some(awaitsCount)) this.#ask(now);
+    if (checked.masterKeys.some(awaitsCount)) this.#ask(now);
     let after = etcd;
-    for (const key of retiringKeys(etcd.versions, etcd.masterKeys)) {
-      const plans = decideRetirement(key, this.#facts(etcd, now), this.#wall(now));
+    for (const key of retiringKeys(checked.keyVersions, checked.masterKeys)) {
+      const plans = decideRetirement(key, this.#facts(index.view, now), this.#wall(now));
       if (plans.some(needsCount)) this.#ask(now);
-      for (const plan of plans) {
-        if (plan.kind !== "destroy") continue;
-        const masterKey = named(plan.versions, etcd);
-        checkDestruction(plan.versions, masterKey, after, this.#nodes, this.#census, now.getTime());
-        after = plan.versions.reduce((one, version) => withTombstone(one, version, this.#wall(now)), after);
-      }
+      if (plans.some(({ kind }) => kind === "destroy")) after = this.#destroyDue(key, index, after, now);
     }
     return after;
+  }
+
+  /** Decided once more, for each version anew, on what is read past the cache. */
+  #destroyDue({ keyId, versions }: RetiringKey, { record, view }: ViewIndex, etcd: Etcd, now: Date): Etcd {
+    let after = etcd;
+    for (let left = versions; ; ) {
+      const { reports, alias, masterKeys } = after;
+      const fresh = {
+        ...{ keyServers: reports, keyAliases: alias === undefined ? [] : [alias] },
+        heardOf: view.heardOf,
+      };
+      const key = retiringKey(keyId, left, record.checked(masterKeys));
+      const plans = decideRetirement(key, this.#facts(fresh, now), this.#wall(now));
+      const plan = plans.find(({ kind }) => kind === "destroy");
+      const version = plan?.kind === "destroy" ? plan.versions[0] : undefined;
+      if (version === undefined) return after;
+      const masterKey = named([version], after);
+      checkDestruction([version], masterKey, after, this.#nodes, this.#census, now.getTime());
+      after = withTombstone(after, version, this.#wall(now));
+      left = left.filter((one) => one !== version);
+    }
   }
 
   /** States of versions follow the MasterKeys as they are stored. */
@@ -83,14 +104,9 @@ export class ModelRetirement {
       : { ...etcd, versions };
   }
 
-  #facts(etcd: Etcd, now: Date): RetirementFacts {
-    return {
-      keyServers: etcd.reports,
-      keyAliases: etcd.alias === undefined ? [] : [etcd.alias],
-      nodes: nodeViews(etcd.reports, new Map(this.#nodes.map((node) => [node.name, node.heard])), now),
-      count: this.#usage(now),
-      waiting: this.leader?.waiting(now) ?? NOTHING_SEEN,
-    };
+  #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">, now: Date): RetirementFacts {
+    const waiting = this.leader?.waiting(now) ?? NOTHING_SEEN;
+    return gatherRetirement({ view, count: this.#usage(now), waiting }, now);
   }
 
   #wall(now: Date): Date {
@@ -117,10 +133,6 @@ export class ModelRetirement {
     this.#counted = { counts, until: now.getTime() + COUNT_MILLISECONDS };
   }
 }
-
-/** The versions that have a MasterKey's keyId or name it, as ViewIndex gives them. */
-export const versionsFor = ({ metadata, status }: MasterKey, { versions }: Etcd): KeyVersion[] =>
-  versions.filter(({ spec }) => spec.keyId === status?.keyId || spec.masterKey.name === metadata.name);
 
 function named(versions: readonly KeyVersion[], etcd: Etcd): MasterKey | undefined {
   const name = versions[0]?.spec.masterKey.name;
