@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { KubeClient, type KubeRequest } from "../kube/client.ts";
+import { KubeClient, KubeError, type KubeRequest } from "../kube/client.ts";
 import {
   type ApiResource,
   apiResources,
@@ -95,14 +95,72 @@ describe("the version of a custom resource that has several", () => {
   test.each([
     ["it is stored at another one than the preferred => that one", "BEvf6Co3tOs=", "v1"],
     ["it is stored at the preferred one => that one", "rxROqx0p3wE=", "v2"],
-    ["it is stored at one that is not served => the preferred one", "AAAAAAAAAAA=", "v2"],
-    ["the API server does not say => the preferred one", undefined, "v2"],
+    ["a built-in one is stored at one that is not served => the preferred one", "AAAAAAAAAAA=", "v2"],
+    ["of a built-in one the API server does not say => the preferred one", undefined, "v2"],
   ])("%s", async (_, hash, version) => {
     const found = await apiResources(new TwoVersions(hash), ["*.*"], new AbortController().signal);
     expect(found).toEqual([
       { group: "a.example", resource: "x", version, namespaced: true },
       { group: "b.example", resource: "y", version: "v1", namespaced: true },
     ]);
+  });
+});
+
+describe("a custom resource", () => {
+  const automanaged = { "kube-aggregator.kubernetes.io/automanaged": "true" };
+  const CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/x.a.example";
+
+  /** An API server that serves these versions of x by a CustomResourceDefinition; it answers nothing else. */
+  class Custom extends KubeClient {
+    readonly #answers: Readonly<Record<string, unknown>>;
+
+    constructor(served: readonly string[], hash: string | undefined, definition?: unknown) {
+      super("/nowhere/kubeconfig");
+      const [preferred = ""] = served;
+      const versions = served.map((version) => ({ version, resources: [resource("x")] }));
+      const spec = { group: "a.example", version: preferred };
+      this.#answers = {
+        "/api": { items: [] },
+        "/apis": group("a.example", ...versions),
+        "/apis/apiregistration.k8s.io/v1/apiservices": {
+          items: [{ metadata: { labels: automanaged }, spec }],
+        },
+        [`/apis/a.example/${preferred}`]: { resources: [{ name: "x", kind: "X", storageVersionHash: hash }] },
+        [CRD]: definition,
+      };
+    }
+
+    override async request({ path }: KubeRequest): Promise<unknown> {
+      const answer = this.#answers[path];
+      if (answer === undefined) throw new KubeError(403, `${path} is forbidden`);
+      return answer;
+    }
+  }
+  const found = (...args: ConstructorParameters<typeof Custom>) =>
+    apiResources(new Custom(...args), ["*.*"], new AbortController().signal);
+  const one = { group: "a.example", resource: "x", namespaced: true };
+
+  test("is stored at a version that is served => that one, and the preferred one beside it", async () => {
+    expect(await found(["v2", "v1"], "BEvf6Co3tOs=")).toEqual([
+      { ...one, version: "v1", definition: { preferred: "v2" } },
+    ]);
+  });
+  test.each([
+    ["two versions", ["v3", "v2"]],
+    ["one version", ["v2"]],
+  ])("serves %s and not the stored one => is not to be written, and says which", async (_, served) => {
+    const definition = { spec: { versions: [{ name: "v1", storage: true }, { name: "v2" }] } };
+    const [{ definition: told } = { definition: undefined }] = await found(served, undefined, definition);
+    expect(told?.objection).toMatch(/^CustomResourceDefinition x\.a\.example does not serve version v1: /);
+  });
+  test("whose definition may not be read => is not to be written all the same", async () => {
+    const [{ definition } = { definition: undefined }] = await found(["v2"], undefined);
+    expect(definition?.objection).toMatch(/x\.a\.example does not serve the version that is stored: /);
+  });
+  test("whose definition has a version that steers a terminal => it is shown as text", async () => {
+    const hostile = { spec: { versions: [{ name: "v\u001b[2J", storage: true }] } };
+    const [{ definition } = { definition: undefined }] = await found(["v2"], undefined, hostile);
+    expect(definition?.objection).toContain("does not serve version v\\u001b[2J:");
   });
 });
 

@@ -2,12 +2,21 @@ import type { KubeClient } from "../kube/client.ts";
 import { GROUP as OUR_GROUP } from "../kube/resources.ts";
 import { covers, type GroupResource, groupResourceText } from "./group-resource.ts";
 import { atStorageVersions, type ServedResource } from "./storage-version.ts";
-import { unserved } from "./unserved.ts";
+import { isOfDefinitions, unserved } from "./unserved.ts";
 
 /** A resource of an API server's own etcd that can be listed and patched, at one served version. */
 export interface ApiResource extends GroupResource {
   readonly version: string;
   readonly namespaced: boolean;
+  /** Of a CustomResourceDefinition; left out for a built-in resource, which loses nothing at any version. */
+  readonly definition?: CustomDefinition;
+}
+
+export interface CustomDefinition {
+  /** The version that the API server prefers, at which Kubernetes' own migration writes. */
+  readonly preferred: string;
+  /** Why none of its objects may be written: the storage version is not served, or is not known. */
+  readonly objection?: string;
 }
 
 /** An object's name; without a namespace where the resource has none. */
@@ -41,6 +50,9 @@ export interface ApiService {
   readonly spec: { readonly group?: string; readonly version?: string; readonly service?: object | null };
 }
 
+/** What requests are made through. */
+export type Requests = Pick<KubeClient, "request">;
+
 const DISCOVERY = ["v2", "v2beta1"]
   .map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`)
   .join(",");
@@ -64,7 +76,7 @@ export const apiResources = async (
  * Throws what the client throws.
  */
 export async function namedResources(
-  client: KubeClient,
+  client: Requests,
   patterns: readonly string[],
   signal: AbortSignal,
 ): Promise<NamedResources> {
@@ -91,11 +103,10 @@ export function storedResources(
   discoveries: readonly Discovery[],
   services: readonly ApiService[],
 ): ServedResource[] {
-  const foreign = new Set(
-    services
-      .filter(({ spec }) => spec.service)
-      .map(({ spec }) => `${spec.group ?? ""}/${spec.version ?? ""}`),
-  );
+  const namesOf = (wanted: (service: ApiService) => boolean) =>
+    new Set(services.filter(wanted).map(({ spec }) => `${spec.group ?? ""}/${spec.version ?? ""}`));
+  const foreign = namesOf(({ spec }) => Boolean(spec.service));
+  const custom = namesOf(isOfDefinitions);
   const found = new Map<string, ServedResource>();
   for (const { metadata, versions = [] } of discoveries.flatMap(({ items }) => items)) {
     const group = metadata?.name ?? "";
@@ -105,7 +116,10 @@ export function storedResources(
         const key = groupResourceText({ group, resource });
         if (!isWanted({ group, resource }) || !isRewritable(verbs)) continue;
         const first = found.get(key);
-        const one = { group, resource, version, namespaced: scope === "Namespaced", others: [] };
+        const one = {
+          ...{ group, resource, version, namespaced: scope === "Namespaced", others: [] },
+          custom: custom.has(`${group}/${version}`),
+        };
         found.set(key, first === undefined ? one : { ...first, others: [...first.others, version] });
       }
     }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type GroupResource, groupResourceText } from "./group-resource.ts";
+import { publicMessage } from "./rewrite-report.ts";
 
 /** storagemigration.k8s.io/v1 StorageVersionMigration, as far as it is used. */
 export interface Migration {
@@ -56,7 +57,12 @@ export function migrationState({ status }: Migration): MigrationState {
   const figures = figuresOf(running?.message ?? "");
   const failed = condition("Failed");
   if (failed !== undefined) {
-    return { phase: "Failed", reason: failed.reason ?? "Failed", message: failed.message ?? "", ...figures };
+    return {
+      phase: "Failed",
+      reason: failed.reason ?? "Failed",
+      message: publicMessage(failed.message ?? "", []),
+      ...figures,
+    };
   }
   if (condition("Succeeded") !== undefined) return { phase: "Succeeded", ...figures };
   return running === undefined ? { phase: "Waiting" } : { phase: "Running", ...figures };

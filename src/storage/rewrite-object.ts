@@ -72,7 +72,7 @@ async function read(calls: ObjectCalls, path: string): Promise<ObjectMetadata | 
   try {
     return await call(calls, { method: "GET", path });
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isGone(error) && !isUnserved(error)) return undefined;
     throw error;
   }
 }
@@ -85,6 +85,13 @@ async function call(
   // The API server answers the object that was asked for.
   return (body as { readonly metadata: ObjectMetadata }).metadata;
 }
+
+/**
+ * Returns whether the API server does not serve the path at all: such an answer is no Status
+ * object, and says nothing of the object.
+ */
+export const isUnserved = (error: unknown): boolean =>
+  isGone(error) && error instanceof KubeError && error.refusal.reason === undefined;
 
 const isGone = (error: unknown): boolean => error instanceof KubeError && error.httpStatus === 404;
 

@@ -1,6 +1,6 @@
 import { ClavigerError } from "../errors.ts";
 import { type KubeClient, KubeError } from "../kube/client.ts";
-import type { ApiResource, StoredName } from "./api-resources.ts";
+import { type ApiResource, namedResources, type Requests, type StoredName } from "./api-resources.ts";
 import { CallLimiter, type CallLimits, ServerAway } from "./call-limiter.ts";
 import { groupResourceText } from "./group-resource.ts";
 import {
@@ -9,9 +9,10 @@ import {
   type MetadataPage,
   metadataPages,
   type ObjectMetadata,
+  someObject,
 } from "./metadata-pages.ts";
 import { Rate } from "./rate.ts";
-import { rewriteObject } from "./rewrite-object.ts";
+import { isUnserved, rewriteObject } from "./rewrite-object.ts";
 import {
   type Cursor,
   failureOf,
@@ -19,6 +20,8 @@ import {
   type RewriteReport,
   RewriteTally,
 } from "./rewrite-report.ts";
+import { isStillStoredAt } from "./storage-version.ts";
+import { STORAGE_VERSION_NOT_SERVED, storageVersionChanged } from "./storage-version-objection.ts";
 
 export interface RewriteOptions {
   readonly client: KubeClient;
@@ -91,18 +94,36 @@ class Rewriter {
 
   async #resource(text: string, resource: ApiResource, token: string | undefined): Promise<void> {
     try {
+      const objection = resource.definition?.objection;
+      if (objection !== undefined) return await this.#refuse(text, resource, objection);
       for await (const page of ahead(metadataPages(this.#list, resource, token))) {
         this.#expect(text, page);
+        if (!(await isStillStoredAt(this.#requests, resource, this.#options.signal))) {
+          return this.#tally.fail(changedFailure(text, resource));
+        }
         await this.#page(text, resource, page);
         if (page.next !== undefined) this.#cursor = { resource: text, continue: page.next };
         this.#progress();
       }
     } catch (error) {
       this.#rethrowEnd(error);
-      // No longer served: there is nothing left to rewrite.
-      if (error instanceof KubeError && error.httpStatus === 404) return;
-      this.#tally.fail(failureOf(text, {}, error));
+      if (!(error instanceof KubeError && error.httpStatus === 404)) {
+        return this.#tally.fail(failureOf(text, {}, error));
+      }
+      if (await this.#isServedOtherwise(text)) this.#tally.fail(changedFailure(text, resource));
     }
+  }
+
+  /** Writes nothing. A resource without objects is no failure. */
+  async #refuse(resource: string, listed: ApiResource, message: string): Promise<void> {
+    if ((await someObject(this.#list, listed)) === undefined) return;
+    this.#tally.fail({ resource, reason: STORAGE_VERSION_NOT_SERVED, message });
+  }
+
+  /** Returns false if the resource is gone, and all its objects with it. */
+  async #isServedOtherwise(text: string): Promise<boolean> {
+    const { resources, unserved } = await namedResources(this.#requests, [text], this.#options.signal);
+    return resources.length > 0 || unserved.length > 0;
   }
 
   /** A page may not say how many come after it; what was said before stands then. */
@@ -141,7 +162,8 @@ class Rewriter {
       this.#tally.add(await rewriteObject({ client, limiter: this.#limiter, signal }, resource, object));
     } catch (error) {
       this.#rethrowEnd(error);
-      this.#tally.fail(failureOf(text, object, error));
+      const failure = isUnserved(error) ? changedFailure(text, resource) : failureOf(text, object, error);
+      this.#tally.fail(failure);
     }
     this.#tick(text);
     if (performance.now() - this.#lastProgress >= PROGRESS_MILLISECONDS) this.#progress();
@@ -181,7 +203,14 @@ class Rewriter {
     const { client, signal } = this.#options;
     return this.#limiter.run(() => client.request({ ...call, signal }), { signal, isAnswer });
   };
+
+  readonly #requests: Requests = { request: (call) => this.#list(call, () => false) };
 }
+
+const changedFailure = (resource: string, listed: ApiResource) => ({
+  resource,
+  ...storageVersionChanged(listed),
+});
 
 const unreadableFailure = (resource: string, name: StoredName) => ({
   resource,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError } from "../errors.ts";
 import { type KubeClient, KubeError } from "../kube/client.ts";
-import type { ApiResource } from "./api-resources.ts";
+import type { ApiResource, Requests } from "./api-resources.ts";
 import { CallLimiter } from "./call-limiter.ts";
 import { groupResourceText } from "./group-resource.ts";
 import { countObjects } from "./metadata-pages.ts";
@@ -13,7 +13,13 @@ import {
   newMigration,
 } from "./migration-state.ts";
 import { Rate } from "./rate.ts";
-import { publicMessage, type RewriteProgress, type RewriteReport, RewriteTally } from "./rewrite-report.ts";
+import { type RewriteProgress, type RewriteReport, RewriteTally } from "./rewrite-report.ts";
+import { isStillStoredAt } from "./storage-version.ts";
+import {
+  migrationObjection,
+  STORAGE_VERSION_NOT_SERVED,
+  storageVersionChanged,
+} from "./storage-version-objection.ts";
 
 export interface MigrateOptions {
   readonly client: KubeClient;
@@ -34,7 +40,8 @@ const LIMITS = { maxParallelism: 4, patienceMilliseconds: 60_000 };
  * Has kube-controller-manager rewrite these resources: one StorageVersionMigration
  * each, followed to its end and then deleted. What it moved counts as rewritten,
  * as it does not tell what was fresh; it ends a resource's migration at the first
- * object that is refused. Where it is aborted, the migrations go on, and the next
+ * object that is refused. It writes at the preferred version: a custom resource that
+ * is stored at another one is a failure, and is not migrated. Where it is aborted, the migrations go on, and the next
  * call for the same key_id follows them. Throws ServerAway, ApiServer where the
  * API server does not serve migrations (before Kubernetes 1.37), or the signal's
  * reason.
@@ -71,7 +78,7 @@ class Migrator {
 
   async run(): Promise<RewriteReport> {
     const { signal, pollMilliseconds = POLL_MILLISECONDS } = this.#options;
-    for (const pending of this.#pending) pending.total = await this.#count(pending.resource);
+    for (const pending of this.#pending) await this.#prepare(pending);
     while (this.#unfinished().length > 0) {
       for (const pending of this.#unfinished()) await this.#look(pending);
       this.#progress();
@@ -84,15 +91,34 @@ class Migrator {
     return this.#pending.filter(({ state }) => state.phase === "Waiting" || state.phase === "Running");
   }
 
+  /** Refuses a resource whose objects could lose fields; one that is known to have no objects is done. */
+  async #prepare(pending: Pending): Promise<void> {
+    const total = await this.#count(pending.resource);
+    pending.total = total ?? 0;
+    const message = migrationObjection(pending.resource);
+    if (message === undefined) return;
+    pending.state =
+      total === 0
+        ? { phase: "Succeeded" }
+        : { phase: "Failed", reason: STORAGE_VERSION_NOT_SERVED, message, left: pending.total };
+  }
+
   /** Makes what is not there, also again where somebody deleted it; deletes what has ended. */
   async #look(pending: Pending): Promise<void> {
     const found = await this.#find(pending.name);
     if (found === undefined) return await this.#create(pending);
-    pending.state = migrationState(found);
+    pending.state = await this.#checked(migrationState(found), pending.resource);
     if ("total" in pending.state) pending.total = pending.state.total ?? pending.total;
     if (pending.state.phase === "Succeeded" || pending.state.phase === "Failed") {
       await this.#delete(pending.name);
     }
+  }
+
+  /** The controller takes objects at a version that is not served any more for deleted. */
+  async #checked(state: MigrationState, resource: ApiResource): Promise<MigrationState> {
+    if (state.phase !== "Succeeded") return state;
+    if (await isStillStoredAt(this.#requests, resource, this.#options.signal)) return state;
+    return { ...state, phase: "Failed", ...storageVersionChanged(resource) };
   }
 
   async #find(name: string): Promise<Migration | undefined> {
@@ -125,23 +151,28 @@ class Migrator {
   }
 
   /** A figure for progress only: what cannot be counted may be migrated all the same. */
-  async #count(resource: ApiResource): Promise<number> {
+  async #count(resource: ApiResource): Promise<number | undefined> {
     const { client, signal } = this.#options;
     try {
       const list: Parameters<typeof countObjects>[0] = (call, isAnswer) =>
         this.#limiter.run(() => client.request({ ...call, signal }), { signal, isAnswer });
-      return (await countObjects(list, resource)) ?? 0;
+      return await countObjects(list, resource);
     } catch (error) {
-      if (error instanceof KubeError) return 0;
+      if (error instanceof KubeError) return undefined;
       throw error;
     }
   }
 
   #call(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
-    const { client, signal } = this.#options;
-    const call = { method, path, signal, ...(body !== undefined && { body }) };
-    return this.#limiter.run(() => client.request(call), { signal });
+    return this.#requests.request({ method, path, ...(body !== undefined && { body }) });
   }
+
+  readonly #requests: Requests = {
+    request: (call) => {
+      const { client, signal } = this.#options;
+      return this.#limiter.run(() => client.request({ ...call, signal }), { signal });
+    },
+  };
 
   #progress(): void {
     const now = performance.now();
@@ -164,7 +195,7 @@ class Migrator {
     const tally = new RewriteTally();
     for (const { text: resource, state } of this.#pending) {
       if (state.phase !== "Failed") continue;
-      tally.fail({ resource, reason: state.reason, message: publicMessage(state.message, []) });
+      tally.fail({ resource, reason: state.reason, message: state.message });
     }
     const rewritten = this.#pending.reduce((sum, pending) => sum + pending.total - leftOf(pending), 0);
     return { ...tally.report(), rewritten };

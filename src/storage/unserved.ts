@@ -36,7 +36,8 @@ export function unserved({ discoveries, services, served }: Shown, patterns: rea
   return [...new Set(hidden)].sort();
 }
 
-const isOfDefinitions = ({ metadata, spec }: ApiService): boolean =>
+/** Whether an APIService stands for CustomResourceDefinitions. */
+export const isOfDefinitions = ({ metadata, spec }: ApiService): boolean =>
   metadata?.labels?.[MANAGED_LABEL] === OF_DEFINITIONS && spec.group !== OUR_GROUP;
 
 /** The resources of a group's version that can be listed; undefined where it is not shown. */

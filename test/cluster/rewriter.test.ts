@@ -101,6 +101,7 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
       version: "v1",
       resource: "widgets",
       namespaced: false,
+      definition: { preferred: "v1" },
     });
     const all = (await resources("*.*")).map(({ group, resource }) => `${resource}.${group}`);
     expect(all).toContain("deployments.apps");
