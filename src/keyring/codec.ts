@@ -197,16 +197,43 @@ export function toObjectRow(row: RawRow): ObjectRow {
 }
 
 export function toObservationRow(row: RawRow): ObservationRow {
-  const lastEncryptAt = row.last_encrypt_at;
+  const {
+    last_encrypt_at: lastEncryptAt,
+    last_status_at: lastStatusAt,
+    not_asked_since: notAskedSince,
+  } = row;
   return {
-    provider: text(row, "provider"),
-    kmsKeyId: text(row, "kms_key_id") as KmsKeyId,
-    servingSince: integer(row, "serving_since"),
-    encrypts: integer(row, "encrypts"),
-    ...(typeof lastEncryptAt === "number" && { lastEncryptAt }),
+    provider: shortText(row, "provider", 63),
+    kmsKeyId: shortText(row, "kms_key_id", 64) as KmsKeyId,
+    servingSince: count(row, "serving_since"),
+    encrypts: count(row, "encrypts"),
+    ...(typeof lastEncryptAt === "number" && { lastEncryptAt: count(row, "last_encrypt_at") }),
     settled: integer(row, "settled") === 1,
-    ...(typeof row.serves === "string" && { serves: row.serves }),
+    ...(row.serves !== undefined && { serves: shortText(row, "serves", 600) }),
+    ...(row.episode !== undefined && { episode: shortText(row, "episode", 36) }),
+    ...(typeof lastStatusAt === "number" && { lastStatusAt: count(row, "last_status_at") }),
+    ...(typeof notAskedSince === "number" && { notAskedSince: count(row, "not_asked_since") }),
+    ...(row.boot !== undefined && {
+      mark: {
+        boot: shortText(row, "boot", 64),
+        statusAt: count(row, "status_monotonic"),
+        whole: row.whole === 1,
+      },
+    }),
   };
+}
+
+/** What goes into a KeyServer has to fit there. */
+function shortText(row: RawRow, column: string, maxLength: number): string {
+  const value = text(row, column);
+  if (value.length > maxLength) throw damaged(column);
+  return value;
+}
+
+function count(row: RawRow, column: string): number {
+  const value = integer(row, column);
+  if (!Number.isSafeInteger(value) || value < 0) throw damaged(column);
+  return value;
 }
 
 function text(row: RawRow, column: string): string {

@@ -63,6 +63,14 @@ const toRecord = (row: ObservationRow): RawRow => ({
   last_encrypt_at: row.lastEncryptAt ?? null,
   settled: row.settled ? 1 : 0,
   ...(row.serves !== undefined && { serves: row.serves }),
+  ...(row.episode !== undefined && { episode: row.episode }),
+  ...(row.lastStatusAt !== undefined && { last_status_at: row.lastStatusAt }),
+  ...(row.notAskedSince !== undefined && { not_asked_since: row.notAskedSince }),
+  ...(row.mark !== undefined && {
+    boot: row.mark.boot,
+    status_monotonic: row.mark.statusAt,
+    whole: row.mark.whole ? 1 : 0,
+  }),
 });
 
 function rawRows(text: string): RawRow[] {

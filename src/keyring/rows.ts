@@ -126,15 +126,32 @@ export interface ObservationRow {
   readonly provider: string;
   /** The key_id that Status answers. */
   readonly kmsKeyId: KmsKeyId;
-  /** Since when this plugin has answered no other key_id than this one; a restart begins anew. */
+  /** When the episode began. */
   readonly servingSince: number;
-  /** Encrypts answered under this key_id: each entry of the API server's configuration sends one at a switch. */
+  /** Encrypts answered in the episode: each entry of the API server's configuration sends one at a switch. */
   readonly encrypts: number;
   readonly lastEncryptAt?: number;
-  /** Whether no API server may write under another key_id any more: SETTLE_MILLISECONDS have passed. */
+  /** Whether SETTLE_MILLISECONDS have passed since the episode began and since the last Encrypt. */
   readonly settled: boolean;
+  /** Names the unbroken time in which the API server asked Status and was told kmsKeyId; older releases did not write it. */
+  readonly episode?: string;
+  /** When the API server last asked Status. */
+  readonly lastStatusAt?: number;
+  /** The same, or when the plugin began, if that is SILENCE_MILLISECONDS ago or more. */
+  readonly notAskedSince?: number;
+  readonly mark?: ObservationMark;
   /** The key or alias that the provider served (keyRefText); older releases did not write it. */
   readonly serves?: string;
+}
+
+/** Where one plugin stopped observing, so that the next one knows whether it missed anything. */
+export interface ObservationMark {
+  /** The boot of the machine that `statusAt` belongs to. */
+  readonly boot: string;
+  /** When Status was last asked, in milliseconds by a clock that all processes of the boot share. */
+  readonly statusAt: number;
+  /** Whether the plugin wrote this after its last call. */
+  readonly whole: boolean;
 }
 
 /** A custom resource of standalone mode, which the keyring's file keeps too. */

@@ -357,7 +357,9 @@ const keyServerStatus = s.object("What this node has and serves.", {
         ),
         kmsKeyId: s.optional(kmsKeyId()),
         version: s.optional(s.versionNumber("That version's number.")),
-        servingSince: s.optional(s.time("Since when the plugin has answered no other key_id.")),
+        servingSince: s.optional(
+          s.time("When the episode began: since then the plugin has answered no other key_id."),
+        ),
         encrypts: s.optional(
           s.count("Encrypts answered under this key_id: an API server's entry sends one when it switches."),
         ),
@@ -378,8 +380,10 @@ const keyServerStatus = s.object("What this node has and serves.", {
         ),
         reads: s.optional(
           s.array(
-            "The resources of which its API server can read what is stored under this provider, first in their entry or not.",
-            s.string("RESOURCE or RESOURCE.GROUP, with * as a wildcard.", { maxLength: 318 }),
+            "The resources of which its API server can read what is stored under this provider, first in their entry or not, as the EncryptionConfiguration names them.",
+            s.string("RESOURCE or RESOURCE.GROUP, with * as a wildcard; ! before one that it cannot read.", {
+              maxLength: 318,
+            }),
             { listType: "atomic", maxItems: MOST_PATTERNS },
           ),
         ),
@@ -390,7 +394,7 @@ const keyServerStatus = s.object("What this node has and serves.", {
         ),
         settled: s.optional(
           s.boolean(
-            "Whether its API server can write under no other key_id any more: none was answered for four minutes.",
+            "Whether its API server can write under no other key_id any more, and by no other file: four minutes have passed since the episode began and since it was started or took up a file.",
           ),
         ),
         entries: s.optional(

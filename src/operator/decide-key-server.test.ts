@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { kmsKeyId } from "../crypto/ids.ts";
 import type { KeyServerStatus } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
-import { decideKeyServerStatus, type ObservedNode } from "./decide-key-server.ts";
+import { decideKeyServerStatus, differsInHeardTimesOnly, type ObservedNode } from "./decide-key-server.ts";
 import { nodeViews } from "./node-views.ts";
 import { condition, EARLIER, keyId, keyServer, NOW, NOW_TEXT, versionId, versionRow } from "./testing.ts";
 
@@ -69,9 +69,9 @@ describe("the status of a KeyServer", () => {
   const reported = (changes: object): KeyServerStatus => ({
     providers: [{ name: "secrets", socket: "/run/s.sock", serves: "apps/secrets", ...changes }],
   });
-  const one = { entries: 1, resources: ["secrets"] };
-  const two = { entries: 2, resources: ["secrets"] };
-  const other = { entries: 1, resources: ["configmaps"] };
+  const one = { entries: 1, resources: ["secrets"], reads: ["secrets"] };
+  const two = { entries: 2, resources: ["secrets"], reads: ["secrets"] };
+  const other = { entries: 1, resources: ["configmaps"], reads: ["configmaps"] };
   test.each<readonly [string, KeyServerStatus | undefined, string | undefined, string | undefined]>([
     ["nothing was reported before => no edit is known of", undefined, undefined, undefined],
     ["what is on the socket was not known before => nor then", reported({}), undefined, undefined],
@@ -111,6 +111,37 @@ describe("the status of a KeyServer", () => {
   test("a file that cannot be read => the last edit stands", () => {
     const before = reported({ editNotTakenUp: EARLIER });
     expect(status({ before }).providers?.[0]?.editNotTakenUp).toBe(EARLIER);
+  });
+  const HEARD = Date.parse("2026-01-01T11:58:30Z");
+  const asked = (before: string | undefined, notAskedSince?: number) => {
+    const episode = "0b7c5c0e-7a6b-4a3c-9d55-3f1f0a9d2c11";
+    const seen = { ...observation, episode, lastStatusAt: HEARD, ...(notAskedSince && { notAskedSince }) };
+    const lastStatus = before === undefined ? {} : { lastStatusTime: before };
+    return status({ before: reported(lastStatus), observations: [seen] }).providers?.[0];
+  };
+  test("what the plugin saw of Status is reported: the episode, the last time, and since when none came", () => {
+    expect(asked(undefined)).toMatchObject({
+      episode: "0b7c5c0e-7a6b-4a3c-9d55-3f1f0a9d2c11",
+      lastStatusTime: "2026-01-01T11:58:30Z",
+    });
+    expect(asked(undefined)).not.toHaveProperty("notAskedSince");
+    expect(asked(undefined, HEARD)).toMatchObject({ notAskedSince: "2026-01-01T11:58:30Z" });
+  });
+  test.each([
+    ["one that is not two minutes old stands: an idle cluster writes seldom", "2026-01-01T11:56:31Z", false],
+    ["one of two minutes ago is replaced", "2026-01-01T11:56:30Z", true],
+    ["one of a time to come, as the clock was set back, is replaced", "2026-01-01T13:00:00Z", true],
+    ["one that cannot be read is replaced", "lately", true],
+  ])("of the time of the last Status, %s", (_, before, replaced) => {
+    expect(asked(before)?.lastStatusTime).toBe(replaced ? "2026-01-01T11:58:30Z" : before);
+  });
+  test("a report that differs in the time of the last Status is no news; in anything else it is", () => {
+    const server = (changes: object) =>
+      keyServer("a", { ...reported(changes), persistedResourceVersion: "1" });
+    const one = server({ lastStatusTime: "2026-01-01T11:56:30Z", encrypts: 1 });
+    expect(differsInHeardTimesOnly(one, server({ lastStatusTime: NOW_TEXT, encrypts: 1 }))).toBe(true);
+    expect(differsInHeardTimesOnly(one, server({ lastStatusTime: NOW_TEXT, encrypts: 2 }))).toBe(false);
+    expect(differsInHeardTimesOnly(one, { ...one, status: { ...one.status, versions: 3 } })).toBe(false);
   });
   test("no Node object, no seal => neither is stated", () => {
     const stated = status({ seal: undefined });

@@ -60,6 +60,9 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
   };
 }
 
+/** An API server that asks Status every minute is to write a KeyServer no more often than this. */
+const HEARD_MILLISECONDS = 120_000;
+
 type ObservedScope = ObservedNode["providers"][number]["scope"];
 type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 
@@ -78,7 +81,7 @@ function describeProvider(
     socket,
     serves: keyRefText(ref),
     ...(allowImported !== undefined && { allowImported }),
-    ...(scope && { entries: scope.entries, resources: scope.resources }),
+    ...(scope && { entries: scope.entries, resources: scope.resources, reads: scope.reads }),
     ...(edit !== undefined && { editNotTakenUp: edit }),
     ...(seen && {
       kmsKeyId: seen.kmsKeyId,
@@ -86,9 +89,38 @@ function describeProvider(
       encrypts: seen.encrypts,
       ...(seen.lastEncryptAt !== undefined && { lastEncryptTime: rfc3339(new Date(seen.lastEncryptAt)) }),
       settled: seen.settled,
+      ...(seen.episode !== undefined && { episode: seen.episode }),
+      ...askingOf(seen, reported),
     }),
     ...(version && { version: version.number }),
   };
+}
+
+function askingOf(
+  { lastStatusAt, notAskedSince }: ObservationRow,
+  reported: ProviderStatus | undefined,
+): Pick<ProviderStatus, "lastStatusTime" | "notAskedSince"> {
+  return {
+    ...(lastStatusAt !== undefined && { lastStatusTime: heardTime(lastStatusAt, reported?.lastStatusTime) }),
+    ...(notAskedSince !== undefined && { notAskedSince: rfc3339(new Date(notAskedSince)) }),
+  };
+}
+
+/** The reported time stands until it is two minutes old; a clock that was set back counts as well. */
+function heardTime(lastStatusAt: number, reported: string | undefined): string {
+  const isLate = !(Math.abs(lastStatusAt - timeOf(reported)) < HEARD_MILLISECONDS);
+  return isLate || reported === undefined ? rfc3339(new Date(lastStatusAt)) : reported;
+}
+
+/** Whether nothing but the times of the last Status differ, which no decision goes by. */
+export function differsInHeardTimesOnly(before: KeyServer, after: KeyServer): boolean {
+  return isDeepStrictEqual(withoutHeardTimes(before), withoutHeardTimes(after));
+}
+
+function withoutHeardTimes({ metadata, status }: KeyServer) {
+  const { persistedResourceVersion: _, providers, ...rest } = status ?? {};
+  const { resourceVersion: __, ...meta } = metadata;
+  return { meta, rest, providers: providers?.map(({ lastStatusTime: ___, ...provider }) => provider) };
 }
 
 /**

@@ -76,5 +76,6 @@ export class SocketScopes {
 function withReported(provider: ProviderConfig, before: KeyServerStatus | undefined): ScopedProvider {
   const reported = before?.providers?.find(({ name }) => name === provider.name);
   if (reported?.entries === undefined) return provider;
-  return { ...provider, scope: { entries: reported.entries, resources: reported.resources ?? [] } };
+  const { entries, resources = [], reads = resources } = reported;
+  return { ...provider, scope: { entries, resources, reads } };
 }

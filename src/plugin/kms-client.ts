@@ -1,16 +1,23 @@
-import { Client, credentials, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
 import { messageOf } from "../errors.ts";
 import type { DecryptRequest, EncryptRequest, EncryptResponse, StatusResponse } from "./kms-messages.ts";
 import { kmsService } from "./kms-service.ts";
+import { selfCheckMetadata } from "./self-check.ts";
 
 /** The API server's default timeout for a provider. */
 const DEADLINE_MILLISECONDS = 3_000;
 
-/** Calls a KMS v2 provider as an API server does. Calls reject with grpc-js's ServiceError. */
+/**
+ * Calls a KMS v2 provider as an API server does, and says that it is none: the plugin must not take a
+ * self-check for a sign that its API server is alive. Calls reject with grpc-js's ServiceError.
+ */
 export class KmsClient {
   readonly #client: Client;
+  readonly #metadata: Metadata;
 
-  constructor(socket: string) {
+  /** `passesForApiServer` is for tests. */
+  constructor(socket: string, { passesForApiServer = false } = {}) {
+    this.#metadata = passesForApiServer ? new Metadata() : selfCheckMetadata();
     this.#client = new Client(`unix:${socket}`, credentials.createInsecure(), {
       // The path of a socket is not an authority; newer API servers say localhost too.
       "grpc.default_authority": "localhost",
@@ -41,6 +48,7 @@ export class KmsClient {
         method.requestSerialize,
         method.responseDeserialize,
         request,
+        this.#metadata,
         { deadline },
         (error: ServiceError | null, response?: Response) => {
           if (error !== null) reject(error);

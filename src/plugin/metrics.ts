@@ -12,7 +12,13 @@ export interface Observation {
 
 /** What the gauges are read from when somebody scrapes. */
 export interface GaugeSource {
-  readonly providers: () => Iterable<{ readonly name: string; readonly keyId: string | undefined }>;
+  readonly providers: () => Iterable<{
+    readonly name: string;
+    readonly keyId: string | undefined;
+    /** When the API server last asked Status, in epoch milliseconds. */
+    readonly lastStatusAt: number | undefined;
+    readonly isSilent: boolean;
+  }>;
   readonly versions: () => number;
 }
 
@@ -50,6 +56,28 @@ export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetr
       for (const { name, keyId } of source.providers()) {
         this.set({ provider: name, key_id: keyId ?? "" }, keyId === undefined ? 0 : 1);
       }
+    },
+  });
+  new Gauge({
+    name: "claviger_kms_last_status_timestamp_seconds",
+    help: "When the API server last asked a provider for its Status, in epoch seconds; absent where it never has.",
+    labelNames: ["provider"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { name, lastStatusAt } of source.providers()) {
+        if (lastStatusAt !== undefined) this.set({ provider: name }, lastStatusAt / 1000);
+      }
+    },
+  });
+  new Gauge({
+    name: "claviger_kms_api_server_silent",
+    help: "1 where no API server has asked a provider for its Status for three minutes, else 0.",
+    labelNames: ["provider"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { name, isSilent } of source.providers()) this.set({ provider: name }, Number(isSilent));
     },
   });
   new Gauge({

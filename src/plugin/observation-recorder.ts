@@ -4,6 +4,8 @@ import type { ObservationRow } from "../keyring/rows.ts";
 
 /** Observations are written together, and no more often than this. */
 const OBSERVE_MILLISECONDS = 250;
+/** A disk that stands still must not keep the sockets from listening. */
+const FIRST_MILLISECONDS = 1_000;
 
 /**
  * Writes what the providers saw, for the operator. One write at a time: a disk that
@@ -26,6 +28,19 @@ export class ObservationRecorder {
     this.#keyringPath = options.keyringPath;
     this.#rows = options.rows;
     this.#complain = options.complain;
+  }
+
+  /** Writes these rows at once, before any others. Returns whether that was done within a second. */
+  async writeFirst(rows: readonly ObservationRow[]): Promise<boolean> {
+    const written = writeObservations(this.#keyringPath, rows).then(
+      () => true,
+      (error: unknown) => {
+        this.#complain(error);
+        return false;
+      },
+    );
+    this.#recording = written.then(() => this.#record());
+    return Promise.race([written, sleep(FIRST_MILLISECONDS, false, { ref: false })]);
   }
 
   /** Something was seen: it is written soon, and again and again until it was. */

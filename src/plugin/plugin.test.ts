@@ -1,7 +1,16 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
-import { deadline, temporaryFolder } from "../keyring/testing.ts";
+import { Secret } from "../crypto/secret.ts";
+import { observationsPath, readObservations } from "../keyring/observations.ts";
+import type { ObservationRow } from "../keyring/rows.ts";
+import { KEYRING_FILE } from "../keyring/state-folder.ts";
+import { deadline, promoted, temporaryFolder, version } from "../keyring/testing.ts";
+import { KeyringWriter } from "../keyring/writer.ts";
+import { fileSeal } from "../seal/file.ts";
+import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
+import { sealAad } from "../seal/seal.ts";
+import { KmsClient } from "./kms-client.ts";
 import { runPlugin } from "./plugin.ts";
 
 it("the configuration is edited while the plugin starts => it is taken up, and a SIGHUP is heard already", async () => {
@@ -44,3 +53,65 @@ it("the configuration is edited while the plugin starts => it is taken up, and a
   }
   expect(process.listenerCount("SIGHUP")).toBe(listeners);
 });
+
+it("the plugin is restarted while its API server asks => the episode goes on; after a crash, whose file may lack a call, it does not", async () => {
+  using folder = temporaryFolder();
+  const umask = process.umask();
+  const configPath = join(folder.path, "claviger.yaml");
+  const socket = join(folder.path, "run", "secrets.sock");
+  const keyring = join(folder.path, "state", KEYRING_FILE);
+  await makeKeyring(folder.path);
+  writeFileSync(
+    configPath,
+    JSON.stringify({
+      apiVersion: "config.claviger.dev/v1alpha1",
+      kind: "NodeConfig",
+      stateDir: "./state",
+      seal: { file: { path: "./root.key" } },
+      providers: [{ name: "secrets", socket, key: "apps/secrets" }],
+      manifests: "./keys",
+    }),
+  );
+  /** One life of the plugin, in which its API server does the calls and what they say is in the file. */
+  const life = async (encrypts: number): Promise<ObservationRow | undefined> => {
+    const stop = new AbortController();
+    const ended = runPlugin({ configPath, log: () => undefined, signal: stop.signal });
+    const apiServer = new KmsClient(socket, { passesForApiServer: true });
+    try {
+      await vi.waitFor(() => apiServer.status(), deadline);
+      for (let call = 0; call < encrypts; call++)
+        await apiServer.encrypt({
+          plaintext: Buffer.alloc(32, 1),
+          uid: "4f5e0f05-8cd1-4d4e-a2d3-3b0b3a1a6a11",
+        });
+      await vi.waitFor(() => expect(readObservations(keyring)[0]?.lastStatusAt).toBeDefined(), deadline);
+      copyFileSync(observationsPath(keyring), join(folder.path, "of-a-crash"));
+    } finally {
+      apiServer.close();
+      stop.abort();
+      await ended;
+      process.umask(umask);
+    }
+    return readObservations(keyring)[0];
+  };
+  const first = await life(2);
+  expect(first).toMatchObject({ encrypts: 2, mark: { whole: true } });
+  const second = await life(1);
+  expect(second).toMatchObject({ encrypts: 3, episode: first?.episode });
+  copyFileSync(join(folder.path, "of-a-crash"), observationsPath(keyring));
+  const third = await life(0);
+  expect(third).toMatchObject({ encrypts: 0 });
+  expect(third?.episode).not.toBe(first?.episode);
+});
+
+/** A state folder with version 1 of the key apps/secrets, and a root key beside it. */
+async function makeKeyring(folder: string): Promise<void> {
+  const rootKey = join(folder, "root.key");
+  createRootKey(rootKey);
+  const writer = KeyringWriter.open(join(folder, "state"));
+  const row = version(1);
+  using material = Secret.random(32);
+  const sealed = await fileSeal(readRootKey(rootKey)).wrap(material, sealAad(row));
+  writer.apply(promoted({ ...row, sealed }));
+  writer.close();
+}

@@ -5,6 +5,7 @@ import { appearanceOf } from "../file-appearance.ts";
 import { hostClock } from "../host-clock.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
 import { readObservations } from "../keyring/observations.ts";
+import type { ObservationRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { type Log, logStop } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
@@ -58,8 +59,11 @@ export class Plugin {
   readonly #keyring: LiveKeyring;
   readonly #recorder: ObservationRecorder;
   readonly #servers = new Map<string, SocketServer>();
-  /** What was served before this start, by provider. */
-  readonly #servedBefore: ReadonlyMap<string, string | undefined>;
+  /** What the plugin before this one observed, by provider. */
+  readonly #before: ReadonlyMap<string, ObservationRow>;
+  /** Those of them that their provider has not taken up yet. */
+  readonly #formers = new Map<string, ObservationRow>();
+  #isClosed = false;
   #config: NodeConfig;
   #metrics: PluginMetrics | undefined;
   #metricsDoor: MetricsDoor | undefined;
@@ -76,13 +80,10 @@ export class Plugin {
     this.#config = config;
     this.#log = log;
     this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), new SealSource(config.rootKeyPath));
-    this.#servedBefore = servedBefore(this.#keyring.path);
+    this.#before = observedBefore(this.#keyring.path);
     this.#recorder = new ObservationRecorder({
       keyringPath: this.#keyring.path,
-      rows: () =>
-        this.servers.flatMap(({ provider: { observation, ref } }) =>
-          observation === undefined ? [] : { ...observation, serves: keyRefText(ref) },
-        ),
+      rows: () => this.#observations(),
       complain: (error) => this.#complain("warn", "observations", error),
     });
   }
@@ -97,9 +98,36 @@ export class Plugin {
   async #start(): Promise<void> {
     this.#keyring.onChange(() => this.#followAll());
     this.#keyring.start();
+    await this.#takeOver();
     for (const provider of this.#config.providers) await this.#add(provider);
     this.#timer = setInterval(() => this.#mend(), RETRY_MILLISECONDS);
     await this.#startMetrics();
+  }
+
+  /**
+   * Before a call is taken, the file says that it is not whole any more: if this plugin is killed, the
+   * next one must not take what is written now for all that happened.
+   */
+  async #takeOver(): Promise<void> {
+    if (this.#before.size === 0) return;
+    const rows = [...this.#before.values()];
+    const isTaken = await this.#recorder.writeFirst(rows.map(asNotWhole));
+    for (const row of isTaken ? rows : rows.map(asNotWhole)) this.#formers.set(row.provider, row);
+  }
+
+  /** For the first provider of that name: one that is made later in this process does not continue it. */
+  #takeFormer(name: string): ObservationRow | undefined {
+    const former = this.#formers.get(name);
+    this.#formers.delete(name);
+    return former;
+  }
+
+  #observations(): ObservationRow[] {
+    return this.servers.flatMap(({ provider: { observation, ref } }) => {
+      if (observation === undefined) return [];
+      const row = { ...observation, serves: keyRefText(ref) };
+      return this.#isClosed && row.mark !== undefined ? { ...row, mark: { ...row.mark, whole: true } } : row;
+    });
   }
 
   /**
@@ -143,6 +171,9 @@ export class Plugin {
     await this.#reloading;
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
     await this.#metricsDoor?.close();
+    // No call can come any more: what is written now is all that happened.
+    this.#isClosed = true;
+    this.#recorder.changed();
     await this.#recorder.close();
     this.#keyring.close();
   }
@@ -201,7 +232,8 @@ export class Plugin {
       now: HOST_CLOCK.wall,
       log: this.#log,
       onObserved: () => this.#recorder.changed(),
-      ...settleOption(this.#log),
+      former: this.#takeFormer(config.name),
+      ...timeOptions(this.#log),
     });
     const observe = (observation: Observation) => this.#count(observation);
     const server = new SocketServer({ provider, path: config.socket, log: this.#log, observe });
@@ -217,8 +249,8 @@ export class Plugin {
    */
   #refusesImported({ name, ref, allowImported }: ProviderConfig): boolean {
     if ("key" in ref || allowImported === true) return false;
-    if (!this.#servedBefore.has(name)) return true;
-    const before = this.#servedBefore.get(name);
+    if (!this.#before.has(name)) return true;
+    const before = this.#before.get(name)?.serves;
     return before !== undefined && before !== keyRefText(ref);
   }
 
@@ -275,6 +307,7 @@ export class Plugin {
           this.servers.map(({ provider }) => ({
             name: provider.name,
             keyId: provider.usable ? provider.observation?.kmsKeyId : undefined,
+            ...provider.asking,
           })),
         versions: () => this.#keyring.versionCount,
       });
@@ -293,25 +326,37 @@ export class Plugin {
   }
 }
 
-/** Tests do not wait four minutes for the sure proof; their API servers are made to ask for Status sooner. */
-function settleOption(log: Log): { readonly settleMilliseconds?: number } {
-  const seconds = process.env.CLAVIGER_TEST_SETTLE_SECONDS;
-  if (seconds === undefined) return {};
-  log("warn", `API servers are taken to have switched after ${seconds} s: this is for tests only`);
-  return { settleMilliseconds: Number(seconds) * 1000 };
+/** Tests do not wait minutes; their API servers are made to ask for Status sooner. */
+function timeOptions(log: Log): {
+  readonly settleMilliseconds: number | undefined;
+  readonly silenceMilliseconds: number | undefined;
+} {
+  const settle = process.env.CLAVIGER_TEST_SETTLE_SECONDS;
+  if (settle !== undefined)
+    log("warn", `API servers are taken to have switched after ${settle} s: this is for tests only`);
+  const silence = process.env.CLAVIGER_TEST_SILENCE_SECONDS;
+  if (silence !== undefined)
+    log("warn", `API servers are taken to be silent after ${silence} s: this is for tests only`);
+  return { settleMilliseconds: milliseconds(settle), silenceMilliseconds: milliseconds(silence) };
 }
+
+const milliseconds = (seconds: string | undefined): number | undefined =>
+  seconds === undefined ? undefined : Number(seconds) * 1000;
 
 const identity = ({ name, socket, ref, allowImported = false }: ProviderConfig): string =>
   `${name} ${socket} ${keyRefText(ref)} ${allowImported}`;
 
 /** Nothing if the file cannot be read: the operator tells of that. */
-function servedBefore(keyringPath: string): ReadonlyMap<string, string | undefined> {
+function observedBefore(keyringPath: string): ReadonlyMap<string, ObservationRow> {
   try {
-    return new Map(readObservations(keyringPath).map(({ provider, serves }) => [provider, serves]));
+    return new Map(readObservations(keyringPath).map((row) => [row.provider, row]));
   } catch {
     return new Map();
   }
 }
+
+const asNotWhole = ({ mark, ...row }: ObservationRow): ObservationRow =>
+  mark === undefined ? row : { ...row, mark: { ...mark, whole: false } };
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

@@ -26,15 +26,12 @@ import {
 } from "../keyring/rows.ts";
 import type { Log } from "../log.ts";
 import { isoTime } from "../times.ts";
+import { ApiServerObserver } from "./api-server-observer.ts";
+import { type MonotonicClock, monotonicClock } from "./monotonic-clock.ts";
 import { isSelfCheck } from "./self-check.ts";
 
 /** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
 const MAX_CIPHERTEXT_BYTES = 1024;
-/**
- * How long after its last Status with a key_id an API server may still write under it: three minutes of
- * validity and a request that began in the last of them (apiserver's encryptionconfig/config.go), 60 s at most.
- */
-export const SETTLE_MILLISECONDS = 240_000;
 const MAX_PLAINTEXT_BYTES = MAX_CIPHERTEXT_BYTES - OVERHEAD_BYTES;
 
 export interface DecryptRequest {
@@ -52,7 +49,6 @@ export interface Encrypted {
 interface Serving {
   readonly current: CurrentVersion;
   readonly material: Secret;
-  readonly observation: ObservationRow;
 }
 
 /**
@@ -68,9 +64,7 @@ export class Provider {
   readonly #keyring: LiveKeyring;
   readonly #now: () => number;
   readonly #log: Log;
-  readonly #onObserved: () => void;
-  readonly #settleMilliseconds: number;
-  #settling: NodeJS.Timeout | undefined;
+  readonly #observer: ApiServerObserver;
   #serving: Serving | undefined;
   /** The key_ids that were served before this one. */
   readonly #left = new Set<KmsKeyId>();
@@ -91,8 +85,11 @@ export class Provider {
     readonly log: Log;
     /** Called after an observation changed. */
     readonly onObserved: () => void;
-    /** SETTLE_MILLISECONDS, but in tests. */
-    readonly settleMilliseconds?: number;
+    /** What the plugin before this one observed of the provider. */
+    readonly former?: ObservationRow | undefined;
+    readonly monotonic?: MonotonicClock;
+    readonly settleMilliseconds?: number | undefined;
+    readonly silenceMilliseconds?: number | undefined;
   }) {
     this.name = options.name;
     this.ref = options.ref;
@@ -100,8 +97,13 @@ export class Provider {
     this.#keyring = options.keyring;
     this.#now = options.now;
     this.#log = options.log;
-    this.#onObserved = options.onObserved;
-    this.#settleMilliseconds = options.settleMilliseconds ?? SETTLE_MILLISECONDS;
+    this.#observer = new ApiServerObserver({
+      ...options,
+      provider: options.name,
+      former: options.former?.serves === keyRefText(options.ref) ? options.former : undefined,
+      wall: options.now,
+      monotonic: options.monotonic ?? monotonicClock(),
+    });
   }
 
   /** Brings this provider in step with the keyring; calls follow one another. Never throws: see `problem`. */
@@ -112,7 +114,7 @@ export class Provider {
 
   /** Stops what would observe later. */
   close(): void {
-    clearTimeout(this.#settling);
+    this.#observer.close();
   }
 
   get problem(): ClavigerError | undefined {
@@ -130,7 +132,18 @@ export class Provider {
   }
 
   get observation(): ObservationRow | undefined {
-    return this.#serving?.observation;
+    return this.#observer.row;
+  }
+
+  /** When the API server last asked Status, in epoch milliseconds, and whether that was three minutes ago or more. */
+  get asking(): { readonly lastStatusAt: number | undefined; readonly isSilent: boolean } {
+    const { lastStatusAt, isSilent } = this.#observer;
+    return { lastStatusAt, isSilent };
+  }
+
+  /** The API server asked Status: called for every Status but our own, whatever is answered. */
+  asked(): void {
+    this.#observer.asked();
   }
 
   /** The key_id that Encrypt uses now. From memory. Throws NotReady, NotFound, KeyDisabled, KeyPendingDeletion… */
@@ -148,7 +161,7 @@ export class Provider {
     }
     const { current, material } = this.#usable();
     const ciphertext = encryptMessage(scopeOf(current.version, material), plaintext);
-    if (!isSelfCheck(uid)) this.#observeEncrypt();
+    if (!isSelfCheck(uid)) this.#observer.encrypted();
     return { ciphertext, keyId: current.kmsKeyId };
   }
 
@@ -297,39 +310,12 @@ export class Provider {
   #serve(current: CurrentVersion, material: Secret): void {
     this.#problem = undefined;
     if (this.#serving !== undefined) this.#left.add(this.#serving.current.kmsKeyId);
-    const observation = {
-      provider: this.name,
-      kmsKeyId: current.kmsKeyId,
-      servingSince: this.#now(),
-      encrypts: 0,
-      settled: false,
-    };
-    this.#serving = { current, material, observation };
-    this.#settleLater();
+    this.#serving = { current, material };
+    this.#observer.serve(current.kmsKeyId);
     this.#log("info", `provider ${this.name} serves ${keyRefText(this.ref)}`, {
       version: current.version.number,
       key_id: current.kmsKeyId,
     });
-    this.#onObserved();
-  }
-
-  #observeEncrypt(): void {
-    const encrypts = (this.#serving?.observation.encrypts ?? 0) + 1;
-    this.#observe({ encrypts, lastEncryptAt: this.#now() });
-  }
-
-  /** By a timer, which a clock that is set forward does not hurry. */
-  #settleLater(): void {
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => this.#observe({ settled: true }), this.#settleMilliseconds);
-    this.#settling.unref();
-  }
-
-  #observe(change: Partial<ObservationRow>): void {
-    const serving = this.#serving;
-    if (serving === undefined) return;
-    this.#serving = { ...serving, observation: { ...serving.observation, ...change } };
-    this.#onObserved();
   }
 
   #report(error: unknown): void {

@@ -19,10 +19,20 @@ it("is not counted as an Encrypt of the API server, which would be taken for pro
   await roundTrip(server.path);
   expect(server.provider.observation).toMatchObject({ encrypts: 0 });
   expect(server.provider.observation).not.toHaveProperty("lastEncryptAt");
-  const apiServer = new KmsClient(server.path);
+  const apiServer = new KmsClient(server.path, { passesForApiServer: true });
   onTestFinished(() => apiServer.close());
   await apiServer.encrypt({ plaintext: Buffer.alloc(32), uid: "4f5e0f05-8cd1-4d4e-a2d3-3b0b3a1a6a11" });
   expect(server.provider.observation).toMatchObject({ encrypts: 1, lastEncryptAt: 1_000 });
+});
+
+it("is not taken for an API server that asks for Status, which would hide that none does", async () => {
+  const server = await serving();
+  await roundTrip(server.path);
+  expect(server.provider.observation).not.toHaveProperty("lastStatusAt");
+  const apiServer = new KmsClient(server.path, { passesForApiServer: true });
+  onTestFinished(() => apiServer.close());
+  await apiServer.status();
+  expect(server.provider.observation).toMatchObject({ lastStatusAt: 1_000 });
 });
 
 /** A socket that serves a key. */

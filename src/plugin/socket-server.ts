@@ -3,7 +3,13 @@ import { lstatSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { Connections } from "./connections.ts";
@@ -20,6 +26,7 @@ import { kmsService } from "./kms-service.ts";
 import type { Observation, Operation } from "./metrics.ts";
 import type { Provider } from "./provider.ts";
 import { RepeatedLog } from "./repeated-log.ts";
+import { hasSelfCheckHeader } from "./self-check.ts";
 import {
   type ClaimedSocket,
   claimSocket,
@@ -89,11 +96,7 @@ export class SocketServer {
       "grpc.enable_channelz": 0,
     });
     this.#server.addService(kmsService, {
-      Status: this.#handler<object, StatusResponse>("Status", () => ({
-        version: "v2",
-        healthz: "ok",
-        keyId: this.provider.status(),
-      })),
+      Status: this.#handler<object, StatusResponse>("Status", (_, metadata) => this.#status(metadata)),
       Encrypt: this.#handler<EncryptRequest, EncryptResponse>("Encrypt", ({ plaintext, uid }) =>
         this.provider.encrypt(plaintext, uid),
       ),
@@ -234,9 +237,14 @@ export class SocketServer {
     }
   }
 
+  #status(metadata: Metadata): StatusResponse {
+    if (!hasSelfCheckHeader(metadata)) this.provider.asked();
+    return { version: "v2", healthz: "ok", keyId: this.provider.status() };
+  }
+
   #handler<Request extends object, Response>(
     operation: Operation,
-    answer: (request: Request) => Response | Promise<Response>,
+    answer: (request: Request, metadata: Metadata) => Response | Promise<Response>,
   ): Unary<Request, Response> {
     return (call, reply) => {
       const started = performance.now();
@@ -255,7 +263,7 @@ export class SocketServer {
         this.#logFailure(operation, call.request, error);
       };
       try {
-        const response = answer(call.request);
+        const response = answer(call.request, call.metadata);
         if (response instanceof Promise) {
           response.then((value) => {
             reply(null, value);

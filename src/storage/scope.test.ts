@@ -22,6 +22,7 @@ describe("what is behind a socket", () => {
     expect(scopeOf(config(rule("secrets", kms("a"), identity)), SOCKET)).toEqual({
       entries: 1,
       resources: ["secrets"],
+      reads: ["secrets"],
     });
   });
   test("two entries on one socket => both count, and both write", () => {
@@ -29,18 +30,32 @@ describe("what is behind a socket", () => {
       config(rule("secrets", kms("a")), rule("configmaps, widgets.example.com", kms("b"))),
       SOCKET,
     );
-    expect(scope).toEqual({ entries: 2, resources: ["secrets", "configmaps", "widgets.example.com"] });
+    const resources = ["secrets", "configmaps", "widgets.example.com"];
+    expect(scope).toEqual({ entries: 2, resources, reads: resources });
   });
-  test("a provider that only reads => an entry that writes nothing", () => {
+  test("a provider that only reads => an entry that writes nothing, and is read", () => {
     expect(scopeOf(config(rule("secrets", identity, kms("a"))), SOCKET)).toEqual({
       entries: 1,
       resources: [],
+      reads: ["secrets"],
     });
+  });
+  test("a wildcard that is read after a resource that is not => that resource is left out", () => {
+    const { reads } = scopeOf(config(rule("secrets", identity), rule("'*.*'", identity, kms("a"))), SOCKET);
+    expect(reads).toEqual(["!secrets", "*.*"]);
+  });
+  test("a resource in two rules => its providers add up, and what is under the later one is read", () => {
+    const { reads, resources } = scopeOf(
+      config(rule("secrets", kms("b", "/run/b.sock")), rule("secrets, configmaps", identity, kms("a"))),
+      SOCKET,
+    );
+    expect({ reads, resources }).toEqual({ reads: ["secrets", "configmaps"], resources: [] });
   });
   test("another socket => nothing", () => {
     expect(scopeOf(config(rule("secrets", kms("a", "/run/b.sock"))), SOCKET)).toEqual({
       entries: 0,
       resources: [],
+      reads: [],
     });
   });
   test("a wildcard after other rules => they are left out of it", () => {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { CensusScope } from "./census-scope.ts";
-import { type EncryptionConfig, type EncryptionRule, kmsEntries } from "./encryption-config.ts";
+import { type EncryptionConfig, type EncryptionRule, kmsEntries, servesSocket } from "./encryption-config.ts";
 import { covers, type GroupResource, isWildcard, parseGroupResource } from "./group-resource.ts";
 
 /**
@@ -17,6 +17,8 @@ export interface SocketScope {
   /** How many kms entries name the socket, first in their rule or not: each has a DEK seed of its own. */
   readonly entries: number;
   readonly resources: Scope;
+  /** Of which resources what is stored under the provider can be read, first in its entry or not. */
+  readonly reads: Scope;
 }
 
 /** Reads off what is behind a socket. */
@@ -26,15 +28,29 @@ export function scopeOf(config: EncryptionConfig, socketPath: string): SocketSco
       .filter(({ writes }) => writes)
       .map(({ name }) => name),
   );
-  const patterns = config.rules.flatMap((rule) =>
+  const writes = config.rules.flatMap((rule) =>
     rule.resources.map((pattern) => (writer(rule, here) ? pattern : OUT + pattern)),
   );
-  // What follows the last resource that is written here decides nothing.
-  const last = patterns.findLastIndex((pattern) => !pattern.startsWith(OUT));
   return {
     entries: kmsEntries(config, socketPath).length,
-    resources: [...new Set(patterns.slice(0, last + 1))],
+    resources: decisive(writes),
+    reads: readsOf(config, socketPath),
   };
+}
+
+/** The API server reads a resource by all rules that name the very same pattern. */
+function readsOf(config: EncryptionConfig, socketPath: string): Scope {
+  const patterns = config.rules.flatMap(({ resources }) => resources);
+  const reading = config.rules
+    .filter(({ providers }) => providers.some((provider) => servesSocket(provider, socketPath)))
+    .flatMap(({ resources }) => resources);
+  return decisive(patterns.map((pattern) => (reading.includes(pattern) ? pattern : OUT + pattern)));
+}
+
+/** What follows the last resource that is in the scope decides nothing. */
+function decisive(patterns: readonly string[]): Scope {
+  const last = patterns.findLastIndex((pattern) => !pattern.startsWith(OUT));
+  return [...new Set(patterns.slice(0, last + 1))];
 }
 
 function writer({ providers: [first] }: EncryptionRule, names: ReadonlySet<string>): boolean {

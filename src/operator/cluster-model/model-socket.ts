@@ -21,13 +21,13 @@ export const SOCKETS: readonly SocketConfig[] = [
     name: "direct",
     socket: "/run/direct.sock",
     ref: { key: { namespace: NAMESPACE, name: "secrets" } },
-    scope: { entries: 1, resources: ["secrets"] },
+    scope: { entries: 1, resources: ["secrets"], reads: ["secrets"] },
   },
   {
     name: "aliased",
     socket: "/run/aliased.sock",
     ref: { alias: { namespace: NAMESPACE, name: "main" } },
-    scope: { entries: 2, resources: ["configmaps", "leases"] },
+    scope: { entries: 2, resources: ["configmaps", "leases"], reads: ["configmaps", "leases"] },
   },
 ];
 

@@ -1,0 +1,196 @@
+import { randomUUID } from "node:crypto";
+import type { KmsKeyId } from "../crypto/ids.ts";
+import type { ObservationRow } from "../keyring/rows.ts";
+import type { MonotonicClock } from "./monotonic-clock.ts";
+
+/**
+ * How long after its last Status with a key_id an API server may still write under it: three minutes of
+ * validity and a request that began in the last of them (apiserver's encryptionconfig/config.go), 60 s at most.
+ */
+export const SETTLE_MILLISECONDS = 240_000;
+/** An API server asks at least once a minute, and may not write after three minutes without an answer. */
+export const SILENCE_MILLISECONDS = 180_000;
+/** How often a Status alone is passed on. */
+const TELL_MILLISECONDS = 60_000;
+
+export interface ApiServerObserverOptions {
+  readonly provider: string;
+  /** What the plugin before this one wrote of the provider, if nobody else can have written since. */
+  readonly former?: ObservationRow | undefined;
+  /** Epoch milliseconds, for what people read. */
+  readonly wall: () => number;
+  readonly monotonic: MonotonicClock;
+  /** Called after an observation changed. */
+  readonly onObserved: () => void;
+  /** SETTLE_MILLISECONDS and SILENCE_MILLISECONDS, but in tests. */
+  readonly settleMilliseconds?: number | undefined;
+  readonly silenceMilliseconds?: number | undefined;
+}
+
+/**
+ * Observes the API server behind one socket: which calls it sent, and since when without a break.
+ *
+ * An episode is the unbroken time in which the API server asked Status and was told one key_id.
+ * Whoever finds the same episode again knows that nothing happened in between that was not counted.
+ * All times but those for people are by a clock that never steps.
+ */
+export class ApiServerObserver {
+  readonly #provider: string;
+  readonly #wall: () => number;
+  readonly #monotonic: MonotonicClock;
+  readonly #onObserved: () => void;
+  readonly #settleMilliseconds: number;
+  readonly #silenceMilliseconds: number;
+  readonly #silence: NodeJS.Timeout;
+  #settling: NodeJS.Timeout | undefined;
+  #former: ObservationRow | undefined;
+  #row: ObservationRow | undefined;
+  /** When Status was last asked, or this observer began, by the monotonic clock. */
+  #askedAt: number;
+  #lastStatusAt: number | undefined;
+  readonly #startedAt: number;
+  #silentSince: number | undefined;
+  /** When a Status was last passed on. */
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ApiServerObserverOptions) {
+    this.#provider = options.provider;
+    this.#wall = options.wall;
+    this.#monotonic = options.monotonic;
+    this.#onObserved = options.onObserved;
+    this.#settleMilliseconds = options.settleMilliseconds ?? SETTLE_MILLISECONDS;
+    this.#silenceMilliseconds = options.silenceMilliseconds ?? SILENCE_MILLISECONDS;
+    const now = this.#monotonic.now();
+    const former = ofThisBoot(options.former, this.#monotonic.boot, now);
+    this.#former = former?.mark?.whole === true ? former : undefined;
+    this.#askedAt = this.#former?.mark?.statusAt ?? now;
+    this.#lastStatusAt = former?.lastStatusAt;
+    this.#silentSince = former?.notAskedSince;
+    this.#startedAt = this.#wall();
+    this.#silence = setTimeout(() => this.#fallSilent(), this.#silenceMilliseconds);
+    this.#silence.unref();
+  }
+
+  /** What is known of the API server under the key_id that Status names; undefined before there is a key_id. */
+  get row(): ObservationRow | undefined {
+    if (this.#row === undefined) return undefined;
+    const { boot } = this.#monotonic;
+    return {
+      ...this.#row,
+      ...(this.#lastStatusAt !== undefined && { lastStatusAt: this.#lastStatusAt }),
+      ...(this.#silentSince !== undefined && { notAskedSince: this.#silentSince }),
+      ...(boot !== undefined && { mark: { boot, statusAt: this.#askedAt, whole: false } }),
+    };
+  }
+
+  get lastStatusAt(): number | undefined {
+    return this.#lastStatusAt;
+  }
+
+  /** Whether Status was not asked for three minutes. */
+  get isSilent(): boolean {
+    return this.#silentSince !== undefined;
+  }
+
+  /** From now on Status names this key_id. */
+  serve(kmsKeyId: KmsKeyId): void {
+    const former = this.#former;
+    this.#former = undefined;
+    if (former?.kmsKeyId === kmsKeyId && !this.#isOverdue) this.#continue(former);
+    else this.#begin(kmsKeyId);
+    this.#onObserved();
+  }
+
+  /** The API server asked Status, whatever it was told. */
+  asked(): void {
+    const wasOverdue = this.#isOverdue;
+    const wasSilent = this.isSilent;
+    this.#askedAt = this.#monotonic.now();
+    this.#lastStatusAt = this.#wall();
+    this.#silentSince = undefined;
+    this.#silence.refresh();
+    if (wasOverdue) this.#beginAgain();
+    if (!wasOverdue && !wasSilent && this.#askedAt - this.#toldAt < TELL_MILLISECONDS) return;
+    this.#toldAt = this.#askedAt;
+    this.#onObserved();
+  }
+
+  /**
+   * The API server had a data key seed encrypted. It keeps a seed for as long as the key_id stays, so
+   * that another one says that it was started, takes up another file, or tries one: what it was writing
+   * by the file before may still be on its way.
+   */
+  encrypted(): void {
+    if (this.#row === undefined) return;
+    const encrypts = this.#row.encrypts + 1;
+    this.#row = { ...this.#row, encrypts, lastEncryptAt: this.#wall(), settled: false };
+    this.#settleLater();
+    this.#onObserved();
+  }
+
+  /** Stops what would observe later. */
+  close(): void {
+    clearTimeout(this.#settling);
+    clearTimeout(this.#silence);
+  }
+
+  /** By the clock, not by the timer: a process that was stopped hears its calls before its timers. */
+  get #isOverdue(): boolean {
+    return this.#monotonic.now() - this.#askedAt >= this.#silenceMilliseconds;
+  }
+
+  #begin(kmsKeyId: KmsKeyId): void {
+    this.#row = {
+      provider: this.#provider,
+      kmsKeyId,
+      servingSince: this.#wall(),
+      encrypts: 0,
+      settled: false,
+      episode: randomUUID(),
+    };
+    this.#settleLater();
+  }
+
+  #beginAgain(): void {
+    this.#former = undefined;
+    if (this.#row !== undefined) this.#begin(this.#row.kmsKeyId);
+  }
+
+  #continue({ servingSince, encrypts, lastEncryptAt, settled, kmsKeyId, episode }: ObservationRow): void {
+    this.#row = {
+      provider: this.#provider,
+      ...{ kmsKeyId, servingSince, encrypts, settled },
+      ...(lastEncryptAt !== undefined && { lastEncryptAt }),
+      episode: episode ?? randomUUID(),
+    };
+    if (!settled) this.#settleLater();
+  }
+
+  /** By a timer, which a clock that is set forward does not hurry. */
+  #settleLater(): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#settle(), this.#settleMilliseconds);
+    this.#settling.unref();
+  }
+
+  #settle(): void {
+    if (this.#row === undefined) return;
+    this.#row = { ...this.#row, settled: true };
+    this.#onObserved();
+  }
+
+  #fallSilent(): void {
+    this.#silentSince ??= this.#lastStatusAt ?? this.#startedAt;
+    this.#onObserved();
+  }
+}
+
+/** A boot ends every API server, and times by the monotonic clock are of one boot only. */
+function ofThisBoot(
+  former: ObservationRow | undefined,
+  boot: string | undefined,
+  now: number,
+): ObservationRow | undefined {
+  const mark = former?.mark;
+  return mark !== undefined && mark.boot === boot && mark.statusAt <= now ? former : undefined;
+}
