@@ -150,6 +150,7 @@ export class LeaderLoop {
   /** To lead, maybe again: what was counted or written before, others have gone on from since. */
   begin(): void {
     this.#reencryptor.close();
+    this.#retirement.begin();
   }
 
   /** Stops what works beside the loop. */

@@ -106,7 +106,7 @@ async function pass(given: Given): Promise<string[]> {
     onChange: counted.resolve,
     now: () => 0,
   });
-  usageCensus.begin();
+  usageCensus.begin(0);
   await counted.promise;
   const retirement = new Retirement({
     store,

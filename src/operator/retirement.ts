@@ -25,6 +25,7 @@ import {
   retiringKeys,
 } from "./decide-retirement.ts";
 import { gatherRetirement } from "./gather-master-key.ts";
+import { GroundWatch } from "./ground-watch.ts";
 import { toVersionRow } from "./key-version-rows.ts";
 import { nodeViews } from "./node-views.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
@@ -43,6 +44,7 @@ export class Retirement {
   readonly #log: Log;
   readonly #census: UsageCensus;
   readonly #time: Pick<TimeKeeper, "ask" | "note" | "waiting">;
+  readonly #ground = new GroundWatch();
   readonly #said = new Map<string, string>();
 
   constructor(options: {
@@ -57,6 +59,12 @@ export class Retirement {
     this.#log = options.log;
     this.#census = options.usageCensus;
     this.#time = options.time;
+  }
+
+  /** To lead, perhaps again: what was seen and counted before does not count. */
+  begin(): void {
+    this.#ground.forget();
+    this.#census.forget();
   }
 
   /** Stops what works beside it. */
@@ -90,7 +98,7 @@ export class Retirement {
   async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
     const { checked } = index;
     this.#time.note(checked);
-    if (checked.masterKeys.some(awaitsCount)) this.#census.begin();
+    if (checked.masterKeys.some(awaitsCount)) this.#census.begin(this.#since(index.view));
     const failures: unknown[] = [];
     for (const key of retiringKeys(checked.keyVersions, checked.masterKeys)) {
       if (signal.aborted) break;
@@ -106,7 +114,7 @@ export class Retirement {
 
   async #retire(key: RetiringKey, index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
     const plans = decideRetirement(key, this.#facts(index.view), now);
-    if (plans.some(needsCount)) this.#census.begin();
+    if (plans.some(needsCount)) this.#census.begin(this.#since(index.view));
     if (plans.some(({ kind }) => kind === "destroy")) await this.#destroyDue(key, index, signal, now);
     else this.#say(key.keyId, plans);
     await this.#note(key.versions, index, now);
@@ -190,7 +198,12 @@ export class Retirement {
   #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">): RetirementFacts {
     const { waiting } = this.#time;
     // Nodes are silent by the real clock, whatever the clock of the decisions says.
-    return gatherRetirement({ view, count: this.#census.count, waiting }, new Date());
+    return gatherRetirement({ view, count: this.#census.countSince(this.#since(view)), waiting }, new Date());
+  }
+
+  /** Before when a count proves nothing. */
+  #since({ keyServers }: Pick<View, "keyServers">): number {
+    return this.#ground.since(keyServers, this.#census.now());
   }
 
   /** Where the MasterKey is gone, the log is the only place. */

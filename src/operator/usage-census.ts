@@ -40,22 +40,29 @@ export function uncounted(count: UsageCount): Obstacle | undefined {
 
 /** The least age, in milliseconds, at which a count is too old. */
 const LEAST_AGE = 15_000;
-/** A count is good for so many times as long as it took: a large etcd is not read all the time. */
+/** A count may be used for so many times as long as it took, so that a large etcd is not read all the time. */
 const AGE_PER_DURATION = 10;
 const RETRY_MILLISECONDS = 10_000;
 
 interface Counted {
+  readonly began: number;
   /** Undefined where nothing can be counted. */
   readonly stored: StoredObjects | undefined;
   readonly goodUntil: number;
 }
 
+interface Running {
+  readonly controller: AbortController;
+  readonly began: number;
+}
+
 /** Counts what is stored under every key_id, in the background and only when asked to. */
 export class UsageCensus {
+  /** A clock that never goes back, in milliseconds. */
+  readonly now: () => number;
   readonly #take: (signal: AbortSignal) => Promise<StoredObjects | undefined>;
   readonly #onChange: () => void;
-  readonly #now: () => number;
-  #running: AbortController | undefined;
+  #running: Running | undefined;
   #counted: Counted | undefined;
   #failed: { readonly message: string; readonly at: number } | undefined;
 
@@ -69,49 +76,68 @@ export class UsageCensus {
   }) {
     this.#take = options.take;
     this.#onChange = options.onChange;
-    this.#now = options.now;
+    this.now = options.now;
   }
 
-  /** What a recent count came to. */
-  get count(): UsageCount {
-    if (this.#counted !== undefined && this.#now() < this.#counted.goodUntil) {
-      const { stored } = this.#counted;
-      return stored === undefined ? { kind: "impossible" } : { kind: "counted", stored };
+  /**
+   * What a recent count came to that began at `since` or later, by the clock of `now`. A count
+   * says nothing of what was written after it began: it must be younger than all it is combined with.
+   */
+  countSince(since: number): UsageCount {
+    const counted = this.#counted;
+    if (counted !== undefined && this.now() < counted.goodUntil) {
+      if (counted.stored === undefined) return { kind: "impossible" };
+      if (counted.began >= since) return { kind: "counted", stored: counted.stored };
     }
     if (this.#failed !== undefined) return { kind: "failed", message: this.#failed.message };
     // Said on as it was: a status must not change with each asking.
-    const wasImpossible = this.#counted !== undefined && this.#counted.stored === undefined;
+    const wasImpossible = counted !== undefined && counted.stored === undefined;
     return wasImpossible ? { kind: "impossible", askedAnew: true } : { kind: "pending" };
   }
 
-  /** Begins a count, unless a good one is there or under way, or one has just failed. */
-  begin(): void {
-    const { count } = this;
+  /** Begins a count, unless one that began at `since` or later is there or under way, or one has just failed. */
+  begin(since: number): void {
+    const count = this.countSince(since);
     const isGood = count.kind === "counted" || (count.kind === "impossible" && !count.askedAnew);
-    if (this.#running !== undefined || isGood) return;
-    const began = this.#now();
+    const began = this.now();
+    if (isGood || began < since) return;
+    if (this.#running !== undefined && this.#running.began >= since) return;
     if (this.#failed !== undefined && began - this.#failed.at < RETRY_MILLISECONDS) return;
-    const running = new AbortController();
+    this.#running?.controller.abort();
+    this.#begin({ controller: new AbortController(), began });
+  }
+
+  #begin(running: Running): void {
+    const { controller, began } = running;
     this.#running = running;
-    this.#take(running.signal)
+    this.#take(controller.signal)
       .then(
         (stored) => {
-          const age = Math.max(LEAST_AGE, AGE_PER_DURATION * (this.#now() - began));
+          if (controller.signal.aborted) return;
+          const age = Math.max(LEAST_AGE, AGE_PER_DURATION * (this.now() - began));
           // That there is no etcd is no count either: it is asked again with each decision.
-          this.#counted = { stored, goodUntil: began + age };
+          this.#counted = { stored, began, goodUntil: began + age };
           this.#failed = undefined;
         },
         (error: unknown) => {
-          this.#failed = { message: messageOf(error), at: this.#now() };
+          if (!controller.signal.aborted) this.#failed = { message: messageOf(error), at: this.now() };
         },
       )
       .finally(() => {
-        this.#running = undefined;
-        if (!running.signal.aborted) this.#onChange();
+        if (this.#running === running) this.#running = undefined;
+        if (!controller.signal.aborted) this.#onChange();
       });
   }
 
+  /** Another operator led meanwhile, or etcd was restored: what was counted before is of no use. */
+  forget(): void {
+    this.close();
+    this.#running = undefined;
+    this.#counted = undefined;
+    this.#failed = undefined;
+  }
+
   close(): void {
-    this.#running?.abort();
+    this.#running?.controller.abort();
   }
 }
