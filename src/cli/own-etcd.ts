@@ -1,7 +1,7 @@
 import type { NodeConfig } from "../config.ts";
 import { KubeClient } from "../kube/client.ts";
 import { readLease } from "../kube/leases.ts";
-import { nodeLeaseOf } from "../operator/kube-store.ts";
+import { nodeLeaseOf } from "../operator/node-leases.ts";
 import { EtcdClient } from "../storage/etcd-client.ts";
 import { mustBeEtcdOf } from "../storage/etcd-identity.ts";
 

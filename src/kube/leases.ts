@@ -8,7 +8,9 @@ export interface Lease {
     readonly namespace?: string;
     readonly uid: string;
     readonly resourceVersion: string;
+    readonly creationTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec?: LeaseSpec;
 }
@@ -21,11 +23,12 @@ export interface LeaseSpec {
   readonly leaseTransitions?: number;
 }
 
-/** Which Lease, and what it is labelled with when made. */
+/** Which Lease, and the labels and annotations that each write sets; others on it stay. */
 export interface LeaseRef {
   readonly namespace: string;
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** Reads a Lease, or undefined. */
@@ -54,7 +57,12 @@ export async function writeLease(
   const object = {
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",
-    metadata: before?.metadata ?? { namespace: ref.namespace, name: ref.name, labels: ref.labels ?? {} },
+    metadata: {
+      ...(before?.metadata ?? { namespace: ref.namespace, name: ref.name }),
+      // A label that somebody took away would hide the Lease from those who list by it.
+      labels: { ...before?.metadata.labels, ...ref.labels },
+      annotations: { ...before?.metadata.annotations, ...ref.annotations },
+    },
     spec,
   };
   const path = leasesPath(ref.namespace);
@@ -63,6 +71,21 @@ export async function writeLease(
       ? { method: "POST" as const, path, body: object, signal }
       : { method: "PUT" as const, path: `${path}/${ref.name}`, body: object, signal };
   return (await client.request(call)) as Lease;
+}
+
+/** Deletes a Lease as it was read: throws Conflict if it was renewed since. One that is gone already is no failure. */
+export async function deleteLease(
+  client: KubeClient,
+  { metadata }: Lease,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name, namespace = "", uid, resourceVersion } = metadata;
+  const body = { preconditions: { uid, resourceVersion } };
+  try {
+    await client.request({ method: "DELETE", path: `${leasesPath(namespace)}/${name}`, body, signal });
+  } catch (error) {
+    if (!(error instanceof KubeError && error.httpStatus === 404)) throw error;
+  }
 }
 
 /** Kubernetes' MicroTime. */

@@ -175,7 +175,7 @@ export function nodeObstacle(nodes: readonly NodeView[]): Obstacle | undefined {
     const names = silent.map(({ name, lastHeard }) => `${name} (since ${rfc3339(lastHeard)})`).join(", ");
     return {
       reason: "NodeNotHeardOf",
-      message: `nothing was destroyed: what these nodes serve is not known: ${names}; start their operators, or delete their KeyServers if the nodes are gone`,
+      message: `nothing was destroyed: what these nodes serve is not known: ${names}; start their operators, or delete their KeyServers and Leases if the nodes are gone`,
     };
   }
   const joining = nodes.filter(({ unreported }) => unreported === true);

@@ -189,7 +189,7 @@ describe("an alias that a provider serves moves only where its API servers can g
       b1,
       { nodes: [node("new", [], { unreported: true })] },
       "WaitingForNodes",
-      /waiting for new; /,
+      /waiting for new \(its operator has not reported yet what it serves: .*\); /,
     ],
   ])("%s", (_, alias, target, more, reason, message) => {
     const { step, status } = decide(alias, target, a1, more);

@@ -401,7 +401,7 @@ describe("what a wait says", () => {
   });
   test("a stale node => is named, with the time and what to do", () => {
     expect(wait([node("a", has(v2)), node("b", has(v2), { stale: true, lastHeard: HEARD })])?.message).toBe(
-      "version 2 is on 1 of 2 nodes; waiting for b (its operator has not been heard of since 2026-01-02T02:00:00Z: start it or its API server, or delete KeyServer b if the node is gone)",
+      "version 2 is on 1 of 2 nodes; waiting for b (its operator has not been heard of since 2026-01-02T02:00:00Z: start it or its API server, or delete KeyServer b and Lease claviger-node-b if the node is gone)",
     );
   });
   test("a node's problem => is shown", () => {

@@ -577,7 +577,7 @@ describe("a node whose operator is silent", () => {
       expect(finding).toMatchObject({
         reason: "NodeNotHeardOf",
         message: expect.stringContaining(
-          `secrets on b (its operator has not been heard of since ${NOW_TEXT}: start it or its API server, or delete KeyServer b if the node is gone)`,
+          `secrets on b (its operator has not been heard of since ${NOW_TEXT}: start it or its API server, or delete KeyServer b and Lease claviger-node-b if the node is gone)`,
         ),
       });
     },

@@ -5,7 +5,7 @@ import { messageOf } from "../errors.ts";
 import { type ApplyRequest, KubeClient, KubeError, type KubeRequest } from "../kube/client.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
-import { type Lease, type LeaseRef, microTime, readLease, writeLease } from "../kube/leases.ts";
+import { deleteLease, type Lease, microTime, readLease, writeLease } from "../kube/leases.ts";
 import { collectionPath, leasesPath, objectPath } from "../kube/paths.ts";
 import { Reflector } from "../kube/reflector.ts";
 import {
@@ -28,6 +28,7 @@ import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { LeaseClocks, type NodeClocks } from "./lease-clocks.ts";
 import { NameWatch } from "./name-watch.ts";
 import { NodeHearing } from "./node-hearing.ts";
+import { markedNodeLease, NODE_LABEL, type NodeLease, nodeLeaseFrom, nodeLeaseOf } from "./node-leases.ts";
 import { NodeReport } from "./node-report.ts";
 import { NODE_LEASE_SECONDS } from "./node-views.ts";
 import type { StoredObjects } from "./reencryptor.ts";
@@ -43,17 +44,10 @@ import type {
 } from "./resource-store.ts";
 import { statusCorrection } from "./status-leftovers.ts";
 
-export const NODE_LABEL = "kms.claviger.dev/node";
 const HEARTBEAT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 1_000;
 /** How long a write in flight has at a stop. A server that does not answer by then does not hold the stop up. */
 const LAST_WRITES_MILLISECONDS = 3_000;
-
-/** The Lease that a node's operator renews. */
-export const nodeLeaseOf = ({ nodeName, leaseNamespace }: NodeConfig): LeaseRef => ({
-  namespace: leaseNamespace,
-  name: `claviger-node-${nodeName}`,
-});
 
 /** A JSON merge patch (RFC 7396): null removes. */
 interface Patch {
@@ -77,6 +71,7 @@ export class KubeStore implements ResourceStore {
   readonly #keyServers: Reflector<KeyServer>;
   readonly #leases: Reflector<Lease>;
   readonly #hearing = new NodeHearing();
+  readonly #nodeLeases = new Map<string, NodeLease>();
   readonly #leaseClocks = new LeaseClocks();
   readonly #wall: () => number;
   readonly #elector: LeaderElector;
@@ -89,6 +84,8 @@ export class KubeStore implements ResourceStore {
   readonly #nameWatch: NameWatch;
   readonly #events = new EventLimiter();
   #nameIsShared = false;
+  /** Of this node's Node object, empty if there is none; undefined before the first whole report. */
+  #nodeUid: string | undefined;
   #listener: StoreListener | undefined;
   #view: View | undefined;
 
@@ -173,6 +170,7 @@ export class KubeStore implements ResourceStore {
       keyServers: this.#keyServers.objects(),
       keyVersionsUpTo: this.#keyVersions.resourceVersion ?? "",
       heardOf: this.#hearing.heardOf,
+      nodeLeases: this.#nodeLeases,
     };
     return this.#view;
   }
@@ -279,6 +277,7 @@ export class KubeStore implements ResourceStore {
 
   /** Of this node alone: `name` is its own. */
   reportKeyServer(_name: string, status: KeyServerStatus): Promise<void> {
+    if (status.providers !== undefined) this.#nodeUid = status.nodeUid ?? "";
     return this.#report.say(status);
   }
 
@@ -305,6 +304,11 @@ export class KubeStore implements ResourceStore {
     const body = { preconditions: { uid, resourceVersion } };
     await this.#write({ method: "DELETE", path: objectPath("KeyServer", metadata), body });
     this.#log("info", `KeyServer ${metadata.name} was deleted: its Node is gone`);
+  }
+
+  async deleteNodeLease({ node, lease }: NodeLease): Promise<void> {
+    await deleteLease(this.#client, lease, this.#writes.signal);
+    this.#log("info", `Lease ${lease.metadata.name} was deleted: the Node ${node} is gone`);
   }
 
   async recordEvent(object: ObjectRef, happened: ResourceEvent): Promise<void> {
@@ -384,8 +388,11 @@ export class KubeStore implements ResourceStore {
   }
 
   #hear(lease: Lease, event: "set" | "deleted"): void {
-    const node = lease.metadata.labels?.[NODE_LABEL];
-    if (node === undefined) return;
+    const record = nodeLeaseFrom(lease);
+    if (record === undefined) return;
+    const { node } = record;
+    if (event === "set") this.#nodeLeases.set(node, record);
+    else this.#nodeLeases.delete(node);
     if (node !== this.#config.nodeName) this.#compareClock(node, lease, event);
     if (event === "deleted") {
       this.#hearing.forget(node);
@@ -409,13 +416,12 @@ export class KubeStore implements ResourceStore {
     if (signal.aborted) return;
     signal.addEventListener("abort", () => this.#report.giveUp(), { once: true });
     await this.#report.first;
-    const { nodeName } = this.#config;
-    const ref = { ...nodeLeaseOf(this.#config), labels: { [NODE_LABEL]: nodeName } };
     while (!signal.aborted) {
       let pause = this.#heartbeatMilliseconds;
       try {
         // Two operators of one name would overwrite one another.
         if (!this.#nameIsShared) await this.#report.prove();
+        const ref = markedNodeLease(this.#config, this.#nodeUid);
         const lease = await readLease(this.#client, ref, signal);
         this.#watchName(lease?.spec?.holderIdentity, lease?.metadata.resourceVersion);
         const spec = {

@@ -23,6 +23,7 @@ import { SealSource } from "../seal/seal-source.ts";
 import { conditionOf } from "./conditions.ts";
 import { toVersionRow } from "./key-version-rows.ts";
 import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
+import type { NodeLease } from "./node-leases.ts";
 import { Reencryptor } from "./reencryptor.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import {
@@ -61,6 +62,10 @@ class Cluster {
   /** When a node was last heard of that was there before, in epoch milliseconds. */
   otherNodeHeardOf = Date.now();
   readonly conditions: [string, Condition][] = [];
+  /** The Leases of nodes beside those that have a KeyServer, and what the leader has deleted. */
+  leases: readonly NodeLease[] = [];
+  nodeUid = async (): Promise<string | undefined> => undefined;
+  readonly deleted: string[] = [];
   /** What has come since the leader last heard of KeyServers. */
   joined: readonly KeyServer[] = [];
   aliases: readonly KeyAlias[] = [];
@@ -139,7 +144,9 @@ class Cluster {
       heardOf: new Map([
         ["one", Date.now()],
         ["two", this.otherNodeHeardOf],
+        ...this.leases.map(({ node }) => [node, Date.now() - 60_000] as const),
       ]),
+      nodeLeases: new Map(this.leases.map((lease) => [lease.node, lease])),
     });
     return {
       view,
@@ -154,6 +161,13 @@ class Cluster {
       },
       setCondition: async ({ metadata }: KeyServer, condition: Condition) => {
         this.conditions.push([metadata.name, condition]);
+      },
+      nodeUid: () => this.nodeUid(),
+      deleteKeyServer: async ({ metadata }: KeyServer) => {
+        this.deleted.push(`KeyServer ${metadata.name}`);
+      },
+      deleteNodeLease: async ({ node }: NodeLease) => {
+        this.deleted.push(`Lease of ${node}`);
       },
       setFinalizers: async () => {
         throw forbidden;
@@ -187,6 +201,34 @@ test("a node is not heard of any more => its KeyServer says so, and no other's",
   cluster.otherNodeHeardOf -= 60_000;
   await tend();
   expect(cluster.conditions).toMatchObject([["two", { type: "Ready", status: "Unknown" }]]);
+});
+
+describe("a Lease whose node has no KeyServer", () => {
+  const leaseOf = (node: string, nodeUid: string): NodeLease => ({
+    node,
+    nodeUid,
+    lease: { metadata: { name: `claviger-node-${node}`, uid: "1", resourceVersion: "1" } },
+  });
+  const tend = (cluster: Cluster) => cluster.leader().reconcile(KEY_SERVERS, new AbortController().signal);
+
+  test("keeps a version from being promoted, by the node's name", async () => {
+    const cluster = new Cluster(masterKey({ status: statusWith(v1) }), [v1, keyVersion(2)], forbidden);
+    cluster.leases = [leaseOf("three", "")];
+    await cluster.reconcile().catch(() => undefined);
+    expect(cluster.said("Distributed")?.message).toMatch(
+      /on 0 of 3 nodes; .*delete KeyServer three and Lease/,
+    );
+  });
+  test("goes when the Node that it tells of is gone, and stays while there is one or never was", async () => {
+    const cluster = new Cluster(masterKey(), [], forbidden);
+    cluster.leases = [leaseOf("three", "uid-1"), leaseOf("four", "")];
+    cluster.nodeUid = async () => "uid-1";
+    await tend(cluster);
+    expect(cluster.deleted).toEqual([]);
+    cluster.nodeUid = async () => undefined;
+    await tend(cluster);
+    expect(cluster.deleted).toEqual(["Lease of three"]);
+  });
 });
 
 test("the API server refuses the next version => the MasterKey says so, once, and it is tried again", async () => {

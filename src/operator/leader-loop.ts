@@ -34,7 +34,7 @@ import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
 import { MaterialImporter } from "./material-importer.ts";
 import { aliasLack, type Lack, type Room, roomFor } from "./namespace-room.ts";
 import { CountedUsage } from "./namespace-usage.ts";
-import { decideSilence, nodeViews, outlivedItsNode } from "./node-views.ts";
+import { decideSilence, mayOutliveItsNode, type NodeRecords, nodeViews } from "./node-views.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
@@ -164,7 +164,7 @@ export class LeaderLoop {
   async reconcile(work: string, signal: AbortSignal): Promise<number | undefined> {
     const index = this.#currentIndex();
     if (index === undefined) return undefined;
-    if (work === KEY_SERVERS) return this.#tendKeyServers(index.view, signal);
+    if (work === KEY_SERVERS) return this.#tendNodes(index.view, signal);
     if (work === RETIREMENT) {
       await this.#retirement.pass(index, signal, this.#clock.now());
       return WAITING_MILLISECONDS;
@@ -417,16 +417,21 @@ export class LeaderLoop {
     return aliasLack({ namespace, name }, this.#usageOf(namespace, index), this.#config.limits);
   }
 
-  /** A KeyServer whose Node was deleted would block every promotion for ever; that of a silent one would say Ready. */
-  async #tendKeyServers(view: View, signal: AbortSignal): Promise<number> {
+  /** The records of a node that is gone would block every promotion for ever; those of a silent one would say Ready. */
+  async #tendNodes(view: View, signal: AbortSignal): Promise<number> {
     const now = new Date();
-    const nodes = nodeViews(view.keyServers, view.heardOf, now);
+    const servers = new Map(view.keyServers.map((server) => [server.metadata.name, server]));
+    const withNodes = view.keyServers.filter(({ status }) => status?.nodeUid !== undefined);
     const failures: unknown[] = [];
-    for (const server of view.keyServers) {
-      const node = nodes.find(({ name }) => name === server.metadata.name);
-      if (node === undefined || !node.stale) continue;
+    for (const node of nodeViews(view.keyServers, view.heardOf, now)) {
+      if (!node.stale) continue;
+      const records = {
+        server: servers.get(node.name),
+        lease: view.nodeLeases?.get(node.name),
+        othersHaveNodes: withNodes.some(({ metadata }) => metadata.name !== node.name),
+      };
       try {
-        await this.#tendKeyServer(server, node, now, signal);
+        await this.#tendNode(records, node, now, signal);
       } catch (error) {
         if (isUnanswered(error)) throw error;
         // One that fails holds up no other.
@@ -437,15 +442,20 @@ export class LeaderLoop {
     return WAITING_MILLISECONDS;
   }
 
-  async #tendKeyServer(server: KeyServer, node: NodeView, now: Date, signal: AbortSignal): Promise<void> {
-    if (await this.#isOrphan(server, node, signal)) return this.#store.deleteKeyServer(server);
-    const silence = decideSilence(server, node, now);
-    if (silence !== undefined) await this.#store.setCondition(server, silence);
+  async #tendNode(records: NodeRecords, node: NodeView, now: Date, signal: AbortSignal): Promise<void> {
+    const { server, lease } = records;
+    if (mayOutliveItsNode(records, node) && !(await this.#hasNode(node, signal))) {
+      // The Lease first: if it was renewed meanwhile, the node is not gone, and its KeyServer stays.
+      if (lease !== undefined) await this.#store.deleteNodeLease?.(lease);
+      if (server !== undefined) await this.#store.deleteKeyServer(server);
+      return;
+    }
+    const silence = server && decideSilence(server, node, now);
+    if (server !== undefined && silence !== undefined) await this.#store.setCondition(server, silence);
   }
 
-  async #isOrphan(server: KeyServer, node: NodeView, signal: AbortSignal): Promise<boolean> {
-    if (server.status?.nodeUid === undefined) return false;
-    return outlivedItsNode(server, node, await this.#store.nodeUid(node.name, signal));
+  async #hasNode({ name }: NodeView, signal: AbortSignal): Promise<boolean> {
+    return (await this.#store.nodeUid(name, signal)) !== undefined;
   }
 
   async #record(object: ObjectRef, events: readonly ResourceEvent[]): Promise<void> {

@@ -60,10 +60,13 @@ test("somebody edits the Lease and does not renew it => the node is not heard of
   expect(heard([...steady(0, 50), { renewed: 50, read: 80 }])).toBe(50);
 });
 
-test("a renewTime that cannot be read => the node is heard of as before", () => {
+test("a renewTime that cannot be read => there is such a node, which is heard of as before", () => {
   const hearing = new NodeHearing();
   hearing.hear("node-2", undefined, { now: START, came: 0 });
-  expect(hearing.heardOf.has("node-2")).toBe(false);
+  expect(hearing.heardOf.get("node-2")).toBeLessThan(START - 40_000);
+  hearing.hear("node-2", START, { now: START, came: 0 });
+  hearing.hear("node-2", undefined, { now: START + 5_000, came: 5_000 });
+  expect(hearing.heardOf.get("node-2")).toBe(START);
 });
 
 test("the list after a lost watch shows a renewal of long ago => it does not count as heard now", () => {

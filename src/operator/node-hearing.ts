@@ -42,9 +42,12 @@ export class NodeHearing {
     this.#last.delete(node);
   }
 
-  /** Takes in a node's Lease. One whose renewTime cannot be read says nothing. */
+  /** Takes in a node's Lease. If its renewTime cannot be read, it says only that there is such a node. */
   hear(node: string, renewed: number | undefined, { now, came }: Arrival): void {
-    if (renewed === undefined) return;
+    if (renewed === undefined) {
+      if (!this.heardOf.has(node)) this.heardOf.set(node, now - NEVER);
+      return;
+    }
     const last = this.#last.get(node);
     const lag = last === undefined ? Math.max(0, now - renewed) : lagOf(last, renewed, came);
     this.#last.set(node, { renewed, came, lag });

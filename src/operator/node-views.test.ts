@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { decideSilence, NODE_LEASE_SECONDS, nodeViews, outlivedItsNode } from "./node-views.ts";
+import type { NodeView } from "./decide-master-key.ts";
+import type { NodeLease } from "./node-leases.ts";
+import {
+  decideSilence,
+  mayOutliveItsNode,
+  NODE_LEASE_SECONDS,
+  type NodeRecords,
+  nodeViews,
+} from "./node-views.ts";
 import { condition, EARLIER, keyServer, NOW, NOW_TEXT, node, versionId } from "./testing.ts";
+import { describeNode } from "./waiting-nodes.ts";
 
 describe("nodeViews", () => {
   const ago = (seconds: number) => NOW.getTime() - seconds * 1000;
@@ -44,6 +53,25 @@ describe("nodeViews", () => {
   ])("%s", (_, reported, unknown) => {
     expect(view(keyServer("a", reported), ago(0))?.unreported === true).toBe(unknown);
   });
+  test("a Lease and no KeyServer => a node that has not reported, among the others by name", () => {
+    const heard = new Map([
+      ["b", ago(0)],
+      ["a", ago(0)],
+      ["c", ago(NODE_LEASE_SECONDS + 1)],
+    ]);
+    const views = nodeViews([keyServer("b", { providers: [] })], heard, NOW);
+    expect(views.map(({ name, stale, unreported }) => [name, stale, unreported === true])).toEqual([
+      ["a", false, true],
+      ["b", false, false],
+      ["c", true, true],
+    ]);
+    expect(describeNode(views[0] as NodeView)).toMatch(
+      /^a \(its operator has not reported yet what it serves/,
+    );
+    expect(describeNode(views[2] as NodeView)).toMatch(
+      /^c \(its operator has not been heard of .*delete KeyServer c and Lease claviger-node-c if the node is gone/,
+    );
+  });
   test("no status yet => nothing prepared, no problem", () => {
     const seen = view(keyServer("a"), ago(0));
     expect(seen?.prepared.size).toBe(0);
@@ -82,7 +110,7 @@ describe("decideSilence", () => {
       type: "Ready",
       status: "Unknown",
       reason: "NodeNotHeardOf",
-      message: `waiting for a (its operator has not been heard of since ${EARLIER}: start it or its API server, or delete KeyServer a if the node is gone); the rest of this status is its last word`,
+      message: `waiting for a (its operator has not been heard of since ${EARLIER}: start it or its API server, or delete KeyServer a and Lease claviger-node-a if the node is gone); the rest of this status is its last word`,
       lastTransitionTime: NOW_TEXT,
     });
   });
@@ -103,25 +131,65 @@ describe("decideSilence", () => {
   });
 });
 
-describe("outlivedItsNode", () => {
-  const reported = keyServer("a", { nodeUid: "uid-1" });
+describe("mayOutliveItsNode", () => {
   const silent = node("a", [], { stale: true });
-  const rows = [
-    ["silent and its Node is gone => yes", reported, silent, undefined, true],
+  const reported = keyServer("a", { nodeUid: "uid-1", providers: [] });
+  const nodeless = keyServer("a", { providers: [] });
+  const lease = (nodeUid?: string): NodeLease => ({
+    node: "a",
+    lease: { metadata: { name: "claviger-node-a", uid: "1", resourceVersion: "1" } },
+    ...(nodeUid !== undefined && { nodeUid }),
+  });
+  const others = { othersHaveNodes: true };
+  const alone = { othersHaveNodes: false };
+  const rows: readonly (readonly [string, NodeRecords, NodeView, boolean])[] = [
+    ["silent, and it had a Node => yes", { server: reported, ...alone }, silent, true],
     [
-      "silent and its Node was made again => no, it may be the same machine",
-      reported,
-      silent,
-      "uid-2",
+      "it had a Node, and its operator is heard of => no",
+      { server: reported, ...alone },
+      node("a", []),
       false,
     ],
-    ["silent and its Node is there => no, it may come back", reported, silent, "uid-1", false],
-    ["its Node is gone and its operator is heard of => no", reported, node("a", []), undefined, false],
-    ["it never had a Node => no, that is for somebody to say", keyServer("a", {}), silent, undefined, false],
-    ["it never reported => no", keyServer("a"), silent, undefined, false],
-  ] as const;
-  test.each(rows)("%s", (_, server, view, uid, expected) => {
-    expect(outlivedItsNode(server, view, uid)).toBe(expected);
+    [
+      "it never had a Node, whatever others have => no, that is for somebody to say",
+      { server: nodeless, lease: lease(), ...others },
+      silent,
+      false,
+    ],
+    [
+      "its KeyServer never reported and it has no Lease => no",
+      { server: keyServer("a"), ...others },
+      silent,
+      false,
+    ],
+    [
+      "its KeyServer was made anew and has not reported, and its Lease tells of a Node => yes",
+      { server: keyServer("a"), lease: lease("uid-1"), ...alone },
+      silent,
+      true,
+    ],
+    ["a Lease alone, which tells of a Node => yes", { lease: lease("uid-1"), ...alone }, silent, true],
+    [
+      "a Lease alone, which tells that there was no Node => no",
+      { lease: lease(""), ...others },
+      silent,
+      false,
+    ],
+    [
+      "a Lease alone of an earlier release, and others have Nodes => yes",
+      { lease: lease(), ...others },
+      silent,
+      true,
+    ],
+    [
+      "a Lease alone of an earlier release, and nobody has Nodes => no",
+      { lease: lease(), ...alone },
+      silent,
+      false,
+    ],
+  ];
+  test.each(rows)("%s", (_, records, view, expected) => {
+    expect(mayOutliveItsNode(records, view)).toBe(expected);
   });
 });
 

@@ -3,32 +3,45 @@ import { timeOf } from "../times.ts";
 import { conditionOf, type Finding, withFindings } from "./conditions.ts";
 import { ownAffair } from "./decide-key-server.ts";
 import type { NodeView } from "./decide-master-key.ts";
+import type { NodeLease } from "./node-leases.ts";
 import { describeNode, waitReason } from "./waiting-nodes.ts";
 
 /** A node's operator renews its Lease every 10 s; this long without is "not heard of" (the kubelet's figures). */
 export const NODE_LEASE_SECONDS = 40;
 
-/** The nodes as the decisions see them, by name: a message that lists them must not change with their order. */
+/**
+ * The nodes as the decisions see them, by name: a message that lists them must not change with their
+ * order. `heardOf` has every node that has a Lease. A node with a Lease and no KeyServer is a node
+ * whose KeyServer was deleted: its API server may read and write under any version.
+ */
 export function nodeViews(
   keyServers: readonly KeyServer[],
   heardOf: ReadonlyMap<string, number>,
   now: Date,
 ): NodeView[] {
-  const byName = keyServers.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-  return byName.map(({ metadata, status }) => {
-    const heard = heardOf.get(metadata.name) ?? timeOf(metadata.creationTimestamp);
-    const ready = conditionOf(status?.conditions, "Ready");
-    return {
-      name: metadata.name,
-      lastHeard: new Date(heard),
-      stale: isStale(heard, now),
-      prepared: new Set(status?.prepared?.map((version) => version.versionId)),
-      erased: new Set(status?.erased?.map((version) => version.versionId)),
-      ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
-      ...problemOf(ready),
-      ...(status?.providers === undefined && { unreported: true as const }),
-    };
-  });
+  const byName = new Map(keyServers.map((server) => [server.metadata.name, server]));
+  const names = [...new Set([...byName.keys(), ...heardOf.keys()])].sort();
+  return names.map((name) => nodeView(name, byName.get(name), heardOf.get(name), now));
+}
+
+function nodeView(
+  name: string,
+  server: KeyServer | undefined,
+  renewed: number | undefined,
+  now: Date,
+): NodeView {
+  const { status } = server ?? {};
+  const heard = renewed ?? timeOf(server?.metadata.creationTimestamp ?? "");
+  return {
+    name,
+    lastHeard: new Date(heard),
+    stale: isStale(heard, now),
+    prepared: new Set(status?.prepared?.map((version) => version.versionId)),
+    erased: new Set(status?.erased?.map((version) => version.versionId)),
+    ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
+    ...problemOf(conditionOf(status?.conditions, "Ready")),
+    ...(status?.providers === undefined && { unreported: true as const }),
+  };
 }
 
 function problemOf(ready: Condition | undefined): Pick<NodeView, "problem" | "problemReason"> {
@@ -59,16 +72,27 @@ function isStale(heard: number, now: Date): boolean {
   return !(Math.abs(now.getTime() - heard) <= NODE_LEASE_SECONDS * 1000);
 }
 
+/** What there is of a node: its KeyServer, its Lease, or both. */
+export interface NodeRecords {
+  readonly server?: KeyServer | undefined;
+  readonly lease?: NodeLease | undefined;
+  /** Whether other nodes of this cluster have reported Node objects. */
+  readonly othersHaveNodes: boolean;
+}
+
+/** Whether the records of a silent node may be deleted once there is no Node object of its name. */
+export const mayOutliveItsNode = (records: NodeRecords, { stale }: NodeView): boolean =>
+  stale && hadNode(records);
+
 /**
- * Whether a KeyServer outlived its node: it reported a Node object, there is none
- * of that name any more, and its operator is silent. A Node that was made again may
- * be the same machine, whose operator is only silent for now. Where there never was
- * a Node object (a test cluster, standalone) a KeyServer is only deleted by hand.
+ * Whether the node had a Node object. A Node that was made again may be the same machine, whose
+ * operator is only silent for now. If there never was a Node object (a test cluster, a control
+ * plane without kubelets), the records are only deleted by hand. A Lease without KeyServer that an
+ * operator of an earlier release wrote does not say: it goes by what the other nodes have.
  */
-export function outlivedItsNode(
-  server: KeyServer,
-  node: NodeView,
-  currentNodeUid: string | undefined,
-): boolean {
-  return server.status?.nodeUid !== undefined && node.stale && currentNodeUid === undefined;
+function hadNode({ server, lease, othersHaveNodes }: NodeRecords): boolean {
+  if (server?.status?.nodeUid !== undefined) return true;
+  if (server?.status?.providers !== undefined || lease === undefined) return false;
+  if (lease.nodeUid !== undefined) return lease.nodeUid !== "";
+  return server === undefined && othersHaveNodes;
 }

@@ -11,6 +11,7 @@ import type {
   ResourceOf,
 } from "../kube/resources.ts";
 import type { NodeClocks } from "./lease-clocks.ts";
+import type { NodeLease } from "./node-leases.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 
 export type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
@@ -28,6 +29,8 @@ export interface View {
   readonly keyVersionsUpTo: string;
   /** When each node's operator last renewed its Lease, by this process's clock (epoch milliseconds). */
   readonly heardOf: ReadonlyMap<string, number>;
+  /** The Leases of the nodes, by node; absent if there is no API server. */
+  readonly nodeLeases?: ReadonlyMap<string, NodeLease>;
 }
 
 /** An object that was made, changed or deleted. */
@@ -92,6 +95,8 @@ export interface ResourceStore {
   /** Sets one condition of a node's KeyServer; the rest of its status stays the node's own. */
   setCondition(server: KeyServer, condition: Condition): Promise<void>;
   deleteKeyServer(server: KeyServer): Promise<void>;
+  /** Deletes the Lease of a node that is gone. Throws Conflict if it was renewed since. The method is absent if there is no API server. */
+  deleteNodeLease?(lease: NodeLease): Promise<void>;
   /** Logs it, and records it if there is a place for it: best effort, and bounded for each object and namespace. */
   recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void>;
   /** The API server's clock, in epoch milliseconds; undefined if there is none. Rejects if it does not say. */

@@ -6,7 +6,8 @@ import type { KeyVersion } from "../../src/kube/resources.ts";
 import { KubeStore } from "../../src/operator/kube-store.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { applyKey, type Cluster, startCluster } from "./cluster.ts";
+import { testedBlock } from "../docs/markdown.ts";
+import { applyKey, type Cluster, CRDS, startCluster } from "./cluster.ts";
 import { claviger, manifests } from "./manifests.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -37,6 +38,13 @@ describe.skipIf(binaries === undefined)(
       const condition = `{.status.conditions[?(@.type=="${type}")]`;
       const path = `${condition}.status} ${condition}.reason} ${condition}.message}`;
       return cluster.kubectl(["get", ...object, "-o", `jsonpath=${path}`]);
+    };
+    /** Runs the kubectl commands of a block of docs/operations.md, to the letter but for what `adapt` changes. */
+    const documented = async (block: string, adapt: (command: string) => string) => {
+      for (const command of testedBlock("docs/operations.md", block).trim().split("\n")) {
+        expect(command).toMatch(/^kubectl /);
+        await cluster.kubectl(adapt(command).split(" ").slice(1));
+      }
     };
     const distributed = (name: string) => said("Distributed", "mk", "-n", "claviger-system", name);
     const readinessOf = (node: string) => said("Ready", "ks", node);
@@ -101,7 +109,7 @@ describe.skipIf(binaries === undefined)(
         return text.includes("NodeNotHeardOf") && text;
       });
       expect(silent).toMatch(
-        /node-3 \(its operator has not been heard of since \d{4}-.*Z: start it or its API server, or delete KeyServer/,
+        /node-3 \(its operator has not been heard of since \d{4}-.*Z: start it or its API server, or delete KeyServer node-3 and Lease claviger-node-node-3 if the node is gone/,
       );
       const unknown = await eventually("the KeyServer says that it is the last word", async () => {
         const text = await readinessOf("node-3");
@@ -121,13 +129,16 @@ describe.skipIf(binaries === undefined)(
       );
     });
 
-    it("a KeyServer that somebody deletes blocks no longer, and its node comes back by itself", async () => {
+    it("a node whose KeyServer somebody deletes is waited for by its Lease; with both deleted it is not, and comes back by itself", async () => {
       await node(2).kill9("operator");
-      await applyMasterKey("without-node-2");
-      await eventually("the key waits for node-2", async () =>
-        (await distributed("without-node-2")).includes("node-2"),
-      );
       await cluster.kubectl(["delete", "ks", "node-2"]);
+      await applyMasterKey("without-node-2");
+      await eventually("the key waits for node-2, with what to do", async () =>
+        /^False NodeNotHeardOf .*on 2 of 3 nodes.*delete KeyServer node-2 and Lease claviger-node-node-2/.test(
+          await distributed("without-node-2"),
+        ),
+      );
+      await documented("node removed", (command) => command.replace("NAME", "node-2"));
       await becomesReady("without-node-2");
       await node(2).start("operator");
       await eventually("node-2 is back, with every version", async () => {
@@ -200,6 +211,81 @@ describe.skipIf(binaries === undefined)(
           versions.map(({ spec }) => JSON.stringify(spec)).sort();
         return JSON.stringify(ids(now)) === JSON.stringify(ids(before));
       });
+    });
+
+    it("the CRDs are deleted and applied again while node-2's operator is down, as docs/operations.md says => version 2 waits for node-2 by name", async () => {
+      await node(2).kill9("operator");
+      await cluster.kubectl(["delete", "-f", CRDS, "--wait=false"]);
+      await documented("crds deleted", (command) => command.replace(/ crds$/, ` ${CRDS}`));
+      await applyKey(cluster);
+      const rotation = { spec: { rotation: { requestToken: "after-the-crds" } } };
+      await cluster.kubectl([
+        ...[
+          "patch",
+          "mk",
+          "-n",
+          "claviger-system",
+          "secrets",
+          "--type=merge",
+          "-p",
+          JSON.stringify(rotation),
+        ],
+      ]);
+      await eventually("version 2 waits for node-2", async () =>
+        /version 2 is on 2 of 3 nodes; waiting for node-2 \(its operator has not been heard of/.test(
+          await distributed("secrets"),
+        ),
+      );
+      const number = "{.status.currentVersion.number}";
+      const current = ["get", "mk", "-n", "claviger-system", "secrets", "-o", `jsonpath=${number}`];
+      expect(await cluster.kubectl(current)).toBe("1");
+      await node(2).start("operator");
+      await eventually("version 2 is current", async () => (await cluster.kubectl(current)) === "2");
+      expect(await readFromEveryServer("from-0")).toEqual(Array(3).fill("server 0"));
+    });
+
+    it("a node that is removed for good: its Node object is gone => its KeyServer and its Lease go, and nothing waits for it", async () => {
+      await cluster.kubectl(
+        ["apply", "-f", "-"],
+        manifests({ apiVersion: "v1", kind: "Node", metadata: { name: "node-3" } }),
+      );
+      const uid = "{.status.nodeUid}";
+      await eventually("node-3 reports its Node", async () => {
+        await cluster.kubectl([
+          "annotate",
+          "mk",
+          "-n",
+          "claviger-system",
+          "secrets",
+          "--overwrite",
+          `looked=${Date.now()}`,
+        ]);
+        return (await cluster.kubectl(["get", "ks", "node-3", "-o", `jsonpath=${uid}`])) !== "";
+      });
+      const marked = "{.metadata.annotations.kms\\.claviger\\.dev/node-uid}";
+      await eventually("its Lease tells of the Node", async () => {
+        const lease = [
+          "get",
+          "lease",
+          "-n",
+          "claviger-system",
+          "claviger-node-node-3",
+          "-o",
+          `jsonpath=${marked}`,
+        ];
+        return (await cluster.kubectl(lease)) !== "";
+      });
+      await node(3).kill9("operator");
+      await cluster.kubectl(["delete", "ks", "node-3"]);
+      await cluster.kubectl(["delete", "node", "node-3"]);
+      await eventually("the Lease is gone", async () => {
+        const all = await cluster.kubectl(["get", "lease", "-n", "claviger-system", "-o", "name"]);
+        return !all.includes("claviger-node-node-3");
+      });
+      await applyMasterKey("without-node-3");
+      await becomesReady("without-node-3");
+      await node(3).start("operator");
+      await eventually("node-3 is back", async () => (await readinessOf("node-3")).startsWith("True InStep"));
     });
 
     it("a node whose state folder is lost gets every version back and serves again", async () => {

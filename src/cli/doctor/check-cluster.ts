@@ -4,8 +4,9 @@ import { conditionOf } from "../../operator/conditions.ts";
 import { NODE_LEASE_SECONDS } from "../../operator/node-views.ts";
 import { differingRootKeys } from "../../operator/root-keys.ts";
 import { objectText } from "../../operator/view-index.ts";
+import { recordsOf } from "../../operator/waiting-nodes.ts";
 import { canonicalScope, scopeText } from "../../storage/scope.ts";
-import { timeOf } from "../../times.ts";
+import { rfc3339, timeOf } from "../../times.ts";
 import { type Check, check, type Problem, type Severity, when } from "./check.ts";
 import type { ClusterResources, Observed } from "./observed.ts";
 
@@ -32,9 +33,19 @@ export const clusterChecks: readonly Check[] = [
           seconds === undefined
             ? "its node has no Lease: its operator was not heard of"
             : `its operator has not renewed its Lease for ${seconds} s: no version is promoted until it does`,
-        remedy: `start the operator of ${name}; where the node is gone for good: kubectl delete ks ${name}`,
+        remedy: `start the operator of ${name}; if the node is gone for good, delete ${recordsOf({ name })}`,
       }));
     }),
+  ),
+  check("KeyServerMissing", ["resources", "leases"], ({ resources, leases }) =>
+    leases
+      .filter(({ node }) => !resources.keyServers.some(({ metadata: { name } }) => name === node))
+      .map(({ node, renewedAt }) => ({
+        severity: "error",
+        object: `node ${node}`,
+        message: `it has a Lease, last renewed at ${rfc3339(new Date(renewedAt))}, and no KeyServer: what its API server uses is not known, so that no version is promoted and nothing counts as re-encrypted`,
+        remedy: `start the operator of ${node}, which reports it; if the node is gone for good, delete ${recordsOf({ name: node })}`,
+      })),
   ),
   check("KeyServerNotReady", ["resources"], ({ resources: { keyServers } }) =>
     keyServers.flatMap(({ metadata: { name }, status }) => {

@@ -180,6 +180,11 @@ const theNodes: readonly Row[] = [
     observed({ leases: [lease("node-1", 60)] }),
     "error KeyServerSilent",
   ],
+  [
+    "a Lease of a node without KeyServer",
+    observed({ leases: [lease("node-1"), lease("node-2")] }),
+    "error KeyServerMissing",
+  ],
   ["a node without a Lease", observed({ leases: [] }), "error KeyServerSilent"],
   [
     "a Lease looks old by our clock alone, and the server's is behind as well",

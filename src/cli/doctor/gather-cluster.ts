@@ -3,7 +3,7 @@ import { KubeClient } from "../../kube/client.ts";
 import type { Lease } from "../../kube/leases.ts";
 import { collectionPath, leasesPath } from "../../kube/paths.ts";
 import type { KeyAlias, KeyServer, Kind, MasterKey } from "../../kube/resources.ts";
-import { NODE_LABEL } from "../../operator/kube-store.ts";
+import { nodeLeaseFrom } from "../../operator/node-leases.ts";
 import { RewriterIdentity } from "../../operator/rewriter-identity.ts";
 import { apiResources } from "../../storage/api-resources.ts";
 import { groupResourceText, isWildcard, parseGroupResource } from "../../storage/group-resource.ts";
@@ -79,8 +79,9 @@ interface WrittenLease extends Lease {
 async function readLeases(client: KubeClient, namespace: string, signal: AbortSignal): Promise<NodeLease[]> {
   const answer = await client.request({ method: "GET", path: leasesPath(namespace), signal });
   const { items } = answer as { readonly items: readonly WrittenLease[] };
-  return items.flatMap(({ metadata, spec }) => {
-    const node = metadata.labels?.[NODE_LABEL];
+  return items.flatMap((lease) => {
+    const { metadata, spec } = lease;
+    const node = nodeLeaseFrom(lease)?.node;
     const renewedAt = timeOf(spec?.renewTime ?? "");
     if (node === undefined || Number.isNaN(renewedAt)) return [];
     const times = (metadata.managedFields ?? []).map(({ time = "" }) => timeOf(time));
