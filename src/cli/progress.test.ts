@@ -32,11 +32,20 @@ describe("progress", () => {
       /^webhook says \\u001b\[2J\\u000d\\u000aall is well\n?done\n$/,
     );
   });
-  test("a narrow terminal => nothing wraps", () => {
+  test("a narrow terminal => the text is wrapped, none of it is lost, and all of it is cleared", () => {
     let text = "";
-    new ProgressLine({ isTTY: true, columns: 10, write: (part) => (text += part) }).show({
-      text: "x".repeat(50),
-    });
-    expect(text).toBe(`\r\x1b[K${"x".repeat(9)}`);
+    const line = new ProgressLine({ isTTY: true, columns: 21, write: (part) => (text += part) });
+    line.show({ text: "waiting for the API servers behind secrets on node-with-a-long-name" });
+    expect(text).toBe("\r\x1b[Kwaiting for the API\nservers behind\nsecrets on\nnode-with-a-long-nam\ne");
+    text = "";
+    line.show({ text: "Verifying" });
+    line.end("done");
+    expect(text).toBe(`\r\x1b[K${"\x1b[1A\x1b[K".repeat(4)}Verifying\r\x1b[Kdone\n`);
+  });
+  test("a terminal of few lines => no more than those", () => {
+    let text = "";
+    const output = { isTTY: true, columns: 11, rows: 3, write: (part: string) => (text += part) };
+    new ProgressLine(output).show({ text: "x".repeat(50) });
+    expect(text).toBe(`\r\x1b[K${"x".repeat(10)}\n${"x".repeat(10)}`);
   });
 });

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ClavigerError } from "../errors.ts";
 import { KubeError } from "../kube/client.ts";
 import { FakeApiServer, failure, json } from "../kube/fake-api-server.ts";
 import { objectPath } from "../kube/paths.ts";
-import type { MasterKey, RotationStatus } from "../kube/resources.ts";
+import type { MasterKey, ReencryptionStatus, RotationStatus } from "../kube/resources.ts";
 import { EARLIER, masterKey, NOW_TEXT } from "../operator/testing.ts";
 import type { Pace } from "./patience.ts";
 import { rotate } from "./rotate.ts";
@@ -95,6 +95,62 @@ describe("claviger rotate --wait", () => {
     expect(message).toBeUndefined();
     expect(shown.at(-1)).toMatch(/^apps\/secrets: version 2 is current, and a census/);
     expect(patches).toEqual([]);
+  });
+
+  const finding = (type: string, message: string, observedGeneration = 2) => ({
+    ...{ type, status: "False" as const, reason: "R", message, observedGeneration },
+    lastTransitionTime: NOW_TEXT,
+  });
+  const switching = { ...RUNNING, phase: "Switching" } as const;
+  const CURRENT_2 = { ...VERSION, number: 2, kmsKeyId: "k2" };
+  const FOLLOWED: ReencryptionStatus = {
+    ...{ kmsKeyId: "k", phase: "Switching", verified: false, resources: ["secrets"] },
+    ...{ startedAt: EARLIER, round: 1 },
+  };
+  test.each<[string, Changes["status"], string]>([
+    [
+      "is about the version before => it is not shown",
+      { currentVersion: CURRENT_2, reencryption: FOLLOWED },
+      "version 2 of apps/secrets is Switching",
+    ],
+    [
+      "is about the phase before => it is not shown",
+      {
+        currentVersion: CURRENT_2,
+        reencryption: { ...FOLLOWED, kmsKeyId: "k2", phase: "Verifying" as const },
+      },
+      "version 2 of apps/secrets is Switching",
+    ],
+    [
+      "is about this phase => it is shown",
+      { currentVersion: CURRENT_2, reencryption: { ...FOLLOWED, kmsKeyId: "k2" } },
+      "version 2 of apps/secrets is Switching: 3 objects are left",
+    ],
+  ])("the condition Reencrypted %s", async (_, status, expected) => {
+    const conditions = [finding("Reencrypted", "3 objects are left")];
+    const running = { handledToken: TOKEN, running: switching };
+    const { shown } = await follow(key({ status: { ...status, rotation: running, conditions } }), done);
+    expect(shown[0]).toBe(expected);
+  });
+
+  test.each([
+    ["before the request => it is not shown", 1, "apps/secrets: waiting for the leading operator"],
+    ["since => it is shown", 2, "apps/secrets: waiting for the leading operator: waiting for node-2"],
+  ])("the condition Distributed was written %s", async (_, generation, expected) => {
+    const conditions = [finding("Distributed", "waiting for node-2", generation)];
+    const { shown } = await follow(key({ status: { conditions } }), done);
+    expect(shown[0]).toBe(expected);
+  });
+
+  test("a later rotation takes the place of the one that is followed => says so", async () => {
+    const later = { ...RUNNING, number: 3, supersedes: [2] };
+    const { shown } = await follow(
+      key({ status: { rotation: rotating } }),
+      key({ token: "other", status: { rotation: { handledToken: "other", running: later } } }),
+      key({ token: "other", status: { rotation: { handledToken: "other", last: { ...LAST, number: 3 } } } }),
+    );
+    expect(shown[1]).toBe("version 3 of apps/secrets, in place of version 2, is Distributing");
+    expect(shown.at(-1)).toMatch(/^apps\/secrets: version 3 is current/);
   });
 
   test("another request follows once this one has begun => this one is followed to its end", async () => {
@@ -263,6 +319,19 @@ describe("claviger rotate", () => {
     const asked = rotate.run(["apps/secrets", "--wait", "--kubeconfig", server.kubeconfig]);
     await expect(asked).rejects.toThrow(expected);
     expect(methods).toEqual(["GET"]);
+  });
+
+  test("a key that is being rotated => says what becomes of that rotation", async () => {
+    const said: string[] = [];
+    const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => said.push(String(text)) > 0);
+    onTestFinished(() => write.mockRestore());
+    const running = { ...RUNNING, phase: "Reencrypting" as const };
+    server.script([json(key({ status: { rotation: { running } } })), json(key())], []);
+    server.path = objectPath("MasterKey", { namespace: "apps", name: "secrets" });
+    await rotate.run(["apps/secrets", "--kubeconfig", server.kubeconfig]);
+    expect(said.join("")).toContain(
+      "The rotation to version 2, which is Reencrypting, does not finish by itself: the new one takes its place, and writes again under its own version what is stored under version 2 and earlier ones. No version is lost",
+    );
   });
 
   test("a node's kubeconfig => the policy's refusal is explained, with what to use", async () => {

@@ -5,7 +5,7 @@ import { realPace } from "./patience.ts";
 import { print } from "./print.ts";
 import { ProgressLine } from "./progress.ts";
 import { followRotation } from "./rotation-follower.ts";
-import { rotationObjection } from "./rotation-watch.ts";
+import { rotationObjection, supersededText } from "./rotation-watch.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { ClusterMasterKey, kubeconfigOf, nameOf } from "./target.ts";
 
@@ -31,10 +31,14 @@ export const rotate: Command = {
       throw new ClavigerError("InvalidArgument", `${name} is not rotated: ${objection}`);
     const token = `cli-${randomUUID()}`;
     await target.patch({ rotation: { requestToken: token } });
+    const superseded = supersededText(key);
     if (options.wait !== true) {
-      print(`a rotation of ${name} was asked for; see kubectl get masterkey -w, or use --wait\n`);
+      print(
+        `a rotation of ${name} was asked for; see kubectl get masterkey -w, or use --wait${superseded}\n`,
+      );
       return;
     }
+    if (superseded !== "") print(`a rotation of ${name} was asked for${superseded}\n`);
     await followRotation({
       name,
       target,

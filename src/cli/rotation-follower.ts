@@ -120,26 +120,44 @@ async function withdraw({ target, request, tokenBefore }: Following): Promise<st
 /** A leader may write the status at the same moment. */
 const WITHDRAWALS = 5;
 
-function progressOf(name: string, { status }: MasterKey, number: number | undefined): Progress {
-  const running = status?.rotation?.running;
+function progressOf(name: string, key: MasterKey, number: number | undefined): Progress {
+  const running = key.status?.rotation?.running;
   if (number === undefined || running === undefined) {
-    return { text: `${name}: waiting for the leading operator${notDistributed(status)}` };
+    return { text: `${name}: waiting for the leading operator${sinceRequest(key)}` };
   }
-  const text = `version ${running.number} of ${name} is ${running.phase}${waitingFor(status, running.phase)}`;
-  const { phase, done, total, secondsLeft } = status?.reencryption ?? {};
-  if (phase !== "Reencrypting" || done === undefined || total === undefined) return { text };
+  const place = running.number > number ? `, in place of version ${number},` : "";
+  const text = `version ${running.number} of ${name}${place} is ${running.phase}${waitingFor(key, running)}`;
+  const { phase, done, total, secondsLeft } = ofCurrent(key) ?? {};
+  if (phase !== "Reencrypting" || phase !== running.phase || done === undefined || total === undefined) {
+    return { text };
+  }
   return { text, done, total, ...(secondsLeft !== undefined && { secondsLeft }) };
 }
 
 /** Counts change all the time and are the bar's; a plain line says what is waited for. */
-function waitingFor(status: MasterKey["status"], phase: string): string {
+function waitingFor(key: MasterKey, { phase, number }: Running): string {
   if (phase === "Reencrypting") return "";
-  return phase === "Distributing" ? notDistributed(status) : falseFinding(status, "Reencrypted");
+  if (phase === "Distributing") return falseFinding(key, "Distributed");
+  // The condition may be that of the version before, or of the phase before.
+  const isOfThis = key.status?.currentVersion?.number === number && ofCurrent(key)?.phase === phase;
+  return isOfThis ? falseFinding(key, "Reencrypted") : "";
 }
 
-const notDistributed = (status: MasterKey["status"]): string => falseFinding(status, "Distributed");
+type Running = NonNullable<RotationStatus["running"]>;
 
-function falseFinding(status: MasterKey["status"], type: string): string {
+/** How far stored data has followed the version that is current now; undefined if the status is about another one. */
+function ofCurrent({ status }: MasterKey) {
+  const { reencryption, currentVersion } = status ?? {};
+  return reencryption?.kmsKeyId === currentVersion?.kmsKeyId ? reencryption : undefined;
+}
+
+/** Why the request is not acted upon, if the condition is about the spec that has it. */
+const sinceRequest = (key: MasterKey): string => {
+  const finding = conditionOf(key.status?.conditions, "Distributed");
+  return finding?.observedGeneration === key.metadata.generation ? falseFinding(key, "Distributed") : "";
+};
+
+function falseFinding({ status }: MasterKey, type: string): string {
   const finding = conditionOf(status?.conditions, type);
   return finding?.status === "False" ? `: ${finding.message}` : "";
 }

@@ -42,6 +42,13 @@ export function rotationObjection(key: MasterKey): string | undefined {
   return `${used} of ${limit} rotations were asked for; ${remedy}`;
 }
 
+/** What becomes of a rotation that runs when another one is asked for; "" if none runs. */
+export function supersededText({ status }: MasterKey): string {
+  const running = status?.rotation?.running;
+  if (running === undefined) return "";
+  return `. The rotation to version ${running.number}, which is ${running.phase}, does not finish by itself: the new one takes its place, and writes again under its own version what is stored under version ${running.number} and earlier ones. No version is lost`;
+}
+
 /** What stops a rotation that has begun, too. */
 function restingObjection({ spec, status }: MasterKey): string | undefined {
   if (status?.keyState === "Destroyed") return "its material was destroyed; make another MasterKey";

@@ -185,6 +185,12 @@ export class KeyringWriter {
     };
   }
 
+  /** Returns whether anything here is or was sealed under a root key, readable or not. */
+  holdsAnySealed(): boolean {
+    const sql = "SELECT EXISTS (SELECT 1 FROM versions) OR EXISTS (SELECT 1 FROM tombstones) AS any";
+    return Number(this.all(sql)[0]?.any) === 1;
+  }
+
   objects(): ObjectRow[] {
     return this.#objectRows().rows;
   }

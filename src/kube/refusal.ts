@@ -15,7 +15,12 @@ export interface Refusal {
 export interface RefusalCause {
   readonly reason?: string;
   readonly field?: string;
+  /** Only of a value that the API server cannot read: of an invalid field it would quote the value. */
+  readonly message?: string;
 }
+
+/** Of each value in etcd that a list could not read (NewAPIStatusError of k8s.io/apiserver, pkg/storage/etcd3). */
+const STORAGE_CAUSE = "UnexpectedServerResponse";
 
 /** Of an answer that is no Status, such as a proxy's HTML page. */
 export const NO_REASON: Refusal = { causes: [] };
@@ -44,8 +49,12 @@ const stable = (message: unknown): unknown =>
   typeof message === "string" ? message.replace(/:\d+->/g, "->") : message;
 
 function causeOf(value: unknown): RefusalCause {
-  const { reason, field } = fieldsOf(value);
-  return { ...textAs("reason", reason), ...textAs("field", field) };
+  const { reason, field, message } = fieldsOf(value);
+  return {
+    ...textAs("reason", reason),
+    ...textAs("field", field),
+    ...(reason === STORAGE_CAUSE && textAs("message", stable(message))),
+  };
 }
 
 /** Retry-After may also be a date (RFC 9110); the API server sends seconds. */

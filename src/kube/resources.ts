@@ -29,6 +29,8 @@ const kmsKeyId = () =>
 /** More resources than this would not fit into an object of etcd's usual 1.5 MB. */
 const MOST_PATTERNS = 4096;
 
+/** Rotations that one rotation may have taken the place of, as far as they are named. */
+export const MOST_SUPERSEDED = 20;
 export const TRIGGERS = ["Automatic", "OnDemand", "Imported", "Restored"] as const;
 /** In this order, and back from Verifying to Reencrypting while something is left. */
 export const REENCRYPTION_PHASES = ["Switching", "Reencrypting", "Verifying", "Complete"] as const;
@@ -62,6 +64,15 @@ const trigger = () =>
     TRIGGERS,
   );
 
+const superseded = () =>
+  s.optional(
+    s.array(
+      "The versions, the latest first, whose rotations had not finished when this one began. It ends them too: what is stored under them is written again under its version.",
+      s.versionNumber("The number of the version."),
+      { listType: "atomic", maxItems: MOST_SUPERSEDED },
+    ),
+  );
+
 const rotationStatus = s.object("Rotations: the running, the last and the next.", {
   clockStartedAt: s.optional(s.time("What the period is counted from.")),
   nextRotationTime: s.optional(s.time("When the next one is due.")),
@@ -76,6 +87,7 @@ const rotationStatus = s.object("Rotations: the running, the last and the next."
         "Distributing: on its way to the nodes. Switching: current; API servers begin to use it. Reencrypting: stored data is written again. Verifying: it is proven that nothing is left under another key_id.",
         ["Distributing", ...REENCRYPTION_PHASES.slice(0, 3)],
       ),
+      supersedes: superseded(),
     }),
   ),
   last: s.optional(
@@ -85,6 +97,7 @@ const rotationStatus = s.object("Rotations: the running, the last and the next."
       startedAt: s.time("When it began."),
       completedAt: s.time("When it was finished."),
       verified: s.boolean("Whether a census of etcd proved that nothing is left under another key_id."),
+      supersedes: superseded(),
     }),
   ),
 });

@@ -176,10 +176,11 @@ function waiting(window: MaintenanceWindow, due: Date, opening: Opening, now: Da
 }
 
 function runningFinding(
-  { number, phase, startedAt }: NonNullable<RotationStatus["running"]>,
+  { number, phase, startedAt, supersedes = [] }: NonNullable<RotationStatus["running"]>,
   now: Date,
 ): Finding {
-  const message = `the rotation to version ${number} is ${phase}, since ${startedAt}`;
+  const place = supersedes.length === 0 ? "" : `, in place of that to version ${supersedes.join(", ")},`;
+  const message = `the rotation to version ${number}${place} is ${phase}, since ${startedAt}`;
   return now.getTime() - timeOf(startedAt) > GRACE
     ? late("Overdue", `${message}: see the conditions Distributed and Reencrypted for what it waits for`)
     : onTime("Rotating", message);

@@ -116,7 +116,7 @@ class Operator {
     this.#keyring = keyring;
     this.#store = store;
     this.#log = log;
-    const seals = new SealSource(config.rootKeyPath);
+    const seals = new SealSource(config.rootKeyPath, () => keyring.holdsAnySealed());
     this.#clock = clock;
     const time = new TimeKeeper({ clock, store, keyring, log, onChange: () => this.#lookAtAll() });
     this.#time = time;

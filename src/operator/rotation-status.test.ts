@@ -61,3 +61,34 @@ test.each([
 ])("the last rotation %s", (_, masterKey_, outcome, verified) => {
   expect(rotationStatusAfter(masterKey_, quiet(outcome), NOW)?.last).toEqual({ ...last, verified });
 });
+
+test("a rotation begins while two others have not finished => it says so, to its end", () => {
+  const running = { trigger: "OnDemand", number: 3, startedAt: EARLIER, phase: "Reencrypting" } as const;
+  const before = masterKey({
+    status: { ...statusWith(keyVersion(3)), rotation: { running: { ...running, supersedes: [2] } } },
+  });
+  const event = { kind: "begun", trigger: "OnDemand", token: "t", number: 4 } as const;
+  const begun = rotationStatusAfter(before, { ...quiet(undefined), event }, NOW);
+  expect(begun?.running).toMatchObject({ number: 4, phase: "Distributing", supersedes: [3, 2] });
+  const later = masterKey({
+    status: { ...statusWith(keyVersion(4)), ...(begun && { rotation: begun }) },
+  });
+  const plan = decideRotation(
+    { ...later, spec: { ...later.spec, rotation: { enabled: true, onDemandLimit: 25 } } },
+    NOW,
+  );
+  expect(plan.finding.message).toMatch(
+    /^the rotation to version 4, in place of that to version 3, 2, is Dist/,
+  );
+  const ended = rotationStatusAfter(later, quiet({ verified: true }), NOW);
+  expect(ended?.running).toBeUndefined();
+  expect(ended?.last).toMatchObject({ number: 4, verified: true, supersedes: [3, 2] });
+});
+
+test("new material is imported while a rotation has not finished => it says so", () => {
+  const running = { trigger: "Imported", number: 2, startedAt: EARLIER, phase: "Switching" } as const;
+  const before = masterKey({ status: { ...statusWith(keyVersion(2)), rotation: { running } } });
+  const event = { kind: "promoted", version: keyVersion(3) } as const;
+  const after = rotationStatusAfter(before, { ...quiet(undefined), event }, NOW);
+  expect(after?.running).toMatchObject({ number: 3, supersedes: [2] });
+});

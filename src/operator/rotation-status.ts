@@ -1,4 +1,11 @@
-import type { KeyVersion, MasterKey, MasterKeyStatus, RotationStatus, Trigger } from "../kube/resources.ts";
+import {
+  type KeyVersion,
+  type MasterKey,
+  type MasterKeyStatus,
+  MOST_SUPERSEDED,
+  type RotationStatus,
+  type Trigger,
+} from "../kube/resources.ts";
 import { rfc3339 } from "../times.ts";
 import type { RotationPlan } from "./decide-rotation.ts";
 
@@ -64,13 +71,23 @@ function begun(
   { trigger, token, number }: Extract<RotationEvent, { kind: "begun" }>,
   now: Date,
 ): Changes {
-  const running = { trigger, number, startedAt: rfc3339(now), phase: "Distributing" as const };
+  const phase = "Distributing" as const;
+  const running = { trigger, number, startedAt: rfc3339(now), phase, ...supersededBy(number, before) };
   if (token === undefined) return { running };
   return { running, handledToken: token, onDemandCount: (before.onDemandCount ?? 0) + 1 };
 }
 
-function promoted(
+/** The rotations that had not finished: this one ends them too. */
+function supersededBy(
+  number: number,
   { running }: RotationStatus,
+): Pick<NonNullable<RotationStatus["running"]>, "supersedes"> {
+  if (running === undefined || running.number === number) return {};
+  return { supersedes: [running.number, ...(running.supersedes ?? [])].slice(0, MOST_SUPERSEDED) };
+}
+
+function promoted(
+  before: RotationStatus,
   status: MasterKey["status"],
   { spec: { number, origin }, status: known }: KeyVersion,
   now: Date,
@@ -78,9 +95,11 @@ function promoted(
   // The first version is no rotation; where the key was made again, its age counts on.
   if (status?.currentVersion === undefined) return { clockStartedAt: known?.promotedAt ?? rfc3339(now) };
   const phase = "Switching";
+  const { running } = before;
   if (running?.number === number) return { running: { ...running, phase } };
   const trigger = origin === "EXTERNAL" ? "Imported" : "Restored";
-  return { running: { trigger, number, startedAt: rfc3339(now), phase } };
+  const superseded = supersededBy(number, before);
+  return { running: { trigger, number, startedAt: rfc3339(now), phase, ...superseded } };
 }
 
 /** The clock of the next rotation starts when this one is finished. */
@@ -105,11 +124,11 @@ function advanced(
     const reached = phase === undefined || phase === "Complete" ? "Switching" : phase;
     return { running: { ...running, phase: reached } };
   }
-  const { trigger, number, startedAt } = running;
+  const { phase: _, ...begun } = running;
   const completedAt = rfc3339(now);
   return {
     running: undefined,
-    last: { trigger, number, startedAt, completedAt, verified: outcome.verified },
+    last: { ...begun, completedAt, verified: outcome.verified },
     clockStartedAt: completedAt,
   };
 }

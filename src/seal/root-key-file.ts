@@ -24,10 +24,11 @@ const GROUP_OR_OTHERS = 0o077;
 /**
  * Reads the root key: exactly 32 bytes, in a file that only its owner may open
  * (0600 or stricter), on a way that only root and our user may change.
- * Throws SealUnavailable, which says what is wrong with which file and what to do.
+ * Throws SealUnavailable, which says what is wrong with which file and what to do:
+ * that depends on whether anything on this node is sealed under a root key.
  */
-export function readRootKey(path: string): Secret {
-  const fd = openForReading(path);
+export function readRootKey(path: string, anySealed = true): Secret {
+  const fd = openForReading(path, anySealed);
   try {
     // fstat of the open file: what is checked is what is read.
     const stat = fstatSync(fd);
@@ -41,7 +42,10 @@ export function readRootKey(path: string): Secret {
     }
     refuseUnsafeWay(path);
     if (stat.size !== ROOT_KEY_BYTES) {
-      throw unsafe(path, `has ${stat.size} bytes instead of ${ROOT_KEY_BYTES}; restore it from your backup`);
+      const advice = anySealed
+        ? "restore it from your backup"
+        : "it must hold the raw bytes (README.md, step 1)";
+      throw unsafe(path, `has ${stat.size} bytes instead of ${ROOT_KEY_BYTES}; ${advice}`);
     }
     const bytes = new Uint8Array(ROOT_KEY_BYTES);
     if (readSync(fd, bytes) !== ROOT_KEY_BYTES) throw unsafe(path, "could not be read whole");
@@ -80,18 +84,21 @@ export function createRootKey(path: string): void {
   }
 }
 
-function openForReading(path: string): number {
+function openForReading(path: string, anySealed: boolean): number {
   try {
     // O_NONBLOCK: a pipe in its place must not hold up the start for ever.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    const advice = missing
-      ? "does not exist; restore it from your backup (without it nothing sealed under it can ever be opened)"
-      : `cannot be opened: ${messageOf(cause)}`;
+    const advice = missing ? (anySealed ? LOST : NEVER_THERE) : `cannot be opened: ${messageOf(cause)}`;
     throw new ClavigerError("SealUnavailable", `root key ${path} ${advice}`, { cause });
   }
 }
+
+const LOST =
+  "does not exist; restore it from your backup (without it nothing sealed under it can ever be opened)";
+const NEVER_THERE =
+  "does not exist, and this node has no version yet; if this is the first node of a new installation, make one (README.md, step 1), else copy it from another node or from its backup";
 
 /** A new name is only safe from a power cut once its folder is on disk. */
 function syncFolder(folder: string): void {

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, test } from "vitest";
 import { newKeyId, newVersionId } from "../crypto/ids.ts";
 import { Secret } from "../crypto/secret.ts";
 import { fileSeal } from "./file.ts";
@@ -124,6 +124,25 @@ describe("a seal source seals nothing under a root key that only this process st
     put(WRONG);
     expect(() => source.forSealing()).toThrow(`root key ${path} holds ${seal(WRONG).rootKeyId} now`);
   });
+});
+
+test.each([
+  [
+    "nothing was ever sealed => how to make or copy one",
+    false,
+    /this node has no version yet; if this is the first/,
+  ],
+  ["something was => the backup", true, /restore it from your backup/],
+])("without a root key where %s", (_, anySealed, expected) => {
+  expect(() => new SealSource(path, () => anySealed).get()).toThrow(expected);
+});
+
+test("a root key that vanishes after it sealed something => the backup, whatever the keyring has", () => {
+  put(RIGHT);
+  const source = new SealSource(path, () => false);
+  source.forSealing();
+  rmSync(path);
+  expect(() => source.forSealing()).toThrow(/restore it from your backup/);
 });
 
 describe("a seal source tells of a root key file that is no longer the one in use", () => {

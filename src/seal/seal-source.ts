@@ -12,6 +12,7 @@ import { type Seal, type SealBinding, type Sealed, sealAad } from "./seal.ts";
  */
 export class SealSource {
   readonly #rootKeyPath: string;
+  readonly #anySealed: () => boolean;
   #seal: Seal | undefined;
   /** The one that something is sealed under: it is the right one, whatever the file holds now or opens besides. */
   #proven: Seal | undefined;
@@ -20,8 +21,10 @@ export class SealSource {
   /** How the file looked when it was last asked whether it changed. */
   #seen: string;
 
-  constructor(rootKeyPath: string) {
+  /** `anySealed` tells whether anything is known to be sealed under a root key of this node; if left out, it is assumed. */
+  constructor(rootKeyPath: string, anySealed: () => boolean = () => true) {
     this.#rootKeyPath = rootKeyPath;
+    this.#anySealed = anySealed;
     this.#seen = appearanceOf(rootKeyPath);
   }
 
@@ -32,7 +35,11 @@ export class SealSource {
   }
 
   #read(): Seal {
-    return fileSeal(readRootKey(this.#rootKeyPath));
+    return fileSeal(this.#readFile());
+  }
+
+  #readFile(): Secret {
+    return readRootKey(this.#rootKeyPath, this.#proven !== undefined || this.#anySealed());
   }
 
   /** What is in use already, whatever became of the file. */
@@ -52,7 +59,7 @@ export class SealSource {
    * starts here next could open nothing. One that nothing is sealed under is given up for another.
    */
   mustBeInPlace(): void {
-    using inFile = readRootKey(this.#rootKeyPath);
+    using inFile = this.#readFile();
     const found = fileSeal(inFile).rootKeyId;
     const proven = this.#proven?.rootKeyId ?? found;
     if (found !== proven) {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { KubeError } from "../kube/client.ts";
 import { tokenAfter } from "./continue-token.ts";
 import { type List, metadataPages, type Place, placeAfter } from "./metadata-pages.ts";
-import { nameOfKey, unreadableKeys } from "./unreadable.ts";
+import { nameOfKey, unreadableValues } from "./unreadable.ts";
 
 const secrets = { group: "", version: "v1", resource: "secrets", namespaced: true };
 const unreadable = (...keys: string[]) =>
@@ -54,7 +54,34 @@ describe("unreadable keys", () => {
     ],
     ["another failure", new KubeError(500, "x", { causes: [], message: "etcd is away" }), undefined],
     ["no answer", new Error(before), undefined],
-  ])("%s", (_, error, expected) => expect(unreadableKeys(error)).toEqual(expected));
+  ])("%s", (_, error, expected) => expect(unreadableValues(error)?.map(({ key }) => key)).toEqual(expected));
+  const decodable = "corrupt object, key: /k, object not decodable revision=7: ";
+  test.each([
+    [
+      "cannot be decrypted => the whole reason",
+      "data from the storage is not transformable revision=0: identity transformer tried to read encrypted data",
+      "data from the storage is not transformable revision=0: identity transformer tried to read encrypted data",
+    ],
+    [
+      "has a conversion webhook that is down => that it is, and where",
+      `${decodable}conversion webhook for shop/v1, Kind=Cart failed: Post "https://shop.svc:443/convert?timeout=30s": connect: connection refused`,
+      `${decodable}conversion webhook for shop/v1, Kind=Cart failed: Post "https://shop.svc:443/convert?timeout=30s": connect: connection refused`,
+    ],
+    [
+      "has a conversion webhook that refuses it => not what the webhook says, which may be anything",
+      `${decodable}conversion webhook for shop/v1, Kind=Cart failed: password hunter2 is too short`,
+      `${decodable}conversion webhook for shop/v1, Kind=Cart failed`,
+    ],
+    [
+      "cannot be parsed => not what a parser quotes",
+      `${decodable}parsing time "hunter2" as "2006": cannot parse "hunter2`,
+      `${decodable}parsing time "…" as "…": cannot parse "…"`,
+    ],
+  ])("an object that %s", (_, message, expected) => {
+    const causes = [{ reason: "UnexpectedServerResponse", field: "/k", message }];
+    const error = new KubeError(500, "x", { reason: "StorageReadError", causes });
+    expect(unreadableValues(error)).toEqual([{ key: "/k", message: expected }]);
+  });
   test("a key => the object's name", () => {
     expect(nameOfKey("/registry/secrets/a/b", secrets)).toEqual({ namespace: "a", name: "b" });
     expect(nameOfKey("/registry/x.y/widgets/b", { ...secrets, namespaced: false })).toEqual({ name: "b" });

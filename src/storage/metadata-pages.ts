@@ -1,7 +1,7 @@
 import { KubeError, type KubeRequest } from "../kube/client.ts";
 import { type ApiResource, collectionPathOf, type StoredName } from "./api-resources.ts";
 import { atLatest, tokenAfter } from "./continue-token.ts";
-import { nameOfKey, unreadableKeys } from "./unreadable.ts";
+import { nameOfKey, type UnreadableObject, unreadableValues } from "./unreadable.ts";
 
 /** What is known of an object: nothing of its contents. */
 export interface ObjectMetadata extends StoredName {
@@ -13,7 +13,7 @@ export interface ObjectMetadata extends StoredName {
 export interface MetadataPage {
   readonly objects: readonly ObjectMetadata[];
   /** Objects that the API server itself cannot read. */
-  readonly unreadable: readonly StoredName[];
+  readonly unreadable: readonly UnreadableObject[];
   /** The continue token of the next page; undefined after the last one. */
   readonly next: string | undefined;
   /** Objects after this page, where the API server says. */
@@ -80,7 +80,7 @@ export async function someObject(list: List, resource: ApiResource): Promise<Sto
 
 /** How many objects a resource has, roughly; undefined where the API server does not say. */
 export async function countObjects(list: List, resource: ApiResource): Promise<number | undefined> {
-  const isAnswer = (error: unknown) => unreadableKeys(error) !== undefined;
+  const isAnswer = (error: unknown) => unreadableValues(error) !== undefined;
   const { objects, next, remaining = 0 } = pageOf(await list(listCall(resource, "", 1), isAnswer));
   return next !== undefined && remaining === 0 ? undefined : objects.length + remaining;
 }
@@ -93,7 +93,10 @@ async function pageAt(list: List, resource: ApiResource, place: Place): Promise<
   } catch (error) {
     const elsewhere = placeAfter(error, place);
     if (elsewhere !== undefined) return elsewhere;
-    const unreadable = unreadableKeys(error)?.map((key) => nameOfKey(key, resource));
+    const unreadable = unreadableValues(error)?.map(({ key, message }) => ({
+      ...nameOfKey(key, resource),
+      message,
+    }));
     const last = unreadable?.at(-1);
     if (unreadable === undefined || last === undefined) throw error;
     return { objects: [], unreadable, next: tokenAfter(last), remaining: undefined };
@@ -123,7 +126,7 @@ function pageOf(body: unknown): MetadataPage {
 }
 
 const isHere = (error: unknown, place: Place): boolean =>
-  placeAfter(error, place) !== undefined || unreadableKeys(error) !== undefined;
+  placeAfter(error, place) !== undefined || unreadableValues(error) !== undefined;
 
 /** Where to go on after a page: towards the unreadable object that is ahead, or in ever larger steps. */
 export function placeAfterPage(place: Place, { objects }: MetadataPage, token: string): Place {
@@ -142,7 +145,7 @@ export function placeAfter(error: unknown, place: Place): Place | undefined {
   if (!(error instanceof KubeError)) return undefined;
   const { httpStatus, refusal } = error;
   if (httpStatus === 410) return afterExpiry(refusal.continue, place);
-  if (unreadableKeys(error) !== undefined)
+  if (unreadableValues(error) !== undefined)
     return place.limit > 1
       ? { ...place, within: place.limit, limit: Math.floor(place.limit / 2) }
       : undefined;

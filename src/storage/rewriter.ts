@@ -1,6 +1,6 @@
 import { ClavigerError } from "../errors.ts";
 import { type KubeClient, KubeError } from "../kube/client.ts";
-import { type ApiResource, namedResources, type Requests, type StoredName } from "./api-resources.ts";
+import { type ApiResource, namedResources, type Requests } from "./api-resources.ts";
 import { CallLimiter, type CallLimits, ServerAway } from "./call-limiter.ts";
 import { groupResourceText } from "./group-resource.ts";
 import {
@@ -16,12 +16,14 @@ import { isUnserved, rewriteObject } from "./rewrite-object.ts";
 import {
   type Cursor,
   failureOf,
+  publicMessage,
   type RewriteProgress,
   type RewriteReport,
   RewriteTally,
 } from "./rewrite-report.ts";
 import { isStillStoredAt } from "./storage-version.ts";
 import { STORAGE_VERSION_NOT_SERVED, storageVersionChanged } from "./storage-version-objection.ts";
+import type { UnreadableObject } from "./unreadable.ts";
 
 export interface RewriteOptions {
   readonly client: KubeClient;
@@ -212,11 +214,11 @@ const changedFailure = (resource: string, listed: ApiResource) => ({
   ...storageVersionChanged(listed),
 });
 
-const unreadableFailure = (resource: string, name: StoredName) => ({
+const unreadableFailure = (resource: string, { message, ...name }: UnreadableObject) => ({
   resource,
   ...name,
   reason: "StorageReadError",
-  message: "the API server cannot decrypt or decode what etcd holds",
+  message: publicMessage(`the API server cannot read it: ${message}`, []),
 });
 
 /** The same values; the next one is fetched while one is worked on. */

@@ -1,20 +1,48 @@
 import { KubeError } from "../kube/client.ts";
 import type { ApiResource, StoredName } from "./api-resources.ts";
 
+/** A value in etcd that the API server cannot read. */
+export interface UnreadableValue {
+  readonly key: string;
+  /** What the API server says of it. */
+  readonly message: string;
+}
+
+/** An object that the API server cannot read, and why. */
+export interface UnreadableObject extends StoredName {
+  readonly message: string;
+}
+
 /**
- * The etcd keys whose values the API server could not decrypt or decode for a
- * list, in their order; undefined where the list failed for another reason.
- * Since 1.37 the answer names up to 100 as its causes (KEP-3926); before, the
- * first one in its message.
+ * Returns the values that the API server could not decrypt or decode for a list, in the order
+ * of their keys; undefined if the list failed for another reason. Since 1.37 the answer names
+ * up to 100 as its causes (KEP-3926); before, it names the first one in its message.
  */
-export function unreadableKeys(error: unknown): readonly string[] | undefined {
+export function unreadableValues(error: unknown): readonly UnreadableValue[] | undefined {
   if (!(error instanceof KubeError)) return undefined;
   const { reason, message = "", causes } = error.refusal;
   if (reason === "StorageReadError") {
-    return causes.flatMap(({ field }) => (field?.startsWith("/") ? [field] : []));
+    return causes.flatMap(({ field, message: why = message }) =>
+      field?.startsWith("/") ? [{ key: field, message: withoutValues(why) }] : [],
+    );
   }
   const key = /unable to (?:transform|decode) key "([^"]+)"/.exec(message)?.[1];
-  return error.httpStatus === 500 && key !== undefined ? [key] : undefined;
+  return error.httpStatus === 500 && key !== undefined
+    ? [{ key, message: withoutValues(message) }]
+    : undefined;
+}
+
+/**
+ * Returns the message without what it may quote of the object. What cannot be decrypted is not
+ * quoted; what cannot be decoded is quoted by parsers, and a conversion webhook may say anything.
+ */
+function withoutValues(message: string): string {
+  if (!/not decodable|unable to decode/.test(message)) return message;
+  const webhook = /conversion webhook for [^:]* failed(?=: (?!Post "https:))/.exec(message);
+  const said = webhook === null ? message : message.slice(0, webhook.index + webhook[0].length);
+  return said.replaceAll(/"([^"]*)(?:"|$)/g, (quote, text: string) =>
+    text.startsWith("https:") ? quote : '"…"',
+  );
 }
 
 /** The object under a key; PREFIX/…/NAMESPACE/NAME or PREFIX/…/NAME. */

@@ -12,6 +12,7 @@ import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
 import { encryptionRules, identity, kms, manifests, object, roleOfRewriters } from "./manifests.ts";
+import { Probes } from "./traffic.ts";
 
 const binaries = await controlPlaneBinaries();
 const LONG = { deadline: 600_000, every: 300 };
@@ -41,6 +42,7 @@ const schemaWith = (field: string): object => ({
 
 describe.skipIf(binaries === undefined)("custom resources of several versions are written again", () => {
   let cluster: Cluster;
+  let probes: Probes;
   let admin: KubeClient;
   let folder: string;
   let clock: string;
@@ -53,8 +55,9 @@ describe.skipIf(binaries === undefined)("custom resources of several versions ar
     cluster = await startCluster({
       encryption: ({ name, socket }) =>
         encryptionRules({ resources: ["secrets", `*.${GROUP}`], providers: [kms(name, socket), identity] }),
-      environment: { CLAVIGER_TEST_CLOCK: clock, CLAVIGER_TEST_SETTLE_SECONDS: "20" },
+      environment: { CLAVIGER_TEST_CLOCK: clock, CLAVIGER_TEST_SETTLE_SECONDS: "40" },
     });
+    probes = new Probes(cluster.plane.apiServers);
     await apply(
       roleOfRewriters("rewrite-shop", [
         { apiGroups: [GROUP], resources: ["*"], verbs: ["get", "list", "patch"] },
@@ -68,6 +71,7 @@ describe.skipIf(binaries === undefined)("custom resources of several versions ar
   });
   afterAll(async () => {
     admin?.close();
+    await probes?.stop();
     await cluster?.stop();
     await rm(folder, { recursive: true, force: true });
   });

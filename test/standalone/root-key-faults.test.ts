@@ -4,6 +4,7 @@ import { chmod, copyFile, mkdir, rename, rm, symlink, truncate, writeFile } from
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
+import { eventually } from "../controlplane/wait.ts";
 import { expectServes, prepare } from "./faults.ts";
 import { Installation, masterKey } from "./installation.ts";
 import { eventuallyRefused } from "./kms.ts";
@@ -116,5 +117,24 @@ describe("a root key", () => {
     await installation.manifest("later.yaml", masterKey("later"));
     await installation.runs.at(-2)?.line(/MasterKey claviger-system\/later/);
     expect(existsSync(installation.rootKeyPath)).toBe(false);
+  });
+
+  it("that was removed before anything was sealed: nobody is sent to a backup, the operator and doctor alike", async () => {
+    await using installation = await Installation.create();
+    await rm(installation.keysDir, { recursive: true });
+    await mkdir(installation.keysDir);
+    const first = await installation.start("operator");
+    await first.line(/a new root key was made/);
+    await eventually("the keyring is there", async () => existsSync(installation.keyringPath));
+    await first.process.stop();
+    await rm(installation.rootKeyPath);
+    const operator = await installation.start("operator");
+    await installation.manifest("secrets.yaml", masterKey("secrets"));
+    const says = /root\.key does not exist, and this node has no version yet; if this is the first node/;
+    await operator.line(says);
+    expect(await operator.text()).not.toContain("restore it from your backup");
+    const doctor = await installation.run("doctor", "--config", installation.configPath);
+    expect(doctor.stdout).toMatch(says);
+    expect(doctor.stdout).not.toContain("restore it from your backup");
   });
 });

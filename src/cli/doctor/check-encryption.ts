@@ -29,12 +29,24 @@ export const encryptionChecks: readonly Check[] = [
   check("KmsV1", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
     kmsEntriesOf(encryptionConfig)
       .filter(({ provider }) => provider.apiVersion === "v1")
-      .map(({ rule, provider }) => ({
-        severity: isNamed(provider, config) ? "error" : "warning",
-        object: ruleText(rule, encryptionConfig),
-        message: `its kms provider ${provider.name} is KMS v1, as all are that have no apiVersion: claviger does not speak it, and API servers refuse it unless a gate is open`,
-        remedy: `write apiVersion: v2 into the kms entry ${provider.name}`,
-      })),
+      .map(({ rule, provider }) => {
+        const object = ruleText(rule, encryptionConfig);
+        const message = `its kms provider ${provider.name} is KMS v1, as all are that have no apiVersion`;
+        return isNamed(provider, config)
+          ? {
+              severity: "error",
+              object,
+              message: `${message}: its endpoint is a socket of claviger, which speaks v2 only`,
+              remedy: `write apiVersion: v2 into the kms entry ${provider.name}, and take cachesize out of it: with v2 API servers refuse it`,
+            }
+          : {
+              severity: "warning",
+              object,
+              message: `${message}, and of another plugin: API servers refuse v1 unless the feature gate KMSv1 is on`,
+              remedy:
+                "leave the entry as it is while anything is stored through it: v2 does not read what v1 stored. docs/operations.md, Moving in and out, replaces it",
+            };
+      }),
   ),
   check("IdentityFirst", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
     encryptionConfig.rules

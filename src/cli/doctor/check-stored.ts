@@ -42,7 +42,8 @@ export const storedChecks: readonly Check[] = [
         severity: "error",
         object: row.resource,
         message: `${counted(row)} begin as encrypted values and are none: no API server can read them (${examples(row)})`,
-        remedy: "restore them from a backup of etcd, or delete them; docs/operations.md, Rotate, says how",
+        remedy:
+          "restore them from a backup of etcd; docs/troubleshooting.md, Objects that cannot be read, says what to try first and why not to delete them",
       })),
   ),
   check("UnknownKeyId", ["etcd", "keyring", "encryptionConfig"], (seen, { config }) =>
@@ -67,8 +68,8 @@ export const storedChecks: readonly Check[] = [
       return when(rule !== undefined && !canBeRead(row.stored, rule), () => ({
         severity: "error",
         object: row.resource,
-        message: `${counted(row)} are stored by ${storedText(row.stored)}, which ${rule === "none" ? "no rule" : "the rule for them"} has: no API server can read them (${examples(row)})`,
-        remedy: `add that provider after the first one to the rule for ${row.resource} in ${encryptionConfig.path}, on every node, and write the objects back`,
+        message: `${counted(row)} are stored by ${storedText(row.stored)}, and ${rule === "none" ? `no rule is for ${row.resource}` : `the rule for ${row.resource} does not have it`}: no API server that goes by this file can read them (${examples(row)})`,
+        remedy: `${rule === "none" ? "add a rule with that provider, after the one that is to write," : "add that provider after the first one to the rule"} for ${row.resource} in ${encryptionConfig.path}, on every node, and write the objects back; do not delete them`,
       }));
     }),
   ),
@@ -80,8 +81,9 @@ export const storedChecks: readonly Check[] = [
       return when(left, () => ({
         severity: "warning",
         object: row.resource,
-        message: `${counted(row)} are stored plain, from before (${examples(row)})`,
-        remedy: "write them back: apply deploy/rewriter.yaml, or step 10 of README.md",
+        message: `${counted(row)} are stored plain, although the first provider for them is claviger's (${examples(row)})`,
+        remedy:
+          "write them back: apply deploy/rewriter.yaml (README.md, step 10); if one that was created just now is plain too, the API server does not go by this file: docs/troubleshooting.md, New objects are stored plain",
       }));
     }),
   ),

@@ -473,6 +473,44 @@ describe("what cannot be looked at", () => {
   });
 });
 
+describe("what a finding says", () => {
+  const first = (found: Observed, name: string) =>
+    diagnose(found, NOW).findings.find(({ check }) => check === name);
+  test("a kms v1 entry of another plugin => is to be left as it is, as v2 does not read what v1 stored", () => {
+    const old = kms({ apiVersion: "v1", name: "old", endpoint: "unix:///o" });
+    const found = first(observed(encryption(plain, rule("secrets", kms(), old, identity))), "KmsV1");
+    expect(found?.message).toMatch(/its kms provider old is KMS v1, .+, and of another plugin/);
+    expect(found?.remedy).toMatch(/^leave the entry as it is/);
+    expect(found?.remedy).not.toContain("apiVersion: v2");
+  });
+  test("a kms v1 entry of claviger's own socket => is to become v2, without cachesize", () => {
+    const found = first(
+      observed(encryption(plain, rule("secrets", kms({ apiVersion: undefined })))),
+      "KmsV1",
+    );
+    expect(found?.remedy).toMatch(/^write apiVersion: v2 into the kms entry secrets, and take cachesize out/);
+  });
+  test("a value of a provider that the rule does not have => says so, and not to delete it", () => {
+    const found = first(values("secrets", { kind: "aescbc", keyName: "key1" }), "MissingProvider");
+    expect(found?.message).toContain(
+      "2 objects are stored by aescbc key key1, and the rule for secrets does not have it: no API server that goes by this file can read them",
+    );
+    expect(found?.remedy).toMatch(/do not delete them$/);
+  });
+  test("a value that no rule is for => says so", () => {
+    const found = first(values("configmaps", ours), "MissingProvider");
+    expect(found?.message).toContain("stored by kms v2 provider secrets, and no rule is for configmaps:");
+  });
+  test("a plain value => nothing is said of when it was written", () => {
+    const found = first(values("secrets", { kind: "plain" }), "PlainValues");
+    expect(found?.message).toMatch(
+      /^2 objects are stored plain, although the first provider for them is claviger's/,
+    );
+    expect(found?.message).not.toContain("before");
+    expect(found?.remedy).toContain("if one that was created just now is plain too");
+  });
+});
+
 describe("the report", () => {
   test("errors come first, and a name that would steer the terminal does not", () => {
     const seen = observed({

@@ -1,16 +1,17 @@
-import { realpathSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { NodeConfig, ProviderConfig } from "../../config.ts";
 import { messageOf } from "../../errors.ts";
+import { KEYRING_FILE } from "../../keyring/state-folder.ts";
 import { callFault, KmsClient } from "../../plugin/kms-client.ts";
 import { flawOfFolder } from "../../private-path.ts";
 import { SealSource } from "../../seal/seal-source.ts";
 import { readEncryptionConfig } from "../../storage/encryption-config.ts";
 import { censusOfNode } from "../../storage/node-census.ts";
-import { readKeyringFacts } from "../keyring-facts.ts";
+import { type KeyringFacts, readKeyringFacts } from "../keyring-facts.ts";
 import { mustBeOwnEtcd } from "../own-etcd.ts";
 import { gatherCluster } from "./gather-cluster.ts";
-import { absent, look } from "./look.ts";
+import { absent, type Look, look } from "./look.ts";
 import type { Observed, RootKeyFile, SocketAnswer, UnsafeFolder } from "./observed.ts";
 
 /** Looks at everything that `claviger doctor` judges by, and changes nothing. Rejects with the signal's reason only. */
@@ -25,7 +26,7 @@ export async function gather(config: NodeConfig, signal: AbortSignal): Promise<O
   const keyring = await look(() => readKeyringFacts(config));
   return {
     config,
-    rootKey: lookAtRootKey(config.rootKeyPath),
+    rootKey: lookAtRootKey(config, keyring),
     unsafeFolders: unsafeFolders(config),
     sockets,
     looks: { encryptionConfig, keyring, etcd, ...cluster },
@@ -72,10 +73,17 @@ function unsafeFolders({ stateDir, providers }: NodeConfig): UnsafeFolder[] {
   });
 }
 
-function lookAtRootKey(path: string): RootKeyFile {
+function lookAtRootKey(
+  { rootKeyPath: path, stateDir }: NodeConfig,
+  keyring: Look<KeyringFacts>,
+): RootKeyFile {
   const modes = modesOf(path);
+  const anySealed = () =>
+    keyring.kind === "seen"
+      ? keyring.value.versionNames.size + keyring.value.unreadable.length > 0
+      : existsSync(join(stateDir, KEYRING_FILE));
   try {
-    return { path, ...modes, rootKeyId: new SealSource(path).get().rootKeyId };
+    return { path, ...modes, rootKeyId: new SealSource(path, anySealed).get().rootKeyId };
   } catch (error) {
     return { path, ...modes, fault: messageOf(error) };
   }
