@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
 import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
-import type { KeyServerStatus } from "../kube/resources.ts";
+import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { SocketScope } from "../storage/scope.ts";
 import { isoTime, rfc3339, timeOf } from "../times.ts";
 import { type Finding, withFindings } from "./conditions.ts";
