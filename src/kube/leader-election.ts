@@ -57,6 +57,7 @@ export class LeaderElector {
   readonly #identity: string;
   readonly #log: Log;
   readonly #onChange: (leading: boolean) => void;
+  readonly #onAttempt: (failure: unknown) => void | Promise<void>;
   readonly #now: () => number;
   readonly #retryMilliseconds: number;
   /** The Lease as last seen, and when it was first seen so. */
@@ -71,6 +72,8 @@ export class LeaderElector {
     readonly identity: string;
     readonly log: Log;
     readonly onChange: (leading: boolean) => void;
+    /** Called after each attempt to lead or to follow, with what it failed of. Must not throw. */
+    readonly onAttempt?: (failure: unknown) => void | Promise<void>;
     /** A clock that never goes back, in milliseconds. */
     readonly now?: () => number;
     readonly retryMilliseconds?: number;
@@ -80,6 +83,7 @@ export class LeaderElector {
     this.#identity = options.identity;
     this.#log = options.log;
     this.#onChange = options.onChange;
+    this.#onAttempt = options.onAttempt ?? (() => undefined);
     this.#now = options.now ?? (() => performance.now());
     this.#retryMilliseconds = options.retryMilliseconds ?? RETRY_MILLISECONDS;
   }
@@ -94,9 +98,12 @@ export class LeaderElector {
     while (!signal.aborted) {
       try {
         await this.#attempt(AbortSignal.any([signal, AbortSignal.timeout(RENEW_MILLISECONDS)]));
+        await this.#onAttempt(undefined);
       } catch (error) {
         if (signal.aborted) break;
         this.#log("warn", `leader election failed and is tried again: ${messageOf(error)}`);
+        if (this.#leading && !this.leading) this.#set(false);
+        await this.#onAttempt(error);
       }
       if (this.#leading && !this.leading) this.#set(false);
       await sleep(this.#retryMilliseconds, undefined, { signal }).catch(() => undefined);

@@ -191,4 +191,6 @@ export const ownAffair = new Set([
   "ClocksNotCompared",
   "DestructionNotDue",
   "TimeNotSeen",
+  // Every node has it at once, and without a Lease a node is silent anyway.
+  "LeaseRefused",
 ]);

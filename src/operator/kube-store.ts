@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
-import { messageOf } from "../errors.ts";
+import { codeOf, messageOf } from "../errors.ts";
 import { type ApplyRequest, KubeClient, KubeError, type KubeRequest } from "../kube/client.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
@@ -22,8 +22,11 @@ import {
 } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { parseTime } from "../times.ts";
+import { atWritePoint } from "../write-points.ts";
+import { FINALIZER } from "./decide-deletion.ts";
 import { EventLimiter } from "./event-limiter.ts";
 import { logEvent, noteOf } from "./events.ts";
+import { heldByNobody, isLeaseRefused, leaseFault, namespaceState } from "./home-namespace.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { LeaseClocks, type NodeClocks } from "./lease-clocks.ts";
 import { NameWatch } from "./name-watch.ts";
@@ -84,6 +87,7 @@ export class KubeStore implements ResourceStore {
   readonly #nameWatch: NameWatch;
   readonly #events = new EventLimiter();
   #nameIsShared = false;
+  #leaseFault: string | undefined;
   /** Of this node's Node object, empty if there is none; undefined before the first whole report. */
   #nodeUid: string | undefined;
   #listener: StoreListener | undefined;
@@ -124,11 +128,16 @@ export class KubeStore implements ResourceStore {
       identity: config.nodeName,
       log,
       onChange: (leading) => leading && this.#listener?.onBegin(),
+      onAttempt: (failure) => this.#judgeElection(failure),
     });
   }
 
   get leading(): boolean {
     return this.#elector.leading;
+  }
+
+  get leaseFault(): string | undefined {
+    return this.#leaseFault;
   }
 
   get nameIsShared(): boolean {
@@ -453,6 +462,46 @@ export class KubeStore implements ResourceStore {
       );
     } else this.#log("info", `no other operator runs as node ${nodeName} any more`);
     this.#listener?.onBegin();
+  }
+
+  /** An API server that gives no answer is another matter than one that refuses the Lease. Never rejects. */
+  async #judgeElection(failure: unknown): Promise<void> {
+    if (failure !== undefined && !isLeaseRefused(failure)) return;
+    try {
+      const fault = failure === undefined ? undefined : await this.#faultOfLease(failure);
+      if (fault === this.#leaseFault) return;
+      this.#leaseFault = fault;
+      this.#listener?.onBegin();
+    } catch (error) {
+      this.#log(
+        "warn",
+        `Namespace ${this.#config.leaseNamespace} could not be looked at: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  async #faultOfLease(failure: KubeError): Promise<string> {
+    const { leaseNamespace } = this.#config;
+    const state = await namespaceState(this.#client, leaseNamespace, this.#writes.signal);
+    if (state === "terminating") await this.#letGo(leaseNamespace);
+    return leaseFault(leaseNamespace, state, failure.message);
+  }
+
+  async #letGo(namespace: string): Promise<void> {
+    for (const key of heldByNobody(this.#masterKeys.objects(), namespace)) {
+      const { name, finalizers = [] } = key.metadata;
+      const others = finalizers.filter((finalizer) => finalizer !== FINALIZER);
+      try {
+        await atWritePoint("masterkey.finalizers", () => this.setFinalizers(key, others));
+        this.#log(
+          "warn",
+          `MasterKey ${namespace}/${name} was let go: its Namespace is being deleted, and nobody can lead there; its versions stay, and a MasterKey of the same name takes them up`,
+        );
+      } catch (error) {
+        // Another node's operator was faster, or the object has changed: the next attempt sees it.
+        if (codeOf(error) !== "Conflict" && codeOf(error) !== "NotFound") throw error;
+      }
+    }
   }
 
   /** On a new cluster the Leases' namespace may not exist yet. Returns whether it was made now. */

@@ -35,7 +35,7 @@ type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionCon
 type NodeLoopStore = GiverStore &
   EraserStore &
   BinderStore &
-  Pick<ResourceStore, "nodeUid" | "nameIsShared" | "reportKeyServer" | "leading">;
+  Pick<ResourceStore, "nodeUid" | "nameIsShared" | "leaseFault" | "reportKeyServer" | "leading">;
 
 /** What a node knows of time. */
 export type NodeTime = EraserTime & Pick<TimeKeeper, "doubt">;
@@ -156,6 +156,8 @@ export class NodeLoop {
     const providers = this.#scopes.of(this.#config.providers, own?.status, problems);
     const shared = this.#store.nameIsShared ? nameShared(this.#config.nodeName) : undefined;
     if (shared !== undefined) problems.unshift(shared);
+    const { leaseFault } = this.#store;
+    if (leaseFault !== undefined) problems.push({ reason: "LeaseRefused", message: leaseFault });
     const observed = {
       before: own?.status,
       // Asked each time: the Node may have been deleted and made again.

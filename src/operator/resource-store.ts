@@ -52,7 +52,7 @@ export interface ObjectRef {
 export interface StoreListener {
   /** Called after every change of the view. */
   onChange(change: Change): void;
-  /** Called when the first view is complete, when this operator begins to lead, and when `nameIsShared` changes: look at everything. */
+  /** Called when the first view is complete, when this operator begins to lead, and when `nameIsShared` or `leaseFault` changes: look at everything. */
   onBegin(): void;
 }
 
@@ -71,6 +71,8 @@ export interface ResourceStore {
   readonly leading: boolean;
   /** Whether another operator runs under this node's name: what it reports passes for this node's. */
   readonly nameIsShared: boolean;
+  /** Why no operator can lead at the moment, if the API server refuses it the Lease for that. */
+  readonly leaseFault?: string | undefined;
   /** What API servers stored under the keys. */
   readonly storedObjects: StoredObjects;
   /** The latest view; undefined until the first one is complete. */
