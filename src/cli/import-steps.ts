@@ -87,9 +87,13 @@ export async function parametersOf(importing: Importing) {
   if (there !== undefined) return there;
   await target.write({ requestToken });
   say("a public key and an import token were asked for; waiting for them");
-  return until(importing, "no operator published a public key: does one lead?", (key) => {
-    return key.status?.import?.requestToken === requestToken ? parametersIn(key) : undefined;
-  });
+  return until(
+    importing,
+    "no operator published a public key; see in kubectl get keyservers whether operators report, and in their logs whether one leads",
+    (key) => {
+      return key.status?.import?.requestToken === requestToken ? parametersIn(key) : undefined;
+    },
+  );
 }
 
 function parametersIn({ metadata, spec, status }: MasterKey) {

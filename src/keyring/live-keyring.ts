@@ -220,7 +220,10 @@ export class LiveKeyring {
 
   #absent(what: string): ClavigerError {
     const unreadable = this.#snapshot.unreadable.find(({ name }) => name === what)?.error;
-    const absent = new ClavigerError("NotFound", `${what} is not in the keyring of this node`);
+    const absent = new ClavigerError(
+      "NotFound",
+      `${what} is not in the keyring of this node: apply it, and see whether the operator of this node runs`,
+    );
     return this.#problem ?? unreadable ?? absent;
   }
 

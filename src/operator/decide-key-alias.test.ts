@@ -235,21 +235,25 @@ describe("status", () => {
   test("stay with nothing served => no target is stated", () => {
     const { status } = decide(wants("a"), undefined);
     expect(status).not.toHaveProperty("masterKey");
-    expect(conditionOf(status.conditions, "Ready")?.message).toBe("MasterKey apps/a does not exist");
+    expect(conditionOf(status.conditions, "Ready")?.message).toBe(
+      "MasterKey apps/a does not exist: apply it, or name another one in spec.masterKey",
+    );
   });
 
   test("stay while another is served => that one stays, and the message says so", () => {
     const { status } = decide(wants("b", serving("a", 1)), undefined, a1);
     expect(status).toMatchObject({ masterKey: "a", keyId: keyId(1) });
     expect(conditionOf(status.conditions, "Ready")?.message).toBe(
-      "MasterKey apps/b does not exist; the nodes still serve a",
+      "MasterKey apps/b does not exist: apply it, or name another one in spec.masterKey; the nodes still serve a",
     );
   });
 
   test("the served key itself was deleted => it stays the target, and no other is named", () => {
     const { status } = decide(wants("a", serving("a", 1)), undefined);
     expect(status).toMatchObject({ masterKey: "a", keyId: keyId(1) });
-    expect(conditionOf(status.conditions, "Ready")?.message).toBe("MasterKey apps/a does not exist");
+    expect(conditionOf(status.conditions, "Ready")?.message).toBe(
+      "MasterKey apps/a does not exist: apply it, or name another one in spec.masterKey",
+    );
   });
 
   test("a retarget => the former target is recorded with its current version", () => {

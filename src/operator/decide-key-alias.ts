@@ -95,19 +95,27 @@ function servedExists({ alias, served }: ObservedKeyAlias): Finding | undefined 
 function targetExists({ alias, target }: ObservedKeyAlias): Finding | undefined {
   if (target !== undefined) return undefined;
   const wanted = `${alias.metadata.namespace}/${alias.spec.masterKey}`;
-  return notReady(alias, "MasterKeyNotFound", `MasterKey ${wanted} does not exist`);
+  return notReady(
+    alias,
+    "MasterKeyNotFound",
+    `MasterKey ${wanted} does not exist: apply it, or name another one in spec.masterKey`,
+  );
 }
 
 function targetHasCurrentVersion({ alias, target }: ObservedKeyAlias): Finding | undefined {
   if (target?.status?.currentVersion !== undefined) return undefined;
-  return notReady(alias, "MasterKeyNotReady", `MasterKey ${alias.spec.masterKey} has no current version yet`);
+  return notReady(
+    alias,
+    "MasterKeyNotReady",
+    `MasterKey ${alias.spec.masterKey} has no current version yet: its conditions say why`,
+  );
 }
 
 /** AWS KMS CreateAlias and UpdateAlias: "The KMS key must not be pending deletion". */
 function targetIsKept({ alias, target }: ObservedKeyAlias): Finding | undefined {
   const deletion = target?.status?.deletion;
   if (deletion === undefined || alias.status?.masterKey === alias.spec.masterKey) return undefined;
-  const message = `MasterKey ${alias.spec.masterKey} is pending deletion and will be destroyed after ${deletion.deletionDate}`;
+  const message = `MasterKey ${alias.spec.masterKey} is pending deletion and will be destroyed after ${deletion.deletionDate}: name another one in spec.masterKey, or take its spec.deletion out`;
   return notReady(alias, "PendingDeletion", message);
 }
 
@@ -124,11 +132,11 @@ function targetEncrypts(observed: ObservedKeyAlias, now: Date): Finding | undefi
     return notReady(
       alias,
       "MasterKeyDisabled",
-      `MasterKey ${name} is disabled, and a provider serves the alias`,
+      `MasterKey ${name} is disabled, and a provider serves the alias: set its spec.enabled to true, or name another one in spec.masterKey`,
     );
   }
   if (targetVersion === undefined || !hasExpired(targetVersion, now)) return undefined;
-  const message = `the material of MasterKey ${name} expired at ${targetVersion.spec.validTo}, and a provider serves the alias`;
+  const message = `the material of MasterKey ${name} expired at ${targetVersion.spec.validTo}, and a provider serves the alias: import the same material again, or name another MasterKey in spec.masterKey`;
   return notReady(alias, "MaterialExpired", message);
 }
 
@@ -174,7 +182,7 @@ function keyIdNeverReturns({ alias, target }: ObservedKeyAlias): Finding | undef
   const current = target?.status?.currentVersion;
   if (left === undefined || current === undefined || current.number > left.number) return undefined;
   if (alias.status?.keyId === target?.status?.keyId) return undefined;
-  const message = `the alias left MasterKey ${alias.spec.masterKey} at version ${left.number}, which is still current; a key_id must not return, so that key needs a new version first`;
+  const message = `the alias left MasterKey ${alias.spec.masterKey} at version ${left.number}, which is still current; a key_id must not return, so rotate that key first, or name another one in spec.masterKey`;
   return notReady(alias, "KeyIDWouldReturn", message);
 }
 

@@ -392,7 +392,9 @@ describe("what a wait says", () => {
     );
 
   test("no KeyServer => so", () => {
-    expect(wait([])?.message).toBe("version 2 waits for a node: no KeyServer has reported yet");
+    expect(wait([])?.message).toBe(
+      "version 2 waits for a node: no KeyServer has reported yet; start an operator, and see its log",
+    );
   });
   test("nodes that lack it => are counted and named", () => {
     expect(wait([node("a", has(v2)), node("b", []), node("c", [])])?.message).toBe(

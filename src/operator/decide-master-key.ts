@@ -246,7 +246,7 @@ function decidePromotion(candidate: KeyVersion, nodes: readonly NodeView[]): Mas
     return {
       kind: "wait",
       reason: "NoKeyServers",
-      message: `${what} waits for a node: no KeyServer has reported yet`,
+      message: `${what} waits for a node: no KeyServer has reported yet; start an operator, and see its log`,
     };
   }
   const lacking = nodes.filter((node) => node.stale || !node.prepared.has(candidate.spec.versionId));
@@ -351,7 +351,7 @@ function keyState(masterKey: MasterKey, current: CurrentVersion): NonNullable<Ma
 
 function readiness(masterKey: MasterKey, current: CurrentVersion, step: MasterKeyStep): Finding {
   if (!masterKey.spec.enabled) {
-    const message = "spec.enabled is false: nothing encrypts or decrypts under this key";
+    const message = "spec.enabled is false: nothing encrypts or decrypts under this key until it is true";
     return { type: "Ready", status: "False", reason: "Disabled", message };
   }
   if (current === undefined) {

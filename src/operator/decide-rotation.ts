@@ -106,7 +106,12 @@ function decideOnDemand({ spec, status }: MasterKey, { askedVersion }: Room): De
     return { finding: late("OnDemandLimitReached", message) };
   }
   if (!spec.enabled)
-    return { finding: late("KeyDisabled", "a rotation was asked for and waits: the key is disabled") };
+    return {
+      finding: late(
+        "KeyDisabled",
+        "a rotation was asked for and waits: the key is disabled; set spec.enabled to true",
+      ),
+    };
   if (askedVersion !== undefined) {
     const { reason, message, until } = askedVersion;
     const finding = late(reason, `a rotation was asked for and waits: ${message}`);

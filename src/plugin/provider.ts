@@ -227,7 +227,7 @@ export class Provider {
       this.#keyring.problem ??
       new ClavigerError(
         "NotFound",
-        `no version with key_id ${keyId} is in ${this.#keyring.path}: its operator has not brought it yet`,
+        `no version with key_id ${keyId} is in ${this.#keyring.path}: its operator has not brought it yet; start the operator of this node and see its log`,
       )
     );
   }

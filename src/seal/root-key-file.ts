@@ -42,10 +42,11 @@ export function readRootKey(path: string, anySealed = true): Secret {
     }
     refuseUnsafeWay(path);
     if (stat.size !== ROOT_KEY_BYTES) {
+      const size = `has ${stat.size} bytes instead of ${ROOT_KEY_BYTES}`;
       const advice = anySealed
-        ? "restore it from your backup"
-        : "it must hold the raw bytes (README.md, step 1)";
-      throw unsafe(path, `has ${stat.size} bytes instead of ${ROOT_KEY_BYTES}; ${advice}`);
+        ? "; restore it from your backup"
+        : "; it must hold the raw bytes (README.md, step 1)";
+      throw unsafe(path, `${size}${advice}`);
     }
     const bytes = new Uint8Array(ROOT_KEY_BYTES);
     if (readSync(fd, bytes) !== ROOT_KEY_BYTES) throw unsafe(path, "could not be read whole");

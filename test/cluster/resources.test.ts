@@ -156,7 +156,7 @@ describe.skipIf(binaries === undefined)("resources applied with kubectl", () => 
       ...["wait", "--for=condition=Ready=false", "--timeout=120s", "-n", "payments", "keyalias/early"],
     ]);
     expect(await readiness("keyalias/early")).toBe(
-      "MasterKeyNotFound MasterKey payments/late does not exist",
+      "MasterKeyNotFound MasterKey payments/late does not exist: apply it, or name another one in spec.masterKey",
     );
     await apply("MasterKey", "late", {});
     await becomesReady("keyalias/early");
