@@ -52,6 +52,8 @@ export interface EtcdConfig {
   readonly client?: { readonly cert: string; readonly key: string };
   /** The API servers' --etcd-prefix, without a slash at its end. */
   readonly prefix: string;
+  /** How often what was found to be under one key_id is counted again, in milliseconds; an hour if left out. */
+  readonly censusInterval?: number;
 }
 
 /** The identity that writes stored objects again. The path is absolute. */
@@ -66,6 +68,7 @@ export type ResourcesConfig =
 
 const API_VERSION = "config.claviger.dev/v1alpha1";
 const MAX_LIMIT = 1_000_000;
+const MAX_CENSUS_MINUTES = 10_080;
 const LATER = ["audit"];
 /** Without TLS only where nobody can listen. */
 const ETCD_ENDPOINT = /^(https:\/\/[^/?#@]+|http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d{1,5}$/;
@@ -203,7 +206,16 @@ function etcdOf(section: Section | undefined, folder: string): EtcdConfig | unde
     ...optional("ca", ca),
     ...(cert !== undefined && key !== undefined && { client: { cert, key } }),
     prefix: section.optionalText("prefix", /^(\/[^/]+)+$/) ?? "/registry",
+    ...optional("censusInterval", censusIntervalOf(section)),
   };
+}
+
+/** At least once a week: what is never counted again is not known. */
+function censusIntervalOf(section: Section): number | undefined {
+  const minutes = section.optionalInteger("censusIntervalMinutes");
+  if (minutes === undefined) return undefined;
+  if (minutes >= 1 && minutes <= MAX_CENSUS_MINUTES) return minutes * 60_000;
+  throw section.wrong("censusIntervalMinutes", `must be a whole number from 1 to ${MAX_CENSUS_MINUTES}`);
 }
 
 function absolute(folder: string, path: string | undefined): string | undefined {

@@ -9,6 +9,7 @@ import {
 } from "./deletion-schema.ts";
 import { importSpec, importStatus, materialId } from "./import-schema.ts";
 import { expiresIfImported, keyIdNeverChanges, ownershipSpec } from "./ownership-schema.ts";
+import { kmsKeyId, MOST_PATTERNS, REENCRYPTION_PHASES, reencryptionStatus } from "./reencryption-schema.ts";
 import { madeHereToRotate, rotationSpec } from "./rotation-schema.ts";
 import * as s from "./schema.ts";
 
@@ -23,17 +24,12 @@ const UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
 const objectName = (description: string) => s.string(description, { pattern: DNS_SUBDOMAIN, maxLength: 253 });
 const uuid = (description: string) => s.string(description, { pattern: UUID, maxLength: 36 });
-const kmsKeyId = () =>
-  s.string("The key_id that a KMS v2 provider answers for this version. Not secret.", { maxLength: 64 });
-
-/** More resources than this would not fit into an object of etcd's usual 1.5 MB. */
-const MOST_PATTERNS = 4096;
 
 /** Rotations that one rotation may have taken the place of, as far as they are named. */
 export const MOST_SUPERSEDED = 20;
+/** How many finished rotations a status remembers. */
+export const MOST_ROTATIONS = 20;
 export const TRIGGERS = ["Automatic", "OnDemand", "Imported", "Restored"] as const;
-/** In this order, and back from Verifying to Reencrypting while something is left. */
-export const REENCRYPTION_PHASES = ["Switching", "Reencrypting", "Verifying", "Complete"] as const;
 
 const condition = s.object("One aspect of the object's state.", {
   type: s.string("What the condition is about.", { maxLength: 316 }),
@@ -96,53 +92,31 @@ const rotationStatus = s.object("Rotations: the running, the last and the next."
       number: s.versionNumber("The number of its version."),
       startedAt: s.time("When it began."),
       completedAt: s.time("When it was finished."),
-      verified: s.boolean("Whether a census of etcd proved that nothing is left under another key_id."),
+      verified: s.boolean(
+        "Whether a census of etcd proves that nothing is left under another key_id. Follows status.reencryption while its version is current.",
+      ),
       supersedes: superseded(),
     }),
   ),
-});
-
-const reencryptionStatus = s.object("How far stored data has followed the current version.", {
-  kmsKeyId: kmsKeyId(),
-  phase: s.oneOf("How far it is.", REENCRYPTION_PHASES),
-  verified: s.boolean("Whether a census of etcd proved that nothing is left under another key_id."),
-  resources: s.array(
-    "What the EncryptionConfigurations put on this key.",
-    s.string("RESOURCE or RESOURCE.GROUP, with * as a wildcard; ! before one that another key has.", {
-      maxLength: 318,
-    }),
-    { listType: "atomic", maxItems: MOST_PATTERNS },
-  ),
-  startedAt: s.time("When it began."),
-  completedAt: s.optional(s.time("When it was finished.")),
-  round: s.count("How many times the stored objects were gone through, with the one that is running."),
-  settledRound: s.optional(
-    s.boolean("Whether this round began when no API server could write under another key_id any more."),
-  ),
-  nextRoundAt: s.optional(s.time("When what could not be written is tried again.")),
-  done: s.optional(s.count("Objects gone through in this round.")),
-  total: s.optional(s.count("Objects to go through in this round, as far as is known.")),
-  ratePerSecond: s.optional(s.count("Objects a second.")),
-  secondsLeft: s.optional(s.count("At this rate.")),
-  cursor: s.optional(
-    s.object("Where this round goes on after a crash.", {
-      resource: s.string("The resource.", { maxLength: 317 }),
-      continue: s.optional(s.string("The API server's own mark in its list.", { maxLength: 4096 })),
-    }),
-  ),
-  failed: s.optional(s.count("Objects that could not be written in this round.")),
-  failures: s.optional(
+  history: s.optional(
     s.array(
-      "The first of them, by name.",
-      s.object("An object that could not be written.", {
-        object: s.string("RESOURCE NAMESPACE/NAME.", { maxLength: 1024 }),
-        reason: s.string("A word for programs.", { maxLength: 256 }),
-        message: s.string("What the API server said.", { maxLength: 1024 }),
+      "The last rotations that were finished, the latest first, as they were then.",
+      s.object("A rotation.", {
+        number: s.versionNumber("The number of its version."),
+        kmsKeyId: kmsKeyId(),
+        trigger: trigger(),
+        startedAt: s.time("When it began."),
+        completedAt: s.time("When it was finished."),
+        verified: s.boolean("Whether a census of etcd proved that nothing was left under another key_id."),
+        objects: s.optional(s.count("Objects that its last round went through.")),
+        failed: s.optional(s.count("Objects that could not be written in that round.")),
+        rounds: s.optional(s.count("How many times the stored objects were gone through.")),
+        censusTime: s.optional(s.time("When the census ended that proved it.")),
+        censusRevision: s.optional(s.count("etcd's revision of which that census is.")),
       }),
-      { listType: "atomic", maxItems: 20 },
+      { listType: "atomic", maxItems: MOST_ROTATIONS },
     ),
   ),
-  remaining: s.optional(s.count("Objects under another key_id, or under none, in the last census.")),
 });
 
 const masterKeySpec = s.object(
@@ -460,6 +434,7 @@ export type MasterKeySpec = s.Infer<typeof masterKeySpec>;
 export type MasterKeyStatus = s.Infer<typeof masterKeyStatus>;
 export type RotationSpec = s.Infer<typeof rotationSpec>;
 export type RotationStatus = s.Infer<typeof rotationStatus>;
+export type RotationRecord = NonNullable<RotationStatus["history"]>[number];
 export type ReencryptionStatus = s.Infer<typeof reencryptionStatus>;
 export type Trigger = (typeof TRIGGERS)[number];
 export type KeyVersionSpec = s.Infer<typeof keyVersionSpec>;

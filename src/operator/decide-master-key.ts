@@ -4,20 +4,16 @@ import type { KeyVersion, MasterKey, MasterKeyStatus, Trigger } from "../kube/re
 import { rfc3339 } from "../times.ts";
 import { decideAdoption, foreignVersions, type HeldKey } from "./adoption.ts";
 import { type Finding, withFindings } from "./conditions.ts";
-import {
-  decideReencryption,
-  type ReencryptionPlan,
-  type ReencryptionTask,
-  rotationOutcome,
-  type Switch,
-  type Work,
-} from "./decide-reencryption.ts";
+import { decideReencryption } from "./decide-reencryption.ts";
 import { decideRotation, type RotationPlan } from "./decide-rotation.ts";
 import { firstFew } from "./first-few.ts";
 import { hasExpired } from "./material-expiry.ts";
 import type { Lack, Room } from "./namespace-room.ts";
+import type { ReencryptionPlan, ReencryptionTask, Work } from "./reencryption-work.ts";
 import { differingRootKeys } from "./root-keys.ts";
+import { rotationOutcome } from "./rotation-outcome.ts";
 import { type RotationEvent, rotationStatusAfter } from "./rotation-status.ts";
+import type { Switch } from "./switches.ts";
 import { kmsKeyIdOf, promotionCandidate, versionsOf } from "./versions.ts";
 import { describeNode, waitReason } from "./waiting-nodes.ts";
 
@@ -60,6 +56,8 @@ export interface ObservedMasterKey {
   /** Whether this operator reaches stored objects, and can count what etcd holds. */
   readonly reachable: boolean;
   readonly census: boolean;
+  /** How often what is complete is counted again, in milliseconds; an hour if left out. */
+  readonly censusInterval?: number;
   /** What the key's namespace has no room for. */
   readonly room: Room;
   /** Random, for a key that has no keyId yet. */

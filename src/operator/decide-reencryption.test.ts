@@ -1,15 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { MasterKey, ReencryptionStatus } from "../kube/resources.ts";
-import {
-  decideReencryption,
-  type ObservedReencryption,
-  type Round,
-  rotationOutcome,
-  type Switch,
-  switchesOf,
-  type Work,
-} from "./decide-reencryption.ts";
-import { keyServer, keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith } from "./testing.ts";
+import { decideReencryption } from "./decide-reencryption.ts";
+import { snapshotOf } from "./reencryption-ground.ts";
+import type { ObservedReencryption, Round, Strays, Work } from "./reencryption-work.ts";
+import { rotationOutcome } from "./rotation-outcome.ts";
+import { type Switch, switchesOf } from "./switches.ts";
+import { EARLIER, keyServer, keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith } from "./testing.ts";
 
 const v2 = keyVersion(2);
 const NEW = statusWith(v2).currentVersion?.kmsKeyId ?? "";
@@ -24,10 +20,18 @@ const served = (changes: Partial<Switch> = {}): Switch => ({
   entries: 1,
   settled: false,
   resources: ["secrets"],
+  episode: "e1",
   ...changes,
 });
 const settled = served({ settled: true });
-const NODES = [node("a", []), node("b", [])];
+/** What a node reports that does not know its API server's EncryptionConfiguration. */
+const blind = (changes: Partial<Switch> = {}): Switch => {
+  const { entries: _, ...rest } = served({ settled: true, resources: [], ...changes });
+  return rest;
+};
+/** The nodes of these sockets. */
+const nodesOf = (switches: readonly Switch[]) =>
+  [...new Set(["a", ...switches.map((one) => one.node)])].map((name) => node(name, []));
 /** The second one's operator has made its KeyServer anew. */
 const STARTING = [node("a", []), node("b", [], { unreported: true })];
 const round = (changes: Partial<Round> = {}): Round => ({ done: 10, failed: 0, failures: [], ...changes });
@@ -44,7 +48,17 @@ const status = (phase: ReencryptionStatus["phase"], changes: Partial<Reencryptio
   resources: ["secrets"],
   startedAt: "2026-01-02T00:00:00Z",
   round: 1,
+  ...(phase === "Complete" && { completedAt: EARLIER, proof: snapshotOf([settled]) }),
   ...changes,
+});
+/** Counted five minutes ago, and proven by it. */
+const VERIFIED = { verified: true, provenSince: EARLIER, lastCensusTime: "2026-01-02T02:59:05Z" } as const;
+const STRAY: Strays[number] = { resource: "secrets", namespace: "apps", name: "x", under: "plain" };
+/** A census of these sockets, which found so many objects. */
+const counted = (remaining: number, switches: readonly Switch[] = [settled]): Work => ({
+  kind: "counted",
+  ground: snapshotOf(switches),
+  found: { remaining, strays: remaining > 0 ? [STRAY] : [], revision: 77 },
 });
 
 interface Row {
@@ -64,7 +78,7 @@ interface Row {
 function decide({
   before,
   switches = [settled],
-  nodes = NODES,
+  nodes = nodesOf(switches),
   work = { kind: "idle" },
   census = true,
   reachable = true,
@@ -112,14 +126,15 @@ describe("whether there is anything to write again", () => {
     },
     {
       name: "no node knows its EncryptionConfiguration => unknown",
-      switches: [{ node: "a", provider: "p", kmsKeyId: NEW, encrypts: 9, settled: true, resources: [] }],
+      switches: [blind()],
       expected: [undefined, "none", "EncryptionConfigUnknown"],
     },
     {
-      name: "the same, and it was known before => what was known stays",
-      before: status("Complete", { verified: true }),
-      switches: [{ node: "a", provider: "p", kmsKeyId: NEW, encrypts: 9, settled: true, resources: [] }],
-      expected: ["Complete", "none", "EncryptionConfigUnknown"],
+      name: "the same, and all was complete before => it is no longer, and the rest stays",
+      before: status("Complete", { ...VERIFIED, done: 7 }),
+      switches: [blind()],
+      expected: ["Verifying", "none", "EncryptionConfigUnknown"],
+      also: { verified: false, done: 7 },
     },
     {
       name: "the engine is None => left to others",
@@ -130,32 +145,17 @@ describe("whether there is anything to write again", () => {
     {
       name: "standalone, and what is stored is not known => left to others, as nothing could be configured",
       reachable: false,
-      switches: [{ node: "a", provider: "p", kmsKeyId: NEW, encrypts: 9, settled: true, resources: [] }],
+      switches: [blind()],
       expected: [undefined, "none", "NotManaged"],
     },
     {
-      name: "complete, and a socket serves another key_id: a restored status, a node that was away => not complete",
-      before: status("Complete", { verified: true, round: 3 }),
-      switches: [settled, served({ node: "b", kmsKeyId: OLD })],
-      expected: ["Switching", "none", "Switching"],
-      also: { verified: false, round: 3, startedAt: NOW_TEXT },
+      name: "complete, and this operator cannot count => stays so",
+      before: status("Complete"),
+      census: false,
+      expected: ["Complete", "none", "Unverified"],
     },
     {
-      name: "complete, and a plugin is starting => stays so",
-      before: status("Complete", { verified: true }),
-      switches: [
-        settled,
-        { node: "b", provider: "p", encrypts: 0, entries: 1, settled: false, resources: ["secrets"] },
-      ],
-      expected: ["Complete", "none", "Verified"],
-    },
-    {
-      name: "complete => stays so",
-      before: status("Complete", { verified: true }),
-      expected: ["Complete", "none", "Verified"],
-    },
-    {
-      name: "complete without a proof, and this operator can count => counts",
+      name: "complete without a proof by a census, and this operator can count => counts",
       before: status("Complete", { settledRound: true }),
       expected: ["Verifying", "count", "Verifying"],
       also: { verified: false },
@@ -163,22 +163,16 @@ describe("whether there is anything to write again", () => {
     {
       name: "the same, and nothing is left => verified, as of now",
       before: status("Complete", { completedAt: "2026-01-01T00:00:00Z" }),
-      work: { kind: "counted", remaining: 0 },
+      work: counted(0),
       expected: ["Complete", "none", "Verified"],
-      also: { verified: true, completedAt: NOW_TEXT },
+      also: { verified: true, completedAt: NOW_TEXT, proof: snapshotOf([settled]) },
     },
     {
       name: "the same, and some are left => another round",
       before: status("Complete", { round: 1 }),
-      work: { kind: "counted", remaining: 3 },
+      work: counted(3),
       expected: ["Reencrypting", "rewrite", "Reencrypting"],
-      also: { round: 2, remaining: 3 },
-    },
-    {
-      name: "complete without a proof, and this operator cannot count => stays so",
-      before: status("Complete"),
-      census: false,
-      expected: ["Complete", "none", "Unverified"],
+      also: { round: 2, remaining: 3, strays: [STRAY] },
     },
     {
       name: "complete under an older key_id => all over again",
@@ -188,17 +182,8 @@ describe("whether there is anything to write again", () => {
       also: { kmsKeyId: NEW, round: 0, startedAt: NOW_TEXT, verified: false },
     },
     {
-      name: "complete, and a node comes that does not know its file yet => stays complete",
-      before: status("Complete", { verified: true, resources: ["secrets", "configmaps"] }),
-      switches: [
-        served({ settled: true, resources: ["secrets", "configmaps"] }),
-        { node: "c", provider: "p", kmsKeyId: NEW, encrypts: 0, settled: true, resources: [] },
-      ],
-      expected: ["Complete", "none", "Verified"],
-    },
-    {
       name: "complete, and the same resources are named in another order => stays complete",
-      before: status("Complete", { verified: true, resources: ["configmaps", "secrets"] }),
+      before: status("Complete", { ...VERIFIED, resources: ["configmaps", "secrets"] }),
       switches: [served({ settled: true, resources: ["secrets", "configmaps"] })],
       expected: ["Complete", "none", "Verified"],
     },
@@ -210,19 +195,11 @@ describe("whether there is anything to write again", () => {
       also: { resources: ["secrets", "configmaps"] },
     },
     {
-      name: "a round goes on from its cursor and some could not be written before => it proves nothing",
-      before: status("Reencrypting", { settledRound: true, failed: 1 }),
-      census: false,
-      expected: ["Reencrypting", "rewrite", "Reencrypting"],
-      also: { settledRound: false },
-    },
-    {
-      name: "the work stops and some could not be written before => the same",
-      before: status("Reencrypting", { settledRound: true, failed: 1 }),
+      name: "the work stops and some could not be written before => they stay named",
+      before: status("Reencrypting", { cursor: { resource: "secrets" }, failed: 1, failures: [refusal] }),
       work: { kind: "failed", message: "no connection" },
-      census: false,
       expected: ["Reencrypting", "rewrite", "RewriteFailed"],
-      also: { settledRound: false },
+      also: { failed: 1, failures: [refusal] },
     },
     {
       name: "a resource was added in the middle of a round => the round of all has another number",
@@ -249,8 +226,7 @@ describe("whether there is anything to write again", () => {
   test.each(rows)("$name", check);
 
   test("unknown => says which field of which nodes to set, to what, and where to look when it is set", () => {
-    const unknown = { provider: "p", kmsKeyId: NEW, encrypts: 9, settled: true, resources: [] };
-    const switches = ["a", "b"].map((node) => ({ node, ...unknown }));
+    const switches = ["a", "b"].map((node) => blind({ node }));
     const { finding } = decide({ name: "", switches, expected: ["", "", ""] });
     expect(finding?.message).toMatch(
       /set encryptionConfig in the configuration of a, b to the file of the API server's --encryption-provider-config.*restart.*KeyServer/,
@@ -263,7 +239,7 @@ describe("switching", () => {
   const rows: readonly Row[] = [
     {
       name: "a socket that is in no file any more sends no Encrypt => is not waited for",
-      switches: [settled, gone({ node: "b" })],
+      switches: [settled, gone({ provider: "former" })],
       expected: ["Reencrypting", "rewrite", "Reencrypting"],
     },
     {
@@ -273,7 +249,7 @@ describe("switching", () => {
     },
     {
       name: "a node serves nothing yet => waits",
-      switches: [settled, { ...other({}), kmsKeyId: "" }],
+      switches: [settled, other({ kmsKeyId: "" })],
       expected: ["Switching", "none", "Switching"],
     },
     {
@@ -288,28 +264,20 @@ describe("switching", () => {
     },
     {
       name: "one of its two entries has => waits",
-      switches: [other({ entries: 2, encrypts: 1 })],
+      switches: [settled, other({ entries: 2, encrypts: 1 })],
       expected: ["Switching", "none", "Switching"],
     },
     {
       name: "both have => objects are written again",
-      switches: [other({ entries: 2, encrypts: 2 })],
+      switches: [settled, other({ entries: 2, encrypts: 2 })],
       expected: ["Reencrypting", "rewrite", "Reencrypting"],
       also: { round: 1, settledRound: false },
     },
     {
-      name: "its API server is down, and none can write under the old one any more => objects are written again",
-      switches: [other({ encrypts: 0, settled: true })],
+      name: "no Encrypt was seen, and none can write under the old one any more => objects are written again",
+      switches: [settled, other({ encrypts: 0, settled: true })],
       expected: ["Reencrypting", "rewrite", "Reencrypting"],
       also: { settledRound: true },
-    },
-    {
-      name: "nobody knows its entries, and it has settled => objects are written again",
-      switches: [
-        settled,
-        { node: "b", provider: "p", kmsKeyId: NEW, encrypts: 0, settled: true, resources: ["secrets"] },
-      ],
-      expected: ["Reencrypting", "rewrite", "Reencrypting"],
     },
   ];
   test.each(rows)("$name", check);
@@ -396,27 +364,27 @@ describe("verifying", () => {
       name: "a node has not settled => waits, whatever a census would say",
       before: status("Verifying"),
       switches: [served()],
-      work: { kind: "counted", remaining: 0 },
+      work: counted(0),
       expected: ["Verifying", "none", "Verifying"],
     },
     {
       name: "an API server goes by the file from before an edit => waits, though it has settled",
       before: status("Verifying"),
       switches: [served({ settled: true, editNotTakenUp: "2026-01-02T03:00:00Z" })],
-      work: { kind: "counted", remaining: 0 },
+      work: counted(0),
       expected: ["Verifying", "none", "Verifying"],
     },
     {
       name: "nothing is on the socket any more, which no Encrypt proves => counted once it has settled",
       before: status("Verifying"),
-      switches: [settled, gone({ settled: true })],
+      switches: [settled, gone({ provider: "former", settled: true })],
       expected: ["Verifying", "count", "Verifying"],
     },
     {
       name: "nothing is on the socket any more, and its API server may go by the file from before => waits",
       before: status("Verifying"),
-      switches: [settled, gone({ settled: false })],
-      work: { kind: "counted", remaining: 0 },
+      switches: [settled, gone({ provider: "former", settled: false })],
+      work: counted(0),
       expected: ["Verifying", "none", "Verifying"],
     },
     {
@@ -433,35 +401,35 @@ describe("verifying", () => {
     {
       name: "nothing is left => complete, verified",
       before: status("Verifying"),
-      work: { kind: "counted", remaining: 0 },
+      work: counted(0),
       expected: ["Complete", "none", "Verified"],
       also: { verified: true, remaining: 0, completedAt: NOW_TEXT },
     },
     {
       name: "some are left after a round that began too early => another round at once",
       before: status("Verifying", { settledRound: false }),
-      work: { kind: "counted", remaining: 3 },
+      work: counted(3),
       expected: ["Reencrypting", "rewrite", "Reencrypting"],
       also: { round: 2, settledRound: true, remaining: 3 },
     },
     {
       name: "some are left and could not be written => another round after a pause, by name",
       before: status("Verifying", { settledRound: false, ...failed }),
-      work: { kind: "counted", remaining: 1 },
+      work: counted(1),
       expected: ["Reencrypting", "none", "ObjectsLeft"],
       also: { nextRoundAt: "2026-01-02T03:05:05Z", ...failed },
     },
     {
       name: "some are left after a round that began in time => after a pause",
       before: status("Verifying", { settledRound: true, round: 3 }),
-      work: { kind: "counted", remaining: 1 },
+      work: counted(1),
       expected: ["Reencrypting", "none", "ObjectsLeft"],
       also: { nextRoundAt: "2026-01-02T03:08:05Z", round: 4 },
     },
     {
       name: "the pause is never longer than eight minutes",
       before: status("Verifying", { settledRound: true, round: 30 }),
-      work: { kind: "counted", remaining: 1 },
+      work: counted(1),
       expected: ["Reencrypting", "none", "ObjectsLeft"],
       also: { nextRoundAt: "2026-01-02T03:12:05Z" },
     },
@@ -502,7 +470,7 @@ describe("a node that has not reported yet what it serves, as after its KeyServe
       name: "what was counted on the reports of the others => not complete",
       before: status("Verifying"),
       nodes: STARTING,
-      work: { kind: "counted", remaining: 0 },
+      work: counted(0),
       expected: ["Verifying", "none", "Verifying"],
     },
     {
@@ -530,7 +498,7 @@ describe("a node that has not reported yet what it serves, as after its KeyServe
     },
     {
       name: "another node has more resources meanwhile => no longer complete",
-      before: status("Complete", { verified: true }),
+      before: status("Complete", VERIFIED),
       switches: [served({ settled: true, resources: ["configmaps", "secrets"] })],
       nodes: STARTING,
       expected: ["Switching", "none", "Switching"],
@@ -545,10 +513,11 @@ describe("a node that has not reported yet what it serves, as after its KeyServe
       also: { resources: ["configmaps", "secrets"], round: 1 },
     },
     {
-      name: "all was complete => stays so",
-      before: status("Complete", { verified: true }),
+      name: "all was complete => not before it has reported",
+      before: status("Complete", VERIFIED),
       nodes: STARTING,
-      expected: ["Complete", "none", "Verified"],
+      expected: ["Verifying", "none", "Verifying"],
+      also: { verified: false },
     },
     {
       name: "nothing serves the key, and nothing ever did => nothing is said",
@@ -582,17 +551,20 @@ describe("a node whose operator is silent", () => {
       });
     },
   );
-  test.each(["Switching", "Verifying"] as const)(
-    "%s, and only another node's is waited for => not",
+  test.each(["Switching", "Verifying", "Complete"] as const)(
+    "%s, and by its last word its API server has settled => nothing begins, and nothing is proven",
     (phase) => {
-      const row = { name: "", before: status(phase), nodes };
-      const { finding } = decide({
-        ...row,
-        switches: [served({ encrypts: 0 }), { ...settled, node: "b" }],
-        expected: ["", "", ""],
-      });
-      expect(finding?.reason).toBe(phase);
-      expect(finding?.message).not.toMatch(/heard of/);
+      const switches = [settled, { ...settled, node: "b" }];
+      const before = status(phase, { ...VERIFIED, proof: snapshotOf(switches) });
+      const {
+        task,
+        status: after,
+        finding,
+      } = decide({ name: "", before, nodes, switches, expected: ["", "", ""] });
+      expect(task.kind).toBe("none");
+      expect(after).toMatchObject({ phase: phase === "Complete" ? "Verifying" : phase });
+      expect(finding).toMatchObject({ status: "False", reason: "NodeNotHeardOf" });
+      expect(finding?.message).toMatch(/secrets on b \(its operator has not been heard of/);
     },
   );
 });
@@ -625,11 +597,15 @@ describe("without access to etcd", () => {
 
 describe("a rotation is done", () => {
   const outcome = (row: Row) =>
-    rotationOutcome(NEW, { switches: row.switches ?? [settled], nodes: row.nodes ?? NODES }, decide(row));
+    rotationOutcome(
+      NEW,
+      { switches: row.switches ?? [settled], nodes: row.nodes ?? nodesOf(row.switches ?? [settled]) },
+      decide(row),
+    );
   const rows: readonly (readonly [
     string,
     Omit<Row, "name" | "expected">,
-    { verified: boolean } | undefined,
+    ReturnType<typeof rotationOutcome>,
   ])[] = [
     ["nothing serves the key => at once, unproven", { switches: [] }, { verified: false }],
     [
@@ -641,10 +617,20 @@ describe("a rotation is done", () => {
     ["objects are being written again => not yet", { before: status("Reencrypting") }, undefined],
     [
       "complete and verified => with proof",
-      { before: status("Complete", { verified: true }) },
-      { verified: true },
+      { before: status("Complete", { ...VERIFIED, done: 7, lastCensusRevision: 77 }) },
+      {
+        verified: true,
+        objects: 7,
+        rounds: 1,
+        censusTime: VERIFIED.lastCensusTime,
+        censusRevision: 77,
+      },
     ],
-    ["complete, unverified => without", { before: status("Complete"), census: false }, { verified: false }],
+    [
+      "complete, unverified => without",
+      { before: status("Complete"), census: false },
+      { verified: false, rounds: 1 },
+    ],
     [
       "nobody knows what is stored, not settled => not yet",
       {

@@ -5,13 +5,14 @@ import { type CheckedMasterKey, checkClaims } from "./decide-claims.ts";
 import { resting } from "./decide-deletion.ts";
 import type { ObservedKeyAlias } from "./decide-key-alias.ts";
 import type { MasterKeyPlan, ObservedMasterKey } from "./decide-master-key.ts";
-import { switchesOf, type Work } from "./decide-reencryption.ts";
 import type { RetirementFacts } from "./decide-retirement.ts";
 import type { Lack, Room } from "./namespace-room.ts";
 import { nodeViews } from "./node-views.ts";
+import type { Work } from "./reencryption-work.ts";
 import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { View } from "./resource-store.ts";
 import { aliasesOf, importedAllowed, mayBeServed } from "./served-aliases.ts";
+import { switchesOf } from "./switches.ts";
 import type { UsageCount } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";
 import { objectText, type ViewIndex } from "./view-index.ts";
@@ -31,6 +32,8 @@ export interface LeaderFacts {
   /** Whether this operator reaches stored objects, and can count what etcd holds. */
   readonly reachable: boolean;
   readonly census: boolean;
+  /** How often what is complete is counted again, in milliseconds; an hour if left out. */
+  readonly censusInterval?: number;
   readonly room: Room;
   /** Random, for a key that has no keyId yet. */
   readonly freshKeyId: KeyId;

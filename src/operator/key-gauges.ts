@@ -46,6 +46,23 @@ export const keyGauges: readonly KeyGauge[] = [
     value: ({ status }) => status?.reencryption && Number(status.reencryption.verified),
   },
   {
+    name: "claviger_key_strays",
+    help: "Objects that the last census found otherwise than under the current key_id, after an earlier one had found none.",
+    value: ({ status }) =>
+      status?.reencryption &&
+      (status.reencryption.straysFoundTime === undefined ? 0 : (status.reencryption.remaining ?? 0)),
+  },
+  {
+    name: "claviger_key_strays_found_timestamp_seconds",
+    help: "When a census last found such objects, in epoch seconds; absent if none did since the last rotation.",
+    value: ({ status }) => seconds(status?.reencryption?.straysFoundTime),
+  },
+  {
+    name: "claviger_key_census_timestamp_seconds",
+    help: "When what is stored under a key was last counted, in epoch seconds; absent if it was not since the last rotation.",
+    value: ({ status }) => seconds(status?.reencryption?.lastCensusTime),
+  },
+  {
     name: "claviger_key_reencryption_objects_done",
     help: "Objects gone through in the running or last round.",
     value: ({ status }) => status?.reencryption?.done,

@@ -2,8 +2,9 @@ import type { EtcdConfig, NodeConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
 import { type KubeClient, KubeError } from "../kube/client.ts";
 import { type LeaseRef, readLease } from "../kube/leases.ts";
+import { MOST_STRAYS } from "../kube/reencryption-schema.ts";
 import { type ApiResource, apiResources, namedResources } from "../storage/api-resources.ts";
-import { type Census, isKeptPlain, takeCensus } from "../storage/census.ts";
+import { type Census, takeCensus } from "../storage/census.ts";
 import { type CensusScope, scopeOf } from "../storage/census-scope.ts";
 import { EtcdClient } from "../storage/etcd-client.ts";
 import { mustBeEtcdOf, mustBeStoredHere, type Witness } from "../storage/etcd-identity.ts";
@@ -13,10 +14,11 @@ import type { RewriteFailure, RewriteProgress } from "../storage/rewrite-report.
 import { rewrite } from "../storage/rewriter.ts";
 import { censusScopeOf, inScope, type Scope } from "../storage/scope.ts";
 import { migrate } from "../storage/storage-version-migration.ts";
-import type { Round } from "./decide-reencryption.ts";
 import { lacksRight } from "./missing-right.ts";
+import type { Round, StoredCount } from "./reencryption-work.ts";
 import type { RewriteRequest, StoredObjects } from "./reencryptor.ts";
 import { RewriterIdentity } from "./rewriter-identity.ts";
+import { storedCount } from "./stored-count.ts";
 
 /** How many of the objects that could not be written are named in a status. */
 const NAMED_FAILURES = 20;
@@ -53,7 +55,7 @@ export class KubeStoredObjects implements StoredObjects {
     const hidden = found.unserved.filter((text) => inScope(task.resources, parseGroupResource(text)));
     let latest: Round = { done: 0, failed: 0, failures: [] };
     const follow = (progress: RewriteProgress) => {
-      latest = roundOf(progress);
+      latest = { ...roundOf(progress), failures: this.#firstNamed(progress.failures) };
       onProgress(latest);
     };
     const common = { client, resources, signal, onProgress: follow };
@@ -66,11 +68,11 @@ export class KubeStoredObjects implements StoredObjects {
     return {
       ...counts,
       failed: failed + hidden.length,
-      failures: all.slice(0, NAMED_FAILURES).map(this.#named),
+      failures: this.#firstNamed(all),
     };
   }
 
-  async count(scope: Scope, kmsKeyId: string, signal: AbortSignal): Promise<number> {
+  async count(scope: Scope, kmsKeyId: string, signal: AbortSignal): Promise<StoredCount> {
     const etcd = this.#etcd;
     if (etcd === undefined) {
       throw new ClavigerError("ConfigInvalid", "etcd is not in the configuration: nothing can be counted");
@@ -84,11 +86,7 @@ export class KubeStoredObjects implements StoredObjects {
         signal,
       });
     });
-    const left = census.rows.filter(
-      ({ resource, stored }) =>
-        !isKeptPlain(resource, stored) && (stored.kind !== "kms-v2" || stored.keyId !== kmsKeyId),
-    );
-    return left.reduce((sum, { objects }) => sum + objects, census.unlisted);
+    return storedCount(census, kmsKeyId);
   }
 
   async countAll(signal: AbortSignal): Promise<((kmsKeyId: string) => number) | undefined> {
@@ -118,7 +116,7 @@ export class KubeStoredObjects implements StoredObjects {
       await mustBeEtcdOf(this.#witness(signal), at);
       const lasting = resources.filter((resource) => groupResourceText(resource) !== SHORT_LIVED);
       await mustBeStoredHere(lasting, (call) => client.request({ ...call, signal }), at);
-      return await takeCensus(etcd, scope, { prefix, signal });
+      return await takeCensus(etcd, scope, { prefix, signal, examples: MOST_STRAYS });
     } finally {
       etcd.close();
     }
@@ -128,6 +126,10 @@ export class KubeStoredObjects implements StoredObjects {
     const { namespace, name } = this.#lease;
     const read = async () => (await readLease(this.#client, this.#lease, signal))?.metadata.resourceVersion;
     return { path: `leases/${namespace}/${name}`, read };
+  }
+
+  #firstNamed(failures: readonly RewriteFailure[]): Round["failures"] {
+    return failures.slice(0, NAMED_FAILURES).map(this.#named);
   }
 
   readonly #named = ({ resource, namespace, name, reason, message }: RewriteFailure) => ({

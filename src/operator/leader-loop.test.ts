@@ -122,7 +122,7 @@ class Cluster {
           rewrite: UNUSED,
           count: async () => {
             this.counts += 1;
-            return 0;
+            return { remaining: 0, strays: [], revision: 1 };
           },
         },
         mayGoOn: () => true,
@@ -139,7 +139,10 @@ class Cluster {
       masterKeys: [this.key],
       keyVersions: this.keyVersions,
       keyAliases: this.aliases,
-      keyServers: [keyServer("one", { providers: this.providers }), keyServer("two", { providers: [] })],
+      keyServers: [
+        keyServer("one", { providers: this.providers }),
+        keyServer("two", { providers: this.providers }),
+      ],
       keyVersionsUpTo: "1",
       heardOf: new Map([
         ["one", Date.now()],
@@ -298,7 +301,7 @@ function verifying(): Cluster {
   } as const;
   const key = masterKey({ status: { ...statusWith(v1), reencryption } });
   const cluster = new Cluster(key, [v1], forbidden);
-  const proven = { kmsKeyId, encrypts: 1, entries: 1, settled: true, resources: ["secrets"] };
+  const proven = { kmsKeyId, encrypts: 1, entries: 1, settled: true, episode: "e", resources: ["secrets"] };
   cluster.providers = [{ name: "p", socket: "/p", serves: "apps/secrets", ...proven }];
   return cluster;
 }
@@ -328,7 +331,7 @@ test("the finalizer may not be set => stored data is counted all the same", asyn
 
 describe("a provider that serves the key through an alias", () => {
   const kmsKeyId = statusWith(v1).currentVersion?.kmsKeyId ?? "";
-  const proven = { kmsKeyId, encrypts: 1, entries: 1, settled: true, resources: ["secrets"] };
+  const proven = { kmsKeyId, encrypts: 1, entries: 1, settled: true, episode: "e", resources: ["secrets"] };
   const provider = { name: "p", socket: "/p", serves: "alias apps/main", ...proven };
   const foreign = { ...provider, kmsKeyId: "of another key" };
   const elsewhere = keyAlias({ status: { masterKey: "other" } });
@@ -356,7 +359,15 @@ test("all is settled as far as the leader has heard, and another node has joined
   const v2 = keyVersion(2);
   const { currentVersion } = statusWith(v2);
   const kmsKeyId = currentVersion?.kmsKeyId ?? "";
-  const provider = { name: "p", socket: "/p", serves: "apps/secrets", kmsKeyId, encrypts: 1, settled: true };
+  const provider = {
+    name: "p",
+    socket: "/p",
+    serves: "apps/secrets",
+    kmsKeyId,
+    encrypts: 1,
+    settled: true,
+    episode: "e",
+  };
   const rotated = { ...statusWith(v2), rotation: { running: { ...running, phase: "Switching" as const } } };
   const key = masterKey({ spec: { reencryption: { engine: "None" } }, status: rotated });
   const cluster = new Cluster(key, [v1, v2], forbidden);

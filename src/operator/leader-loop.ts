@@ -36,6 +36,7 @@ import { aliasLack, type Lack, type Room, roomFor } from "./namespace-room.ts";
 import { CountedUsage } from "./namespace-usage.ts";
 import { decideSilence, mayOutliveItsNode, type NodeRecords, nodeViews } from "./node-views.ts";
 import { OwnRecord } from "./own-record.ts";
+import { nextCensus } from "./reencryption-census.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { RETIREMENT, Retirement } from "./retirement.ts";
@@ -53,8 +54,8 @@ export const KEY_SERVERS = "KeyServers";
 const WAITING_MILLISECONDS = 5_000;
 /** How soon to look again at something that waits for room in its namespace, or for somebody to change an object. */
 const ROOM_MILLISECONDS = 60_000;
-/** Those in which API servers are waited for, and the operators that tell of them. */
-const WAITING_PHASES = new Set<string | undefined>(["Switching", "Verifying"]);
+/** Those in which API servers are waited for, or their going ends what is said; operators that tell of them fall silent without an event. */
+const WATCHED_PHASES = new Set<string | undefined>(["Switching", "Verifying", "Complete"]);
 /** How often the progress of a round is written down. */
 const PROGRESS_MILLISECONDS = 2_000;
 
@@ -262,16 +263,14 @@ export class LeaderLoop {
   #nextLook({ step, task, status, waitsUntil }: MasterKeyPlan): number {
     const now = this.#clock.now().getTime();
     const times = [
-      status.rotation?.nextRotationTime,
-      status.reencryption?.nextRoundAt,
-      waitsUntil?.toISOString(),
+      parseTime(status.rotation?.nextRotationTime),
+      parseTime(status.reencryption?.nextRoundAt),
+      waitsUntil?.getTime(),
+      nextCensus(status.reencryption, this.#config.etcd?.censusInterval),
     ];
-    const pauses = times.flatMap((text) => {
-      const time = parseTime(text);
-      return time === undefined ? [] : Math.max(0, time - now) + 1_000;
-    });
+    const pauses = times.flatMap((time) => (time === undefined ? [] : Math.max(0, time - now) + 1_000));
     const { longestPause } = this.#clock;
-    const waits = step.kind === "wait" || WAITING_PHASES.has(status.reencryption?.phase);
+    const waits = step.kind === "wait" || WATCHED_PHASES.has(status.reencryption?.phase);
     const waiting = waits ? waitingPause(step) : longestPause;
     return Math.min(
       longestPause,
@@ -325,10 +324,12 @@ export class LeaderLoop {
   }
 
   #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {
+    const censusInterval = this.#config.etcd?.censusInterval;
     const facts = {
       work: this.#reencryptor.work(this.#round(masterKey, masterKey.status)),
       reachable: this.#config.resources.kind === "kubeconfig",
       census: this.#config.etcd !== undefined,
+      ...(censusInterval !== undefined && { censusInterval }),
       room: this.#roomFor(masterKey, index),
       freshKeyId: newKeyId(),
       arnPrefix: this.#arn("key/"),

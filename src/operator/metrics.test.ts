@@ -47,6 +47,9 @@ test("each key says when it rotates, whether it is late, and how far its data ha
       done: 40,
       total: 100,
       failed: 2,
+      remaining: 3,
+      straysFoundTime: "2026-01-02T00:00:00Z",
+      lastCensusTime: "2026-01-02T00:00:00Z",
     },
     conditions: [
       condition("RotationOnTime", { status: "False", reason: "Overdue" }),
@@ -63,11 +66,14 @@ test("each key says when it rotates, whether it is late, and how far its data ha
   };
   const render = await loadOperatorMetrics({ leading: () => true, view: () => view, failures: () => 0 });
   const labels = 'namespace="apps",name="secrets"';
-  expect((await render()).match(/^claviger_key_r.+/gm)).toEqual([
+  expect((await render()).match(/^claviger_key_[rsc].+/gm)).toEqual([
     `claviger_key_rotation_next_timestamp_seconds{${labels}} 1775001600`,
     `claviger_key_rotation_running_since_timestamp_seconds{${labels}} 1767312000`,
     `claviger_key_rotation_on_time{${labels}} 0`,
     `claviger_key_reencryption_verified{${labels}} 0`,
+    `claviger_key_strays{${labels}} 3`,
+    `claviger_key_strays_found_timestamp_seconds{${labels}} 1767312000`,
+    `claviger_key_census_timestamp_seconds{${labels}} 1767312000`,
     `claviger_key_reencryption_objects_done{${labels}} 40`,
     `claviger_key_reencryption_objects{${labels}} 100`,
     `claviger_key_reencryption_objects_failed{${labels}} 2`,

@@ -1,17 +1,19 @@
 import { describe, expect, test, vi } from "vitest";
-import type { ReencryptionTask, Round, Work } from "./decide-reencryption.ts";
+import type { ReencryptionTask, Round, StoredCount, Work } from "./reencryption-work.ts";
 import { type Job, Reencryptor, type RewritableObjects, type RewriteRequest } from "./reencryptor.ts";
 
 const ROUND: Round = { done: 3, failed: 0, failures: [] };
 const REWRITE: ReencryptionTask = { kind: "rewrite", resources: ["secrets"] };
-const COUNT: ReencryptionTask = { kind: "count", resources: ["secrets"] };
+const GROUND = [{ node: "a", provider: "p", episode: "e1", encrypts: 1 }];
+const COUNT: ReencryptionTask = { kind: "count", resources: ["secrets"], ground: GROUND };
+const NOTHING_LEFT: StoredCount = { remaining: 0, strays: [], revision: 7 };
 const NONE: ReencryptionTask = { kind: "none" };
 
 /** Objects whose calls end when the test says so. */
 class HeldObjects implements RewritableObjects {
   readonly calls: { readonly request: RewriteRequest | string; readonly signal: AbortSignal }[] = [];
   progress: (round: Round) => void = () => undefined;
-  finish: (result: Round | number) => void = () => undefined;
+  finish: (result: Round | StoredCount) => void = () => undefined;
   fail: (error: Error) => void = () => undefined;
 
   rewrite(
@@ -22,15 +24,15 @@ class HeldObjects implements RewritableObjects {
     return this.#hold(request, signal);
   }
 
-  count(_: readonly string[], kmsKeyId: string, signal: AbortSignal): Promise<number> {
+  count(_: readonly string[], kmsKeyId: string, signal: AbortSignal): Promise<StoredCount> {
     return this.#hold(kmsKeyId, signal);
   }
 
-  #hold<T extends Round | number>(request: RewriteRequest | string, signal: AbortSignal): Promise<T> {
+  #hold<T extends Round | StoredCount>(request: RewriteRequest | string, signal: AbortSignal): Promise<T> {
     this.calls.push({ request, signal });
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    // The test finishes a rewrite with a Round and a count with a number.
-    this.finish = resolve as (result: Round | number) => void;
+    // The test finishes a rewrite with a Round and a count with what it found.
+    this.finish = resolve as (result: Round | StoredCount) => void;
     this.fail = reject;
     signal.addEventListener("abort", () => reject(new Error("aborted")));
     return promise;
@@ -140,8 +142,30 @@ describe("a round", () => {
   });
 });
 
+describe("a round that continues from a cursor", () => {
+  const failure = (object: string) => ({ object, reason: "Invalid", message: "denied" });
+  const cursor = { resource: "secrets" };
+  const earlier = { failed: 2, failures: [failure("secrets a/one"), failure("secrets a/two")] };
+
+  test("tells what failed before it too, each object once", async () => {
+    const { objects, reencryptor, becomes } = setUp();
+    reencryptor.ensure(job({ kind: "rewrite", resources: ["secrets"], cursor, before: earlier }));
+    expect(objects.calls[0]?.request).toEqual({
+      resources: ["secrets"],
+      engine: "Claviger",
+      kmsKeyId: "k2",
+      cursor,
+    });
+    objects.progress(ROUND);
+    expect(reencryptor.work(job(REWRITE))).toEqual({ kind: "rewriting", round: { ...ROUND, ...earlier } });
+    objects.finish({ ...ROUND, failed: 2, failures: [failure("secrets a/two"), failure("secrets b/x")] });
+    const failures = ["secrets a/one", "secrets a/two", "secrets b/x"].map(failure);
+    await becomes({ kind: "rewritten", round: { ...ROUND, failed: 3, failures } });
+  });
+});
+
 describe("a census", () => {
-  test("follows a round and gives its count", async () => {
+  test("follows a round and gives its count, with the sockets of which it is", async () => {
     const { objects, reencryptor, becomes } = setUp();
     reencryptor.ensure(job(REWRITE));
     objects.finish(ROUND);
@@ -149,10 +173,18 @@ describe("a census", () => {
     reencryptor.ensure(job(COUNT));
     expect(reencryptor.work(job(COUNT))).toEqual({ kind: "counting" });
     expect(objects.calls[1]?.request).toBe("k2");
-    objects.finish(0);
-    await becomes({ kind: "counted", remaining: 0 });
+    objects.finish(NOTHING_LEFT);
+    await becomes({ kind: "counted", ground: GROUND, found: NOTHING_LEFT });
     reencryptor.ensure(job(COUNT, { engine: "StorageVersionMigration" }));
     expect(objects.calls).toHaveLength(2);
+  });
+
+  test("is begun again when a socket is no longer as it was when it began", () => {
+    const { objects, reencryptor } = setUp();
+    reencryptor.ensure(job(COUNT));
+    const ground = GROUND.map((one) => ({ ...one, encrypts: 2 }));
+    reencryptor.ensure(job({ kind: "count", resources: ["secrets"], ground }));
+    expect(objects.calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
   });
 });
 

@@ -1,7 +1,13 @@
 import { messageOf } from "../errors.ts";
 import type { MasterKeySpec, ReencryptionStatus } from "../kube/resources.ts";
 import type { Scope } from "../storage/scope.ts";
-import type { ReencryptionTask, Round, Work } from "./decide-reencryption.ts";
+import {
+  type ReencryptionTask,
+  type Round,
+  type StoredCount,
+  type Work,
+  withEarlier,
+} from "./reencryption-work.ts";
 
 /** What can be done with the objects that API servers stored. */
 export interface StoredObjects {
@@ -10,8 +16,8 @@ export interface StoredObjects {
     request: RewriteRequest,
     options: { readonly signal: AbortSignal; readonly onProgress: (round: Round) => void },
   ): Promise<Round>;
-  /** How many objects of the resources are stored under another key_id than this one, or under none. */
-  count(resources: readonly string[], kmsKeyId: string, signal: AbortSignal): Promise<number>;
+  /** Counts and names the objects of the resources that are stored under another key_id than this one, or under none. */
+  count(resources: readonly string[], kmsKeyId: string, signal: AbortSignal): Promise<StoredCount>;
   /**
    * How many objects of any resource are stored under each key_id; undefined where this
    * operator has no etcd. Rejects where not all can be counted, or the etcd is not the one
@@ -121,16 +127,20 @@ export class Reencryptor {
       case "none":
         return IDLE;
       case "rewrite": {
+        const { resources, cursor, before } = task;
         const onProgress = (round: Round) => {
-          running.work = { kind: "rewriting", round };
+          running.work = { kind: "rewriting", round: withEarlier(round, before) };
           if (!this.#mayGoOn()) running.controller.abort();
         };
-        const request = { ...task, engine, kmsKeyId };
-        return { kind: "rewritten", round: await this.#objects.rewrite(request, { signal, onProgress }) };
+        const request = { resources, engine, kmsKeyId, ...(cursor && { cursor }) };
+        const round = await this.#objects.rewrite(request, { signal, onProgress });
+        return { kind: "rewritten", round: withEarlier(round, before) };
       }
-      case "count":
+      case "count": {
         running.work = { kind: "counting" };
-        return { kind: "counted", remaining: await this.#objects.count(task.resources, kmsKeyId, signal) };
+        const found = await this.#objects.count(task.resources, kmsKeyId, signal);
+        return { kind: "counted", ground: task.ground, found };
+      }
     }
   }
 
@@ -146,8 +156,16 @@ export class Reencryptor {
   }
 }
 
-/** The engine too: it may be changed because it does not get on. */
-const taskId = ({ task, engine }: Pick<Job, "task" | "engine">): string =>
-  task.kind === "rewrite" ? `${task.kind} ${engine}` : task.kind;
+/** The engine too: it may be changed because it does not get on. A count is of one state of the sockets. */
+function taskId({ task, engine }: Pick<Job, "task" | "engine">): string {
+  switch (task.kind) {
+    case "none":
+      return task.kind;
+    case "rewrite":
+      return `${task.kind} ${engine}`;
+    case "count":
+      return `${task.kind} ${JSON.stringify(task.ground)}`;
+  }
+}
 
 const roundId = ({ kmsKeyId, round }: Pick<Job, "kmsKeyId" | "round">): string => `${kmsKeyId}/${round}`;

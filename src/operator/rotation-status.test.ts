@@ -1,9 +1,10 @@
-import { expect, test } from "vitest";
-import type { MasterKeyStatus } from "../kube/resources.ts";
+import { describe, expect, test } from "vitest";
+import type { MasterKeyStatus, RotationStatus } from "../kube/resources.ts";
 import { decideRotation } from "./decide-rotation.ts";
 import { type RotationProgress, rotationStatusAfter } from "./rotation-status.ts";
-import { EARLIER, keyVersion, masterKey, NOW, statusWith } from "./testing.ts";
+import { EARLIER, keyVersion, masterKey, NOW, NOW_TEXT, statusWith } from "./testing.ts";
 
+const KEY_ID = statusWith(keyVersion(2)).currentVersion?.kmsKeyId ?? "";
 const last = { trigger: "Automatic", number: 2, startedAt: EARLIER, completedAt: EARLIER } as const;
 const key = (verified: boolean, version = 2) => {
   const status: MasterKeyStatus = {
@@ -51,7 +52,8 @@ test.each([
     true,
   ],
   ["is not proven => says so", key(false), { verified: false }, false],
-  ["was proven once, by an operator with etcd => stays proven", key(true), { verified: false }, true],
+  ["is complete again, without a census => not proven any more", key(true), { verified: false }, false],
+  ["is not complete any more, as what proved it is gone => not proven", key(true), undefined, false],
   [
     "was of another version than what is proven now => stays unproven",
     key(false, 3),
@@ -91,4 +93,72 @@ test("new material is imported while a rotation has not finished => it says so",
   const event = { kind: "promoted", version: keyVersion(3) } as const;
   const after = rotationStatusAfter(before, { ...quiet(undefined), event }, NOW);
   expect(after?.running).toMatchObject({ number: 3, supersedes: [2] });
+});
+
+describe("the history", () => {
+  const running = { trigger: "OnDemand", number: 2, startedAt: EARLIER, phase: "Verifying" } as const;
+  const reencryption = {
+    kmsKeyId: KEY_ID,
+    phase: "Verifying",
+    verified: false,
+    resources: ["secrets"],
+    startedAt: EARLIER,
+    round: 2,
+    failed: 1,
+  } as const;
+  const proof = { rounds: 2, objects: 9, censusTime: NOW_TEXT, censusRevision: 77 };
+  const record = (number: number) => ({ ...last, number, kmsKeyId: KEY_ID, verified: true });
+  const rotating = (history: RotationStatus["history"]) =>
+    masterKey({
+      status: {
+        ...statusWith(keyVersion(2)),
+        rotation: { running, ...(history && { history }) },
+        reencryption,
+      },
+    });
+
+  test("has a rotation that ended, with what was written and what proves it", () => {
+    const status = rotationStatusAfter(rotating(undefined), quiet({ verified: true, ...proof }), NOW);
+    expect(status?.history).toEqual([
+      {
+        trigger: "OnDemand",
+        number: 2,
+        kmsKeyId: KEY_ID,
+        startedAt: EARLIER,
+        completedAt: NOW_TEXT,
+        verified: true,
+        failed: 1,
+        ...proof,
+      },
+    ]);
+    expect(status?.running).toBeUndefined();
+  });
+
+  test("remembers the last twenty, the latest first", () => {
+    const many = Array.from({ length: 20 }, (_, index) => record(30 - index));
+    const { history = [] } = rotationStatusAfter(rotating(many), quiet({ verified: false }), NOW) ?? {};
+    expect(history.map(({ number }) => number)).toEqual([
+      2,
+      ...many.slice(0, 19).map(({ number }) => number),
+    ]);
+  });
+
+  const finished = (verified: boolean) =>
+    masterKey({
+      status: {
+        ...statusWith(keyVersion(2)),
+        rotation: { last: { ...last, verified }, history: [{ ...record(2), verified }, record(1)] },
+      },
+    });
+
+  test("a census that comes later proves the latest one", () => {
+    const { history } = rotationStatusAfter(finished(false), quiet({ verified: true, ...proof }), NOW) ?? {};
+    expect(history).toEqual([{ ...record(2), ...proof }, record(1)]);
+  });
+
+  test("what proved it is gone => the record says what was proven then", () => {
+    const status = rotationStatusAfter(finished(true), quiet(undefined), NOW);
+    expect(status?.last?.verified).toBe(false);
+    expect(status?.history).toEqual([record(2), record(1)]);
+  });
 });

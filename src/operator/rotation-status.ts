@@ -2,12 +2,15 @@ import {
   type KeyVersion,
   type MasterKey,
   type MasterKeyStatus,
+  MOST_ROTATIONS,
   MOST_SUPERSEDED,
+  type RotationRecord,
   type RotationStatus,
   type Trigger,
 } from "../kube/resources.ts";
 import { rfc3339 } from "../times.ts";
 import type { RotationPlan } from "./decide-rotation.ts";
+import type { RotationOutcome } from "./rotation-outcome.ts";
 
 /** What a pass over a MasterKey did that its rotation must remember. */
 export type RotationEvent =
@@ -21,8 +24,8 @@ export interface RotationProgress {
   readonly event: RotationEvent;
   /** How far stored data has followed the current version, where anything is stored under the key. */
   readonly phase: NonNullable<MasterKeyStatus["reencryption"]>["phase"] | undefined;
-  /** Set once stored data has followed. */
-  readonly outcome: { readonly verified: boolean } | undefined;
+  /** Set while stored data has followed. */
+  readonly outcome: RotationOutcome | undefined;
 }
 
 /** `status.rotation` after a pass; undefined for a key that never rotated and is not to. */
@@ -104,31 +107,49 @@ function promoted(
 
 /** The clock of the next rotation starts when this one is finished. */
 function advanced(
-  { running, last }: RotationStatus,
+  before: RotationStatus,
   status: MasterKey["status"],
   phase: RotationProgress["phase"],
   outcome: RotationProgress["outcome"],
   now: Date,
 ): Changes {
-  const current = status?.currentVersion?.number;
-  // A census that came later proves it all the same.
-  if (
-    running === undefined &&
-    last?.number === current &&
-    last?.verified === false &&
-    outcome?.verified === true
-  )
-    return { last: { ...last, verified: true } };
-  if (running === undefined || current !== running.number) return {};
+  const { running } = before;
+  const current = status?.currentVersion;
+  if (running === undefined) return followed(before, current?.number, outcome);
+  if (current === undefined || current.number !== running.number) return {};
   if (outcome === undefined) {
     const reached = phase === undefined || phase === "Complete" ? "Switching" : phase;
     return { running: { ...running, phase: reached } };
   }
   const { phase: _, ...begun } = running;
   const completedAt = rfc3339(now);
+  const last = { ...begun, completedAt, verified: outcome.verified };
+  const failed = status?.reencryption?.failed;
+  const { supersedes: __, ...known } = last;
+  const record = {
+    ...known,
+    kmsKeyId: current.kmsKeyId,
+    ...outcome,
+    ...(failed !== undefined && failed > 0 && { failed }),
+  };
+  return { running: undefined, last, clockStartedAt: completedAt, history: withRecord(before, record) };
+}
+
+/** Of a finished rotation, what is proven now; on record, also what a census proved that came later. */
+function followed(
+  { last, history }: RotationStatus,
+  current: number | undefined,
+  outcome: RotationProgress["outcome"],
+): Changes {
+  const verified = outcome?.verified === true;
+  if (last === undefined || last.number !== current || last.verified === verified) return {};
+  const [latest, ...earlier] = history ?? [];
+  const isOnRecord = verified && latest?.number === last.number && !latest.verified;
   return {
-    running: undefined,
-    last: { ...begun, completedAt, verified: outcome.verified },
-    clockStartedAt: completedAt,
+    last: { ...last, verified },
+    ...(isOnRecord && { history: [{ ...latest, ...outcome }, ...earlier] }),
   };
 }
+
+const withRecord = ({ history = [] }: RotationStatus, record: RotationRecord): readonly RotationRecord[] =>
+  [record, ...history].slice(0, MOST_ROTATIONS);

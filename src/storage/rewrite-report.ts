@@ -34,6 +34,8 @@ export interface RewriteProgress extends RewriteCounts {
   readonly secondsLeft: number | undefined;
   /** Where a run that ends now is to begin again. */
   readonly cursor: Cursor;
+  /** The first of those that failed so far. */
+  readonly failures: readonly RewriteFailure[];
 }
 
 /** An object that could not be rewritten; without a name, a whole resource that could not be listed. */

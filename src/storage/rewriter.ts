@@ -186,12 +186,12 @@ class Rewriter {
   #progress(): void {
     const now = performance.now();
     this.#lastProgress = now;
-    const { done, counts } = this.#tally;
+    const { done } = this.#tally;
     this.#rate.observe(now, done);
     const ratePerSecond = this.#rate.perSecond(now, done);
     const left = [...this.#left.values()].reduce((sum, value) => sum + value, 0);
     this.#options.onProgress?.({
-      ...counts,
+      ...this.#tally.report(),
       resource: this.#cursor.resource,
       done,
       total: done + left,

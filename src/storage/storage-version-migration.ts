@@ -176,7 +176,7 @@ class Migrator {
 
   #progress(): void {
     const now = performance.now();
-    const { failed } = this.#report();
+    const { failed, failures } = this.#report();
     const total = this.#pending.reduce((sum, pending) => sum + pending.total, 0);
     const left = this.#pending.reduce((sum, pending) => sum + leftOf(pending), 0);
     const done = total - left;
@@ -188,6 +188,7 @@ class Migrator {
       ...{ resource, done, total, rewritten: done, unchanged: 0, gone: 0, failed, ratePerSecond },
       secondsLeft: ratePerSecond > 0 ? left / ratePerSecond : undefined,
       cursor: { resource },
+      failures,
     });
   }
 

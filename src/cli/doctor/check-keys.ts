@@ -6,7 +6,18 @@ import type { ClusterResources } from "./observed.ts";
 
 const CONDITIONS = "docs/operations.md, Conditions, has the reason and what to do";
 /** Reasons of Reencrypted that do not pass by themselves. */
-const STUCK = ["ObjectsLeft", "RewriteFailed", "CensusFailed"];
+const STUCK = ["ObjectsLeft", "RewriteFailed", "CensusFailed", "StraysFound"];
+/** Reasons for which nothing is written again, and nothing is proven, until somebody acts. */
+const UNPROVEN = [
+  "NodesDiffer",
+  "EncryptionConfigNotConfigured",
+  "EncryptionConfigNotLoaded",
+  "EncryptionConfigUnknown",
+  "ApiServerSilent",
+  "NodeNotHeardOf",
+  "NodeNotUpgraded",
+  "TooManySockets",
+];
 
 /** The MasterKeys and what is to become of them. */
 export const keyChecks: readonly Check[] = [
@@ -41,6 +52,18 @@ export const keyChecks: readonly Check[] = [
         object: objectText(key),
         message: `stored objects do not follow its current version (${reencrypted?.reason}): ${reencrypted?.message}`,
         remedy: "docs/operations.md, Rotate, says what to do for each cause",
+      }));
+    }),
+  ),
+  check("StoredDataNotProven", ["resources"], ({ resources: { masterKeys } }) =>
+    masterKeys.flatMap((key) => {
+      const reencrypted = conditionOf(key.status?.conditions, "Reencrypted");
+      const isUnproven = reencrypted?.status === "False" && UNPROVEN.includes(reencrypted.reason);
+      return when(isUnproven, () => ({
+        severity: "error",
+        object: objectText(key),
+        message: `nothing proves that stored objects are under its current version (${reencrypted?.reason}): ${reencrypted?.message}`,
+        remedy: CONDITIONS,
       }));
     }),
   ),

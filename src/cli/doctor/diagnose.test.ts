@@ -300,6 +300,17 @@ const theKeys: readonly Row[] = [
   ],
   ["an overdue rotation", keys(key({}, condemned("RotationOnTime", "Overdue"))), "error RotationOverdue"],
   ["objects that were left", keys(key({}, condemned("Reencrypted", "ObjectsLeft"))), "error ObjectsLeft"],
+  ["strays under a proven key", keys(key({}, condemned("Reencrypted", "StraysFound"))), "error ObjectsLeft"],
+  [
+    "a key that one node does not put its Secrets on",
+    keys(key({}, condemned("Reencrypted", "NodesDiffer"))),
+    "error StoredDataNotProven",
+  ],
+  [
+    "an API server that does not ask the plugin any more",
+    keys(key({}, condemned("Reencrypted", "ApiServerSilent"))),
+    "error StoredDataNotProven",
+  ],
   ["a re-encryption that runs", keys(key({}, condemned("Reencrypted", "Reencrypting")))],
   [
     "a key that does not rotate by itself",

@@ -140,7 +140,7 @@ export class ModelNode {
     const candidates = seen.masterKeys.flatMap((key) => promotionCandidate(key, seen.versions) ?? []);
     const tombstones = [...this.keyring.tombstones.values()];
     const prepared = candidates.filter(({ spec }) => versions.has(spec.versionId));
-    return decideKeyServerStatus(
+    const status = decideKeyServerStatus(
       {
         before,
         nodeUid: undefined,
@@ -156,6 +156,12 @@ export class ModelNode {
       },
       now,
     );
+    return { ...status, providers: (status.providers ?? []).map((one) => this.#withEpisode(one)) };
+  }
+
+  #withEpisode<T extends { readonly name: string }>(provider: T): T {
+    const socket = this.sockets.find(({ config }) => config.name === provider.name);
+    return { ...provider, ...(socket && { episode: socket.episode }) };
   }
 }
 

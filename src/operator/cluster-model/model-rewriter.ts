@@ -1,5 +1,5 @@
 import type { MasterKey } from "../../kube/resources.ts";
-import type { ReencryptionTask, Round, Work } from "../decide-reencryption.ts";
+import { type ReencryptionTask, type Round, type Work, withEarlier } from "../reencryption-work.ts";
 import { RETRY_MILLISECONDS } from "../reencryptor.ts";
 import { type Etcd, resourceOf, withObject } from "./etcd.ts";
 import type { ModelNode } from "./model-node.ts";
@@ -30,7 +30,8 @@ export class ModelRewriter {
   ensure(masterKey: MasterKey, task: ReencryptionTask, now: number): void {
     const { name } = masterKey.metadata;
     const running = this.#jobs.get(name);
-    const id = `${roundId(masterKey)} ${task.kind}`;
+    const ground = task.kind === "count" ? JSON.stringify(task.ground) : "";
+    const id = `${roundId(masterKey)} ${task.kind} ${ground}`;
     const retry = running?.failedAt !== undefined && now - running.failedAt >= RETRY_MILLISECONDS;
     if (running?.id === id && !retry) return;
     this.#jobs.delete(name);
@@ -74,12 +75,14 @@ function advance(job: Job, etcd: Etcd, node: ModelNode, objects: number, now: nu
   const inScope = [...etcd.objects].filter(([object]) => job.task.resources.includes(resourceOf(object)));
   if (job.task.kind === "count") {
     const remaining = inScope.filter(([, under]) => under.kmsKeyId !== job.kmsKeyId).length;
-    job.work = { kind: "counted", remaining };
+    const found = { remaining, strays: [], revision: 1 };
+    job.work = { kind: "counted", ground: job.task.ground, found };
     return etcd;
   }
   const names = inScope.map(([object]) => object).sort();
   const todo = names.filter((object) => object > job.last);
-  const round = "round" in job.work ? job.work.round : EMPTY_ROUND;
+  const begun = job.task.before === undefined ? EMPTY_ROUND : withEarlier(EMPTY_ROUND, job.task.before);
+  const round = "round" in job.work ? job.work.round : begun;
   return rewrite(job, round, todo.slice(0, objects), todo.length <= objects, etcd, node, now);
 }
 

@@ -39,6 +39,7 @@ export class ModelSocket {
   readonly #left = new Set<string>();
   /** The versions whose key_ids Status ever answered, restarts included. */
   readonly #ever: string[] = [];
+  #episodes = 0;
 
   constructor(config: SocketConfig, keyring: ModelKeyring) {
     this.config = config;
@@ -56,6 +57,7 @@ export class ModelSocket {
     if (this.#wouldGoBack(current)) return;
     const { keyId, versionId } = current.version;
     if (this.#serving !== undefined) this.#left.add(this.#serving.version.versionId);
+    this.#episodes += 1;
     this.#serving = { ...current, kmsKeyId: kmsKeyId(keyId, versionId), servingSince: now, encrypts: 0 };
     if (this.#ever.at(-1) === versionId) return;
     if (this.#ever.includes(versionId))
@@ -79,6 +81,11 @@ export class ModelSocket {
   countEncrypt(): void {
     if (this.#serving !== undefined)
       this.#serving = { ...this.#serving, encrypts: this.#serving.encrypts + 1 };
+  }
+
+  /** Another one with each key_id and each start. */
+  get episode(): string {
+    return `${this.config.name} ${this.#episodes}`;
   }
 
   observation(now: number): ObservationRow[] {

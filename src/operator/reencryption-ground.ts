@@ -1,0 +1,128 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ReencryptionStatus } from "../kube/resources.ts";
+import type { NodeView } from "./decide-master-key.ts";
+import { firstFew } from "./first-few.ts";
+import type { Switch } from "./switches.ts";
+import { describeNode } from "./waiting-nodes.ts";
+
+/** What statements about stored data rest on: the sockets that serve the key, on all nodes. */
+export interface Sockets {
+  readonly switches: readonly Switch[];
+  /** All nodes: the sockets of one that has not reported yet are not among the switches. */
+  readonly nodes: readonly NodeView[];
+}
+
+/** Something whose API server has yet to show what is waited for. */
+export interface Awaited {
+  readonly where: string;
+  /** Why it does not pass by itself: a word for programs. */
+  readonly reason?: string;
+}
+
+const NAMED = 5;
+
+export const textOf = (awaited: readonly Awaited[]): string =>
+  firstFew(
+    awaited.map(({ where }) => where),
+    2 * NAMED,
+  );
+
+/** The first of these that something waits for is the reason: it needs somebody, and the rest passes by itself. */
+export const GRAVEST = [
+  "NodeNotHeardOf",
+  "EncryptionConfigNotLoaded",
+  "ApiServerSilent",
+  "NodeNotUpgraded",
+] as const;
+
+export const reasonOf = (awaited: readonly Awaited[], otherwise: string): string =>
+  GRAVEST.find((grave) => awaited.some(({ reason }) => reason === grave)) ?? otherwise;
+
+/** Nodes whose API servers may write under any key_id, for all that they have said. */
+export function unreported({ nodes }: Pick<Sockets, "nodes">): Awaited[] {
+  if (nodes.length === 0) return [{ where: "the nodes (none has reported yet what it serves)" }];
+  return nodes
+    .filter((node) => node.unreported === true)
+    .map((node) =>
+      node.stale
+        ? unheard(node)
+        : { where: `${node.name} (its operator has not reported yet what it serves)` },
+    );
+}
+
+const unheard = (node: NodeView): Awaited => ({ where: describeNode(node), reason: "NodeNotHeardOf" });
+
+/** Sockets behind which an API server may not encrypt under the key_id yet, and nodes that do not tell. */
+export const notSwitched = (sockets: Sockets, kmsKeyId: string): Awaited[] => [
+  ...socketsWithout(sockets, (one) => hasSwitched(one, kmsKeyId)),
+  ...silentNodes(sockets),
+];
+
+/** Sockets behind which an API server may still write under another key_id, and nodes that do not tell. */
+export const notSettled = (sockets: Sockets, kmsKeyId: string): Awaited[] => [
+  ...socketsNotSettled(sockets, kmsKeyId),
+  ...silentNodes(sockets),
+];
+
+export const socketsNotSettled = (sockets: Sockets, kmsKeyId: string): Awaited[] =>
+  socketsWithout(sockets, (one) => one.kmsKeyId === kmsKeyId && one.settled);
+
+const hasSwitched = (one: Switch, kmsKeyId: string): boolean =>
+  one.kmsKeyId === kmsKeyId && (one.settled || (one.entries !== undefined && one.encrypts >= one.entries));
+
+/** Stale ones among them: what their API servers do now nobody tells. Those whose sockets are named already are left out. */
+function silentNodes({ switches, nodes }: Sockets): Awaited[] {
+  const named = new Set(switches.map(({ node }) => node));
+  const stale = nodes.filter((node) => node.stale && node.unreported !== true && !named.has(node.name));
+  return [...stale.map(unheard), ...unreported({ nodes })];
+}
+
+function socketsWithout(sockets: Sockets, hasShown: (one: Switch) => boolean): Awaited[] {
+  return sockets.switches.flatMap((one) => {
+    const doubt = doubtOf(one, sockets);
+    if (doubt !== undefined) return [doubt];
+    return hasShown(one) ? [] : [{ where: placeText(one) }];
+  });
+}
+
+const placeText = ({ provider, node }: Switch): string => `${provider} on ${node}`;
+
+/** Why a socket's report proves nothing now, whatever it says; the gravest first. */
+function doubtOf(one: Switch, { nodes }: Sockets): Awaited | undefined {
+  const { provider, node, kmsKeyId, entries, episode, editNotTakenUp, notAskedSince } = one;
+  const silent = nodes.find(({ name, stale }) => name === node && stale);
+  if (silent !== undefined)
+    return { where: `${provider} on ${describeNode(silent)}`, reason: "NodeNotHeardOf" };
+  const doubt = (why: string, reason?: string): Awaited => ({
+    where: `${placeText(one)} (${why})`,
+    ...(reason !== undefined && { reason }),
+  });
+  if (one.encryptionConfig === "NotLoaded") return doubt(NOT_LOADED, "EncryptionConfigNotLoaded");
+  // Nobody is to ask through a socket that no entry names, and no Encrypt would show that it was taken out.
+  if (entries !== 0 && editNotTakenUp !== undefined)
+    return doubt(`to take up the EncryptionConfiguration of ${editNotTakenUp}: restart it`);
+  if (entries !== 0 && notAskedSince !== undefined)
+    return doubt(`${notAsked(notAskedSince)}: ${SILENT_REMEDY}`, "ApiServerSilent");
+  if (kmsKeyId !== undefined && episode === undefined) return doubt(OLDER_RELEASE, "NodeNotUpgraded");
+  return undefined;
+}
+
+const NOT_LOADED =
+  "its API server goes by another EncryptionConfiguration than the file that is there: restart it, or see its KeyServer for why it refuses the file";
+const notAsked = (since: string): string => `its API server has not asked Status since ${since}`;
+const SILENT_REMEDY = "start it, and see that its EncryptionConfiguration names this socket";
+const OLDER_RELEASE =
+  "its plugin or operator is of an older release, which reports no episode: upgrade it, and apply crds/ again";
+
+export type Proof = NonNullable<ReencryptionStatus["proof"]>;
+
+/** The sockets as they are now, in one order: what a proof rests on. Without an episode, no socket equals another look at it. */
+export function snapshotOf(switches: readonly Switch[]): Proof {
+  return switches
+    .map(({ node, provider, episode = "", encrypts }) => ({ node, provider, episode, encrypts }))
+    .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+}
+
+const placeOf = ({ node, provider }: Proof[number]): string => JSON.stringify([node, provider]);
+
+export const sameSnapshot = (a: Proof | undefined, b: Proof): boolean => isDeepStrictEqual(a, b);

@@ -1,0 +1,116 @@
+import { MOST_PROVEN_SOCKETS } from "../kube/reencryption-schema.ts";
+import type { ReencryptionStatus } from "../kube/resources.ts";
+import { parseGroupResource } from "../storage/group-resource.ts";
+import { inScope, mergeScopes, type Scope, sameScope } from "../storage/scope.ts";
+import { firstFew } from "./first-few.ts";
+import { notSettled, type Sockets, sameSnapshot, snapshotOf } from "./reencryption-ground.ts";
+import type { Switch } from "./switches.ts";
+import type { Obstacle } from "./usage-census.ts";
+
+const NAMED = 5;
+
+interface NodeScope {
+  readonly node: string;
+  /** Undefined if the node does not know its API server's EncryptionConfiguration. */
+  readonly scope: Scope | undefined;
+  readonly switches: readonly Switch[];
+}
+
+/** What each node that has reported puts on the key; nothing if none of its sockets serves the key. */
+function nodeScopes({ switches, nodes }: Sockets): NodeScope[] {
+  const reported = nodes.filter((node) => node.unreported !== true).map(({ name }) => name);
+  const names = [...new Set([...reported, ...switches.map(({ node }) => node)])].sort();
+  return names.map((node) => {
+    const own = switches.filter((one) => one.node === node);
+    const isKnown = own.every(({ entries }) => entries !== undefined);
+    return {
+      node,
+      scope: isKnown ? mergeScopes(own.map(({ resources }) => resources)) : undefined,
+      switches: own,
+    };
+  });
+}
+
+/**
+ * Why what one API server writes may not be read by another, or what it writes is not known: then
+ * nothing is written again, and nothing is proven. Every node by itself puts the same on the key.
+ */
+export function scopeObstacle(sockets: Sockets): Obstacle | undefined {
+  if (sockets.switches.length > MOST_PROVEN_SOCKETS) return TOO_MANY_SOCKETS;
+  const all = nodeScopes(sockets);
+  const merged = mergeScopes(all.map(({ scope }) => scope ?? []));
+  const unknown = all.filter(({ scope }) => scope === undefined);
+  const differing = all.filter(({ scope }) => scope !== undefined && !sameScope(scope, merged));
+  if (differing.length > 0) return nodesDiffer(differing, merged);
+  if (unknown.length === 0) return undefined;
+  const names = firstFew(
+    unknown.map(({ node }) => node),
+    NAMED,
+  );
+  return {
+    reason: "EncryptionConfigUnknown",
+    message: `${unknownText(names)}; nothing is written again before`,
+  };
+}
+
+const TOO_MANY_SOCKETS: Obstacle = {
+  reason: "TooManySockets",
+  message: `more than ${MOST_PROVEN_SOCKETS} sockets serve this key, and no proof could name them all: give some nodes' providers another key`,
+};
+
+/** What to do about nodes that do not know what their API servers store. */
+export const unknownText = (nodes: string): string =>
+  `what is stored under this key is not known: set encryptionConfig in the configuration of ${nodes} to the file of the API server's --encryption-provider-config, and restart the operator there; where it is set, the KeyServer says why it cannot be read`;
+
+function nodesDiffer(differing: readonly NodeScope[], merged: Scope): Obstacle {
+  const isOff = differing.some((one) => isNotConfigured(one));
+  const reason = isOff ? "EncryptionConfigNotConfigured" : "NodesDiffer";
+  const texts = differing.map((one) => lackText(one, merged));
+  const message = `${firstFew(texts, NAMED)}; make the same edit on every node, one after the other, or undo it: nothing is written again while API servers differ`;
+  return { reason, message };
+}
+
+const isNotConfigured = ({ switches }: NodeScope): boolean =>
+  switches.some(({ encryptionConfig }) => encryptionConfig === "NotConfigured");
+
+function lackText(one: NodeScope, merged: Scope): string {
+  const lacking = lackingIn(one.scope ?? [], merged);
+  const what = lacking.length === 0 ? "some resources" : firstFew(lacking, NAMED);
+  if (isNotConfigured(one)) {
+    return `the API server of ${one.node} was started without --encryption-provider-config: it stores ${what} plain, and cannot read what the others store under this key: give it the flag again`;
+  }
+  if (one.switches.length === 0) {
+    return `${one.node} has no provider that serves this key, and other nodes store ${what} under it`;
+  }
+  return `the EncryptionConfiguration of ${one.node} does not store ${what} under this key, as other nodes do${readsText(one, lacking)}`;
+}
+
+/** Whether an API server can at least read what the others write under the key. */
+function readsText({ switches }: NodeScope, lacking: readonly string[]): string {
+  if (switches.some(({ reads }) => reads === undefined)) return "";
+  const reads = switches.flatMap(({ reads = [] }) => reads);
+  const blind = lacking.filter((pattern) => !inScope(reads, parseGroupResource(pattern)));
+  return blind.length === 0
+    ? ", and can read them"
+    : `, and cannot read ${firstFew(blind, NAMED)} that they write`;
+}
+
+/** The patterns of what is merged that a node leaves to something else. */
+const lackingIn = (scope: Scope, merged: Scope): string[] =>
+  merged.filter((pattern) => !pattern.startsWith("!") && !inScope(scope, parseGroupResource(pattern)));
+
+/** The nodes whose API servers were started without an EncryptionConfiguration. */
+export const withoutFlag = (switches: readonly Switch[]): string[] => [
+  ...new Set(
+    switches.filter(({ encryptionConfig }) => encryptionConfig === "NotConfigured").map(({ node }) => node),
+  ),
+];
+
+/** Whether Complete is still true: each node alone, and each socket as it was when that was decided. */
+export function proofHolds({ proof, kmsKeyId }: ReencryptionStatus, sockets: Sockets): boolean {
+  return (
+    sameSnapshot(proof, snapshotOf(sockets.switches)) &&
+    scopeObstacle(sockets) === undefined &&
+    notSettled(sockets, kmsKeyId).length === 0
+  );
+}

@@ -1,0 +1,66 @@
+import type { KeyServer, KeyServerStatus, MasterKey } from "../kube/resources.ts";
+import type { Scope } from "../storage/scope.ts";
+import { conditionOf } from "./conditions.ts";
+import { NODE_NAME_SHARED } from "./name-watch.ts";
+
+/** What one KMS v2 socket that serves the key has shown of its API server. */
+export interface Switch {
+  readonly node: string;
+  readonly provider: string;
+  readonly kmsKeyId?: string;
+  /** Encrypts under kmsKeyId, and how many prove that every entry has switched. Without entries nobody knows. */
+  readonly encrypts: number;
+  readonly entries?: number;
+  readonly settled: boolean;
+  readonly resources: Scope;
+  /** What its API server can read under the provider, if the node reports it. */
+  readonly reads?: Scope;
+  /** The edit of the EncryptionConfiguration that the API server does not go by yet. */
+  readonly editNotTakenUp?: string;
+  /** Names the unbroken time in which the socket served this key_id; absent in the report of an older release. */
+  readonly episode?: string;
+  /** When its API server last asked Status, if that is three minutes ago or more. */
+  readonly notAskedSince?: string;
+  /** Which EncryptionConfiguration the node's API server goes by, if it tells. */
+  readonly encryptionConfig?: NonNullable<NonNullable<KeyServerStatus["apiServer"]>["encryptionConfig"]>;
+}
+
+/** The sockets that serve the key, by name or through an alias. */
+export function switchesOf(
+  { metadata }: MasterKey,
+  aliases: ReadonlySet<string>,
+  keyServers: readonly KeyServer[],
+): Switch[] {
+  const name = `${metadata.namespace}/${metadata.name}`;
+  return keyServers.flatMap(({ metadata: { name: node }, status }) =>
+    (status?.providers ?? [])
+      .filter(({ serves }) => serves === name || aliases.has(serves))
+      .map((one) => switchOf(node, isShared(status) ? { ...one, settled: false } : one, status?.apiServer)),
+  );
+}
+
+/** Of two machines with one nodeName the KeyServer tells of one at most: nothing is proven of the other. */
+const isShared = (status: KeyServer["status"]): boolean =>
+  conditionOf(status?.conditions, "Ready")?.reason === NODE_NAME_SHARED;
+
+type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
+
+function switchOf(node: string, one: ProviderStatus, apiServer: KeyServerStatus["apiServer"]): Switch {
+  const { name, kmsKeyId, encrypts = 0, entries, settled = false, resources = [], reads } = one;
+  const { editNotTakenUp, episode, notAskedSince } = one;
+  const encryptionConfig = apiServer?.encryptionConfig;
+  return {
+    node,
+    provider: name,
+    encrypts,
+    settled,
+    resources,
+    ...(kmsKeyId !== undefined && { kmsKeyId }),
+    ...(entries !== undefined && { entries }),
+    ...(reads !== undefined && { reads }),
+    ...(editNotTakenUp !== undefined && { editNotTakenUp }),
+    ...(episode !== undefined && { episode }),
+    ...(notAskedSince !== undefined && { notAskedSince }),
+    ...(encryptionConfig !== undefined && { encryptionConfig }),
+  };
+}
