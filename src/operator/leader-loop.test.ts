@@ -320,6 +320,49 @@ test("others have led since something was counted => it is counted again", async
   expect(cluster.key.status?.reencryption).toMatchObject({ phase: "Complete", verified: true });
 });
 
+test("a KeyServer that the leader has not heard of yet says otherwise => not complete, and the proof is of what was read last", async () => {
+  const cluster = verifying();
+  const leader = cluster.leader();
+  await cluster.reconcile(leader).catch(() => undefined);
+  await new Promise(setImmediate);
+  const [provider] = cluster.providers;
+  const other = { ...provider, episode: "another" } as NonNullable<typeof provider>;
+  const creationTimestamp = new Date().toISOString();
+  cluster.joined = [keyServer("three", { providers: [other] }, { creationTimestamp })];
+  await cluster.reconcile(leader).catch(() => undefined);
+  expect(cluster.key.status?.reencryption).toMatchObject({ phase: "Verifying", verified: false });
+  await new Promise(setImmediate);
+  expect(cluster.counts).toBe(2);
+  cluster.joined = [];
+  for (let pass = 0; pass < 3; pass += 1) {
+    await cluster.reconcile(leader).catch(() => undefined);
+    await new Promise(setImmediate);
+  }
+  expect(cluster.key.status?.reencryption).toMatchObject({
+    phase: "Complete",
+    proof: ["one", "two"].map((node) => ({ node, provider: "p", episode: "e", encrypts: 1 })),
+  });
+});
+
+test("a MasterKey is to be deleted and held => it says no more of stored data, which nobody looks at", async () => {
+  const cluster = verifying();
+  const leader = cluster.leader();
+  for (let pass = 0; pass < 3; pass += 1) {
+    await cluster.reconcile(leader).catch(() => undefined);
+    await new Promise(setImmediate);
+  }
+  expect(cluster.said("Reencrypted")).toMatchObject({ status: "True", reason: "Verified" });
+  const metadata = {
+    ...cluster.key.metadata,
+    deletionTimestamp: NOW_TEXT,
+    finalizers: ["kms.claviger.dev/in-use"],
+  };
+  cluster.key = { ...cluster.key, metadata };
+  await cluster.reconcile(leader).catch(() => undefined);
+  expect(cluster.said("Reencrypted")).toMatchObject({ status: "Unknown", reason: "BeingDeleted" });
+  expect(cluster.key.status?.reencryption).toBeUndefined();
+});
+
 test("the finalizer may not be set => stored data is counted all the same", async () => {
   const cluster = verifying();
   await cluster.reconcile().catch(() => undefined);

@@ -31,12 +31,14 @@ import {
 } from "./gather-master-key.ts";
 import { statusWithFailedImport } from "./import-status.ts";
 import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
+import { withoutClaims } from "./leaving-claims.ts";
 import { MaterialImporter } from "./material-importer.ts";
 import { aliasLack, type Lack, type Room, roomFor } from "./namespace-room.ts";
 import { CountedUsage } from "./namespace-usage.ts";
 import { decideSilence, mayOutliveItsNode, type NodeRecords, nodeViews } from "./node-views.ts";
 import { OwnRecord } from "./own-record.ts";
 import { nextCensus } from "./reencryption-census.ts";
+import { NO_TASK } from "./reencryption-work.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { RETIREMENT, Retirement } from "./retirement.ts";
@@ -289,8 +291,11 @@ export class LeaderLoop {
   }
 
   async #retire(masterKey: MasterKey, index: ViewIndex): Promise<number> {
-    const before = { ...masterKey.status, observedGeneration: masterKey.metadata.generation };
-    const status = this.#retirement.complete(masterKey, before, index, this.#clock.now());
+    const now = this.#clock.now();
+    const { generation } = masterKey.metadata;
+    const before = { ...withoutClaims(masterKey, now), observedGeneration: generation };
+    this.#reencryptor.ensure({ ...this.#round(masterKey, undefined), engine: "Claviger", task: NO_TASK });
+    const status = this.#retirement.complete(masterKey, before, index, now);
     const written = await this.#writeStatus(masterKey, status);
     await this.#updateVersions(masterKey, index);
     if (!written) await this.#retirement.settleFinalizers(masterKey, index);
