@@ -1,6 +1,7 @@
 import {
   Composer,
   type Document,
+  type DocumentOptions,
   isAlias,
   isMap,
   isScalar,
@@ -8,7 +9,9 @@ import {
   Lexer,
   LineCounter,
   type Node,
+  type ParseOptions,
   Parser,
+  type SchemaOptions,
   type YAMLError,
 } from "yaml";
 import { ClavigerError } from "./errors.ts";
@@ -34,13 +37,8 @@ export interface YamlDocument {
  */
 export function parseYaml(text: string, what: string): YamlDocument[] {
   const lines = new LineCounter();
-  const refuse = (position: number, fault: string): never => {
-    const { line, col } = lines.linePos(position);
-    throw new ClavigerError("ConfigInvalid", `${what}: line ${line}, column ${col} ${fault}`);
-  };
-  if (Buffer.byteLength(text) > MAX_YAML_BYTES) {
-    throw new ClavigerError("ConfigInvalid", `${what} has more than ${MAX_YAML_BYTES} bytes of YAML`);
-  }
+  const refuse = refusal(what, lines);
+  mustFit(text, what);
   const documents: YamlDocument[] = [];
   for (const document of composed(text, lines, refuse)) {
     const [error] = document.errors;
@@ -53,13 +51,22 @@ export function parseYaml(text: string, what: string): YamlDocument[] {
   return documents;
 }
 
-type Refuse = (position: number, fault: string) => never;
+/** Throws ConfigInvalid for a fault at a position of the text. */
+export type Refuse = (position: number, fault: string) => never;
 
-/** As parseAllDocuments does it, but for a look at how deep the text is nested before anything recurses. */
-function* composed(text: string, lines: LineCounter, refuse: Refuse): Generator<Document.Parsed> {
+/**
+ * Composes the documents of a text one by one. As parseAllDocuments does it, but for a look at
+ * how deep the text is nested before anything recurses.
+ */
+export function* composed(
+  text: string,
+  lines: LineCounter,
+  refuse: Refuse,
+  options: ParseOptions & DocumentOptions & SchemaOptions = {},
+): Generator<Document.Parsed> {
   const parser = new Parser(lines.addNewLine);
   // The parser's own check of keys compares each with each: see checkNodes.
-  const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: "error" });
+  const composer = new Composer({ ...options, uniqueKeys: false, prettyErrors: false, logLevel: "error" });
   lines.addNewLine(0);
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) yield* composer.next(token);
@@ -69,7 +76,21 @@ function* composed(text: string, lines: LineCounter, refuse: Refuse): Generator<
   yield* composer.end();
 }
 
-const faultOf = ({ code }: YAMLError): string => `is not YAML (${code})`;
+/** Throws ConfigInvalid for a text that is longer than any that claviger reads as YAML. */
+export function mustFit(text: string, what: string): void {
+  if (Buffer.byteLength(text) <= MAX_YAML_BYTES) return;
+  throw new ClavigerError("ConfigInvalid", `${what} has more than ${MAX_YAML_BYTES} bytes of YAML`);
+}
+
+/** The refusals of a text, which name the line and the column. */
+export const refusal =
+  (what: string, lines: LineCounter): Refuse =>
+  (position, fault) => {
+    const { line, col } = lines.linePos(position);
+    throw new ClavigerError("ConfigInvalid", `${what}: line ${line}, column ${col} ${fault}`);
+  };
+
+export const faultOf = ({ code }: YAMLError): string => `is not YAML (${code})`;
 
 /** Refuses what is legal YAML and is not meant, or costs more than it says. */
 function checkNodes(document: Document.Parsed, refuse: Refuse): void {
@@ -93,7 +114,7 @@ function checkNodes(document: Document.Parsed, refuse: Refuse): void {
   check(document.contents);
 }
 
-const startOf = (node: unknown): number => (node as Node).range?.[0] ?? 0;
+export const startOf = (node: unknown): number => (node as Node).range?.[0] ?? 0;
 
 /** Aliases without an anchor, and those that unfold without end, show only now. */
 function plainOf(document: Document.Parsed, what: string): unknown {

@@ -17,7 +17,7 @@ import { parseGroupResource } from "./group-resource.ts";
 const PATH = "/etc/kubernetes/enc.yaml";
 const SOCKET = "/run/claviger/secrets.sock";
 /** Looks like a key, and must be in no message. */
-const SECRET = "c2VjcmV0IGlzIHNlY3VyZSwgSSB0aGluaw==";
+const SECRET = "dGhpcyBpcyBhIHNlY3JldCBvZiAzMiBieXRlcywgb2s=";
 const identity = { identity: {} };
 const kms = (changes: object = {}) => ({
   kms: { apiVersion: "v2", name: "secrets", endpoint: `unix://${SOCKET}`, ...changes },
@@ -95,115 +95,153 @@ describe("a good file", () => {
       .replace("EncryptionConfiguration", "EncryptionConfig");
     expect(kmsEntries(parseEncryptionConfig(text, PATH), SOCKET)).toHaveLength(1);
   });
-  test("a field of a newer API server => is let through", () => {
-    expect(parse({ ...rule(["secrets"], kms({ later: 1 })), later: 1 }).rules).toHaveLength(1);
-  });
-  test("kms v1 providers of one name => are the API server's affair", () => {
+  test("kms v1 providers of one name => are taken, with why an API server that reloads refuses them", () => {
     const v1 = kms({ apiVersion: "v1" });
-    expect(parse(rule(["secrets"], v1), rule(["configmaps"], v1)).rules).toHaveLength(2);
+    const config = parse(rule(["secrets"], v1), rule(["configmaps"], v1));
+    expect(config.rules).toHaveLength(2);
+    expect(config.refusedOnReload).toBe(
+      "resources[1].providers[0].kms.name: duplicate KMS provider name secrets, names must be unique",
+    );
+  });
+  test("`secrets.` and `secrets` => are one resource, of which the first entry decides", () => {
+    const config = parse(rule(["secrets."], kms()), rule(["secrets"], { aescbc: keys("old") }));
+    expect(config.rules.map(({ resources }) => resources)).toEqual([["secrets"], ["secrets"]]);
+    expect(ruleFor(config, { group: "", resource: "secrets" })?.providers).toMatchObject([
+      { kind: "kms" },
+      { kind: "aescbc" },
+    ]);
+    expect(kmsEntries(config, SOCKET)).toMatchObject([{ writes: true }]);
   });
 });
 
 describe("a wrong file => ConfigInvalid that names file and field", () => {
   const rows: readonly (readonly [string, unknown, string])[] = [
-    ["no resources", [], "resources must have at least one entry"],
-    ["an entry that is text", ["secrets"], "resources[0] must be a mapping"],
-    ["an entry of no resources", [rule([], identity)], "resources[0].resources must have at least one entry"],
-    ["an entry of no providers", [rule(["secrets"])], "resources[0].providers must have at least one entry"],
+    ["no resources", [], "resources: at least one resources is required"],
+    [
+      "an entry that is text",
+      ["secrets"],
+      "resources[0]: cannot unmarshal string into a field of type object",
+    ],
+    [
+      "an entry of no resources",
+      [rule([], identity)],
+      "resources[0].resources: at least one resources[0].resources is required",
+    ],
+    [
+      "an entry of no providers",
+      [rule(["secrets"])],
+      "resources[0].providers: at least one resources[0].providers is required",
+    ],
     [
       "a resource that is a number",
       [{ resources: [1], providers: [identity] }],
-      "resources[0].resources[0] must be",
+      "resources[0].resources[0]: cannot unmarshal number",
     ],
-    ["a resource *", [rule(["*"], identity)], 'resources[0].resources has "*": use "*." for'],
-    ["a resource in capitals", [rule(["Secrets"], identity)], "resources[0].resources has"],
-    ["one resource of every group", [rule(["secrets.*"], identity)], "resources[0].resources has"],
-    ["a group that stores nothing", [rule(["*.events.k8s.io"], identity)], "resources[0].resources has"],
-    ["a provider of no kind", [rule(["secrets"], {})], "resources[0].providers[0] must have exactly one of"],
+    ["a resource *", [rule(["*"], identity)], "resources[0].resources[0]: use '*.' to encrypt"],
+    [
+      "a resource in capitals",
+      [rule(["Secrets"], identity)],
+      "resources[0].resources[0]: resource name should not",
+    ],
+    [
+      "one resource of every group",
+      [rule(["secrets.*"], identity)],
+      "resources[0].resources[0]: encrypting the same",
+    ],
+    [
+      "a group that stores nothing",
+      [rule(["*.events.k8s.io"], identity)],
+      "resources[0].resources[0]: '*.events",
+    ],
+    [
+      "a provider of no kind",
+      [rule(["secrets"], {})],
+      "resources[0].providers[0]: provider does not contain any",
+    ],
     [
       "a provider of an unknown kind",
       [rule(["secrets"], { vault: {} })],
-      "resources[0].providers[0] must have exactly one of",
+      'unknown field "resources[0].providers[0].vault"',
     ],
     [
       "a provider of two kinds",
       [rule(["secrets"], identity, { ...identity, ...kms() })],
-      "resources[0].providers[1] must have exactly one of",
+      "resources[0].providers[1]: more than one provider",
     ],
     [
       "keys that are none",
       [rule(["secrets"], { aescbc: {} })],
-      "resources[0].providers[0].aescbc.keys must have",
+      "resources[0].providers[0].aescbc.keys: at least one keys",
     ],
     [
       "a key without a name",
       [rule(["secrets"], { aesgcm: { keys: [{ secret: SECRET }] } })],
-      "resources[0].providers[0].aesgcm.keys[0].name is missing",
+      "resources[0].providers[0].aesgcm.keys[0].name: name is a mandatory field for a key",
     ],
     [
       "a key that is its secret",
       [rule(["secrets"], { secretbox: { keys: [SECRET] } })],
-      "resources[0].providers[0].secretbox.keys[0] must be a mapping",
+      "resources[0].providers[0].secretbox.keys[0]: cannot unmarshal string",
     ],
     [
       "a kms v3",
       [rule(["secrets"], kms({ apiVersion: "v3" }))],
-      "resources[0].providers[0].kms.apiVersion must be",
+      "resources[0].providers[0].kms.apiVersion: unsupported apiVersion",
     ],
     [
       "a kms without a name",
       [rule(["secrets"], kms({ name: undefined }))],
-      "resources[0].providers[0].kms.name is",
+      "resources[0].providers[0].kms.name: name is",
     ],
     [
       "a kms v2 with a colon",
       [rule(["secrets"], kms({ name: "a:b" }))],
-      "resources[0].providers[0].kms.name must",
+      "resources[0].providers[0].kms.name: invalid KMS provider name a:b, must not contain",
     ],
     [
       "a kms over the network",
       [rule(["secrets"], kms({ endpoint: "tcp://1.2.3.4:5" }))],
-      "resources[0].providers[0].kms.endpoint must match",
+      "resources[0].providers[0].kms.endpoint: unsupported scheme",
     ],
     [
       "a timeout without a unit",
       [rule(["secrets"], kms({ timeout: "3" }))],
-      "resources[0].providers[0].kms.timeout must be a duration",
+      "resources[0].providers[0].kms.timeout: time: invalid duration",
     ],
     [
       "a timeout of nothing",
       [rule(["secrets"], kms({ timeout: "0s" }))],
-      "resources[0].providers[0].kms.timeout must be a duration",
+      "resources[0].providers[0].kms.timeout: timeout should be a positive value",
     ],
     [
       "two kms v2 of one name",
       [rule(["secrets"], kms()), rule(["configmaps"], kms())],
-      "resources has two kms providers with the name secrets",
+      "resources[1].providers[0].kms.name: duplicate KMS provider name secrets, names must be unique",
     ],
     [
       "a resource twice in a list",
-      [rule(["secrets", "secrets"], identity)],
-      'resources[0].resources has "secrets"',
+      [rule(["secrets", "secrets."], identity)],
+      "resources[0].resources: the same resource cannot be specified multiple times",
     ],
     [
       "a resource beside its wildcard",
       [rule(["secrets", "*."], identity)],
-      'resources[0].resources has "secrets"',
+      "resources[0].resources: using overlapping resources",
     ],
     [
       "a resource after its group's wildcard",
       [rule(["*.apps"], identity), rule(["deployments.apps"], kms())],
-      'resources[1].resources has "deployments.apps", which "*.apps" covers already',
+      'resource "deployments.apps" is masked by earlier rule "*.apps"',
     ],
     [
       "a wildcard after the wildcard of all",
       [rule(["*.*"], identity), rule(["*."], kms())],
-      'resources[1].resources has "*.", which "*.*" covers already',
+      'resource "*." is masked by earlier rule "*.*"',
     ],
     [
       "a wildcard twice",
       [rule(["*.apps"], identity), rule(["*.apps"], kms())],
-      'resources[1].resources has "*.apps", which "*.apps" covers already',
+      'resource "*.apps" is masked by earlier rule "*.apps"',
     ],
   ];
   test.each(rows)("%s", (_, resources, message) => {
@@ -220,7 +258,7 @@ describe("a wrong file => ConfigInvalid that names file and field", () => {
       "apiVersion must be apiserver.c",
     ],
     ["another kind", "apiVersion: apiserver.config.k8s.io/v1\nkind: Else\n", "kind must be EncryptionConf"],
-    ["an empty file", "", "must hold exactly one YAML document"],
+    ["an empty file", "", "holds no YAML document"],
     ["a list", "- 1", "must be a mapping"],
   ])("%s", (_, text, message) => {
     expect(refusal(text)).toContain(message);
@@ -303,6 +341,7 @@ describe("the kms providers of a socket", () => {
     "unix:///@secrets.sock",
     "unix://@secrets.sock",
     "unix://",
+    "unix:run/claviger/secrets.sock",
     "unix:///run/%ff",
   ])("%s => is another", (endpoint) => {
     expect(names(endpoint)).toEqual([]);

@@ -1,11 +1,21 @@
 import { resolve } from "node:path";
-import { unescape as percentDecoded } from "node:querystring";
 import { MAX_YAML_BYTES } from "../bounded-yaml.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { readRegularText } from "../regular-file.ts";
-import { Section } from "../yaml-section.ts";
-import { goDuration } from "./go-duration.ts";
-import { covers, type GroupResource, isWildcard, parseGroupResource } from "./group-resource.ts";
+import { readGoConfig } from "../go-config.ts";
+import type { GoObject } from "../go-json.ts";
+import { readRegularFile } from "../regular-file.ts";
+import {
+  type DecodedConfig,
+  type DecodedKey,
+  type DecodedKms,
+  type DecodedProvider,
+  type DecodedRule,
+  decodeEncryptionConfig,
+  Undecodable,
+} from "./encryption-config-decode.ts";
+import { maskedResource, validateEncryptionConfig } from "./encryption-config-validate.ts";
+import { parseGoUrl } from "./go-url.ts";
+import { covers, type GroupResource, groupResourceText, parseGroupResource } from "./group-resource.ts";
 
 export { covers, type GroupResource } from "./group-resource.ts";
 
@@ -13,6 +23,8 @@ export { covers, type GroupResource } from "./group-resource.ts";
 export interface EncryptionConfig {
   readonly path: string;
   readonly rules: readonly EncryptionRule[];
+  /** Why an API server with automatic reload refuses the file, though one without takes it. */
+  readonly refusedOnReload?: string;
 }
 
 /** One entry of `resources`: the first provider writes, all of them read. */
@@ -43,17 +55,14 @@ export interface KeyProvider {
 }
 
 const NOUN = "EncryptionConfiguration";
-const KEY_KINDS = ["aescbc", "aesgcm", "secretbox"] as const;
-const KINDS = ["identity", "kms", ...KEY_KINDS] as const;
-/** The API server's default. */
-const TIMEOUT_MILLISECONDS = 3_000;
+const API_VERSION = "apiserver.config.k8s.io/v1";
 
 /** Reads an EncryptionConfiguration. Throws ConfigInvalid naming file and field, and never what a key is. */
 export function readEncryptionConfig(path: string): EncryptionConfig {
   const absolute = resolve(path);
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readRegularText(absolute, { maxBytes: MAX_YAML_BYTES });
+    bytes = readRegularFile(absolute, { maxBytes: MAX_YAML_BYTES });
   } catch (cause) {
     throw new ClavigerError(
       "ConfigInvalid",
@@ -61,31 +70,74 @@ export function readEncryptionConfig(path: string): EncryptionConfig {
       { cause },
     );
   }
-  return parseEncryptionConfig(text, absolute);
+  return parseEncryptionConfig(bytes, absolute);
 }
 
 /**
- * The same for text that is at hand; `path` names it. Refuses what the API server
- * refuses where claviger would read it wrongly; fields that claviger does not
- * need are let through, so that a newer API server's file is read too.
+ * Parses the bytes of a file that `path` names. Whatever the API server's own loader refuses
+ * (encryptionconfig.LoadEncryptionConfig of k8s.io/apiserver), is refused, in its words;
+ * docs/formats.md lists what is refused besides. Throws ConfigInvalid.
  */
-export function parseEncryptionConfig(text: string, path: string): EncryptionConfig {
-  const root = Section.root(text, path, NOUN);
-  // The name that the documentation had by mistake is taken, too: apiserver/v1/register.go of k8s.io/apiserver.
-  if (root.take("apiVersion") !== "v1" || root.take("kind") !== "EncryptionConfig") {
-    root.expectText("apiVersion", "apiserver.config.k8s.io/v1");
-    root.expectText("kind", "EncryptionConfiguration");
-  }
-  const entries = root.sections("resources");
-  if (entries.length === 0) throw root.wrong("resources", "must have at least one entry");
-  const rules: EncryptionRule[] = [];
-  for (const entry of entries) {
-    const earlier = rules.flatMap(({ resources }) => resources);
-    rules.push(ruleOf(entry, earlier));
-  }
-  refuseSharedNames(rules, root);
-  return { path, rules };
+export function parseEncryptionConfig(source: Buffer | string, path: string): EncryptionConfig {
+  const what = `${NOUN} ${path}`;
+  const refuse = (reason: string): never => {
+    throw new ClavigerError("ConfigInvalid", `${what}: ${reason}`);
+  };
+  const decoded = decodedFrom(readGoConfig(source, what), refuse);
+  const [fault] = validateEncryptionConfig(decoded, false);
+  if (fault !== undefined) refuse(`${fault.field}: ${fault.detail}`);
+  const masked = maskedResource(decoded);
+  if (masked !== undefined) refuse(masked);
+  const [onReload] = validateEncryptionConfig(decoded, true);
+  return {
+    path,
+    rules: decoded.resources.map(ruleOf),
+    ...(onReload && { refusedOnReload: `${onReload.field}: ${onReload.detail}` }),
+  };
 }
+
+type Refuse = (reason: string) => never;
+
+function decodedFrom(value: GoObject, refuse: Refuse): DecodedConfig {
+  mustBeOurKind(value, refuse);
+  try {
+    return decodeEncryptionConfig(value);
+  } catch (error) {
+    if (error instanceof Undecodable) return refuse(error.message);
+    throw error;
+  }
+}
+
+function mustBeOurKind({ apiVersion, kind }: GoObject, refuse: Refuse): void {
+  // The name that the documentation had by mistake is taken, too: apiserver/v1/register.go of k8s.io/apiserver.
+  if (apiVersion === "v1" && kind === "EncryptionConfig") return;
+  if (apiVersion !== API_VERSION) refuse(`apiVersion must be ${API_VERSION}`);
+  if (kind !== NOUN) refuse(`kind must be ${NOUN}`);
+}
+
+/** Every pattern in one spelling: `secrets.` is `secrets`. */
+const ruleOf = ({ resources, providers }: DecodedRule): EncryptionRule => ({
+  resources: resources.map((text) => groupResourceText(parseGroupResource(text))),
+  providers: providers.map(providerOf),
+});
+
+/** Validation has left exactly one of them. */
+function providerOf({ kms, aesgcm, aescbc, secretbox }: DecodedProvider): EncryptionProvider {
+  if (kms !== undefined) return kmsOf(kms);
+  const names = (keys: readonly DecodedKey[]) => keys.map(({ name }) => name);
+  if (aesgcm !== undefined) return { kind: "aesgcm", keyNames: names(aesgcm) };
+  if (aescbc !== undefined) return { kind: "aescbc", keyNames: names(aescbc) };
+  if (secretbox !== undefined) return { kind: "secretbox", keyNames: names(secretbox) };
+  return { kind: "identity" };
+}
+
+const kmsOf = ({ apiVersion, name, endpoint, nanoseconds }: DecodedKms): KmsProvider => ({
+  kind: "kms",
+  apiVersion: apiVersion === "v2" ? "v2" : "v1",
+  name,
+  endpoint,
+  timeoutMilliseconds: Number(nanoseconds) / 1e6,
+});
 
 /**
  * The rule by which an API server stores this resource; undefined where there is
@@ -144,88 +196,9 @@ function reigns(config: EncryptionConfig, index: number): boolean {
 
 /** The path in an endpoint, as the API server reads it: `unix://a/b` has the host a and the path /b. */
 function socketOf(endpoint: string): string | undefined {
-  const url = URL.parse(endpoint);
-  if (url === null || url.pathname === "" || url.pathname.startsWith("/@")) return undefined;
-  return canonical(percentDecoded(url.pathname));
+  const { path } = parseGoUrl(endpoint);
+  return path === "" || path.startsWith("/@") ? undefined : canonical(path);
 }
 
 /** One text for a path with dots, and for both names of a host's folder of sockets. */
 const canonical = (path: string): string => resolve(path).replace(/^\/var\/run\//, "/run/");
-
-function ruleOf(entry: Section, earlier: readonly string[]): EncryptionRule {
-  const resources = entry.texts("resources");
-  if (resources.length === 0) throw entry.wrong("resources", "must have at least one entry");
-  for (const pattern of resources) refusePattern(pattern, entry);
-  refuseMasked(resources, earlier, entry);
-  const providers = entry.sections("providers");
-  if (providers.length === 0) throw entry.wrong("providers", "must have at least one entry");
-  return { resources, providers: providers.map(providerOf) };
-}
-
-function refusePattern(pattern: string, entry: Section): void {
-  const { group, resource } = parseGroupResource(pattern);
-  const name = JSON.stringify(pattern);
-  if (pattern === "*") throw entry.wrong("resources", `has ${name}: use "*." for the core group, or "*.*"`);
-  if (pattern.toLowerCase() !== pattern) throw entry.wrong("resources", `has ${name}: use small letters`);
-  if (group === "*" && resource !== "*")
-    throw entry.wrong("resources", `has ${name}: one resource of every group is not possible`);
-  if (group === "events.k8s.io") throw entry.wrong("resources", `has ${name}: use "events"`);
-}
-
-function providerOf(entry: Section): EncryptionProvider {
-  const [kind, ...more] = KINDS.filter((name) => entry.take(name) !== undefined);
-  if (kind === undefined || more.length > 0) {
-    throw entry.wrong("", `must have exactly one of ${KINDS.join(", ")}`);
-  }
-  const settings = entry.section(kind);
-  if (kind === "identity") return { kind };
-  if (kind === "kms") return kmsOf(settings);
-  const keys = settings.sections("keys");
-  if (keys.length === 0) throw settings.wrong("keys", "must have at least one entry");
-  return { kind, keyNames: keys.map((key) => key.text("name")) };
-}
-
-function kmsOf(settings: Section): KmsProvider {
-  // v1 is what the API server takes where nothing is said.
-  const apiVersion = settings.optionalText("apiVersion") ?? "v1";
-  if (apiVersion !== "v1" && apiVersion !== "v2") throw settings.wrong("apiVersion", "must be v1 or v2");
-  const name = settings.text("name");
-  if (apiVersion === "v2" && name.includes(":")) throw settings.wrong("name", "must not have a colon");
-  const endpoint = settings.text("endpoint", /^unix:/i);
-  const timeout = settings.optionalText("timeout");
-  const timeoutMilliseconds = timeout === undefined ? TIMEOUT_MILLISECONDS : (goDuration(timeout) ?? 0);
-  if (timeoutMilliseconds <= 0) throw settings.wrong("timeout", "must be a duration such as 3s");
-  return { kind: "kms", apiVersion, name, endpoint, timeoutMilliseconds };
-}
-
-/** Refuses a pattern that an earlier one leaves nothing for, as the API server does. */
-function refuseMasked(patterns: readonly string[], earlier: readonly string[], entry: Section): void {
-  for (const [index, pattern] of patterns.entries()) {
-    const twice = patterns.indexOf(pattern) < index ? pattern : undefined;
-    const others = patterns.filter((other) => other !== pattern);
-    const mask = twice ?? [...others, ...earlier].find((other) => masks(other, pattern));
-    if (mask === undefined) continue;
-    throw entry.wrong(
-      "resources",
-      `has ${JSON.stringify(pattern)}, which ${JSON.stringify(mask)} covers already: put the more exact one into an earlier entry, or take it away`,
-    );
-  }
-}
-
-/** An equal pattern of an earlier entry masks only where it is a wildcard: for others, providers add up. */
-function masks(other: string, pattern: string): boolean {
-  const { group } = parseGroupResource(other);
-  return isWildcard(other) && (group === "*" || group === parseGroupResource(pattern).group);
-}
-
-/** Two kms v2 providers of one name would be one in etcd. */
-function refuseSharedNames(rules: readonly EncryptionRule[], root: Section): void {
-  const seen = new Set<string>();
-  for (const provider of rules.flatMap(({ providers }) => providers)) {
-    if (provider.kind !== "kms") continue;
-    if (provider.apiVersion === "v2" && seen.has(provider.name)) {
-      throw root.wrong("resources", `has two kms providers with the name ${provider.name}: names are unique`);
-    }
-    seen.add(provider.name);
-  }
-}

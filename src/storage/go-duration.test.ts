@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { goDuration } from "./go-duration.ts";
+import { durationNanoseconds, goDuration } from "./go-duration.ts";
 
 describe("a duration as Go writes it => milliseconds", () => {
   test.each([
@@ -21,5 +21,20 @@ describe("a duration as Go writes it => milliseconds", () => {
 
   test.each(["", "3", "s", "3 s", "3s ", "1d", ".s", "3S", "1h-3s"])("%j => none", (text) => {
     expect(goDuration(text)).toBeUndefined();
+  });
+});
+
+describe("the edges of what Go counts", () => {
+  test.each([
+    ["2562047h47m16.854775807s", 2n ** 63n - 1n],
+    ["2562047h47m16.854775808s", undefined],
+    ["-2562047h47m16.854775808s", -(2n ** 63n)],
+    [`3.${"1".repeat(40)}s`, 3_111_111_111n],
+    [`${"0".repeat(40)}3s`, 3_000_000_000n],
+    [`${"9".repeat(100_000)}s`, undefined],
+    ["0.1ns", 0n],
+    ["1.5.3s", undefined],
+  ])("%.30s => %j nanoseconds", (text, nanoseconds) => {
+    expect(durationNanoseconds(text)).toBe(nanoseconds);
   });
 });

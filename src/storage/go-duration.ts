@@ -1,27 +1,60 @@
-const MILLISECONDS = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-} as const;
+const NANOSECONDS: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
 
-type Unit = keyof typeof MILLISECONDS;
-
-const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
-const WHOLE = /^[-+]?((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/;
+const PART = /(\d*)(?:\.(\d*))?([^\d.]+)/y;
+/** A duration of Go is an int64 of nanoseconds. */
+const LIMIT = 2n ** 63n;
+const MAX_DIGITS = 19;
 
 /**
- * The milliseconds of a duration as Go writes it (`3s`, `1m30s`, `1.5h`, `0`);
- * undefined where it is none. Source: Go's time.ParseDuration.
+ * Returns the milliseconds of a duration as Go writes it (`3s`, `1m30s`, `1.5h`, `0`);
+ * undefined if it is none, or longer than Go can count. Source: Go's time.ParseDuration.
  */
 export function goDuration(text: string): number | undefined {
-  if (/^[-+]?0$/.test(text)) return 0;
-  if (!WHOLE.test(text)) return undefined;
-  const parts = [...text.matchAll(PART)];
-  const sum = parts.reduce((total, [, count, unit]) => total + Number(count) * MILLISECONDS[unit as Unit], 0);
-  return text.startsWith("-") ? -sum : sum;
+  const nanoseconds = durationNanoseconds(text);
+  return nanoseconds === undefined ? undefined : Number(nanoseconds) / 1e6;
+}
+
+/** The same in nanoseconds. */
+export function durationNanoseconds(text: string): bigint | undefined {
+  const [sign, rest] = /^[-+]/.test(text) ? [text[0], text.slice(1)] : ["+", text];
+  if (rest === "0") return 0n;
+  const size = rest === "" ? undefined : sum(rest);
+  if (size === undefined) return undefined;
+  if (sign === "-") return size <= LIMIT ? -size : undefined;
+  return size < LIMIT ? size : undefined;
+}
+
+function sum(text: string): bigint | undefined {
+  let total = 0n;
+  PART.lastIndex = 0;
+  while (PART.lastIndex < text.length) {
+    const [, whole = "", fraction = "", name = ""] = PART.exec(text) ?? [];
+    const unit = NANOSECONDS[name];
+    const digits = whole.replace(/^0+/, "");
+    if (unit === undefined || whole + fraction === "" || digits.length > MAX_DIGITS) return undefined;
+    total += BigInt(digits) * unit + fractionOf(fraction, unit);
+    if (total > LIMIT) return undefined;
+  }
+  return total;
+}
+
+/** Go keeps the digits that an int64 holds, and multiplies as floating-point numbers. */
+function fractionOf(digits: string, unit: bigint): bigint {
+  let value = 0n;
+  let scale = 1;
+  for (const digit of digits) {
+    if (value > (LIMIT - 1n) / 10n) break;
+    value = value * 10n + BigInt(digit);
+    scale *= 10;
+  }
+  return BigInt(Math.trunc(Number(value) * (Number(unit) / scale)));
 }

@@ -38,7 +38,9 @@ export const identity = { identity: {} };
 export const kms = (changes: object = {}) => ({
   kms: { apiVersion: "v2", name: "secrets", endpoint: `unix://${SOCKET}`, timeout: "3s", ...changes },
 });
-export const secretbox = { secretbox: { keys: [{ name: "key1", secret: "c2VjcmV0" }] } };
+export const secretbox = {
+  secretbox: { keys: [{ name: "key1", secret: Buffer.alloc(32).toString("base64") }] },
+};
 export const rule = (resources: string, ...providers: object[]) => ({
   resources: resources.split(" "),
   providers,
