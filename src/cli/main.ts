@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: async () => (await import("./doctor.ts")).doctor,
   backup: async () => (await import("./backup.ts")).backup,
   restore: async () => (await import("./restore.ts")).restore,
+  uninstall: async () => (await import("./uninstall.ts")).uninstall,
   repair: async () => (await import("./repair.ts")).repair,
 };
 

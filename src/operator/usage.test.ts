@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KeyAlias, KeyServer } from "../kube/resources.ts";
-import { keyAlias, keyId, keyServer } from "./testing.ts";
+import { EARLIER, keyAlias, keyId, keyServer } from "./testing.ts";
 import { listUses, type StoredObjects, usesOf } from "./usage.ts";
 
 const key = { namespace: "apps", name: "secrets", keyId: keyId(1), kmsKeyIds: new Set(["id-1", "id-2"]) };
@@ -34,6 +34,30 @@ const table: readonly Row[] = [
     servers: [serving("one", "apps/other", "id-2")],
     expected: ["provider p of node one (serves apps/other)"],
   },
+  ...(
+    [
+      ["has no entry and has not been asked for minutes => none", { entries: 0, notAskedSince: EARLIER }, 0],
+      ["has no entry and is still asked, by an API server of before the edit => that one", { entries: 0 }, 1],
+      [
+        "has entries and is not asked, as its API server is down => that one",
+        { entries: 1, notAskedSince: EARLIER },
+        1,
+      ],
+      [
+        "does not say how many entries there are, and is not asked => that one",
+        { notAskedSince: EARLIER },
+        1,
+      ],
+    ] as const
+  ).map(([name, said, uses]) => ({
+    name: `a provider that names it, ${name}`,
+    servers: [
+      keyServer("one", {
+        providers: [{ name: "p", socket: "/run/p.sock", serves: "apps/secrets", ...said }],
+      }),
+    ],
+    expected: Array(uses).fill("provider p of node one (serves apps/secrets)"),
+  })),
   {
     name: "a provider that names an alias of it => provider and alias",
     servers: [serving("one", "alias apps/main")],

@@ -1,5 +1,5 @@
 import { nameText, type ObjectName, servedAlias } from "../keyring/rows.ts";
-import type { KeyAlias, KeyServer } from "../kube/resources.ts";
+import type { KeyAlias, KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import { firstFew } from "./first-few.ts";
 import { objectText } from "./view-index.ts";
 
@@ -52,9 +52,20 @@ const pointsTo = ({ metadata, spec, status }: KeyAlias, key: NamedKey): boolean 
     status?.masterKey === key.name ||
     (key.keyId !== undefined && status?.keyId === key.keyId));
 
+type Provider = NonNullable<KeyServerStatus["providers"]>[number];
+
+/**
+ * Whether the API server beside a provider may need its key. It does not if the file that it goes by has
+ * no entry on the socket, and it has not asked Status for three minutes, as it does for every entry. A
+ * KeyServer that does not say both is no sign that nothing is there.
+ */
+export const isNeeded = ({ entries, notAskedSince }: Provider): boolean =>
+  entries !== 0 || notAskedSince === undefined;
+
 /** A provider that names the key or serves a version of it still, before its plugin has followed. */
 function providerUses({ metadata, status }: KeyServer, names: ReadonlySet<string>, key: NamedKey): Use[] {
   return (status?.providers ?? [])
+    .filter(isNeeded)
     .filter(({ serves, kmsKeyId }) => names.has(serves) || key.kmsKeyIds.has(kmsKeyId ?? ""))
     .map(({ name, serves }) => ({
       reason: "ProviderUsesKey",

@@ -9,8 +9,8 @@ import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { type RunningProcess, startProcess } from "../controlplane/processes.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { testedBlock } from "../docs/markdown.ts";
-import { type Cluster, exampleKey, startCluster } from "./cluster.ts";
+import { ROOT, testedBlock } from "../docs/markdown.ts";
+import { type Cluster, CRDS, exampleKey, startCluster } from "./cluster.ts";
 import { encryptionRules, identity, kms, manifests, object, roleOfRewriters } from "./manifests.ts";
 import { Probes } from "./traffic.ts";
 
@@ -33,6 +33,7 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
     await writeFile(clock, "0");
     other = await startOther(folder);
     cluster = await startCluster({
+      controllers: true,
       encryption: () => encryptionRules({ resources: ["secrets"], providers: [identity] }),
       environment: { CLAVIGER_TEST_CLOCK: clock, CLAVIGER_TEST_SETTLE_SECONDS: "25" },
     });
@@ -95,6 +96,37 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
     return JSON.parse(stdout).rows;
   };
 
+  const kubeconfig = async () => (await cluster.plane.apiServers[0]?.kubeconfig()) ?? "";
+  const uninstallCheck = async (...more: readonly string[]) =>
+    run(process.execPath, [CLAVIGER, "uninstall", "--check", "--kubeconfig", await kubeconfig(), ...more]);
+  /** Runs the commands of a block of docs/operations.md, to the letter but for paths; the last one ends with this code. */
+  const runs = async (name: string, lastCode: number) => {
+    const commands = testedBlock("docs/operations.md", name).trim().split("\n");
+    for (const [index, command] of commands.entries()) {
+      const args = command
+        .replace("/etc/claviger/claviger.yaml", cluster.nodes[0]?.configPath ?? "")
+        .replace("/backup/", `${folder}/`)
+        .replace(/-f crds/, `-f ${CRDS}`)
+        .replaceAll("-f deploy/", `-f ${join(ROOT, "deploy")}/`)
+        .split(" ");
+      const [program, ...rest] = args;
+      const { code, stderr } =
+        program === "kubectl"
+          ? await cluster.plane.kubectl(rest)
+          : await run(process.execPath, [
+              CLAVIGER,
+              ...rest,
+              ...(rest[0] === "uninstall" ? ["--kubeconfig", await kubeconfig()] : []),
+            ]);
+      const expected = index === commands.length - 1 ? lastCode : 0;
+      expect({ command, code, stderr: code === expected ? "" : stderr }).toEqual({
+        command,
+        code: expected,
+        stderr: "",
+      });
+    }
+  };
+
   it("moves to claviger in two steps, and everything that was stored follows", async () => {
     expect(await stored("secrets")).toEqual(["aescbc key1", "plain"]);
     expect(await stored("configmaps")).toEqual(["kms-v2 other", "plain"]);
@@ -147,7 +179,25 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
     expect([await stored("secrets"), await stored("configmaps")]).toEqual([["plain"], ["plain"]]);
     const none = encryptionRules({ resources: ["secrets"], providers: [identity] });
     await use(none);
-    await cluster.nodes[0]?.killAll();
+    await readable();
+  });
+
+  it("uninstalls to the letter: each step ends, and nothing of claviger is left", async () => {
+    await runs("moving out check", 1);
+    await eventually(
+      "no API server needs the key any more",
+      async () => {
+        const { left } = JSON.parse((await uninstallCheck("-o", "json")).stdout);
+        if (!/API server/.test(left.join())) return true;
+        throw new Error(left.join());
+      },
+      { deadline: 400_000 },
+    );
+    await runs("moving out keys", 0);
+    await cluster.nodes[0]?.stop("operator");
+    await cluster.nodes[0]?.stop("plugin");
+    await runs("moving out uninstall", 0);
+    expect((await uninstallCheck()).stdout).toMatch(/^nothing of claviger is left in this cluster/);
     await restart();
     await readable();
   });
