@@ -48,6 +48,20 @@ test("a leader with etcd found objects under the key, and this one has no etcd =
   expect(retirementStatus({ ...key, status: twice }, twice, [version], counted, NOW).deletion).toBeDefined();
 });
 
+test("a node has a Lease and no KeyServer => no deletion is accepted, as the node may serve the key, and it is named", () => {
+  const version = keyVersion(1);
+  const key = masterKey({ spec: wanted, status: statusWith(version) });
+  const count = { kind: "counted", stored: () => 0 } as const;
+  const nodes = [node("one", []), node("two", [], { unreported: true })];
+  const status = retirementStatus(key, key.status ?? {}, [version], { ...facts, count, nodes }, NOW);
+  expect(status.deletion).toBeUndefined();
+  expect(conditionOf(status.conditions, "DeletionBlocked")?.message).toMatch(
+    /used by node two \(its operator/,
+  );
+  const reported = { ...facts, count, nodes: [node("one", []), node("two", [])] };
+  expect(retirementStatus(key, key.status ?? {}, [version], reported, NOW).deletion).toBeDefined();
+});
+
 test.each([
   ["is about to ask whether it can count", { kind: "pending" }],
   ["cannot count just now", { kind: "failed", message: "etcd is down" }],

@@ -12,6 +12,7 @@ import type { UsageCount } from "./usage-census.ts";
 import { proofOf, unsettledProviders } from "./usage-proof.ts";
 import { kmsKeyIdOf } from "./versions.ts";
 import { objectText } from "./view-index.ts";
+import { describeNode } from "./waiting-nodes.ts";
 import type { Waiting } from "./waiting-period.ts";
 
 /** Everything about the cluster that decides whether a key or its versions may go. */
@@ -48,7 +49,7 @@ export function retirementStatus(
   facts: RetirementFacts,
   now: Date,
 ): MasterKeyStatus {
-  const uses = masterKeyUses(masterKey, versions, facts);
+  const uses = [...masterKeyUses(masterKey, versions, facts), ...unknownUses(masterKey, facts)];
   const { nodes, count, waiting } = facts;
   const name = nameOf(masterKey);
   const unsettled = unsettledProviders(facts.keyServers);
@@ -91,6 +92,20 @@ export function retirementStatus(
 /** Whoever waits for a deletion date must know at once that it does not come while clocks disagree. */
 const clocksHoldUp = ({ status }: MasterKey, { time }: Waiting) =>
   time.kind === "disagree" && status?.deletion !== undefined ? time : undefined;
+
+/**
+ * A deletion that is accepted stops the key on every node at once. A node that has not reported may
+ * serve it; what is accepted already is guarded by decideDestruction.
+ */
+function unknownUses({ spec, status }: MasterKey, { nodes }: RetirementFacts): Use[] {
+  if (spec.deletion === undefined || status?.deletion !== undefined) return [];
+  return nodes
+    .filter(({ unreported }) => unreported === true)
+    .map((node) => ({
+      reason: "NodeNotReported",
+      text: `node ${describeNode(node)}, for all that is known`,
+    }));
+}
 
 /** Who needs a MasterKey. */
 export const masterKeyUses = (

@@ -126,15 +126,18 @@ export function gatherKeyAlias(sources: KeyAliasSources, now: Date): ObservedKey
     name === undefined ? undefined : index.masterKey({ namespace, name });
   const known = rememberAlias(alias, heldAlias(alias, keyring), named(alias.status?.masterKey));
   const target = named(alias.spec.masterKey);
+  const nodes = nodeViews(keyServers, heardOf, now);
+  // Of a node without KeyServer nobody knows whether it serves the alias.
+  const unknown = nodes.some(({ unreported }) => unreported === true);
   return {
     alias: known,
     target,
     targetVersion: target && currentVersionOf(target, index),
     served: named(known.status?.masterKey),
-    inService: mayBeServed(alias, keyServers),
-    importedAllowed: importedAllowed(alias, keyServers),
+    inService: unknown || mayBeServed(alias, keyServers),
+    importedAllowed: !unknown && importedAllowed(alias, keyServers),
     lack: known.status?.masterKey === undefined ? lack() : undefined,
-    nodes: nodeViews(keyServers, heardOf, now),
+    nodes,
     arnPrefix,
   };
 }

@@ -5,7 +5,7 @@ import { objectText } from "./view-index.ts";
 
 /** One thing that needs a key: a word for programs, a phrase for people. */
 export interface Use {
-  readonly reason: "ProviderUsesKey" | "AliasPointsToKey" | "ObjectsUnderKey";
+  readonly reason: "ProviderUsesKey" | "AliasPointsToKey" | "ObjectsUnderKey" | "NodeNotReported";
   readonly text: string;
 }
 
