@@ -23,6 +23,7 @@ import {
 import type { Log } from "../log.ts";
 import { parseTime } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
+import { ApiServerLeases } from "./api-server-leases.ts";
 import { FINALIZER } from "./decide-deletion.ts";
 import { EventLimiter } from "./event-limiter.ts";
 import { logEvent, noteOf } from "./events.ts";
@@ -74,6 +75,7 @@ export class KubeStore implements ResourceStore {
   readonly #keyServers: Reflector<KeyServer>;
   readonly #leases: Reflector<Lease>;
   readonly #hearing = new NodeHearing();
+  readonly #apiServers: ApiServerLeases;
   readonly #nodeLeases = new Map<string, NodeLease>();
   readonly #leaseClocks = new LeaseClocks();
   readonly #wall: () => number;
@@ -104,6 +106,7 @@ export class KubeStore implements ResourceStore {
     this.#heartbeatMilliseconds = heartbeatMilliseconds;
     this.#instance = `${config.nodeName}/${randomUUID()}`;
     this.#nameWatch = new NameWatch(this.#instance);
+    this.#apiServers = new ApiServerLeases(this.#client, log);
     this.storedObjects = new KubeStoredObjects(this.#client, config, nodeLeaseOf(config));
     this.#config = config;
     this.#log = log;
@@ -153,6 +156,7 @@ export class KubeStore implements ResourceStore {
       ),
       this.#heartbeat(signal),
       this.#elector.run(signal),
+      this.#apiServers.run(signal),
     ]);
   }
 
@@ -180,6 +184,7 @@ export class KubeStore implements ResourceStore {
       keyVersionsUpTo: this.#keyVersions.resourceVersion ?? "",
       heardOf: this.#hearing.heardOf,
       nodeLeases: this.#nodeLeases,
+      apiServers: this.#apiServers.heardOf,
     };
     return this.#view;
   }

@@ -66,7 +66,7 @@ export function decideSilence({ status }: KeyServer, node: NodeView, now: Date):
 }
 
 /** Where our clock was set back, a node counts once it is heard of again: else one that is gone would count until then. */
-function isStale(heard: number, now: Date): boolean {
+export function isStale(heard: number, now: Date): boolean {
   if (heard === Number.POSITIVE_INFINITY) return false;
   // A time that cannot be read is no news either.
   return !(Math.abs(now.getTime() - heard) <= NODE_LEASE_SECONDS * 1000);

@@ -31,6 +31,8 @@ export interface View {
   readonly heardOf: ReadonlyMap<string, number>;
   /** The Leases of the nodes, by node; absent if there is no API server. */
   readonly nodeLeases?: ReadonlyMap<string, NodeLease>;
+  /** When each API server of the cluster last renewed its own Lease, by its identity; absent if there is no API server. */
+  readonly apiServers?: ReadonlyMap<string, number>;
 }
 
 /** An object that was made, changed or deleted. */
