@@ -67,7 +67,7 @@ describe("what is left of claviger", () => {
       "no API server uses any => a backup, then the keys",
       { ...whole, keyServers: [node(unused)] },
       /1 MasterKeys: apps\/secrets/,
-      /claviger backup.*kubectl delete keyaliases,masterkeys --all --all-namespaces/s,
+      /claviger backup.*kubectl delete keyaliases .*kubectl wait .*kubectl delete masterkeys --all --all-namespaces/s,
     ],
     [
       "keys wait for their deletion and no operator runs => one is started",

@@ -98,7 +98,9 @@ function keys({ masterKeys, keyAliases, leases }: Installation, now: Date): Stag
     next: [
       "claviger backup --config /etc/claviger/claviger.yaml --out FILE    # on one node",
       ...(alive ? [] : ["start claviger on one node: without an operator nobody lets a MasterKey go"]),
-      "kubectl delete keyaliases,masterkeys --all --all-namespaces",
+      "kubectl delete keyaliases --all --all-namespaces",
+      "kubectl wait --for=condition=InUse=False masterkeys --all --all-namespaces",
+      "kubectl delete masterkeys --all --all-namespaces",
     ],
   };
 }
