@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { ROOT, testedBlock } from "../docs/markdown.ts";
-import { applyKey, type Cluster, startCluster } from "./cluster.ts";
+import { ROOT } from "../docs/markdown.ts";
+import { applyKey, type Cluster, CRDS, startCluster } from "./cluster.ts";
+import { Manual } from "./manual.ts";
 
 const binaries = await controlPlaneBinaries();
 const NAMESPACE = "claviger-system";
@@ -13,13 +14,18 @@ describe.skipIf(binaries === undefined)(
   "the namespace in which operators lead and the key lies that Secrets use",
   () => {
     let cluster: Cluster;
+    let manual: Manual;
 
     beforeAll(async () => {
       cluster = await startCluster({ nodes: 2, controllers: true });
       await applyKey(cluster);
+      manual = await Manual.open(cluster);
       await cluster.kubectl(["create", "secret", "generic", "kept", "--from-literal=text=kept"]);
     });
-    afterAll(() => cluster?.stop());
+    afterAll(async () => {
+      await cluster?.stop();
+      await manual?.close();
+    });
 
     const deleteNamespace = (...more: readonly string[]) =>
       cluster.plane.kubectl(["delete", "namespace", NAMESPACE, "--wait=false", ...more]);
@@ -33,13 +39,6 @@ describe.skipIf(binaries === undefined)(
         if (said === `${reason} ${reason}`) return true;
         throw new Error(said);
       });
-    /** Runs the kubectl commands of a block of docs/operations.md to the letter. */
-    const documented = async (block: string) => {
-      for (const command of testedBlock("docs/operations.md", block).trim().split("\n")) {
-        expect(command).toMatch(/^kubectl /);
-        await cluster.kubectl(command.replace("deploy/rbac.yaml", RBAC).split(" ").slice(1));
-      }
-    };
     const readable = async () => {
       for (const server of cluster.plane.apiServers) {
         const { status } = await server.request("GET", "/api/v1/namespaces/default/secrets/kept");
@@ -57,7 +56,7 @@ describe.skipIf(binaries === undefined)(
     const comesBack = async (before: string) => {
       await nodesSay("LeaseRefused");
       await readable();
-      await documented("namespace deleted");
+      await manual.follow("namespace deleted");
       await applyKey(cluster);
       expect(await keyId()).toBe(before);
       await nodesSay("InStep");
@@ -99,6 +98,24 @@ describe.skipIf(binaries === undefined)(
       await cluster.kubectl(["apply", "-f", RBAC]);
       await nodesSay("InStep");
       await rotates("after the rights", "4");
+    });
+
+    it("loses its CRDs while no operator runs => their deletion waits for the key, ends as the manual says, and the key is the same again", async () => {
+      const before = await keyId();
+      await Promise.all(cluster.nodes.map((node) => node.stop("operator")));
+      await cluster.kubectl(["delete", "-f", CRDS, "--wait=false"]);
+      await eventually("the KeyVersions are gone", async () => {
+        const left = await cluster.kubectl(["get", "crd", "-o", "name"]);
+        return !left.includes("keyversions.kms") && left.includes("masterkeys.kms");
+      });
+      await readable();
+      await manual.follow("crds deleted, stuck");
+      await manual.follow("crds deleted");
+      await Promise.all(cluster.nodes.map((node) => node.start("operator")));
+      await applyKey(cluster);
+      expect(await keyId()).toBe(before);
+      await readable();
+      await rotates("after the CRDs", "5");
     });
   },
 );

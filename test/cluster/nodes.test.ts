@@ -6,9 +6,9 @@ import type { KeyVersion } from "../../src/kube/resources.ts";
 import { KubeStore } from "../../src/operator/kube-store.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { testedBlock } from "../docs/markdown.ts";
 import { applyKey, type Cluster, CRDS, startCluster } from "./cluster.ts";
 import { claviger, manifests } from "./manifests.ts";
+import { Manual } from "./manual.ts";
 
 const binaries = await controlPlaneBinaries();
 
@@ -16,12 +16,17 @@ describe.skipIf(binaries === undefined)(
   "three API servers on one etcd, each with its own claviger node",
   () => {
     let cluster: Cluster;
+    let manual: Manual;
 
     beforeAll(async () => {
       cluster = await startCluster({ nodes: 3 });
+      manual = await Manual.open(cluster);
       await applyKey(cluster);
     });
-    afterAll(() => cluster?.stop());
+    afterAll(async () => {
+      await cluster?.stop();
+      await manual?.close();
+    });
 
     const node = (number: number) => {
       const found = cluster.nodes[number - 1];
@@ -38,13 +43,6 @@ describe.skipIf(binaries === undefined)(
       const condition = `{.status.conditions[?(@.type=="${type}")]`;
       const path = `${condition}.status} ${condition}.reason} ${condition}.message}`;
       return cluster.kubectl(["get", ...object, "-o", `jsonpath=${path}`]);
-    };
-    /** Runs the kubectl commands of a block of docs/operations.md, to the letter but for what `adapt` changes. */
-    const documented = async (block: string, adapt: (command: string) => string) => {
-      for (const command of testedBlock("docs/operations.md", block).trim().split("\n")) {
-        expect(command).toMatch(/^kubectl /);
-        await cluster.kubectl(adapt(command).split(" ").slice(1));
-      }
     };
     const distributed = (name: string) => said("Distributed", "mk", "-n", "claviger-system", name);
     const readinessOf = (node: string) => said("Ready", "ks", node);
@@ -138,7 +136,7 @@ describe.skipIf(binaries === undefined)(
           await distributed("without-node-2"),
         ),
       );
-      await documented("node removed", (command) => command.replace("NAME", "node-2"));
+      await manual.follow("node removed", { NAME: "node-2" });
       await becomesReady("without-node-2");
       await node(2).start("operator");
       await eventually("node-2 is back, with every version", async () => {
@@ -216,7 +214,7 @@ describe.skipIf(binaries === undefined)(
     it("the CRDs are deleted and applied again while node-2's operator is down, as docs/operations.md says => version 2 waits for node-2 by name", async () => {
       await node(2).kill9("operator");
       await cluster.kubectl(["delete", "-f", CRDS, "--wait=false"]);
-      await documented("crds deleted", (command) => command.replace(/ crds$/, ` ${CRDS}`));
+      await manual.follow("crds deleted");
       await applyKey(cluster);
       const rotation = { spec: { rotation: { requestToken: "after-the-crds" } } };
       await cluster.kubectl([
