@@ -37,6 +37,16 @@ const filesWith = (bytes: Buffer): string[] =>
     return existsSync(path) && readFileSync(path).includes(bytes);
   });
 
+test("a keyring tells whether anything was ever sealed => also after all of it was destroyed", () => {
+  const writer = open();
+  expect(writer.holdsAnySealed()).toBe(false);
+  writer.apply([{ kind: "putVersion", version: version(1) }]);
+  expect(writer.holdsAnySealed()).toBe(true);
+  writer.apply([destroy(1)]);
+  expect(writer.versions()).toEqual([]);
+  expect(writer.holdsAnySealed()).toBe(true);
+});
+
 describe("a version that is destroyed", () => {
   test("=> is gone, its tombstone is there, also after closing", () => {
     const writer = open();
