@@ -29,6 +29,8 @@ const QUOTES = {
   unknownField: ["strict decoding error: unknown field …"],
   cachesize: ["cachesize is not supported in v2"],
   inUse: ["MasterKey … is not deleted: …"],
+  leases: ["claviger's operators lead and report by Leases in this Namespace"],
+  terminating: ["Some content in the namespace has finalizers remaining: kms.claviger.dev/material in …"],
   held: ["the object is to be deleted and is held while the key is used by …"],
   nodeUser: [
     "a node of claviger does not change the spec of a MasterKey",
@@ -63,7 +65,7 @@ describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is 
   let goodConfig: string;
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: 2 });
+    cluster = await startCluster({ nodes: 2, controllers: ["namespace-controller"] });
     goodConfig = await readFile(node(1).encryptionConfigPath, "utf8");
   });
   afterAll(() => cluster?.stop());
@@ -161,6 +163,7 @@ describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is 
   it("to who asks for what claviger refuses", async () => {
     const mk = ["mk", "-n", "claviger-system", "secrets"];
     await sees("inUse", () => kubectl(1, ["delete", ...mk]));
+    await sees("leases", () => kubectl(1, ["delete", "--wait=false", "namespace", "claviger-system"]));
     const spec = '{"spec":{"enabled":false}}';
     await sees(
       "nodeUser",
@@ -168,6 +171,14 @@ describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is 
         (await kubectl(1, ["patch", ...mk, "--type=merge", "-p", spec], NODE_USER)) +
         (await kubectl(1, ["get", "secrets"], NODE_USER)),
     );
+  });
+
+  it("to who deletes the namespace of a key while no operator runs", async () => {
+    for (const number of [1, 2] as const) await node(number).stop("operator");
+    await kubectl(1, ["delete", "--wait=false", "namespace", "apps"]);
+    await sees("terminating", () => kubectl(1, ["get", "namespace", "apps", "-o", "yaml"]));
+    for (const number of [1, 2] as const) await node(number).start("operator");
+    await cluster.kubectl(["wait", "--for=delete", "--timeout=300s", "namespace/apps"]);
   });
 
   it("to who deletes a key in use where no policy is in force", async () => {
