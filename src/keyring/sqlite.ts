@@ -14,13 +14,16 @@ export function allRows(db: DatabaseSync, sql: string, ...values: readonly SQLIn
   return statement.all(...values).map(withNumbers);
 }
 
-const withNumbers = (row: RawRow): RawRow =>
-  Object.fromEntries(
-    Object.entries(row).map(([column, value]) => [
-      column,
-      typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value,
-    ]),
-  );
+/** In place: ten thousand rows are read at once. */
+function withNumbers(row: RawRow): RawRow {
+  for (const column in row) {
+    const value = row[column];
+    if (typeof value !== "bigint") continue;
+    const number = Number(value);
+    if (Number.isSafeInteger(number)) row[column] = number;
+  }
+  return row;
+}
 
 /** SQLite's primary result codes (sqlite.org/rescode.html); the extended ones hold them in the low byte. */
 const code = {

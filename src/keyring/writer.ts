@@ -19,9 +19,9 @@ import {
 import type { FileLock } from "./file-lock.ts";
 import { formatFormerTargets, leftAt, mergeFormerTargets } from "./former-targets.ts";
 import { inodeOf } from "./inode.ts";
+import { KeptRows, type ReadVersions } from "./kept-rows.ts";
 import { syncFile } from "./new-file.ts";
 import { observationsStamp, readObservations } from "./observations.ts";
-import { readOwnership, withOwnership } from "./ownership-table.ts";
 import {
   type AliasRow,
   type KeptTombstone,
@@ -32,7 +32,6 @@ import {
   type ObservationRow,
   type TombstoneRow,
   type UnreadableRow,
-  type UnreadableVersion,
   type VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
@@ -65,12 +64,19 @@ export type KeyringChange =
   /** Takes a version out for ever and keeps the tombstone, also of a version that never was here. */
   | { readonly kind: "destroyVersion"; readonly tombstone: TombstoneRow };
 
+/** The versionId of the row that a change writes or deletes in the tables of versions and their proofs. */
+function changedVersion(change: KeyringChange): string | undefined {
+  if (change.kind === "putVersion") return change.version.versionId;
+  return change.kind === "destroyVersion" ? change.tombstone.versionId : undefined;
+}
+
 /** The one writer of a keyring: the node's operator. Others open it for reading. */
 export class KeyringWriter {
   readonly path: string;
   readonly #db: DatabaseSync;
   readonly #lock: FileLock;
   readonly #inode: number | undefined;
+  readonly #kept = new KeptRows((sql, ...values) => this.all(sql, ...values));
 
   private constructor(path: string, db: DatabaseSync, lock: FileLock) {
     this.path = path;
@@ -129,16 +135,20 @@ export class KeyringWriter {
     if (changes.length === 0) return;
     writePoint("keyring.apply", "before");
     this.transaction(() => {
-      for (const change of changes) this.#applyOne(change);
+      for (const change of changes) {
+        const versionId = changedVersion(change);
+        if (versionId !== undefined) this.#kept.touch(versionId);
+        this.#applyOne(change);
+      }
     });
     writePoint("keyring.apply", "after");
   }
 
-  keys(): KeyRow[] {
+  keys(): readonly KeyRow[] {
     return this.#keyRows().rows;
   }
 
-  aliases(): AliasRow[] {
+  aliases(): readonly AliasRow[] {
     return this.#aliasRows().rows;
   }
 
@@ -156,33 +166,28 @@ export class KeyringWriter {
   }
 
   #keyRows(): ReadRows<KeyRow> {
-    return readKeyRows(this.all("SELECT * FROM keys ORDER BY namespace, name"));
+    return this.#kept.rows("SELECT * FROM keys ORDER BY namespace, name", readKeyRows);
   }
 
   #aliasRows(): ReadRows<AliasRow> {
-    return readAliasRows(this.all("SELECT * FROM aliases ORDER BY namespace, name"));
+    return this.#kept.rows("SELECT * FROM aliases ORDER BY namespace, name", readAliasRows);
   }
 
   #tombstoneRows(): ReadRows<KeptTombstone> {
-    return readTombstoneRows(this.all("SELECT * FROM tombstones ORDER BY seq"));
+    return this.#kept.rows("SELECT * FROM tombstones ORDER BY seq", readTombstoneRows);
   }
 
   #objectRows(): ReadRows<ObjectRow> {
     return readObjectRows(this.all("SELECT * FROM objects ORDER BY kind, namespace, name"));
   }
 
-  versions(): VersionRow[] {
+  versions(): readonly VersionRow[] {
     return this.readVersions().versions;
   }
 
   /** The versions, and those that this release cannot read. */
-  readVersions(): { readonly versions: VersionRow[]; readonly unreadable: UnreadableVersion[] } {
-    const rows = this.all("SELECT * FROM versions ORDER BY seq").map(readVersionRow);
-    const ownership = readOwnership((sql) => this.all(sql));
-    return {
-      versions: rows.flatMap((row) => ("version" in row ? withOwnership(row.version, ownership) : [])),
-      unreadable: rows.flatMap((row) => ("error" in row ? row : [])),
-    };
+  readVersions(): ReadVersions {
+    return this.#kept.versions();
   }
 
   /** Returns whether anything here is or was sealed under a root key, readable or not. */
@@ -196,7 +201,7 @@ export class KeyringWriter {
   }
 
   /** What was destroyed, oldest first. */
-  tombstones(): KeptTombstone[] {
+  tombstones(): readonly KeptTombstone[] {
     return this.#tombstoneRows().rows;
   }
 
@@ -332,9 +337,7 @@ export class KeyringWriter {
 
   #putAlias(alias: AliasRow): void {
     const { namespace, name, masterKey } = alias;
-    const { rows, unreadable } = readAliasRows(
-      this.all("SELECT * FROM aliases WHERE namespace = ? AND name = ?", namespace, name),
-    );
+    const { rows, unreadable } = this.#rowsOfAlias(alias);
     if (unreadable.length > 0) return;
     const [stored] = rows;
     const left = stored && this.#key({ namespace, name: stored.masterKey });
@@ -357,8 +360,12 @@ export class KeyringWriter {
     );
   }
 
-  #key({ namespace, name }: ObjectName): KeyRow | undefined {
-    return this.#rowsOfKey({ namespace, name }).rows[0];
+  #rowsOfAlias({ namespace, name }: ObjectName): ReadRows<AliasRow> {
+    return readAliasRows(this.all("SELECT * FROM aliases WHERE namespace = ? AND name = ?", namespace, name));
+  }
+
+  #key(name: ObjectName): KeyRow | undefined {
+    return this.#rowsOfKey(name).rows[0];
   }
 
   #rowsOfKey({ namespace, name }: ObjectName): ReadRows<KeyRow> {

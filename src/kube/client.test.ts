@@ -246,7 +246,7 @@ describe("watches, one after another on a connection that is kept", () => {
   /** Each ends by itself, as the server's do after some minutes. */
   async function watchAgain(client: KubeClient, signal: AbortSignal): Promise<void> {
     for (let count = 0; count < WATCHES; count += 1)
-      for await (const _ of client.watch(server.path, {}, signal));
+      for await (const _ of client.watch({ path: server.path, query: {}, seconds: 60, signal }));
   }
 
   test("leave nothing behind: no listener on the connection or the signal, and no warning", async () => {

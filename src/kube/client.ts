@@ -36,12 +36,22 @@ export interface ApplyRequest {
   readonly signal?: AbortSignal;
 }
 
-/** Unary calls end within this time; watches have none, their server ends them. */
+/** Unary calls end within this time; watches have their own, by which their server ends them. */
 const CALL_TIMEOUT_MILLISECONDS = 30_000;
 /** The first byte of every answer comes within this time, a watch's too: what comes later is another matter. */
 const ANSWER_MILLISECONDS = 30_000;
-/** Bookmarks come about once a minute: a watch as silent as this has lost its connection. */
-const WATCH_SILENCE_MILLISECONDS = 180_000;
+/** A watch that its server has not ended so long after its time has lost its connection. */
+const WATCH_GRACE_MILLISECONDS = 5_000;
+
+/** What a watch may take in, and for how long. */
+export interface WatchCall {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  /** After so many seconds the server ends the watch. One that it does not end is given up: nothing comes through. */
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+}
+
 /** Within the time of a call, so that what is overdue is named. */
 const CREDENTIAL_MILLISECONDS = 20_000;
 
@@ -120,24 +130,23 @@ export class KubeClient {
   }
 
   /** A watch's events, one by one, until the server ends it. Throws KubeError, or what broke the connection. */
-  async *watch(
-    path: string,
-    query: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): AsyncGenerator<unknown> {
-    const call: KubeRequest = { method: "GET", path, query: { ...query, watch: "true" }, signal };
+  async *watch({ path, query, seconds, signal }: WatchCall): AsyncGenerator<unknown> {
+    const asked = { ...query, watch: "true", timeoutSeconds: String(seconds) };
+    const call: KubeRequest = { method: "GET", path, query: asked, signal };
+    const started = performance.now();
     const response = await this.#send(call);
     if (response.statusCode !== 200) throw errorOf(call, response, await readAll(response));
     // Not the socket's own timeout: the connection outlives this watch, and would keep a listener of each.
-    const silence = setTimeout(
-      () => response.destroy(new Error(`watch of ${path} fell silent`)),
-      WATCH_SILENCE_MILLISECONDS,
+    const overdue = setTimeout(
+      () =>
+        response.destroy(new Error(`the watch was not ended after its ${seconds} s: its connection is dead`)),
+      seconds * 1000 + WATCH_GRACE_MILLISECONDS - (performance.now() - started),
     );
     try {
-      for await (const line of linesOf(response, () => silence.refresh()))
+      for await (const line of linesOf(response))
         yield parseJson(line, `watch of ${path}: an event`, "ApiServer");
     } finally {
-      clearTimeout(silence);
+      clearTimeout(overdue);
       response.destroy();
     }
   }
@@ -184,11 +193,10 @@ export class KubeClient {
 }
 
 /** node:readline would hang for ever where the connection breaks: it does not pass its input's errors on. */
-async function* linesOf(response: IncomingMessage, onChunk: () => void): AsyncGenerator<string> {
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   let rest = "";
   response.setEncoding("utf8");
   for await (const chunk of response) {
-    onChunk();
     const lines = (rest + String(chunk)).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) if (line !== "") yield line;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { ToldOnce } from "../told-once.ts";
 import type { KubeClient } from "./client.ts";
 import { type Lease, type LeaseRef, type LeaseSpec, microTime, readLease, writeLease } from "./leases.ts";
 
@@ -56,6 +57,7 @@ export class LeaderElector {
   readonly #ref: LeaseRef;
   readonly #identity: string;
   readonly #log: Log;
+  readonly #trouble: ToldOnce;
   readonly #onChange: (leading: boolean) => void;
   readonly #onAttempt: (failure: unknown) => void | Promise<void>;
   readonly #now: () => number;
@@ -82,6 +84,7 @@ export class LeaderElector {
     this.#ref = options.ref;
     this.#identity = options.identity;
     this.#log = options.log;
+    this.#trouble = new ToldOnce(options.log);
     this.#onChange = options.onChange;
     this.#onAttempt = options.onAttempt ?? (() => undefined);
     this.#now = options.now ?? (() => performance.now());
@@ -98,15 +101,18 @@ export class LeaderElector {
     while (!signal.aborted) {
       try {
         await this.#attempt(AbortSignal.any([signal, AbortSignal.timeout(RENEW_MILLISECONDS)]));
+        this.#trouble.end("leader election works again");
         await this.#onAttempt(undefined);
       } catch (error) {
         if (signal.aborted) break;
-        this.#log("warn", `leader election failed and is tried again: ${messageOf(error)}`);
+        this.#trouble.meet(`leader election failed and is tried again: ${messageOf(error)}`);
         if (this.#leading && !this.leading) this.#set(false);
         await this.#onAttempt(error);
       }
       if (this.#leading && !this.leading) this.#set(false);
-      await sleep(this.#retryMilliseconds, undefined, { signal }).catch(() => undefined);
+      // So that many operators that lost one API server do not come back in step.
+      const pause = this.#retryMilliseconds * (0.75 + Math.random() / 2);
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
     }
     await this.#release();
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { ToldOnce } from "../told-once.ts";
 import { type KubeClient, KubeError } from "./client.ts";
 
 /** What a reflector needs to know of an object. */
@@ -13,6 +14,8 @@ export interface Reflectable {
     readonly resourceVersion: string;
   };
 }
+
+type ObjectOf = Pick<Reflectable["metadata"], "namespace" | "name">;
 
 interface ListBody<T> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
@@ -27,10 +30,19 @@ interface WatchEvent<T> {
 const PAGE = "500";
 const MIN_DELAY_MILLISECONDS = 200;
 const MAX_DELAY_MILLISECONDS = 10_000;
+/**
+ * A watch is asked for so short a time that its end, which only a living connection brings, comes
+ * within a minute. Spread, so that many nodes do not reconnect at once.
+ */
+const WATCH_SECONDS = { least: 35, most: 50 };
+/** A write of our own shows up in its watch within this time, or the watch is given up. */
+const EXPECTED_MILLISECONDS = 10_000;
 
 /**
  * A copy of one collection that follows the API server: list in pages, then
- * watch with bookmarks, for as long as it takes, with jitter after failures.
+ * watch with bookmarks, for as long as it takes, with jitter after failures. A watch that
+ * stalled without a sign is noticed within a minute, or as soon as it does not show what
+ * the caller knows to have changed (`expect`).
  *
  * After a watch that did not last its time it lists anew. A server that went away
  * may come back with a restored etcd: another history, in which our revision lies
@@ -41,12 +53,17 @@ export class Reflector<T extends Reflectable> {
   readonly #client: KubeClient;
   readonly #path: string;
   readonly #query: Readonly<Record<string, string>>;
-  readonly #log: Log;
+  readonly #trouble: ToldOnce;
   readonly #onChange: (object: T, event: "set" | "deleted") => void;
   readonly #onSynced: () => void;
   #objects = new Map<string, T>();
+  /** The same as a list, until the copy changes. */
+  #listed: readonly T[] | undefined;
   #resourceVersion: string | undefined;
   #failures = 0;
+  /** Ends the watch that runs. */
+  #watching = new AbortController();
+  #expecting: NodeJS.Timeout | undefined;
 
   constructor(options: {
     readonly client: KubeClient;
@@ -61,7 +78,7 @@ export class Reflector<T extends Reflectable> {
     this.#client = options.client;
     this.#path = options.path;
     this.#query = options.query ?? {};
-    this.#log = options.log;
+    this.#trouble = new ToldOnce(options.log);
     this.#onChange = options.onChange;
     this.#onSynced = options.onSynced ?? (() => {});
   }
@@ -76,8 +93,27 @@ export class Reflector<T extends Reflectable> {
     return this.#resourceVersion;
   }
 
-  objects(): T[] {
-    return [...this.#objects.values()];
+  objects(): readonly T[] {
+    this.#listed ??= [...this.#objects.values()];
+    return this.#listed;
+  }
+
+  /**
+   * Says that an object does not have this resourceVersion any more (or, without one, that it
+   * exists): it was written, or a write was refused because somebody else had changed it. If the
+   * copy does not show that within ten seconds, the watch has stalled, and all is listed again.
+   */
+  expect({ namespace = "", name }: ObjectOf, stale: string | undefined): void {
+    const isLate = () => this.#objects.get(`${namespace}/${name}`)?.metadata.resourceVersion === stale;
+    // One at a time is enough: if it comes, the watch is alive.
+    if (this.#expecting !== undefined || !isLate()) return;
+    this.#expecting = setTimeout(() => {
+      this.#expecting = undefined;
+      const seconds = EXPECTED_MILLISECONDS / 1000;
+      if (isLate())
+        this.#watching.abort(new Error(`its watch does not show a change of ${name} after ${seconds} s`));
+    }, EXPECTED_MILLISECONDS);
+    this.#expecting.unref();
   }
 
   /** Runs until aborted. */
@@ -88,14 +124,21 @@ export class Reflector<T extends Reflectable> {
         if (!inStep) await this.#list(signal);
         inStep = false;
         inStep = await this.#watch(signal);
+        if (inStep) this.#trouble.end(`following ${this.#path} works again`);
       } catch (error) {
-        if (signal.aborted) return;
-        if (!isGone(error))
-          this.#log("warn", `following ${this.#path} failed and is tried again: ${messageOf(error)}`);
+        if (signal.aborted) break;
+        if (!isGone(error)) this.#say(error);
       }
       // Also after 410 or an early end: a server that answers nothing else must not be asked without a pause.
       await this.#pause(signal);
     }
+    clearTimeout(this.#expecting);
+  }
+
+  #say(error: unknown): void {
+    const { aborted, reason } = this.#watching.signal;
+    const why = messageOf(aborted ? reason : error);
+    this.#trouble.meet(`following ${this.#path} failed and is tried again: ${why}`);
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -106,7 +149,7 @@ export class Reflector<T extends Reflectable> {
       const query = { ...this.#query, limit: PAGE, ...(token !== "" && { continue: token }) };
       // The API server answers a list of the collection that was asked for.
       page = (await this.#client.request({ method: "GET", path: this.#path, query, signal })) as ListBody<T>;
-      for (const object of page.items) found.set(keyOf(object), object);
+      for (const object of page.items) found.set(keyOf(object), slim(object));
       token = page.metadata.continue ?? "";
     } while (token !== "");
     this.#replace(found, page.metadata.resourceVersion);
@@ -117,6 +160,7 @@ export class Reflector<T extends Reflectable> {
     const before = this.#objects;
     const first = !this.synced;
     this.#objects = found;
+    this.#listed = undefined;
     this.#resourceVersion = resourceVersion;
     for (const [key, object] of before) {
       if (found.get(key)?.metadata.uid !== object.metadata.uid) this.#onChange(object, "deleted");
@@ -130,17 +174,18 @@ export class Reflector<T extends Reflectable> {
 
   /** Returns whether the watch lasted the time that was asked for: the same server was there all along. */
   async #watch(signal: AbortSignal): Promise<boolean> {
-    // Spread, so that many nodes do not reconnect at once.
-    const seconds = 300 + Math.floor(Math.random() * 300);
+    const { least, most } = WATCH_SECONDS;
+    const seconds = least + Math.floor(Math.random() * (most - least));
     const query = {
       ...this.#query,
       allowWatchBookmarks: "true",
       resourceVersion: this.#resourceVersion ?? "",
-      timeoutSeconds: String(seconds),
     };
+    this.#watching = new AbortController();
+    const ended = AbortSignal.any([signal, this.#watching.signal]);
     const started = performance.now();
     try {
-      for await (const event of this.#client.watch(this.#path, query, signal)) {
+      for await (const event of this.#client.watch({ path: this.#path, query, seconds, signal: ended })) {
         this.#take(event as WatchEvent<T>);
         this.#failures = 0;
       }
@@ -155,9 +200,10 @@ export class Reflector<T extends Reflectable> {
     if (event.type === "ERROR") throw watchError(event.object);
     this.#resourceVersion = event.object.metadata.resourceVersion;
     if (event.type === "BOOKMARK") return;
+    this.#listed = undefined;
     const key = keyOf(event.object);
     if (event.type === "DELETED") this.#objects.delete(key);
-    else this.#objects.set(key, event.object);
+    else this.#objects.set(key, slim(event.object));
     this.#onChange(event.object, event.type === "DELETED" ? "deleted" : "set");
   }
 
@@ -166,6 +212,12 @@ export class Reflector<T extends Reflectable> {
     this.#failures += 1;
     await sleep(delay * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** managedFields are larger than a KeyVersion itself, and nobody asks for them. */
+function slim<T extends Reflectable>(object: T): T {
+  delete (object.metadata as { managedFields?: unknown }).managedFields;
+  return object;
 }
 
 const keyOf = ({ metadata }: Reflectable): string => `${metadata.namespace ?? ""}/${metadata.name}`;

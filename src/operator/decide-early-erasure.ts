@@ -22,9 +22,12 @@ export interface ObservedTombstones {
  */
 export function decideEarlyErasure(observed: ObservedTombstones, now: Date): Map<string, Obstacle> {
   const early = new Map<string, Obstacle>();
+  const owners = new Map(observed.masterKeys.toReversed().map((key) => [key.status?.keyId, key]));
   for (const version of observed.keyVersions) {
     if (hasMaterial(version) || !observed.held.has(version.spec.versionId)) continue;
-    const obstacle = clockOf(version, observed, now) ?? periodOf(version, observed, now);
+    const obstacle =
+      clockOf(version, observed, now) ??
+      periodOf(version, owners.get(version.spec.keyId), observed.waiting, now);
     if (obstacle !== undefined) early.set(version.spec.versionId, kept(version, obstacle));
   }
   return early;
@@ -44,18 +47,23 @@ function clockOf({ spec }: KeyVersion, { waiting }: ObservedTombstones, now: Dat
   return { reason: "ClocksDisagree", message };
 }
 
-function periodOf(version: KeyVersion, observed: ObservedTombstones, now: Date): Obstacle | undefined {
-  const question = deletionOf(version, observed) ?? retentionOf(version, observed);
+function periodOf(
+  version: KeyVersion,
+  owner: MasterKey | undefined,
+  waiting: Waiting,
+  now: Date,
+): Obstacle | undefined {
+  const question = deletionOf(version, owner, waiting) ?? retentionOf(version, owner, waiting);
   if (question === undefined) return undefined;
-  const obstacle = waitingObstacle(question, observed.waiting, now);
+  const obstacle = waitingObstacle(question, waiting, now);
   if (obstacle === undefined || obstacle.reason !== "WaitingPeriodNotOver") return obstacle;
   return { reason: "DestructionNotDue", message: obstacle.message };
 }
 
-function deletionOf({ spec }: KeyVersion, { masterKeys, waiting }: ObservedTombstones) {
+function deletionOf({ spec }: KeyVersion, owner: MasterKey | undefined, waiting: Waiting) {
   const question = { kind: "deletion", subject: spec.keyId } as const;
   if (!waiting.periods.has(periodKey(question))) return undefined;
-  const { deletion } = masterKeys.find(({ status }) => status?.keyId === spec.keyId)?.spec ?? {};
+  const { deletion } = owner?.spec ?? {};
   const asked = (deletion?.pendingWindowInDays ?? 0) * DAY_MILLISECONDS;
   return {
     ...question,
@@ -64,8 +72,7 @@ function deletionOf({ spec }: KeyVersion, { masterKeys, waiting }: ObservedTombs
   };
 }
 
-function retentionOf({ spec }: KeyVersion, { masterKeys, waiting }: ObservedTombstones) {
-  const masterKey = masterKeys.find(({ status }) => status?.keyId === spec.keyId);
+function retentionOf({ spec }: KeyVersion, masterKey: MasterKey | undefined, waiting: Waiting) {
   const current = masterKey?.status?.currentVersion;
   if (current === undefined || !isLater(current, spec)) return undefined;
   const question = { kind: "retention", subject: current.kmsKeyId } as const;

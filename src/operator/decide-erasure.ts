@@ -3,7 +3,7 @@ import { type KeptTombstone, nameText, type TombstoneRow, type VersionRow } from
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import type { KeyVersion } from "../kube/resources.ts";
-import { byTrust } from "./by-trust.ts";
+import { inOrderOfTrust } from "./by-trust.ts";
 import { identityOf } from "./key-version-rows.ts";
 import { type Listable, listable } from "./listed-versions.ts";
 import type { Obstacle } from "./usage-census.ts";
@@ -48,9 +48,8 @@ export function decideErasure(observed: ObservedErasure): ErasurePlan {
   const held = new Map<string, VersionRow>(observed.versions.map((row) => [row.versionId, row]));
   const present = new Set(keyVersions.map(({ spec }) => spec.versionId));
   // A proof does not bind the owner: of copies under several names the first is kept.
-  const fresh = keyVersions
-    .filter((object) => !hasMaterial(object) && !kept.has(object.spec.versionId))
-    .toSorted(byTrust(new Set()));
+  const unknown = keyVersions.filter((object) => !hasMaterial(object) && !kept.has(object.spec.versionId));
+  const fresh = inOrderOfTrust(unknown, new Set());
   const believed = fresh.filter(({ metadata }) => proven.has(metadata.name));
   const forged = fresh.filter(({ metadata }) => !proven.has(metadata.name));
   const erased = believed.filter(({ spec }) => !served.has(spec.versionId) && !early.has(spec.versionId));
@@ -131,6 +130,7 @@ export function erasedHere(
   keyVersions: readonly KeyVersion[],
 ): Listable[] {
   const erased = new Set<string>(tombstones.filter((row) => row.erased).map(({ versionId }) => versionId));
+  if (erased.size === 0) return [];
   return keyVersions
     .filter(
       ({ spec, status }) =>

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import { kmsKeyId } from "../crypto/ids.ts";
 import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
 import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
 import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
@@ -8,6 +7,7 @@ import { isoTime, rfc3339, timeOf } from "../times.ts";
 import { type Finding, withFindings } from "./conditions.ts";
 import { chooseListed, type Listable } from "./listed-versions.ts";
 import type { SilentSocket } from "./socket-watch.ts";
+import { kmsKeyIdOfRow } from "./versions.ts";
 
 /** What this node's operator found after bringing its keyring in step. */
 export interface ObservedNode {
@@ -73,7 +73,7 @@ function describeProvider(
 ): ProviderStatus {
   const { name, socket, ref, scope, allowImported } = provider;
   const seen = observations.find((observation) => observation.provider === name);
-  const version = seen && versions.find((row) => kmsKeyId(row.keyId, row.versionId) === seen.kmsKeyId);
+  const version = seen && versions.find((row) => kmsKeyIdOfRow(row) === seen.kmsKeyId);
   const reported = before?.providers?.find((one) => one.name === name);
   const edit = editNotTakenUp(provider, reported, seen?.lastEncryptAt, now);
   return {

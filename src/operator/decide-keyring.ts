@@ -11,7 +11,7 @@ import {
 } from "../keyring/rows.ts";
 import type { KeyringChange } from "../keyring/writer.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
-import { byTrust } from "./by-trust.ts";
+import { inOrderOfTrust } from "./by-trust.ts";
 import { ImportedGuard, importedUnderName } from "./imported-guard.ts";
 import { sameBinding, sameIdentity, sameSeal, toOwnershipSpec, toVersionRow } from "./key-version-rows.ts";
 import { isForeignKeyId, type Owners, ownersOf } from "./owners.ts";
@@ -88,9 +88,10 @@ export function decideKeyring(
   { acceptable, proven, served, guarded = new Set() }: CheckedResources,
 ): KeyringPlan {
   const held = new Map(keyring.versions.map((version) => [version.versionId, version]));
-  const offers = resources.keyVersions
-    .toSorted(byTrust(proven))
-    .map((object) => ({ object, theirs: toVersionRow(object) }));
+  const offers = inOrderOfTrust(resources.keyVersions, proven).map((object) => ({
+    object,
+    theirs: toVersionRow(object),
+  }));
   const fresh = firstOfEach(
     offers.filter(
       ({ object, theirs }) => !held.has(theirs.versionId) && acceptable.has(object.metadata.name),
@@ -102,15 +103,19 @@ export function decideKeyring(
     return mine === undefined ? [] : [{ mine, ...offer }];
   });
   const taken = firstOfEach(known.filter((match) => isBetterProven(match, proven)));
-  const consistent = known.filter((match) => taken.includes(match) || sameIdentity(match.mine, match.theirs));
+  const isTaken = new Set(taken);
+  const isConsistent = (match: Match) => isTaken.has(match) || sameIdentity(match.mine, match.theirs);
+  const [consistent, inconsistent] = partition(known, isConsistent);
   const there = new Set(consistent.map(versionIdOf));
   for (const { mine, theirs } of taken) have.set(mine.versionId, { ...theirs, sealed: mine.sealed });
   const everKnown = [...have.values(), ...(keyring.tombstones ?? [])];
   const guard = new ImportedGuard(guarded, keyring.aliases, everKnown);
-  const facts = { have, owners: ownersOf(have.values()), served, guard };
-  const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, keyring.keys, facts));
+  const rows = new Map(keyring.keys.map((row) => [nameText(row), row]));
+  const facts = { have, rows, owners: ownersOf(have.values()), served, guard };
+  const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, facts));
   const currents = currentsAfter(keyring.keys, keys, have);
-  const aliases = resources.keyAliases.map((alias) => planAlias(alias, keyring.aliases, currents, guard));
+  const aliasRows = new Map(keyring.aliases.map((row) => [nameText(row), row]));
+  const aliases = resources.keyAliases.map((alias) => planAlias(alias, aliasRows, currents, guard));
   return {
     changes: [
       ...fresh.map((version): KeyringChange => ({ kind: "putVersion", version })),
@@ -125,21 +130,26 @@ export function decideKeyring(
     ],
     handBack: keyring.versions.filter((version) => !there.has(version.versionId)),
     sealsDiffer: sealDifferences(consistent),
-    bindingsDiffer: consistent.filter((match) => !taken.includes(match) && !sameOwnership(match)),
+    bindingsDiffer: consistent.filter((match) => !isTaken.has(match) && !sameOwnership(match)),
     unproven: firstOfEach(consistent).filter(
       ({ mine, theirs, object }) =>
         mine.ownership === undefined && sameExpiry(mine, theirs) && !proven.has(object.metadata.name),
     ),
     contradictions: [
-      ...known.filter((match) => !consistent.includes(match)).map(altered),
+      ...inconsistent.map(altered),
       ...keyring.keys.flatMap((key) => ledAstray(key, have)),
-      ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, keyring.keys, facts)),
-      ...resources.masterKeys
-        .filter((masterKey) => isImported(masterKey, keyring.keys, facts))
-        .map(importedUnderName),
+      ...resources.masterKeys.flatMap((masterKey) => keyIdContradictions(masterKey, facts)),
+      ...resources.masterKeys.filter((masterKey) => isImported(masterKey, facts)).map(importedUnderName),
       ...aliases.flatMap(({ contradictions }) => contradictions),
     ],
   };
+}
+
+/** The elements of which something holds, and the others. */
+function partition<T>(elements: readonly T[], holds: (element: T) => boolean): [T[], T[]] {
+  const parts: [T[], T[]] = [[], []];
+  for (const element of elements) parts[holds(element) ? 0 : 1].push(element);
+  return parts;
 }
 
 const versionIdOf = ({ theirs }: { readonly theirs: VersionRow }): string => theirs.versionId;
@@ -188,6 +198,8 @@ const altered = ({ mine, object }: Match): string =>
   `KeyVersion ${object.metadata.name} does not match what this node holds under versionId ${mine.versionId}`;
 
 interface Held {
+  /** The MasterKeys that this node has, by NAMESPACE/NAME. */
+  readonly rows: ReadonlyMap<string, KeyRow>;
   /** The versions that this node has. */
   readonly have: ReadonlyMap<string, VersionRow>;
   /** Of these versions. */
@@ -197,12 +209,12 @@ interface Held {
   readonly guard: ImportedGuard;
 }
 
-function keyChanges(masterKey: MasterKey, keys: readonly KeyRow[], held: Held): KeyringChange[] {
+function keyChanges(masterKey: MasterKey, held: Held): KeyringChange[] {
   const { have, served, guard } = held;
   const { metadata, spec, status } = masterKey;
   if (status?.keyId === undefined) return [];
   const name = { namespace: metadata.namespace ?? "", name: metadata.name };
-  const row = keys.find((key) => nameText(key) === nameText(name));
+  const row = held.rows.get(nameText(name));
   const { enabled } = spec;
   if (isForeignKeyId(status.keyId, name, held.owners)) {
     return row === undefined || row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...row, enabled } }];
@@ -264,13 +276,9 @@ function ledAstray(row: KeyRow, have: ReadonlyMap<string, VersionRow>): string[]
 }
 
 /** Whether the MasterKey's current version is not served here because it is imported. */
-function isImported(
-  { metadata, status }: MasterKey,
-  keys: readonly KeyRow[],
-  { have, guard }: Held,
-): boolean {
+function isImported({ metadata, status }: MasterKey, { have, rows, guard }: Held): boolean {
   const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
-  const row = keys.find((key) => nameText(key) === name);
+  const row = rows.get(name);
   const next = have.get(status?.currentVersion?.versionId ?? "");
   return guard.refuses(name, next, have.get(row?.current?.versionId ?? ""));
 }
@@ -296,12 +304,12 @@ function isOtherKind({ current }: KeyRow, promoted: VersionRow, have: ReadonlyMa
 }
 
 /** A MasterKey whose keyId went back, in a restored etcd for instance, or is another kind of key now. */
-function keyIdContradictions(masterKey: MasterKey, keys: readonly KeyRow[], held: Held): string[] {
+function keyIdContradictions(masterKey: MasterKey, held: Held): string[] {
   const { have, served } = held;
   const { metadata, status } = masterKey;
   const objectName = { namespace: metadata.namespace ?? "", name: metadata.name };
   const name = nameText(objectName);
-  const row = keys.find((key) => nameText(key) === name);
+  const row = held.rows.get(name);
   const keyId = status?.keyId;
   if (keyId === undefined) return [];
   if (isForeignKeyId(keyId, objectName, held.owners)) {

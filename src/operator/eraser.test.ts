@@ -17,6 +17,7 @@ import { proveTombstone } from "../seal/tombstone.ts";
 import { toDestroyed } from "./decide-erasure.ts";
 import { Eraser } from "./eraser.ts";
 import { toKeyVersionSpec } from "./key-version-rows.ts";
+import { OwnRecord } from "./own-record.ts";
 import type { View } from "./resource-store.ts";
 import {
   deletionPeriod,
@@ -113,7 +114,7 @@ async function pass(keyVersions: readonly KeyVersion[], by = seals, known = wait
     time: timeKeeper(known),
     log: () => undefined,
   });
-  const living = await eraser.pass(view, problems);
+  const living = await eraser.pass(view, OwnRecord.of(keyring), problems);
   return {
     problems: problems.map(({ reason }) => reason),
     living: living.map(({ metadata }) => metadata.name),

@@ -17,11 +17,12 @@ import {
 } from "./decide-erasure.ts";
 import type { Apply } from "./giver.ts";
 import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
-import { OwnRecord } from "./own-record.ts";
+import type { OwnRecord } from "./own-record.ts";
 import type { ResourceStore, View } from "./resource-store.ts";
 import { servedVersions } from "./served-versions.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
 import { isUnanswered } from "./unanswered.ts";
+import { VersionLookup } from "./version-lookup.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
 import { hasMaterial } from "./versions.ts";
 
@@ -39,6 +40,7 @@ export class Eraser {
   readonly #tester: VersionTester;
   readonly #time: EraserTime;
   readonly #log: Log;
+  readonly #present = new VersionLookup();
 
   constructor(options: {
     readonly config: Pick<NodeConfig, "providers">;
@@ -60,9 +62,8 @@ export class Eraser {
     this.#log = options.log;
   }
 
-  /** One pass. Returns the KeyVersions that are not destroyed; adds what is wrong to `problems`. */
-  async pass(view: View, problems: Problem[]): Promise<readonly KeyVersion[]> {
-    const record = OwnRecord.of(this.#keyring);
+  /** One pass, by what the keyring has on record. Returns the KeyVersions that are not destroyed; adds what is wrong to `problems`. */
+  async pass(view: View, record: OwnRecord, problems: Problem[]): Promise<readonly KeyVersion[]> {
     const masterKeys = record.checked(view.masterKeys);
     this.#time.note({ ...view, masterKeys, keyVersions: view.keyVersions.filter(record.bears) });
     const tombstones = this.#keyring.tombstones();
@@ -157,11 +158,10 @@ export class Eraser {
 
   /** Its name may belong to another version by now, as after a restore. */
   async #handBack(tombstone: TombstoneRow, problems: Problem[]): Promise<void> {
-    const present = this.#store.view()?.keyVersions ?? [];
-    if (present.some(({ spec }) => spec.versionId === tombstone.versionId)) return;
+    this.#present.follow(this.#store.view()?.keyVersions ?? []);
+    if (this.#present.withId(tombstone.versionId).length > 0) return;
     const usual = keyVersionName(tombstone);
-    const taken = present.some(({ metadata }) => metadata.name === usual);
-    const name = taken ? `${usual}-${tombstone.versionId.slice(0, 8)}` : usual;
+    const name = this.#present.isTaken(usual) ? `${usual}-${tombstone.versionId.slice(0, 8)}` : usual;
     await this.#attempt(problems, () =>
       atWritePoint("keyversion.create", () => this.#store.createKeyVersion(name, tombstoneSpec(tombstone))),
     );

@@ -11,6 +11,11 @@ export class FairLanes<T> {
     this.#laneOf = laneOf;
   }
 
+  /** Items that wait. */
+  get size(): number {
+    return [...this.#lanes.values()].reduce((sum, lane) => sum + lane.size, 0);
+  }
+
   has(item: T): boolean {
     return this.#lanes.get(this.#laneOf(item))?.has(item) === true;
   }

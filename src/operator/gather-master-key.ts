@@ -6,6 +6,7 @@ import { resting } from "./decide-deletion.ts";
 import type { ObservedKeyAlias } from "./decide-key-alias.ts";
 import type { MasterKeyPlan, ObservedMasterKey } from "./decide-master-key.ts";
 import type { RetirementFacts } from "./decide-retirement.ts";
+import { findIn } from "./indexed.ts";
 import type { Lack, Room } from "./namespace-room.ts";
 import { nodeViews } from "./node-views.ts";
 import type { Work } from "./reencryption-work.ts";
@@ -89,12 +90,12 @@ function heldKey(
     .versionsFor(masterKey)
     .some((version) => version.spec.versionId === versionId && !hasMaterial(version));
   if (destroyed) return { left };
-  const held = keyring.versions().find((version) => version.versionId === versionId);
+  const held = findIn(keyring.versions(), versionId ?? "", (version) => version.versionId);
   return held === undefined ? { left } : { held, left };
 }
 
 const keyRow = (name: string, keyring: LeaderKeyring): KeyRow | undefined =>
-  keyring.keys().find((key) => nameText(key) === name);
+  findIn(keyring.keys(), name, nameText);
 
 /**
  * Whether a plan must be decided once more on KeyServers read past the cache: it promotes a
@@ -149,7 +150,7 @@ const currentVersionOf = (masterKey: MasterKey, index: ViewIndex) =>
 
 function heldAlias({ metadata }: KeyAlias, keyring: LeaderKeyring): HeldAlias | undefined {
   const { namespace = "", name } = metadata;
-  const row = keyring.aliases().find((held) => nameText(held) === nameText({ namespace, name }));
+  const row = findIn(keyring.aliases(), nameText({ namespace, name }), nameText);
   if (row === undefined) return undefined;
   const key = keyRow(nameText({ namespace, name: row.masterKey }), keyring);
   return { ...row, ...(key && { keyId: key.keyId }) };

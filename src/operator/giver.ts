@@ -8,6 +8,7 @@ import type { KeyringPlan } from "./decide-keyring.ts";
 import { keyVersionName, sameIdentity, toKeyVersionSpec, toVersionRow } from "./key-version-rows.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import { isUnanswered } from "./unanswered.ts";
+import { VersionLookup } from "./version-lookup.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
 import { hasMaterial } from "./versions.ts";
 
@@ -22,6 +23,7 @@ export class Giver {
   readonly #apply: Apply;
   readonly #tester: VersionTester;
   readonly #log: Log;
+  readonly #present = new VersionLookup();
 
   constructor(options: {
     readonly store: GiverStore;
@@ -57,12 +59,11 @@ export class Giver {
 
   /** Looks once more, as every node hands back at the same moment. Returns whether it was made here. */
   async #createMissing(version: VersionRow): Promise<boolean> {
-    const present = this.#store.view()?.keyVersions ?? [];
-    if (present.some((object) => isThere(object, version))) return false;
+    this.#present.follow(this.#store.view()?.keyVersions ?? []);
+    if (this.#present.withId(version.versionId).some((object) => isThere(object, version))) return false;
     // After a restore the usual name may belong to another version of the same number.
     const usual = keyVersionName(version);
-    const taken = present.some(({ metadata }) => metadata.name === usual);
-    const name = taken ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
+    const name = this.#present.isTaken(usual) ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
     await atWritePoint("keyversion.create", () =>
       this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
     );
@@ -103,6 +104,4 @@ export class Giver {
 
 /** A tombstone stands for its version too: what was destroyed meanwhile is not handed back. */
 const isThere = (object: KeyVersion, version: VersionRow): boolean =>
-  hasMaterial(object)
-    ? sameIdentity(version, toVersionRow(object))
-    : object.spec.versionId === version.versionId;
+  !hasMaterial(object) || sameIdentity(version, toVersionRow(object));

@@ -17,8 +17,19 @@ export const bindingOf = ({ validTo, ownership }: Pick<VersionRow, "validTo" | "
 export const keyVersionName = ({ keyId, number }: Pick<KeyVersion["spec"], "keyId" | "number">): string =>
   `${keyId}-${number}`;
 
+/** Rows of specs that were read before: each pass looks at every version several times. */
+const known = new WeakMap<KeyVersion["spec"], VersionRow>();
+
 /** A KeyVersion's row. Throws Internal for a tombstone, which has no material: see `hasMaterial`. */
 export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
+  const before = known.get(spec);
+  if (before !== undefined) return before;
+  const row = readVersionSpec(spec);
+  known.set(spec, row);
+  return row;
+}
+
+function readVersionSpec(spec: KeyVersion["spec"]): VersionRow {
   if (spec.seal === undefined) throw new ClavigerError("Internal", `version ${spec.versionId} has no seal`);
   const validTo = parseTime(spec.validTo);
   return {

@@ -22,6 +22,7 @@ import {
 } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import { parseTime } from "../times.ts";
+import { ToldOnce } from "../told-once.ts";
 import { atWritePoint } from "../write-points.ts";
 import { ApiServerLeases } from "./api-server-leases.ts";
 import { FINALIZER } from "./decide-deletion.ts";
@@ -50,8 +51,17 @@ import { statusCorrection } from "./status-leftovers.ts";
 
 const HEARTBEAT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 1_000;
+/** Within the 40 s for which a Lease is believed, it is tried several times. */
+const MAX_RETRY_MILLISECONDS = 5_000;
 /** How long a write in flight has at a stop. A server that does not answer by then does not hold the stop up. */
 const LAST_WRITES_MILLISECONDS = 3_000;
+
+/** What of an object a write names; without a resourceVersion it is to be created. */
+interface Written {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly resourceVersion?: string;
+}
 
 /** A JSON merge patch (RFC 7396): null removes. */
 interface Patch {
@@ -202,6 +212,20 @@ export class KubeStore implements ResourceStore {
     return list.items;
   }
 
+  async isThere(kind: "KeyVersion", name: string, signal: AbortSignal): Promise<boolean> {
+    const path = objectPath(kind, { name });
+    // Also an object that our watch has not shown yet: metadata is enough.
+    const accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+    try {
+      await this.#client.request({ method: "GET", path, accept, signal });
+    } catch (error) {
+      if (error instanceof KubeError && error.httpStatus === 404) return false;
+      throw error;
+    }
+    this.#keyVersions.expect({ name }, undefined);
+    return true;
+  }
+
   async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
     const applied = await this.#applyStatus(object, status);
     await this.#correctStatus(applied, status ?? {});
@@ -220,7 +244,7 @@ export class KubeStore implements ResourceStore {
   async #applyPart<K extends Kind>(object: ResourceOf[K], status: object | undefined): Promise<AnyResource> {
     const { kind, metadata } = object;
     const { name, namespace, uid, resourceVersion } = metadata;
-    const applied = await this.#apply({
+    const apply: ApplyRequest = {
       path: `${objectPath(kind, metadata)}/status`,
       fieldManager: this.#fieldManager,
       object: {
@@ -229,7 +253,8 @@ export class KubeStore implements ResourceStore {
         metadata: { name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
         status,
       },
-    });
+    };
+    const applied = await this.#seen(kind, metadata, this.#apply(apply));
     // The API server answers with the object that was written.
     return applied as AnyResource;
   }
@@ -251,7 +276,8 @@ export class KubeStore implements ResourceStore {
 
   async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
     const body = { apiVersion: API_VERSION, kind: "KeyVersion", metadata: { name }, spec };
-    await this.#write({ method: "POST", path: collectionPath("KeyVersion"), body });
+    const path = collectionPath("KeyVersion");
+    await this.#seen("KeyVersion", { name }, this.#write({ method: "POST", path, body }));
   }
 
   replaceSeal(version: KeyVersion, seal: Seal): Promise<void> {
@@ -281,12 +307,45 @@ export class KubeStore implements ResourceStore {
   /** Changes an object as it was seen; another change since is a Conflict. */
   async #patch({ kind, metadata }: MasterKey | KeyVersion, change: Patch): Promise<void> {
     const { uid, resourceVersion } = metadata;
-    await this.#write({
+    const patched = this.#write({
       method: "PATCH",
       path: objectPath(kind, metadata),
       contentType: "application/merge-patch+json",
       body: { ...change, metadata: { uid, resourceVersion, ...change.metadata } },
     });
+    await this.#seen(kind, metadata, patched);
+  }
+
+  /**
+   * What was written, or refused because it had changed, has to come by the watch. One that
+   * stalls would have the same thing decided and written again and again.
+   */
+  async #seen(kind: Kind, metadata: Written, written: Promise<unknown>): Promise<unknown> {
+    const { resourceVersion } = metadata;
+    try {
+      const answer = await written;
+      const now = (answer as { readonly metadata?: { readonly resourceVersion?: string } } | undefined)
+        ?.metadata;
+      // A write that changes nothing makes no event.
+      if (now?.resourceVersion !== resourceVersion) this.#reflectorOf(kind).expect(metadata, resourceVersion);
+      return answer;
+    } catch (error) {
+      if (codeOf(error) === "Conflict") this.#reflectorOf(kind).expect(metadata, resourceVersion);
+      throw error;
+    }
+  }
+
+  #reflectorOf(kind: Kind): Pick<Reflector<AnyResource>, "expect"> {
+    switch (kind) {
+      case "MasterKey":
+        return this.#masterKeys;
+      case "KeyVersion":
+        return this.#keyVersions;
+      case "KeyAlias":
+        return this.#keyAliases;
+      case "KeyServer":
+        return this.#keyServers;
+    }
   }
 
   /** Of this node alone: `name` is its own. */
@@ -300,11 +359,9 @@ export class KubeStore implements ResourceStore {
     const fieldManager = `claviger-node-${name}`;
     const object = { apiVersion: API_VERSION, kind: "KeyServer", metadata: { name } } as const;
     await this.#apply({ path, fieldManager, object });
-    const applied = await this.#apply({
-      path: `${path}/status`,
-      fieldManager,
-      object: { ...object, status },
-    });
+    const before = this.#keyServers.objects().find(({ metadata }) => metadata.name === name)?.metadata;
+    const apply = this.#apply({ path: `${path}/status`, fieldManager, object: { ...object, status } });
+    const applied = await this.#seen("KeyServer", before ?? { name }, apply);
     await this.#correctStatus(applied as KeyServer, status);
   }
 
@@ -430,6 +487,8 @@ export class KubeStore implements ResourceStore {
     if (signal.aborted) return;
     signal.addEventListener("abort", () => this.#report.giveUp(), { once: true });
     await this.#report.first;
+    const trouble = new ToldOnce(this.#log);
+    let failures = 0;
     while (!signal.aborted) {
       let pause = this.#heartbeatMilliseconds;
       try {
@@ -444,12 +503,15 @@ export class KubeStore implements ResourceStore {
           renewTime: microTime(this.#wall()),
         };
         await writeLease(this.#client, ref, lease, spec, signal);
+        this.#leases.expect(ref, lease?.metadata.resourceVersion);
+        trouble.end("this node's Lease is renewed again");
+        failures = 0;
       } catch (error) {
         if (signal.aborted) return;
-        pause = RETRY_MILLISECONDS;
-        if (!(await this.#madeNamespace(error, signal))) {
-          this.#log("warn", `this node's Lease was not renewed: ${messageOf(error)}`);
-        }
+        pause = Math.min(MAX_RETRY_MILLISECONDS, RETRY_MILLISECONDS * 2 ** failures);
+        failures += 1;
+        if (!(await this.#madeNamespace(error, signal)))
+          trouble.meet(`this node's Lease was not renewed: ${messageOf(error)}`);
       }
       await sleep(pause, undefined, { signal }).catch(() => undefined);
     }

@@ -105,7 +105,6 @@ class Cluster {
         aliases: () => [],
         versions: () => this.keyVersions.map(toVersionRow),
         tombstones: () => [],
-        stamp: () => 0,
       } as unknown as KeyringWriter,
       seals: new SealSource(join(folder, this.rootKey)),
       log: () => undefined,

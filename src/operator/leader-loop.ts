@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
-import { type KeyId, newKeyId } from "../crypto/ids.ts";
-import { generateMaterial } from "../crypto/key-specs.ts";
+import { newKeyId } from "../crypto/ids.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { nameText } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
@@ -30,7 +29,7 @@ import {
   needsFreshKeyServers,
 } from "./gather-master-key.ts";
 import { statusWithFailedImport } from "./import-status.ts";
-import { keyVersionName, toKeyVersionSpec } from "./key-version-rows.ts";
+import { dependentsOf } from "./key-server-dependents.ts";
 import { withoutClaims } from "./leaving-claims.ts";
 import { MaterialImporter } from "./material-importer.ts";
 import { aliasLack, type Lack, type Room, roomFor } from "./namespace-room.ts";
@@ -42,10 +41,10 @@ import { NO_TASK } from "./reencryption-work.ts";
 import type { Reencryptor } from "./reencryptor.ts";
 import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
 import { RETIREMENT, Retirement } from "./retirement.ts";
-import { sealVersion } from "./seal-version.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
 import { isUnanswered } from "./unanswered.ts";
 import type { UsageCensus } from "./usage-census.ts";
+import { VersionMaker } from "./version-maker.ts";
 import { hasMaterial } from "./versions.ts";
 import { objectText, ViewIndex } from "./view-index.ts";
 import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
@@ -68,7 +67,6 @@ export class LeaderLoop {
   readonly #config: NodeConfig;
   readonly #store: ResourceStore;
   readonly #keyring: KeyringWriter;
-  readonly #seals: SealSource;
   readonly #clock: Clock;
   readonly #time: LeaderTime;
   readonly #reencryptor: Reencryptor;
@@ -76,9 +74,9 @@ export class LeaderLoop {
   readonly #keyPairs: WrappingKeyPairs;
   readonly #retirement: Retirement;
   #index: ViewIndex | undefined;
-  #known: { readonly stamp: number; readonly record: OwnRecord } | undefined;
-  /** What namespaces use, as of the view in `#index`. */
-  readonly #usages = new Map<string, CountedUsage>();
+  /** KeyServers as they were when their changes were last looked at. */
+  #keyServers: ReadonlyMap<string, KeyServer> = new Map();
+  readonly #maker: VersionMaker;
 
   constructor(options: {
     readonly config: NodeConfig;
@@ -96,13 +94,13 @@ export class LeaderLoop {
     this.#config = options.config;
     this.#store = options.store;
     this.#keyring = options.keyring;
-    this.#seals = options.seals;
     this.#clock = options.clock;
     this.#time = options.time;
     this.#reencryptor = options.reencryptor;
     this.#keyPairs = new WrappingKeyPairs({ onReady: options.lookAgain, log: options.log });
     this.#importer = new MaterialImporter({ ...options, keyPairs: this.#keyPairs });
     this.#retirement = new Retirement(options);
+    this.#maker = new VersionMaker(options);
   }
 
   /** Everything there is to look at. */
@@ -117,37 +115,54 @@ export class LeaderLoop {
     ];
   }
 
-  /** What a change makes worth looking at. */
+  /** What a change makes worth looking at: what depends on it, and nothing else. */
   workFor(change: Change): string[] {
     switch (change.kind) {
       case "MasterKey":
         return [`MasterKey ${objectText(change)}`, ...this.#aliasesTo(change)];
       case "KeyVersion":
-        return [`MasterKey ${nameText(change.spec.masterKey)}`, RETIREMENT];
+        return [`MasterKey ${nameText(change.spec.masterKey)}`, ...(hasMaterial(change) ? [] : [RETIREMENT])];
       case "KeyAlias":
-        return [`KeyAlias ${objectText(change)}`, ...this.#keysBeside(change)];
+        return [`KeyAlias ${objectText(change)}`, ...this.#targetsOf(change)];
       case "KeyServer":
-        return this.allWork();
+        return [KEY_SERVERS, ...this.#dependents(change)];
     }
   }
 
-  /** Which of them an alias has left, or was deleted from, its object does not tell. */
-  #keysBeside({ metadata }: KeyAlias): string[] {
-    const keys = this.#store.view()?.masterKeys ?? [];
-    return keys
-      .filter((key) => key.metadata.namespace === metadata.namespace)
-      .map((key) => `MasterKey ${objectText(key)}`);
+  /** Whether work is on something that is in use already: it must not wait for thousands of new keys. */
+  isPrompt(work: string): boolean {
+    const [kind, text = ""] = work.split(" ");
+    const [namespace = "", name = ""] = text.split("/");
+    if (kind === "MasterKey")
+      return this.#index?.masterKey({ namespace, name })?.status?.currentVersion !== undefined;
+    return kind !== "KeyAlias" || this.#index?.alias(text)?.status?.masterKey !== undefined;
   }
 
-  #aliasesTo({ metadata }: MasterKey): string[] {
-    const aliases = this.#store.view()?.keyAliases ?? [];
-    return aliases
-      .filter(
-        ({ metadata: { namespace }, spec, status }) =>
-          namespace === metadata.namespace &&
-          (spec.masterKey === metadata.name || status?.masterKey === metadata.name),
-      )
+  /** The keys that an alias points or is to point to, by the change and as it was when a pass last saw it. */
+  #targetsOf(alias: KeyAlias): string[] {
+    const { namespace } = alias.metadata;
+    const former = this.#index?.alias(objectText(alias));
+    const names = [alias, former].flatMap((one) => [one?.spec.masterKey, one?.status?.masterKey]);
+    return [...new Set(names)].flatMap((name) =>
+      name === undefined ? [] : `MasterKey ${namespace}/${name}`,
+    );
+  }
+
+  /** An alias that no pass has seen yet waits in the queue itself. */
+  #aliasesTo(masterKey: MasterKey): string[] {
+    const { name } = masterKey.metadata;
+    return (this.#index?.aliasesBeside(masterKey) ?? [])
+      .filter(({ spec, status }) => spec.masterKey === name || status?.masterKey === name)
       .map((alias) => `KeyAlias ${objectText(alias)}`);
+  }
+
+  #dependents({ metadata: { name } }: KeyServer): string[] {
+    const view = this.#store.view();
+    if (view === undefined) return [];
+    const before = this.#keyServers.get(name);
+    this.#keyServers = new Map(view.keyServers.map((server) => [server.metadata.name, server]));
+    const dependents = dependentsOf(before, this.#keyServers.get(name), view);
+    return dependents === "all" ? this.allWork() : [...dependents];
   }
 
   /** To lead, maybe again: what was counted or written before, others have gone on from since. */
@@ -185,20 +200,14 @@ export class LeaderLoop {
   #currentIndex(): ViewIndex | undefined {
     const view = this.#store.view();
     if (view === undefined) return undefined;
-    const stamp = this.#keyring.stamp();
-    if (this.#known?.stamp !== stamp) this.#known = { stamp, record: OwnRecord.of(this.#keyring) };
-    const { record } = this.#known;
-    if (this.#index?.view !== view || this.#index.record !== record) {
-      this.#index = new ViewIndex(view, record);
-      this.#usages.clear();
-    }
+    const record = OwnRecord.of(this.#keyring);
+    if (this.#index?.record === record) this.#index.follow(view);
+    else this.#index = new ViewIndex(view, record);
     return this.#index;
   }
 
   #usageOf(namespace: string, index: ViewIndex): CountedUsage {
-    const usage = this.#usages.get(namespace) ?? new CountedUsage(namespace, index, this.#keyring);
-    this.#usages.set(namespace, usage);
-    return usage;
+    return new CountedUsage(namespace, index, this.#keyring);
   }
 
   #roomFor({ metadata, status }: MasterKey, index: ViewIndex): Room {
@@ -222,7 +231,7 @@ export class LeaderLoop {
     // An object on its way out, or whose material was destroyed, is not given new material.
     if (isLeaving(checked, index)) return this.#retire(masterKey, index);
     const plan = await this.#planMasterKey(masterKey, index, signal);
-    await this.#makeVersion(masterKey, plan, index);
+    await this.#makeVersion(masterKey, plan, index, signal);
     const versions = index.versionsFor(masterKey).filter(hasMaterial);
     const room = this.#roomFor(masterKey, index);
     const nodes = this.#nodes(index);
@@ -273,13 +282,19 @@ export class LeaderLoop {
     const pauses = times.flatMap((time) => (time === undefined ? [] : Math.max(0, time - now) + 1_000));
     const { longestPause } = this.#clock;
     const waits = step.kind === "wait" || WATCHED_PHASES.has(status.reencryption?.phase);
-    const waiting = waits ? waitingPause(step) : longestPause;
+    const isNew = status.currentVersion === undefined;
+    const waiting = waits ? waitingPause(step) * (isNew ? this.#crowd : 1) : longestPause;
     return Math.min(
       longestPause,
       waiting,
       task.kind === "none" ? longestPause : PROGRESS_MILLISECONDS,
       ...pauses,
     );
+  }
+
+  /** New keys that all wait for the same node are not all looked at every five seconds: a hundred a second are enough. */
+  get #crowd(): number {
+    return Math.max(1, (this.#index?.view.masterKeys.length ?? 0) / 500);
   }
 
   #round({ metadata }: MasterKey, status: MasterKey["status"]) {
@@ -345,12 +360,17 @@ export class LeaderLoop {
     return decideMasterKey(observed, this.#clock.now());
   }
 
-  async #makeVersion(masterKey: MasterKey, plan: MasterKeyPlan, index: ViewIndex): Promise<void> {
+  async #makeVersion(
+    masterKey: MasterKey,
+    plan: MasterKeyPlan,
+    index: ViewIndex,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { step } = plan;
     if (step.kind !== "createVersion") return;
     const now = this.#clock.now();
     const failed = (why: string) => statusWithoutVersion(masterKey, plan, why, now);
-    await this.#orSay(masterKey, index, () => this.#createVersion(masterKey, step), failed);
+    await this.#orSay(masterKey, index, () => this.#maker.make(masterKey, step, index, signal), failed);
   }
 
   #import(importing: ObservedImport, index: ViewIndex, now: Date): Promise<MasterKeyStatus> {
@@ -375,26 +395,6 @@ export class LeaderLoop {
       await this.#writeStatus(masterKey, completed);
       throw error;
     }
-  }
-
-  /** New material exists in memory, then sealed in a KeyVersion; its name lets one of two leaders win. */
-  async #createVersion(
-    { metadata, spec }: MasterKey,
-    step: { readonly keyId: KeyId; readonly number: number },
-  ) {
-    const identity = {
-      keyId: step.keyId,
-      number: step.number,
-      masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
-      keySpec: spec.keySpec,
-      keyUsage: spec.keyUsage,
-      origin: spec.origin,
-    };
-    using material = generateMaterial(spec.keySpec);
-    const version = await sealVersion(this.#seals, identity, material);
-    await atWritePoint("keyversion.create", () =>
-      this.#store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),
-    );
   }
 
   async #updateVersions(masterKey: MasterKey, index: ViewIndex): Promise<void> {

@@ -123,6 +123,10 @@ export class ManifestStore implements ResourceStore {
     return this.#ofKind(kind);
   }
 
+  async isThere(kind: "KeyVersion", name: string): Promise<boolean> {
+    return this.#objects.has(`${kind} ${name}`);
+  }
+
   async applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void> {
     this.#refuseStale(object);
     this.#put({ ...object, ...(status !== undefined && { status }) } as AnyResource);

@@ -16,10 +16,13 @@ test("the operator's metrics count keys and nodes by their Ready condition, and 
     keyVersionsUpTo: "1",
     heardOf: new Map(),
   };
-  const render = await loadOperatorMetrics({ leading: () => true, view: () => view, failures: () => 3 });
+  const counts = { failures: () => 3, conflicts: () => 4, waiting: () => 5 };
+  const render = await loadOperatorMetrics({ leading: () => true, view: () => view, ...counts });
   for (const text of [await render(), await render()]) {
     expect(text).toContain("claviger_operator_leading 1");
     expect(text).toContain("claviger_operator_failures_total 3");
+    expect(text).toContain("claviger_operator_conflicts_total 4");
+    expect(text).toContain("claviger_operator_queue_length 5");
     expect(text).toContain('claviger_master_keys{ready="True",reason="VersionCurrent"} 1');
     expect(text).toContain('claviger_master_keys{ready="False",reason="WaitingForNodes"} 1');
     expect(text).toContain('claviger_master_keys{ready="Unknown",reason="NoStatus"} 1');
@@ -64,7 +67,8 @@ test("each key says when it rotates, whether it is late, and how far its data ha
     keyVersionsUpTo: "1",
     heardOf: new Map(),
   };
-  const render = await loadOperatorMetrics({ leading: () => true, view: () => view, failures: () => 0 });
+  const counts = { failures: () => 0, conflicts: () => 0, waiting: () => 0 };
+  const render = await loadOperatorMetrics({ leading: () => true, view: () => view, ...counts });
   const labels = 'namespace="apps",name="secrets"';
   expect((await render()).match(/^claviger_key_[rsc].+/gm)).toEqual([
     `claviger_key_rotation_next_timestamp_seconds{${labels}} 1775001600`,

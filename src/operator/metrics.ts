@@ -9,6 +9,10 @@ export interface OperatorGauges {
   readonly view: () => View | undefined;
   /** Passes that failed and are tried again, since the start. */
   readonly failures: () => number;
+  /** Passes that met a conflict and are tried again, since the start. */
+  readonly conflicts: () => number;
+  /** Objects that wait for the leader's next pass. */
+  readonly waiting: () => number;
 }
 
 /** Renders the operator's metrics in Prometheus' text format. Loads prom-client when called. */
@@ -32,6 +36,23 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
     collect() {
       this.reset();
       this.inc(source.failures());
+    },
+  });
+  new Counter({
+    name: "claviger_operator_conflicts_total",
+    help: "Passes that met a conflict and were tried again: somebody was faster, or a watch is late.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(source.conflicts());
+    },
+  });
+  new Gauge({
+    name: "claviger_operator_queue_length",
+    help: "Objects that wait for this operator's next pass over them as leader.",
+    registers,
+    collect() {
+      this.set(source.waiting());
     },
   });
   new Gauge({

@@ -53,10 +53,7 @@ export function roomFor(
   now: Date,
 ): Room {
   // Names are counted only if they matter: for most passes it is work for nothing.
-  const newKey =
-    hasKey || usage.masterKeys.has(name)
-      ? undefined
-      : quota(namespace, "masterKeys", usage.masterKeys.size, limits.masterKeysPerNamespace);
+  const newKey = hasKey ? undefined : newKeyLack(namespace, name, usage.masterKeys, limits);
   const firstVersion = versionQuota(namespace, usage, limits, 1);
   const askedVersion = firstVersion ?? rateOf(namespace, name, usage, limits, now);
   const dueVersion = versionQuota(namespace, usage, limits, RESERVE);
@@ -74,8 +71,19 @@ export function aliasLack(
   usage: Pick<NamespaceUsage, "keyAliases">,
   limits: Limits,
 ): Lack | undefined {
-  if (usage.keyAliases.has(name)) return undefined;
-  return quota(namespace, "keyAliases", usage.keyAliases.size, limits.keyAliasesPerNamespace);
+  const { keyAliases } = usage;
+  if (keyAliases.has(name)) return undefined;
+  return quota(namespace, "keyAliases", keyAliases.size, limits.keyAliasesPerNamespace);
+}
+
+function newKeyLack(
+  namespace: string,
+  name: string,
+  masterKeys: ReadonlySet<string>,
+  { masterKeysPerNamespace }: Limits,
+): Lack | undefined {
+  if (masterKeys.has(name)) return undefined;
+  return quota(namespace, "masterKeys", masterKeys.size, masterKeysPerNamespace);
 }
 
 function versionQuota(

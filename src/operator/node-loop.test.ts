@@ -85,7 +85,8 @@ class Resources
   }
 
   async createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void> {
-    this.keyVersions.push(keyVersion(spec.number, { spec, metadata: { name, creationTimestamp: LATER } }));
+    const made = keyVersion(spec.number, { spec, metadata: { name, creationTimestamp: LATER } });
+    this.keyVersions = [...this.keyVersions, made];
   }
 
   async replaceSeal({ metadata }: KeyVersion, seal: NonNullable<KeyVersion["spec"]["seal"]>): Promise<void> {

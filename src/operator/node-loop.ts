@@ -26,6 +26,7 @@ import { SocketScopes } from "./socket-scopes.ts";
 import { SocketWatch } from "./socket-watch.ts";
 import { soundView } from "./sound-view.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
+import { TimeSlice } from "./time-slice.ts";
 import { isUnanswered } from "./unanswered.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
@@ -62,6 +63,9 @@ export class NodeLoop {
   #reported: KeyServerStatus | undefined;
   /** KeyVersions, as the view has them, whose ownership proof was verified. */
   readonly #verified = new WeakSet<KeyVersion>();
+  /** Versions, as the keyring has them, whose ownership proof fits. */
+  readonly #honest = new WeakSet<VersionRow>();
+  #index: ViewIndex | undefined;
   /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
   #seen = false;
   /** The problem that the log had last. */
@@ -122,22 +126,24 @@ export class NodeLoop {
     now: Date,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const keyVersions = await this.#eraser.pass(view, problems);
+    const slice = new TimeSlice();
+    const keyVersions = await this.#eraser.pass(view, OwnRecord.of(this.#keyring), problems);
     const living = { ...view, keyVersions };
+    await slice.pause();
     const stored = this.#contents();
-    const contents = { ...stored, versions: await this.#withoutFalseProofs(stored.versions) };
+    const contents = { ...stored, versions: await this.#withoutFalseProofs(stored.versions, slice) };
     for (const { error } of contents.unreadable)
       problems.push({ reason: "VersionUnreadable", message: error.message });
     for (const { error } of this.#keyring.unreadableRows())
       problems.push({ reason: "RowUnreadable", message: error.message });
     const gone = [...this.#keyring.destroyedIds()].map((versionId) => ({ versionId }));
     const held = [...contents.versions, ...contents.unreadable, ...gone];
-    const plan = decideKeyring(living, contents, {
-      acceptable: await this.#acceptable(living, held, problems),
-      proven: await this.#proven(living, problems),
-      served: servedVersions({ ...contents, ...this.#service() }),
-      guarded: this.#guarded,
-    });
+    const acceptable = await this.#acceptable(living, held, problems, slice);
+    const proven = await this.#proven(living, problems, slice);
+    const served = servedVersions({ ...contents, ...this.#service() });
+    await slice.pause();
+    const plan = decideKeyring(living, contents, { acceptable, proven, served, guarded: this.#guarded });
+    await slice.pause();
     this.#apply(plan.changes, problems);
     await this.#giver.handBack(plan, problems);
     await this.#giver.settleSeals(plan, problems);
@@ -145,8 +151,9 @@ export class NodeLoop {
     if (this.#store.leading) await this.#binder.prove(plan, stored.versions, problems);
     const versions = this.#keyring.versions();
     this.#recordServed(versions, problems);
-    const index = new ViewIndex(view, new OwnRecord(versions, []));
-    const openable = await this.#prepare(index, versions, problems, now);
+    await slice.pause();
+    const index = this.#indexOf(view);
+    const openable = await this.#prepare(index, versions, problems, now, slice);
     // What opens under a root key that only this process still has would be lost at its end.
     const prepared = this.#hasRootKey(problems) ? openable : [];
     const { held: seal } = this.#seals;
@@ -268,26 +275,50 @@ export class NodeLoop {
    * A proof that does not fit its own row counts as none: an older release moved validTo
    * without it. Without a root key nobody can tell, and all stays as it is.
    */
-  async #withoutFalseProofs(versions: readonly VersionRow[]): Promise<VersionRow[]> {
+  async #withoutFalseProofs(
+    versions: readonly VersionRow[],
+    slice: TimeSlice,
+  ): Promise<readonly VersionRow[]> {
+    const honest: VersionRow[] = [];
     try {
-      return await Promise.all(
-        versions.map(async (version) => {
-          if (version.ownership === undefined || (await this.#tester.isProven(version))) return version;
-          const { ownership: _, ...unproven } = version;
-          return unproven;
-        }),
-      );
+      for (const version of versions) {
+        honest.push(await this.#withoutFalseProof(version));
+        await slice.pause();
+      }
+      return honest;
     } catch (error) {
       if (codeOf(error) !== "SealUnavailable") throw error;
-      return [...versions];
+      return versions;
     }
   }
 
+  async #withoutFalseProof(version: VersionRow): Promise<VersionRow> {
+    if (version.ownership === undefined || this.#honest.has(version)) return version;
+    if (await this.#tester.isProven(version)) {
+      this.#honest.add(version);
+      return version;
+    }
+    const { ownership: _, ...unproven } = version;
+    return unproven;
+  }
+
+  #indexOf(view: View): ViewIndex {
+    const record = OwnRecord.of(this.#keyring);
+    if (this.#index?.record === record) this.#index.follow(view);
+    else this.#index = new ViewIndex(view, record);
+    return this.#index;
+  }
+
   /** Names of the KeyVersions whose owner and validTo are proven. Without a root key none is, and all stays as it is. */
-  async #proven({ keyVersions }: Pick<View, "keyVersions">, problems: Problem[]): Promise<Set<string>> {
+  async #proven(
+    { keyVersions }: Pick<View, "keyVersions">,
+    problems: Problem[],
+    slice: TimeSlice,
+  ): Promise<Set<string>> {
     const proven = new Set<string>();
     try {
       for (const object of keyVersions) {
+        await slice.pause();
         if (!this.#verified.has(object) && !(await this.#tester.isProven(toVersionRow(object)))) continue;
         this.#verified.add(object);
         proven.add(object.metadata.name);
@@ -305,11 +336,13 @@ export class NodeLoop {
     { keyVersions }: View,
     held: readonly { readonly versionId: string }[],
     problems: Problem[],
+    slice: TimeSlice,
   ): Promise<Set<string>> {
     const known = new Set<string>(held.map((version) => version.versionId));
     const acceptable = new Set<string>();
     for (const { metadata, spec } of keyVersions) {
       if (known.has(spec.versionId)) continue;
+      await slice.pause();
       const fault = await this.#faultOf(toVersionRow({ spec }));
       if (fault === undefined) acceptable.add(metadata.name);
       else problems.push({ ...fault, message: `KeyVersion ${metadata.name}: ${fault.message}` });
@@ -326,12 +359,14 @@ export class NodeLoop {
     versions: readonly VersionRow[],
     problems: Problem[],
     now: Date,
+    slice: TimeSlice,
   ): Promise<Listable[]> {
     const stored = new Map<string, VersionRow>(versions.map((version) => [version.versionId, version]));
     // As the plugin and the leader judge it: a clock that may be wrong expires nothing.
     const expiryNow = (this.#time.doubt?.at ?? now).getTime();
     const prepared: Listable[] = [];
     for (const masterKey of index.view.masterKeys) {
+      await slice.pause();
       const current = stored.get(masterKey.status?.currentVersion?.versionId ?? "");
       const currentFault = current && (await this.#faultOf(current));
       if (currentFault !== undefined) problems.push(currentFault);

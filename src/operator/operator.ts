@@ -29,8 +29,13 @@ const SOCKET_MILLISECONDS = 5_000;
 /** How often it is looked whether a clock has stepped, and how often the API server is asked for its time. */
 const TICK_MILLISECONDS = 1_000;
 const ASK_MILLISECONDS = 10_000;
-/** How soon a node that reported a problem looks again whether it was mended. */
-const MEND_MILLISECONDS = 2_000;
+/** How soon a node that reported a problem looks again whether it was mended, later each time. */
+const MEND_MILLISECONDS = { least: 2_000, most: 15_000 };
+/**
+ * A pass over the whole node leaves twice its own time to the leader and to others, so that the
+ * events of a thousand changes make some tens of passes. One change waits a second at most.
+ */
+const restOfNode = (milliseconds: number): number => Math.min(1_000, 2 * milliseconds);
 
 /**
  * The operator of one node: keeps the keyring in step, and decides for all when
@@ -110,6 +115,8 @@ class Operator {
   readonly #clock: Clock;
   readonly #time: TimeKeeper;
   #signal: AbortSignal = AbortSignal.abort();
+  /** Passes in a row in which the node reported a problem. */
+  #unwell = 0;
 
   constructor(config: NodeConfig, keyring: KeyringWriter, store: ResourceStore, clock: Clock, log: Log) {
     this.#config = config;
@@ -136,8 +143,10 @@ class Operator {
     this.#leader = new LeaderLoop({
       ...{ config, store, keyring, seals, log, clock, time, reencryptor, usageCensus, lookAgain },
     });
-    this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log);
-    this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log);
+    this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log, { restAfter: restOfNode });
+    this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log, {
+      laneOf: (work) => (this.#leader.isPrompt(work) ? "prompt" : "bulk"),
+    });
   }
 
   gauges(): OperatorGauges {
@@ -145,6 +154,8 @@ class Operator {
       leading: () => this.#store.leading,
       view: () => this.#store.view(),
       failures: () => this.#nodeQueue.failureCount + this.#leaderQueue.failureCount,
+      conflicts: () => this.#nodeQueue.conflictCount + this.#leaderQueue.conflictCount,
+      waiting: () => this.#leaderQueue.length,
     };
   }
 
@@ -191,12 +202,14 @@ class Operator {
   }
 
   #leadAll(): void {
-    for (const work of this.#leader.allWork()) this.#leaderQueue.add(work);
+    for (const work of this.#leader.allWork()) this.#leaderQueue.add(work, "bulk");
   }
 
   async #reconcileNode(): Promise<void> {
     const well = await this.#node.reconcile(new Date(this.#clock.wall()), this.#signal);
-    if (!well) this.#nodeQueue.addAfter(NODE, MEND_MILLISECONDS);
+    const { least, most } = MEND_MILLISECONDS;
+    if (!well) this.#nodeQueue.addAfter(NODE, Math.min(most, least * 2 ** this.#unwell));
+    this.#unwell = well ? 0 : this.#unwell + 1;
   }
 
   async #lead(work: string): Promise<void> {

@@ -9,6 +9,13 @@ interface Recorded extends VersionIdentity, Pick<VersionRow, "validTo" | "owners
   readonly destroyed: boolean;
 }
 
+/** A keyring gives the same list of versions until one of them changes or is destroyed. */
+type Recorder = Pick<KeyringWriter, "versions" | "tombstones">;
+const latest = new WeakMap<
+  Recorder,
+  { readonly versions: readonly VersionRow[]; readonly record: OwnRecord }
+>();
+
 /**
  * What this node's own keyring says of the versions in a view. What the API server says of them
  * is a claim of whoever may write KeyVersions: the record tells whose they are.
@@ -16,6 +23,8 @@ interface Recorded extends VersionIdentity, Pick<VersionRow, "validTo" | "owners
 export class OwnRecord {
   readonly #versions: ReadonlyMap<string, Recorded>;
   readonly #owners: Owners;
+  /** keyIds of which a version was destroyed. */
+  readonly #destroyed: ReadonlySet<string>;
 
   constructor(versions: readonly VersionRow[], tombstones: readonly VersionIdentity[]) {
     this.#versions = new Map<string, Recorded>([
@@ -23,10 +32,17 @@ export class OwnRecord {
       ...versions.map((row) => [row.versionId, { ...withoutMaterial(row), destroyed: false }] as const),
     ]);
     this.#owners = ownersOf(this.#versions.values());
+    this.#destroyed = new Set(tombstones.map(({ keyId }) => keyId));
   }
 
-  static of(keyring: Pick<KeyringWriter, "versions" | "tombstones">): OwnRecord {
-    return new OwnRecord(keyring.versions(), keyring.tombstones());
+  /** The record of a keyring, made once for each state of its versions: whoever asks in between gets the same one. */
+  static of(keyring: Recorder): OwnRecord {
+    const versions = keyring.versions();
+    const known = latest.get(keyring);
+    if (known?.versions === versions) return known.record;
+    const record = new OwnRecord(versions, keyring.tombstones());
+    latest.set(keyring, { versions, record });
+    return record;
   }
 
   /**
@@ -79,7 +95,7 @@ export class OwnRecord {
 
   /** Whether a version of a keyId was destroyed here. */
   hasDestroyed(keyId: string): boolean {
-    return [...this.#versions.values()].some((version) => version.keyId === keyId && version.destroyed);
+    return this.#destroyed.has(keyId);
   }
 
   /** The identity that is on record under a versionId. */

@@ -37,16 +37,16 @@ export interface AliasPlan {
 
 const STAYS: AliasPlan = { changes: [], contradictions: [] };
 
-/** Watches of two kinds keep no order: an alias moves once its new target can encrypt here. */
+/** Watches of two kinds keep no order: an alias moves once its new target can encrypt here. `aliases` are this node's, by name. */
 export function planAlias(
   { metadata, status }: KeyAlias,
-  aliases: readonly AliasRow[],
+  aliases: ReadonlyMap<string, AliasRow>,
   currents: ReadonlyMap<string, WithCurrent>,
   guard: ImportedGuard,
 ): AliasPlan {
   if (status?.masterKey === undefined) return STAYS;
   const alias = { namespace: metadata.namespace ?? "", name: metadata.name, masterKey: status.masterKey };
-  const row = aliases.find((candidate) => nameText(candidate) === nameText(alias));
+  const row = aliases.get(nameText(alias));
   if (row?.masterKey === alias.masterKey) return STAYS;
   const target = currents.get(nameText({ namespace: alias.namespace, name: alias.masterKey }));
   if (guard.guardsAlias(nameText(alias))) {

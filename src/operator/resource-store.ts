@@ -83,6 +83,8 @@ export interface ResourceStore {
   freshKeyServers(signal: AbortSignal): Promise<readonly KeyServer[]>;
   /** Reads all objects of a kind past every cache, for the decision that cannot be undone. */
   fresh<K extends Kind>(kind: K, signal: AbortSignal): Promise<readonly ResourceOf[K][]>;
+  /** Whether there is an object of that name, read past every cache. */
+  isThere(kind: "KeyVersion", name: string, signal: AbortSignal): Promise<boolean>;
   applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void>;
   /** Throws Conflict where the name exists. */
   createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void>;

@@ -74,13 +74,14 @@ export class Retirement {
 
   /** Completes a MasterKey's status by its use, its deletion and what was destroyed. */
   complete(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex, now: Date): MasterKeyStatus {
-    return retirementStatus(masterKey, status, index.versionsFor(masterKey), this.#facts(index.view), now);
+    const facts = this.#factsFor(masterKey, index);
+    return retirementStatus(masterKey, status, index.versionsFor(masterKey), facts, now);
   }
 
   /** Holds an object back, or lets it go. */
   async settleFinalizers(masterKey: MasterKey, index: ViewIndex): Promise<void> {
     const versions = index.versionsFor(masterKey);
-    const uses = masterKeyUses(masterKey, versions, this.#facts(index.view));
+    const uses = masterKeyUses(masterKey, versions, this.#factsFor(masterKey, index));
     const finalizers = decideFinalizers(masterKey, versions, uses);
     if (finalizers === undefined) return;
     await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, finalizers));
@@ -193,6 +194,11 @@ export class Retirement {
       if (status === undefined) continue;
       await atWritePoint("keyversion.status", () => this.#store.applyStatus<"KeyVersion">(version, status));
     }
+  }
+
+  /** Only an alias of its own namespace can use a key. */
+  #factsFor(masterKey: MasterKey, index: ViewIndex): RetirementFacts {
+    return this.#facts({ ...index.view, keyAliases: index.aliasesBeside(masterKey) });
   }
 
   #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">): RetirementFacts {

@@ -1,8 +1,8 @@
-import { kmsKeyId } from "../crypto/ids.ts";
 import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
 import { nameText, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
 import type { ServedImport } from "../keyring/served-imports.ts";
 import type { KeyringContents } from "./decide-keyring.ts";
+import { kmsKeyIdOfRow } from "./versions.ts";
 
 /** What a node's providers are to serve, its keyring, and what its plugin was seen to answer. */
 export interface ObservedService extends KeyringContents {
@@ -16,7 +16,7 @@ export function servedVersions(observed: ObservedService): ReadonlySet<string> {
   // Of providers too that are not in our configuration: the plugin takes up a changed one by itself.
   const answered = new Set<string>(observations.map((observation) => observation.kmsKeyId));
   const targets = new Set(providers.map(({ ref }) => targetOf(ref, observed)));
-  const served = versions.filter(({ keyId, versionId }) => answered.has(kmsKeyId(keyId, versionId)));
+  const served = versions.filter((row) => answered.has(kmsKeyIdOfRow(row)));
   const current = keys.filter((key) => targets.has(nameText(key))).flatMap((key) => key.current ?? []);
   return new Set<string>([...served, ...current].map(({ versionId }) => versionId));
 }
@@ -28,9 +28,7 @@ export function importsServed(
   versions: readonly VersionRow[],
 ): ServedImport[] {
   const imported = versions.filter(({ origin }) => origin === "EXTERNAL");
-  const byId = new Map<string, VersionRow>(
-    imported.map((version) => [kmsKeyId(version.keyId, version.versionId), version]),
-  );
+  const byId = new Map<string, VersionRow>(imported.map((version) => [kmsKeyIdOfRow(version), version]));
   return providers.flatMap(({ name, ref }) => {
     if ("key" in ref) return [];
     const seen = observations.find(

@@ -17,15 +17,29 @@ import { objectText } from "./view-index.ts";
  */
 export function soundView(view: View): { readonly view: View; readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
-  const sound = <T>(objects: readonly T[], faultOf: (object: T) => string | undefined): readonly T[] =>
+  const sound = <T extends object>(objects: readonly T[], faultOf: (object: T) => string | undefined) =>
     objects.filter((object) => {
-      const message = faultOf(object);
+      const message = faultOnce(object, faultOf);
       if (message !== undefined) problems.push({ reason: "ObjectUnreadable", message });
       return message === undefined;
     });
   const keyVersions = sound(view.keyVersions, versionFault);
   const masterKeys = sound(view.masterKeys, masterKeyFault);
   return { view: problems.length === 0 ? view : { ...view, keyVersions, masterKeys }, problems };
+}
+
+/** What was found of an object, which does not change: another state of it is another object. */
+const known = new WeakMap<object, string | false>();
+
+function faultOnce<T extends object>(
+  object: T,
+  faultOf: (object: T) => string | undefined,
+): string | undefined {
+  const before = known.get(object);
+  if (before !== undefined) return before === false ? undefined : before;
+  const fault = faultOf(object);
+  known.set(object, fault ?? false);
+  return fault;
 }
 
 function versionFault(version: KeyVersion): string | undefined {

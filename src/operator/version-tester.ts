@@ -19,6 +19,8 @@ export class VersionTester {
   readonly #seals: SealSource;
   /** Digests of what passed: only who has the root key can make more of them. */
   readonly #passed = new Set<string>();
+  /** The same of rows that are looked at again, without a digest. */
+  readonly #passedRows = new WeakSet<VersionRow>();
   /** The ownership proof of each version that was verified last, with all that it says. */
   readonly #proven = new Map<string, string>();
 
@@ -32,8 +34,12 @@ export class VersionTester {
     if (unknown !== undefined) {
       return { reason: "UnknownVersion", message: unknownVersion(version, unknown).message };
     }
+    if (this.#passedRows.has(version)) return undefined;
     const digest = digestOf(version);
-    if (this.#passed.has(digest)) return undefined;
+    if (this.#passed.has(digest)) {
+      this.#passedRows.add(version);
+      return undefined;
+    }
     try {
       using material = await this.#seals.unseal(version, version.sealed);
       testMaterial(version, material);

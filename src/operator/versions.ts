@@ -72,5 +72,14 @@ export const listNumbers = (versions: readonly KeyVersion[]): string =>
 export const kmsKeyIdOf = ({ spec }: Pick<KeyVersion, "spec">): KmsKeyId =>
   kmsKeyId(spec.keyId as KeyId, spec.versionId as VersionId);
 
+const kmsKeyIds = new WeakMap<object, KmsKeyId>();
+
+/** The same of a version in the keyring. Each pass asks it of every version, so each is hashed once. */
+export function kmsKeyIdOfRow(row: { readonly keyId: KeyId; readonly versionId: VersionId }): KmsKeyId {
+  const id = kmsKeyIds.get(row) ?? kmsKeyId(row.keyId, row.versionId);
+  kmsKeyIds.set(row, id);
+  return id;
+}
+
 /** Whether a version is more than a tombstone. */
 export const hasMaterial = ({ spec }: Pick<KeyVersion, "spec">): boolean => spec.seal !== undefined;

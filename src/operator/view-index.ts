@@ -1,34 +1,102 @@
 import { isDeepStrictEqual } from "node:util";
-import { nameText, type ObjectName, servedAlias } from "../keyring/rows.ts";
+import { type ObjectName, servedAlias } from "../keyring/rows.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../kube/resources.ts";
 import { timeOf } from "../times.ts";
 import type { OwnRecord } from "./own-record.ts";
 import type { View } from "./resource-store.ts";
 
-/** A view with the look-ups that a reconcile needs, so that ten thousand versions are walked once per change. */
+/** Triggers of versions that somebody asked for. */
+const ASKED = new Set<string | undefined>(["OnDemand", "Imported"]);
+
+/** The objects of one namespace by name. Versions belong to the namespace of their MasterKey. */
+export interface NamespaceIndex {
+  readonly masterKeys: ReadonlyMap<string, MasterKey>;
+  readonly keyAliases: ReadonlyMap<string, KeyAlias>;
+  /** The KeyVersions of each MasterKey, deleted ones too, by name of the MasterKey. */
+  readonly versions: ReadonlyMap<string, ReadonlyMap<string, KeyVersion>>;
+  readonly versionCount: number;
+  /** Versions that were made because somebody asked. */
+  readonly asked: ReadonlyMap<string, KeyVersion>;
+}
+
+class Namespace implements NamespaceIndex {
+  readonly masterKeys = new Map<string, MasterKey>();
+  readonly keyAliases = new Map<string, KeyAlias>();
+  readonly versions = new Map<string, Map<string, KeyVersion>>();
+  readonly asked = new Map<string, KeyVersion>();
+  versionCount = 0;
+
+  put(version: KeyVersion): void {
+    this.take(version);
+    const { name } = version.metadata;
+    const ofKey = this.versions.get(version.spec.masterKey.name) ?? new Map<string, KeyVersion>();
+    this.versions.set(version.spec.masterKey.name, ofKey.set(name, version));
+    this.versionCount += 1;
+    if (ASKED.has(version.status?.trigger)) this.asked.set(name, version);
+  }
+
+  take({ metadata: { name }, spec }: KeyVersion): void {
+    const ofKey = this.versions.get(spec.masterKey.name);
+    if (ofKey?.delete(name) === true) this.versionCount -= 1;
+    if (ofKey?.size === 0) this.versions.delete(spec.masterKey.name);
+    this.asked.delete(name);
+  }
+}
+
+/**
+ * A view with the look-ups that a reconcile needs. It follows the views: what one change costs
+ * does not grow with the number of versions, but for a comparison of references.
+ */
 export class ViewIndex {
-  readonly view: View;
-  readonly #masterKeys: ReadonlyMap<string, MasterKey>;
+  #view: View;
   /** This node's own keyring, by which claims of the view are checked. */
   readonly record: OwnRecord;
-  readonly #versionsByName = new Map<string, KeyVersion[]>();
-  readonly #stored: ReadonlyMap<string, KeyVersion>;
+  readonly #namespaces = new Map<string, Namespace>();
+  readonly #stored = new Map<string, KeyVersion>();
   #checked: View | undefined;
-  readonly #versionsByNamespace = new Map<string, KeyVersion[]>();
-  readonly #aliases: ReadonlyMap<string, KeyAlias>;
 
   constructor(view: View, record: OwnRecord) {
-    this.view = view;
+    this.#view = { ...view, masterKeys: [], keyVersions: [], keyAliases: [] };
     this.record = record;
-    this.#stored = new Map(view.keyVersions.map((version) => [version.metadata.name, version]));
-    this.#masterKeys = new Map(view.masterKeys.map((key) => [objectText(key), key]));
-    this.#aliases = new Map(view.keyAliases.map((alias) => [objectText(alias), alias]));
-    for (const version of view.keyVersions) {
-      if (record.verdict(version) === "foreign") continue;
-      const recorded = record.asRecorded(version);
-      append(this.#versionsByName, nameText(version.spec.masterKey), recorded);
-      append(this.#versionsByNamespace, version.spec.masterKey.namespace, recorded);
-    }
+    this.follow(view);
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** Brings the index in step with a later view. Not while a reconcile uses it. */
+  follow(view: View): void {
+    const before = this.#view;
+    if (view === before) return;
+    this.#view = view;
+    this.#checked = undefined;
+    const keys = difference(before.masterKeys, view.masterKeys);
+    for (const key of keys.gone) this.#in(key.metadata).masterKeys.delete(key.metadata.name);
+    for (const key of keys.come) this.#in(key.metadata).masterKeys.set(key.metadata.name, key);
+    const aliases = difference(before.keyAliases, view.keyAliases);
+    for (const alias of aliases.gone) this.#in(alias.metadata).keyAliases.delete(alias.metadata.name);
+    for (const alias of aliases.come) this.#in(alias.metadata).keyAliases.set(alias.metadata.name, alias);
+    const versions = difference(before.keyVersions, view.keyVersions);
+    for (const version of versions.gone) this.#take(version);
+    for (const version of versions.come) this.#put(version);
+  }
+
+  #in({ namespace = "" }: { readonly namespace?: string }): Namespace {
+    const known = this.#namespaces.get(namespace) ?? new Namespace();
+    this.#namespaces.set(namespace, known);
+    return known;
+  }
+
+  #put(version: KeyVersion): void {
+    this.#stored.set(version.metadata.name, version);
+    if (this.record.verdict(version) === "foreign") return;
+    this.#in(version.spec.masterKey).put(this.record.asRecorded(version));
+  }
+
+  #take(version: KeyVersion): void {
+    this.#stored.delete(version.metadata.name);
+    this.#in(version.spec.masterKey).take(version);
   }
 
   /** The view as this node's keyring bears it out: what decides on deletion and destruction. */
@@ -36,35 +104,45 @@ export class ViewIndex {
     this.#checked ??= {
       ...this.view,
       masterKeys: this.record.checked(this.view.masterKeys),
-      keyVersions: [...this.#versionsByName.values()].flat(),
+      keyVersions: [...this.#namespaces.values()].flatMap((namespace) => all(namespace.versions)),
     };
     return this.#checked;
   }
 
-  masterKey(name: ObjectName): MasterKey | undefined {
-    return this.#masterKeys.get(nameText(name));
+  namespace(name: string): NamespaceIndex {
+    return this.#namespaces.get(name) ?? new Namespace();
+  }
+
+  masterKey({ namespace, name }: ObjectName): MasterKey | undefined {
+    return this.#namespaces.get(namespace)?.masterKeys.get(name);
   }
 
   alias(name: string): KeyAlias | undefined {
-    return this.#aliases.get(name);
+    const [namespace = "", aliasName = ""] = name.split("/");
+    return this.#namespaces.get(namespace)?.keyAliases.get(aliasName);
+  }
+
+  /** A KeyVersion by the name of its object, as the API server has it. */
+  version(name: string): KeyVersion | undefined {
+    return this.#stored.get(name);
+  }
+
+  /** The KeyAliases of a MasterKey's namespace: no others can point to it. */
+  aliasesBeside({ metadata: { namespace = "" } }: MasterKey): readonly KeyAlias[] {
+    return [...this.namespace(namespace).keyAliases.values()];
   }
 
   /** The aliases that the nodes serve as this MasterKey, as a KeyServer's `serves` names them. */
-  aliasesOf({ metadata }: MasterKey): ReadonlySet<string> {
-    const pointing = this.view.keyAliases.filter(
-      (alias) => alias.metadata.namespace === metadata.namespace && alias.status?.masterKey === metadata.name,
+  aliasesOf(masterKey: MasterKey): ReadonlySet<string> {
+    const pointing = this.aliasesBeside(masterKey).filter(
+      ({ status }) => status?.masterKey === masterKey.metadata.name,
     );
     return new Set(pointing.map((alias) => servedAlias(objectText(alias))));
   }
 
-  /** The versions of a namespace's MasterKeys, also of those that were deleted. */
-  versionsIn(namespace: string): readonly KeyVersion[] {
-    return this.#versionsByNamespace.get(namespace) ?? [];
-  }
-
   /** The versions that name a MasterKey, but for those that this node's keyring knows to be another's. */
-  versionsFor(masterKey: MasterKey): KeyVersion[] {
-    return [...(this.#versionsByName.get(objectText(masterKey)) ?? [])];
+  versionsFor({ metadata: { namespace = "", name } }: MasterKey): KeyVersion[] {
+    return [...(this.#namespaces.get(namespace)?.versions.get(name)?.values() ?? [])];
   }
 
   /** Names of the KeyVersions of a MasterKey that this node's keyring does not have yet: whose they are is not known. */
@@ -97,8 +175,29 @@ export const objectText = (object: {
   readonly metadata: { readonly namespace?: string; readonly name: string };
 }): string => `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
 
-function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
+const all = <T>(maps: ReadonlyMap<string, ReadonlyMap<string, T>>): T[] =>
+  [...maps.values()].flatMap((map) => [...map.values()]);
+
+interface Difference<T> {
+  readonly gone: Iterable<T>;
+  readonly come: Iterable<T>;
+}
+
+/**
+ * Returns which objects of two lists are not in both. Lists of views keep their order, so that
+ * only the part between the first and the last difference is looked at closely.
+ */
+export function difference<T>(before: readonly T[], after: readonly T[]): Difference<T> {
+  if (before === after) return { gone: [], come: [] };
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start] === after[start]) start += 1;
+  let end = 0;
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end += 1;
+  const gone = new Set(before.slice(start, before.length - end));
+  const come = new Set(after.slice(start, after.length - end));
+  return {
+    gone: [...gone].filter((one) => !come.has(one)),
+    come: [...come].filter((one) => !gone.has(one)),
+  };
 }

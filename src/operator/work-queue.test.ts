@@ -1,16 +1,17 @@
 import { expect, test, vi } from "vitest";
 import { ClavigerError } from "../errors.ts";
+import { KubeError } from "../kube/client.ts";
 import type { Log } from "../log.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { WorkQueue, type WorkQueueOptions } from "./work-queue.ts";
 
 /** Only ends a test that hangs. */
 const deadline = { timeout: 60_000, interval: 5 };
 
 /** A queue that runs until the test is over, and the lines it logged. */
-function running(work: (key: string) => Promise<void>) {
+function running(work: (key: string) => Promise<void>, options: WorkQueueOptions = {}) {
   const lines: string[] = [];
   const log: Log = (level, message) => lines.push(`${level} ${message}`);
-  const queue = new WorkQueue(work, log);
+  const queue = new WorkQueue(work, log, { random: () => 1, ...options });
   const controller = new AbortController();
   const ended = queue.run(controller.signal);
   const stop = async () => {
@@ -95,18 +96,22 @@ test("a key fails => it is logged and tried again, and others are not held up", 
   used.queue.add("good");
   await vi.waitFor(() => expect(done).toContain("bad"), deadline);
   expect(done).toEqual(["good", "bad"]);
-  expect(used.lines).toEqual([1, 2, 3].map((n) => `warn bad failed and is tried again: failure ${n}`));
+  expect(used.lines).toEqual([
+    ...[1, 2, 3].map((n) => `warn bad failed and is tried again: failure ${n}`),
+    "info bad works again after 3 failures",
+  ]);
 });
 
 /** Milliseconds between the runs of one key within a time, by a clock that is advanced. */
 async function gaps(
   milliseconds: number,
   work: (run: number, queue: WorkQueue) => Promise<void>,
+  options: WorkQueueOptions = {},
 ): Promise<{ readonly gaps: readonly number[]; readonly lines: readonly string[] }> {
   vi.useFakeTimers();
   try {
     const at: number[] = [];
-    await using used = running(async () => work(at.push(performance.now()), used.queue));
+    await using used = running(async () => work(at.push(performance.now()), used.queue), options);
     used.queue.add("a");
     await vi.advanceTimersByTimeAsync(milliseconds);
     used.controller.abort();
@@ -156,11 +161,147 @@ test("a key fails for ever => the pause has a limit", async () => {
   expect(tried.gaps.length).toBeGreaterThan(2_800);
 });
 
-test("a conflict => it is tried again soon and without a word, however often", async () => {
-  const tried = await gaps(10_000, async (run) => {
-    if (run <= 5) throw new ClavigerError("Conflict", "somebody was faster");
+test("conflict upon conflict => each later than the one before, counted, and told once they are no everyday ones", async () => {
+  let conflicts = 0;
+  const tried = await gaps(120_000, async (run, queue) => {
+    conflicts = queue.conflictCount;
+    if (run <= 12) throw new ClavigerError("Conflict", "somebody was faster");
   });
-  expect(tried).toEqual({ gaps: [100, 100, 100, 100, 100], lines: [] });
+  expect(tried.gaps).toEqual([
+    ...[100, 200, 400, 800, 1_600, 3_200],
+    ...[6_400, 12_800, 25_600, 30_000, 30_000].slice(0, tried.gaps.length - 6),
+  ]);
+  expect(tried.gaps.length).toBeGreaterThan(8);
+  expect(conflicts).toBe(tried.gaps.length);
+  expect(tried.lines).toEqual(["warn a failed and is tried again: somebody was faster"]);
+});
+
+test("news of its own stale view after every conflict => a key is tried every five seconds at most", async () => {
+  const tried = await gaps(120_000, async (_, queue) => {
+    queue.add("a");
+    throw new ClavigerError("Conflict", "somebody was faster");
+  });
+  expect(tried.gaps.length).toBeLessThan(32);
+});
+
+test("pauses are jittered => two queues that met the same do not come back in step", async () => {
+  const pauses = async (random: () => number) => (await gaps(1_000, fail, { random })).gaps;
+  expect(await pauses(() => 0)).toEqual([100, 100, 200, 400].slice(0, 4));
+  expect(await pauses(() => 1)).toEqual([100, 200, 400]);
+});
+
+test("a key fails in the same way for hours => a line every ten minutes, with how often it came", async () => {
+  const { lines } = await gaps(3_600_000, fail);
+  expect(lines[0]).toBe("warn a failed and is tried again: no");
+  expect(lines[1]).toMatch(/^warn a failed and is tried again: no; \d+ more failures like the one before$/);
+  expect(lines.length).toBeLessThan(8);
+});
+
+/** When passes of many keys ran, in milliseconds, by a clock that is advanced. */
+async function passes(
+  keys: number,
+  milliseconds: number,
+  work: (key: string) => Promise<void>,
+): Promise<readonly number[]> {
+  vi.useFakeTimers();
+  try {
+    const at: number[] = [];
+    const begun = performance.now();
+    await using used = running(async (key) => {
+      at.push(performance.now() - begun);
+      await work(key);
+    });
+    for (let i = 0; i < keys; i++) used.queue.add(`MasterKey tenant/${i}`);
+    await vi.advanceTimersByTimeAsync(milliseconds);
+    used.controller.abort();
+    await vi.runAllTimersAsync();
+    return at;
+  } finally {
+    vi.useRealTimers();
+  }
+}
+
+test.each([
+  ["nobody answers", new ClavigerError("ApiServer", "connect ECONNREFUSED")],
+  ["429", new KubeError(429, "too many requests")],
+  ["503", new KubeError(503, "service unavailable")],
+])("%s to two thousand keys => one is tried for all, every ten seconds in the end", async (_, error) => {
+  const at = await passes(2_000, 600_000, async () => {
+    throw error;
+  });
+  expect(at.length).toBeLessThan(75);
+  expect(at.length).toBeGreaterThan(55);
+});
+
+test("the API server asks to be left alone for a time => no key is worked on within it", async () => {
+  const busy = new KubeError(429, "too many requests", { causes: [], retryAfterSeconds: 7 });
+  const at = await passes(50, 60_000, async () => {
+    throw busy;
+  });
+  expect(at.length).toBeLessThan(10);
+  expect(Math.min(...at.slice(1).map((time, index) => time - (at[index] ?? 0)))).toBeGreaterThanOrEqual(
+    6_990,
+  );
+});
+
+test("500 to every write of two thousand keys for ten minutes => some passes a second, and all are done soon after", async () => {
+  const done = new Set<string>();
+  const end = performance.now();
+  let failing = 0;
+  const at = await passes(2_000, 720_000, async (key) => {
+    if (performance.now() - end < 600_000) {
+      failing += 1;
+      throw new KubeError(500, "internal error");
+    }
+    done.add(key);
+  });
+  expect(failing / 600).toBeLessThan(5);
+  expect(done.size).toBe(2_000);
+  expect(at.length).toBeGreaterThan(2_000);
+});
+
+test("a pass rests after its work => news of that time makes one pass", async () => {
+  vi.useFakeTimers();
+  try {
+    const at: number[] = [];
+    await using used = running(
+      async () => {
+        at.push(performance.now());
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      },
+      { restAfter: (milliseconds) => 2 * milliseconds },
+    );
+    const news = setInterval(() => used.queue.add("node"), 5);
+    await vi.advanceTimersByTimeAsync(3_000);
+    clearInterval(news);
+    used.controller.abort();
+    await vi.runAllTimersAsync();
+    expect(at.length).toBeGreaterThanOrEqual(9);
+    expect(at.length).toBeLessThanOrEqual(10);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("two thousand new keys wait and one that is in use changes => it comes next but one", async () => {
+  const first = gate();
+  const done: string[] = [];
+  await using used = running(
+    async (key) => {
+      done.push(key);
+      if (done.length === 1) await first.opened;
+    },
+    { laneOf: (key) => (key.endsWith("in-use") ? "prompt" : "bulk") },
+  );
+  for (let i = 0; i < 2_000; i++) used.queue.add(`MasterKey apps/${i}`);
+  // A look at everything has it wait among the others at first.
+  used.queue.add("MasterKey apps/in-use", "bulk");
+  await vi.waitFor(() => expect(done).toHaveLength(1), deadline);
+  used.queue.add("MasterKey apps/in-use");
+  first.open();
+  await vi.waitFor(() => expect(done).toContain("MasterKey apps/in-use"), deadline);
+  expect(done.indexOf("MasterKey apps/in-use")).toBeLessThanOrEqual(2);
+  await vi.waitFor(() => expect(done).toHaveLength(2_001), deadline);
 });
 
 test("asked for later => it is worked on then", async () => {
@@ -273,12 +414,20 @@ test("thousands of keys of one namespace wait => another namespace's key comes a
 });
 
 test("thousands of keys of one namespace fail => a hundred lines in the log, and another namespace's failure is told", async () => {
-  await using used = running(async (key) => {
-    throw new Error(`no ${key}`);
-  });
-  for (let i = 0; i < 2_000; i++) used.queue.add(`MasterKey tenant/${i}`);
-  await vi.waitFor(() => expect(used.queue.failureCount).toBeGreaterThanOrEqual(2_000), deadline);
-  used.queue.add("MasterKey shop/main");
-  await vi.waitFor(() => expect(used.lines.join("\n")).toContain("no MasterKey shop/main"), deadline);
-  expect(used.lines.filter((line) => line.includes("tenant/")).length).toBeLessThan(200);
+  vi.useFakeTimers();
+  try {
+    await using used = running(async (key) => {
+      throw new Error(`no ${key}`);
+    });
+    for (let i = 0; i < 2_000; i++) used.queue.add(`MasterKey tenant/${i}`);
+    await vi.advanceTimersByTimeAsync(60_000);
+    used.queue.add("MasterKey shop/main");
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(used.lines.join("\n")).toContain("no MasterKey shop/main");
+    expect(used.lines.filter((line) => line.includes("tenant/")).length).toBeLessThan(200);
+    used.controller.abort();
+    await vi.runAllTimersAsync();
+  } finally {
+    vi.useRealTimers();
+  }
 });

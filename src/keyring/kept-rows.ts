@@ -1,0 +1,106 @@
+import { type ReadRows, readVersionRow } from "./codec.ts";
+import { readOwnership, withOwnership } from "./ownership-table.ts";
+import type { UnreadableVersion, VersionRow } from "./rows.ts";
+import type { RawRow } from "./sqlite.ts";
+
+type Query = (sql: string, ...values: (string | number | null)[]) => RawRow[];
+type StoredVersion = { readonly version: VersionRow } | UnreadableVersion;
+
+export interface ReadVersions {
+  readonly versions: readonly VersionRow[];
+  readonly unreadable: readonly UnreadableVersion[];
+}
+
+/** After this time everything is read again: a file that was damaged meanwhile must not pass for sound for long. */
+const TRUSTED_MILLISECONDS = 60_000;
+/** If more rows than this changed, reading the whole table is faster. */
+const MOST_TOUCHED = 1_000;
+
+/**
+ * Rows of a keyring that were read before. Ten thousand versions take a third of a second to
+ * read, and every pass of the operator looks at all of them. Only what changed is read again:
+ * the writer names the versions that it changes (`touch`), another connection shows in `data_version`.
+ */
+export class KeptRows {
+  readonly #all: Query;
+  readonly #now: () => number;
+  readonly #tables = new Map<string, { readonly stamp: string; readonly rows: ReadRows<unknown> }>();
+  /** In the order of `seq`. */
+  #versions: Map<string, StoredVersion> | undefined;
+  #listed: ReadVersions | undefined;
+  #touched = new Set<string>();
+  #dataVersion: unknown;
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  constructor(all: Query, now = () => performance.now()) {
+    this.#all = all;
+    this.#now = now;
+  }
+
+  /** Call this before a version, or its ownership proof, is written or deleted. */
+  touch(versionId: string): void {
+    this.#touched.add(versionId);
+  }
+
+  /** All rows of a small table. They are read again after any change to any table. */
+  rows<T>(sql: string, read: (rows: readonly RawRow[]) => ReadRows<T>): ReadRows<T> {
+    this.#forgetIfOld();
+    const stamp = String(this.#all("SELECT total_changes() AS changes")[0]?.changes);
+    const kept = this.#tables.get(sql);
+    // One SQL text is always read by one function.
+    if (kept?.stamp === stamp) return kept.rows as ReadRows<T>;
+    const rows = read(this.#all(sql));
+    this.#tables.set(sql, { stamp, rows });
+    return rows;
+  }
+
+  versions(): ReadVersions {
+    const stored = [...this.#stored().values()];
+    this.#listed ??= {
+      versions: stored.flatMap((row) => ("version" in row ? row.version : [])),
+      unreadable: stored.flatMap((row) => ("error" in row ? row : [])),
+    };
+    return this.#listed;
+  }
+
+  #stored(): ReadonlyMap<string, StoredVersion> {
+    this.#forgetIfOld();
+    if (this.#touched.size > MOST_TOUCHED) this.#versions = undefined;
+    if (this.#versions === undefined) {
+      this.#versions = this.#read("");
+      this.#readAt = this.#now();
+      this.#listed = undefined;
+    } else for (const versionId of this.#touched) this.#readAgain(versionId, this.#versions);
+    this.#touched = new Set();
+    return this.#versions;
+  }
+
+  /** A version that was written has the highest `seq` now. */
+  #readAgain(versionId: string, versions: Map<string, StoredVersion>): void {
+    versions.delete(versionId);
+    for (const [id, row] of this.#read(" WHERE version_id = ?", versionId)) versions.set(id, row);
+    this.#listed = undefined;
+  }
+
+  #read(where: string, ...values: string[]): Map<string, StoredVersion> {
+    const rows = this.#all(`SELECT * FROM versions${where} ORDER BY seq`, ...values).map(readVersionRow);
+    const ownership = readOwnership((sql) => this.#all(sql + where, ...values));
+    return new Map(
+      rows.map((row): readonly [string, StoredVersion] =>
+        "error" in row
+          ? [row.versionId, row]
+          : [row.version.versionId, { version: withOwnership(row.version, ownership) }],
+      ),
+    );
+  }
+
+  #forgetIfOld(): void {
+    const dataVersion = this.#all("PRAGMA data_version")[0]?.data_version;
+    if (dataVersion === this.#dataVersion && this.#now() - this.#readAt < TRUSTED_MILLISECONDS) return;
+    this.#dataVersion = dataVersion;
+    this.#readAt = this.#now();
+    this.#versions = undefined;
+    this.#listed = undefined;
+    this.#tables.clear();
+  }
+}

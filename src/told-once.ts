@@ -1,0 +1,42 @@
+import type { Log, LogLevel } from "./log.ts";
+
+/** How often the log repeats that something is still wrong in the same way. */
+const REPEAT_MILLISECONDS = 600_000;
+
+/**
+ * Logs a trouble that is met again and again: once, after ten minutes how often it came again,
+ * and when it is over. For a loop that tries something for ever.
+ */
+export class ToldOnce {
+  readonly #log: Log;
+  readonly #now: () => number;
+  #told: { readonly message: string; readonly at: number } | undefined;
+  #count = 0;
+  #untold = 0;
+
+  constructor(log: Log, now = () => performance.now()) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  meet(message: string, level: LogLevel = "warn"): void {
+    const now = this.#now();
+    this.#count += 1;
+    if (this.#told?.message === message && now - this.#told.at < REPEAT_MILLISECONDS) {
+      this.#untold += 1;
+      return;
+    }
+    const more = this.#untold === 0 ? "" : `; ${this.#untold} more like the one before`;
+    this.#log(level, message + more);
+    this.#told = { message, at: now };
+    this.#untold = 0;
+  }
+
+  /** Call this after each success. One failure that passed by itself is not worth a second line. */
+  end(success: string): void {
+    if (this.#count > 1) this.#log("info", `${success} after ${this.#count} failures`);
+    this.#told = undefined;
+    this.#count = 0;
+    this.#untold = 0;
+  }
+}
