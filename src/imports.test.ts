@@ -23,7 +23,16 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   kube: {
     rooms: ["crypto", "keyring"],
-    files: ["errors.ts", "json.ts", "log.ts", "own-file.ts", "printable.ts", "regular-file.ts", "times.ts"],
+    files: [
+      "errors.ts",
+      "json.ts",
+      "log.ts",
+      "own-file.ts",
+      "printable.ts",
+      "regular-file.ts",
+      "times.ts",
+      "told-once.ts",
+    ],
     packages: ["@kubernetes/client-node"],
   },
   plugin: { rooms: ["crypto", "seal", "keyring"], packages: ["@grpc/grpc-js", "prom-client"] },

@@ -62,11 +62,17 @@ const CREDENTIAL_MILLISECONDS = 20_000;
 export class KubeClient {
   readonly #connection: ConnectionSource;
   readonly #answerMilliseconds: number;
+  readonly #graceMilliseconds: number;
 
   constructor(
     kubeconfigPath: string,
-    { answerMilliseconds = ANSWER_MILLISECONDS, credentialMilliseconds = CREDENTIAL_MILLISECONDS } = {},
+    {
+      answerMilliseconds = ANSWER_MILLISECONDS,
+      credentialMilliseconds = CREDENTIAL_MILLISECONDS,
+      graceMilliseconds = WATCH_GRACE_MILLISECONDS,
+    } = {},
   ) {
+    this.#graceMilliseconds = graceMilliseconds;
     this.#connection = new ConnectionSource(kubeconfigPath, credentialMilliseconds);
     this.#answerMilliseconds = answerMilliseconds;
   }
@@ -133,14 +139,14 @@ export class KubeClient {
   async *watch({ path, query, seconds, signal }: WatchCall): AsyncGenerator<unknown> {
     const asked = { ...query, watch: "true", timeoutSeconds: String(seconds) };
     const call: KubeRequest = { method: "GET", path, query: asked, signal };
-    const started = performance.now();
+    const due = performance.now() + seconds * 1000 + this.#graceMilliseconds;
     const response = await this.#send(call);
     if (response.statusCode !== 200) throw errorOf(call, response, await readAll(response));
     // Not the socket's own timeout: the connection outlives this watch, and would keep a listener of each.
     const overdue = setTimeout(
       () =>
         response.destroy(new Error(`the watch was not ended after its ${seconds} s: its connection is dead`)),
-      seconds * 1000 + WATCH_GRACE_MILLISECONDS - (performance.now() - started),
+      Math.max(0, due - performance.now()),
     );
     try {
       for await (const line of linesOf(response))

@@ -23,6 +23,7 @@ function follow(
   onWatch: readonly Answer[],
   query?: Record<string, string>,
   client = new KubeClient(server.kubeconfig),
+  patience: { watchSeconds?: { least: number; most: number }; expectedMilliseconds?: number } = {},
 ) {
   server.script(onList, onWatch);
   const events: string[] = [];
@@ -31,6 +32,7 @@ function follow(
     client,
     path: server.path,
     ...(query && { query }),
+    ...patience,
     log: (level, message) => lines.push(`${level} ${message}`),
     onChange: ({ metadata }, event) => events.push(`${event} ${metadata.name} ${metadata.uid}`),
   });
@@ -251,10 +253,84 @@ test.each([
   ["500", failure(500, "etcd is away")],
   ["403", failure(403, "forbidden")],
   ["an HTML page of a proxy", json("<html>", 502)],
-])("the list is answered by %s => it is logged and tried again until it works", async (_, answer) => {
+])("the list is answered by %s => it is logged once and tried again until it works", async (_, answer) => {
   const { names, lines } = follow([answer, answer, list(10, [object("a", 1)])], [watch([])]);
   await eventually(() => expect(names()).toEqual(["a@1"]));
-  expect(lines).toHaveLength(2);
+  expect(lines).toHaveLength(1);
+});
+
+const impatientOfWatches = () => new KubeClient(server.kubeconfig, { graceMilliseconds: 50 });
+const briefly = { watchSeconds: { least: 1, most: 1 } };
+
+test("a watch says nothing and is not ended at its time => it is given up, and all is listed again", async () => {
+  const { names, lines } = follow(
+    [list(10, []), list(20, [object("missed", 15)])],
+    [watch([]), watch([])],
+    undefined,
+    impatientOfWatches(),
+    briefly,
+  );
+  await eventually(() => expect(names()).toEqual(["missed@15"]));
+  expect(server.watches[0]?.get("timeoutSeconds")).toBe("1");
+  expect(lines).toEqual([
+    expect.stringContaining("the watch was not ended after its 1 s: its connection is dead"),
+  ]);
+});
+
+test("every watch is asked for less than a minute, its grace included => a stalled one is noticed within it", async () => {
+  follow([list(10, [])], [watch([])]);
+  await eventually(() => expect(server.watches).toHaveLength(1));
+  expect(Number(server.watches[0]?.get("timeoutSeconds"))).toBeLessThanOrEqual(50);
+});
+
+test("a write of our own does not show in the watch => the watch is given up and all is listed again", async () => {
+  const { reflector, names, lines } = follow(
+    [list(10, [object("a", 1)]), list(20, [object("a", 15)])],
+    [watch([]), watch([])],
+    undefined,
+    undefined,
+    { expectedMilliseconds: 50 },
+  );
+  await eventually(() => expect(server.watches).toHaveLength(1));
+  reflector.expect({ name: "a" }, "1");
+  await eventually(() => expect(names()).toEqual(["a@15"]));
+  expect(lines).toEqual([expect.stringContaining("its watch does not show a change of a")]);
+});
+
+test("an object that is known to exist does not show in the watch => the same", async () => {
+  const { reflector, names } = follow(
+    [list(10, []), list(20, [object("a", 15)])],
+    [watch([]), watch([])],
+    undefined,
+    undefined,
+    { expectedMilliseconds: 50 },
+  );
+  await eventually(() => expect(server.watches).toHaveLength(1));
+  reflector.expect({ name: "a" }, undefined);
+  await eventually(() => expect(names()).toEqual(["a@15"]));
+});
+
+test("what is expected has come, before or after it was asked for => nothing is listed again", async () => {
+  const { reflector, names } = follow(
+    [list(10, [object("a", 1), object("b", 2)])],
+    [watch([["MODIFIED", object("a", 11)]])],
+    undefined,
+    undefined,
+    { expectedMilliseconds: 1 },
+  );
+  await eventually(() => expect(names()).toEqual(["a@11", "b@2"]));
+  reflector.expect({ name: "a" }, "1");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(server.lists).toHaveLength(1);
+});
+
+test("managedFields are not kept: they are larger than the objects", async () => {
+  const { metadata } = object("a", 1);
+  const { reflector } = follow(
+    [list(10, [{ metadata: { ...metadata, managedFields: [{ manager: "x" }] } }])],
+    [watch([])],
+  );
+  await eventually(() => expect(reflector.objects()).toEqual([{ metadata }]));
 });
 
 test("the watch and the lists after it fail by something else than 410 => the copy stays until a list arrives", async () => {

@@ -56,6 +56,8 @@ export class Reflector<T extends Reflectable> {
   readonly #trouble: ToldOnce;
   readonly #onChange: (object: T, event: "set" | "deleted") => void;
   readonly #onSynced: () => void;
+  readonly #watchSeconds: typeof WATCH_SECONDS;
+  readonly #expectedMilliseconds: number;
   #objects = new Map<string, T>();
   /** The same as a list, until the copy changes. */
   #listed: readonly T[] | undefined;
@@ -74,7 +76,11 @@ export class Reflector<T extends Reflectable> {
     readonly onChange: (object: T, event: "set" | "deleted") => void;
     /** Called after the first list is in place and was told. */
     readonly onSynced?: () => void;
+    readonly watchSeconds?: typeof WATCH_SECONDS;
+    readonly expectedMilliseconds?: number;
   }) {
+    this.#watchSeconds = options.watchSeconds ?? WATCH_SECONDS;
+    this.#expectedMilliseconds = options.expectedMilliseconds ?? EXPECTED_MILLISECONDS;
     this.#client = options.client;
     this.#path = options.path;
     this.#query = options.query ?? {};
@@ -109,10 +115,10 @@ export class Reflector<T extends Reflectable> {
     if (this.#expecting !== undefined || !isLate()) return;
     this.#expecting = setTimeout(() => {
       this.#expecting = undefined;
-      const seconds = EXPECTED_MILLISECONDS / 1000;
+      const seconds = this.#expectedMilliseconds / 1000;
       if (isLate())
         this.#watching.abort(new Error(`its watch does not show a change of ${name} after ${seconds} s`));
-    }, EXPECTED_MILLISECONDS);
+    }, this.#expectedMilliseconds);
     this.#expecting.unref();
   }
 
@@ -174,7 +180,7 @@ export class Reflector<T extends Reflectable> {
 
   /** Returns whether the watch lasted the time that was asked for: the same server was there all along. */
   async #watch(signal: AbortSignal): Promise<boolean> {
-    const { least, most } = WATCH_SECONDS;
+    const { least, most } = this.#watchSeconds;
     const seconds = least + Math.floor(Math.random() * (most - least));
     const query = {
       ...this.#query,

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { toVersionRow } from "./key-version-rows.ts";
 import { OwnRecord } from "./own-record.ts";
 import type { View } from "./resource-store.ts";
-import { keyVersion, masterKey, versionId } from "./testing.ts";
+import { keyAlias, keyVersion, masterKey, versionId } from "./testing.ts";
 import { ViewIndex } from "./view-index.ts";
 
 const key = masterKey();
@@ -40,4 +40,70 @@ test.each([
 ])("whether the keyring waits for something: a version %s", (_, change, expected) => {
   const version = keyVersion(1, { spec: { ...recorded.spec, ...change } });
   expect(indexOf(version).isUnsettled(key)).toBe(expected);
+});
+
+/** A generator of numbers from 0 to `below` that is the same in every run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 8) % below;
+  };
+}
+
+/** All that an index tells. */
+const told = (index: ViewIndex, names: readonly string[]) =>
+  names.map((name) => {
+    const one = masterKey({ metadata: { name } });
+    const { masterKeys, keyAliases, versions, versionCount, asked } = index.namespace("apps");
+    return {
+      key: index.masterKey({ namespace: "apps", name }),
+      alias: index.alias(`apps/${name}`),
+      aliases: [...index.aliasesOf(one)].sort(),
+      versions: index.versionsFor(one).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
+      unsettled: index.isUnsettled(one),
+      counts: [masterKeys.size, keyAliases.size, versions.size, versionCount, [...asked.keys()].sort()],
+      checked: index.checked.keyVersions.length,
+    };
+  });
+
+test("any additions, changes and deletions, one or many at a time => an index that follows tells what a new one does", () => {
+  const names = ["a", "b", "c"];
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const next = numbers(seed);
+    const nameOf = () => names[next(names.length)] ?? "a";
+    const keys = new Map<string, View["masterKeys"][number]>();
+    const versions = new Map<string, View["keyVersions"][number]>();
+    const aliases = new Map<string, View["keyAliases"][number]>();
+    const record = new OwnRecord([toVersionRow(recorded)], []);
+    const view = (): View => ({
+      masterKeys: [...keys.values()],
+      keyVersions: [...versions.values()],
+      keyAliases: [...aliases.values()],
+      keyServers: [],
+      keyVersionsUpTo: "1",
+      heardOf: new Map(),
+    });
+    const index = new ViewIndex(view(), record);
+    for (let step = 0; step < 60; step += 1) {
+      for (let change = next(4); change >= 0; change -= 1) {
+        const [name, n] = [nameOf(), next(6)];
+        const spec = { masterKey: { namespace: "apps", name } };
+        const trigger = next(2) === 0 ? "OnDemand" : "Automatic";
+        const version = keyVersion(n, { spec, status: { trigger } });
+        const action = next(6);
+        if (action === 0) keys.set(name, masterKey({ metadata: { name } }));
+        if (action === 1) keys.delete(name);
+        if (action === 2 || action === 3) versions.set(version.metadata.name, version);
+        if (action === 4) versions.delete(version.metadata.name);
+        if (action === 5) {
+          const alias = keyAlias({ status: { masterKey: nameOf() } });
+          if (next(3) === 0) aliases.delete(name);
+          else aliases.set(name, { ...alias, metadata: { ...alias.metadata, name } });
+        }
+      }
+      index.follow(view());
+      expect(told(index, names)).toEqual(told(new ViewIndex(view(), record), names));
+    }
+  }
 });
