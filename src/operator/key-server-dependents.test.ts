@@ -19,7 +19,7 @@ const well: KeyServerStatus = {
 };
 
 /** The work after a status changed, sorted. */
-function after(change: Partial<KeyServerStatus>, before = well): readonly string[] | "all" {
+function workAfter(change: Partial<KeyServerStatus>, before = well): readonly string[] | "all" {
   const work = dependentsOf(keyServer("one", before), keyServer("one", { ...before, ...change }), view);
   return work === "all" ? "all" : [...work].sort();
 }
@@ -43,15 +43,17 @@ describe("a KeyServer changes", () => {
       { conditions: [condition("Ready", { status: "False", reason: "PluginSilent" })] },
     ],
   ])("%s => no key is looked at", (_, change) => {
-    expect(after(change)).toEqual([]);
+    expect(workAfter(change)).toEqual([]);
   });
 
   test("one version is prepared, or no longer listed => its key alone is looked at", () => {
     const listed = { ...well, prepared: [listedOf(other)] };
-    expect(after({ prepared: [listedOf(v1)] })).toEqual(["MasterKey apps/secrets"]);
-    expect(after({ prepared: [listedOf(other), listedOf(v1)] }, listed)).toEqual(["MasterKey apps/secrets"]);
-    expect(after({ prepared: [] }, listed)).toEqual(["MasterKey shop/cards"]);
-    expect(after({ erased: [listedOf(v1)] })).toEqual(["MasterKey apps/secrets"]);
+    expect(workAfter({ prepared: [listedOf(v1)] })).toEqual(["MasterKey apps/secrets"]);
+    expect(workAfter({ prepared: [listedOf(other), listedOf(v1)] }, listed)).toEqual([
+      "MasterKey apps/secrets",
+    ]);
+    expect(workAfter({ prepared: [] }, listed)).toEqual(["MasterKey shop/cards"]);
+    expect(workAfter({ erased: [listedOf(v1)] })).toEqual(["MasterKey apps/secrets"]);
   });
 
   test.each<readonly [string, object]>([
@@ -60,13 +62,13 @@ describe("a KeyServer changes", () => {
     ["nobody asks any more", { notAskedSince: "2026-01-02T03:04:05Z" }],
     ["an edit is not taken up", { editNotTakenUp: "2026-01-02T03:04:05Z" }],
   ])("a socket: %s => the key that it serves is looked at", (_, change) => {
-    expect(after({ providers: [{ ...provider, ...change }] })).toEqual(["MasterKey apps/secrets"]);
+    expect(workAfter({ providers: [{ ...provider, ...change }] })).toEqual(["MasterKey apps/secrets"]);
   });
 
   test("a socket serves an alias => the alias and its key are looked at, and whose version it has left", () => {
     const through = { ...provider, serves: "alias apps/main", kmsKeyId: kmsKeyIdOf(other) };
     const moved = { ...through, kmsKeyId: kmsKeyIdOf(v1) };
-    expect(after({ providers: [moved] }, { ...well, providers: [through] })).toEqual([
+    expect(workAfter({ providers: [moved] }, { ...well, providers: [through] })).toEqual([
       "KeyAlias apps/main",
       "MasterKey apps/secrets",
       "MasterKey shop/cards",
@@ -74,7 +76,7 @@ describe("a KeyServer changes", () => {
   });
 
   test("a socket is served no more => the key that it served is looked at", () => {
-    expect(after({ providers: [] })).toEqual(["MasterKey apps/secrets"]);
+    expect(workAfter({ providers: [] })).toEqual(["MasterKey apps/secrets"]);
   });
 
   test.each<readonly [string, Partial<KeyServerStatus>]>([
@@ -82,7 +84,7 @@ describe("a KeyServer changes", () => {
     ["has another root key", { seal: { provider: "file", rootKeyId: "root-2" } }],
     ["is another machine", { nodeUid: "other" }],
   ])("and its node %s => everything waits for it and is looked at", (_, change) => {
-    expect(after(change)).toBe("all");
+    expect(workAfter(change)).toBe("all");
   });
 
   test("it comes or goes => everything is looked at", () => {
