@@ -42,6 +42,8 @@ const tombstone = ({ sealed: _, ownership: __, ...identity }: VersionRow) =>
       proof: { provider: "file", rootKeyId: "root-1", blob: new Uint8Array([3]) },
     },
   }) as const;
+const versionOf = ({ versionId }: VersionRow) =>
+  keyring.versions().find((one) => one.versionId === versionId);
 const numbers = () => keyring.versions().map(({ number }) => number);
 
 test("nothing changed => the same list, so that whoever made something of it need not make it again", () => {
@@ -59,11 +61,11 @@ test("versions are stored, sealed again, and destroyed => each is seen, the othe
   expect(numbers()).toEqual([1, 2, 3]);
   expect(keyring.versions()[0]).toBe(kept);
   put({ ...two, sealed: { ...two.sealed, blob: new Uint8Array([9]) } });
-  expect(keyring.version(two.versionId)?.sealed.blob).toEqual(new Uint8Array([9]));
-  expect(keyring.version(two.versionId)?.ownership?.revision).toBe(1);
+  expect(versionOf(two)?.sealed.blob).toEqual(new Uint8Array([9]));
+  expect(versionOf(two)?.ownership?.revision).toBe(1);
   keyring.apply([tombstone(one)]);
   expect(numbers()).toEqual([3, 2]);
-  expect(keyring.version(one.versionId)).toBeUndefined();
+  expect(versionOf(one)).toBeUndefined();
   expect(keyring.tombstones().map(({ versionId }) => versionId)).toEqual([one.versionId]);
 });
 

@@ -1,0 +1,127 @@
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, request as httpsRequest, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+
+interface Kubeconfig {
+  readonly clusters: { readonly cluster: { server: string; "certificate-authority-data": string } }[];
+}
+
+/** A call as it reaches the proxy. */
+export interface ProxiedCall {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly isWatch: boolean;
+}
+
+/** What becomes of a call instead: an answer of the proxy's own, or the real one after a while. */
+export type Fault =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly delayMilliseconds: number };
+
+/** Stands before an API server, with that server's own certificate, and does to its calls what a test says. */
+export class FaultProxy {
+  readonly kubeconfig: string;
+  /** Says what is wrong with a call, if anything. */
+  fault: (call: ProxiedCall) => Fault | undefined = () => undefined;
+  /** Every call since the last `forget`. */
+  calls: ProxiedCall[] = [];
+  readonly #server: Server;
+  readonly #watches = new Set<{ readonly answer: IncomingMessage; readonly response: ServerResponse }>();
+
+  private constructor(server: Server, kubeconfig: string) {
+    this.#server = server;
+    this.kubeconfig = kubeconfig;
+  }
+
+  static async before(kubeconfig: string): Promise<FaultProxy> {
+    const config = JSON.parse(await readFile(kubeconfig, "utf8")) as Kubeconfig;
+    const cluster = config.clusters[0]?.cluster;
+    if (cluster === undefined) throw new Error(`${kubeconfig} names no cluster`);
+    const folder = dirname(kubeconfig);
+    const [cert, key] = await Promise.all(
+      ["apiserver.crt", "apiserver.key"].map((name) => readFile(join(folder, name))),
+    );
+    if (cert === undefined || key === undefined) throw new Error(`${folder} has no certificate`);
+    const ca = Buffer.from(cluster["certificate-authority-data"], "base64");
+    const target = cluster.server;
+    const server = createServer({ cert, key });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cluster.server = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const path = `${kubeconfig}.faulty`;
+    await writeFile(path, JSON.stringify(config), { mode: 0o600 });
+    const proxy = new FaultProxy(server, path);
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      void proxy.#take(request, response, target, ca);
+    });
+    return proxy;
+  }
+
+  forget(): void {
+    this.calls = [];
+  }
+
+  count(method: string, path: RegExp): number {
+    return this.calls.filter((call) => call.method === method && path.test(call.path)).length;
+  }
+
+  /** From now on nothing comes through the watches that are there, nor their end; the connections stay. */
+  stallWatches(): number {
+    const stalled = this.#watches.size;
+    for (const { answer, response } of this.#watches) {
+      answer.unpipe(response);
+      answer.resume();
+    }
+    this.#watches.clear();
+    return stalled;
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse, target: string, ca: Buffer): Promise<void> {
+    const { method = "", url = "" } = request;
+    const { pathname, searchParams } = new URL(url, target);
+    const call = { method, path: pathname, isWatch: searchParams.get("watch") === "true" };
+    this.calls.push(call);
+    const fault = this.fault(call);
+    if (fault !== undefined && "status" in fault) {
+      request.resume();
+      response.writeHead(fault.status, fault.headers);
+      response.end(JSON.stringify({ kind: "Status", code: fault.status, message: "by the proxy" }));
+      return;
+    }
+    if (fault !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMilliseconds));
+    this.#forward(request, response, call, new URL(url, target), ca);
+  }
+
+  #forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { isWatch }: ProxiedCall,
+    url: URL,
+    ca: Buffer,
+  ): void {
+    const { method, headers } = request;
+    const forwarded = httpsRequest(url, { method, headers, ca }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      // A watch begins with an answer that has no bytes yet.
+      response.flushHeaders();
+      answer.pipe(response);
+      answer.once("error", () => response.destroy());
+      if (!isWatch) return;
+      const watch = { answer, response };
+      this.#watches.add(watch);
+      response.once("close", () => this.#watches.delete(watch));
+    });
+    forwarded.once("error", () => response.destroy());
+    response.once("close", () => forwarded.destroy());
+    request.pipe(forwarded);
+  }
+}
