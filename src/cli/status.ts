@@ -5,10 +5,14 @@ import { parseJson } from "../json.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
 import type { KeyringReader } from "../keyring/reader.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
+import { KubeClient } from "../kube/client.ts";
 import type { MasterKey } from "../kube/resources.ts";
+import type { ApiServerStatus } from "../operator/decide-api-server.ts";
+import { SocketScopes } from "../operator/socket-scopes.ts";
 import { callFault, KmsClient } from "../plugin/kms-client.ts";
-import { printableJson } from "../printable.ts";
+import { oneLine, printableJson } from "../printable.ts";
 import { isoTime } from "../times.ts";
+import { apiServerOfNode, observationsOfNode } from "./api-server-of-node.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { type KeyState, keyState } from "./key-state.ts";
 import { print } from "./print.ts";
@@ -22,6 +26,15 @@ interface ProviderReport {
   /** "ok", or what the socket answered. */
   readonly status: string;
   readonly kmsKeyId?: string;
+  /** When an API server last asked for Status, or the plugin began, if that is three minutes ago or more. */
+  readonly notAskedSince?: string;
+}
+
+/** What this node's API server says of its EncryptionConfiguration. */
+interface ApiServerReport {
+  readonly encryptionConfig: ApiServerStatus["encryptionConfig"];
+  readonly message?: string;
+  readonly inStep: boolean | undefined;
 }
 
 interface KeyReport {
@@ -47,18 +60,71 @@ export const status: Command = {
     const configPath = needed(options.config, CONFIG);
     const json = isJson(options.output);
     const config = readConfig(configPath);
-    const providers = await Promise.all(config.providers.map(reportProvider));
+    const [asked, apiServer] = await Promise.all([
+      Promise.all(config.providers.map(reportProvider)),
+      reportApiServer(config),
+    ]);
+    const providers = withSilence(asked, config);
     let keys: readonly KeyReport[] | undefined;
     try {
       keys = reportKeys(config);
     } finally {
       // Also where the keyring cannot be read: a plugin may serve on from its memory.
-      print(json ? `${printableJson({ providers, keys }, 2)}\n` : asTables(providers, keys));
+      print(
+        json
+          ? `${printableJson({ providers, ...(apiServer && { apiServer }), keys }, 2)}\n`
+          : asTables(providers, apiServer, keys),
+      );
     }
-    const failing = providers.filter((provider) => provider.status !== "ok").map((provider) => provider.name);
-    if (failing.length > 0) throw new ClavigerError("NotReady", `not serving: ${failing.join(", ")}`);
+    mustServe(providers, apiServer);
   },
 };
+
+/** A plugin that answers is of no use if no API server asks it. */
+function mustServe(providers: readonly ProviderReport[], apiServer: ApiServerReport | undefined): void {
+  const failing = providers.filter((provider) => provider.status !== "ok").map((provider) => provider.name);
+  if (failing.length > 0) throw new ClavigerError("NotReady", `not serving: ${failing.join(", ")}`);
+  if (apiServer?.inStep === false) throw new ClavigerError("NotReady", apiServer.message ?? "");
+  const [silent] = providers.filter(({ notAskedSince }) => notAskedSince !== undefined);
+  if (silent === undefined) return;
+  throw new ClavigerError(
+    "NotReady",
+    `no API server has asked for the Status of provider ${silent.name} since ${silent.notAskedSince}: is it started with the EncryptionConfiguration that names ${silent.socket}?`,
+  );
+}
+
+/** An API server that is down must not hold up what is known without it. */
+const API_SERVER_MILLISECONDS = 3_000;
+
+async function reportApiServer(config: NodeConfig): Promise<ApiServerReport | undefined> {
+  if (config.resources.kind !== "kubeconfig" || config.encryptionConfig === undefined) return undefined;
+  const client = new KubeClient(config.resources.path);
+  const deadline = new AbortController();
+  const timer = setTimeout(
+    () => deadline.abort(new Error(`no answer in ${API_SERVER_MILLISECONDS / 1000} s`)),
+    API_SERVER_MILLISECONDS,
+  );
+  try {
+    const { status: said, finding } = await apiServerOfNode(config, client, deadline.signal);
+    const { encryptionConfig, message } = said;
+    const inStep = finding === undefined ? true : finding.status === "False" ? false : undefined;
+    return { encryptionConfig, inStep, ...(message !== undefined && { message }) };
+  } finally {
+    clearTimeout(timer);
+    client.close();
+  }
+}
+
+/** Nobody asks at a socket that the EncryptionConfiguration does not name. */
+function withSilence(providers: readonly ProviderReport[], config: NodeConfig): readonly ProviderReport[] {
+  const observations = observationsOfNode(config);
+  const scopes = new SocketScopes(config.encryptionConfig).of(config.providers, undefined, undefined);
+  return providers.map((provider) => {
+    const since = observations.find((row) => row.provider === provider.name)?.notAskedSince;
+    const isUnused = scopes.some(({ name, scope }) => name === provider.name && scope?.entries === 0);
+    return since === undefined || isUnused ? provider : { ...provider, notAskedSince: isoTime(since) };
+  });
+}
 
 async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<ProviderReport> {
   const client = new KmsClient(socket);
@@ -103,15 +169,20 @@ function saidState(keyring: KeyringReader, name: ObjectName): NonNullable<Master
   return (object as MasterKey).status?.keyState;
 }
 
-function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport[] | undefined): string {
+function asTables(
+  providers: readonly ProviderReport[],
+  apiServer: ApiServerReport | undefined,
+  keys: readonly KeyReport[] | undefined,
+): string {
   const providerRows = providers.map((row) => [
     row.name,
     row.serves,
     row.kmsKeyId ?? "",
     row.socket,
-    row.status,
+    row.notAskedSince === undefined ? row.status : `${row.status}, not asked since ${row.notAskedSince}`,
   ]);
-  const providersTable = table(["PROVIDER", "SERVES", "KEY_ID", "SOCKET", "STATUS"], providerRows);
+  const word = apiServer === undefined ? "" : `\n${apiServerText(apiServer)}\n`;
+  const providersTable = table(["PROVIDER", "SERVES", "KEY_ID", "SOCKET", "STATUS"], providerRows) + word;
   if (keys === undefined) return providersTable;
   const keyRows = keys.map((row) => [
     row.key,
@@ -122,3 +193,8 @@ function asTables(providers: readonly ProviderReport[], keys: readonly KeyReport
   ]);
   return `${providersTable}\n${table(["KEY", "STATE", "VERSION", "KEY_ID", "KEYID"], keyRows)}`;
 }
+
+const apiServerText = ({ encryptionConfig, message }: ApiServerReport): string =>
+  encryptionConfig === "Loaded"
+    ? "API server: it uses the EncryptionConfiguration on the disk"
+    : `API server: ${oneLine(message ?? encryptionConfig ?? "", 1_000)}`;

@@ -210,6 +210,7 @@ export function toObservationRow(row: RawRow): ObservationRow {
     ...(typeof lastEncryptAt === "number" && { lastEncryptAt: count(row, "last_encrypt_at") }),
     settled: integer(row, "settled") === 1,
     ...(row.serves !== undefined && { serves: shortText(row, "serves", 600) }),
+    ...(row.episode_settled !== undefined && { episodeSettled: row.episode_settled === 1 }),
     ...(row.episode !== undefined && { episode: shortText(row, "episode", 36) }),
     ...(typeof lastStatusAt === "number" && { lastStatusAt: count(row, "last_status_at") }),
     ...(typeof notAskedSince === "number" && { notAskedSince: count(row, "not_asked_since") }),

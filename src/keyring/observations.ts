@@ -8,6 +8,12 @@ import type { ObservationRow } from "./rows.ts";
 import type { RawRow } from "./sqlite.ts";
 
 /**
+ * How long after its last Status with a key_id an API server may still write under it: three minutes of
+ * validity and a request that began in the last of them (apiserver's encryptionconfig/config.go), 60 s at most.
+ */
+export const SETTLE_MILLISECONDS = 240_000;
+
+/**
  * A file of its own beside the keyring: SQLite waits for the disk on the thread that
  * answers the API server, and this file is written by Node's thread pool.
  */
@@ -63,6 +69,7 @@ const toRecord = (row: ObservationRow): RawRow => ({
   last_encrypt_at: row.lastEncryptAt ?? null,
   settled: row.settled ? 1 : 0,
   ...(row.serves !== undefined && { serves: row.serves }),
+  ...(row.episodeSettled !== undefined && { episode_settled: row.episodeSettled ? 1 : 0 }),
   ...(row.episode !== undefined && { episode: row.episode }),
   ...(row.lastStatusAt !== undefined && { last_status_at: row.lastStatusAt }),
   ...(row.notAskedSince !== undefined && { not_asked_since: row.notAskedSince }),

@@ -133,6 +133,8 @@ export interface ObservationRow {
   readonly lastEncryptAt?: number;
   /** Whether SETTLE_MILLISECONDS have passed since the episode began and since the last Encrypt. */
   readonly settled: boolean;
+  /** Whether SETTLE_MILLISECONDS have passed since the episode began, whatever Encrypts came. */
+  readonly episodeSettled?: boolean;
   /** Names the unbroken time in which the API server asked Status and was told kmsKeyId; older releases did not write it. */
   readonly episode?: string;
   /** When the API server last asked Status. */

@@ -78,7 +78,42 @@ export class KubeClient {
   }
 
   /** One call; the parsed body. Throws KubeError (NotFound, Conflict or ApiServer). */
-  async request(call: KubeRequest): Promise<unknown> {
+  request(call: KubeRequest): Promise<unknown> {
+    return this.#inTime(call, (timed) => this.#answer(timed));
+  }
+
+  /**
+   * Reads a text line by line, and keeps none of it. Returns the address of whoever sent it.
+   * Throws KubeError, or ApiServer if it has more bytes than it may have.
+   */
+  scan(
+    {
+      path,
+      maxBytes,
+      signal,
+    }: { readonly path: string; readonly maxBytes: number; readonly signal: AbortSignal },
+    onLine: (line: string) => void,
+  ): Promise<string | undefined> {
+    const call: KubeRequest = { method: "GET", path, accept: "text/plain", signal };
+    return this.#inTime(call, async (timed) => {
+      const response = await this.#send(timed);
+      if (response.statusCode !== 200) throw errorOf(call, response, await readAll(response));
+      const address = response.socket.remoteAddress;
+      let left = maxBytes;
+      const count = (bytes: number) => {
+        left -= bytes;
+        if (left < 0) response.destroy(new Error(`it has more than ${maxBytes} bytes`));
+      };
+      try {
+        for await (const line of linesOf(response, count)) onLine(line);
+      } catch (cause) {
+        throw brokenOff(call, cause);
+      }
+      return address;
+    });
+  }
+
+  async #inTime<T>(call: KubeRequest, answer: (timed: KubeRequest) => Promise<T>): Promise<T> {
     // Not AbortSignal.timeout, which keeps what belongs to an answered call until its time is over.
     const deadline = new AbortController();
     const expiry = () => {
@@ -91,7 +126,7 @@ export class KubeClient {
     call.signal?.addEventListener("abort", stop, { once: true });
     if (call.signal?.aborted) stop();
     try {
-      return await this.#answer({ ...call, signal: deadline.signal });
+      return await answer({ ...call, signal: deadline.signal });
     } finally {
       clearTimeout(timer);
       call.signal?.removeEventListener("abort", stop);
@@ -199,10 +234,14 @@ export class KubeClient {
 }
 
 /** node:readline would hang for ever where the connection breaks: it does not pass its input's errors on. */
-async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+async function* linesOf(
+  response: IncomingMessage,
+  onChunk: (length: number) => void = () => undefined,
+): AsyncGenerator<string> {
   let rest = "";
   response.setEncoding("utf8");
   for await (const chunk of response) {
+    onChunk(String(chunk).length);
     const lines = (rest + String(chunk)).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) if (line !== "") yield line;

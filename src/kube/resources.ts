@@ -376,7 +376,7 @@ const keyServerStatus = s.object("What this node has and serves.", {
         ),
         editNotTakenUp: s.optional(
           s.time(
-            "When the EncryptionConfiguration was edited so that other resources are on this socket; there until an Encrypt shows that the API server goes by it.",
+            "When the EncryptionConfiguration was edited so that other resources are on this socket; there until the API server says that it goes by it, or where it does not say, until an Encrypt shows it.",
           ),
         ),
         settled: s.optional(

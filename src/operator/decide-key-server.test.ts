@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { kmsKeyId } from "../crypto/ids.ts";
 import type { KeyServerStatus } from "../kube/resources.ts";
 import { conditionOf } from "./conditions.ts";
+import type { ApiServerState } from "./decide-api-server.ts";
 import { decideKeyServerStatus, differsInHeardTimesOnly, type ObservedNode } from "./decide-key-server.ts";
 import { nodeViews } from "./node-views.ts";
 import { condition, EARLIER, keyId, keyServer, NOW, NOW_TEXT, versionId, versionRow } from "./testing.ts";
@@ -45,7 +46,10 @@ describe("the status of a KeyServer", () => {
       versions: 2,
       prepared: [{ name: "k-3", versionId: versionId(3) }],
       seal: { provider: "file", rootKeyId: "root-1" },
-      conditions: [{ type: "Ready", status: "True", reason: "InStep", lastTransitionTime: NOW_TEXT }],
+      conditions: [
+        { type: "ApiServerInStep", status: "Unknown", reason: "NotCompared" },
+        { type: "Ready", status: "True", reason: "InStep", lastTransitionTime: NOW_TEXT },
+      ],
     });
   });
   test("a provider of which nothing was observed => not Ready, naming it", () => {
@@ -156,9 +160,11 @@ describe("the status of a KeyServer", () => {
       { reason: "SealUnavailable", message: "no root key" },
       { reason: "HandBackFailed", message: "refused" },
     ];
-    expect(status({ problems }).conditions).toMatchObject([
-      { status: "False", reason: "SealUnavailable", message: "no root key" },
-    ]);
+    expect(conditionOf(status({ problems }).conditions, "Ready")).toMatchObject({
+      status: "False",
+      reason: "SealUnavailable",
+      message: "no root key",
+    });
   });
   test.each(["ObjectUnreadable", "DestructionNotDue", "TimeNotSeen", "ClocksDisagree"])(
     "%s, which keeps nobody from promoting, and after it a problem that does => Ready shows the latter, and the leader waits for the node",
@@ -179,6 +185,99 @@ describe("the status of a KeyServer", () => {
   test("Ready before and after => lastTransitionTime stays", () => {
     const before = { conditions: [condition("Ready")] };
     expect(conditionOf(status({ before }).conditions, "Ready")?.lastTransitionTime).toBe(EARLIER);
+  });
+});
+
+describe("whether the API server is in step", () => {
+  const SILENT = Date.parse("2026-01-01T11:55:00Z");
+  const loaded: ApiServerState = {
+    status: { encryptionConfig: "Loaded", configHash: "sha256:1" },
+    refused: false,
+    finding: undefined,
+  };
+  const finding = (state: "False" | "Unknown", reason: string): ApiServerState => ({
+    status: { encryptionConfig: "NotLoaded" },
+    refused: false,
+    finding: { type: "ApiServerInStep", status: state, reason, message: "why" },
+  });
+  const silent = [{ ...observation, notAskedSince: SILENT }];
+  const scoped = (entries: number) => [{ ...provider, scope: { entries, resources: [], reads: [] } }];
+  test.each<readonly [string, Partial<ObservedNode>, string, string]>([
+    ["it goes by its file and asks => InStep", { apiServer: loaded }, "True", "InStep"],
+    [
+      "it goes by another one",
+      { apiServer: finding("False", "EncryptionConfigNotLoaded") },
+      "False",
+      "EncryptionConfigNotLoaded",
+    ],
+    ["it does not tell", { apiServer: finding("Unknown", "NotCompared") }, "Unknown", "NotCompared"],
+    ["standalone nobody asks it", {}, "Unknown", "NotCompared"],
+    [
+      "it goes by its file, and nobody asks",
+      { apiServer: loaded, observations: silent },
+      "False",
+      "ApiServerSilent",
+    ],
+    [
+      "it does not tell, and nobody asks",
+      { apiServer: finding("Unknown", "NotCompared"), observations: silent },
+      "False",
+      "ApiServerSilent",
+    ],
+    ["standalone nobody asks", { observations: silent }, "False", "ApiServerSilent"],
+    [
+      "it has no file, and so does not ask => the former is the cause",
+      { apiServer: finding("False", "EncryptionConfigNotConfigured"), observations: silent },
+      "False",
+      "EncryptionConfigNotConfigured",
+    ],
+    [
+      "nobody asks at a socket that its file does not name",
+      { apiServer: loaded, observations: silent, providers: scoped(0) },
+      "True",
+      "InStep",
+    ],
+    [
+      "nobody asks at a socket that its file names",
+      { apiServer: loaded, observations: silent, providers: scoped(1) },
+      "False",
+      "ApiServerSilent",
+    ],
+  ])("%s", (_, changes, state, reason) => {
+    const { conditions } = status(changes);
+    expect(conditionOf(conditions, "ApiServerInStep")).toMatchObject({ status: state, reason });
+    expect(conditionOf(conditions, "Ready")).toMatchObject({ status: "True" });
+  });
+  test("what it says of itself is in the status", () => {
+    expect(status({ apiServer: loaded }).apiServer).toEqual(loaded.status);
+    expect(status()).not.toHaveProperty("apiServer");
+  });
+  test("it is not in step => no promotion waits for that", () => {
+    const { conditions = [] } = status({ apiServer: finding("False", "EncryptionConfigRefused") });
+    const [view] = nodeViews([keyServer("a", { conditions })], new Map(), NOW);
+    expect(view).not.toHaveProperty("problem");
+  });
+  const EDITED = Date.parse("2026-01-01T11:00:00.250Z");
+  const edit = (takenUp: boolean, editedAt: number, before?: KeyServerStatus) =>
+    status({
+      before,
+      providers: [{ ...provider, editedAt, takenUp }],
+      observations: [{ ...observation, lastEncryptAt: NOW.getTime() }],
+    }).providers?.[0]?.editNotTakenUp;
+  test("by its word an edit is taken up, or not, whatever Encrypts came", () => {
+    expect(edit(false, EDITED)).toBe("2026-01-01T11:00:00.250Z");
+    expect(edit(true, EDITED)).toBeUndefined();
+  });
+  test("an edit of a time to come => of now, and then it stands", () => {
+    const ahead = NOW.getTime() + 3_600_000;
+    const first = edit(false, ahead);
+    expect(first).toBe(NOW.toISOString());
+    const before = {
+      providers: [
+        { name: "secrets", socket: "/run/s.sock", serves: "apps/secrets", editNotTakenUp: EARLIER },
+      ],
+    };
+    expect(edit(false, ahead, before)).toBe(EARLIER);
   });
 });
 

@@ -5,6 +5,7 @@ import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
 import type { SocketScope } from "../storage/scope.ts";
 import { isoTime, rfc3339, timeOf } from "../times.ts";
 import { type Finding, withFindings } from "./conditions.ts";
+import type { ApiServerState } from "./decide-api-server.ts";
 import { chooseListed, type Listable } from "./listed-versions.ts";
 import type { SilentSocket } from "./socket-watch.ts";
 import { kmsKeyIdOfRow } from "./versions.ts";
@@ -31,10 +32,14 @@ export interface ObservedNode {
     readonly scope?: SocketScope;
     /** When that file was last edited, in epoch milliseconds. */
     readonly editedAt?: number;
+    /** Whether the API server goes by it; undefined if it does not tell. */
+    readonly takenUp?: boolean;
   }[];
   readonly observations: readonly ObservationRow[];
   /** Those of the providers' sockets on which no plugin listens. */
   readonly silent?: readonly SilentSocket[];
+  /** What the API server says of itself; undefined if nobody asks it. */
+  readonly apiServer?: ApiServerState;
 }
 
 /** As a KeyServer has room for them. Once every node has reported those, they make room for others. */
@@ -55,8 +60,14 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
       }),
     ...(observed.seal !== undefined && { seal: observed.seal }),
     providers,
+    ...(observed.apiServer !== undefined && { apiServer: observed.apiServer.status }),
     serving: providers.map(summarize).join(", "),
-    conditions: withFindings(observed.before?.conditions, [readiness(observed)], undefined, now),
+    conditions: withFindings(
+      observed.before?.conditions,
+      [readiness(observed), inStep(observed.apiServer, providers)],
+      undefined,
+      now,
+    ),
   };
 }
 
@@ -124,20 +135,29 @@ function withoutHeardTimes({ metadata, status }: KeyServer) {
 }
 
 /**
- * When the EncryptionConfiguration was edited, where no Encrypt has come since.
- * The first report knows of no edit. To the millisecond: an Encrypt may be of the same second.
+ * When the EncryptionConfiguration was edited, if the API server does not go by it yet: by its own word,
+ * else if no Encrypt has come since. The first report knows of no edit. To the millisecond: an Encrypt may be of the same second.
  * An edit of a time to come is of now: no Encrypt would show that it is taken up for so long.
  */
 function editNotTakenUp(
-  { scope, editedAt }: ObservedNode["providers"][number],
+  { scope, editedAt, takenUp }: ObservedNode["providers"][number],
   reported: ProviderStatus | undefined,
   lastEncryptAt = 0,
   now: Date,
 ): string | undefined {
+  if (takenUp === true) return undefined;
+  if (takenUp === false) return editOf(editedAt, reported, now);
   const stated = wasEdited(scope, reported) ? isoTimeIf(editedAt) : reported?.editNotTakenUp;
   if (stated === undefined) return undefined;
   const edit = timeOf(stated) > now.getTime() ? now.toISOString() : stated;
   return lastEncryptAt < timeOf(edit) ? edit : undefined;
+}
+
+/** A time to come is that of now, and then stands. */
+function editOf(editedAt = 0, reported: ProviderStatus | undefined, now: Date): string {
+  if (editedAt <= now.getTime()) return isoTime(editedAt);
+  const before = reported?.editNotTakenUp;
+  return before !== undefined && timeOf(before) <= now.getTime() ? before : now.toISOString();
 }
 
 const isoTimeIf = (time: number | undefined): string | undefined =>
@@ -150,6 +170,33 @@ function wasEdited(scope: ObservedScope, reported: ProviderStatus | undefined): 
 
 const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
+
+/** Whether the node's API server uses claviger as its EncryptionConfiguration says. Keeps no promotion waiting. */
+function inStep(apiServer: ApiServerState | undefined, providers: readonly ProviderStatus[]): Finding {
+  const type = "ApiServerInStep";
+  if (apiServer?.finding?.status === "False") return apiServer.finding;
+  const silent = silentProviders(providers);
+  if (silent.length > 0) {
+    const where = silent.map(
+      ({ name, socket, notAskedSince }) => `${name} at ${socket} (since ${notAskedSince})`,
+    );
+    const message =
+      `no API server has asked for the Status of provider ${where.join(", ")}: it is not started with the EncryptionConfiguration that names this socket, or does not run. ` +
+      "What is written meanwhile may be stored plain; look at its flag --encryption-provider-config and its log";
+    return { type, status: "False", reason: "ApiServerSilent", message };
+  }
+  if (apiServer === undefined) {
+    const message = "standalone there is no API server to ask which EncryptionConfiguration it uses";
+    return { type, status: "Unknown", reason: "NotCompared", message };
+  }
+  const message =
+    "the API server says that it uses the EncryptionConfiguration on the disk, and asks for Status";
+  return apiServer.finding ?? { type, status: "True", reason: "InStep", message };
+}
+
+/** Nobody asks at a socket that no entry names. */
+const silentProviders = (providers: readonly ProviderStatus[]): readonly ProviderStatus[] =>
+  providers.filter(({ notAskedSince, entries }) => notAskedSince !== undefined && entries !== 0);
 
 function readiness(observed: ObservedNode): Finding {
   const { problems } = observed;

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
 import { codeOf, messageOf } from "../errors.ts";
+import { type ApiServerWord, askApiServer } from "../kube/api-server-metrics.ts";
 import { type ApplyRequest, KubeClient, KubeError, type KubeRequest } from "../kube/client.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
@@ -414,6 +415,10 @@ export class KubeStore implements ResourceStore {
         `event ${event.reason} of ${kind} ${metadata.name} was not recorded: ${messageOf(error)}`,
       );
     }
+  }
+
+  askApiServer(signal: AbortSignal): Promise<ApiServerWord> {
+    return askApiServer(this.#client, signal);
   }
 
   serverTime(signal: AbortSignal): Promise<number> {

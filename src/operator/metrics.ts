@@ -68,6 +68,20 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
       }
     },
   });
+  new Gauge({
+    name: "claviger_api_server_in_step",
+    help: "1 where a node's API server uses the EncryptionConfiguration on the disk and asks for Status, 0 where not; absent where it is not known.",
+    labelNames: ["node"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { metadata, status } of source.view()?.keyServers ?? []) {
+        const found = conditionOf(status?.conditions, "ApiServerInStep")?.status;
+        if (found === "True" || found === "False")
+          this.set({ node: metadata.name }, Number(found === "True"));
+      }
+    },
+  });
   for (const { name, help, value } of keyGauges) {
     new Gauge({
       name,

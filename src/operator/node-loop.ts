@@ -2,15 +2,18 @@ import { isDeepStrictEqual } from "node:util";
 import type { NodeConfig } from "../config.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
-import { isExpired, type VersionRow } from "../keyring/rows.ts";
+import { SETTLE_MILLISECONDS } from "../keyring/observations.ts";
+import { isExpired, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
 import { recordServedImports } from "../keyring/served-imports.ts";
 import type { KeyringChange, KeyringWriter } from "../keyring/writer.ts";
 import type { KeyServer, KeyServerStatus, KeyVersion } from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { atWritePoint } from "../write-points.ts";
+import type { ApiServerWatch } from "./api-server-watch.ts";
 import { Binder, type BinderStore } from "./binder.ts";
 import { conditionOf, withFindings } from "./conditions.ts";
+import { type ApiServerState, decideApiServer } from "./decide-api-server.ts";
 import { erasedHere } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideKeyring } from "./decide-keyring.ts";
@@ -25,6 +28,7 @@ import { importsServed, servedVersions } from "./served-versions.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { SocketWatch } from "./socket-watch.ts";
 import { soundView } from "./sound-view.ts";
+import { TakeUps } from "./take-ups.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
 import { TimeSlice } from "./time-slice.ts";
 import { isUnanswered } from "./unanswered.ts";
@@ -53,6 +57,15 @@ export class NodeLoop {
   readonly #tester: VersionTester;
   readonly #scopes: SocketScopes;
   readonly #sockets: SocketWatch;
+  readonly #apiServer: ApiServerWatch | undefined;
+  readonly #takeUps: TakeUps;
+  readonly #uptime: () => number;
+  /** How many Encrypts there were at the last pass. */
+  #encrypts = 0;
+  /** When to report what lasts long enough by then. */
+  #reportAt: number | undefined;
+  /** Whether the API server goes by another file than is on the disk. */
+  #isTrying = false;
   readonly #eraser: Eraser;
   readonly #giver: Giver;
   readonly #binder: Binder;
@@ -68,8 +81,8 @@ export class NodeLoop {
   #index: ViewIndex | undefined;
   /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
   #seen = false;
-  /** The problem that the log had last. */
-  #told: string | undefined;
+  /** The problems that the log had last, by the type of their condition. */
+  readonly #told = new Map<string, string>();
 
   constructor(options: {
     readonly config: NodeLoopConfig;
@@ -78,6 +91,12 @@ export class NodeLoop {
     readonly seals: SealSource;
     readonly time: NodeTime;
     readonly log: Log;
+    /** Left out if there is no API server to ask. */
+    readonly apiServer?: ApiServerWatch | undefined;
+    /** Milliseconds by a clock that never steps. */
+    readonly uptime?: () => number;
+    /** SETTLE_MILLISECONDS, but in tests. */
+    readonly settleMilliseconds?: number | undefined;
   }) {
     this.#time = options.time;
     this.#config = options.config;
@@ -90,6 +109,9 @@ export class NodeLoop {
     this.#tester = new VersionTester(options.seals);
     this.#scopes = new SocketScopes(options.config.encryptionConfig);
     this.#sockets = new SocketWatch(options.config.providers);
+    this.#apiServer = options.apiServer;
+    this.#uptime = options.uptime ?? (() => performance.now());
+    this.#takeUps = new TakeUps(options.settleMilliseconds ?? SETTLE_MILLISECONDS);
     const apply = (changes: readonly KeyringChange[], problems: Problem[]) => this.#apply(changes, problems);
     this.#giver = new Giver({ ...options, tester: this.#tester, apply });
     this.#binder = new Binder({ ...options, tester: this.#tester });
@@ -102,6 +124,7 @@ export class NodeLoop {
    * Returns whether all is well; where not, a later pass may find it mended.
    */
   async reconcile(now: Date, signal: AbortSignal): Promise<boolean> {
+    await this.#apiServer?.first;
     const given = this.#store.view();
     if (given === undefined) return false;
     const { view, problems } = soundView(given);
@@ -160,7 +183,9 @@ export class NodeLoop {
     const { time } = this.#time.waiting;
     if (time.kind === "disagree") problems.push({ reason: time.reason, message: time.message });
     for (const message of plan.contradictions) problems.push({ reason: "Contradiction", message });
-    const providers = this.#scopes.of(this.#config.providers, own?.status, problems);
+    const observations = this.#keyring.observations();
+    const apiServer = this.#apiServerState(observations, problems);
+    const providers = this.#scopes.of(this.#config.providers, apiServer?.status, own?.status);
     const shared = this.#store.nameIsShared ? nameShared(this.#config.nodeName) : undefined;
     if (shared !== undefined) problems.unshift(shared);
     const { leaseFault } = this.#store;
@@ -176,8 +201,9 @@ export class NodeLoop {
       problems,
       seal: seal && { provider: seal.provider, rootKeyId: seal.rootKeyId },
       providers,
-      observations: this.#keyring.observations(),
+      observations: this.#reportedObservations(observations, own?.status),
       silent: this.#sockets.silent,
+      ...(apiServer !== undefined && { apiServer }),
     };
     const status = decideKeyServerStatus(observed, now);
     this.#keyring.mustBeInPlace();
@@ -186,7 +212,7 @@ export class NodeLoop {
     await this.#report(status, own?.status);
     // What waits for its turn in the list comes to it by time alone.
     const allListed = prepared.length <= MOST_LISTED && observed.erased.length <= MOST_LISTED;
-    return allListed && (status.conditions?.every((condition) => condition.status === "True") ?? true);
+    return allListed && conditionOf(status.conditions, "Ready")?.status === "True";
   }
 
   /**
@@ -194,8 +220,49 @@ export class NodeLoop {
    * or the root key was edited. Says so once: a pass that fails is tried again after a pause.
    */
   filesChanged(): boolean {
-    const changes = [this.#scopes.changed(), this.#seals.changed()];
-    return changes.includes(true);
+    const edited = this.#scopes.changed();
+    if (edited) this.#apiServer?.hurry();
+    return this.#seals.changed() || edited;
+  }
+
+  /** Asks the API server by which file it goes, if it is time. Returns whether there is something new to report. Never rejects. */
+  async lookAtApiServer(signal: AbortSignal): Promise<boolean> {
+    const isNew = (await this.#apiServer?.tick(this.#isTrying, signal)) ?? false;
+    const isDue = this.#reportAt !== undefined && this.#uptime() >= this.#reportAt;
+    if (isDue) this.#reportAt = undefined;
+    return isNew || isDue;
+  }
+
+  #apiServerState(observations: readonly ObservationRow[], problems: Problem[]): ApiServerState | undefined {
+    const file = this.#scopes.file();
+    if (file?.fault !== undefined) problems.push({ reason: "EncryptionConfigInvalid", message: file.fault });
+    if (this.#apiServer === undefined) return undefined;
+    const times = observations.flatMap(({ lastStatusAt }) => lastStatusAt ?? []);
+    const lastStatusAt = times.length === 0 ? undefined : Math.max(...times);
+    const state = decideApiServer({ heard: this.#apiServer.heard, file, lastStatusAt });
+    this.#isTrying = state.status.encryptionConfig === "NotLoaded";
+    return state;
+  }
+
+  /** An Encrypt that nobody expected is a reason to ask the API server what it is about. */
+  #reportedObservations(
+    observations: readonly ObservationRow[],
+    before: KeyServerStatus | undefined,
+  ): readonly ObservationRow[] {
+    if (this.#apiServer === undefined) return observations;
+    const encrypts = observations.reduce((sum, row) => sum + row.encrypts, 0);
+    if (encrypts !== this.#encrypts) this.#apiServer.hurry();
+    this.#encrypts = encrypts;
+    const { heard } = this.#apiServer;
+    const uptime = this.#uptime();
+    const reported = this.#takeUps.reported(
+      observations,
+      { heard, isTrying: this.#isTrying, before },
+      uptime,
+    );
+    const lasting = this.#takeUps.lastingAt;
+    this.#reportAt = lasting !== undefined && lasting > uptime ? lasting : undefined;
+    return reported;
   }
 
   /** Looks whether a plugin listens on each socket. Returns whether there is something new to report. Never rejects. */
@@ -432,15 +499,15 @@ export class NodeLoop {
   }
 
   /** What is wrong here is in the log too: the API server may be away, and standalone there is none to ask. */
-  #tell({ conditions }: KeyServerStatus): void {
-    const ready = conditionOf(conditions, "Ready");
-    if (ready === undefined) return;
-    const problem = ready.status === "False" && ready.reason !== "ProviderWithoutKey";
-    const told = problem ? ready.message : undefined;
-    if (told === this.#told) return;
-    this.#told = told;
-    const { reason, message } = ready;
-    this.#log(problem ? "warn" : "info", `KeyServer ${this.#config.nodeName}: ${message}`, { reason });
+  #tell({ conditions = [] }: KeyServerStatus): void {
+    for (const { type, status, reason, message } of conditions) {
+      const problem = status === "False" && reason !== "ProviderWithoutKey";
+      const told = problem ? message : undefined;
+      if (told === this.#told.get(type)) continue;
+      if (told === undefined) this.#told.delete(type);
+      else this.#told.set(type, told);
+      this.#log(problem ? "warn" : "info", `KeyServer ${this.#config.nodeName}: ${message}`, { reason });
+    }
   }
 }
 

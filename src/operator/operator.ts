@@ -10,6 +10,7 @@ import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { censusOfNode, countsOfOwnEtcd } from "../storage/node-census.ts";
+import { ApiServerWatch, thisMachine } from "./api-server-watch.ts";
 import { type Clock, systemClock, warnOfTestClock } from "./clock.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { ManifestStore } from "./manifest-store.ts";
@@ -103,6 +104,23 @@ async function startMetrics({ metrics }: NodeConfig, operator: Operator, log: Lo
   });
 }
 
+function watchOfApiServer(
+  { nodeName }: NodeConfig,
+  store: ResourceStore,
+  uptime: () => number,
+): ApiServerWatch | undefined {
+  if (store.askApiServer === undefined) return undefined;
+  const ask = (signal: AbortSignal) =>
+    store.askApiServer?.(signal) ?? Promise.reject(new Error("there is none"));
+  return new ApiServerWatch({ ask, machine: thisMachine(nodeName), uptime });
+}
+
+/** As the plugin has it: tests do not wait four minutes. */
+function testSettleMilliseconds(): number | undefined {
+  const seconds = process.env.CLAVIGER_TEST_SETTLE_SECONDS;
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}
+
 class Operator {
   readonly #config: NodeConfig;
   readonly #keyring: KeyringWriter;
@@ -127,7 +145,12 @@ class Operator {
     this.#clock = clock;
     const time = new TimeKeeper({ clock, store, keyring, log, onChange: () => this.#lookAtAll() });
     this.#time = time;
-    this.#node = new NodeLoop({ config, store, keyring, seals, time, log });
+    const uptime = () => clock.uptime();
+    const apiServer = watchOfApiServer(config, store, uptime);
+    const settleMilliseconds = testSettleMilliseconds();
+    this.#node = new NodeLoop({
+      ...{ config, store, keyring, seals, time, log, apiServer, uptime, settleMilliseconds },
+    });
     const lookAgain = (masterKey: string) => this.#leaderQueue.add(`MasterKey ${masterKey}`);
     const reencryptor = new Reencryptor({
       objects: store.storedObjects,
@@ -165,6 +188,7 @@ class Operator {
     this.#signal = signal;
     const observing = this.#followKeyring((reason) => lost.abort(reason));
     const watching = this.#watchSockets();
+    const asking = this.#watchApiServer(signal);
     const timing = this.#watchTime(signal);
     this.#nodeQueue.add(NODE);
     try {
@@ -179,6 +203,7 @@ class Operator {
     } finally {
       clearInterval(observing);
       clearInterval(watching);
+      clearInterval(asking);
       for (const timer of timing) clearInterval(timer);
       this.#time.close();
       this.#leader.close();
@@ -222,6 +247,14 @@ class Operator {
     return setInterval(async () => {
       if (await this.#node.lookAtSockets()) this.#nodeQueue.add(NODE);
     }, SOCKET_MILLISECONDS);
+  }
+
+  #watchApiServer(signal: AbortSignal): NodeJS.Timeout {
+    const look = async () => {
+      if (await this.#node.lookAtApiServer(signal)) this.#nodeQueue.add(NODE);
+    };
+    void look();
+    return setInterval(look, TICK_MILLISECONDS);
   }
 
   /** An API server that does not say what time it is, answers nothing else either: others say so. */

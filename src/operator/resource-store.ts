@@ -1,3 +1,4 @@
+import type { ApiServerWord } from "../kube/api-server-metrics.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import type {
   Condition,
@@ -112,6 +113,8 @@ export interface ResourceStore {
    * Leases are known. The method is absent if there is no API server.
    */
   nodeClocks?(wall: number, uptime: number): NodeClocks | undefined;
+  /** What this node's API server says of itself. The method is absent if there is none. Throws KubeError or ApiServer. */
+  askApiServer?(signal: AbortSignal): Promise<ApiServerWord>;
   /** The uid of the Node object of that name; undefined where there is none. */
   nodeUid(name: string, signal: AbortSignal): Promise<string | undefined>;
 }

@@ -1,22 +1,41 @@
+import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { MAX_YAML_BYTES } from "../bounded-yaml.ts";
 import type { ProviderConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { appearanceOf, editTime } from "../file-appearance.ts";
 import type { KeyServerStatus } from "../kube/resources.ts";
-import { type EncryptionConfig, readEncryptionConfig } from "../storage/encryption-config.ts";
+import { readRegularFile } from "../regular-file.ts";
+import {
+  type EncryptionConfig,
+  parseEncryptionConfig,
+  readEncryptionConfig,
+} from "../storage/encryption-config.ts";
 import { type SocketScope, scopeOf } from "../storage/scope.ts";
-import type { Problem } from "./version-tester.ts";
+import type { ApiServerStatus, ConfigFile } from "./decide-api-server.ts";
 
-/** `editedAt` is when the file was edited or put in its place, in epoch milliseconds. */
-type ScopedProvider = ProviderConfig & {
+/** A provider, and what its API server puts on its socket. */
+export type ScopedProvider = ProviderConfig & {
   readonly scope?: SocketScope;
+  /** When the file was edited or put in its place, in epoch milliseconds. */
   readonly editedAt?: number;
+  /** Whether the API server goes by the file as far as this provider is concerned; undefined if it does not tell. */
+  readonly takenUp?: boolean;
 };
 
+/** The EncryptionConfiguration as it is on the disk; without `config` if claviger cannot read it. */
+interface ReadFile extends ConfigFile {
+  readonly config?: EncryptionConfig;
+}
+
+/** Of an API server that was started without a file. */
+const NOTHING: SocketScope = { entries: 0, resources: [], reads: [] };
+
 /**
- * What this node's EncryptionConfiguration puts on each socket, read again when
- * the file changes. Where it cannot be read, what was last reported stands: a
- * file in the middle of an edit must not undo a proof.
+ * What the API server of this node puts on each socket. It goes by a file that it has read before: that is
+ * the one on the disk once it says so. Until then, what was reported of the file before stands.
  */
 export class SocketScopes {
   readonly #path: string | undefined;
@@ -24,31 +43,42 @@ export class SocketScopes {
   #seen: string | undefined;
   /** How it looked when it was last asked whether it changed. */
   #asked: string | undefined;
-  #config: EncryptionConfig | undefined;
-  #editedAt = 0;
+  #file: ReadFile | undefined;
+  /** What the API server goes by, and this process has read. */
+  #loaded: { readonly hash: string; readonly config: EncryptionConfig } | undefined;
 
   constructor(encryptionConfigPath: string | undefined) {
     this.#path = encryptionConfigPath;
   }
 
+  /** The file on the disk, read again when it changes; undefined if the configuration names none. */
+  file(): ReadFile | undefined {
+    if (this.#path === undefined) return undefined;
+    const appearance = appearanceOf(this.#path);
+    // A file that cannot be read is tried at each call.
+    if (this.#file?.config === undefined || this.#seen !== appearance) {
+      this.#seen = appearance;
+      this.#file = readFile(this.#path);
+    }
+    return this.#file;
+  }
+
+  /** `said` is what the API server says that it goes by; undefined if nobody asks it. */
   of(
     providers: readonly ProviderConfig[],
+    said: ApiServerStatus | undefined,
     before: KeyServerStatus | undefined,
-    problems: Problem[],
   ): ScopedProvider[] {
-    if (this.#path === undefined) return [...providers];
-    try {
-      const config = this.#current(this.#path);
-      const editedAt = this.#editedAt;
-      return providers.map((provider) => ({
-        ...provider,
-        scope: scopeOf(config, provider.socket),
-        editedAt,
-      }));
-    } catch (error) {
-      problems.push({ reason: "EncryptionConfigInvalid", message: messageOf(error) });
-      return providers.map((provider) => withReported(provider, before));
-    }
+    const file = this.file();
+    this.#remember(said, file);
+    return providers.map((provider) => {
+      if (said?.encryptionConfig === "NotConfigured") return { ...provider, scope: NOTHING, takenUp: true };
+      if (file === undefined) return provider;
+      const hash = said?.encryptionConfig === "Unknown" ? undefined : said?.configHash;
+      return hash === undefined
+        ? withEditedFile(provider, file, before)
+        : this.#byItsWord(provider, hash, file, before);
+    });
   }
 
   /** Whether the file is another one than was last read, and than at the last call. */
@@ -59,23 +89,85 @@ export class SocketScopes {
     return this.#asked !== this.#seen && this.#asked !== before;
   }
 
-  /** A file that cannot be read is tried at each call. */
-  #current(path: string): EncryptionConfig {
-    const appearance = appearanceOf(path);
-    if (this.#config === undefined || this.#seen !== appearance) {
-      this.#seen = appearance;
-      this.#config = undefined;
-      const stat = statSync(path, { throwIfNoEntry: false });
-      this.#editedAt = stat === undefined ? 0 : editTime(stat);
-      this.#config = readEncryptionConfig(path);
-    }
-    return this.#config;
+  #remember(said: ApiServerStatus | undefined, file: ReadFile | undefined): void {
+    const { hash, config } = file ?? {};
+    if (hash === undefined || config === undefined || said?.configHash !== hash) return;
+    this.#loaded = { hash, config };
+  }
+
+  #byItsWord(
+    provider: ProviderConfig,
+    hash: string,
+    file: ReadFile,
+    before: KeyServerStatus | undefined,
+  ): ScopedProvider {
+    const scope = this.#knownScope(provider, hash, before);
+    const onDisk = file.config && scopeOf(file.config, provider.socket);
+    const takenUp = scope !== undefined && (file.hash === hash || isDeepStrictEqual(onDisk, scope));
+    return { ...provider, ...(scope && { scope }), editedAt: file.editedAt, takenUp };
+  }
+
+  /** What the file of that hash puts on a socket, if this process or the one before it has read it. */
+  #knownScope(
+    provider: ProviderConfig,
+    hash: string,
+    before: KeyServerStatus | undefined,
+  ): SocketScope | undefined {
+    if (this.#loaded?.hash === hash) return scopeOf(this.#loaded.config, provider.socket);
+    return before?.apiServer?.configHash === hash ? reportedScope(provider, before) : undefined;
   }
 }
 
-function withReported(provider: ProviderConfig, before: KeyServerStatus | undefined): ScopedProvider {
-  const reported = before?.providers?.find(({ name }) => name === provider.name);
-  if (reported?.entries === undefined) return provider;
+function readFile(path: string): ReadFile {
+  const absolute = resolve(path);
+  const editedAt = editTimeOf(path);
+  let hash: string | undefined;
+  try {
+    const bytes = bytesOf(path);
+    hash = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    const config = parseEncryptionConfig(bytes.toString("utf8"), absolute);
+    return { path: absolute, hash, editedAt, config };
+  } catch (error) {
+    return { path: absolute, hash, editedAt, fault: messageOf(error) };
+  }
+}
+
+function bytesOf(path: string): Buffer {
+  try {
+    return readRegularFile(path, { maxBytes: MAX_YAML_BYTES });
+  } catch (error) {
+    // It says what to do.
+    readEncryptionConfig(path);
+    throw error;
+  }
+}
+
+function editTimeOf(path: string): number {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? 0 : editTime(stat);
+  } catch {
+    return 0;
+  }
+}
+
+/** By the file on the disk: whether the API server goes by it, Encrypts must show. A file in the middle of an edit undoes nothing. */
+function withEditedFile(
+  provider: ProviderConfig,
+  { config, editedAt }: ReadFile,
+  before: KeyServerStatus | undefined,
+): ScopedProvider {
+  if (config !== undefined) return { ...provider, scope: scopeOf(config, provider.socket), editedAt };
+  const scope = reportedScope(provider, before);
+  return scope === undefined ? provider : { ...provider, scope };
+}
+
+function reportedScope(
+  { name }: ProviderConfig,
+  before: KeyServerStatus | undefined,
+): SocketScope | undefined {
+  const reported = before?.providers?.find((provider) => provider.name === name);
+  if (reported?.entries === undefined) return undefined;
   const { entries, resources = [], reads = resources } = reported;
-  return { ...provider, scope: { entries, resources, reads } };
+  return { entries, resources, reads };
 }

@@ -143,6 +143,19 @@ describe("settled", () => {
   });
 });
 
+describe("the episode's own four minutes", () => {
+  test("are not restarted by Encrypts, by which an API server tries a file time and again", () => {
+    const observer = serving();
+    for (let minute = 0; minute < 4; minute++) {
+      observer.encrypted();
+      askFor(observer, 1);
+    }
+    expect(observer.row).toMatchObject({ settled: false, episodeSettled: true });
+    observer.serve(TWO);
+    expect(observer.row).toMatchObject({ settled: false, episodeSettled: false });
+  });
+});
+
 describe("a plugin that is started again", () => {
   const rows: readonly (readonly [
     string,

@@ -1,13 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { KmsKeyId } from "../crypto/ids.ts";
+import { SETTLE_MILLISECONDS } from "../keyring/observations.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
 
-/**
- * How long after its last Status with a key_id an API server may still write under it: three minutes of
- * validity and a request that began in the last of them (apiserver's encryptionconfig/config.go), 60 s at most.
- */
-export const SETTLE_MILLISECONDS = 240_000;
 /** An API server asks at least once a minute, and may not write after three minutes without an answer. */
 export const SILENCE_MILLISECONDS = 180_000;
 /** How often a Status alone is passed on. */
@@ -43,6 +40,7 @@ export class ApiServerObserver {
   readonly #silenceMilliseconds: number;
   readonly #silence: NodeJS.Timeout;
   #settling: NodeJS.Timeout | undefined;
+  #episodeSettling: NodeJS.Timeout | undefined;
   #former: ObservationRow | undefined;
   #row: ObservationRow | undefined;
   /** When Status was last asked, or this observer began, by the monotonic clock. */
@@ -131,6 +129,7 @@ export class ApiServerObserver {
   /** Stops what would observe later. */
   close(): void {
     clearTimeout(this.#settling);
+    clearTimeout(this.#episodeSettling);
     clearTimeout(this.#silence);
   }
 
@@ -146,9 +145,11 @@ export class ApiServerObserver {
       servingSince: this.#wall(),
       encrypts: 0,
       settled: false,
+      episodeSettled: false,
       episode: randomUUID(),
     };
     this.#settleLater();
+    this.#settleEpisodeLater();
   }
 
   #beginAgain(): void {
@@ -156,26 +157,42 @@ export class ApiServerObserver {
     if (this.#row !== undefined) this.#begin(this.#row.kmsKeyId);
   }
 
-  #continue({ servingSince, encrypts, lastEncryptAt, settled, kmsKeyId, episode }: ObservationRow): void {
+  #continue(former: ObservationRow): void {
+    const { servingSince, encrypts, lastEncryptAt, settled, kmsKeyId, episode } = former;
+    const episodeSettled = settled || former.episodeSettled === true;
     this.#row = {
       provider: this.#provider,
-      ...{ kmsKeyId, servingSince, encrypts, settled },
+      ...{ kmsKeyId, servingSince, encrypts, settled, episodeSettled },
       ...(lastEncryptAt !== undefined && { lastEncryptAt }),
       episode: episode ?? randomUUID(),
     };
     if (!settled) this.#settleLater();
+    if (!episodeSettled) this.#settleEpisodeLater();
   }
 
-  /** By a timer, which a clock that is set forward does not hurry. */
+  /** By timers, which a clock that is set forward does not hurry. */
   #settleLater(): void {
     clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => this.#settle(), this.#settleMilliseconds);
+    this.#settling = setTimeout(
+      () => this.#change({ settled: true, episodeSettled: true }),
+      this.#settleMilliseconds,
+    );
     this.#settling.unref();
   }
 
-  #settle(): void {
-    if (this.#row === undefined) return;
-    this.#row = { ...this.#row, settled: true };
+  #settleEpisodeLater(): void {
+    clearTimeout(this.#episodeSettling);
+    this.#episodeSettling = setTimeout(
+      () => this.#change({ episodeSettled: true }),
+      this.#settleMilliseconds,
+    );
+    this.#episodeSettling.unref();
+  }
+
+  #change(change: Pick<ObservationRow, "episodeSettled"> & Partial<ObservationRow>): void {
+    const next = this.#row && { ...this.#row, ...change };
+    if (next === undefined || isDeepStrictEqual(next, this.#row)) return;
+    this.#row = next;
     this.#onObserved();
   }
 

@@ -76,6 +76,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const plane = await startControlPlane({
     apiServers: options.nodes ?? 1,
     encryptionConfig: (index, dir) => writeEncryptionConfig(dir, index, options),
+    hostname: nodeName,
     readyPath: "/livez",
     users: [
       userOf(NODE_USER, "claviger:nodes"),

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import { join } from "node:path";
+import { onHost } from "./hostname.ts";
 import { call, type HttpsReply } from "./https.ts";
 import type { Identities, User } from "./identities.ts";
 import { freePort } from "./ports.ts";
@@ -17,6 +18,8 @@ export interface ApiServerOptions {
   readonly encryptionConfig?: string | undefined;
   /** Further command-line flags. */
   readonly flags?: readonly string[];
+  /** Of the host that it runs on; this machine's if left out. */
+  readonly hostname?: string | undefined;
 }
 
 export interface ApiCall {
@@ -71,15 +74,16 @@ export class ApiServer {
     return readFile(join(this.dir, "apiserver.crt"), "utf8");
   }
 
-  /** Starts the process and does not wait until it serves: `ready` does. */
-  async start(): Promise<void> {
+  /** Starts the process and does not wait until it serves: `ready` does. `more` are flags for this start only. */
+  async start(more: readonly string[] = []): Promise<void> {
     // Connections to the process before would fail the first calls to this one.
     this.#agent.destroy();
     this.#agent = new Agent({ keepAlive: true });
+    const { binary, hostname } = this.#options;
+    const plain = { binary, args: [...flags(this.#options, this.#port), ...more] };
     this.#process = await startProcess({
       name: "kube-apiserver",
-      binary: this.#options.binary,
-      args: flags(this.#options, this.#port),
+      ...(hostname === undefined ? plain : onHost(hostname, plain)),
       log: this.log,
       home: this.dir,
     });
@@ -114,9 +118,9 @@ export class ApiServer {
   }
 
   /** Stops and starts on the same port; `ready` tells when it serves again. */
-  async restart(): Promise<void> {
+  async restart(more: readonly string[] = []): Promise<void> {
     await this.stop();
-    await this.start();
+    await this.start(more);
   }
 
   /** One API call; any answer of the server resolves, a failed connection rejects. */

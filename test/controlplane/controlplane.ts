@@ -21,6 +21,8 @@ export interface ControlPlaneOptions {
   ) => string | undefined | Promise<string | undefined>;
   /** Further command-line flags for API server `index`. */
   readonly flags?: (index: number, dir: string) => readonly string[];
+  /** The name of the host on which API server `index` runs; this machine's if left out. */
+  readonly hostname?: (index: number) => string;
   /** Users beside the admin. */
   readonly users?: readonly User[];
   /** Whether kube-controller-manager runs, or with which controllers instead of the usual ones. */
@@ -103,6 +105,7 @@ async function startApiServer(
     identities,
     encryptionConfig: await options.encryptionConfig?.(index, dir),
     flags: options.flags?.(index, dir) ?? [],
+    hostname: options.hostname?.(index),
   });
   parts.push(server);
   await server.start();

@@ -1,6 +1,6 @@
 import { servedAlias } from "../../keyring/rows.ts";
 import type { KeyServer, KeyServerStatus } from "../../kube/resources.ts";
-import { conditionOf } from "../../operator/conditions.ts";
+import { conditionOf, type Finding } from "../../operator/conditions.ts";
 import { NODE_LEASE_SECONDS } from "../../operator/node-views.ts";
 import { differingRootKeys } from "../../operator/root-keys.ts";
 import { objectText } from "../../operator/view-index.ts";
@@ -58,6 +58,18 @@ export const clusterChecks: readonly Check[] = [
       }));
     }),
   ),
+  check("ApiServerNotInStep", ["resources"], ({ resources: { keyServers } }, observed) =>
+    // Of this node the API server itself says it.
+    keyServers
+      .filter(({ metadata: { name } }) => name !== observed.config.nodeName || !hasOwnWord(observed))
+      .flatMap(({ metadata: { name }, status }) => {
+        const found = conditionOf(status?.conditions, "ApiServerInStep");
+        return found === undefined ? [] : notInStep(`KeyServer ${name}`, found);
+      }),
+  ),
+  check("OwnApiServerNotInStep", ["apiServer"], ({ apiServer: { finding } }, { config }) =>
+    finding === undefined ? [] : notInStep(`the API server of ${config.nodeName}`, finding),
+  ),
   check("NotSwitched", ["resources"], ({ resources }, _, now) =>
     resources.keyServers.flatMap((server) =>
       (server.status?.providers ?? []).flatMap((provider) =>
@@ -96,6 +108,18 @@ export const clusterChecks: readonly Check[] = [
     ),
   ),
 ];
+
+/** A silence only the operator reports. */
+const hasOwnWord = ({ looks: { apiServer } }: Observed): boolean =>
+  apiServer.kind === "seen" && apiServer.value.finding !== undefined;
+
+const notInStep = (object: string, { status, reason, message }: Finding): readonly Problem[] =>
+  when(status !== "True", () => ({
+    severity: status === "False" ? "error" : "warning",
+    object,
+    message: `${message} (${reason})`,
+    remedy: "docs/operations.md, Conditions, has the reason and what to do",
+  }));
 
 function serverAhead({ looks: { clock } }: Observed): number {
   return clock.kind === "seen" ? clock.value.ahead : 0;

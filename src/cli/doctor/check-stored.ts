@@ -73,11 +73,21 @@ export const storedChecks: readonly Check[] = [
       }));
     }),
   ),
-  check("PlainValues", ["etcd", "encryptionConfig"], ({ etcd, encryptionConfig }, { config }) =>
+  check("PlainValues", ["etcd", "encryptionConfig"], ({ etcd, encryptionConfig }, { config, looks }) =>
     etcd.rows.flatMap((row) => {
       const rule = ruleOf(row, encryptionConfig);
+      const goesBy =
+        looks.apiServer.kind === "seen" ? looks.apiServer.value.status.encryptionConfig : "Unknown";
+      const stillPlain = goesBy === "NotConfigured" || goesBy === "NotLoaded";
       const [writer] = rule === undefined || rule === "none" ? [] : rule.providers;
       const left = row.stored.kind === "plain" && writer !== undefined && isOurs(writer, config);
+      if (stillPlain)
+        return when(left, () => ({
+          severity: "error",
+          object: row.resource,
+          message: `${counted(row)} are stored plain, and more may follow: this node's API server does not use the EncryptionConfiguration on the disk (${examples(row)})`,
+          remedy: "let the API server load the file first, then write them back",
+        }));
       return when(left, () => ({
         severity: "warning",
         object: row.resource,

@@ -46,6 +46,19 @@ const ours = { kind: "kms-v2", provider: "secrets", keyId: CURRENT.kmsKeyId } as
 const values = (resource: string, value: Parameters<typeof stored>[0]["stored"]) =>
   observed(stored({ resource, stored: value, objects: 2 }));
 
+const inStep = (status: "False" | "Unknown", reason: string) =>
+  condition("ApiServerInStep", { status, reason });
+const notConfigured = {
+  status: { encryptionConfig: "NotConfigured" },
+  refused: false,
+  finding: {
+    type: "ApiServerInStep",
+    status: "False",
+    reason: "EncryptionConfigNotConfigured",
+    message: "it was started without the flag",
+  },
+} as const;
+
 const theFile: readonly Row[] = [
   ["all is well", observed()],
   [
@@ -239,6 +252,52 @@ const theNodes: readonly Row[] = [
   [
     "an API server that has encrypted nothing and is settled",
     nodes(server("node-1", { providers: [provider({ encrypts: 0 })] })),
+  ],
+  [
+    "another node whose API server has no file",
+    nodes(
+      server("node-1"),
+      server("node-2", {
+        conditions: [condition("Ready"), inStep("False", "EncryptionConfigNotConfigured")],
+      }),
+    ),
+    "error ApiServerNotInStep",
+  ],
+  [
+    "another node whose API server does not tell",
+    nodes(
+      server("node-1"),
+      server("node-2", { conditions: [condition("Ready"), inStep("Unknown", "NotCompared")] }),
+    ),
+    "warning ApiServerNotInStep",
+  ],
+  [
+    "this node's API server, which nobody asks, by the operator's word",
+    nodes(server("node-1", { conditions: [condition("Ready"), inStep("False", "ApiServerSilent")] })),
+    "error ApiServerNotInStep",
+  ],
+  [
+    "this node's API server, which has no file, by its own word: said once",
+    observed({
+      ...cluster({
+        keyServers: [
+          server("node-1", {
+            conditions: [condition("Ready"), inStep("False", "EncryptionConfigNotConfigured")],
+          }),
+        ],
+      }),
+      apiServer: notConfigured,
+    }),
+    "error OwnApiServerNotInStep",
+  ],
+  [
+    "values that are plain while the API server has no file: not from before",
+    observed({
+      ...stored({ resource: "secrets", stored: { kind: "plain" }, objects: 1 }),
+      apiServer: notConfigured,
+    }),
+    "error OwnApiServerNotInStep",
+    "error PlainValues",
   ],
   [
     "nodes that encrypt different resources",

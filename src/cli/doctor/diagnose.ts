@@ -45,6 +45,10 @@ const sights: { readonly [S in Sight]: SightText } = {
     what: "the nodes' Leases",
     remedy: "see whether the API server runs and what deploy/rbac.yaml lets this node's kubeconfig do",
   },
+  apiServer: {
+    what: "which EncryptionConfiguration this node's API server uses",
+    remedy: "see whether the API server runs",
+  },
   clock: { what: "the API server's clock", remedy: "see whether the API server runs" },
   rights: {
     what: "the rewriter's rights",
@@ -100,18 +104,23 @@ const reminders: readonly Unchecked[] = [
     remedy: "run claviger backup every night; it opens every version that it writes",
   },
   {
-    what: "whether the API server runs with this EncryptionConfiguration",
-    why: "a file that was edited is used after a restart, or after a reload where that is switched on",
-    checks: [],
-    remedy: "claviger census shows by which provider a new Secret was stored",
-  },
-  {
     what: "root key files, order of providers and timeouts on other nodes",
     why: "they lie there",
     checks: [],
     remedy: "run claviger doctor on every node",
   },
 ];
+
+/** Where the API server does not say so itself. */
+const unknownFile: Unchecked = {
+  what: "whether the API server runs with this EncryptionConfiguration",
+  why: "a file that was edited is used after a restart, or after a reload where that is switched on",
+  checks: [],
+  remedy: "claviger census shows by which provider a new Secret was stored",
+};
+
+const saysItsFile = ({ looks: { apiServer } }: Observed): boolean =>
+  apiServer.kind === "seen" && apiServer.value.status.encryptionConfig !== "Unknown";
 
 /** Makes every check that what was observed allows. */
 export function diagnose(observed: Observed, now: Date): Diagnosis {
@@ -122,7 +131,7 @@ export function diagnose(observed: Observed, now: Date): Diagnosis {
   const left = results.filter(({ problems }) => problems === undefined);
   return {
     findings: findings.toSorted((a, b) => Number(b.severity === "error") - Number(a.severity === "error")),
-    unchecked: [...unseen(observed, left), ...reminders],
+    unchecked: [...unseen(observed, left), ...reminders, ...(saysItsFile(observed) ? [] : [unknownFile])],
     made: results.filter(({ problems }) => problems !== undefined).map(({ name }) => name),
   };
 }

@@ -9,10 +9,14 @@ import { apiResources } from "../../storage/api-resources.ts";
 import { groupResourceText, isWildcard, parseGroupResource } from "../../storage/group-resource.ts";
 import { inScope, mergeScopes } from "../../storage/scope.ts";
 import { timeOf } from "../../times.ts";
+import { apiServerOfNode } from "../api-server-of-node.ts";
 import { absent, type Look, look } from "./look.ts";
 import type { ClusterResources, MissingRight, NodeLease, Observed, ServerClock } from "./observed.ts";
 
-type ClusterLooks = Pick<Observed["looks"], "resources" | "leases" | "clock" | "rights" | "secretRights">;
+type ClusterLooks = Pick<
+  Observed["looks"],
+  "resources" | "leases" | "apiServer" | "clock" | "rights" | "secretRights"
+>;
 
 /** How long the API server may take for its first answer, in milliseconds: one that is down must not hold up the rest. */
 const PATIENCE = 10_000;
@@ -28,6 +32,7 @@ export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Pr
     return {
       resources: standalone,
       leases: standalone,
+      apiServer: standalone,
       clock: standalone,
       rights: standalone,
       secretRights: standalone,
@@ -37,14 +42,15 @@ export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Pr
   const clock = await look(() => lookAtClock(client, signal));
   // Where the first call gets no answer, the others would wait for it in vain, one after another.
   if (clock.kind !== "seen")
-    return { resources: clock, leases: clock, clock, rights: clock, secretRights: clock };
-  const [resources, leases, secretRights] = await Promise.all([
+    return { resources: clock, leases: clock, apiServer: clock, clock, rights: clock, secretRights: clock };
+  const [resources, leases, apiServer, secretRights] = await Promise.all([
     look(() => readResources(client, signal)),
     look(() => readLeases(client, config.leaseNamespace, signal)),
+    look(() => apiServerOfNode(config, client, signal)),
     look(() => allowed(client, { resource: "secrets", verbs: READING_VERBS }, signal)),
   ]);
   const rights = await lookAtRights(new RewriterIdentity(client, config), resources, signal);
-  return { resources, leases, clock, rights, secretRights };
+  return { resources, leases, apiServer, clock, rights, secretRights };
 }
 
 async function lookAtClock(client: KubeClient, signal: AbortSignal): Promise<ServerClock> {

@@ -1,5 +1,6 @@
 import type { NodeConfig } from "../../config.ts";
 import type { KeyAlias, KeyServer, MasterKey } from "../../kube/resources.ts";
+import type { ApiServerState } from "../../operator/decide-api-server.ts";
 import type { Census } from "../../storage/census.ts";
 import type { EncryptionConfig } from "../../storage/encryption-config.ts";
 import type { KeyringFacts } from "../keyring-facts.ts";
@@ -11,6 +12,8 @@ export interface Sights {
   readonly keyring: KeyringFacts;
   readonly resources: ClusterResources;
   readonly leases: readonly NodeLease[];
+  /** By which EncryptionConfiguration this node's API server goes. */
+  readonly apiServer: ApiServerState;
   readonly clock: ServerClock;
   readonly rights: readonly MissingRight[];
   /** Verbs by which this node's own kubeconfig reads Secrets. */
