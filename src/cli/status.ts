@@ -17,6 +17,7 @@ import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./co
 import { type KeyState, keyState } from "./key-state.ts";
 import { print } from "./print.ts";
 import { readKeyring } from "./read-keyring.ts";
+import { lookAtStoredData, type StoredData, type StoredDataLook, unprovenKeys } from "./stored-data.ts";
 import { table } from "./table.ts";
 
 interface ProviderReport {
@@ -47,10 +48,12 @@ interface KeyReport {
   readonly validTo?: string;
   readonly currentVersion?: number;
   readonly kmsKeyId?: string;
+  /** What is stored under it, by the leading operator's word: the condition Reencrypted. */
+  readonly storedData?: StoredData | { readonly unknown: string };
 }
 
 export const status: Command = {
-  summary: "Show what this node's keyring holds and what its sockets answer.",
+  summary: "Show what this node's keyring holds, what its sockets answer, and what is proven of stored data.",
   usage: "status --config FILE [-o json]",
   async run(args) {
     const options = parseOptions(args, {
@@ -60,14 +63,15 @@ export const status: Command = {
     const configPath = needed(options.config, CONFIG);
     const json = isJson(options.output);
     const config = readConfig(configPath);
-    const [asked, apiServer] = await Promise.all([
+    const [asked, apiServer, stored] = await Promise.all([
       Promise.all(config.providers.map(reportProvider)),
       reportApiServer(config),
+      lookAtStoredData(config),
     ]);
     const providers = withSilence(asked, config);
     let keys: readonly KeyReport[] | undefined;
     try {
-      keys = reportKeys(config);
+      keys = reportKeys(config).map((key) => withStoredData(key, stored));
     } finally {
       // Also where the keyring cannot be read: a plugin may serve on from its memory.
       print(
@@ -77,6 +81,9 @@ export const status: Command = {
       );
     }
     mustServe(providers, apiServer);
+    const unproven = unprovenKeys(stored);
+    if (unproven.length > 0)
+      throw new ClavigerError("NotReady", `stored data is not proven to be under ${unproven.join("; ")}`);
   },
 };
 
@@ -139,6 +146,18 @@ async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<Pr
   }
 }
 
+function withStoredData(key: KeyReport, stored: StoredDataLook): KeyReport {
+  if (stored.kind === "unknown") return { ...key, storedData: { unknown: stored.why } };
+  const storedData = stored.keys.get(key.key);
+  return { ...key, ...(storedData && { storedData }) };
+}
+
+/** One word: the reason, or that nobody could be asked. */
+function dataText({ storedData }: KeyReport): string {
+  if (storedData === undefined) return "";
+  return "unknown" in storedData ? "unknown" : storedData.reason;
+}
+
 function reportKeys(config: NodeConfig): KeyReport[] {
   const now = Date.now();
   return readKeyring(config, (keyring) =>
@@ -190,8 +209,9 @@ function asTables(
     String(row.currentVersion ?? ""),
     row.kmsKeyId ?? "",
     row.keyId,
+    dataText(row),
   ]);
-  return `${providersTable}\n${table(["KEY", "STATE", "VERSION", "KEY_ID", "KEYID"], keyRows)}`;
+  return `${providersTable}\n${table(["KEY", "STATE", "VERSION", "KEY_ID", "KEYID", "DATA"], keyRows)}`;
 }
 
 const apiServerText = ({ encryptionConfig, message }: ApiServerReport): string =>

@@ -4,6 +4,7 @@ import type { KeyVersion, MasterKey } from "../kube/resources.ts";
 import { decidePeriods, type ObservedPeriods } from "./decide-periods.ts";
 import {
   deletionPeriod,
+  EARLIER,
   keyId,
   keyVersion,
   masterKey,
@@ -136,6 +137,11 @@ describe("the record of a retention", () => {
     const masterKeys = [key(reencryption)];
     expect(decide({ masterKeys }).put).toEqual([]);
     expect(decide({ masterKeys, periods: recorded(period) }).drop).toEqual([period]);
+  });
+  test("taken back for an API server's restart, and no census has found anything else => it lasts", () => {
+    const period: WaitingPeriod = { ...deletionPeriod(1), kind: "retention", subject: kmsKeyId };
+    const masterKeys = [key({ ...done, phase: "Verifying", verified: false, provenSince: EARLIER })];
+    expect(decide({ masterKeys, periods: recorded(period) }).drop).toEqual([]);
   });
   test("a policy that keeps => none", () => {
     expect(decide({ masterKeys: [key(done, "Keep")] }).put).toEqual([]);

@@ -141,10 +141,12 @@ const isOwnedBy = ({ spec }: KeyVersion, { metadata }: MasterKey): boolean =>
 
 function retentionClaims({ masterKeys }: ObservedPeriods): Claim[] {
   return masterKeys.flatMap(({ spec, status }): Claim[] => {
-    const { kmsKeyId, phase, verified, completedAt } = status?.reencryption ?? {};
-    const isDone = phase === "Complete" && verified === true && kmsKeyId === status?.currentVersion?.kmsKeyId;
+    const { kmsKeyId, phase, verified, completedAt, provenSince } = status?.reencryption ?? {};
+    // The period lasts while Complete is taken back for an API server's restart, and a census has found nothing else.
+    const isProven = provenSince !== undefined || (phase === "Complete" && verified === true);
+    const isDone = isProven && kmsKeyId === status?.currentVersion?.kmsKeyId;
     if (spec.retention?.policy !== "Destroy" || !isDone || kmsKeyId === undefined) return [];
-    const began = timeOf(completedAt);
+    const began = timeOf(provenSince ?? completedAt);
     if (Number.isNaN(began)) return [];
     return [{ kind: "retention", subject: kmsKeyId, until: 0, length: 0, began, asked: true }];
   });

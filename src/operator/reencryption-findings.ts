@@ -1,4 +1,4 @@
-import type { ReencryptionStatus } from "../kube/resources.ts";
+import type { Condition, ReencryptionStatus } from "../kube/resources.ts";
 import { objectsText } from "../storage/census-tally.ts";
 import { scopeText } from "../storage/scope.ts";
 import type { Finding } from "./conditions.ts";
@@ -19,6 +19,13 @@ export const unknown = (reason: string, message: string): Finding => ({
   ...unfinished(reason, message),
   status: "Unknown",
 });
+
+/** Reasons that pass by themselves, or that somebody wanted. */
+const PASSING = new Set(["Switching", "Reencrypting", "Verifying", "KeyDisabled", "NodeNotUpgraded"]);
+
+/** Whether the condition Reencrypted says something that stays until somebody acts. */
+export const needsSomebody = (reencrypted: Condition | undefined): reencrypted is Condition =>
+  reencrypted?.status === "False" && !PASSING.has(reencrypted.reason);
 
 export function completed({ verified, kmsKeyId, resources }: ReencryptionStatus, flaw?: string): Finding {
   const message = verified

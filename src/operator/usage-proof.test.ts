@@ -54,6 +54,11 @@ describe("the re-encryption", () => {
     const { kmsKeyId, verified, completedAt } = complete;
     expect(proof({}, complete).reencryption).toEqual({ kmsKeyId, verified, completedAt });
   });
+  test("complete again after an API server's restart, and each census found it so => since the first of them", () => {
+    const again = { ...complete, completedAt: "2026-01-02T00:00:00Z", provenSince: EARLIER };
+    expect(proof({}, again).reencryption?.completedAt).toBe(EARLIER);
+    expect(proof({}, { ...again, verified: false }).reencryption?.completedAt).toBe(again.completedAt);
+  });
   test("begun again after it was complete => no time of completion", () => {
     expect(proof({}, { ...complete, phase: "Verifying" }).reencryption).not.toHaveProperty("completedAt");
   });

@@ -28,9 +28,11 @@ export function proofOf(
   );
   const { reencryption } = status ?? {};
   if (reencryption === undefined) return { unsettled };
-  const { kmsKeyId, verified, completedAt, phase } = reencryption;
+  const { kmsKeyId, verified, completedAt, provenSince, phase } = reencryption;
   const done = phase === "Complete" && completedAt !== undefined;
-  return { unsettled, reencryption: { kmsKeyId, verified, ...(done && { completedAt }) } };
+  // An API server's restart takes Complete back for minutes: what each census found so since then counts on.
+  const since = verified ? (provenSince ?? completedAt) : completedAt;
+  return { unsettled, reencryption: { kmsKeyId, verified, ...(done && { completedAt: since }) } };
 }
 
 /**

@@ -50,6 +50,8 @@ export interface ClusterOptions {
   readonly users?: ControlPlaneOptions["users"];
   /** The `limits` of every node's configuration. */
   readonly limits?: Partial<Limits>;
+  /** How often every node counts again what is complete; an hour if left out. */
+  readonly censusIntervalMinutes?: number;
   /** Brings resources and rights; kubectl apply of crds/ and deploy/ if left out. */
   readonly install?: (plane: ControlPlane) => Promise<void>;
 }
@@ -153,7 +155,12 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     rewriterKubeconfig: options.withoutRewriter ? undefined : await apiServer.kubeconfig(REWRITER_USER),
     providers: { [PROVIDER]: options.serves ?? { key: KEY } },
     encryptionConfig: encryptionConfigPath(plane.dir, index),
-    etcd: { endpoints: [plane.etcd.endpoint] },
+    etcd: {
+      endpoints: [plane.etcd.endpoint],
+      ...(options.censusIntervalMinutes !== undefined && {
+        censusIntervalMinutes: options.censusIntervalMinutes,
+      }),
+    },
     environment: options.environment ?? {},
     ...(options.limits !== undefined && { limits: options.limits }),
   });

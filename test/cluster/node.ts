@@ -23,7 +23,7 @@ export interface NodeOptions {
   readonly providers: Readonly<Record<string, { readonly key: string } | { readonly alias: string }>>;
   /** The EncryptionConfiguration of the API server beside it. */
   readonly encryptionConfig: string;
-  readonly etcd: { readonly endpoints: readonly string[] };
+  readonly etcd: { readonly endpoints: readonly string[]; readonly censusIntervalMinutes?: number };
   readonly limits?: Partial<Limits>;
   /** Added to the environment of both parts, whenever they start. */
   readonly environment: Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 import type { MasterKey } from "../../kube/resources.ts";
 import { conditionOf } from "../../operator/conditions.ts";
+import { needsSomebody } from "../../operator/reencryption-findings.ts";
 import { type Check, check, when } from "./check.ts";
 import { servedKey } from "./check-cluster.ts";
 import type { ClusterResources } from "./observed.ts";
@@ -7,17 +8,6 @@ import type { ClusterResources } from "./observed.ts";
 const CONDITIONS = "docs/operations.md, Conditions, has the reason and what to do";
 /** Reasons of Reencrypted that do not pass by themselves. */
 const STUCK = ["ObjectsLeft", "RewriteFailed", "CensusFailed", "StraysFound"];
-/** Reasons for which nothing is written again, and nothing is proven, until somebody acts. */
-const UNPROVEN = [
-  "NodesDiffer",
-  "EncryptionConfigNotConfigured",
-  "EncryptionConfigNotLoaded",
-  "EncryptionConfigUnknown",
-  "ApiServerSilent",
-  "NodeNotHeardOf",
-  "NodeNotUpgraded",
-  "TooManySockets",
-];
 
 /** The MasterKeys and what is to become of them. */
 export const keyChecks: readonly Check[] = [
@@ -58,7 +48,7 @@ export const keyChecks: readonly Check[] = [
   check("StoredDataNotProven", ["resources"], ({ resources: { masterKeys } }) =>
     masterKeys.flatMap((key) => {
       const reencrypted = conditionOf(key.status?.conditions, "Reencrypted");
-      const isUnproven = reencrypted?.status === "False" && UNPROVEN.includes(reencrypted.reason);
+      const isUnproven = needsSomebody(reencrypted) && !STUCK.includes(reencrypted.reason);
       return when(isUnproven, () => ({
         severity: "error",
         object: objectText(key),

@@ -1,0 +1,68 @@
+import type { NodeConfig } from "../config.ts";
+import { messageOf } from "../errors.ts";
+import { nameText } from "../keyring/rows.ts";
+import { collectionPath } from "../kube/paths.ts";
+import type { MasterKey, RotationStatus } from "../kube/resources.ts";
+import { conditionOf } from "../operator/conditions.ts";
+import { needsSomebody } from "../operator/reencryption-findings.ts";
+
+/** What the leading operator says of what is stored under a key. */
+export interface StoredData {
+  /** "Verified", "Switching", "NodesDiffer": the reason of the condition Reencrypted. */
+  readonly reason: string;
+  readonly message: string;
+  /** Whether it stays so until somebody acts. */
+  readonly needsSomebody: boolean;
+  /** The last rotations, the latest first. */
+  readonly history?: NonNullable<RotationStatus["history"]>;
+}
+
+/** By the key's NAMESPACE/NAME, or why it cannot be told; nothing standalone. */
+export type StoredDataLook =
+  | { readonly kind: "seen"; readonly keys: ReadonlyMap<string, StoredData> }
+  | { readonly kind: "unknown"; readonly why: string };
+
+/** An API server that does not answer must not hold up what this node can tell by itself. */
+const PATIENCE_MILLISECONDS = 5_000;
+
+/** Asks the API server, with the credentials of this node's operator. Never throws. */
+export async function lookAtStoredData({ resources }: NodeConfig): Promise<StoredDataLook> {
+  if (resources.kind === "manifests") return { kind: "seen", keys: new Map() };
+  try {
+    const { KubeClient } = await import("../kube/client.ts");
+    const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS);
+    const path = collectionPath("MasterKey");
+    const answer = await new KubeClient(resources.path).request({ method: "GET", path, signal });
+    // The API server holds every object to its CRD.
+    const { items } = answer as { readonly items: readonly MasterKey[] };
+    return { kind: "seen", keys: storedDataOf(items) };
+  } catch (error) {
+    return { kind: "unknown", why: messageOf(error) };
+  }
+}
+
+export function storedDataOf(masterKeys: readonly MasterKey[]): ReadonlyMap<string, StoredData> {
+  return new Map(
+    masterKeys.flatMap(({ metadata: { namespace = "", name }, status }) => {
+      const reencrypted = conditionOf(status?.conditions, "Reencrypted");
+      if (reencrypted === undefined) return [];
+      const { reason, message } = reencrypted;
+      const history = status?.rotation?.history;
+      const data = {
+        reason,
+        message,
+        needsSomebody: needsSomebody(reencrypted),
+        ...(history && { history }),
+      };
+      return [[nameText({ namespace, name }), data] as const];
+    }),
+  );
+}
+
+/** The keys of which nothing proves that what is stored is under them, each with why. */
+export function unprovenKeys(look: StoredDataLook): string[] {
+  if (look.kind !== "seen") return [];
+  return [...look.keys]
+    .filter(([, data]) => data.needsSomebody)
+    .map(([key, { reason, message }]) => `${key} (${reason}: ${message})`);
+}
