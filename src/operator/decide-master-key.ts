@@ -51,6 +51,8 @@ export interface ObservedMasterKey {
   readonly left?: ReadonlySet<string>;
   /** The sockets that serve the key. */
   readonly switches: readonly Switch[];
+  /** Living API servers of which no KeyServer tells, by their identity. */
+  readonly unclaimed?: readonly string[];
   /** What works on its stored objects. */
   readonly work: Work;
   /** Whether this operator reaches stored objects, and can count what etcd holds. */

@@ -14,6 +14,7 @@ import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import type { View } from "./resource-store.ts";
 import { aliasesOf, importedAllowed, mayBeServed } from "./served-aliases.ts";
 import { switchesOf } from "./switches.ts";
+import { unclaimedApiServers } from "./unclaimed-api-servers.ts";
 import type { UsageCount } from "./usage-census.ts";
 import { hasMaterial } from "./versions.ts";
 import { objectText, type ViewIndex } from "./view-index.ts";
@@ -62,9 +63,12 @@ export function gatherMasterKey(sources: MasterKeySources, now: Date): ObservedM
     unrecorded: index.unrecordedFor(masterKey),
     nodes: nodeViews(keyServers, index.view.heardOf, now),
     switches: switchesOf(masterKey, aliasesOf(masterKey, index, keyServers), keyServers),
+    unclaimed: unclaimedApiServers(index.view.apiServers ?? NOBODY, keyServers, now),
     ...heldKey(masterKey, index, keyring),
   };
 }
+
+const NOBODY: ReadonlyMap<string, number> = new Map();
 
 /** The MasterKey without what the leader's own keyring contradicts. */
 export function checkedMasterKey(

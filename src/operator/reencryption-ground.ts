@@ -10,6 +10,8 @@ export interface Sockets {
   readonly switches: readonly Switch[];
   /** All nodes: the sockets of one that has not reported yet are not among the switches. */
   readonly nodes: readonly NodeView[];
+  /** Living API servers of which no KeyServer tells, by their identity. */
+  readonly unclaimed?: readonly string[];
 }
 
 /** Something whose API server has yet to show what is waited for. */

@@ -134,6 +134,12 @@ describe("Complete lasts only as long as what it rests on", () => {
       "Verifying",
     ],
     [
+      "an API server of which no KeyServer tells",
+      { unclaimed: ["apiserver-x"] },
+      "Verifying",
+      "ApiServerWithoutNode",
+    ],
+    [
       "another node has come, without a provider of this key",
       { nodes: [...NODES, node("c", [])] },
       "Verifying",
@@ -300,6 +306,12 @@ describe("every API server by itself puts the same on the key", () => {
       { switches: [socket()] },
       "NodesDiffer",
       /b has no provider that serves this key, and other nodes store secrets under it/,
+    ],
+    [
+      "one has no claviger beside it",
+      { unclaimed: ["apiserver-x"] },
+      "ApiServerWithoutNode",
+      /no KeyServer tells of API server apiserver-x .* run claviger beside it/,
     ],
     [
       "one was started without a file",

@@ -37,6 +37,7 @@ function nodeScopes({ switches, nodes }: Sockets): NodeScope[] {
  */
 export function scopeObstacle(sockets: Sockets): Obstacle | undefined {
   if (sockets.switches.length > MOST_PROVEN_SOCKETS) return TOO_MANY_SOCKETS;
+  if ((sockets.unclaimed?.length ?? 0) > 0) return withoutNode(sockets.unclaimed ?? []);
   const all = nodeScopes(sockets);
   const merged = mergeScopes(all.map(({ scope }) => scope ?? []));
   const unknown = all.filter(({ scope }) => scope === undefined);
@@ -57,6 +58,11 @@ const TOO_MANY_SOCKETS: Obstacle = {
   reason: "TooManySockets",
   message: `more than ${MOST_PROVEN_SOCKETS} sockets serve this key, and no proof could name them all: give some nodes' providers another key`,
 };
+
+const withoutNode = (apiServers: readonly string[]): Obstacle => ({
+  reason: "ApiServerWithoutNode",
+  message: `no KeyServer tells of API server ${firstFew(apiServers, NAMED)} (its Lease in kube-system is renewed): it stores everything plain, and cannot read what the others store under this key; run claviger beside it and give it the EncryptionConfiguration, or stop it: nothing is written again before`,
+});
 
 /** What to do about nodes that do not know what their API servers store. */
 export const unknownText = (nodes: string): string =>
