@@ -99,18 +99,22 @@ function doubtOf(one: Switch, { nodes }: Sockets): Awaited | undefined {
     where: `${placeText(one)} (${why})`,
     ...(reason !== undefined && { reason }),
   });
-  if (one.encryptionConfig === "NotLoaded") return doubt(NOT_LOADED, "EncryptionConfigNotLoaded");
+  if (one.encryptionConfig === "NotLoaded") {
+    const edit = editNotTakenUp === undefined ? NOT_LOADED : takeUp(editNotTakenUp);
+    return doubt(`${edit}; ${REFUSED}`, "EncryptionConfigNotLoaded");
+  }
   // Nobody is to ask through a socket that no entry names, and no Encrypt would show that it was taken out.
-  if (entries !== 0 && editNotTakenUp !== undefined)
-    return doubt(`to take up the EncryptionConfiguration of ${editNotTakenUp}: restart it`);
+  if (entries !== 0 && editNotTakenUp !== undefined) return doubt(takeUp(editNotTakenUp));
   if (entries !== 0 && notAskedSince !== undefined)
     return doubt(`${notAsked(notAskedSince)}: ${SILENT_REMEDY}`, "ApiServerSilent");
   if (kmsKeyId !== undefined && episode === undefined) return doubt(OLDER_RELEASE, "NodeNotUpgraded");
   return undefined;
 }
 
+const takeUp = (edit: string): string => `to take up the EncryptionConfiguration of ${edit}: restart it`;
 const NOT_LOADED =
-  "its API server goes by another EncryptionConfiguration than the file that is there: restart it, or see its KeyServer for why it refuses the file";
+  "its API server goes by another EncryptionConfiguration than the file that is there: restart it";
+const REFUSED = "its KeyServer says if it refuses the file";
 const notAsked = (since: string): string => `its API server has not asked Status since ${since}`;
 const SILENT_REMEDY = "start it, and see that its EncryptionConfiguration names this socket";
 const OLDER_RELEASE =
