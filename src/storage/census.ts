@@ -3,7 +3,7 @@ import { type CensusScope, inScope, scopePaths } from "./census-scope.ts";
 import { type CensusRow, CensusTally } from "./census-tally.ts";
 import { type EtcdReader, scan } from "./etcd-scan.ts";
 import { storedObject } from "./storage-key.ts";
-import { storedValue } from "./stored-value.ts";
+import { type StoredNames, storedValue } from "./stored-value.ts";
 
 /** How the objects of a scope are stored in etcd, all as of one revision. */
 export interface Census {
@@ -23,6 +23,8 @@ export interface CensusOptions {
   readonly onProgress?: (objects: number) => void;
   /** Named objects of each row; 5 if left out. */
   readonly examples?: number;
+  /** The names with colons that the EncryptionConfiguration has; without them, such a name is cut. */
+  readonly names?: StoredNames;
 }
 
 const EXAMPLES = 5;
@@ -53,7 +55,7 @@ export async function takeCensus(
 async function attemptCensus(
   etcd: EtcdReader,
   scope: CensusScope,
-  { prefix, signal, onProgress, examples = EXAMPLES }: CensusOptions,
+  { prefix, signal, onProgress, examples = EXAMPLES, names }: CensusOptions,
 ): Promise<Census | "compacted"> {
   const tally = new CensusTally({ examples, rows: ROWS });
   const root = `${prefix}/`;
@@ -64,7 +66,7 @@ async function attemptCensus(
       signal,
       visit: ({ key, value }) => {
         const object = storedObject(key.toString("utf8", root.length));
-        if (inScope(scope, object)) tally.add(object, storedValue(value));
+        if (inScope(scope, object)) tally.add(object, storedValue(value, names));
       },
       onPage: () => onProgress?.(tally.objects),
     });

@@ -5,8 +5,9 @@ import { type CensusScope, censusScope, scopeOf } from "./census-scope.ts";
 import { readEncryptionConfig } from "./encryption-config.ts";
 import { EtcdClient } from "./etcd-client.ts";
 import { mustHoldCluster } from "./etcd-identity.ts";
+import { type StoredNames, storedNames } from "./stored-value.ts";
 
-export interface NodeCensusOptions extends Omit<CensusOptions, "prefix"> {
+export interface NodeCensusOptions extends Omit<CensusOptions, "prefix" | "names"> {
   /** Counts every resource there is, not only what the EncryptionConfiguration stores through this node's sockets. */
   readonly all?: boolean;
 }
@@ -23,7 +24,7 @@ export async function censusOfNode(config: NodeConfig, options: NodeCensusOption
   const etcd = EtcdClient.open(config.etcd);
   try {
     await mustHoldCluster({ etcd, prefix, signal: options.signal });
-    return await takeCensus(etcd, scope, { ...options, prefix });
+    return await takeCensus(etcd, scope, { ...options, prefix, names: namesOf(config) });
   } finally {
     etcd.close();
   }
@@ -70,6 +71,17 @@ export function nodeScope(config: NodeConfig): CensusScope {
     "ConfigInvalid",
     `EncryptionConfiguration ${encryption.path} has no kms v2 provider whose endpoint is a socket of this node; compare its endpoints with providers[].socket`,
   );
+}
+
+/** None if the file cannot be read: a census of everything goes without it. */
+function namesOf({ encryptionConfig }: NodeConfig): StoredNames {
+  if (encryptionConfig === undefined) return new Map();
+  try {
+    return storedNames(readEncryptionConfig(encryptionConfig));
+  } catch (error) {
+    if (error instanceof ClavigerError) return new Map();
+    throw error;
+  }
 }
 
 const missing = ({ path }: NodeConfig, field: "etcd" | "encryptionConfig"): ClavigerError =>

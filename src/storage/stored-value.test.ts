@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bytesField, entryField, stringField, varintField } from "../protobuf.ts";
-import { storedValue } from "./stored-value.ts";
+import { parseEncryptionConfig } from "./encryption-config.ts";
+import { storedNames, storedValue } from "./stored-value.ts";
 
 interface Parts {
   readonly data?: Uint8Array;
@@ -44,6 +45,33 @@ describe("a value of etcd => how it is stored", () => {
     ["kms v2 that is cut", "k8s:enc:kms:v2:secrets:\n\x7fabc", { kind: "damaged", provider: "secrets" }],
   ])("%s", (_, value, expected) => {
     expect(storedValue(Buffer.from(value))).toEqual(expected);
+  });
+  test("names with colons that the EncryptionConfiguration has => are whole, the longest that fits", () => {
+    const secret = Buffer.alloc(32).toString("base64");
+    const names = ["key", "key:2026", "aescbckey-2026-03-09T09:46:54+01:00"];
+    const keys = names.map((name) => ({ name, secret }));
+    const config = parseEncryptionConfig(
+      JSON.stringify({
+        apiVersion: "apiserver.config.k8s.io/v1",
+        kind: "EncryptionConfiguration",
+        resources: [
+          {
+            resources: ["secrets"],
+            providers: [{ aescbc: { keys } }, { secretbox: { keys: keys.slice(1, 2) } }],
+          },
+          { resources: ["pods"], providers: [{ kms: { name: "aws:kms", endpoint: "unix:///x" } }] },
+        ],
+      }),
+      "/enc.json",
+    );
+    const read = (value: string) => storedValue(Buffer.from(value), storedNames(config));
+    for (const name of names)
+      expect(read(`k8s:enc:aescbc:v1:${name}:bytes`)).toEqual({ kind: "aescbc", keyName: name });
+    expect(read("k8s:enc:kms:v1:aws:kms:\0x")).toEqual({ kind: "kms-v1", provider: "aws:kms" });
+    expect(read("k8s:enc:secretbox:v1:key:2026:")).toEqual({ kind: "secretbox", keyName: "key:2026" });
+    // Of another kind, and of nobody: up to the first colon.
+    expect(read("k8s:enc:aesgcm:v1:key:2026:x")).toEqual({ kind: "aesgcm", keyName: "key" });
+    expect(read("k8s:enc:aescbc:v1:other:2026:x")).toEqual({ kind: "aescbc", keyName: "other" });
   });
   test("a name that is not UTF-8", () => {
     expect(storedValue(text("k8s:enc:aescbc:v1:", Buffer.of(0xff), ":"))).toEqual({ kind: "damaged" });

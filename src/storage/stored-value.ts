@@ -1,4 +1,5 @@
 import { asBytes, asText, MalformedMessage, readFields } from "../protobuf.ts";
+import type { EncryptionConfig } from "./encryption-config.ts";
 
 /**
  * How a value in etcd is stored, as its first bytes say. Nothing of what it holds
@@ -29,16 +30,48 @@ const MAX_KEY_ID_BYTES = 1_024;
 const MAX_DEK_SOURCE_BYTES = 1_024;
 const LAST_DEK_SOURCE_TYPE = 1;
 
-/** Reads what a value of etcd says of how it is stored. Total: any bytes give an answer. */
-export function storedValue(value: Buffer): StoredValue {
+/** A name that etcd has in its values, and the bytes with which it stands there. */
+interface StoredName {
+  readonly name: string;
+  readonly prefix: Buffer;
+}
+
+/** By kind, the names with a colon in them that an EncryptionConfiguration has, the longest first. */
+export type StoredNames = ReadonlyMap<StoredValue["kind"], readonly StoredName[]>;
+
+const NO_NAMES: StoredNames = new Map();
+
+/**
+ * The names that a value's first colon does not end: k3s and RKE2 name keys by the time of day, and
+ * a provider of KMS v1 may be called `aws:kms`.
+ */
+export function storedNames({ rules }: EncryptionConfig): StoredNames {
+  const names = new Map<StoredValue["kind"], StoredName[]>();
+  for (const provider of rules.flatMap(({ providers }) => providers)) {
+    if (provider.kind === "identity") continue;
+    const kind = provider.kind === "kms" ? (`kms-${provider.apiVersion}` as const) : provider.kind;
+    const more = (provider.kind === "kms" ? [provider.name] : provider.keyNames)
+      .filter((name) => name.includes(":"))
+      .map((name) => ({ name, prefix: Buffer.from(`${name}:`) }));
+    names.set(kind, [...(names.get(kind) ?? []), ...more]);
+  }
+  for (const known of names.values()) known.sort((a, b) => b.prefix.length - a.prefix.length);
+  return names;
+}
+
+/**
+ * Reads what a value of etcd says of how it is stored. Total: any bytes give an answer. A name is
+ * known whole from `names`; one that is not among them is taken to end at its first colon.
+ */
+export function storedValue(value: Buffer, names: StoredNames = NO_NAMES): StoredValue {
   if (!startsWith(value, ENCRYPTED)) return { kind: "plain" };
   if (startsWith(value, KMS_V2)) return kmsV2(value.subarray(KMS_V2.length));
   if (startsWith(value, KMS_V1)) {
-    const provider = nameOf(value.subarray(KMS_V1.length));
+    const provider = nameOf(value.subarray(KMS_V1.length), names.get("kms-v1"));
     return provider === undefined ? { kind: "damaged" } : { kind: "kms-v1", provider };
   }
   const found = KEY_KINDS.find(({ prefix }) => startsWith(value, prefix));
-  const keyName = found && nameOf(value.subarray(found.prefix.length));
+  const keyName = found && nameOf(value.subarray(found.prefix.length), names.get(found.kind));
   return found === undefined || keyName === undefined ? { kind: "damaged" } : { kind: found.kind, keyName };
 }
 
@@ -54,8 +87,10 @@ function kmsV2(rest: Buffer): StoredValue {
   }
 }
 
-/** What stands before the first colon. */
-function nameOf(bytes: Buffer): string | undefined {
+/** A name that is known, or what stands before the first colon. */
+function nameOf(bytes: Buffer, known: readonly StoredName[] = []): string | undefined {
+  const found = known.find(({ prefix }) => startsWith(bytes, prefix));
+  if (found !== undefined) return found.name;
   const end = bytes.subarray(0, MAX_NAME_BYTES + 1).indexOf(":");
   if (end <= 0) return undefined;
   try {

@@ -21,9 +21,13 @@ import {
 
 const binaries = await controlPlaneBinaries();
 const CLAVIGER = `${import.meta.dirname}/../../bin/claviger.js`;
+/** As k3s and RKE2 name the keys that they rotate. */
+const TIMED_KEY = "secretboxkey-2026-03-09T09:46:54+01:00";
 /** Secrets and carts by claviger, under two names; ConfigMaps by a key of the file. */
 function encryption({ name, socket }: { readonly name: string; readonly socket: string }): string {
-  const secretbox = { secretbox: { keys: [{ name: "key1", secret: randomBytes(32).toString("base64") }] } };
+  const secretbox = {
+    secretbox: { keys: [{ name: TIMED_KEY, secret: randomBytes(32).toString("base64") }] },
+  };
   return encryptionRules(
     { resources: ["secrets"], providers: [kms(name, socket), identity] },
     { resources: ["configmaps"], providers: [secretbox, kms("later", socket), identity] },
@@ -91,12 +95,23 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
     ]);
     const [maps, ...more] = rowsOf(census, "configmaps");
     expect(more).toEqual([]);
-    expect(maps?.stored).toEqual({ kind: "secretbox", keyName: "key1" });
+    expect(maps?.stored).toEqual({ kind: "secretbox", keyName: TIMED_KEY });
     expect(maps?.examples).toEqual(expect.arrayContaining(["default/one", "default/two"]));
     expect(maps?.objects).toBe((await cluster.plane.etcd.get("/registry/configmaps/")).length);
     expect(new Set(census.rows.map(({ resource }) => resource))).toEqual(
       new Set(["secrets", "configmaps", CART]),
     );
+  });
+
+  it("has names with colons whole, and doctor finds that API servers read what is stored under them", async () => {
+    const command = (...args: string[]) =>
+      run(process.execPath, [CLAVIGER, ...args, "--config", cluster.nodes[0]?.configPath ?? ""]);
+    const { stdout } = await command("census");
+    expect(stdout).toMatch(/^configmaps +secretbox secretboxkey-2026-03-09T09:46:54\+01:00 +\d+$/m);
+    expect(await cluster.kubectl(["get", "configmap", "one", "-o", "name"])).toContain("configmap/one");
+    const doctor = await command("doctor");
+    expect(doctor.stdout).not.toContain("MissingProvider");
+    expect(doctor.stdout).not.toMatch(/secretboxkey-2026-03-09T09[^:]/);
   });
 
   it("counts every key there is with all, each with a group that the API has", async () => {
