@@ -211,12 +211,12 @@ function withSoundClaims(observed: ObservedMasterKey): ObservedMasterKey {
 const noRoom = (lack: Lack | undefined): MasterKeyStep | undefined =>
   lack && { kind: "wait", reason: lack.reason, message: lack.message };
 
-/** A node that is silent may hold versions of this very name, from before a restore, and bring them back. */
+/** A node that is silent or has not reported may hold versions of this very name, from before a restore, and bring them back. */
 function decideFreshKeyId(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {
-  const silent = nodes.filter((node) => node.stale).map(describeNode);
+  const silent = nodes.filter((node) => node.stale || node.unreported === true);
   if (silent.length === 0) return { kind: "assignKeyId", keyId };
-  const message = `no keyId is given while a node may hold one: waiting for ${silent.join(", ")}`;
-  return { kind: "wait", reason: "NodeNotHeardOf", message };
+  const message = `no keyId is given while a node may hold one: waiting for ${silent.map(describeNode).join(", ")}`;
+  return { kind: "wait", reason: waitReason(silent), message };
 }
 
 /** Material is imported, and never made (decide-import.ts). */
