@@ -59,7 +59,7 @@ describe("unreadable keys", () => {
   test.each([
     [
       "cannot be decrypted => the whole reason",
-      "data from the storage is not transformable revision=0: identity transformer tried to read encrypted data",
+      "StorageError: corrupt object, Code: 7, Key: /k, ResourceVersion: 0, AdditionalErrorMsg: data from the storage is not transformable revision=0: identity transformer tried to read encrypted data",
       "data from the storage is not transformable revision=0: identity transformer tried to read encrypted data",
     ],
     [

@@ -36,11 +36,13 @@ export function unreadableValues(error: unknown): readonly UnreadableValue[] | u
  * Returns the message without what it may quote of the object. What cannot be decrypted is not
  * quoted; what cannot be decoded is quoted by parsers, and a conversion webhook may say anything.
  */
-function withoutValues(message: string): string {
+function withoutValues(said: string): string {
+  // What comes before repeats the key, and could push the reason out of a message of bounded length.
+  const message = said.replace(/^StorageError: .*?AdditionalErrorMsg: /, "");
   if (!/not decodable|unable to decode/.test(message)) return message;
   const webhook = /conversion webhook for [^:]* failed(?=: (?!Post "https:))/.exec(message);
-  const said = webhook === null ? message : message.slice(0, webhook.index + webhook[0].length);
-  return said.replaceAll(/"([^"]*)(?:"|$)/g, (quote, text: string) =>
+  const ours = webhook === null ? message : message.slice(0, webhook.index + webhook[0].length);
+  return ours.replaceAll(/"([^"]*)(?:"|$)/g, (quote, text: string) =>
     text.startsWith("https:") ? quote : '"…"',
   );
 }
