@@ -5,7 +5,17 @@ import { snapshotOf } from "./reencryption-ground.ts";
 import type { ObservedReencryption, Round, Strays, Work } from "./reencryption-work.ts";
 import { rotationOutcome } from "./rotation-outcome.ts";
 import { type Switch, switchesOf } from "./switches.ts";
-import { EARLIER, keyServer, keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith } from "./testing.ts";
+import {
+  condition,
+  EARLIER,
+  keyServer,
+  keyVersion,
+  masterKey,
+  NOW,
+  NOW_TEXT,
+  node,
+  statusWith,
+} from "./testing.ts";
 
 const v2 = keyVersion(2);
 const NEW = statusWith(v2).currentVersion?.kmsKeyId ?? "";
@@ -689,6 +699,14 @@ describe("the sockets that serve a key", () => {
         resources: ["secrets"],
       });
   });
+  test.each(["PluginSilent", "EncryptionConfigInvalid"] as const)(
+    "what a node reports may be old, as it says %s => is told of each of its sockets",
+    (reason) => {
+      const conditions = [condition("Ready", { status: "False", reason })];
+      const servers = [keyServer("a", { providers: [provider("apps/secrets")], conditions })];
+      expect(switchesOf(masterKey(), new Set(), servers)[0]?.blind).toBe(reason);
+    },
+  );
   test("an edit that its API server has not taken up is told", () => {
     const servers = [keyServer("a", { providers: [{ ...provider("apps/secrets"), editNotTakenUp: LATER }] })];
     expect(switchesOf(masterKey(), new Set(), servers)[0]?.editNotTakenUp).toBe(LATER);

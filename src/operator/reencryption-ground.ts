@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ReencryptionStatus } from "../kube/resources.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { firstFew } from "./first-few.ts";
-import type { Switch } from "./switches.ts";
+import type { Blindness, Switch } from "./switches.ts";
 import { describeNode } from "./waiting-nodes.ts";
 
 /** What statements about stored data rest on: the sockets that serve the key, on all nodes. */
@@ -32,6 +32,8 @@ export const textOf = (awaited: readonly Awaited[]): string =>
 /** The first of these that something waits for is the reason: it needs somebody, and the rest passes by itself. */
 export const GRAVEST = [
   "NodeNotHeardOf",
+  "PluginSilent",
+  "EncryptionConfigInvalid",
   "EncryptionConfigNotLoaded",
   "ApiServerSilent",
   "NodeNotUpgraded",
@@ -99,6 +101,7 @@ function doubtOf(one: Switch, { nodes }: Sockets): Awaited | undefined {
     where: `${placeText(one)} (${why})`,
     ...(reason !== undefined && { reason }),
   });
+  if (one.blind !== undefined) return doubt(BLIND[one.blind], one.blind);
   if (one.encryptionConfig === "NotLoaded") {
     const edit = editNotTakenUp === undefined ? NOT_LOADED : takeUp(editNotTakenUp);
     return doubt(`${edit}; ${REFUSED}`, "EncryptionConfigNotLoaded");
@@ -111,6 +114,11 @@ function doubtOf(one: Switch, { nodes }: Sockets): Awaited | undefined {
   return undefined;
 }
 
+const BLIND: Readonly<Record<Blindness, string>> = {
+  PluginSilent: "no plugin answers there, so that nobody sees what its API server asks: start it",
+  EncryptionConfigInvalid:
+    "its EncryptionConfiguration cannot be read, so that nobody knows what its API server stores: its KeyServer says why",
+};
 const takeUp = (edit: string): string => `to take up the EncryptionConfiguration of ${edit}: restart it`;
 const NOT_LOADED =
   "its API server goes by another EncryptionConfiguration than the file that is there: restart it";

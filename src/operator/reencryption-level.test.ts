@@ -176,6 +176,18 @@ describe("Complete lasts only as long as what it rests on", () => {
       "EncryptionConfigNotConfigured",
     ],
     [
+      "no plugin answers, and what it told is its last word",
+      { switches: [socket(), onB({ blind: "PluginSilent" })] },
+      "Verifying",
+      "PluginSilent",
+    ],
+    [
+      "an EncryptionConfiguration that the node cannot read",
+      { switches: [socket(), onB({ blind: "EncryptionConfigInvalid" })] },
+      "Verifying",
+      "EncryptionConfigInvalid",
+    ],
+    [
       "an edit that its API server does not go by",
       { switches: [socket(), onB({ editNotTakenUp: LATELY })] },
       "Verifying",

@@ -21,9 +21,15 @@ export interface Switch {
   readonly episode?: string;
   /** When its API server last asked Status, if that is three minutes ago or more. */
   readonly notAskedSince?: string;
+  /** Why the node's report of it may be old: no plugin answers, or the EncryptionConfiguration cannot be read. */
+  readonly blind?: Blindness;
   /** Which EncryptionConfiguration the node's API server goes by, if it tells. */
   readonly encryptionConfig?: NonNullable<NonNullable<KeyServerStatus["apiServer"]>["encryptionConfig"]>;
 }
+
+const BLINDNESSES = ["PluginSilent", "EncryptionConfigInvalid"] as const;
+/** Reasons of a KeyServer that is not Ready with which what it reports of its sockets is the last that it knew. */
+export type Blindness = (typeof BLINDNESSES)[number];
 
 /** The sockets that serve the key, by name or through an alias. */
 export function switchesOf(
@@ -35,13 +41,22 @@ export function switchesOf(
   return keyServers.flatMap(({ metadata: { name: node }, status }) =>
     (status?.providers ?? [])
       .filter(({ serves }) => serves === name || aliases.has(serves))
-      .map((one) => switchOf(node, isShared(status) ? { ...one, settled: false } : one, status?.apiServer)),
+      .map((one) => ({
+        ...switchOf(node, isShared(status) ? { ...one, settled: false } : one, status?.apiServer),
+        ...blindnessOf(status),
+      })),
   );
 }
 
 /** Of two machines with one nodeName the KeyServer tells of one at most: nothing is proven of the other. */
 const isShared = (status: KeyServer["status"]): boolean =>
   conditionOf(status?.conditions, "Ready")?.reason === NODE_NAME_SHARED;
+
+function blindnessOf(status: KeyServer["status"]): Pick<Switch, "blind"> {
+  const reason = conditionOf(status?.conditions, "Ready")?.reason;
+  const blind = BLINDNESSES.find((known) => known === reason);
+  return blind === undefined ? {} : { blind };
+}
 
 type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 

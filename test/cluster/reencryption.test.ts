@@ -161,7 +161,10 @@ describe.skipIf(binaries === undefined)("stored data follows its key", () => {
     );
     await eventually(
       "only node-2 has not switched",
-      async () => (await condition("first"))?.message.includes("API servers behind secrets on node-2 to"),
+      async () =>
+        (await condition("first"))?.message.includes(
+          "API servers behind secrets on node-2 (no plugin answers",
+        ),
       LONG,
     );
     const before = writer.writes;
