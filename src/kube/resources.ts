@@ -111,6 +111,7 @@ const rotationStatus = s.object("Rotations: the running, the last and the next."
         objects: s.optional(s.count("Objects that its last round went through.")),
         failed: s.optional(s.count("Objects that could not be written in that round.")),
         rounds: s.optional(s.count("How many times the stored objects were gone through.")),
+        supersedes: superseded(),
         censusTime: s.optional(s.time("When the census ended that proved it.")),
         censusRevision: s.optional(s.count("etcd's revision of which that census is.")),
       }),

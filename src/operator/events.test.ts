@@ -27,6 +27,21 @@ describe("rotation", () => {
     const events = masterKeyEvents({ rotation: { running }, ...running1 }, { rotation: { last }, ...done });
     expect(events.map(({ reason }) => reason)).toEqual(["RotationComplete", "Reencrypted"]);
   });
+  test("what proved that stored data followed is gone => ProofTakenBack; a rotation that begins is told as such", () => {
+    const verifying = {
+      phase: "Verifying",
+      verified: false,
+      resources: ["secrets"],
+      startedAt: at,
+      round: 1,
+    } as const;
+    const stored = (kmsKeyId: string) => ({ reencryption: { kmsKeyId, ...verifying } });
+    const before = { ...done, ...stored("k1") };
+    expect(masterKeyEvents(before, { ...running1, ...stored("k1") })).toMatchObject([
+      { type: "Normal", reason: "ProofTakenBack" },
+    ]);
+    expect(masterKeyEvents(before, { ...running1, ...stored("k2") })).toEqual([]);
+  });
   test("objects are left => a warning by name; the steps before were none", () => {
     const left = { status: "False", reason: "ObjectsLeft", message: "secrets a/b (Forbidden)" } as const;
     expect(masterKeyEvents(running1, { conditions: [condition("Reencrypted", left)] })).toEqual([

@@ -60,9 +60,15 @@ function rotationEvents(before: MasterKey["status"], after: MasterKeyStatus): Re
     const message = `the rotation to version ${last.number} is complete: ${proof}`;
     events.push({ type: "Normal", reason: "RotationComplete", message });
   }
-  const stored = conditionOf(after.conditions, "Reencrypted");
-  if (stored?.status === "True" && conditionOf(before?.conditions, "Reencrypted")?.status !== "True") {
-    events.push({ type: "Normal", reason: "Reencrypted", message: stored.message });
+  const [was, is] = [before, after].map((status) => conditionOf(status?.conditions, "Reencrypted"));
+  if (is?.status === "True" && was?.status !== "True") {
+    events.push({ type: "Normal", reason: "Reencrypted", message: is.message });
+  }
+  // A rotation says of itself that it begins; what needs somebody is a warning of its own.
+  const isSame = before?.reencryption?.kmsKeyId === after.reencryption?.kmsKeyId;
+  if (was?.status === "True" && is?.status === "False" && isSame && ordinary.has(is.reason)) {
+    const message = `what is stored is proven again, as API servers have changed: ${is.message}`;
+    events.push({ type: "Normal", reason: "ProofTakenBack", message });
   }
   return events;
 }

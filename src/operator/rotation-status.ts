@@ -125,9 +125,8 @@ function advanced(
   const completedAt = rfc3339(now);
   const last = { ...begun, completedAt, verified: outcome.verified };
   const failed = status?.reencryption?.failed;
-  const { supersedes: __, ...known } = last;
   const record = {
-    ...known,
+    ...last,
     kmsKeyId: current.kmsKeyId,
     ...outcome,
     ...(failed !== undefined && failed > 0 && { failed }),
