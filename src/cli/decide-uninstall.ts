@@ -158,7 +158,7 @@ function rights({ namespace, rights: roles, policies }: Installation): Stage {
       ...(namespace === "there"
         ? [`kubectl annotate namespace ${NAMESPACE} kms.claviger.dev/allow-deletion=yes --overwrite`]
         : []),
-      "kubectl delete --ignore-not-found -f deploy/rewriter.yaml -f deploy/rbac.yaml -f deploy/admission.yaml",
+      "kubectl delete --ignore-not-found -f deploy/rewriter.yaml -f deploy/storage-version-migration.yaml -f deploy/rbac.yaml -f deploy/admission.yaml",
       "# or, if Helm brought them: helm uninstall claviger --namespace claviger-system, then kubectl delete namespace claviger-system",
     ],
   };
