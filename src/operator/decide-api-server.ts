@@ -19,6 +19,8 @@ export interface ConfigFile {
   readonly editedAt: number;
   /** Why claviger cannot read it, or why the API server would refuse it. */
   readonly fault?: string;
+  /** Why the API server would refuse it if it reloads files by itself, and take it if it is restarted. */
+  readonly refusedOnReload?: string;
 }
 
 export interface ObservedApiServer {
@@ -103,9 +105,9 @@ function notLoaded(said: ApiServerStatus, word: ApiServerWord, file: ConfigFile)
   };
 }
 
-const refusedText = ({ path, editedAt, fault }: ConfigFile): string =>
+const refusedText = ({ path, editedAt, fault, refusedOnReload }: ConfigFile): string =>
   `this node's API server tried ${path} as edited at ${isoTime(editedAt)}, did not load it, and still uses the file before: ` +
-  `${fault ?? "it refuses the file, or a KMS provider in it does not answer"}; mend the file or that provider. ` +
+  `${fault ?? refusedOnReload ?? "it refuses the file, or a KMS provider in it does not answer"}; mend the file or that provider. ` +
   'Its log has the reason, after "error processing encryption config file". Do not restart it before: with a file that it refuses it does not start';
 
 function notLoadedText({ path, hash, editedAt, fault }: ConfigFile): string {
@@ -114,7 +116,7 @@ function notLoadedText({ path, hash, editedAt, fault }: ConfigFile): string {
   const edited = `${uses} ${path} as edited at ${isoTime(editedAt)}`;
   if (fault !== undefined)
     return `${edited}: ${fault}; mend the file, and do not restart the API server before: with a file that it refuses it does not start`;
-  return `${edited}: with automatic reload it loads the file within about a minute; without automatic reload, restart it`;
+  return `${edited}: with automatic reload it loads the file within about a minute; without automatic reload, restart it. If neither helps, its flag --encryption-provider-config names another file`;
 }
 
 function notConfigured(said: ApiServerStatus): ApiServerState {

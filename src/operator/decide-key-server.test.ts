@@ -252,6 +252,12 @@ describe("whether the API server is in step", () => {
     expect(status({ apiServer: loaded }).apiServer).toEqual(loaded.status);
     expect(status()).not.toHaveProperty("apiServer");
   });
+  test("a hostile or endless text of others is in it => one line that fits", () => {
+    const message = `\u001b[2J${"\u0007".repeat(5_000)}`;
+    const { apiServer } = status({ apiServer: { ...loaded, status: { ...loaded.status, message } } });
+    expect(apiServer?.message?.length).toBeLessThanOrEqual(1_024);
+    expect(apiServer?.message).not.toMatch(/\p{Cc}/u);
+  });
   test("it is not in step => no promotion waits for that", () => {
     const { conditions = [] } = status({ apiServer: finding("False", "EncryptionConfigRefused") });
     const [view] = nodeViews([keyServer("a", { conditions })], new Map(), NOW);

@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import { type KeyRef, keyRefText } from "../keyring/live-keyring.ts";
 import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
 import type { KeyServer, KeyServerStatus } from "../kube/resources.ts";
+import { oneLine } from "../printable.ts";
 import type { SocketScope } from "../storage/scope.ts";
 import { isoTime, rfc3339, timeOf } from "../times.ts";
 import { type Finding, withFindings } from "./conditions.ts";
-import type { ApiServerState } from "./decide-api-server.ts";
+import type { ApiServerState, ApiServerStatus } from "./decide-api-server.ts";
 import { chooseListed, type Listable } from "./listed-versions.ts";
 import type { SilentSocket } from "./socket-watch.ts";
 import { kmsKeyIdOfRow } from "./versions.ts";
@@ -60,7 +61,7 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
       }),
     ...(observed.seal !== undefined && { seal: observed.seal }),
     providers,
-    ...(observed.apiServer !== undefined && { apiServer: observed.apiServer.status }),
+    ...(observed.apiServer !== undefined && { apiServer: bounded(observed.apiServer.status) }),
     serving: providers.map(summarize).join(", "),
     conditions: withFindings(
       observed.before?.conditions,
@@ -70,6 +71,12 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
     ),
   };
 }
+
+/** The API server refuses a whole status in which a text is longer, and others' texts are in it. */
+const bounded = ({ message, ...rest }: ApiServerStatus): ApiServerStatus => ({
+  ...rest,
+  ...(message !== undefined && { message: oneLine(message, 900).slice(0, 1_024) }),
+});
 
 /** An API server that asks Status every minute is to write a KeyServer no more often than this. */
 const HEARD_MILLISECONDS = 120_000;

@@ -103,8 +103,8 @@ function doubtOf(one: Switch, { nodes }: Sockets): Awaited | undefined {
   });
   if (one.blind !== undefined) return doubt(BLIND[one.blind], one.blind);
   if (one.encryptionConfig === "NotLoaded") {
-    const edit = editNotTakenUp === undefined ? NOT_LOADED : takeUp(editNotTakenUp);
-    return doubt(`${edit}; ${REFUSED}`, "EncryptionConfigNotLoaded");
+    const edit = editNotTakenUp === undefined ? NOT_LOADED : `${TAKE_UP} ${editNotTakenUp}`;
+    return doubt(`${edit}: ${REFUSED}`, "EncryptionConfigNotLoaded");
   }
   // Nobody is to ask through a socket that no entry names, and no Encrypt would show that it was taken out.
   if (entries !== 0 && editNotTakenUp !== undefined) return doubt(takeUp(editNotTakenUp));
@@ -119,10 +119,12 @@ const BLIND: Readonly<Record<Blindness, string>> = {
   EncryptionConfigInvalid:
     "its EncryptionConfiguration cannot be read, so that nobody knows what its API server stores: its KeyServer says why",
 };
-const takeUp = (edit: string): string => `to take up the EncryptionConfiguration of ${edit}: restart it`;
-const NOT_LOADED =
-  "its API server goes by another EncryptionConfiguration than the file that is there: restart it";
-const REFUSED = "its KeyServer says if it refuses the file";
+const TAKE_UP = "to take up the EncryptionConfiguration of";
+const takeUp = (edit: string): string => `${TAKE_UP} ${edit}: restart it`;
+const NOT_LOADED = "its API server uses another EncryptionConfiguration than the file on the disk";
+/** A restart with a file that it refuses would be its last. */
+const REFUSED =
+  "the condition ApiServerInStep of its KeyServer says whether to restart it, or to mend the file first";
 const notAsked = (since: string): string => `its API server has not asked Status since ${since}`;
 const SILENT_REMEDY = "start it, and see that its EncryptionConfiguration names this socket";
 const OLDER_RELEASE =

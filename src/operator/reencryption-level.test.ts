@@ -223,7 +223,7 @@ describe("Complete lasts only as long as what it rests on", () => {
     [
       "another file",
       onB({ encryptionConfig: "NotLoaded" }),
-      /secrets on b \(its API server goes by another EncryptionConfiguration than the file that is there: restart it/,
+      /secrets on b \(its API server uses another EncryptionConfiguration than the file on the disk: the condition ApiServerInStep of its KeyServer says whether to restart it, or to mend the file first/,
     ],
     [
       "an older release",

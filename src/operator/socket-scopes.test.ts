@@ -99,12 +99,16 @@ describe("by the API server's own word", () => {
       takenUp: false,
     });
   });
-  it("it was started without a file => nothing is on the socket, whatever the file on the disk says", () => {
+  it("it was started without a file => nothing is on the socket, and what the file on the disk says is not taken up", () => {
+    const nothing = { scope: { entries: 0, resources: [], reads: [] } };
     writeFileSync(path, SECRETS);
-    expect(of({ encryptionConfig: "NotConfigured" })).toMatchObject({
-      scope: { entries: 0, resources: [], reads: [] },
-      takenUp: true,
-    });
+    expect(of({ encryptionConfig: "NotConfigured" })).toMatchObject({ ...nothing, takenUp: false });
+    writeFileSync(path, SECRETS.replaceAll(SOCKET, "/run/other.sock"));
+    expect(of({ encryptionConfig: "NotConfigured" })).toMatchObject({ ...nothing, takenUp: true });
+    writeFileSync(path, "resources: [");
+    expect(of({ encryptionConfig: "NotConfigured" })).toMatchObject({ ...nothing, takenUp: false });
+    scopes = new SocketScopes(undefined);
+    expect(of({ encryptionConfig: "NotConfigured" })).toMatchObject({ ...nothing, takenUp: true });
   });
   it("it does not tell => the file on the disk, and Encrypts must show that it is taken up", () => {
     writeFileSync(path, SECRETS);

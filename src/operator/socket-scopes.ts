@@ -72,7 +72,7 @@ export class SocketScopes {
     const file = this.file();
     this.#remember(said, file);
     return providers.map((provider) => {
-      if (said?.encryptionConfig === "NotConfigured") return { ...provider, scope: NOTHING, takenUp: true };
+      if (said?.encryptionConfig === "NotConfigured") return withoutFile(provider, file);
       if (file === undefined) return provider;
       const hash = said?.encryptionConfig === "Unknown" ? undefined : said?.configHash;
       return hash === undefined
@@ -125,8 +125,9 @@ function readFile(path: string): ReadFile {
   try {
     const bytes = bytesOf(path);
     hash = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-    const config = parseEncryptionConfig(bytes.toString("utf8"), absolute);
-    return { path: absolute, hash, editedAt, config };
+    const config = parseEncryptionConfig(bytes, absolute);
+    const { refusedOnReload } = config;
+    return { path: absolute, hash, editedAt, config, ...(refusedOnReload && { refusedOnReload }) };
   } catch (error) {
     return { path: absolute, hash, editedAt, fault: messageOf(error) };
   }
@@ -149,6 +150,13 @@ function editTimeOf(path: string): number {
   } catch {
     return 0;
   }
+}
+
+/** The file on the disk may be one that an API server is to use, and has lost its flag by accident. */
+function withoutFile(provider: ProviderConfig, file: ReadFile | undefined): ScopedProvider {
+  if (file === undefined) return { ...provider, scope: NOTHING, takenUp: true };
+  const takenUp = file.config !== undefined && scopeOf(file.config, provider.socket).entries === 0;
+  return { ...provider, scope: NOTHING, editedAt: file.editedAt, takenUp };
 }
 
 /** By the file on the disk: whether the API server goes by it, Encrypts must show. A file in the middle of an edit undoes nothing. */

@@ -37,6 +37,11 @@ const table: readonly Row[] = [
   ...(
     [
       ["has no entry and has not been asked for minutes => none", { entries: 0, notAskedSince: EARLIER }, 0],
+      [
+        "has no entry and is not asked, as its API server lost its flag by accident => that one",
+        { entries: 0, notAskedSince: EARLIER, editNotTakenUp: EARLIER },
+        1,
+      ],
       ["has no entry and is still asked, by an API server of before the edit => that one", { entries: 0 }, 1],
       [
         "has entries and is not asked, as its API server is down => that one",

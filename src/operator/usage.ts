@@ -56,11 +56,11 @@ type Provider = NonNullable<KeyServerStatus["providers"]>[number];
 
 /**
  * Whether the API server beside a provider may need its key. It does not if the file that it goes by has
- * no entry on the socket, and it has not asked Status for three minutes, as it does for every entry. A
- * KeyServer that does not say both is no sign that nothing is there.
+ * no entry on the socket, nor has the one on the disk, and it has not asked Status for three minutes, as it
+ * does for every entry. A KeyServer that does not say all of this is no sign that nothing is there.
  */
-export const isNeeded = ({ entries, notAskedSince }: Provider): boolean =>
-  entries !== 0 || notAskedSince === undefined;
+export const isNeeded = ({ entries, notAskedSince, editNotTakenUp }: Provider): boolean =>
+  entries !== 0 || notAskedSince === undefined || editNotTakenUp !== undefined;
 
 /** A provider that names the key or serves a version of it still, before its plugin has followed. */
 function providerUses({ metadata, status }: KeyServer, names: ReadonlySet<string>, key: NamedKey): Use[] {

@@ -44,8 +44,14 @@ describe.skipIf(binaries === undefined)("an EncryptionConfiguration that is edit
     await writeFile(path, rules(["secrets", "configmaps"], node.socket(PROVIDER)));
     await eventually("the condition says what to do", async () => {
       const { message = "" } = (await reencrypted()) ?? {};
-      if (/to take up the EncryptionConfiguration of .*: restart it/.test(message)) return true;
+      if (/to take up the EncryptionConfiguration of .*: the condition ApiServerInStep/.test(message))
+        return true;
       throw new Error(message);
+    });
+    const keyServer = JSON.parse(await cluster.kubectl(["get", "ks", "node-1", "-o", "json"]));
+    expect(conditionOf(keyServer.status.conditions, "ApiServerInStep")).toMatchObject({
+      reason: "EncryptionConfigNotLoaded",
+      message: expect.stringContaining("without automatic reload, restart it"),
     });
     await cluster.kubectl(["create", "configmap", "plain", "--from-literal=text=plain"]);
     expect(await stored()).not.toBe("k8s:enc:kms:v2:");

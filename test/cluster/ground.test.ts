@@ -21,7 +21,7 @@ const WITHOUT_FILE = [
   "--encryption-provider-config-automatic-reload=false",
 ] as const;
 /** An API server asks once a minute. */
-const SILENCE_SECONDS = 75;
+const SILENCE_SECONDS = 90;
 
 describe.skipIf(binaries === undefined)("by which file an API server goes, and whether it asks", () => {
   let cluster: Cluster;
@@ -55,6 +55,15 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
   const masterKey = async (): Promise<MasterKey> =>
     JSON.parse(await cluster.kubectl(["get", "mk", "-n", "claviger-system", "secrets", "-o", "json"]));
   const reencrypted = async () => conditionOf((await masterKey()).status?.conditions, "Reencrypted");
+  /** Nothing says any more that what is stored is under the key. */
+  const notComplete = () =>
+    eventually("nothing says that all is stored under the key", async () => {
+      const { conditions, reencryption } = (await masterKey()).status ?? {};
+      const found = conditionOf(conditions, "Reencrypted");
+      if (found?.status === "True" || reencryption?.phase === "Complete" || reencryption?.verified === true)
+        throw new Error(JSON.stringify({ found, reencryption }));
+      return true;
+    });
   const says = (reason: string, deadline = 60_000) =>
     eventually(
       `the KeyServer says ${reason}`,
@@ -118,6 +127,10 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
     expect(await provider()).toMatchObject({ resources: ["secrets"], encrypts: before?.encrypts });
     expect((await provider())?.editNotTakenUp).toBeDefined();
     expect((await masterKey()).status?.reencryption?.resources).toEqual(["secrets"]);
+    await eventually("the MasterKey waits for it", async () => {
+      const found = await reencrypted();
+      return found?.status !== "True" && found?.reason === "EncryptionConfigNotLoaded";
+    });
     const doctor = await claviger("doctor");
     expect(doctor.stdout).toContain("ApiServerNotInStep");
     expect(doctor.code).toBe(1);
@@ -181,7 +194,10 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
     const { status, message } = await says("EncryptionConfigNotConfigured");
     expect(status).toBe("False");
     expect(message).toMatch(/kubeadm upgrade apply/);
-    expect(await provider()).toMatchObject({ entries: 0, resources: [], reads: [], episode });
+    const found = await provider();
+    expect(found).toMatchObject({ entries: 0, resources: [], reads: [], episode });
+    expect(found?.editNotTakenUp).toBeDefined();
+    await notComplete();
     const doctor = await claviger("doctor");
     expect(doctor.code).toBe(1);
     expect(doctor.stdout).toContain("started without --encryption-provider-config");
@@ -205,6 +221,9 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
     const after = await provider();
     expect(after?.episode).not.toBe(before?.episode);
     expect(after).not.toHaveProperty("notAskedSince");
+    await eventually("all is verified again", async () => (await reencrypted())?.reason === "Verified", {
+      deadline: 200_000,
+    });
     await createConfigMap("again");
     expect(await stored("configmaps/default/again")).toBe(ENCRYPTED);
   });
@@ -217,5 +236,6 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
     expect(await provider()).toMatchObject({ entries: 1, reads: resources });
     await createConfigMap("plain");
     expect(await stored("configmaps/default/plain")).not.toBe(ENCRYPTED);
+    await notComplete();
   });
 });
