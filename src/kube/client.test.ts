@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { getEventListeners } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { ClientRequest } from "node:http";
+import { ClientRequest, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -335,5 +335,41 @@ describe("connections", () => {
     writeFileSync(kubeconfig, JSON.stringify(config));
     aMinuteLater();
     await expect(get(client)).rejects.toThrow(/certificate/);
+  });
+});
+
+describe("a text that is read line by line", () => {
+  const scan = async (answer: (response: ServerResponse) => void, maxBytes = 1_000_000) => {
+    server.script([({ response }) => answer(response)], []);
+    const client = new KubeClient(server.kubeconfig);
+    onTestFinished(() => client.close());
+    const lines: string[] = [];
+    const signal = new AbortController().signal;
+    const address = await client.scan({ path: server.path, maxBytes, signal }, (line) => lines.push(line));
+    return { lines, address };
+  };
+
+  test("=> its lines, whole, and who sent it", async () => {
+    const { lines, address } = await scan((response) => {
+      response.write("a 1\nb");
+      setTimeout(() => response.end(" 2\n\nc 3\n"), 50);
+    });
+    expect(lines).toEqual(["a 1", "b 2", "c 3"]);
+    expect(address).toBe("127.0.0.1");
+  });
+  test.each<readonly [string, (response: ServerResponse) => void, RegExp]>([
+    [
+      "is longer than it may be",
+      (response) => response.end("a 1\n".repeat(400_000)),
+      /more than 1000000 bytes/,
+    ],
+    ["has a line without an end", (response) => response.end("a".repeat(600_000)), /a line of more than/],
+    ["breaks off", (response) => void response.write("a 1\n", () => response.destroy()), /GET/],
+    ["is refused", (response) => response.writeHead(403).end("{}"), /403/],
+  ])("that %s => ApiServer, and nothing hangs", async (_, answer, message) => {
+    await expect(scan(answer)).rejects.toMatchObject({
+      code: "ApiServer",
+      message: expect.stringMatching(message),
+    });
   });
 });

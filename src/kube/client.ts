@@ -52,6 +52,8 @@ export interface WatchCall {
   readonly signal: AbortSignal;
 }
 
+/** Of a text that is read line by line. */
+const MAX_LINE_LENGTH = 256 * 1024;
 /** Within the time of a call, so that what is overdue is named. */
 const CREDENTIAL_MILLISECONDS = 20_000;
 
@@ -105,7 +107,7 @@ export class KubeClient {
         if (left < 0) response.destroy(new Error(`it has more than ${maxBytes} bytes`));
       };
       try {
-        for await (const line of linesOf(response, count)) onLine(line);
+        for await (const line of linesOf(response, count, MAX_LINE_LENGTH)) onLine(line);
       } catch (cause) {
         throw brokenOff(call, cause);
       }
@@ -237,6 +239,7 @@ export class KubeClient {
 async function* linesOf(
   response: IncomingMessage,
   onChunk: (length: number) => void = () => undefined,
+  maxLength = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<string> {
   let rest = "";
   response.setEncoding("utf8");
@@ -244,6 +247,7 @@ async function* linesOf(
     onChunk(String(chunk).length);
     const lines = (rest + String(chunk)).split("\n");
     rest = lines.pop() ?? "";
+    if (rest.length > maxLength) throw new Error(`it has a line of more than ${maxLength} characters`);
     for (const line of lines) if (line !== "") yield line;
   }
 }
