@@ -9,7 +9,7 @@ import { ApiServerWatch, thisMachine } from "../operator/api-server-watch.ts";
 import { type ApiServerState, decideApiServer } from "../operator/decide-api-server.ts";
 import { SocketScopes } from "../operator/socket-scopes.ts";
 
-/** Asks this node's API server by which EncryptionConfiguration it goes, without the operator. Never rejects. */
+/** Asks this node's API server which EncryptionConfiguration it uses, without the operator. Never rejects. */
 export async function apiServerOfNode(
   config: NodeConfig,
   client: KubeClient,

@@ -8,9 +8,9 @@ import type { KubeClient } from "./client.ts";
 export interface ApiServerWord {
   /** When its process was started, in epoch milliseconds. */
   readonly startTime?: number;
-  /** The hash of its identity; undefined where no series has it. */
+  /** The hash of its identity; undefined if no series has it. */
   readonly idHash?: string;
-  /** The hash of the file that it goes by, as it was read at its start or at the last reload. */
+  /** The hash of the file that it uses, as it was read at its start or at the last reload. */
   readonly configHash?: string;
   /** Kubernetes 1.MINOR. */
   readonly minor?: number;
@@ -21,7 +21,7 @@ export interface ApiServerWord {
   readonly droppedAt?: number;
   /** Whether any series is there that an API server without a file does not have. */
   readonly hasFile: boolean;
-  /** Where the connection led to. */
+  /** The address that the connection led to. */
   readonly address?: string;
 }
 

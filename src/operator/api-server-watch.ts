@@ -7,7 +7,7 @@ import { type Heard, idOf, isOwnWord, type Machine } from "./decide-api-server.t
 
 /** How often an API server is asked. */
 const USUAL_MILLISECONDS = 15_000;
-/** While it goes by another file than is on the disk, and while it is on its way up. */
+/** While it uses another file than is on the disk, and while it is being started. */
 const AWAITED_MILLISECONDS = 5_000;
 const STARTING_MILLISECONDS = 2_000;
 /** A start does not wait longer for its first word. */
@@ -15,7 +15,7 @@ const FIRST_MILLISECONDS = 20_000;
 /** The last word stands for so long if none comes: an API server is restarted, or is asked by way of a load balancer. */
 const LINGER_MILLISECONDS = 300_000;
 
-/** Asks this node's API server time and again by which EncryptionConfiguration it goes. */
+/** Asks this node's API server time and again which EncryptionConfiguration it uses. */
 export class ApiServerWatch {
   readonly #ask: (signal: AbortSignal) => Promise<ApiServerWord>;
   readonly #machine: Machine;
@@ -44,7 +44,7 @@ export class ApiServerWatch {
     return isFresh && this.#word !== undefined ? this.#word : { kind: "unknown", why: this.#why };
   }
 
-  /** Resolves once it has answered, or after some time: a decision without its word would go by less. */
+  /** Resolves once it has answered, or after some time: a decision without its word rests on less. */
   get first(): Promise<void> {
     return this.#first.promise;
   }

@@ -38,7 +38,7 @@ export interface ApiServerState {
   readonly status: ApiServerStatus;
   /** Whether it tried the file as it is now on the disk, and dropped it. */
   readonly refused: boolean;
-  /** Undefined while it goes by the file on the disk. */
+  /** Undefined while it uses the file on the disk. */
   readonly finding: Finding | undefined;
 }
 
@@ -46,7 +46,7 @@ const TYPE = "ApiServerInStep";
 /** The system's times of files and of a process's start come from different clocks. */
 const SLACK_MILLISECONDS = 5_000;
 
-/** Decides by which EncryptionConfiguration the node's API server goes: by its own word, or nobody knows. */
+/** Decides which EncryptionConfiguration the node's API server uses: by its own word, or nobody knows. */
 export function decideApiServer(observed: ObservedApiServer): ApiServerState {
   const { heard, file } = observed;
   if (heard.kind === "unknown") return unknown({}, heard.why);

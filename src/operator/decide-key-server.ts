@@ -33,7 +33,7 @@ export interface ObservedNode {
     readonly scope?: SocketScope;
     /** When that file was last edited, in epoch milliseconds. */
     readonly editedAt?: number;
-    /** Whether the API server goes by it; undefined if it does not tell. */
+    /** Whether the API server uses it; undefined if it does not tell. */
     readonly takenUp?: boolean;
   }[];
   readonly observations: readonly ObservationRow[];
@@ -142,7 +142,7 @@ function withoutHeardTimes({ metadata, status }: KeyServer) {
 }
 
 /**
- * When the EncryptionConfiguration was edited, if the API server does not go by it yet: by its own word,
+ * When the EncryptionConfiguration was edited, if the API server does not use it yet: by its own word,
  * else if no Encrypt has come since. The first report knows of no edit. To the millisecond: an Encrypt may be of the same second.
  * An edit of a time to come is of now: no Encrypt would show that it is taken up for so long.
  */

@@ -64,7 +64,7 @@ export class NodeLoop {
   #encrypts = 0;
   /** When to report what lasts long enough by then. */
   #reportAt: number | undefined;
-  /** Whether the API server goes by another file than is on the disk. */
+  /** Whether the API server uses another file than is on the disk. */
   #isTrying = false;
   readonly #eraser: Eraser;
   readonly #giver: Giver;
@@ -225,7 +225,7 @@ export class NodeLoop {
     return this.#seals.changed() || edited;
   }
 
-  /** Asks the API server by which file it goes, if it is time. Returns whether there is something new to report. Never rejects. */
+  /** Asks the API server which file it uses, if it is time. Returns whether there is something new to report. Never rejects. */
   async lookAtApiServer(signal: AbortSignal): Promise<boolean> {
     const isNew = (await this.#apiServer?.tick(this.#isTrying, signal)) ?? false;
     const isDue = this.#reportAt !== undefined && this.#uptime() >= this.#reportAt;

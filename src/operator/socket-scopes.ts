@@ -21,7 +21,7 @@ export type ScopedProvider = ProviderConfig & {
   readonly scope?: SocketScope;
   /** When the file was edited or put in its place, in epoch milliseconds. */
   readonly editedAt?: number;
-  /** Whether the API server goes by the file as far as this provider is concerned; undefined if it does not tell. */
+  /** Whether the API server uses the file as far as this provider is concerned; undefined if it does not tell. */
   readonly takenUp?: boolean;
 };
 
@@ -34,8 +34,8 @@ interface ReadFile extends ConfigFile {
 const NOTHING: SocketScope = { entries: 0, resources: [], reads: [] };
 
 /**
- * What the API server of this node puts on each socket. It goes by a file that it has read before: that is
- * the one on the disk once it says so. Until then, what was reported of the file before stands.
+ * Says which resources the API server of this node puts on each socket. The API server uses the file that it
+ * has loaded, and says which one that is. Until it has loaded an edit, the scopes of the file before stand.
  */
 export class SocketScopes {
   readonly #path: string | undefined;
@@ -44,7 +44,7 @@ export class SocketScopes {
   /** How it looked when it was last asked whether it changed. */
   #asked: string | undefined;
   #file: ReadFile | undefined;
-  /** What the API server goes by, and this process has read. */
+  /** The file that the API server uses, if this process has read that file. */
   #loaded: { readonly hash: string; readonly config: EncryptionConfig } | undefined;
 
   constructor(encryptionConfigPath: string | undefined) {
@@ -63,7 +63,7 @@ export class SocketScopes {
     return this.#file;
   }
 
-  /** `said` is what the API server says that it goes by; undefined if nobody asks it. */
+  /** `said` is which file the API server says that it uses; undefined if nobody asks it. */
   of(
     providers: readonly ProviderConfig[],
     said: ApiServerStatus | undefined,
@@ -159,7 +159,7 @@ function withoutFile(provider: ProviderConfig, file: ReadFile | undefined): Scop
   return { ...provider, scope: NOTHING, editedAt: file.editedAt, takenUp };
 }
 
-/** By the file on the disk: whether the API server goes by it, Encrypts must show. A file in the middle of an edit undoes nothing. */
+/** Goes by the file on the disk; Encrypts must show that the API server uses it. A file in the middle of an edit undoes nothing. */
 function withEditedFile(
   provider: ProviderConfig,
   { config, editedAt }: ReadFile,

@@ -16,14 +16,14 @@ interface Reported {
 
 /**
  * Tells the Encrypts of an API server that was started, or took up a file, from those by which it tries a
- * file on the disk (a probe), which prove nothing; and since when it has gone by what it goes by.
+ * file on the disk (a probe), which prove nothing; and since when the API server has used its file.
  */
 export class TakeUps {
   readonly #settleMilliseconds: number;
   readonly #providers = new Map<string, Reported>();
   /** Providers that were settled before this operator started, and nothing has happened to since. */
   readonly #settledBefore = new Set<string>();
-  /** Which process goes by which file, after how many reloads. */
+  /** Which process uses which file, after how many reloads. */
   #state: string | undefined;
   #since = 0;
 
@@ -33,7 +33,7 @@ export class TakeUps {
 
   /**
    * Returns the observations as they are to be reported. `isTrying` is whether the file on the disk is
-   * another one than the API server goes by. Without its word they are the plugin's.
+   * another one than the API server uses. Without its word they are the plugin's.
    */
   reported(
     rows: readonly ObservationRow[],
@@ -68,7 +68,7 @@ export class TakeUps {
     const isFirst = this.#state === undefined;
     this.#state = `${processOf(word)} ${word.reloads}`;
     this.#since = uptime;
-    // Whatever was a probe: it may have been taken up since.
+    // The file that an Encrypt was to try may have been loaded since.
     this.#providers.clear();
     this.#settledBefore.clear();
     if (!isFirst || reportedProcessOf(before) !== processOf(word)) return;
@@ -106,7 +106,7 @@ export class TakeUps {
   }
 }
 
-/** Which process goes by which file. */
+/** Which process uses which file. */
 const processOf = ({ startTime, configHash }: ApiServerWord): string =>
   processText(Math.floor((startTime ?? 0) / 1000), configHash);
 

@@ -115,8 +115,8 @@ export class ApiServerObserver {
 
   /**
    * The API server had a data key seed encrypted. It keeps a seed for as long as the key_id stays, so
-   * that another one says that it was started, takes up another file, or tries one: what it was writing
-   * by the file before may still be on its way.
+   * another Encrypt says that it was started, loads another file, or tries a file: a request that it
+   * began by the file before may still be on its way.
    */
   encrypted(): void {
     if (this.#row === undefined) return;

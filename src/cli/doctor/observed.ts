@@ -12,7 +12,7 @@ export interface Sights {
   readonly keyring: KeyringFacts;
   readonly resources: ClusterResources;
   readonly leases: readonly NodeLease[];
-  /** By which EncryptionConfiguration this node's API server goes. */
+  /** Which EncryptionConfiguration this node's API server uses. */
   readonly apiServer: ApiServerState;
   readonly clock: ServerClock;
   readonly rights: readonly MissingRight[];
