@@ -77,6 +77,11 @@ describe("unreadable keys", () => {
       `${decodable}parsing time "hunter2" as "2006": cannot parse "hunter2`,
       `${decodable}parsing time "…" as "…": cannot parse "…"`,
     ],
+    [
+      "has no kind => not the object, which the decoder has in its message",
+      `${decodable}Object 'Kind' is missing in '{"pin":1234}'`,
+      `${decodable}Object 'Kind' is missing`,
+    ],
   ])("an object that %s", (_, message, expected) => {
     const causes = [{ reason: "UnexpectedServerResponse", field: "/k", message }];
     const error = new KubeError(500, "x", { reason: "StorageReadError", causes });

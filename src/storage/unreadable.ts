@@ -42,7 +42,9 @@ function withoutValues(said: string): string {
   if (!/not decodable|unable to decode/.test(message)) return message;
   const webhook = /conversion webhook for [^:]* failed(?=: (?!Post "https:))/.exec(message);
   const ours = webhook === null ? message : message.slice(0, webhook.index + webhook[0].length);
-  return ours.replaceAll(/"([^"]*)(?:"|$)/g, (quote, text: string) =>
+  // `Object 'Kind' is missing in '…'` has the whole of the object, its numbers too.
+  const bare = ours.replace(/ is missing in '[\s\S]*/, " is missing");
+  return bare.replaceAll(/"([^"]*)(?:"|$)/g, (quote, text: string) =>
     text.startsWith("https:") ? quote : '"…"',
   );
 }

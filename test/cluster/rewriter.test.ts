@@ -274,6 +274,59 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     const fresh = await plane.etcd.get("/registry/secrets/spoilt/");
     expect(fresh.filter(({ value }) => value.includes(":new:"))).toHaveLength(16);
   });
+
+  it("says that a conversion webhook is down, and not that the objects are damaged", async () => {
+    const version = (name: string, storage: boolean) => ({
+      name,
+      served: true,
+      storage,
+      schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+    });
+    // Nobody listens at port 1.
+    const conversion = {
+      strategy: "Webhook",
+      webhook: { clientConfig: { url: "https://127.0.0.1:1/convert" }, conversionReviewVersions: ["v1"] },
+    };
+    const definition = (more: object) => ({
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "turned.test.claviger.dev" },
+      spec: {
+        group: "test.claviger.dev",
+        scope: "Namespaced",
+        names: { plural: "turned", singular: "turned", kind: "Turned", listKind: "TurnedList" },
+        ...more,
+      },
+    });
+    const apply = async (object: object) => {
+      const applied = await plane.kubectl(["apply", "-f", "-"], { stdin: JSON.stringify(object) });
+      expect(applied.stderr).toBe("");
+    };
+    await apply(definition({ versions: [version("v1", true), version("v2", false)] }));
+    const path = "/apis/test.claviger.dev/v1/namespaces/default/turned";
+    const body = { apiVersion: "test.claviger.dev/v1", kind: "Turned", metadata: { name: "t" } };
+    await eventually("the new resource is served", async () => {
+      const { status } = await server(0).request("POST", path, { body });
+      return status === 201;
+    });
+    // v2 is stored and preferred from now on; t is there as v1.
+    await apply(definition({ conversion, versions: [version("v1", false), version("v2", true)] }));
+    await eventually("a read of v2 asks the webhook", async () => {
+      const { body } = await server(1).request("GET", path.replace("/v1/", "/v2/"));
+      return JSON.stringify(body).includes("conversion webhook");
+    });
+    const { failed, failures } = await run(["turned.test.claviger.dev"]);
+    expect(failed).toBe(1);
+    expect(failures[0]?.message).toMatch(
+      /conversion webhook for test\.claviger\.dev\/v1, Kind=Turned failed: .*connection refused/,
+    );
+    expect(failures[0]).toMatchObject({
+      resource: "turned.test.claviger.dev",
+      namespace: "default",
+      name: "t",
+    });
+    await plane.kubectl(["delete", "crd", "turned.test.claviger.dev", "--wait=false"], {});
+  });
 });
 
 /** Keeps what kinds of objects came back. */
