@@ -15,10 +15,8 @@ import { readGoYaml } from "./go-yaml.ts";
  * YAML 1.1. Throws ConfigInvalid, which begins with `what` and quotes nothing of the text.
  */
 export function readGoConfig(source: Buffer | string, what: string): GoObject {
-  const refuse = (fault: string): never => {
-    throw new ClavigerError("ConfigInvalid", `${what} ${fault}`);
-  };
-  const text = typeof source === "string" ? source : textOf(source, refuse);
+  const refuse = refusalOf(what);
+  const text = typeof source === "string" ? source : goTextOf(source, what);
   const value = looksLikeJson(text) ? json(text, refuse) : readGoYaml(text, what);
   if (value === undefined) return refuse("holds no YAML document");
   return isGoObject(value) ? value : refuse("must be a mapping");
@@ -35,16 +33,25 @@ function json(text: string, refuse: (fault: string) => never): GoValue {
   return hasNameTwice(text) ? refuse("has a field twice in one object") : value;
 }
 
-/** go-yaml knows UTF-16 by its byte order mark; Go's JSON decoder replaces bytes that are not UTF-8. */
-function textOf(bytes: Buffer, refuse: (fault: string) => never): string {
+/**
+ * The text of a file: in UTF-16 if its byte order mark says so, as go-yaml knows it, else in UTF-8.
+ * Go's JSON decoder replaces bytes that are none. Throws ConfigInvalid, which begins with `what`.
+ */
+export function goTextOf(bytes: Buffer, what: string): string {
   const [first, second] = bytes;
   const lax = bytes.toString("utf8");
   if (looksLikeJson(lax)) return lax;
   const encoding =
     first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
   try {
-    return new TextDecoder(encoding, { fatal: true, ignoreBOM: false }).decode(bytes);
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {
-    return refuse(`is not a text in ${encoding.toUpperCase()}`);
+    return refusalOf(what)(`is not a text in ${encoding.toUpperCase()}`);
   }
 }
+
+const refusalOf =
+  (what: string) =>
+  (fault: string): never => {
+    throw new ClavigerError("ConfigInvalid", `${what} ${fault}`);
+  };

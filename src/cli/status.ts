@@ -8,6 +8,7 @@ import { nameText, type ObjectName } from "../keyring/rows.ts";
 import { KubeClient } from "../kube/client.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import type { ApiServerStatus } from "../operator/decide-api-server.ts";
+import type { ManifestProblem } from "../operator/manifest-verdicts.ts";
 import { SocketScopes } from "../operator/socket-scopes.ts";
 import { callFault, KmsClient } from "../plugin/kms-client.ts";
 import { oneLine, printableJson } from "../printable.ts";
@@ -15,6 +16,7 @@ import { isoTime } from "../times.ts";
 import { apiServerOfNode, observationsOfNode } from "./api-server-of-node.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { type KeyState, keyState } from "./key-state.ts";
+import { manifestsText, reportManifests } from "./manifests-report.ts";
 import { print } from "./print.ts";
 import { readKeyring } from "./read-keyring.ts";
 import { lookAtStoredData, type StoredData, type StoredDataLook, unprovenKeys } from "./stored-data.ts";
@@ -70,14 +72,16 @@ export const status: Command = {
     ]);
     const providers = withSilence(asked, config);
     let keys: readonly KeyReport[] | undefined;
+    let manifests: readonly ManifestProblem[] | undefined;
     try {
       keys = reportKeys(config).map((key) => withStoredData(key, stored));
+      manifests = reportManifests(config);
     } finally {
       // Also where the keyring cannot be read: a plugin may serve on from its memory.
       print(
         json
-          ? `${printableJson({ providers, ...(apiServer && { apiServer }), keys }, 2)}\n`
-          : asTables(providers, apiServer, keys),
+          ? `${printableJson({ providers, ...(apiServer && { apiServer }), keys, manifests }, 2)}\n`
+          : asTables(providers, apiServer, keys) + manifestsText(manifests),
       );
     }
     mustServe(providers, apiServer);

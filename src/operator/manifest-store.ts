@@ -14,13 +14,12 @@ import {
   type KeyVersion,
   type Kind,
   type ResourceOf,
-  resources,
 } from "../kube/resources.ts";
-import { validate } from "../kube/validate.ts";
 import type { Log } from "../log.ts";
 import { rfc3339 } from "../times.ts";
 import { EventLimiter } from "./event-limiter.ts";
 import { logEvent } from "./events.ts";
+import { judgeManifest, manifestKey, refusalsOf } from "./manifest-verdicts.ts";
 import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
 import type { StoredObjects } from "./reencryptor.ts";
 import type {
@@ -232,13 +231,11 @@ export class ManifestStore implements ResourceStore {
     const key = manifestKey(manifest);
     const stored = this.#objects.get(key);
     const old = stored !== undefined && "spec" in stored ? stored.spec : undefined;
-    const schema = resources[manifest.kind].spec;
-    if (schema === undefined) return;
-    const { value, problems } = validate(schema.json, manifest.spec, old, "spec");
+    const { value, problems } = judgeManifest(manifest, old);
     this.#sources.set(key, manifest.source);
     if (problems.length > 0) {
-      const kept = stored === undefined ? "it is not used" : "it stays as it was";
-      for (const problem of problems) this.#log("error", `${manifest.source}: ${key}: ${problem}; ${kept}`);
+      const refusals = refusalsOf(manifest, problems, stored !== undefined);
+      for (const refusal of refusals) this.#log("error", refusal);
       return;
     }
     if (stored !== undefined && isDeepStrictEqual(old, value)) {
@@ -302,8 +299,6 @@ async function unreachable(): Promise<never> {
 /** What this store has written. */
 const objectOf = (json: unknown): AnyResource =>
   parseJson(String(json), "an object in the keyring", "KeyringCorrupt") as AnyResource;
-
-const manifestKey = ({ kind, namespace, name }: Manifest): string => `${kind} ${namespace}/${name}`;
 
 function keyOf({ kind, metadata }: AnyResource): string {
   return `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;

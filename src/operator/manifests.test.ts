@@ -4,8 +4,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { stringify } from "yaml";
 import { MAX_YAML_BYTES } from "../bounded-yaml.ts";
 import { ClavigerError } from "../errors.ts";
+import { manifestProblems } from "./manifest-verdicts.ts";
 import { fingerprint, parseManifests, readManifests } from "./manifests.ts";
 
 const key = (name: string, more = "") =>
@@ -31,10 +33,10 @@ describe("a folder", () => {
       problems: [],
     });
   });
-  test(".yaml and .yml => are read; other names are not", () => {
-    for (const name of ["a.yaml", "b.yml"]) write(name, key(name.slice(0, 1)));
-    for (const name of ["c.json", "d.yaml~", "e.txt", "f.yaml.bak", "yaml"]) write(name, key("wrong"));
-    expect(names()).toEqual(["a", "b"]);
+  test(".yaml, .yml and .json => are read, as kubectl reads a folder; other names are not", () => {
+    for (const name of ["a.yaml", "b.yml", "c.json"]) write(name, key(name.slice(0, 1)));
+    for (const name of ["d.yaml~", "e.txt", "f.yaml.bak", "yaml"]) write(name, key("wrong"));
+    expect(names()).toEqual(["a", "b", "c"]);
   });
   test("hidden files (an editor's, Kubernetes' ..data) => are skipped", () => {
     write(".hidden.yaml", key("wrong"));
@@ -94,7 +96,7 @@ describe("a folder", () => {
   });
   test("a folder with thousands of YAML files, or of others => ConfigInvalid, so that nothing changes", () => {
     for (let n = 0; n <= 1_000; n += 1) write(`${n}.yaml`, "");
-    expect(() => readManifests(folder)).toThrow("it has more than 1000 YAML files");
+    expect(() => readManifests(folder)).toThrow("it has more than 1000 YAML and JSON files");
     for (let n = 0; n <= 9_000; n += 1) write(`${n}.txt`, "");
     expect(() => fingerprint(folder)).toThrow("it has more than 10000 files");
   });
@@ -184,6 +186,111 @@ describe("a document", () => {
         message: expect.stringMatching(/^f\.yaml: line \d+, column \d+ is not YAML \([A-Z_]+\)$/),
       }),
     );
+  });
+});
+
+describe("what a cluster exports, as kubectl reads it", () => {
+  const parse = (text: string) => {
+    const problems: string[] = [];
+    return { manifests: parseManifests(text, "f.yaml", problems), problems };
+  };
+  const object = (name: string) => ({
+    apiVersion: "kms.claviger.dev/v1alpha1",
+    kind: "MasterKey",
+    metadata: { name, namespace: "apps", uid: "x", resourceVersion: "1" },
+    spec: {},
+    status: {},
+  });
+  const list = (items: unknown, kind = "List", apiVersion = "v1") => ({
+    apiVersion,
+    kind,
+    items,
+    metadata: {},
+  });
+  const OURS = "kms.claviger.dev/v1alpha1";
+
+  test.each([
+    ["a List", list([object("a"), object("b")])],
+    ["a List within a List", list([object("a"), list([object("b")])])],
+    ["a MasterKeyList", list([object("a"), object("b")], "MasterKeyList", OURS)],
+    [
+      "a MasterKeyList of items without a kind",
+      list(
+        [object("a"), object("b")].map(({ apiVersion: _, kind: __, ...rest }) => rest),
+        "MasterKeyList",
+        OURS,
+      ),
+    ],
+  ])("%s => each item is an object, in YAML and in JSON", (_, value) => {
+    for (const text of [JSON.stringify(value), `\uFEFF${stringify(value).replaceAll("\n", "\r\n")}---\r\n`])
+      expect(parse(text)).toMatchObject({
+        manifests: [
+          { kind: "MasterKey", name: "a" },
+          { kind: "MasterKey", name: "b" },
+        ],
+        problems: [],
+      });
+  });
+  test.each([
+    ["a List without items", list(null), []],
+    ["a List of other things", list([{ apiVersion: "v1", kind: "Secret" }, object("a")]), []],
+    ["a List of no list", list({}), ["f.yaml: a List has no list of items, or is too deep in others"]],
+    ["a List with something in it", list([1]), ["f.yaml: a document is not an object"]],
+  ])("%s", (_, value, problems) => {
+    expect(parse(JSON.stringify(value)).problems).toEqual(problems);
+  });
+  test("lists without end => a problem", () => {
+    let value: unknown = object("a");
+    for (let depth = 0; depth < 50; depth += 1) value = list([value]);
+    expect(parse(JSON.stringify(value))).toMatchObject({ manifests: [], problems: [{}] });
+  });
+  test("YAML 1.1's words and numbers, and merges => are what kubectl sends", () => {
+    const spec =
+      "spec: { <<: { enabled: no }, rotation: { periodInDays: 0x5A, window: { durationMinutes: 2_40 } } }";
+    expect(parse(key("a", spec)).manifests).toMatchObject([
+      { spec: { enabled: false, rotation: { periodInDays: 90, window: { durationMinutes: 240 } } } },
+    ]);
+  });
+  test("YAML in braces => is read, and JSON with a field twice is refused", () => {
+    expect(parse(`{ apiVersion: ${OURS}, kind: MasterKey, metadata: { name: a } }`).manifests).toHaveLength(
+      1,
+    );
+    expect(() => parse('{"kind":"MasterKey","kind":"KeyAlias"}')).toThrow("f.yaml has a field twice");
+  });
+  test("a file that is not UTF-8 => unreadable", () => {
+    writeFileSync(join(folder, "a.yaml"), Buffer.from(key("a", "spec: { description: ä }"), "latin1"));
+    expect(readManifests(folder)).toMatchObject({
+      manifests: [],
+      problems: [expect.stringContaining("UTF-8")],
+    });
+  });
+});
+
+describe("the problems of a folder", () => {
+  const known = (name: string, spec?: object) => ({
+    kind: "MasterKey" as const,
+    namespace: "apps",
+    name,
+    ...(spec && { spec }),
+  });
+  test("a manifest that is refused, one that is gone, one of another file that cannot be read", () => {
+    write("a.yaml", key("a", "spec: { keySpec: DES }"));
+    expect(manifestProblems(folder, [known("gone", {})])).toEqual([
+      {
+        kind: "refused",
+        message: expect.stringMatching(/a\.yaml: MasterKey apps\/a: spec\.keySpec .*; it is not used$/),
+      },
+      { kind: "missing", message: expect.stringMatching(/^MasterKey apps\/gone is in no manifest of /) },
+    ]);
+    write("b.yaml", "a: [");
+    expect(manifestProblems(folder, [known("a", {}), known("gone")]).map(({ kind }) => kind)).toEqual([
+      "refused",
+      "refused",
+    ]);
+  });
+  test("all is taken => none", () => {
+    write("a.yaml", key("a"));
+    expect(manifestProblems(folder, [known("a")])).toEqual([]);
   });
 });
 

@@ -1,8 +1,12 @@
 import { type Dir, opendirSync } from "node:fs";
 import { join } from "node:path";
-import { MAX_YAML_BYTES, parseYaml } from "../bounded-yaml.ts";
+import { MAX_YAML_BYTES } from "../bounded-yaml.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { appearanceOf } from "../file-appearance.ts";
+import { goTextOf } from "../go-config.ts";
+import { hasNameTwice, looksLikeJson } from "../go-json.ts";
+import { readGoYamlDocuments } from "../go-yaml.ts";
+import { parsedJson } from "../json.ts";
 import { API_VERSION, GROUP } from "../kube/resources.ts";
 import type { Fields } from "../kube/schema.ts";
 import { readRegularFile } from "../regular-file.ts";
@@ -29,6 +33,8 @@ export interface ManifestFolder {
 /** A folder of other things, named by mistake, must not be read through twice a second. */
 const MAX_NAMES = 10_000;
 const MAX_FILES = 1_000;
+/** Lists within lists. */
+const MAX_LISTS = 10;
 /** Of all files together: reading them holds up this process. */
 const MAX_FOLDER_BYTES = 4 * MAX_YAML_BYTES;
 
@@ -39,7 +45,7 @@ export function fingerprint(folder: string): string {
     .join("\n");
 }
 
-/** Reads every .yaml and .yml file of a folder. Throws ConfigInvalid where there is no such folder. */
+/** Reads every .yaml, .yml and .json file of a folder, as kubectl does. Throws ConfigInvalid where there is no such folder. */
 export function readManifests(folder: string): ManifestFolder {
   const manifests: Manifest[] = [];
   const problems: string[] = [];
@@ -49,7 +55,7 @@ export function readManifests(folder: string): ManifestFolder {
     try {
       const bytes = readRegularFile(file, { maxBytes: Math.min(left, MAX_YAML_BYTES) });
       left -= bytes.length;
-      manifests.push(...parseManifests(bytes.toString("utf8"), file, problems));
+      manifests.push(...parseManifests(goTextOf(bytes, file), file, problems));
     } catch (error) {
       unreadable.add(file);
       // What is wrong with YAML names the file itself.
@@ -85,21 +91,47 @@ function namesIn(folder: string): string[] {
     names.push(entry.name);
     if (names.length > MAX_NAMES) throw new Error(`it has more than ${MAX_NAMES} files`);
   }
-  const manifests = names.filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."));
-  if (manifests.length > MAX_FILES) throw new Error(`it has more than ${MAX_FILES} YAML files`);
+  const manifests = names.filter((name) => /\.(ya?ml|json)$/.test(name) && !name.startsWith("."));
+  if (manifests.length > MAX_FILES) throw new Error(`it has more than ${MAX_FILES} YAML and JSON files`);
   return manifests;
 }
 
 const closing = (dir: Dir) => ({ dir, [Symbol.dispose]: () => dir.closeSync() });
 
-/** The manifests of one file. Throws ConfigInvalid if the file is not YAML: half of a file is not taken. */
+/** The manifests of one file. Throws ConfigInvalid if the file is neither YAML nor JSON: half of a file is not taken. */
 export function parseManifests(text: string, source: string, problems: string[]): Manifest[] {
-  return parseYaml(text, source).flatMap(({ value }) => {
-    if (value === null || value === undefined) return [];
-    const manifest = toManifest(value, source);
-    if (typeof manifest === "string") problems.push(`${source}: ${manifest}`);
-    return typeof manifest === "object" ? [manifest] : [];
-  });
+  return documentsOf(text, source)
+    .flatMap((value) => itemsOf(value, MAX_LISTS))
+    .flatMap((value) => {
+      if (value === null || value === undefined) return [];
+      const manifest = toManifest(value, source);
+      if (typeof manifest === "string") problems.push(`${source}: ${manifest}`);
+      return typeof manifest === "object" ? [manifest] : [];
+    });
+}
+
+/** What begins with a brace and is no JSON may be YAML in braces. */
+function documentsOf(text: string, source: string): readonly unknown[] {
+  const json = looksLikeJson(text) ? parsedJson(text) : undefined;
+  if (json === undefined) return readGoYamlDocuments(text, source);
+  if (!hasNameTwice(text)) return [json];
+  throw new ClavigerError("ConfigInvalid", `${source} has a field twice in one object`);
+}
+
+/** `kubectl get -o yaml` wraps several objects into a List, and a client of the API into a MasterKeyList. */
+function itemsOf(value: unknown, lists: number): readonly unknown[] {
+  if (!isObject(value) || lists === 0) return [value];
+  const { apiVersion, kind, items } = value;
+  const [, ofKind] = /^(MasterKey|KeyAlias)List$/.exec(String(kind)) ?? [];
+  const ours = ofKind !== undefined && String(apiVersion).startsWith(`${GROUP}/`);
+  if (!(apiVersion === "v1" && kind === "List") && !ours) return [value];
+  if (items === null || items === undefined) return [];
+  if (!Array.isArray(items)) return [value];
+  // The items of a typed list may leave out what the list says of all of them.
+  const filled = items.map((item: unknown) =>
+    ours && isObject(item) ? { apiVersion, kind: ofKind, ...item } : item,
+  );
+  return filled.flatMap((item) => itemsOf(item, lists - 1));
 }
 
 /** A manifest, a sentence that says what is wrong, or nothing for an object that is not claviger's. */
@@ -108,6 +140,7 @@ function toManifest(value: unknown, source: string): Manifest | string | undefin
   const { apiVersion, kind, metadata, spec } = value;
   if (typeof apiVersion !== "string" || typeof kind !== "string")
     return "a document lacks apiVersion or kind";
+  if (apiVersion === "v1" && kind === "List") return "a List has no list of items, or is too deep in others";
   // Namespaces and the like, which the same files need on a cluster.
   if (!apiVersion.startsWith(`${GROUP}/`)) return undefined;
   if (apiVersion !== API_VERSION)

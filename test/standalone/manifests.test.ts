@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { cp, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
@@ -7,6 +8,9 @@ import { stringify } from "yaml";
 import { eventually } from "../controlplane/wait.ts";
 import { type ConfigFile, Installation, keyAlias, masterKey } from "./installation.ts";
 import { encryptSeed, eventuallyRefused, expectOpens, expectRefused } from "./kms.ts";
+
+/** Manifests that were exported from a cluster, or written by hand for one. */
+const EXPORTED = join(import.meta.dirname, "exported");
 
 /** The example with one provider more per entry: its name, and what it serves. */
 const withProviders =
@@ -18,6 +22,11 @@ const withProviders =
       ...Object.entries(more).map(([name, serves]) => ({ name, socket: `./run/${name}.sock`, ...serves })),
     ],
   });
+
+const statusOf = async (installation: Installation) => {
+  const { stdout } = await installation.runWithConfig("status", "-o", "json");
+  return JSON.parse(stdout) as { readonly manifests: readonly unknown[] };
+};
 
 const servingKeyId = (installation: Installation, provider: string, wanted: (keyId: string) => boolean) =>
   eventually(`${provider} serves another key_id`, async () => {
@@ -101,13 +110,19 @@ describe("a manifest", () => {
     const serve = await installation.start("serve");
     const keyId = await installation.serving();
     const sealed = await encryptSeed(installation.client(), randomBytes(32));
-    const before = await installation.runWithConfig("status", "-o", "json");
+    const before = await statusOf(installation);
+    expect(before.manifests).toEqual([]);
 
     await installation.manifest("secrets.yaml", masterKey("secrets", spec));
     const line = await serve.line(says);
     expect(line).toContain(join(installation.keysDir, "secrets.yaml"));
     expect(line).toMatch(/ERROR operator: .*MasterKey claviger-system\/secrets: .*; it stays as it was/);
-    expect(await installation.runWithConfig("status", "-o", "json")).toEqual(before);
+    const after = await statusOf(installation);
+    expect(after).toEqual({
+      ...before,
+      manifests: [{ kind: "refused", message: expect.stringMatching(says) }],
+    });
+    expect((await installation.runWithConfig("status")).stdout).toMatch(/^refused +.*secrets\.yaml: /m);
     await expectOpens(installation.client(), sealed);
 
     // What is put right is taken up, and the operator has gone on in the meantime.
@@ -159,6 +174,12 @@ describe("a manifest", () => {
     await serve.line(/MasterKey claviger-system\/other: version 1 is current/);
     expect(await installation.serving()).toBe(keyId);
     await expectOpens(installation.client(), sealed);
+    expect((await statusOf(installation)).manifests).toEqual([
+      {
+        kind: "missing",
+        message: expect.stringContaining("MasterKey claviger-system/secrets is in no manifest of "),
+      },
+    ]);
     await serve.process.stop();
 
     const second = await installation.start("serve");
@@ -169,6 +190,24 @@ describe("a manifest", () => {
     await second.line(/MasterKey claviger-system\/secrets: .*version 1/);
     expect(await installation.serving()).toBe(keyId);
     await expectOpens(installation.client(), sealed);
+  });
+
+  it("that a cluster exported is taken as kubectl would take it: lists, JSON, merges, YAML 1.1", async () => {
+    await using installation = await Installation.create();
+    const serve = await installation.start("serve");
+    const keyId = await installation.serving();
+    for (const name of readdirSync(EXPORTED))
+      await cp(join(EXPORTED, name), join(installation.keysDir, name));
+    for (const name of ["as-json", "bom", "merged-inline", "said-yes", "nightly", "exported-one"])
+      await serve.line(new RegExp(`MasterKey [-\\w]+/${name}: `));
+    const { manifests } = await statusOf(installation);
+    // The list, plain.json and own-key.yaml have objects that other files have, too.
+    for (const { message } of manifests as readonly { readonly message: string }[])
+      expect(message).toMatch(/ is in .* already; that one is used$/);
+    expect(await installation.serving()).toBe(keyId);
+    // `enabled: no` is a boolean, as kubectl has it.
+    const { stdout } = await installation.runWithConfig("status");
+    expect(stdout).toMatch(/^shop\/said-yes +Disabled /m);
   });
 
   it("of an HMAC key cannot be served over KMS v2, and its provider says so", async () => {
