@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
 import { parseConfig } from "../config.ts";
 import { FakeApiServer, json } from "../kube/fake-api-server.ts";
 import { masterKey } from "../operator/testing.ts";
@@ -123,4 +124,12 @@ test("in a cluster, an offer is taken out of the MasterKey that was read => not 
   expect(await clusterTarget(fake.kubeconfig, name).takeOut("mine")).toBe(false);
   expect(patches).toEqual([{ spec: { import: null }, metadata: { resourceVersion: "7" } }]);
   await fake.stop();
+});
+
+test("standalone, a MasterKey within a List => NotFound, which says to give it a document of its own", async () => {
+  const items = [{ ...parse(MANIFEST) }];
+  writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+  await expect(target().write({ requestToken: "t" })).rejects.toThrow(
+    `${file} has MasterKey apps/mine within a List, which claviger does not edit: give it a document of its own`,
+  );
 });

@@ -17,7 +17,7 @@ import { parseJson } from "../json.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
 import type { ImportSpec } from "../kube/import-schema.ts";
 import type { MasterKey } from "../kube/resources.ts";
-import { manifestFiles } from "../operator/manifests.ts";
+import { manifestFiles, readManifests } from "../operator/manifests.ts";
 import { readRegularText } from "../regular-file.ts";
 import { readKeyring } from "./read-keyring.ts";
 import { ClusterMasterKey } from "./target.ts";
@@ -115,8 +115,17 @@ function findManifest(folder: string, name: ObjectName) {
       faults.push(error instanceof ClavigerError ? error.message : `${file}: ${messageOf(error)}`);
     }
   }
-  const what = [`no file of ${folder} has MasterKey ${nameText(name)}`, ...faults].join("; ");
+  const what = [notFound(folder, name), ...faults].join("; ");
   throw new ClavigerError("NotFound", what);
+}
+
+/** The operator reads what this command cannot edit. */
+function notFound(folder: string, name: ObjectName): string {
+  const read = readManifests(folder).manifests.find(
+    (one) => one.kind === "MasterKey" && nameText(one) === nameText(name),
+  );
+  if (read === undefined) return `no file of ${folder} has MasterKey ${nameText(name)}`;
+  return `${read.source} has MasterKey ${nameText(name)} within a List, which claviger does not edit: give it a document of its own`;
 }
 
 function isMasterKey(value: unknown, { namespace, name }: ObjectName): boolean {

@@ -1,5 +1,5 @@
 import { type EncryptionConfig, type EncryptionRule, servesSocket } from "./encryption-config.ts";
-import { covers, isWildcard, parseGroupResource } from "./group-resource.ts";
+import { covers, isWildcard, namesResource, parseGroupResource } from "./group-resource.ts";
 import { pathsOf, type StoredObject } from "./storage-key.ts";
 
 /** Which resources a census counts. The first pattern that is for a resource decides. */
@@ -17,7 +17,7 @@ export function censusScope(config: EncryptionConfig, sockets: readonly string[]
     rule.providers.some((provider) => sockets.some((socket) => servesSocket(provider, socket)));
   const counted = new Set(config.rules.filter(ours).flatMap(({ resources }) => resources));
   return config.rules.flatMap(({ resources }) =>
-    resources.map((pattern) => ({ pattern, counted: counted.has(pattern) })),
+    resources.filter(namesResource).map((pattern) => ({ pattern, counted: counted.has(pattern) })),
   );
 }
 

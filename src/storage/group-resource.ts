@@ -20,6 +20,15 @@ export function groupResourceText({ group, resource }: GroupResource): string {
   return group === "" ? resource : `${resource}.${group}`;
 }
 
+/** As Kubernetes names resources and groups (DNS labels and subdomains). */
+const NAMES_RESOURCE = /^(\*\.|(\*|[a-z0-9][-a-z0-9]{0,62})(\.(\*|[a-z0-9][-.a-z0-9]{0,252}))?)$/;
+
+/**
+ * Whether a pattern can be for any resource at all. API servers take every text for one, the empty
+ * one too, and store nothing by those that no resource can have as its name.
+ */
+export const namesResource = (pattern: string): boolean => NAMES_RESOURCE.test(pattern);
+
 /** Whether a pattern of an EncryptionConfiguration names more than one resource. */
 export function isWildcard(pattern: string): boolean {
   return parseGroupResource(pattern).resource === ANY;

@@ -51,6 +51,14 @@ describe("what is behind a socket", () => {
     );
     expect({ reads, resources }).toEqual({ reads: ["secrets", "configmaps"], resources: [] });
   });
+  test("texts that no resource can have as its name => are left out, and their entry counts", () => {
+    const odd = ["''", "'!pods'", "'a b'", `x${"y".repeat(400)}`, "'.b c'", "secrets."].join(", ");
+    expect(scopeOf(config(rule(odd, kms("a")), rule("''", kms("b"))), SOCKET)).toEqual({
+      entries: 2,
+      resources: ["secrets"],
+      reads: ["secrets"],
+    });
+  });
   test("another socket => nothing", () => {
     expect(scopeOf(config(rule("secrets", kms("a", "/run/b.sock"))), SOCKET)).toEqual({
       entries: 0,

@@ -1,7 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { CensusScope } from "./census-scope.ts";
 import { type EncryptionConfig, type EncryptionRule, kmsEntries, servesSocket } from "./encryption-config.ts";
-import { covers, type GroupResource, isWildcard, parseGroupResource } from "./group-resource.ts";
+import {
+  covers,
+  type GroupResource,
+  isWildcard,
+  namesResource,
+  parseGroupResource,
+} from "./group-resource.ts";
 
 /**
  * Which resources are written under a provider: patterns of the
@@ -22,7 +28,8 @@ export interface SocketScope {
 }
 
 /** Reads off what is behind a socket. */
-export function scopeOf(config: EncryptionConfig, socketPath: string): SocketScope {
+export function scopeOf(file: EncryptionConfig, socketPath: string): SocketScope {
+  const config = withNames(file);
   const here = new Set(
     kmsEntries(config, socketPath)
       .filter(({ writes }) => writes)
@@ -46,6 +53,12 @@ function readsOf(config: EncryptionConfig, socketPath: string): Scope {
     .flatMap(({ resources }) => resources);
   return decisive(patterns.map((pattern) => (reading.includes(pattern) ? pattern : OUT + pattern)));
 }
+
+/** Leaves out patterns that can be for no resource, such as the empty one, which API servers take. */
+const withNames = (config: EncryptionConfig): EncryptionConfig => ({
+  ...config,
+  rules: config.rules.map((rule) => ({ ...rule, resources: rule.resources.filter(namesResource) })),
+});
 
 /** What follows the last resource that is in the scope decides nothing. */
 function decisive(patterns: readonly string[]): Scope {
