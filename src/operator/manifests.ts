@@ -124,7 +124,7 @@ function itemsOf(value: unknown, lists: number): readonly unknown[] {
   const { apiVersion, kind, items } = value;
   const [, ofKind] = /^(MasterKey|KeyAlias)List$/.exec(String(kind)) ?? [];
   const ours = ofKind !== undefined && String(apiVersion).startsWith(`${GROUP}/`);
-  if (!(apiVersion === "v1" && kind === "List") && !ours) return [value];
+  if (!isList(value) && !ours) return [value];
   if (items === null || items === undefined) return [];
   if (!Array.isArray(items)) return [value];
   // The items of a typed list may leave out what the list says of all of them.
@@ -134,13 +134,15 @@ function itemsOf(value: unknown, lists: number): readonly unknown[] {
   return filled.flatMap((item) => itemsOf(item, lists - 1));
 }
 
+const isList = ({ apiVersion, kind }: Fields): boolean => apiVersion === "v1" && kind === "List";
+
 /** A manifest, a sentence that says what is wrong, or nothing for an object that is not claviger's. */
 function toManifest(value: unknown, source: string): Manifest | string | undefined {
   if (!isObject(value)) return "a document is not an object";
   const { apiVersion, kind, metadata, spec } = value;
   if (typeof apiVersion !== "string" || typeof kind !== "string")
     return "a document lacks apiVersion or kind";
-  if (apiVersion === "v1" && kind === "List") return "a List has no list of items, or is too deep in others";
+  if (isList(value)) return "a List has no list of items, or is too deep in others";
   // Namespaces and the like, which the same files need on a cluster.
   if (!apiVersion.startsWith(`${GROUP}/`)) return undefined;
   if (apiVersion !== API_VERSION)

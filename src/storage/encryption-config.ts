@@ -76,7 +76,7 @@ export function readEncryptionConfig(path: string): EncryptionConfig {
 /**
  * Parses the bytes of a file that `path` names. Whatever the API server's own loader refuses
  * (encryptionconfig.LoadEncryptionConfig of k8s.io/apiserver), is refused, in its words;
- * docs/formats.md lists what is refused besides. Throws ConfigInvalid.
+ * docs/operations.md lists what is refused besides. Throws ConfigInvalid.
  */
 export function parseEncryptionConfig(source: Buffer | string, path: string): EncryptionConfig {
   const what = `${NOUN} ${path}`;

@@ -17,6 +17,7 @@ function joined(text: string): string {
 const notReasons = new Set(
   [
     ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer", "KeyServers", "Retirement", "Event", "Namespace"],
+    ["List"],
     ["Ready", "Distributed", "True", "False", "Unknown", "Normal", "Warning"],
     ["Pending", "Current", "Retired", "Enabled", "Conflict", "ApiServer", "NoStatus", "Destroy"],
     ["Distributing", "Complete", "Automatic", "OnDemand", "Restored"],

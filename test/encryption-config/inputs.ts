@@ -253,7 +253,7 @@ export const ODD: Readonly<Record<string, string | Buffer>> = {
   "JSON that is cut short": json(`,${JSON_RULES}`).slice(0, -1),
 };
 
-/** What claviger refuses on purpose though the API server takes it, and why (docs/formats.md has it too). */
+/** What claviger refuses on purpose though the API server takes it, and why (docs/operations.md has it too). */
 export const STRICTER: Readonly<Record<string, { readonly text: string; readonly why: string }>> = {
   "the API server's internal version": {
     text: `apiVersion: apiserver.config.k8s.io/__internal\nkind: EncryptionConfiguration\nResources:\n  - Resources: [secrets]\n    Providers:\n      - Identity: {}\n`,

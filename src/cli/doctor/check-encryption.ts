@@ -48,6 +48,14 @@ export const encryptionChecks: readonly Check[] = [
             };
       }),
   ),
+  check("RefusedOnReload", ["encryptionConfig"], ({ encryptionConfig: { path, refusedOnReload } }) =>
+    when(refusedOnReload !== undefined, () => ({
+      severity: "warning",
+      object: path,
+      message: `an API server with --encryption-provider-config-automatic-reload refuses it: ${refusedOnReload}`,
+      remedy: "let no two kms entries have one name, or run API servers without that flag",
+    })),
+  ),
   check("IdentityFirst", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
     encryptionConfig.rules
       .filter((rule) => rule.providers.some(ours(config)))

@@ -79,6 +79,19 @@ const theFile: readonly Row[] = [
     "warning KmsV1",
   ],
   [
+    "two kms v1 entries of one name are refused by an API server that reloads",
+    observed(
+      encryption(
+        plain,
+        rule("secrets", kms(), kms({ apiVersion: "v1", name: "old", endpoint: "unix:///o" }), identity),
+        rule("configmaps", kms({ apiVersion: "v1", name: "old", endpoint: "unix:///o" }), identity),
+      ),
+    ),
+    "warning KmsV1",
+    "warning KmsV1",
+    "warning RefusedOnReload",
+  ],
+  [
     "identity before claviger writes plain",
     observed(encryption(plain, rule("secrets", identity, kms()))),
     "error IdentityFirst",
