@@ -1,5 +1,6 @@
-import { type Document, isPair, isScalar, type Node, visit } from "yaml";
+import { type Document, isNode, isScalar, type Node, visit } from "yaml";
 
+const MAX_KEY = 1_024;
 const ANCHOR = /^[-\w]+$/;
 /** So that the text does not grow past all bounds. */
 const MAX_LINES = 10_000;
@@ -13,10 +14,14 @@ export function notYaml11(document: Document.Parsed, source: string): number | u
   const inner: Node[] = [];
   let odd: number | undefined;
   visit(document, {
+    Pair(_, { key }, path) {
+      const range = isNode(key) && isWithinBrackets(path) ? key.range : undefined;
+      if (range && isOddKey(source, range)) odd ??= range[0];
+    },
     Node(_, node, path) {
       const range = (node as Node).range;
       if (range === null || range === undefined) return undefined;
-      const inFlow = path.some((one) => !isPair(one) && "flow" in one && one.flow === true);
+      const inFlow = isWithinBrackets(path);
       if (isScalar(node) || ("flow" in node && node.flow === true)) inner.push(node);
       const anchor = "anchor" in node && typeof node.anchor === "string" ? node.anchor : "a";
       const plain = isScalar(node) && node.type === "PLAIN" && inFlow;
@@ -25,6 +30,16 @@ export function notYaml11(document: Document.Parsed, source: string): number | u
     },
   });
   return odd ?? tabbedLine(document, source, inner);
+}
+
+const isWithinBrackets = (path: readonly object[]): boolean =>
+  path.some((one) => "flow" in one && one.flow === true);
+
+/** libyaml wants a key and its colon on one line, within 1,024 characters. */
+function isOddKey(source: string, [start, end]: readonly [number, number, number]): boolean {
+  const [after = ""] = /^\s*(?::|$)/.exec(source.slice(end, end + MAX_KEY)) ?? [];
+  const key = source.slice(start, end) + after;
+  return after.endsWith(":") && (key.includes("\n") || key.length > MAX_KEY);
 }
 
 /** Within brackets, libyaml ends a plain scalar at any question mark, and at a colon only before white space. */

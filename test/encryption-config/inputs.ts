@@ -221,6 +221,7 @@ export const ODD: Readonly<Record<string, string | Buffer>> = {
   "a list that is not indented": `${HEAD}resources:\n- resources:\n  - secrets\n  providers:\n  - identity: {}\n`,
   "an entry that is indented otherwise": `${v2("timeout: 3s")}   - resources: [a]\n`,
   "a question mark within brackets": v2("timeout: 3s").replace("name: secrets", "name: a?b"),
+  "a key and its colon on two lines within brackets": v2("timeout\n: 3s"),
   "a key without a space within brackets": v2("timeout:3s"),
   "a quoted key without a space": v2('"timeout":3s'),
   "a key with a question mark": `${HEAD}? resources\n: - resources: [secrets]\n    providers: [{ identity: {} }]\n`,
@@ -262,6 +263,10 @@ export const STRICTER: Readonly<Record<string, { readonly text: string; readonly
   "a plain scalar within brackets that ends with a colon": {
     text: key("aescbc", `name: a:, secret: ${KEY}`),
     why: "YAML 1.2 reads a key there",
+  },
+  "a key within brackets that begins with a question mark": {
+    text: v2("?timeout: 3s"),
+    why: "YAML 1.2 has the question mark in the key's name",
   },
   "a Unicode line separator": {
     text: `${v2("timeout: 3s")}# a\u2028`,
