@@ -129,13 +129,17 @@ describe.skipIf(binaries === undefined)(
 
     it("a node whose KeyServer somebody deletes is waited for by its Lease; with both deleted it is not, and comes back by itself", async () => {
       await node(2).kill9("operator");
-      await cluster.kubectl(["delete", "ks", "node-2"]);
       await applyMasterKey("without-node-2");
-      await eventually("the key waits for node-2, with what to do", async () =>
-        /^False NodeNotHeardOf .*on 2 of 3 nodes.*delete KeyServer node-2 and Lease claviger-node-node-2/.test(
+      await eventually("the key waits for node-2", async () =>
+        (await distributed("without-node-2")).includes("node-2"),
+      );
+      await cluster.kubectl(["delete", "ks", "node-2"]);
+      await eventually("it waits on by node-2's Lease, with what to do", async () =>
+        /^False NodeNotHeardOf .* on 2 of 3 nodes; .*delete KeyServer node-2 and Lease claviger-node-node-2/.test(
           await distributed("without-node-2"),
         ),
       );
+      expect(await cluster.kubectl(["get", "ks", "-o", "name"])).not.toContain("node-2");
       await manual.follow("node removed", { NAME: "node-2" });
       await becomesReady("without-node-2");
       await node(2).start("operator");
