@@ -6,6 +6,9 @@ import type { RawRow } from "./sqlite.ts";
 type Query = (sql: string, ...values: (string | number | null)[]) => RawRow[];
 type StoredVersion = { readonly version: VersionRow } | UnreadableVersion;
 
+/** Small tables of which all rows are kept. */
+export type Table = "keys" | "aliases" | "tombstones";
+
 export interface ReadVersions {
   readonly versions: readonly VersionRow[];
   readonly unreadable: readonly UnreadableVersion[];
@@ -19,12 +22,12 @@ const MOST_TOUCHED = 1_000;
 /**
  * Rows of a keyring that were read before. Ten thousand versions take a third of a second to
  * read, and every pass of the operator looks at all of them. Only what changed is read again:
- * the writer names the versions that it changes (`touch`), another connection shows in `data_version`.
+ * the writer names what it changes (`touch`, `change`), another connection shows in `data_version`.
  */
 export class KeptRows {
   readonly #all: Query;
   readonly #now: () => number;
-  readonly #tables = new Map<string, { readonly stamp: string; readonly rows: ReadRows<unknown> }>();
+  readonly #tables = new Map<Table, ReadRows<unknown>>();
   /** In the order of `seq`. */
   #versions: Map<string, StoredVersion> | undefined;
   #listed: ReadVersions | undefined;
@@ -42,15 +45,19 @@ export class KeptRows {
     this.#touched.add(versionId);
   }
 
-  /** All rows of a small table. They are read again after any change to any table. */
-  rows<T>(sql: string, read: (rows: readonly RawRow[]) => ReadRows<T>): ReadRows<T> {
+  /** Call this before any row of a small table is written or deleted. */
+  change(table: Table): void {
+    this.#tables.delete(table);
+  }
+
+  /** All rows of a small table, in the order of some columns. */
+  rows<T>(table: Table, order: string, read: (rows: readonly RawRow[]) => ReadRows<T>): ReadRows<T> {
     this.#forgetIfOld();
-    const stamp = String(this.#all("SELECT total_changes() AS changes")[0]?.changes);
-    const kept = this.#tables.get(sql);
-    // One SQL text is always read by one function.
-    if (kept?.stamp === stamp) return kept.rows as ReadRows<T>;
-    const rows = read(this.#all(sql));
-    this.#tables.set(sql, { stamp, rows });
+    const kept = this.#tables.get(table);
+    // A table is always read by one function.
+    if (kept !== undefined) return kept as ReadRows<T>;
+    const rows = read(this.#all(`SELECT * FROM ${table} ORDER BY ${order}`));
+    this.#tables.set(table, rows);
     return rows;
   }
 

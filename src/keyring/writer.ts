@@ -19,7 +19,7 @@ import {
 import type { FileLock } from "./file-lock.ts";
 import { formatFormerTargets, leftAt, mergeFormerTargets } from "./former-targets.ts";
 import { inodeOf } from "./inode.ts";
-import { KeptRows, type ReadVersions } from "./kept-rows.ts";
+import { KeptRows, type ReadVersions, type Table } from "./kept-rows.ts";
 import { syncFile } from "./new-file.ts";
 import { observationsStamp, readObservations } from "./observations.ts";
 import {
@@ -63,6 +63,23 @@ export type KeyringChange =
   | { readonly kind: "putFormerKeyIds"; readonly key: ObjectName; readonly keyIds: readonly KeyId[] }
   /** Takes a version out for ever and keeps the tombstone, also of a version that never was here. */
   | { readonly kind: "destroyVersion"; readonly tombstone: TombstoneRow };
+
+/** The small tables that a change writes to. */
+function tablesOf({ kind }: KeyringChange): readonly Table[] {
+  switch (kind) {
+    case "putVersion":
+      return [];
+    case "putKey":
+    case "setCurrent":
+    case "reclaimKey":
+    case "putFormerKeyIds":
+      return ["keys"];
+    case "putAlias":
+      return ["aliases"];
+    case "destroyVersion":
+      return ["keys", "tombstones"];
+  }
+}
 
 /** The versionId of the row that a change writes or deletes in the tables of versions and their proofs. */
 function changedVersion(change: KeyringChange): string | undefined {
@@ -136,6 +153,7 @@ export class KeyringWriter {
     writePoint("keyring.apply", "before");
     this.transaction(() => {
       for (const change of changes) {
+        for (const table of tablesOf(change)) this.#kept.change(table);
         const versionId = changedVersion(change);
         if (versionId !== undefined) this.#kept.touch(versionId);
         this.#applyOne(change);
@@ -166,15 +184,15 @@ export class KeyringWriter {
   }
 
   #keyRows(): ReadRows<KeyRow> {
-    return this.#kept.rows("SELECT * FROM keys ORDER BY namespace, name", readKeyRows);
+    return this.#kept.rows("keys", "namespace, name", readKeyRows);
   }
 
   #aliasRows(): ReadRows<AliasRow> {
-    return this.#kept.rows("SELECT * FROM aliases ORDER BY namespace, name", readAliasRows);
+    return this.#kept.rows("aliases", "namespace, name", readAliasRows);
   }
 
   #tombstoneRows(): ReadRows<KeptTombstone> {
-    return this.#kept.rows("SELECT * FROM tombstones ORDER BY seq", readTombstoneRows);
+    return this.#kept.rows("tombstones", "seq", readTombstoneRows);
   }
 
   #objectRows(): ReadRows<ObjectRow> {
@@ -236,11 +254,12 @@ export class KeyringWriter {
         `keyring ${this.path} has a reader that holds its log: what was destroyed is erased from it later`,
       );
     }
+    this.#kept.change("tombstones");
     this.run("UPDATE tombstones SET erased = 1");
     writePoint("keyring.scrub", "after");
   }
 
-  /** Standalone mode keeps its objects in the same file: its statements run on the same connection. */
+  /** Standalone mode keeps its objects in the same file: its statements, on tables of its own, run on the same connection. */
   run(sql: string, ...values: (string | number | null)[]): void {
     this.mustBeInPlace();
     withKeyringErrors(this.path, () => this.#db.prepare(sql).run(...values));

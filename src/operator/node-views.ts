@@ -36,12 +36,26 @@ function nodeView(
     name,
     lastHeard: new Date(heard),
     stale: isStale(heard, now),
-    prepared: new Set(status?.prepared?.map((version) => version.versionId)),
-    erased: new Set(status?.erased?.map((version) => version.versionId)),
+    ...listedIn(server),
     ...(status?.seal !== undefined && { rootKeyId: status.seal.rootKeyId }),
     ...problemOf(conditionOf(status?.conditions, "Ready")),
     ...(status?.providers === undefined && { unreported: true as const }),
   };
+}
+
+const lists = new WeakMap<KeyServer, Pick<NodeView, "prepared" | "erased">>();
+
+/** Every pass over every key asks for the same five hundred versions. */
+function listedIn(server: KeyServer | undefined): Pick<NodeView, "prepared" | "erased"> {
+  const known = server && lists.get(server);
+  if (known !== undefined) return known;
+  const { prepared = [], erased = [] } = server?.status ?? {};
+  const listed = {
+    prepared: new Set<string>(prepared.map(({ versionId }) => versionId)),
+    erased: new Set<string>(erased.map(({ versionId }) => versionId)),
+  };
+  if (server !== undefined) lists.set(server, listed);
+  return listed;
 }
 
 function problemOf(ready: Condition | undefined): Pick<NodeView, "problem" | "problemReason"> {

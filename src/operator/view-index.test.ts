@@ -62,7 +62,13 @@ const told = (index: ViewIndex, names: readonly string[]) =>
       aliases: [...index.aliasesOf(one)].sort(),
       versions: index.versionsFor(one).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
       unsettled: index.isUnsettled(one),
-      counts: [masterKeys.size, keyAliases.size, versions.size, versionCount, [...asked.keys()].sort()],
+      counts: [
+        masterKeys.size,
+        keyAliases.size,
+        versions.size,
+        versionCount,
+        [...asked.values()].map(({ metadata }) => metadata.name).sort(),
+      ],
       checked: index.checked.keyVersions.length,
     };
   });

@@ -8,38 +8,41 @@ import type { View } from "./resource-store.ts";
 /** Triggers of versions that somebody asked for. */
 const ASKED = new Set<string | undefined>(["OnDemand", "Imported"]);
 
+/** Versions as the keyring bears them out, by the KeyVersion as the API server has it. */
+type Versions = ReadonlyMap<KeyVersion, KeyVersion>;
+
 /** The objects of one namespace by name. Versions belong to the namespace of their MasterKey. */
 export interface NamespaceIndex {
   readonly masterKeys: ReadonlyMap<string, MasterKey>;
   readonly keyAliases: ReadonlyMap<string, KeyAlias>;
   /** The KeyVersions of each MasterKey, deleted ones too, by name of the MasterKey. */
-  readonly versions: ReadonlyMap<string, ReadonlyMap<string, KeyVersion>>;
+  readonly versions: ReadonlyMap<string, Versions>;
   readonly versionCount: number;
   /** Versions that were made because somebody asked. */
-  readonly asked: ReadonlyMap<string, KeyVersion>;
+  readonly asked: Versions;
 }
 
 class Namespace implements NamespaceIndex {
   readonly masterKeys = new Map<string, MasterKey>();
   readonly keyAliases = new Map<string, KeyAlias>();
-  readonly versions = new Map<string, Map<string, KeyVersion>>();
-  readonly asked = new Map<string, KeyVersion>();
+  readonly versions = new Map<string, Map<KeyVersion, KeyVersion>>();
+  readonly asked = new Map<KeyVersion, KeyVersion>();
   versionCount = 0;
 
-  put(version: KeyVersion): void {
-    this.take(version);
-    const { name } = version.metadata;
-    const ofKey = this.versions.get(version.spec.masterKey.name) ?? new Map<string, KeyVersion>();
-    this.versions.set(version.spec.masterKey.name, ofKey.set(name, version));
+  put(stored: KeyVersion, recorded: KeyVersion): void {
+    const { name } = stored.spec.masterKey;
+    const ofKey = this.versions.get(name) ?? new Map<KeyVersion, KeyVersion>();
+    this.versions.set(name, ofKey.set(stored, recorded));
     this.versionCount += 1;
-    if (ASKED.has(version.status?.trigger)) this.asked.set(name, version);
+    if (ASKED.has(stored.status?.trigger)) this.asked.set(stored, recorded);
   }
 
-  take({ metadata: { name }, spec }: KeyVersion): void {
-    const ofKey = this.versions.get(spec.masterKey.name);
-    if (ofKey?.delete(name) === true) this.versionCount -= 1;
-    if (ofKey?.size === 0) this.versions.delete(spec.masterKey.name);
-    this.asked.delete(name);
+  take(stored: KeyVersion): void {
+    const { name } = stored.spec.masterKey;
+    const ofKey = this.versions.get(name);
+    if (ofKey?.delete(stored) === true) this.versionCount -= 1;
+    if (ofKey?.size === 0) this.versions.delete(name);
+    this.asked.delete(stored);
   }
 }
 
@@ -91,11 +94,12 @@ export class ViewIndex {
   #put(version: KeyVersion): void {
     this.#stored.set(version.metadata.name, version);
     if (this.record.verdict(version) === "foreign") return;
-    this.#in(version.spec.masterKey).put(this.record.asRecorded(version));
+    this.#in(version.spec.masterKey).put(version, this.record.asRecorded(version));
   }
 
   #take(version: KeyVersion): void {
-    this.#stored.delete(version.metadata.name);
+    const { name } = version.metadata;
+    if (this.#stored.get(name) === version) this.#stored.delete(name);
     this.#in(version.spec.masterKey).take(version);
   }
 
@@ -104,7 +108,9 @@ export class ViewIndex {
     this.#checked ??= {
       ...this.view,
       masterKeys: this.record.checked(this.view.masterKeys),
-      keyVersions: [...this.#namespaces.values()].flatMap((namespace) => all(namespace.versions)),
+      keyVersions: [...this.#namespaces.values()].flatMap(({ versions }) =>
+        [...versions.values()].flatMap((ofKey) => [...ofKey.values()]),
+      ),
     };
     return this.#checked;
   }
@@ -174,9 +180,6 @@ const secondsOf = (time: string | undefined): number | undefined =>
 export const objectText = (object: {
   readonly metadata: { readonly namespace?: string; readonly name: string };
 }): string => `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
-
-const all = <T>(maps: ReadonlyMap<string, ReadonlyMap<string, T>>): T[] =>
-  [...maps.values()].flatMap((map) => [...map.values()]);
 
 interface Difference<T> {
   readonly gone: Iterable<T>;
