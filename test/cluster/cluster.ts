@@ -10,7 +10,7 @@ import {
   type ControlPlaneOptions,
   startControlPlane,
 } from "../controlplane/controlplane.ts";
-import { ClavigerNode } from "./node.ts";
+import { ClavigerNode, type NodeOptions } from "./node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 export const CRDS = join(ROOT, "crds");
@@ -34,6 +34,8 @@ export interface ClusterOptions {
   readonly flags?: ControlPlaneOptions["flags"];
   /** What the provider serves; the MasterKey `claviger-system/secrets` if left out. */
   readonly serves?: { readonly key: string } | { readonly alias: string };
+  /** What each of several providers serves, by name; `serves` is then not looked at. */
+  readonly providers?: NodeOptions["providers"];
   /** Which API server every operator talks to, as through a load balancer; the one beside it if left out. */
   readonly operatorsUse?: number;
   /** Added to the environment of every claviger process. */
@@ -41,7 +43,7 @@ export interface ClusterOptions {
   /** What the operator of a node gets in place of the kubeconfig that it would have. */
   readonly operatorKubeconfig?: (kubeconfig: string, index: number) => Promise<string>;
   /** Each API server's EncryptionConfiguration, of the provider beside it; what claviger prints if left out. */
-  readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">) => string;
+  readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">, site: EncryptionSite) => string;
   /** The folder of the release that the nodes run; this checkout's if left out. */
   readonly release?: string;
   /** Whether the nodes have no identity for the rewriter, and so none of its rights. */
@@ -54,6 +56,12 @@ export interface ClusterOptions {
   readonly censusIntervalMinutes?: number;
   /** Brings resources and rights; kubectl apply of crds/ and deploy/ if left out. */
   readonly install?: (plane: ControlPlane) => Promise<void>;
+}
+
+/** Which node's EncryptionConfiguration is asked for, and where its providers listen. */
+export interface EncryptionSite {
+  readonly index: number;
+  socket(provider: string): string;
 }
 
 /** A control plane whose Secrets are encrypted by claviger, every part a process of its own on loopback. */
@@ -153,7 +161,7 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     rootKey,
     kubeconfig: (await options.operatorKubeconfig?.(usual, index)) ?? usual,
     rewriterKubeconfig: options.withoutRewriter ? undefined : await apiServer.kubeconfig(REWRITER_USER),
-    providers: { [PROVIDER]: options.serves ?? { key: KEY } },
+    providers: options.providers ?? { [PROVIDER]: options.serves ?? { key: KEY } },
     encryptionConfig: encryptionConfigPath(plane.dir, index),
     etcd: {
       endpoints: [plane.etcd.endpoint],
@@ -179,8 +187,9 @@ const encryptionConfigPath = (dir: string, index: number): string => join(dir, `
 
 async function writeEncryptionConfig(dir: string, index: number, options: ClusterOptions): Promise<string> {
   const path = encryptionConfigPath(dir, index);
-  const socket = join(nodeDir(dir, index), "run", `${PROVIDER}.sock`);
-  const text = (options.encryption ?? encryptionConfiguration)({ name: PROVIDER, socket });
+  const socket = (provider: string) => join(nodeDir(dir, index), "run", `${provider}.sock`);
+  const provider = { name: PROVIDER, socket: socket(PROVIDER) };
+  const text = options.encryption?.(provider, { index, socket }) ?? encryptionConfiguration(provider);
   await writeFile(path, text);
   return path;
 }

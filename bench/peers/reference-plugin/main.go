@@ -29,18 +29,19 @@ const (
 func main() {
 	log.SetFlags(0)
 	socket := flag.String("socket", "", "path of the unix socket to serve on")
+	v1Socket := flag.String("v1-socket", "", "path of a second unix socket, to serve KMS v1 on with the same key")
 	keyFile := flag.String("key-file", "", "file that holds the key, made if missing; without it the key dies with the process")
 	flag.Parse()
 	if *socket == "" || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*socket, *keyFile); err != nil {
+	if err := run(*socket, *v1Socket, *keyFile); err != nil {
 		log.Fatalf("reference-plugin: %v", err)
 	}
 }
 
-func run(socket, keyFile string) error {
+func run(socket, v1Socket, keyFile string) error {
 	key, err := loadKey(keyFile)
 	if err != nil {
 		return err
@@ -54,8 +55,16 @@ func run(socket, keyFile string) error {
 	}
 
 	server := service.NewGRPCService(socket, connectionTimeout, svc)
-	served := make(chan error, 1)
+	served := make(chan error, 2)
 	go func() { served <- server.ListenAndServe() }()
+	if v1Socket != "" {
+		v1, listener, err := newV1Server(v1Socket, svc)
+		if err != nil {
+			return err
+		}
+		go func() { served <- v1.Serve(listener) }()
+		defer v1.Stop()
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

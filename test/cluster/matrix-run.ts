@@ -1,0 +1,220 @@
+import { writeFile } from "node:fs/promises";
+import { expect } from "vitest";
+import type { KeyServer, MasterKey } from "../../src/kube/resources.ts";
+import { conditionOf } from "../../src/operator/conditions.ts";
+import { eventually } from "../controlplane/wait.ts";
+import type { Cluster } from "./cluster.ts";
+import { encryptionAt, type Others, startMatrixCluster, startOthers } from "./matrix-cluster.ts";
+import { Ledger } from "./matrix-ledger.ts";
+import {
+  type Chain,
+  chainsAfter,
+  resourcesOf,
+  type Scenario,
+  type Sockets,
+  standingOf,
+} from "./matrix-scenarios.ts";
+import { Door, MatrixTraffic } from "./matrix-traffic.ts";
+import { claimOf, covers, MatrixWatcher } from "./matrix-watcher.ts";
+import { Probes } from "./traffic.ts";
+
+const SEEDS = 3;
+
+/**
+ * Many scenarios in one control plane, in step: in each phase every scenario's next
+ * edit is made, and the API servers of the nodes that were edited are restarted, one
+ * after another. Each scenario has a MasterKey, a socket on every node and a
+ * resource of its own, so that the others are traffic to it.
+ */
+export class MatrixRun implements AsyncDisposable {
+  readonly cluster: Cluster;
+  readonly ledger = new Ledger();
+  readonly doors: readonly Door[];
+  readonly traffic: MatrixTraffic;
+  readonly watcher: MatrixWatcher;
+  readonly #scenarios: readonly Scenario[];
+  readonly #others: Others;
+  readonly #probes: Probes;
+  /** How many phases each node has behind it. */
+  readonly #phases: number[];
+
+  private constructor(cluster: Cluster, scenarios: readonly Scenario[], others: Others) {
+    this.cluster = cluster;
+    this.#scenarios = scenarios;
+    this.#others = others;
+    this.doors = cluster.plane.apiServers.map((server) => new Door(server));
+    this.#phases = this.doors.map(() => 0);
+    this.#probes = new Probes(cluster.plane.apiServers);
+    const chains = (scenario: Scenario) => this.#chains(scenario);
+    const site = { doors: this.doors, scenarios, chains, ledger: this.ledger };
+    this.traffic = new MatrixTraffic(site);
+    this.watcher = new MatrixWatcher({ ...site, etcd: cluster.plane.etcd });
+  }
+
+  /** A cluster in which every scenario is as before its first edit, with objects, clients and the watcher. */
+  static async start(scenarios: readonly Scenario[], nodes: number): Promise<MatrixRun> {
+    const others = await startOthers();
+    let stop = () => others.stop();
+    try {
+      const cluster = await startMatrixCluster(scenarios, nodes, others);
+      const run = new MatrixRun(cluster, scenarios, others);
+      stop = () => run[Symbol.asyncDispose]();
+      await run.#populate();
+      return run;
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.watcher.stop();
+    await this.traffic.stop();
+    await this.#probes.stop();
+    await this.cluster.stop();
+    await this.#others.stop();
+  }
+
+  /** Makes all edits of all scenarios, and waits after each phase for what must then be said. */
+  async allPhases(deadline?: number): Promise<void> {
+    const last = Math.max(...this.#scenarios.map(({ edits }) => edits.length));
+    await this.standing(deadline);
+    for (let phase = 1; phase <= last; phase += 1) {
+      for (const [index] of this.doors.entries()) await this.#edit(index, phase);
+      await this.standing(deadline);
+    }
+  }
+
+  /** Restarts an API server while no client uses it, and does something while it is down, or before clients come back. */
+  async restart(index: number, whileDown: Work, beforeClients: Work = async () => {}): Promise<void> {
+    const door = this.doors[index];
+    await door?.outage(async () => {
+      await door.server.stop();
+      await whileDown();
+      await door.server.start();
+      await door.server.ready("/livez");
+      await beforeClients();
+      await door.server.ready();
+      await this.#serves(door);
+    });
+  }
+
+  /** Waits until every scenario's status says what the nodes' chains call for. */
+  async standing(deadline = 120_000): Promise<void> {
+    await Promise.all(this.#scenarios.map((scenario) => this.#standing(scenario, deadline)));
+  }
+
+  /** Fails if something was never looked at, so that nothing passes for want of checks. */
+  expectLooked(): void {
+    expect(this.ledger.problemsOf("watcher")).toEqual([]);
+    for (const [index] of this.doors.entries()) {
+      for (const what of ["read", "write"])
+        expect(this.ledger.checks(`${what} through API server ${index + 1}`), what).toBeGreaterThan(100);
+    }
+    for (const scenario of this.#scenarios) {
+      if (standingOf(scenario, this.#chains(scenario)) === "complete")
+        expect(this.ledger.checks(`claim of ${scenario.name}`), scenario.name).toBeGreaterThan(0);
+    }
+  }
+
+  async keyServers(): Promise<readonly KeyServer[]> {
+    return JSON.parse(await this.cluster.kubectl(["get", "ks", "-o", "json"])).items;
+  }
+
+  async #standing(scenario: Scenario, deadline: number): Promise<void> {
+    const chains = this.#chains(scenario);
+    const standing = standingOf(scenario, chains);
+    const phase = Math.max(...this.#phases);
+    const what = `phase ${phase}: ${scenario.name} is ${standing} with ${JSON.stringify(chains)}`;
+    const holds = async () => {
+      const key = (await this.watcher.masterKeys()).get(scenario.name);
+      if (isSaid(key, scenario, chains)) return true;
+      throw new Error(
+        JSON.stringify([key?.status?.reencryption, conditionOf(key?.status?.conditions, "Reencrypted")]),
+      );
+    };
+    try {
+      await eventually(what, holds, { deadline, every: 500 });
+      this.ledger.checked(`standing of ${scenario.name}`);
+    } catch (error) {
+      this.ledger.note(scenario.name, `phase ${phase}`, String(error));
+    }
+  }
+
+  #chains(scenario: Scenario): readonly Chain[] {
+    return this.#phases.map((phase, index) => chainsAfter(scenario, phase, this.doors.length)[index] ?? []);
+  }
+
+  async #edit(index: number, phase: number): Promise<void> {
+    const edited = this.#scenarios.some(({ edits }) => edits[phase - 1]?.node === index + 1);
+    if (!edited) {
+      this.#phases[index] = phase;
+      return;
+    }
+    await this.ledger.disturbance(async () => {
+      const node = this.cluster.nodes[index];
+      if (node === undefined) throw new Error(`there is no node ${index + 1}`);
+      const text = this.#encryptionAt(index, phase, (provider) => node.socket(provider));
+      await writeFile(node.encryptionConfigPath, text);
+      await this.restart(index, async () => {
+        this.#phases[index] = phase;
+      });
+    });
+  }
+
+  #encryptionAt(index: number, phase: number, socket: Sockets["claviger"]): string {
+    return encryptionAt(
+      this.#scenarios,
+      { index, phase, nodes: this.doors.length },
+      this.#others.sockets(socket),
+    );
+  }
+
+  /** An API server that is ready may still know nothing of custom resources, and of rights, for a moment. */
+  async #serves({ server }: Door): Promise<void> {
+    for (const { path } of this.#scenarios.flatMap(resourcesOf)) {
+      await eventually(`${server.url} knows ${path}`, async () => {
+        const { status } = await server.request("GET", `${path}?limit=1`);
+        return ![403, 404, 429, 503].includes(status);
+      });
+    }
+  }
+
+  async #populate(): Promise<void> {
+    await Promise.all(this.doors.map((door) => this.#serves(door)));
+    await this.traffic.seed(SEEDS);
+    this.traffic.start();
+    this.watcher.start();
+  }
+}
+
+type Work = () => Promise<void>;
+
+/** Whether a MasterKey's status says what the nodes' chains call for. */
+function isSaid(key: MasterKey | undefined, scenario: Scenario, chains: readonly Chain[]): boolean {
+  const claim = claimOf(key);
+  switch (standingOf(scenario, chains)) {
+    case "complete": {
+      const wanted = resourcesOf(scenario).filter(
+        (resource) => resource === scenario.beside || chains.every(([first]) => first === "claviger"),
+      );
+      const { phase, verified } = key?.status?.reencryption ?? {};
+      return (
+        phase === "Complete" &&
+        verified === true &&
+        wanted.every(({ pattern }) => covers(claim?.scope ?? [], pattern))
+      );
+    }
+    case "differs":
+      return claim === undefined && namesDifference(key, chains);
+    case "nothing":
+      return claim === undefined;
+  }
+}
+
+/** A named state, with the nodes that somebody has to see to. */
+function namesDifference(key: MasterKey | undefined, chains: readonly Chain[]): boolean {
+  const condition = conditionOf(key?.status?.conditions, "Reencrypted");
+  const others = chains.flatMap(([first], index) => (first === "claviger" ? [] : [`node-${index + 1}`]));
+  return condition?.reason === "NodesDiffer" && others.every((node) => condition.message.includes(node));
+}
