@@ -366,6 +366,12 @@ const keyServerStatus = s.object("What this node has and serves.", {
             "When its API server last asked Status, or the plugin began; there while that is three minutes ago or more.",
           ),
         ),
+        namesHash: s.optional(
+          s.string(
+            "A hash of the names of the providers under which its API server writes those resources: etcd has the name in front of each value, and an API server reads it by that name only.",
+            { maxLength: 64 },
+          ),
+        ),
         reads: s.optional(
           s.array(
             "The resources of which its API server can read what is stored under this provider, first in their entry or not, as the EncryptionConfiguration names them.",

@@ -99,7 +99,7 @@ function describeProvider(
     socket,
     serves: keyRefText(ref),
     ...(allowImported !== undefined && { allowImported }),
-    ...(scope && { entries: scope.entries, resources: scope.resources, reads: scope.reads }),
+    ...(scope && { ...scope }),
     ...(edit !== undefined && { editNotTakenUp: edit }),
     ...(seen && {
       kmsKeyId: seen.kmsKeyId,
@@ -172,7 +172,12 @@ const isoTimeIf = (time: number | undefined): string | undefined =>
 
 function wasEdited(scope: ObservedScope, reported: ProviderStatus | undefined): boolean {
   if (scope === undefined || reported?.entries === undefined) return false;
-  return reported.entries !== scope.entries || !isDeepStrictEqual(reported.resources ?? [], scope.resources);
+  return (
+    reported.entries !== scope.entries ||
+    // A release that did not report it says nothing of an edit.
+    (reported.namesHash !== undefined && reported.namesHash !== scope.namesHash) ||
+    !isDeepStrictEqual(reported.resources ?? [], scope.resources)
+  );
 }
 
 const summarize = ({ name, serves, version }: ProviderStatus): string =>

@@ -320,6 +320,12 @@ describe("every API server by itself puts the same on the key", () => {
       /b has no provider that serves this key, and other nodes store secrets under it/,
     ],
     [
+      "one writes under another provider name, by which the other one cannot read",
+      { switches: [socket({ namesHash: "n1" }), onB({ namesHash: "n2" })] },
+      "NodesDiffer",
+      /of a, b store the same resources under this key by kms providers of different names.*same name on every node/,
+    ],
+    [
       "one has no claviger beside it",
       { unclaimed: ["apiserver-x"] },
       "ApiServerWithoutNode",

@@ -43,7 +43,7 @@ export function scopeObstacle(sockets: Sockets): Obstacle | undefined {
   const unknown = all.filter(({ scope }) => scope === undefined);
   const differing = all.filter(({ scope }) => scope !== undefined && !sameScope(scope, merged));
   if (differing.length > 0) return nodesDiffer(differing, merged);
-  if (unknown.length === 0) return undefined;
+  if (unknown.length === 0) return namesDiffer(all);
   const names = firstFew(
     unknown.map(({ node }) => node),
     NAMED,
@@ -75,6 +75,21 @@ function nodesDiffer(differing: readonly NodeScope[], merged: Scope): Obstacle {
   const message = `${firstFew(texts, NAMED)}; make the same edit on every node, one after the other, or undo it: nothing is written again while API servers differ`;
   return { reason, message };
 }
+
+/** Under other names: what one API server writes, another one does not find the provider for. */
+function namesDiffer(all: readonly NodeScope[]): Obstacle | undefined {
+  const known = all.filter(({ switches }) => switches.some(({ namesHash }) => namesHash !== undefined));
+  if (new Set(known.map(namesText)).size <= 1) return undefined;
+  const names = firstFew(
+    known.map(({ node }) => node),
+    NAMED,
+  );
+  const message = `the EncryptionConfigurations of ${names} store the same resources under this key by kms providers of different names: etcd has the name in front of each value, so that an API server cannot read what another one writes; give each entry the same name on every node, and keep the former name as a further provider until all is written again: nothing is written again while they differ`;
+  return { reason: "NodesDiffer", message };
+}
+
+const namesText = ({ switches }: NodeScope): string =>
+  JSON.stringify(switches.flatMap(({ namesHash }) => namesHash ?? []).sort());
 
 const isNotConfigured = ({ switches }: NodeScope): boolean =>
   switches.some(({ encryptionConfig }) => encryptionConfig === "NotConfigured");

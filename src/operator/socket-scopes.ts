@@ -176,6 +176,6 @@ function reportedScope(
 ): SocketScope | undefined {
   const reported = before?.providers?.find((provider) => provider.name === name);
   if (reported?.entries === undefined) return undefined;
-  const { entries, resources = [], reads = resources } = reported;
-  return { entries, resources, reads };
+  const { entries, resources = [], reads = resources, namesHash } = reported;
+  return { entries, resources, reads, ...(namesHash !== undefined && { namesHash }) };
 }

@@ -15,6 +15,8 @@ export interface Switch {
   readonly resources: Scope;
   /** What its API server can read under the provider, if the node reports it. */
   readonly reads?: Scope;
+  /** Equal if API servers write the same resources under the same provider names. */
+  readonly namesHash?: string;
   /** The edit of the EncryptionConfiguration that the API server does not go by yet. */
   readonly editNotTakenUp?: string;
   /** Names the unbroken time in which the socket served this key_id; absent in the report of an older release. */
@@ -62,7 +64,7 @@ type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 
 function switchOf(node: string, one: ProviderStatus, apiServer: KeyServerStatus["apiServer"]): Switch {
   const { name, kmsKeyId, encrypts = 0, entries, settled = false, resources = [], reads } = one;
-  const { editNotTakenUp, episode, notAskedSince } = one;
+  const { namesHash, editNotTakenUp, episode, notAskedSince } = one;
   const encryptionConfig = apiServer?.encryptionConfig;
   return {
     node,
@@ -73,6 +75,7 @@ function switchOf(node: string, one: ProviderStatus, apiServer: KeyServerStatus[
     ...(kmsKeyId !== undefined && { kmsKeyId }),
     ...(entries !== undefined && { entries }),
     ...(reads !== undefined && { reads }),
+    ...(namesHash !== undefined && { namesHash }),
     ...(editNotTakenUp !== undefined && { editNotTakenUp }),
     ...(episode !== undefined && { episode }),
     ...(notAskedSince !== undefined && { notAskedSince }),

@@ -19,7 +19,7 @@ const identity = "identity: {}";
 
 describe("what is behind a socket", () => {
   test("one rule => its resources, one entry", () => {
-    expect(scopeOf(config(rule("secrets", kms("a"), identity)), SOCKET)).toEqual({
+    expect(scopeOf(config(rule("secrets", kms("a"), identity)), SOCKET)).toMatchObject({
       entries: 1,
       resources: ["secrets"],
       reads: ["secrets"],
@@ -31,7 +31,27 @@ describe("what is behind a socket", () => {
       SOCKET,
     );
     const resources = ["secrets", "configmaps", "widgets.example.com"];
-    expect(scope).toEqual({ entries: 2, resources, reads: resources });
+    expect(scope).toMatchObject({ entries: 2, resources, reads: resources });
+  });
+  test("the hash of names is the same for the same names, in whatever order the rules are", () => {
+    const hash = (...rules: string[]) => scopeOf(config(...rules), SOCKET).namesHash;
+    const [secrets, maps] = [rule("secrets", kms("a"), identity), rule("configmaps", kms("b"))];
+    expect(hash(secrets, maps)).toMatch(/^[0-9a-f]{32}$/);
+    expect(hash(maps, rule("widgets", identity), secrets)).toBe(hash(secrets, maps));
+    // A rule that leaves it to another one does not write.
+    expect(hash(secrets, maps, rule("secrets", kms("c")))).toBe(hash(secrets, maps));
+  });
+  test("other names, or names that are exchanged => another hash", () => {
+    const hash = (...rules: string[]) => scopeOf(config(...rules), SOCKET).namesHash;
+    const hashes = [
+      hash(rule("secrets", kms("a")), rule("configmaps", kms("b"))),
+      hash(rule("secrets", kms("b")), rule("configmaps", kms("a"))),
+      hash(rule("secrets", kms("a")), rule("configmaps", kms("c"))),
+      hash(rule("secrets, configmaps", kms("a"))),
+      hash(rule("secrets", identity, kms("a"))),
+    ];
+    expect(new Set(hashes).size).toBe(hashes.length);
+    expect(hashes.at(-1)).toBeUndefined();
   });
   test("a provider that only reads => an entry that writes nothing, and is read", () => {
     expect(scopeOf(config(rule("secrets", identity, kms("a"))), SOCKET)).toEqual({

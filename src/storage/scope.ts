@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { CensusScope } from "./census-scope.ts";
 import { type EncryptionConfig, type EncryptionRule, kmsEntries, servesSocket } from "./encryption-config.ts";
@@ -25,6 +26,8 @@ export interface SocketScope {
   readonly resources: Scope;
   /** Of which resources what is stored under the provider can be read, first in its entry or not. */
   readonly reads: Scope;
+  /** Equal if the same resources are written under the same provider names; undefined if nothing is written. */
+  readonly namesHash?: string;
 }
 
 /** Reads off what is behind a socket. */
@@ -38,11 +41,32 @@ export function scopeOf(file: EncryptionConfig, socketPath: string): SocketScope
   const writes = config.rules.flatMap((rule) =>
     rule.resources.map((pattern) => (writer(rule, here) ? pattern : OUT + pattern)),
   );
+  const namesHash = namesHashOf(config, here);
   return {
     entries: kmsEntries(config, socketPath).length,
     resources: decisive(writes),
     reads: readsOf(config, socketPath),
+    ...(namesHash !== undefined && { namesHash }),
   };
+}
+
+/**
+ * The API server writes the provider's name in front of each value, and finds the provider that reads
+ * it by that name. A hash, as names can be long and a KeyServer has many sockets.
+ */
+function namesHashOf(config: EncryptionConfig, here: ReadonlySet<string>): string | undefined {
+  const names = new Map<string, string>();
+  for (const { resources, providers } of config.rules.toReversed()) {
+    const [first] = providers;
+    for (const pattern of resources) {
+      // An earlier rule of the same pattern decides who writes.
+      if (first?.kind === "kms" && here.has(first.name)) names.set(pattern, first.name);
+      else names.delete(pattern);
+    }
+  }
+  if (names.size === 0) return undefined;
+  const sorted = [...names].sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256").update(JSON.stringify(sorted)).digest("hex").slice(0, 32);
 }
 
 /** The API server reads a resource by all rules that name the very same pattern. */

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { encryptionRules, identity, kms } from "./manifests.ts";
 
-/** A provider of an EncryptionConfiguration. `kms-v1`, `kms-v2` and `aescbc` are what a cluster had before. */
-export type Link = "claviger" | "identity" | "aescbc" | "kms-v1" | "kms-v2";
+/** A provider of an EncryptionConfiguration. `renamed` is claviger's socket by another name; `kms-v1`, `kms-v2` and `aescbc` are what a cluster had before. */
+export type Link = "claviger" | "renamed" | "identity" | "aescbc" | "kms-v1" | "kms-v2";
 /** The providers of a rule in their order: the first one writes. An empty chain is no rule: plain. */
 export type Chain = readonly Link[];
 
@@ -97,6 +97,7 @@ export type Standing = "complete" | "differs" | "nothing";
 
 export function standingOf({ beside }: Scenario, chains: readonly Chain[]): Standing {
   const writers = chains.filter(([first]) => first === "claviger").length;
+  if (chains.some(([first]) => first === "renamed")) return "differs";
   if (writers === chains.length) return "complete";
   if (writers > 0) return "differs";
   return beside === undefined ? "nothing" : "complete";
@@ -144,6 +145,8 @@ function providerOf(link: Link, name: string, socket: string, { v1, v2 }: Socket
   switch (link) {
     case "claviger":
       return kms(name, socket);
+    case "renamed":
+      return kms(`${name}-renamed`, socket);
     case "identity":
       return identity;
     case "aescbc":

@@ -72,6 +72,15 @@ const SCENARIOS: readonly Scenario[] = [
     steps: [{ chain: WRITES, nodes: [1] }],
   }),
   scenario({
+    name: "renamed",
+    title: "installing in one step, under another provider name on node 2",
+    before: PLAIN,
+    steps: [
+      { chain: WRITES, nodes: [1] },
+      { chain: ["renamed", "identity"], nodes: [2] },
+    ],
+  }),
+  scenario({
     name: "halfway",
     title: "both nodes read, and only node 2 ever writes",
     before: PLAIN,
