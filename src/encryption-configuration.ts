@@ -1,4 +1,5 @@
 import type { ProviderConfig } from "./config.ts";
+import { resolveGoScalar } from "./go-scalar.ts";
 
 /**
  * An EncryptionConfiguration that encrypts Secrets by the first provider (its
@@ -19,9 +20,18 @@ resources:
     providers:
       - kms:
           apiVersion: v2
-          name: ${provider.name}
-          endpoint: unix://${provider.socket}
+          name: ${plainOrQuoted(provider.name)}
+          endpoint: ${plainOrQuoted(endpointOf(provider.socket))}
           timeout: 3s
       - identity: {}
 `;
 }
+
+/** To the API server `on` is a boolean and `12` a number, unless they are in quotes. */
+const plainOrQuoted = (text: string): string =>
+  /^[\w./@%+:-]*[\w/]$/.test(text) && !/^[-:%@]/.test(text) && resolveGoScalar(text) === text
+    ? text
+    : JSON.stringify(text);
+
+/** An endpoint is a URL: what ends or escapes a path there is escaped. */
+const endpointOf = (socket: string): string => `unix://${socket.replace(/[%?#]/g, encodeURIComponent)}`;

@@ -89,6 +89,15 @@ describe("a good file", () => {
       { kind: "identity" },
     ]);
   });
+  test.each([
+    ["on", SOCKET],
+    ["12", SOCKET],
+    ["1e3", "/run/a b/c#d?e%41.sock"],
+    ["017", "/run/a: b/x.sock"],
+  ])("what claviger prints for a provider %s at %s => is read as it was meant", (name, socket) => {
+    const config = parseEncryptionConfig(encryptionConfiguration({ name, socket }), PATH);
+    expect(kmsEntries(config, socket)).toEqual([{ name, resources: ["secrets"], writes: true }]);
+  });
   test("the name of before, which API servers take yet => is read", () => {
     const text = document(rule(["secrets"], kms()))
       .replace("apiserver.config.k8s.io/v1", "v1")

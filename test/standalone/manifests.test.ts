@@ -97,7 +97,7 @@ describe("a manifest", () => {
     },
     {
       what: "a value of another type",
-      spec: { enabled: "no" },
+      spec: { enabled: "nein" },
       says: /spec\.enabled must be of type boolean/,
     },
     {
