@@ -110,6 +110,8 @@ describe("a good configuration", () => {
   test("etcd on loopback => needs no certificates, and its prefix is the API server's default", () => {
     const endpoints = ["http://127.0.0.1:2379", "http://localhost:2379", "http://[::1]:2379"];
     expect(parse({ etcd: { endpoints } }).etcd).toEqual({ endpoints, prefix: "/registry" });
+    const hasty = parse({ etcd: { endpoints, censusIntervalMinutes: 5 } });
+    expect(hasty.etcd?.censusInterval).toBe(300_000);
   });
   test("no nodeName => the host's, in lower case", () => {
     expect(parse({ nodeName: undefined }).nodeName).toBe(hostname().toLowerCase());
@@ -257,6 +259,12 @@ describe("a wrong field => ConfigInvalid that names file and field", () => {
     ["an etcd that nothing verifies", etcd({ ca: undefined }), "etcd.ca is missing"],
     ["a certificate without a key", etcd({ cert: "c" }), "etcd must have both of cert and key"],
     ["a key without a certificate", etcd({ key: "c" }), "etcd must have both of cert and key"],
+    [
+      "a census that never comes",
+      etcd({ censusIntervalMinutes: 0 }),
+      "etcd.censusIntervalMinutes must be a whole number from 1 to 10080",
+    ],
+    ["a census a month", etcd({ censusIntervalMinutes: 43_200 }), "etcd.censusIntervalMinutes must be"],
     ["a prefix without its slash", etcd({ prefix: "registry" }), "etcd.prefix must match"],
     ["a prefix with a slash too many", etcd({ prefix: "/registry/" }), "etcd.prefix must match"],
     ["an unknown field of etcd", etcd({ servers: [] }), "etcd.servers is not a field that claviger knows"],
