@@ -1,6 +1,8 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { MetricsScan } from "./api-server-metrics.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { askApiServer, MetricsScan } from "./api-server-metrics.ts";
+import { KubeClient } from "./client.ts";
+import { FakeApiServer } from "./fake-api-server.ts";
 
 const ID = `sha256:${"1".repeat(64)}`;
 const OTHER_ID = `sha256:${"2".repeat(64)}`;
@@ -100,4 +102,39 @@ describe("what an API server's metrics say", () => {
       }),
     );
   });
+});
+
+describe("an API server that is asked", () => {
+  /** Its metrics, and what it says of its release elsewhere. */
+  async function asked(metrics: string, version: unknown) {
+    const server = await FakeApiServer.start();
+    onTestFinished(() => server.stop());
+    const paths: string[] = [];
+    server.answer(({ path, query, response }) => {
+      paths.push(path);
+      if (path === "/version") return void response.end(JSON.stringify(version));
+      expect(query.getAll("name[]")).toContain(`${CONTROLLER}_last_config_info`);
+      response.end(metrics);
+    });
+    const client = new KubeClient(server.kubeconfig);
+    onTestFinished(() => client.close());
+    return { word: await askApiServer(client, new AbortController().signal), paths };
+  }
+
+  test("and names its file => that is all that is asked", async () => {
+    const { word, paths } = await asked(`${info(HASH)}\n`, {});
+    expect(word).toMatchObject({ configHash: HASH, hasFile: true, address: "127.0.0.1" });
+    expect(paths).toEqual(["/metrics"]);
+  });
+  test("and has none, nor says of which release it is => it is asked for that too", async () => {
+    const { word, paths } = await asked("process_start_time_seconds 5\n", { major: "1", minor: "36+" });
+    expect(word).toMatchObject({ minor: 36, hasFile: false });
+    expect(paths).toEqual(["/metrics", "/version"]);
+  });
+  test.each([[{}], ["1.36"], [{ major: 1, minor: { a: 1 } }]])(
+    "and answers %j for its release => nobody knows it",
+    async (version) => {
+      expect((await asked("process_start_time_seconds 5\n", version)).word).not.toHaveProperty("minor");
+    },
+  );
 });

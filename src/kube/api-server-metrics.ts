@@ -47,7 +47,18 @@ const PATH = `/metrics?${NAMES.map((name) => `name%5B%5D=${name}`).join("&")}`;
 export async function askApiServer(client: KubeClient, signal: AbortSignal): Promise<ApiServerWord> {
   const scan = new MetricsScan();
   const address = await client.scan({ path: PATH, maxBytes: MAX_BYTES, signal }, (line) => scan.line(line));
-  return { ...scan.word, ...(address !== undefined && { address }) };
+  const word = { ...scan.word, ...(address !== undefined && { address }) };
+  if (word.hasFile || word.minor !== undefined) return word;
+  // Its release decides what it means that there is no series of a file.
+  const minor = await askRelease(client, signal);
+  return { ...word, ...(minor !== undefined && { minor }) };
+}
+
+/** Kubernetes 1.MINOR, by its own word elsewhere. */
+async function askRelease(client: KubeClient, signal: AbortSignal): Promise<number | undefined> {
+  const answer = await client.request({ method: "GET", path: "/version", signal });
+  const { major, minor } = Object(answer);
+  return minorOf(String(major), String(minor));
 }
 
 /** Collects the few series that matter. What it does not understand it ignores. */
@@ -109,7 +120,7 @@ export class MetricsScan {
         this.#startTime = value * 1000;
         return;
       case BUILD:
-        this.#minor = minorOf(labels);
+        this.#minor = minorOf(labels.get("major"), labels.get("minor"));
     }
   }
 }
@@ -130,9 +141,9 @@ function labelsOf(line: string): ReadonlyMap<string, string> {
 }
 
 /** Distributions write `34+`. Of Kubernetes 2 nobody knows anything. */
-function minorOf(labels: ReadonlyMap<string, string>): number | undefined {
-  const [, minor] = /^(\d{1,4})\+?$/.exec(labels.get("minor") ?? "") ?? [];
-  return labels.get("major") === "1" && minor !== undefined ? Number(minor) : undefined;
+function minorOf(major: string | undefined, minor: string | undefined): number | undefined {
+  const [, digits] = /^(\d{1,4})\+?$/.exec(minor ?? "") ?? [];
+  return major === "1" && digits !== undefined ? Number(digits) : undefined;
 }
 
 const latest = (before: number | undefined, seconds: number): number =>
