@@ -176,14 +176,13 @@ export class KubeClient {
   async *watch({ path, query, seconds, signal }: WatchCall): AsyncGenerator<unknown> {
     const asked = { ...query, watch: "true", timeoutSeconds: String(seconds) };
     const call: KubeRequest = { method: "GET", path, query: asked, signal };
-    const due = performance.now() + seconds * 1000 + this.#graceMilliseconds;
     const response = await this.#send(call);
     if (response.statusCode !== 200) throw errorOf(call, response, await readAll(response));
     // Not the socket's own timeout: the connection outlives this watch, and would keep a listener of each.
     const overdue = setTimeout(
       () =>
         response.destroy(new Error(`the watch was not ended after its ${seconds} s: its connection is dead`)),
-      Math.max(0, due - performance.now()),
+      seconds * 1000 + this.#graceMilliseconds,
     );
     try {
       for await (const line of linesOf(response))

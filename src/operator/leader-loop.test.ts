@@ -459,3 +459,42 @@ test("the leader's clock may be wrong => material expires by the time that has c
     "Enabled",
   ]);
 });
+
+test("a KeyServer says only when Status was last asked for => no key is looked at; a socket that switched => its key", async () => {
+  const cluster = new Cluster(masterKey({ status: statusWith(v1) }), [v1], forbidden);
+  cluster.providers = [{ name: "p", socket: "/p", serves: "apps/secrets", encrypts: 1 }];
+  const leader = cluster.leader();
+  const server = keyServer("one");
+  // It is not known from when: everything is looked at.
+  expect(leader.workFor(server)).toContain("MasterKey apps/secrets");
+  cluster.providers = cluster.providers.map((one) => ({ ...one, lastStatusTime: NOW_TEXT }));
+  expect(leader.workFor(server)).toEqual([KEY_SERVERS]);
+  cluster.providers = cluster.providers.map((one) => ({ ...one, encrypts: 2 }));
+  expect(leader.workFor(server)).toEqual([KEY_SERVERS, "MasterKey apps/secrets"]);
+});
+
+test("a KeyAlias moves => the keys that it leaves and joins are looked at, and no other of its namespace", async () => {
+  const cluster = new Cluster(masterKey({ status: statusWith(v1) }), [v1], forbidden);
+  cluster.aliases = [keyAlias({ spec: { masterKey: "secrets" }, status: { masterKey: "secrets" } })];
+  const leader = cluster.leader();
+  await cluster.reconcile(leader).catch(() => undefined);
+  const moved = keyAlias({ spec: { masterKey: "next" }, status: { masterKey: "secrets" } });
+  const work = ["KeyAlias apps/main", "MasterKey apps/next", "MasterKey apps/secrets"];
+  expect(leader.workFor(moved).toSorted()).toEqual(work);
+  // An object that was made again does not tell what it pointed to before.
+  expect(leader.workFor(keyAlias({ spec: { masterKey: "next" } })).toSorted()).toEqual(work);
+});
+
+test("a key that is in use is not behind new ones, a new key is", async () => {
+  const used = new Cluster(masterKey({ status: statusWith(v1) }), [v1], forbidden);
+  const [leader, beginner] = [used.leader(), new Cluster(masterKey(), [], forbidden)];
+  await used.reconcile(leader).catch(() => undefined);
+  const other = beginner.leader();
+  await beginner.reconcile(other).catch(() => undefined);
+  const work = "MasterKey apps/secrets";
+  expect([leader.isPrompt(work), other.isPrompt(work), leader.isPrompt("MasterKey apps/unknown")]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
