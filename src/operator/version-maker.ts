@@ -82,5 +82,5 @@ const unseen = (name: string): ClavigerError =>
 const foreign = (name: string, { metadata }: MasterKey): ClavigerError =>
   new ClavigerError(
     "NotReady",
-    `KeyVersion ${name} exists and is not a version of MasterKey ${metadata.namespace}/${metadata.name}: look at it with kubectl get keyversion ${name} -o yaml and delete it if nobody needs it`,
+    `KeyVersion ${name} exists and is not a version of MasterKey ${metadata.namespace}/${metadata.name}: no version of that number can be made while it has this name; see kubectl get keyversion ${name} -o yaml`,
   );
