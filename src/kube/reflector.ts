@@ -126,6 +126,7 @@ export class Reflector<T extends Reflectable> {
   async run(signal: AbortSignal): Promise<void> {
     let inStep = false;
     while (!signal.aborted) {
+      let asked = 0;
       try {
         if (!inStep) await this.#list(signal);
         inStep = false;
@@ -134,9 +135,10 @@ export class Reflector<T extends Reflectable> {
       } catch (error) {
         if (signal.aborted) break;
         if (!isGone(error)) this.#say(error);
+        asked = retryAfterOf(error);
       }
       // Also after 410 or an early end: a server that answers nothing else must not be asked without a pause.
-      await this.#pause(signal);
+      await this.#pause(asked, signal);
     }
     clearTimeout(this.#expecting);
   }
@@ -213,10 +215,11 @@ export class Reflector<T extends Reflectable> {
     this.#onChange(event.object, event.type === "DELETED" ? "deleted" : "set");
   }
 
-  async #pause(signal: AbortSignal): Promise<void> {
+  /** At least for as long as the API server asked. */
+  async #pause(asked: number, signal: AbortSignal): Promise<void> {
     const delay = Math.min(MAX_DELAY_MILLISECONDS, MIN_DELAY_MILLISECONDS * 2 ** this.#failures);
     this.#failures += 1;
-    await sleep(delay * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
+    await sleep(Math.max(asked, delay * (0.5 + Math.random())), undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -227,6 +230,10 @@ function slim<T extends Reflectable>(object: T): T {
 }
 
 const keyOf = ({ metadata }: Reflectable): string => `${metadata.namespace ?? ""}/${metadata.name}`;
+
+/** Milliseconds for which the API server asked to be left alone, within reason. */
+const retryAfterOf = (error: unknown): number =>
+  error instanceof KubeError ? Math.min(60, error.refusal.retryAfterSeconds ?? 0) * 1000 : 0;
 
 /** 410: our resourceVersion was compacted away. */
 const isGone = (error: unknown): boolean => error instanceof KubeError && error.httpStatus === 410;

@@ -22,6 +22,12 @@ export type Fault =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly delayMilliseconds: number };
 
+interface Watch {
+  readonly path: string;
+  readonly answer: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
 /** Stands before an API server, with that server's own certificate, and does to its calls what a test says. */
 export class FaultProxy {
   readonly kubeconfig: string;
@@ -30,7 +36,7 @@ export class FaultProxy {
   /** Every call since the last `forget`. */
   calls: ProxiedCall[] = [];
   readonly #server: Server;
-  readonly #watches = new Set<{ readonly answer: IncomingMessage; readonly response: ServerResponse }>();
+  readonly #watches = new Set<Watch>();
 
   private constructor(server: Server, kubeconfig: string) {
     this.#server = server;
@@ -69,15 +75,19 @@ export class FaultProxy {
     return this.calls.filter((call) => call.method === method && path.test(call.path)).length;
   }
 
-  /** From now on nothing comes through the watches that are there, nor their end; the connections stay. */
-  stallWatches(): number {
-    const stalled = this.#watches.size;
-    for (const { answer, response } of this.#watches) {
-      answer.unpipe(response);
-      answer.resume();
+  /** How many watches events come through. */
+  get watches(): number {
+    return this.#watches.size;
+  }
+
+  /** From now on nothing comes through the watches of these paths that are there, nor their end; the connections stay. */
+  stallWatches(paths = /./): void {
+    for (const watch of this.#watches) {
+      if (!paths.test(watch.path)) continue;
+      watch.answer.unpipe(watch.response);
+      watch.answer.resume();
+      this.#watches.delete(watch);
     }
-    this.#watches.clear();
-    return stalled;
   }
 
   close(): void {
@@ -104,7 +114,7 @@ export class FaultProxy {
   #forward(
     request: IncomingMessage,
     response: ServerResponse,
-    { isWatch }: ProxiedCall,
+    { isWatch, path }: ProxiedCall,
     url: URL,
     ca: Buffer,
   ): void {
@@ -116,7 +126,7 @@ export class FaultProxy {
       answer.pipe(response);
       answer.once("error", () => response.destroy());
       if (!isWatch) return;
-      const watch = { answer, response };
+      const watch = { path, answer, response };
       this.#watches.add(watch);
       response.once("close", () => this.#watches.delete(watch));
     });
