@@ -584,9 +584,20 @@ describe("without access to etcd", () => {
     {
       name: "the round began after all had settled and nothing failed => complete, unverified",
       census: false,
-      before: status("Verifying", { settledRound: true, failed: 0 }),
+      before: status("Verifying", { settledRound: true, failed: 0, proof: snapshotOf([settled]) }),
       expected: ["Complete", "none", "Unverified"],
       also: { verified: false },
+    },
+    {
+      name: "an API server was restarted during the round => another one",
+      census: false,
+      before: status("Verifying", {
+        settledRound: true,
+        failed: 0,
+        proof: snapshotOf([settled]).map((one) => ({ ...one, encrypts: one.encrypts + 1 })),
+      }),
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+      also: { round: 2, settledRound: true },
     },
     {
       name: "the round began earlier => another one",

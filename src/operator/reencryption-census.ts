@@ -52,8 +52,13 @@ export function counted(
 }
 
 export function withoutCensus(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
-  const clean = before.settledRound === true && (before.failed ?? 0) === 0;
-  return clean ? decideComplete(before, false, sockets, now) : beginRound(before, sockets, now);
+  // A round has not seen what an API server that was restarted meanwhile stored behind its back.
+  const isSame = sameSnapshot(before.proof, snapshotOf(sockets.switches));
+  const settledRound = before.settledRound === true && isSame;
+  const isClean = settledRound && (before.failed ?? 0) === 0;
+  return isClean
+    ? decideComplete(before, false, sockets, now)
+    : beginRound({ ...before, settledRound }, sockets, now);
 }
 
 function decideComplete(

@@ -2,7 +2,7 @@ import type { ReencryptionStatus } from "../kube/resources.ts";
 import { objectsText } from "../storage/census-tally.ts";
 import { rfc3339, timeOf } from "../times.ts";
 import { leftText, straysFound, unfinished } from "./reencryption-findings.ts";
-import { notSettled, type Sockets } from "./reencryption-ground.ts";
+import { notSettled, type Sockets, snapshotOf } from "./reencryption-ground.ts";
 import { NO_TASK, type ReencryptionPlan, type ReencryptionTask, type Round } from "./reencryption-work.ts";
 
 /** What could not be written is tried again after a minute, then two, four, eight. */
@@ -15,12 +15,10 @@ const nextRound = (round: number): number => (round < Number.MAX_SAFE_INTEGER ? 
 /** At once the first time or when objects were only found, after a pause when some could not be written. */
 export function beginRound(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
   const { cursor: _, done: __, total: ___, ...rest } = before;
-  const settledRound = isSettled(before, sockets);
   const status = {
-    ...rest,
+    ...withGround(rest, sockets),
     phase: "Reencrypting" as const,
     round: nextRound(before.round),
-    settledRound,
   };
   // A census that finds the same again after a settled round: those objects need somebody.
   const stuck = (before.failed ?? 0) > 0 || (before.settledRound === true && before.round > 0);
@@ -37,7 +35,9 @@ export function rewriteStrays(
 ): ReencryptionPlan {
   const { failed: __, ...found } = before;
   const status = { ...found, settledRound: false, straysFoundTime: rfc3339(now) };
-  return { ...beginRound(status, sockets, now), finding: straysFound(status) };
+  const plan = beginRound(status, sockets, now);
+  const { proof: ___, ...begun } = plan.status ?? status;
+  return { ...plan, status: begun, finding: straysFound(status) };
 }
 
 export function pausing(status: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
@@ -46,11 +46,14 @@ export function pausing(status: ReencryptionStatus, sockets: Sockets, now: Date)
     const message = `${leftText(status)}; tried again at ${nextRoundAt}`;
     return { task: NO_TASK, status, finding: unfinished("ObjectsLeft", message) };
   }
-  return rewriting(withoutFailures({ ...rest, settledRound: isSettled(status, sockets) }));
+  return rewriting(withoutFailures(withGround(rest, sockets)));
 }
 
-const isSettled = ({ kmsKeyId }: ReencryptionStatus, sockets: Sockets): boolean =>
-  notSettled(sockets, kmsKeyId).length === 0;
+/** Notes on what sockets a round begins: alone it proves something only if they are the same when it ends. */
+function withGround({ proof: _, ...status }: ReencryptionStatus, sockets: Sockets): ReencryptionStatus {
+  const settledRound = notSettled(sockets, status.kmsKeyId).length === 0;
+  return { ...status, settledRound, ...(settledRound && { proof: snapshotOf(sockets.switches) }) };
+}
 
 /** No pause is that long: a clock that was ahead for a while must not hold a round up for years. */
 function isAhead(time: string, now: Date): boolean {
