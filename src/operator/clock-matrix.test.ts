@@ -59,7 +59,7 @@ class Clocks {
 
   constructor(one: Case) {
     this.#case = one;
-    this.cluster = new ClusterModel(one.nodes, true);
+    this.cluster = new ClusterModel({ size: one.nodes, census: true, countMilliseconds: 0, tells: true });
     this.work(20);
   }
 

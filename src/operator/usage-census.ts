@@ -44,11 +44,26 @@ const LEAST_AGE = 15_000;
 const AGE_PER_DURATION = 10;
 const RETRY_MILLISECONDS = 10_000;
 
-interface Counted {
+/** A count that ended, with times by a clock that never goes back. */
+export interface Counted {
   readonly began: number;
   /** Undefined where nothing can be counted. */
   readonly stored: StoredObjects | undefined;
   readonly goodUntil: number;
+}
+
+export const goodUntil = (began: number, ended: number): number =>
+  began + Math.max(LEAST_AGE, AGE_PER_DURATION * (ended - began));
+
+/** What may be decided on a count if what it is combined with holds since `since`; undefined if it must be taken anew. */
+export function usableCount(
+  counted: Counted | undefined,
+  since: number,
+  now: number,
+): UsageCount | undefined {
+  if (counted === undefined || now >= counted.goodUntil) return undefined;
+  if (counted.stored === undefined) return { kind: "impossible" };
+  return counted.began >= since ? { kind: "counted", stored: counted.stored } : undefined;
 }
 
 interface Running {
@@ -85,10 +100,8 @@ export class UsageCensus {
    */
   countSince(since: number): UsageCount {
     const counted = this.#counted;
-    if (counted !== undefined && this.now() < counted.goodUntil) {
-      if (counted.stored === undefined) return { kind: "impossible" };
-      if (counted.began >= since) return { kind: "counted", stored: counted.stored };
-    }
+    const count = usableCount(counted, since, this.now());
+    if (count !== undefined) return count;
     if (this.#failed !== undefined) return { kind: "failed", message: this.#failed.message };
     // Said on as it was: a status must not change with each asking.
     const wasImpossible = counted !== undefined && counted.stored === undefined;
@@ -114,9 +127,8 @@ export class UsageCensus {
       .then(
         (stored) => {
           if (controller.signal.aborted) return;
-          const age = Math.max(LEAST_AGE, AGE_PER_DURATION * (this.now() - began));
           // That there is no etcd is no count either: it is asked again with each decision.
-          this.#counted = { stored, began, goodUntil: began + age };
+          this.#counted = { stored, began, goodUntil: goodUntil(began, this.now()) };
           this.#failed = undefined;
         },
         (error: unknown) => {

@@ -1,3 +1,4 @@
+import type { MasterKey } from "../../kube/resources.ts";
 import { keyAlias, NOW } from "../testing.ts";
 import {
   type Etcd,
@@ -9,9 +10,10 @@ import {
   withObject,
 } from "./etcd.ts";
 import type { Event } from "./events.ts";
+import { type FileName, RESOURCES } from "./files.ts";
 import { ModelLeader } from "./model-leader.ts";
 import { ModelNode } from "./model-node.ts";
-import { checkComplete, checkCurrent, checkReadable } from "./promises.ts";
+import { Promises } from "./promises.ts";
 
 const MINUTE = 60_000;
 /** More passes than anything takes that ends at all. */
@@ -20,10 +22,25 @@ const ENDLESS = 100;
 const STILL = 4;
 /** So many objects a minute that a round takes two. */
 const HALF = 5;
-/** Longer than an API server takes to settle. */
-const PAUSE_SECONDS = 200;
+/** Twice, together with a minute, longer than an API server takes to settle; once shorter than what counts as silence. */
+const PAUSE_SECONDS = 100;
 /** More than the waiting periods of this model. */
 const WEEK_SECONDS = 8 * 86_400;
+
+/** After this long without Status an API server is silent. */
+const SILENCE_MILLISECONDS = 180_000;
+/** How soon a stalled watch is begun anew. */
+const STALL_MILLISECONDS = 180_000;
+
+export interface ClusterOptions {
+  /** How many nodes. */
+  readonly size: number;
+  /** Whether operators can count what etcd holds, and how long that takes. */
+  readonly census: boolean;
+  readonly countMilliseconds: number;
+  /** Whether API servers tell what they go by. */
+  readonly tells: boolean;
+}
 
 /** etcd with two MasterKeys and an alias, and nodes whose keyrings and API servers outlive what happens to it. */
 export class ClusterModel {
@@ -31,20 +48,27 @@ export class ClusterModel {
   /** versionIds whose material was destroyed, which was checked then. */
   readonly destroyed = new Set<string>();
   etcd: Etcd;
+  readonly promises: Promises;
   readonly #leader: ModelLeader;
   #now = NOW.getTime();
   #backup: Etcd;
   #tokens = 0;
   /** The nodes whose reports are from before a restore, and the keys whose status is. */
   readonly #outdated = new Set<string>();
+  /** Objects that were stored through a node that is excused, with its name. */
+  readonly #excused = new Map<string, string>();
+  /** Whether an alias has moved since the leader last looked at the keys. */
+  #moved = false;
+  #frozenSince = 0;
 
-  constructor(size: number, census: boolean) {
-    this.nodes = Array.from({ length: size }, (_, index) => new ModelNode(`node-${index}`));
+  constructor({ size, tells, ...options }: ClusterOptions) {
+    this.nodes = Array.from({ length: size }, (_, index) => new ModelNode(`node-${index}`, tells));
+    this.promises = new Promises(this.nodes);
     for (const node of this.nodes) {
       node.heard = this.#now;
       node.peers = this.nodes;
     }
-    this.#leader = new ModelLeader(this.nodes, census);
+    this.#leader = new ModelLeader(this.nodes, this.promises, options);
     this.etcd = freshEtcd(this.nodes.map(({ name }) => name));
     this.#backup = this.etcd;
   }
@@ -63,7 +87,7 @@ export class ClusterModel {
 
   /** Everybody is there and works until nothing has moved for longer than anything waits. */
   settle(): void {
-    for (const node of this.nodes) this.#hear(node);
+    for (const node of this.nodes) this.#mend(node);
     for (const key of KEY_NAMES) {
       this.#enable(key, true);
       this.#delete(key, false);
@@ -73,6 +97,8 @@ export class ClusterModel {
       if (pass > ENDLESS) throw new Error("it never settles");
       const before = { etcd: this.etcd, changes: this.#keyringChanges() };
       this.apply({ kind: "everybody" });
+      this.apply({ kind: "pass", seconds: PAUSE_SECONDS });
+      this.apply({ kind: "apiServers" });
       this.apply({ kind: "pass", seconds: PAUSE_SECONDS });
       for (const key of KEY_NAMES) {
         if (masterKeyOf(this.etcd, key).status?.keyState === "Destroyed") this.#recreate(key);
@@ -107,31 +133,68 @@ export class ClusterModel {
         this.#sync(this.#node(event.node), event.kind === "sync");
         break;
       case "fallSilent":
-        this.#node(event.node).silent = true;
+        this.#node(event.node).cutOff = true;
         break;
       case "comeBack":
         this.#hear(this.#node(event.node));
         break;
+      case "syncLate":
+        this.#sync(this.#node(event.node), true, true);
+        break;
       case "restartPlugin":
-        for (const socket of this.#node(event.node).sockets) socket.restart(this.#now);
+      case "killPlugin":
+        for (const socket of this.#node(event.node).sockets)
+          socket.restart(this.#now, event.kind === "restartPlugin");
         break;
       case "restartApiServer":
-        for (const entry of this.#node(event.node).entries) entry.restart();
+        this.#restartApiServer(this.#node(event.node), this.#node(event.node).file);
+        break;
+      case "restartWithoutFlag":
+        // Who destroys a key that an EncryptionConfiguration names has another trouble.
+        if (this.etcd.masterKeys.every(({ spec }) => spec.deletion === undefined))
+          this.#restartApiServer(this.#node(event.node), undefined);
+        break;
+      case "edit":
+        this.#edit(this.#node(event.node), event.file);
+        break;
+      case "roll":
+        for (const node of this.nodes) {
+          this.#edit(node, event.file);
+          this.#reload(node);
+        }
+        break;
+      case "reload":
+        this.#reload(this.#node(event.node));
+        break;
+      case "probe":
+        this.#probe(this.#node(event.node));
+        break;
+      case "takeImage":
+        this.#node(event.node).takeImage();
+        break;
+      case "comeBackFromImage":
+        this.#comeBackFromImage(this.#node(event.node));
+        break;
+      case "deleteReport":
+        this.#deleteReport(this.#node(event.node).name);
+        break;
+      case "lie":
+      case "endLie":
+        this.#lie(this.#node(event.node), event.kind === "lie");
+        break;
+      case "freeze":
+        this.#leader.frozen ??= this.etcd;
+        this.#frozenSince = this.#now;
         break;
       case "poll":
       case "pollInVain":
-        this.#entry(event).poll(this.#now, event.kind === "poll");
+        this.#node(event.node).apiServer.poll(this.#now, event.kind === "poll", event.entry);
         break;
       case "write":
         this.#write(event);
         break;
       case "work":
-        this.etcd = this.#leader.rewriter.advance(
-          this.etcd,
-          this.#node(event.node),
-          event.objects,
-          this.#now,
-        );
+        this.#work(this.#node(event.node), event.objects);
         break;
       case "workFails":
         this.#leader.rewriter.fail(this.#now);
@@ -151,7 +214,8 @@ export class ClusterModel {
         break;
       case "delete":
       case "cancel":
-        this.#delete(keyName(event.key), event.kind === "delete");
+        if (event.kind === "cancel" || this.nodes.every(({ apiServer }) => apiServer.file !== undefined))
+          this.#delete(keyName(event.key), event.kind === "delete");
         break;
       case "retain":
         this.#respec(keyName(event.key), (spec) => ({
@@ -175,6 +239,7 @@ export class ClusterModel {
         this.#restore();
         break;
       case "loseVersions":
+        if (this.#mayBeLost()) break;
         this.etcd = { ...this.etcd, versions: [] };
         this.#forgetDestructions();
         break;
@@ -192,42 +257,166 @@ export class ClusterModel {
   }
 
   #check(before: Etcd): void {
+    for (const { sockets } of this.nodes) {
+      for (const socket of sockets) {
+        this.promises.counts.checked("a key_id that was left does not return", socket.switched);
+        socket.switched = 0;
+      }
+    }
     for (const { spec } of this.etcd.versions)
       if (spec.destroyed !== undefined) this.destroyed.add(spec.versionId);
-    checkReadable(this.etcd, this.nodes, this.destroyed, this.#now);
+    this.promises.checkReadable(this.etcd, this.destroyed, this.#now);
     if (before.versions !== this.etcd.versions || currentIn(before) !== currentIn(this.etcd))
-      checkCurrent(this.etcd);
+      this.promises.checkCurrent(this.etcd);
+    if (this.#moved) return;
+    const excused = new Set(this.#excused.keys());
     for (const key of this.etcd.masterKeys) {
-      if (!this.#outdated.has(key.metadata.name)) checkComplete(this.etcd, key, this.nodes, this.#now);
+      if (!this.#outdated.has(key.metadata.name))
+        this.promises.checkComplete(this.etcd, key, excused, this.#now);
     }
   }
 
   /** After a restore the first status that was decided on new reports counts. */
   #lead(): void {
     const informed = this.nodes.every(({ name }) => !this.#outdated.has(name));
+    const before = this.etcd.alias?.status?.masterKey;
+    const keys = this.etcd.masterKeys;
+    const { frozen } = this.#leader;
     this.etcd = this.#leader.lead(this.etcd, new Date(this.#now));
-    if (informed && this.nodes.some(({ silent }) => !silent)) this.#outdated.clear();
+    if (this.nodes.every(({ silent }) => silent)) return;
+    if (informed) this.#outdated.clear();
+    const stands = this.#moved && frozen !== undefined;
+    this.#moved = stands || this.etcd.alias?.status?.masterKey !== before;
+    if (!this.#moved) this.#checkCompleted(keys);
+    if (frozen === undefined) for (const node of this.nodes) if (node.excuse?.reported) this.#endExcuse(node);
   }
 
-  #sync(node: ModelNode, toTheEnd: boolean): void {
-    this.etcd = node.sync(this.etcd, new Date(this.#now), toTheEnd);
-    if (toTheEnd && !node.silent) this.#outdated.delete(node.name);
+  /** What is said anew was decided on KeyServers read past the cache. */
+  #checkCompleted(before: readonly MasterKey[]): void {
+    const unreported = new Set(
+      this.nodes.filter(({ excuse }) => excuse?.reported === false).map(({ name }) => name),
+    );
+    const excused = new Set(
+      [...this.#excused].flatMap(([object, name]) => (unreported.has(name) ? [object] : [])),
+    );
+    for (const key of this.etcd.masterKeys) {
+      const was = before.find(({ metadata }) => metadata.name === key.metadata.name)?.status?.reencryption
+        ?.phase;
+      const isNew = was !== "Complete" && key.status?.reencryption?.phase === "Complete";
+      if (isNew && !this.#outdated.has(key.metadata.name))
+        this.promises.checkCompleted(this.etcd, key, excused, this.#now);
+    }
+  }
+
+  #sync(node: ModelNode, toTheEnd: boolean, late = false): void {
+    const wasUnknown = node.unknown;
+    this.etcd = node.sync(this.etcd, new Date(this.#now), toTheEnd, late);
+    if (node.silent || !toTheEnd) return;
+    this.#outdated.delete(node.name);
+    if (wasUnknown) node.heard = this.#now;
+    const { excuse } = node;
+    if (excuse !== undefined && excuse.from <= this.#now && !late && !node.isLying)
+      node.excuse = { ...excuse, reported: true };
+  }
+
+  /** Nobody can know what its API server does until its operator has reported it, and a leader looked. */
+  #excuse(node: ModelNode): void {
+    // What does not tell is found out by its silence.
+    const from = this.#now + (node.tells ? 0 : SILENCE_MILLISECONDS);
+    node.excuse = { from, reported: false };
+  }
+
+  #endExcuse(node: ModelNode): void {
+    node.excuse = undefined;
+    node.lies = false;
+    for (const [object, name] of this.#excused) if (name === node.name) this.#excused.delete(object);
+  }
+
+  #restartApiServer(node: ModelNode, file: FileName | undefined): void {
+    const same = node.apiServer.file === file;
+    node.apiServer.restart(file);
+    if (!same) this.#excuse(node);
+  }
+
+  /** Without the API server's own word an Encrypt is all that is known, and may be of a file that it only tried. */
+  #edit(node: ModelNode, file: FileName): void {
+    if (!node.tells) return;
+    node.file = file;
+    node.editedAt = this.#now;
+  }
+
+  #probe(node: ModelNode): void {
+    if (!node.tells) return;
+    for (const socket of node.sockets) socket.wasProbed = true;
+    node.apiServer.probe(node.file, this.#now);
+  }
+
+  #reload(node: ModelNode): void {
+    if (node.apiServer.file === node.file || node.apiServer.file === undefined) return;
+    if (node.apiServer.reload(node.file, this.#now)) this.#excuse(node);
+    else for (const socket of node.sockets) socket.wasProbed = true;
+  }
+
+  #comeBackFromImage(node: ModelNode): void {
+    const stored = new Set(this.etcd.versions.map(({ spec }) => spec.versionId));
+    const held = this.nodes.flatMap(({ keyring }) => [...keyring.versions.keys()]);
+    // What etcd has lost could be lost with this disk.
+    if (!held.every((id) => stored.has(id))) return;
+    if (node.comeBackFromImage(this.#now)) this.#excuse(node);
+  }
+
+  #deleteReport(name: string): void {
+    const reports = this.etcd.reports.filter(({ metadata }) => metadata.name !== name);
+    this.etcd = { ...this.etcd, reports };
+  }
+
+  #lie(node: ModelNode, lies: boolean): void {
+    if (!lies && !node.isLying) return;
+    node.isLying = lies;
+    node.lies = true;
+    this.#excuse(node);
+  }
+
+  /** What somebody sees to in the end: the node runs, with the file that all have. */
+  #mend(node: ModelNode): void {
+    this.#hear(node);
+    this.#lie(node, false);
+    this.#edit(node, "all");
+    if (node.apiServer.file !== "all") this.#restartApiServer(node, "all");
   }
 
   #hear(node: ModelNode): void {
-    node.silent = false;
-    node.heard = this.#now;
+    node.cutOff = false;
+    if (!node.silent && !node.unknown) node.heard = this.#now;
   }
 
   #pass(milliseconds: number): void {
     this.#now += milliseconds;
-    for (const node of this.nodes) if (!node.silent) node.heard = this.#now;
+    for (const node of this.nodes) if (!node.silent && !node.unknown) node.heard = this.#now;
+    if (this.#now - this.#frozenSince >= STALL_MILLISECONDS) this.#leader.frozen = undefined;
+  }
+
+  #work(node: ModelNode, objects: number): void {
+    const before = this.etcd.objects;
+    this.etcd = this.#leader.rewriter.advance(this.etcd, node, objects, this.#now);
+    for (const [name, under] of this.etcd.objects) if (before.get(name) !== under) this.#stored(name, node);
+  }
+
+  #stored(object: string, node: ModelNode): void {
+    if (node.excuse === undefined) this.#excused.delete(object);
+    else this.#excused.set(object, node.name);
   }
 
   #write({ late, object, ...at }: Extract<Event, { kind: "write" }>): void {
-    const entry = this.#entry(at);
-    const under = late ? entry.mayStoreUnder(this.#now).at(-1) : entry.encryptsUnder(this.#now);
-    if (under !== undefined) this.etcd = withObject(this.etcd, `${entry.resource} ${object}`, under);
+    const node = this.#node(at.node);
+    const resource = RESOURCES[at.entry % RESOURCES.length] ?? "";
+    const under = late
+      ? node.apiServer.mayStoreUnder(resource, this.#now).at(-1)
+      : node.apiServer.storesUnder(resource, this.#now);
+    if (under === undefined) return;
+    const name = `${resource} ${object}`;
+    this.etcd = withObject(this.etcd, name, under);
+    this.#stored(name, node);
   }
 
   #rotate(name: string): void {
@@ -268,11 +457,17 @@ export class ClusterModel {
 
   /** API servers are stopped for it: what the leader had in hand ends in errors. */
   #restore(): void {
+    if (this.#mayBeLost()) return;
     this.etcd = { ...this.#backup };
     this.#forgetDestructions();
     this.#leader.forget();
     for (const { name } of this.nodes) this.#outdated.add(name);
     for (const name of KEY_NAMES) this.#outdated.add(name);
+  }
+
+  /** Whether a node's disk was put back, so that a version may be in etcd alone: nobody promised to survive both. */
+  #mayBeLost(): boolean {
+    return this.nodes.some(({ behind }) => behind);
   }
 
   /** What etcd has lost and no node has heard of did not happen. */
@@ -283,14 +478,14 @@ export class ClusterModel {
   }
 
   #apiServers(): void {
-    for (const { entries } of this.nodes) for (const entry of entries) entry.poll(this.#now, true);
+    for (const { apiServer } of this.nodes) apiServer.poll(this.#now, true);
   }
 
   #operators(milliseconds: number): void {
     for (const node of this.nodes) this.#sync(node, true);
     this.#lead();
     const [first] = this.nodes;
-    if (first !== undefined) this.etcd = this.#leader.rewriter.advance(this.etcd, first, HALF, this.#now);
+    if (first !== undefined) this.#work(first, HALF);
     this.#pass(milliseconds);
   }
 
@@ -307,13 +502,6 @@ export class ClusterModel {
     const node = this.nodes[index % this.nodes.length];
     if (node === undefined) throw new Error("a cluster has at least one node");
     return node;
-  }
-
-  #entry({ node, entry }: { readonly node: number; readonly entry: number }) {
-    const { entries } = this.#node(node);
-    const found = entries[entry % entries.length];
-    if (found === undefined) throw new Error("an API server has at least one entry");
-    return found;
   }
 }
 

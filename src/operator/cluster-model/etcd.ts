@@ -4,9 +4,14 @@ import { keyAlias, keyServer, masterKey } from "../testing.ts";
 
 /** What an object is encrypted under. */
 export interface Used {
-  readonly kmsKeyId: KmsKeyId;
+  /** Undefined of what is plain. */
+  readonly kmsKeyId: KmsKeyId | undefined;
   readonly versionId: string;
+  /** The provider that the API server looks for to open it; undefined of what is plain. */
+  readonly provider: string | undefined;
 }
+
+export const PLAIN: Used = { kmsKeyId: undefined, versionId: "", provider: undefined };
 
 /** A rotation that began. */
 export interface Begun {
@@ -49,10 +54,11 @@ export const withMasterKey = (etcd: Etcd, changed: MasterKey): Etcd => ({
   masterKeys: etcd.masterKeys.map((key) => (key.metadata.name === changed.metadata.name ? changed : key)),
 });
 
-export const withObject = (etcd: Etcd, object: string, under: Used): Etcd =>
-  etcd.objects.get(object)?.kmsKeyId === under.kmsKeyId
-    ? etcd
-    : { ...etcd, objects: new Map(etcd.objects).set(object, under) };
+export function withObject(etcd: Etcd, object: string, under: Used): Etcd {
+  const before = etcd.objects.get(object);
+  const same = before?.kmsKeyId === under.kmsKeyId && before?.provider === under.provider;
+  return same && before !== undefined ? etcd : { ...etcd, objects: new Map(etcd.objects).set(object, under) };
+}
 
 export const resourceOf = (object: string): string => object.split(" ")[0] ?? "";
 

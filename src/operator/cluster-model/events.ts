@@ -1,3 +1,5 @@
+import type { FileName } from "./files.ts";
+
 /** What can happen to a cluster, for the property test of the decisions. */
 export type Event =
   /** The leader decides and applies, for everything there is. */
@@ -9,9 +11,22 @@ export type Event =
   | { readonly kind: "act" }
   /** A node stores, hands back and reports; or dies after storing. */
   | { readonly kind: "sync" | "syncAndCrash"; readonly node: number }
+  /** The same, with what its plugin had written when the operator looked before. */
+  | { readonly kind: "syncLate"; readonly node: number }
   /** A node's operator does not reach the API server; plugin and API server of the node go on. */
   | { readonly kind: "fallSilent" | "comeBack"; readonly node: number }
-  | { readonly kind: "restartPlugin" | "restartApiServer"; readonly node: number }
+  | { readonly kind: "restartPlugin" | "killPlugin" | "restartApiServer"; readonly node: number }
+  /** A node's EncryptionConfiguration is edited; its API server takes it up while it runs, or tries it and drops it; or is started without one. */
+  | { readonly kind: "edit"; readonly node: number; readonly file: FileName }
+  | { readonly kind: "reload" | "probe" | "restartWithoutFlag"; readonly node: number }
+  /** Every node's file is edited and taken up, by one node after the other. */
+  | { readonly kind: "roll"; readonly file: FileName }
+  /** An image of a node's disk is taken; the node comes back from it. */
+  | { readonly kind: "takeImage" | "comeBackFromImage"; readonly node: number }
+  /** A node's KeyServer is deleted; somebody with the node's kubeconfig reports what he likes, until he is found. */
+  | { readonly kind: "deleteReport" | "lie" | "endLie"; readonly node: number }
+  /** The leader's watches bring nothing, and do not end for a while. */
+  | { readonly kind: "freeze" }
   /** An entry of an API server's configuration asks for the key_id, and switches or fails to. */
   | { readonly kind: "poll" | "pollInVain"; readonly node: number; readonly entry: number }
   /** An object is written through an entry; late: by a request that began before the entry switched. */

@@ -20,6 +20,14 @@ export interface Current {
   readonly version: VersionRow;
 }
 
+export interface KeyringImage {
+  readonly versions: ReadonlyMap<string, VersionRow>;
+  readonly tombstones: ReadonlyMap<string, KeptTombstone>;
+  readonly periods: ReadonlyMap<string, WaitingPeriod>;
+  readonly keys: ReadonlyMap<string, KeyRow>;
+  readonly aliases: ReadonlyMap<string, AliasRow>;
+}
+
 /** A node's keyring: what KeyringWriter does, with its refusals, without a file. */
 export class ModelKeyring {
   readonly versions = new Map<string, VersionRow>();
@@ -43,6 +51,27 @@ export class ModelKeyring {
   get tables(): LeaderKeyring {
     const { keys, aliases, versions } = this.contents();
     return { keys: () => keys, aliases: () => aliases, versions: () => versions };
+  }
+
+  /** What an image of the disk has. */
+  image(): KeyringImage {
+    return {
+      versions: new Map(this.versions),
+      tombstones: new Map(this.tombstones),
+      periods: new Map(this.periods),
+      keys: new Map(this.#keys),
+      aliases: new Map(this.#aliases),
+    };
+  }
+
+  /** The disk is put back to an image. */
+  putBack(image: KeyringImage): void {
+    this.changes += 1;
+    refill(this.versions, image.versions);
+    refill(this.tombstones, image.tombstones);
+    refill(this.periods, image.periods);
+    refill(this.#keys, image.keys);
+    refill(this.#aliases, image.aliases);
   }
 
   key(name: string): KeyRow | undefined {
@@ -144,4 +173,9 @@ export class ModelKeyring {
     if (key.current && isLater(key.current, version)) throw new Error(`version of ${name} went back`);
     this.#keys.set(name, { ...key, current: { versionId, number } });
   }
+}
+
+function refill<T>(map: Map<string, T>, from: ReadonlyMap<string, T>): void {
+  map.clear();
+  for (const [key, value] of from) map.set(key, value);
 }

@@ -13,7 +13,7 @@ import type { ModelKeyring } from "./model-keyring.ts";
 import type { ModelNode } from "./model-node.ts";
 import { ModelRetirement } from "./model-retirement.ts";
 import { ModelRewriter } from "./model-rewriter.ts";
-import { checkPlan } from "./promises.ts";
+import type { Promises } from "./promises.ts";
 
 /** A plan, and the object that it was made on. */
 interface Thought {
@@ -33,9 +33,12 @@ interface KnownIndex {
 
 /** The leader's part of the cluster: the first node whose operator works leads. */
 export class ModelLeader {
-  readonly rewriter = new ModelRewriter();
+  readonly rewriter: ModelRewriter;
+  /** What it sees of etcd while its watches bring nothing and do not end. */
+  frozen: Etcd | undefined;
   readonly #retirement: ModelRetirement;
   readonly #nodes: readonly ModelNode[];
+  readonly #promises: Promises;
   readonly #census: boolean;
   /** When each node's operator last renewed its Lease. */
   readonly #heardOf = new Map<string, number>();
@@ -44,9 +47,15 @@ export class ModelLeader {
   #thought: Thought | undefined;
   #minted = 0;
 
-  constructor(nodes: readonly ModelNode[], census: boolean) {
+  constructor(
+    nodes: readonly ModelNode[],
+    promises: Promises,
+    { census, countMilliseconds }: { readonly census: boolean; readonly countMilliseconds: number },
+  ) {
     this.#nodes = nodes;
-    this.#retirement = new ModelRetirement(nodes, census);
+    this.#promises = promises;
+    this.rewriter = new ModelRewriter(promises, countMilliseconds);
+    this.#retirement = new ModelRetirement(promises, census, countMilliseconds);
     this.#census = census;
   }
 
@@ -62,9 +71,10 @@ export class ModelLeader {
       if (thought === undefined) return after;
       after = this.#carryOut(thought, after, now);
     }
-    after = this.#point(this.#retirement.note(after), now);
+    after = this.#point(this.#retirement.note(after, this.#heardOf, now), now);
     const leader = this.#leader();
-    return leader === undefined ? after : this.#retirement.pass(this.#index(leader, after), after, now);
+    if (leader === undefined) return after;
+    return this.#retirement.pass(this.#index(leader, this.frozen ?? after), after, now);
   }
 
   createAndCrash(name: string, etcd: Etcd, now: Date): Etcd {
@@ -81,7 +91,7 @@ export class ModelLeader {
   act(etcd: Etcd, now: Date): Etcd {
     const thought = this.#thought;
     this.#thought = undefined;
-    if (thought === undefined || masterKeyOf(etcd, thought.name) !== thought.on) return etcd;
+    if (thought === undefined) return etcd;
     if (isDestroyed(thought.on, etcd.versions)) return etcd;
     return this.#carryOut(thought, etcd, now);
   }
@@ -89,6 +99,7 @@ export class ModelLeader {
   /** A process that ends takes along what it thought, counted and had going on. */
   forget(): void {
     this.#thought = undefined;
+    this.frozen = undefined;
     this.rewriter.forget();
     this.#retirement.forget();
   }
@@ -96,8 +107,9 @@ export class ModelLeader {
   #retire(name: string, etcd: Etcd, now: Date): Etcd {
     const leader = this.#leader();
     if (leader === undefined) return etcd;
-    const masterKey = masterKeyOf(etcd, name);
-    const index = this.#index(leader, etcd);
+    const masterKey = masterKeyOf(this.frozen ?? etcd, name);
+    if (masterKey !== masterKeyOf(etcd, name)) return etcd;
+    const index = this.#index(leader, this.frozen ?? etcd);
     const status = this.#retirement.complete(masterKey, masterKey.status ?? {}, index, now);
     const unchanged = isDeepStrictEqual(masterKey.status, status);
     return unchanged ? etcd : withMasterKey(etcd, { ...masterKey, status });
@@ -106,14 +118,12 @@ export class ModelLeader {
   #decide(name: string, etcd: Etcd, now: Date): Thought | undefined {
     const leader = this.#leader();
     if (leader === undefined) return undefined;
-    if (leader.name !== this.#name) {
-      this.rewriter.forget();
-      this.#retirement.forget();
-    }
+    if (leader.name !== this.#name) this.forget();
     this.#name = leader.name;
     this.#retirement.leader = leader;
-    const on = masterKeyOf(etcd, name);
-    const index = this.#index(leader, etcd);
+    const seen = this.frozen ?? etcd;
+    const on = masterKeyOf(seen, name);
+    const index = this.#index(leader, seen);
     const facts = {
       ...{ work: this.rewriter.work(on), reachable: true, census: this.#census, room: {} },
       ...{ freshKeyId: keyId(this.#mint()), arnPrefix: "" },
@@ -155,7 +165,9 @@ export class ModelLeader {
   #carryOut(thought: Thought, etcd: Etcd, now: Date): Etcd {
     const { plan, name } = thought;
     const before = masterKeyOf(etcd, name);
-    checkPlan(plan, before, etcd, this.#nodes);
+    // A Conflict: it was decided on another one.
+    if (before !== thought.on) return etcd;
+    this.#promises.checkPlan(plan, before, etcd, now.getTime());
     const created = this.#createVersion(thought, etcd);
     const status = this.#retirement.complete(before, plan.status, thought.index, now);
     const unchanged = isDeepStrictEqual(before.status, status);
@@ -182,7 +194,9 @@ export class ModelLeader {
     if (alias === undefined) return etcd;
     const leader = this.#leader();
     if (leader === undefined) return etcd;
-    const index = this.#index(leader, etcd);
+    const seen = this.frozen ?? etcd;
+    if (seen.alias !== alias) return etcd;
+    const index = this.#index(leader, seen);
     const sources = { alias, index, keyring: leader.keyring.tables, lack: () => undefined, arnPrefix: "" };
     const { status } = decideKeyAlias(gatherKeyAlias(sources, now), leader.wall(now));
     return isDeepStrictEqual(alias.status, status) ? etcd : { ...etcd, alias: { ...alias, status } };

@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import type { VersionRow } from "../../keyring/rows.ts";
+import type { ObservationRow, VersionRow } from "../../keyring/rows.ts";
 import { periodKey } from "../../keyring/waiting-periods.ts";
 import type { KeyServerStatus } from "../../kube/resources.ts";
+import type { SocketScope } from "../../storage/scope.ts";
+import { rfc3339 } from "../../times.ts";
 import { decideEarlyErasure } from "../decide-early-erasure.ts";
 import { decideErasure, type ErasurePlan, erasedHere, tombstoneSpec } from "../decide-erasure.ts";
 import { decideKeyServerStatus } from "../decide-key-server.ts";
@@ -14,21 +16,52 @@ import { servedVersions } from "../served-versions.ts";
 import { keyServer, keyVersion } from "../testing.ts";
 import { hasMaterial, promotionCandidate } from "../versions.ts";
 import type { Waiting } from "../waiting-period.ts";
-import type { Etcd } from "./etcd.ts";
-import { ENTRIES, ModelEntry } from "./model-entry.ts";
-import { ModelKeyring } from "./model-keyring.ts";
+import type { Etcd, Used } from "./etcd.ts";
+import { type FileName, RESOURCES, scopeIn } from "./files.ts";
+import { ModelApiServer } from "./model-api-server.ts";
+import { type KeyringImage, ModelKeyring } from "./model-keyring.ts";
 import { withTombstone } from "./model-retirement.ts";
 import { ModelSocket, SOCKETS } from "./model-socket.ts";
+
+/** Longer than a node's Lease lasts. */
+const LEASE_MILLISECONDS = 41_000;
+
+/** An image of a node's disk. */
+interface Image {
+  readonly keyring: KeyringImage;
+  readonly file: FileName;
+}
+
+export interface Excuse {
+  /** From when on its operator can know. */
+  readonly from: number;
+  /** Whether the node's operator has reported since. */
+  readonly reported: boolean;
+}
 
 /** A node: operator and keyring, plugin with its sockets, API server with its entries. */
 export class ModelNode {
   readonly name: string;
   readonly keyring = new ModelKeyring();
   readonly sockets = SOCKETS.map((config) => new ModelSocket(config, this.keyring));
-  readonly entries = ENTRIES.map(
-    ({ resource, socket }) => new ModelEntry(resource, this.sockets[socket] ?? fail()),
-  );
-  silent = false;
+  readonly apiServer = new ModelApiServer(this.sockets);
+  /** The EncryptionConfiguration on its disk, and when it was edited. */
+  file: FileName = "all";
+  editedAt = 0;
+  /** Whether its operator reaches no API server. */
+  cutOff = false;
+  /** Whether its disk was put back, and its operator has not looked at the API server since. */
+  unknown = false;
+  /** Whether its disk was put back, and it has not caught up with the other nodes since. */
+  behind = false;
+  /** What its API server did that it has not reported, or no leader has looked at since. */
+  excuse: Excuse | undefined;
+  /** Whether somebody has its kubeconfig, and reports what he likes. */
+  isLying = false;
+  /** Whether what he reported may be believed still. */
+  lies = false;
+  /** Its KeyServer does not say what the API server goes by: an older API server. */
+  readonly tells: boolean;
   /** How far its clock, and that of its API server, is ahead of the time that is true, in milliseconds. */
   skew = 0;
   serverSkew = 0;
@@ -41,8 +74,47 @@ export class ModelNode {
   contradictions: readonly string[] = [];
   problems: ErasurePlan["problems"] = [];
 
-  constructor(name: string) {
+  #image: Image | undefined;
+  /** What the plugin wrote of its API server when the operator looked last. */
+  #looked: readonly ObservationRow[] = [];
+
+  constructor(name: string, tells = true) {
     this.name = name;
+    this.tells = tells;
+  }
+
+  /** Whether its operator is heard of: it goes through the node's own API server. */
+  get silent(): boolean {
+    return this.cutOff || !this.apiServer.runs;
+  }
+
+  /** Everything that its API server may still store, by resource. */
+  mayStoreUnder(now: number): { readonly resource: string; readonly used: Used }[] {
+    return RESOURCES.flatMap((resource) =>
+      this.apiServer.mayStoreUnder(resource, now).map((used) => ({ resource, used })),
+    );
+  }
+
+  takeImage(): void {
+    this.#image = { keyring: this.keyring.image(), file: this.file };
+  }
+
+  /** The machine comes back from the image, after longer than its Lease lasts. */
+  comeBackFromImage(now: number): boolean {
+    if (this.#image === undefined) return false;
+    this.keyring.putBack(this.#image.keyring);
+    this.file = this.#image.file;
+    for (const socket of this.sockets) {
+      socket.forgetEver();
+      socket.restart(now, false);
+    }
+    this.#looked = [];
+    this.apiServer.restart(this.file);
+    this.apiServer.poll(now, true);
+    this.heard = now - LEASE_MILLISECONDS;
+    this.unknown = true;
+    this.behind = true;
+    return true;
   }
 
   /** What its own clock shows. */
@@ -75,8 +147,9 @@ export class ModelNode {
   }
 
   /** One pass of the node loop. Its plugin sees the keyring a moment after the report is written. */
-  sync(etcd: Etcd, now: Date, toTheEnd: boolean): Etcd {
+  sync(etcd: Etcd, now: Date, toTheEnd: boolean, late = false): Etcd {
     if (this.silent) return etcd;
+    if (!late) this.#looked = this.#observations(now);
     const observed = {
       masterKeys: etcd.masterKeys,
       keyVersions: etcd.versions,
@@ -95,7 +168,15 @@ export class ModelNode {
     const after = toTheEnd ? handedBack(etcd, erasure, plan.handBack, now) : etcd;
     const reported = toTheEnd ? this.#report(after, etcd, now) : after;
     for (const socket of this.sockets) socket.follow(now.getTime());
+    this.unknown = false;
+    this.behind &&= this.peers.some(({ keyring }) =>
+      [...keyring.versions.keys()].some((id) => this.#lacks(id)),
+    );
     return reported;
+  }
+
+  #lacks(versionId: string): boolean {
+    return !this.keyring.versions.has(versionId) && !this.keyring.tombstones.has(versionId);
   }
 
   /** Every tombstone is proven here: nobody forges any. */
@@ -121,18 +202,20 @@ export class ModelNode {
     return servedVersions({
       ...this.keyring.contents(),
       providers: SOCKETS,
-      observations: this.sockets.flatMap((socket) => socket.observation(now.getTime())),
+      observations: this.#observations(now),
     });
+  }
+
+  #observations(now: Date): ObservationRow[] {
+    return this.sockets.flatMap((socket) => socket.observation(now.getTime()));
   }
 
   #report(etcd: Etcd, seen: Etcd, now: Date): Etcd {
     const before = etcd.reports.find(({ metadata }) => metadata.name === this.name)?.status;
     const status = this.#status(seen, before, now);
     if (isDeepStrictEqual(before, status)) return etcd;
-    const reports = etcd.reports.map((report) =>
-      report.metadata.name === this.name ? keyServer(this.name, status) : report,
-    );
-    return { ...etcd, reports };
+    const others = etcd.reports.filter(({ metadata }) => metadata.name !== this.name);
+    return { ...etcd, reports: [...others, keyServer(this.name, status)] };
   }
 
   #status(seen: Etcd, before: KeyServerStatus | undefined, now: Date): KeyServerStatus {
@@ -151,19 +234,56 @@ export class ModelNode {
         erased: erasedHere(tombstones, seen.versions),
         problems: this.problems,
         seal: undefined,
-        providers: SOCKETS,
-        observations: this.sockets.flatMap((socket) => socket.observation(now.getTime())),
+        providers: SOCKETS.map((socket) => ({
+          ...socket,
+          scope: this.#scope(socket.name, before),
+          editedAt: this.editedAt,
+        })),
+        observations: this.#looked,
       },
       now,
     );
-    return { ...status, providers: (status.providers ?? []).map((one) => this.#withEpisode(one)) };
+    return this.isLying ? lieOf(status) : this.#withApiServer(status);
   }
 
-  #withEpisode<T extends { readonly name: string }>(provider: T): T {
-    const socket = this.sockets.find(({ config }) => config.name === provider.name);
-    return { ...provider, ...(socket && { episode: socket.episode }) };
+  /** Of the file that the API server goes by, if it tells. */
+  #scope(provider: string, before: KeyServerStatus | undefined): SocketScope {
+    if (!this.tells) return scopeIn(this.file, provider);
+    if (this.#word !== "NotLoaded") return scopeIn(this.apiServer.file, provider);
+    const reported = before?.providers?.find(({ name }) => name === provider);
+    const { entries = 0, resources = [], reads = [] } = reported ?? {};
+    return { entries, resources, reads };
+  }
+
+  get #word() {
+    if (this.apiServer.file === undefined) return "NotConfigured" as const;
+    return this.apiServer.file === this.file ? ("Loaded" as const) : ("NotLoaded" as const);
+  }
+
+  #withApiServer(status: KeyServerStatus): KeyServerStatus {
+    if (!this.tells) return { ...status, apiServer: { encryptionConfig: "Unknown" } };
+    const isLate = this.#word === "NotLoaded";
+    const providers = status.providers?.map(({ editNotTakenUp: _, ...provider }) => ({
+      ...provider,
+      ...(isLate && { editNotTakenUp: rfc3339(new Date(this.editedAt)) }),
+    }));
+    return { ...status, ...(providers && { providers }), apiServer: { encryptionConfig: this.#word } };
   }
 }
+
+/** What the leader would like to hear. */
+const lieOf = (status: KeyServerStatus): KeyServerStatus => ({
+  ...status,
+  apiServer: { encryptionConfig: "Loaded" },
+  ...(status.providers && {
+    providers: status.providers.map(({ editNotTakenUp: _, notAskedSince: __, ...provider }) => ({
+      ...provider,
+      settled: true,
+      encrypts: 100,
+      episode: "lie",
+    })),
+  }),
+});
 
 const NOTHING = { changes: [], destroyAgain: [], handBack: [], restore: [], problems: [] };
 
@@ -178,8 +298,4 @@ function handedBack(etcd: Etcd, erasure: ErasurePlan, rows: readonly VersionRow[
   if (specs.length === 0) return again;
   const returned = specs.map((spec) => ({ ...keyVersion(spec.number, { spec }), spec }));
   return { ...again, versions: [...again.versions, ...returned] };
-}
-
-function fail(): never {
-  throw new Error("an entry names a socket that is not there");
 }

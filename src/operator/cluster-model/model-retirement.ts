@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import type { KmsKeyId } from "../../crypto/ids.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../kube/resources.ts";
 import { rfc3339 } from "../../times.ts";
+import { decideErased } from "../decide-erased.ts";
 import { decideKeyVersionStatus } from "../decide-key-version.ts";
 import {
   awaitsCount,
@@ -14,14 +14,17 @@ import {
   retiringKeys,
 } from "../decide-retirement.ts";
 import { gatherRetirement } from "../gather-master-key.ts";
+import { GroundWatch } from "../ground-watch.ts";
+import { nodeViews } from "../node-views.ts";
 import type { View } from "../resource-store.ts";
-import type { UsageCount } from "../usage-census.ts";
+import type { StoredObjects } from "../usage.ts";
+import { type Counted, goodUntil, type UsageCount, usableCount } from "../usage-census.ts";
 import { hasMaterial } from "../versions.ts";
 import type { ViewIndex } from "../view-index.ts";
 import type { Waiting } from "../waiting-period.ts";
 import { type Etcd, masterKeyOf } from "./etcd.ts";
 import type { ModelNode } from "./model-node.ts";
-import { checkDestruction } from "./promises.ts";
+import type { Promises } from "./promises.ts";
 
 const NOTHING_SEEN: Waiting = {
   time: { kind: "agreed", independent: false },
@@ -29,27 +32,29 @@ const NOTHING_SEEN: Waiting = {
   seen: 0,
 };
 
-/** How long a count is good (usage-census.ts). */
-const COUNT_MILLISECONDS = 15_000;
-
 /** The leader's part in deletion, retention and destruction: what Retirement and UsageCensus do. */
 export class ModelRetirement {
-  readonly #nodes: readonly ModelNode[];
+  readonly #promises: Promises;
   readonly #census: boolean;
-  #counted: { readonly counts: ReadonlyMap<KmsKeyId, number>; readonly until: number } | undefined;
-  #asked = false;
+  /** How long a count takes. */
+  readonly #countMilliseconds: number;
+  readonly #ground = new GroundWatch();
+  #counted: Counted | undefined;
+  #running: { readonly began: number; readonly stored: StoredObjects } | undefined;
   /** The node that leads. */
   leader: ModelNode | undefined;
 
-  constructor(nodes: readonly ModelNode[], census: boolean) {
-    this.#nodes = nodes;
+  constructor(promises: Promises, census: boolean, countMilliseconds: number) {
+    this.#promises = promises;
     this.#census = census;
+    this.#countMilliseconds = countMilliseconds;
   }
 
   /** The process ends. */
   forget(): void {
+    this.#ground.forget();
     this.#counted = undefined;
-    this.#asked = false;
+    this.#running = undefined;
   }
 
   complete(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex, now: Date): MasterKeyStatus {
@@ -61,12 +66,12 @@ export class ModelRetirement {
   pass(index: ViewIndex, etcd: Etcd, now: Date): Etcd {
     const { checked } = index;
     this.leader?.note(etcd, now);
-    this.#count(etcd, now);
-    if (checked.masterKeys.some(awaitsCount)) this.#ask(now);
+    this.#finishCount(now);
+    if (checked.masterKeys.some(awaitsCount)) this.#count(etcd, index.view, now);
     let after = etcd;
     for (const key of retiringKeys(checked.keyVersions, checked.masterKeys)) {
       const plans = decideRetirement(key, this.#facts(index.view, now), this.#wall(now));
-      if (plans.some(needsCount)) this.#ask(now);
+      if (plans.some(needsCount)) this.#count(etcd, index.view, now);
       if (plans.some(({ kind }) => kind === "destroy")) after = this.#destroyDue(key, index, after, now);
     }
     return after;
@@ -87,17 +92,23 @@ export class ModelRetirement {
       const version = plan?.kind === "destroy" ? plan.versions[0] : undefined;
       if (version === undefined) return after;
       const masterKey = named([version], after);
-      checkDestruction([version], masterKey, after, this.#nodes, this.#census, now.getTime());
+      this.#promises.checkDestruction(version, masterKey, after, this.#census, now.getTime());
       after = withTombstone(after, version, this.#wall(now));
       left = left.filter((one) => one !== version);
     }
   }
 
-  /** States of versions follow the MasterKeys as they are stored. */
-  note(etcd: Etcd): Etcd {
+  /** States of versions follow the MasterKeys as they are stored, and what the nodes say to have erased. */
+  note(etcd: Etcd, heardOf: ReadonlyMap<string, number>, now: Date): Etcd {
+    const nodes = nodeViews(etcd.reports, heardOf, now);
     const versions = etcd.versions.map((version) => {
-      const status = decideKeyVersionStatus(version, named([version], etcd));
-      return isDeepStrictEqual(status, version.status) ? version : { ...version, status };
+      const decided = decideKeyVersionStatus(version, named([version], etcd));
+      const erased = hasMaterial(version) ? undefined : decideErased(version, decided, nodes, now);
+      const status = hasMaterial(version) ? decided : (erased ?? version.status ?? decided);
+      if (isDeepStrictEqual(status, version.status)) return version;
+      const noted = { ...version, status };
+      if (version.status?.erasedAt === undefined) this.#promises.checkErased(noted);
+      return noted;
     });
     return versions.every((version, index) => version === etcd.versions[index])
       ? etcd
@@ -106,31 +117,37 @@ export class ModelRetirement {
 
   #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">, now: Date): RetirementFacts {
     const waiting = this.leader?.waiting(now) ?? NOTHING_SEEN;
-    return gatherRetirement({ view, count: this.#usage(now), waiting }, now);
+    return gatherRetirement({ view, count: this.#usage(view, now), waiting }, now);
   }
 
   #wall(now: Date): Date {
     return this.leader?.wall(now) ?? now;
   }
 
-  #usage(now: Date): UsageCount {
+  #usage({ keyServers }: Pick<View, "keyServers">, now: Date): UsageCount {
     if (!this.#census) return { kind: "impossible" };
-    const counted = this.#counted;
-    if (counted === undefined || now.getTime() >= counted.until) return { kind: "pending" };
-    return { kind: "counted", stored: (id) => counted.counts.get(id as KmsKeyId) ?? 0 };
+    const since = this.#ground.since(keyServers, now.getTime());
+    return usableCount(this.#counted, since, now.getTime()) ?? { kind: "pending" };
   }
 
-  /** Takes a while: what was asked for in one pass is there in the next. */
-  #ask(now: Date): void {
-    this.#asked = this.#usage(now).kind === "pending";
-  }
-
-  #count({ objects }: Etcd, now: Date): void {
-    if (!this.#asked) return;
-    this.#asked = false;
-    const counts = new Map<KmsKeyId, number>();
+  /** Begins a count. All its pages are of the revision of the first. */
+  #count({ objects }: Etcd, view: Pick<View, "keyServers">, now: Date): void {
+    const began = now.getTime();
+    const since = this.#ground.since(view.keyServers, began);
+    if (this.#usage(view, now).kind !== "pending" || began < since) return;
+    if (this.#running !== undefined && this.#running.began >= since) return;
+    const counts = new Map<string | undefined, number>();
     for (const { kmsKeyId } of objects.values()) counts.set(kmsKeyId, (counts.get(kmsKeyId) ?? 0) + 1);
-    this.#counted = { counts, until: now.getTime() + COUNT_MILLISECONDS };
+    this.#running = { began, stored: (id) => counts.get(id) ?? 0 };
+  }
+
+  /** Takes a while: what was begun in one pass is there in a later one. */
+  #finishCount(now: Date): void {
+    const ended = now.getTime();
+    if (this.#running === undefined || ended < this.#running.began + this.#countMilliseconds) return;
+    const { began } = this.#running;
+    this.#counted = { ...this.#running, goodUntil: goodUntil(began, began + this.#countMilliseconds) };
+    this.#running = undefined;
   }
 }
 

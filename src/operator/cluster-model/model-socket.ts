@@ -1,7 +1,6 @@
-import { kmsKeyId } from "../../crypto/ids.ts";
+import { type KmsKeyId, kmsKeyId } from "../../crypto/ids.ts";
 import { type KeyRef, keyRefText } from "../../keyring/live-keyring.ts";
 import { isLater, type ObservationRow } from "../../keyring/rows.ts";
-import type { SocketScope } from "../../storage/scope.ts";
 import { NAMESPACE, type Used } from "./etcd.ts";
 import type { Current, ModelKeyring } from "./model-keyring.ts";
 
@@ -9,44 +8,60 @@ export interface SocketConfig {
   readonly name: string;
   readonly socket: string;
   readonly ref: KeyRef;
-  readonly scope: SocketScope;
 }
 
-/** As the plugin's Provider has it. */
+/** As the plugin's ApiServerObserver has them. */
 const SETTLE_MILLISECONDS = 240_000;
+const SILENCE_MILLISECONDS = 180_000;
 
-/** What every node has: a socket of a key, and one of an alias with two entries. */
+/** What every node has: a socket of a key, and one of an alias. */
 export const SOCKETS: readonly SocketConfig[] = [
   {
     name: "direct",
     socket: "/run/direct.sock",
     ref: { key: { namespace: NAMESPACE, name: "secrets" } },
-    scope: { entries: 1, resources: ["secrets"], reads: ["secrets"] },
   },
   {
     name: "aliased",
     socket: "/run/aliased.sock",
     ref: { alias: { namespace: NAMESPACE, name: "main" } },
-    scope: { entries: 2, resources: ["configmaps", "leases"], reads: ["configmaps", "leases"] },
   },
 ];
 
-/** What the plugin's Provider does for a socket, without material. */
+interface Serving extends Current {
+  readonly kmsKeyId: KmsKeyId;
+}
+
+/** What the plugin observes of the API server under one key_id. */
+interface Episode {
+  readonly id: string;
+  readonly since: number;
+  readonly encrypts: number;
+  readonly lastEncryptAt?: number;
+}
+
+/** What the plugin's Provider and ApiServerObserver do for a socket, without material. */
 export class ModelSocket {
   readonly config: SocketConfig;
   readonly #keyring: ModelKeyring;
-  #serving: (Current & Pick<ObservationRow, "kmsKeyId" | "servingSince" | "encrypts">) | undefined;
+  #serving: Serving | undefined;
+  #episode: Episode | undefined;
+  #askedAt = Number.NEGATIVE_INFINITY;
   readonly #left = new Set<string>();
   /** The versions whose key_ids Status ever answered, restarts included. */
   readonly #ever: string[] = [];
   #episodes = 0;
+  /** Whether Encrypts of this episode may be of a file that the API server only tried. */
+  wasProbed = false;
+  /** How often it came to serve another key_id. */
+  switched = 0;
 
   constructor(config: SocketConfig, keyring: ModelKeyring) {
     this.config = config;
     this.#keyring = keyring;
   }
 
-  get serving(): (Current & Pick<Used, "kmsKeyId">) | undefined {
+  get serving(): Serving | undefined {
     return this.#serving;
   }
 
@@ -57,42 +72,81 @@ export class ModelSocket {
     if (this.#wouldGoBack(current)) return;
     const { keyId, versionId } = current.version;
     if (this.#serving !== undefined) this.#left.add(this.#serving.version.versionId);
-    this.#episodes += 1;
-    this.#serving = { ...current, kmsKeyId: kmsKeyId(keyId, versionId), servingSince: now, encrypts: 0 };
+    this.#serving = { ...current, kmsKeyId: kmsKeyId(keyId, versionId) };
+    this.#begin(now);
     if (this.#ever.at(-1) === versionId) return;
     if (this.#ever.includes(versionId))
       throw new Error(`a key_id of ${keyRefText(this.config.ref)} returned`);
     this.#ever.push(versionId);
+    this.switched += 1;
   }
 
-  /** The process forgets what it left and observed. */
-  restart(now: number): void {
+  /** The process forgets what it left. What it observed is read again, if it was a clean stop and nothing was missed. */
+  restart(now: number, clean: boolean): void {
+    const before = this.#serving?.kmsKeyId;
+    const episode = this.#episode;
+    const { wasProbed } = this;
     this.#serving = undefined;
     this.#left.clear();
     this.follow(now);
+    const continues = clean && before === this.serving?.kmsKeyId && !this.#isOverdue(now);
+    if (continues && episode !== undefined) {
+      this.#episode = episode;
+      this.wasProbed = wasProbed;
+    }
+    // Who asked before, nobody knows.
+    else this.#askedAt = now;
   }
 
-  /** What Status answers; undefined where it answers an error. */
+  /** The disk is one of before: key_ids of then return, and nobody promised that they would not. */
+  forgetEver(): void {
+    this.#ever.length = 0;
+  }
+
+  /** Status: what it answers; undefined where it answers an error. */
+  ask(now: number): Used | undefined {
+    const overdue = this.#isOverdue(now);
+    this.#askedAt = now;
+    if (overdue && this.#episode !== undefined) this.#begin(now);
+    return this.status();
+  }
+
+  /** What Status would answer. */
   status(): Used | undefined {
     if (this.#serving === undefined || this.#keyring.isRefused(this.#serving.version.keyId)) return undefined;
-    return { kmsKeyId: this.#serving.kmsKeyId, versionId: this.#serving.version.versionId };
+    const { kmsKeyId: id, version } = this.#serving;
+    return { kmsKeyId: id, versionId: version.versionId, provider: this.config.name };
   }
 
-  countEncrypt(): void {
-    if (this.#serving !== undefined)
-      this.#serving = { ...this.#serving, encrypts: this.#serving.encrypts + 1 };
-  }
-
-  /** Another one with each key_id and each start. */
-  get episode(): string {
-    return `${this.config.name} ${this.#episodes}`;
+  /** Encrypt, of an API server's seed. */
+  encrypt(now: number): void {
+    if (this.#episode === undefined) return;
+    this.#episode = { ...this.#episode, encrypts: this.#episode.encrypts + 1, lastEncryptAt: now };
   }
 
   observation(now: number): ObservationRow[] {
-    if (this.#serving === undefined) return [];
-    const { kmsKeyId: id, servingSince, encrypts } = this.#serving;
-    const settled = now - servingSince >= SETTLE_MILLISECONDS;
-    return [{ provider: this.config.name, kmsKeyId: id, servingSince, encrypts, settled }];
+    if (this.#serving === undefined || this.#episode === undefined) return [];
+    const { id, since, encrypts, lastEncryptAt } = this.#episode;
+    const asked = Number.isFinite(this.#askedAt) ? this.#askedAt : since;
+    return [
+      {
+        ...{ provider: this.config.name, kmsKeyId: this.#serving.kmsKeyId, servingSince: since, encrypts },
+        ...(lastEncryptAt !== undefined && { lastEncryptAt }),
+        settled: now - Math.max(since, lastEncryptAt ?? since) >= SETTLE_MILLISECONDS,
+        episode: id,
+        ...(now - asked >= SILENCE_MILLISECONDS && { notAskedSince: asked }),
+      },
+    ];
+  }
+
+  #begin(now: number): void {
+    this.#episodes += 1;
+    this.wasProbed = false;
+    this.#episode = { id: `${this.config.name} ${this.#episodes}`, since: now, encrypts: 0 };
+  }
+
+  #isOverdue(now: number): boolean {
+    return now - this.#askedAt >= SILENCE_MILLISECONDS;
   }
 
   #wouldGoBack({ version }: Current): boolean {

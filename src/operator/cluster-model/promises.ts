@@ -1,135 +1,290 @@
 import type { KeyVersion, MasterKey } from "../../kube/resources.ts";
+import { conditionOf } from "../conditions.ts";
 import { decideKeyVersionStatus } from "../decide-key-version.ts";
 import type { MasterKeyPlan } from "../decide-master-key.ts";
-import { type Etcd, resourceOf } from "./etcd.ts";
+import { type Etcd, resourceOf, type Used } from "./etcd.ts";
 import type { ModelNode } from "./model-node.ts";
-import { SOCKETS } from "./model-socket.ts";
 
-/** Throws where a plan of the leader breaks a promise. */
-export function checkPlan(
-  { step, status }: MasterKeyPlan,
-  before: MasterKey,
-  { begun }: Etcd,
-  nodes: readonly ModelNode[],
-): void {
-  const { name } = before.metadata;
-  if (step.kind === "promote") {
-    // A restored etcd may offer what the nodes know to be destroyed: they destroy it again.
-    const { versionId } = step.version.spec;
-    const lacking = nodes.find(
-      ({ keyring }) => !keyring.versions.has(versionId) && !keyring.tombstones.has(versionId),
-    );
-    if (lacking !== undefined) throw new Error(`${name}: promoted before ${lacking.name} has it`);
+/** What the model promises, each checked where it could be broken. */
+export const PROMISES = [
+  "a version is promoted only when every node has it",
+  "a status never goes back to an earlier version",
+  "what was asked for once begins once",
+  "nothing is destroyed unasked, or before its time",
+  "nothing is destroyed that an object is stored under",
+  "nothing is destroyed that an API server may still store under",
+  "what is stored opens on every node",
+  "one version of a key is current",
+  "a key_id that was left does not return",
+  "nothing is stored under anything else when Complete is said",
+  "no API server may store under anything else when Complete is said",
+  "Reencrypted is True only while it is Complete",
+  "nothing is promoted or said to be complete while a node is not heard of",
+  "what is written again is under the key_id that it is written for",
+  "a version is said to be erased only once no node holds it",
+  "what is written again can be read wherever it could be before",
+  "in the end nothing is lost, and what was destroyed stays destroyed",
+  "in the end everybody agrees and all that was asked for is done",
+  "in the end each rotation has made one version",
+] as const;
+
+export type PromiseName = (typeof PROMISES)[number];
+
+/** What went wrong, and which promise that breaks. */
+export class BrokenPromise extends Error {
+  readonly promise: PromiseName;
+
+  constructor(promise: PromiseName, what: string) {
+    super(what);
+    this.promise = promise;
   }
-  const [was, is] = [before.status?.currentVersion?.number ?? 0, status.currentVersion?.number ?? 0];
-  if (before.status?.keyId === status.keyId && is < was)
-    throw new Error(`${name}: the status went from ${was} to ${is}`);
-  if (step.kind !== "beginRotation" || step.token === undefined) return;
-  if (begun.some(({ key, token }) => key === name && token === step.token))
-    throw new Error(`${name}: ${step.token} was asked for once and began twice`);
 }
 
+/** How often each promise was checked on something that could have broken it. */
+export class PromiseCounts {
+  readonly #counts = new Map<PromiseName, number>();
+
+  checked(name: PromiseName, times = 1): void {
+    this.#counts.set(name, this.of(name) + times);
+  }
+
+  of(name: PromiseName): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  add(others: PromiseCounts): void {
+    for (const name of PROMISES) this.checked(name, others.of(name));
+  }
+}
+
+const PROMOTED = "a version is promoted only when every node has it";
+const FORWARD = "a status never goes back to an earlier version";
+const BEGUN = "what was asked for once begins once";
+const ASKED = "nothing is destroyed unasked, or before its time";
+const STORED = "nothing is destroyed that an object is stored under";
+const MAY_STORE = "nothing is destroyed that an API server may still store under";
+const OPENS = "what is stored opens on every node";
+const CURRENT = "one version of a key is current";
+const COMPLETE = "nothing is stored under anything else when Complete is said";
+const MAY_WRITE = "no API server may store under anything else when Complete is said";
+const CONDITION = "Reencrypted is True only while it is Complete";
+const REWRITTEN = "what is written again can be read wherever it could be before";
+
+const HEARD = "nothing is promoted or said to be complete while a node is not heard of";
+const WRITTEN_FOR = "what is written again is under the key_id that it is written for";
+const ERASED = "a version is said to be erased only once no node holds it";
+
+/** As long as a node's Lease lasts. */
+const LEASE_MILLISECONDS = 40_000;
 const WEEK = 7 * 86_400_000;
 
-/** Throws where what is destroyed is needed by anybody, or nobody asked for it long enough ago. */
-export function checkDestruction(
-  versions: readonly KeyVersion[],
-  masterKey: MasterKey | undefined,
-  { objects }: Etcd,
-  nodes: readonly ModelNode[],
-  census: boolean,
-  now: number,
-): void {
-  const { deletion, retention } = masterKey?.spec ?? {};
-  const date = Date.parse(masterKey?.status?.deletion?.scheduledAt ?? "");
-  for (const { spec } of versions) {
+/** Checks that promises are kept, and counts how often. Throws if one is broken. */
+export class Promises {
+  readonly counts = new PromiseCounts();
+  readonly #nodes: readonly ModelNode[];
+
+  constructor(nodes: readonly ModelNode[]) {
+    this.#nodes = nodes;
+  }
+
+  /** A plan of the leader, before it is carried out. */
+  checkPlan({ step, status }: MasterKeyPlan, before: MasterKey, { begun }: Etcd, now: number): void {
+    const { name } = before.metadata;
+    if (step.kind === "promote") {
+      this.#checkHeard(`${name} is promoted`, now);
+      // A restored etcd may offer what the nodes know to be destroyed: they destroy it again.
+      const { versionId } = step.version.spec;
+      // One whose disk was put back learns of it as it did the first time.
+      const lacking = this.#nodes.find(
+        ({ keyring, behind }) =>
+          !behind && !keyring.versions.has(versionId) && !keyring.tombstones.has(versionId),
+      );
+      if (this.#nodes.length > 1) this.counts.checked(PROMOTED);
+      if (lacking !== undefined)
+        throw new BrokenPromise(PROMOTED, `${name}: promoted before ${lacking.name} has it`);
+    }
+    const [was, is] = [before.status?.currentVersion?.number ?? 0, status.currentVersion?.number ?? 0];
+    if (before.status?.keyId === status.keyId) {
+      if (was > 0) this.counts.checked(FORWARD);
+      if (is < was) throw new BrokenPromise(FORWARD, `${name}: the status went from ${was} to ${is}`);
+    }
+    if (step.kind !== "beginRotation" || step.token === undefined) return;
+    this.counts.checked(BEGUN);
+    if (begun.some(({ key, token }) => key === name && token === step.token))
+      throw new BrokenPromise(BEGUN, `${name}: ${step.token} was asked for once and began twice`);
+  }
+
+  /** What is destroyed is needed by nobody, and somebody asked for it long enough ago. */
+  checkDestruction(
+    { spec }: KeyVersion,
+    masterKey: MasterKey | undefined,
+    { objects }: Etcd,
+    census: boolean,
+    now: number,
+  ): void {
+    const { deletion, retention } = masterKey?.spec ?? {};
+    const date = Date.parse(masterKey?.status?.deletion?.scheduledAt ?? "");
     const what = `version ${spec.number} of ${spec.masterKey.name}`;
     const isCurrent = masterKey?.status?.currentVersion?.versionId === spec.versionId;
+    this.counts.checked(ASKED);
     if (deletion === undefined && (retention === undefined || isCurrent))
-      throw new Error(`${what} is destroyed and nobody asked for it`);
-    if (deletion !== undefined && !(now - date >= WEEK)) throw new Error(`${what} is destroyed too soon`);
+      throw new BrokenPromise(ASKED, `${what} is destroyed and nobody asked for it`);
+    if (deletion !== undefined && !(now - date >= WEEK))
+      throw new BrokenPromise(ASKED, `${what} is destroyed too soon`);
     // Without etcd nobody can count, and the waiting period is there to find what is left.
-    const counted = census || deletion === undefined;
-    const stored = [...objects].find(([, used]) => used.versionId === spec.versionId);
-    if (counted && stored !== undefined)
-      throw new Error(`${what} is destroyed, and ${stored[0]} is under it`);
-    for (const { name, entries, sockets } of nodes) {
-      if (sockets.some(({ serving }) => serving?.version.versionId === spec.versionId))
-        throw new Error(`${what} is destroyed, and ${name} serves it`);
-      if (entries.some((entry) => entry.mayStoreUnder(now).some((used) => used.versionId === spec.versionId)))
-        throw new Error(`${what} is destroyed, and ${name} may store under it`);
+    if (census || deletion === undefined) {
+      const stored = [...objects].find(([, used]) => used.versionId === spec.versionId);
+      if (objects.size > 0) this.counts.checked(STORED);
+      if (stored !== undefined)
+        throw new BrokenPromise(STORED, `${what} is destroyed, and ${stored[0]} is under it`);
+    }
+    for (const node of this.#nodes) {
+      if (node.behind || node.lies) continue;
+      // One whose API server has no entry for it any more, and does not ask, is needed by nobody.
+      const needed = node.sockets.filter((socket) =>
+        node.apiServer.entries.some((one) => one.socket === socket),
+      );
+      if (needed.some(({ serving }) => serving?.version.versionId === spec.versionId))
+        throw new BrokenPromise(MAY_STORE, `${what} is destroyed, and ${node.name} serves it`);
+      const may = node.mayStoreUnder(now);
+      if (may.length > 0) this.counts.checked(MAY_STORE);
+      if (may.some(({ used }) => used.versionId === spec.versionId))
+        throw new BrokenPromise(MAY_STORE, `${what} is destroyed, and ${node.name} may store under it`);
+    }
+  }
+
+  /**
+   * What is stored, or what an API server may still store, can be opened on every node, silent
+   * ones included: their API servers read the same etcd. What was rightly destroyed can be stored
+   * there again only by a restore of etcd, or by a node whose disk was put back.
+   */
+  checkReadable({ objects }: Etcd, destroyed: ReadonlySet<string>, now: number): void {
+    const used = new Set([...objects.values()].map(({ versionId }) => versionId));
+    for (const node of this.#nodes) {
+      for (const may of node.mayStoreUnder(now)) used.add(may.used.versionId);
+      for (const { serving } of node.sockets) if (serving !== undefined) used.add(serving.version.versionId);
+    }
+    used.delete("");
+    if (used.size > 0) this.counts.checked(OPENS);
+    for (const { name, keyring, behind } of this.#nodes) {
+      if (behind) continue;
+      const lost = [...used].find((id) => !keyring.versions.has(id) && !destroyed.has(id));
+      if (lost !== undefined) throw new BrokenPromise(OPENS, `${name} cannot open ${lost}`);
+    }
+  }
+
+  checkCurrent({ masterKeys, versions }: Etcd): void {
+    for (const masterKey of masterKeys) {
+      const current = versions.filter(
+        (version) =>
+          version.spec.keyId === masterKey.status?.keyId &&
+          decideKeyVersionStatus(version, masterKey).state === "Current",
+      );
+      if (current.length > 0) this.counts.checked(CURRENT);
+      if (current.length > 1)
+        throw new BrokenPromise(CURRENT, `${masterKey.metadata.name} has ${current.length} versions`);
+    }
+  }
+
+  /**
+   * Complete is true. What a node did that it has not been able to report yet, or that no leader
+   * has looked at since, nobody can know: `excused` are the objects that were stored so.
+   */
+  checkComplete(
+    etcd: Etcd,
+    { metadata, status }: MasterKey,
+    excused: ReadonlySet<string>,
+    now: number,
+    isNew = false,
+  ): void {
+    const { name } = metadata;
+    const { reencryption, currentVersion, conditions } = status ?? {};
+    if (conditionOf(conditions, "Reencrypted")?.status === "True") {
+      this.counts.checked(CONDITION);
+      if (reencryption?.phase !== "Complete")
+        throw new BrokenPromise(CONDITION, `${name} is Reencrypted and not Complete`);
+    }
+    if (reencryption?.phase !== "Complete" || reencryption.kmsKeyId !== currentVersion?.kmsKeyId) return;
+    // What a node says of its API server is taken for true; only a census looks for itself.
+    if (!reencryption.verified && this.#nodes.some(({ lies }) => lies)) return;
+    const { kmsKeyId, resources } = reencryption;
+    for (const [object, used] of etcd.objects) {
+      if (!resources.includes(resourceOf(object)) || excused.has(object)) continue;
+      this.counts.checked(COMPLETE);
+      if (used.kmsKeyId !== kmsKeyId)
+        throw new BrokenPromise(COMPLETE, `${name} is Complete and ${object} is ${text(used)}`);
+    }
+    for (const node of this.#nodes.filter(
+      ({ excuse }) => excuse === undefined || (isNew && excuse.reported),
+    )) {
+      for (const { resource, used } of node.mayStoreUnder(now)) {
+        if (!resources.includes(resource)) continue;
+        this.counts.checked(MAY_WRITE);
+        if (used.kmsKeyId !== kmsKeyId)
+          throw new BrokenPromise(
+            MAY_WRITE,
+            `${name} is Complete and ${node.name} may still store ${resource} ${text(used)}`,
+          );
+      }
+    }
+  }
+
+  /** What the leader says anew: `excused` are objects of nodes that have not reported at all. */
+  checkCompleted(etcd: Etcd, masterKey: MasterKey, excused: ReadonlySet<string>, now: number): void {
+    this.#checkHeard(`${masterKey.metadata.name} is Complete`, now);
+    this.checkComplete(etcd, masterKey, excused, now, true);
+  }
+
+  #checkHeard(what: string, now: number): void {
+    this.counts.checked(HEARD);
+    const unheard = this.#nodes.find(({ heard }) => now - heard > LEASE_MILLISECONDS);
+    if (unheard !== undefined) throw new BrokenPromise(HEARD, `${what}, and ${unheard.name} is not heard of`);
+  }
+
+  checkErased({ spec, status }: KeyVersion): void {
+    if (status?.erasedAt === undefined) return;
+    this.counts.checked(ERASED);
+    const holding = this.#nodes.find(
+      ({ keyring, behind }) => !behind && keyring.versions.has(spec.versionId),
+    );
+    if (holding !== undefined)
+      throw new BrokenPromise(
+        ERASED,
+        `version ${spec.number} is said to be erased, and ${holding.name} holds it`,
+      );
+  }
+
+  /** Once the API server has shown that it encrypts under a key_id, it does. */
+  checkWrittenFor(
+    object: string,
+    { apiServer, sockets, excuse }: ModelNode,
+    kmsKeyId: string,
+    after: Used,
+  ): void {
+    const socket = sockets.find(({ config }) => config.name === after.provider);
+    if (!apiServer.runs || excuse !== undefined || socket === undefined) return;
+    if (socket.wasProbed || socket.serving?.kmsKeyId !== kmsKeyId) return;
+    this.counts.checked(WRITTEN_FOR);
+    if (after.kmsKeyId !== kmsKeyId)
+      throw new BrokenPromise(
+        WRITTEN_FOR,
+        `${object} was written again ${text(after)}, not under ${kmsKeyId}`,
+      );
+  }
+
+  /** What the leader writes again can be read by each API server that could read it before. */
+  checkRewrite(object: string, before: Used, after: Used): void {
+    const resource = resourceOf(object);
+    for (const { name, apiServer, excuse } of this.#nodes) {
+      if (!apiServer.runs || excuse !== undefined || !apiServer.reads(resource, before)) continue;
+      if (this.#nodes.length > 1) this.counts.checked(REWRITTEN);
+      if (!apiServer.reads(resource, after))
+        throw new BrokenPromise(
+          REWRITTEN,
+          `${object} was written again ${text(after)}, and the API server of ${name} cannot read it`,
+        );
     }
   }
 }
 
-/**
- * Throws where what is stored, or what an API server may still store, could not be
- * opened on every node, silent ones included: their API servers read the same etcd.
- * What was rightly destroyed can be stored there again only by a restore of etcd.
- */
-export function checkReadable(
-  { objects }: Etcd,
-  nodes: readonly ModelNode[],
-  destroyed: ReadonlySet<string>,
-  now: number,
-): void {
-  const used = new Set([...objects.values()].map(({ versionId }) => versionId));
-  for (const { entries, sockets } of nodes) {
-    for (const entry of entries) for (const { versionId } of entry.mayStoreUnder(now)) used.add(versionId);
-    for (const { serving } of sockets) if (serving !== undefined) used.add(serving.version.versionId);
-  }
-  for (const { name, keyring } of nodes) {
-    const lost = [...used].find((id) => !keyring.versions.has(id) && !destroyed.has(id));
-    if (lost !== undefined) throw new Error(`${name} cannot open ${lost}`);
-  }
-}
-
-/** Throws where two versions of a key would show as current. */
-export function checkCurrent({ masterKeys, versions }: Etcd): void {
-  for (const masterKey of masterKeys) {
-    const current = versions.filter(
-      (version) =>
-        version.spec.keyId === masterKey.status?.keyId &&
-        decideKeyVersionStatus(version, masterKey).state === "Current",
-    );
-    if (current.length > 1) throw new Error(`${masterKey.metadata.name} has ${current.length} versions`);
-  }
-}
-
-/** What a key's status says is done. It is said of the sockets and the version that the status names. */
-export function claimOf({ alias }: Etcd, { metadata: { name }, status }: MasterKey) {
-  const { reencryption, currentVersion } = status ?? {};
-  if (reencryption?.phase !== "Complete" || reencryption.kmsKeyId !== currentVersion?.kmsKeyId)
-    return undefined;
-  const served = SOCKETS.filter(({ ref }) =>
-    "key" in ref ? ref.key.name === name : alias?.status?.masterKey === name,
-  );
-  const resources = served.flatMap(({ scope }) => scope.resources);
-  // The alias has moved a moment ago, and the key's own status follows.
-  if (resources.join() !== reencryption.resources.join()) return undefined;
-  return { resources, sockets: served.map((socket) => socket.name), kmsKeyId: reencryption.kmsKeyId };
-}
-
-/** Throws where "Complete" is said and something is, or may still be, stored under another key_id. */
-export function checkComplete(
-  etcd: Etcd,
-  masterKey: MasterKey,
-  nodes: readonly ModelNode[],
-  now: number,
-): void {
-  const claim = claimOf(etcd, masterKey);
-  if (claim === undefined) return;
-  const { name } = masterKey.metadata;
-  for (const [object, { kmsKeyId }] of etcd.objects) {
-    if (claim.resources.includes(resourceOf(object)) && kmsKeyId !== claim.kmsKeyId)
-      throw new Error(`${name} is Complete and ${object} is under ${kmsKeyId}`);
-  }
-  const entries = nodes.flatMap((node) => node.entries);
-  for (const entry of entries.filter(({ socket }) => claim.sockets.includes(socket.config.name))) {
-    const other = entry.mayStoreUnder(now).find(({ kmsKeyId }) => kmsKeyId !== claim.kmsKeyId);
-    if (other !== undefined)
-      throw new Error(
-        `${name} is Complete and ${entry.resource} may still be stored under ${other.kmsKeyId}`,
-      );
-  }
-}
+const text = ({ kmsKeyId }: Used): string => (kmsKeyId === undefined ? "plain" : `under ${kmsKeyId}`);

@@ -1,0 +1,42 @@
+import type { SocketScope } from "../../storage/scope.ts";
+import { SOCKETS } from "./model-socket.ts";
+
+/** What an EncryptionConfiguration says of a resource: the provider that writes it, if one does, and those that read it. */
+export interface Rule {
+  readonly resource: string;
+  readonly writes?: string;
+  readonly reads: readonly string[];
+}
+
+const written = (resource: string, writes: string): Rule => ({ resource, writes, reads: [writes] });
+/** `identity` comes first, and what was stored before can still be read. */
+const left = (resource: string, by: string): Rule => ({ resource, reads: [by] });
+
+/** The EncryptionConfigurations of this model; the API server refuses `broken`. */
+export const FILES = {
+  all: [written("secrets", "direct"), written("configmaps", "aliased"), written("leases", "aliased")],
+  fewer: [written("secrets", "direct"), written("configmaps", "aliased"), left("leases", "aliased")],
+  early: [written("secrets", "direct"), written("configmaps", "aliased")],
+  out: [left("secrets", "direct"), left("configmaps", "aliased"), left("leases", "aliased")],
+  broken: [written("secrets", "direct")],
+} as const satisfies Readonly<Record<string, readonly Rule[]>>;
+
+export type FileName = keyof typeof FILES;
+
+export const rulesOf = (file: FileName | undefined): readonly Rule[] =>
+  file === undefined ? [] : FILES[file];
+
+/** What a file puts on a socket, as scopeOf reads it. */
+export function scopeIn(file: FileName | undefined, provider: string): SocketScope {
+  const rules = rulesOf(file).filter(({ reads }) => reads.includes(provider));
+  return {
+    entries: rules.length,
+    resources: rules.filter(({ writes }) => writes === provider).map(({ resource }) => resource),
+    reads: rules.map(({ resource }) => resource),
+  };
+}
+
+/** Every resource that some file names. */
+export const RESOURCES: readonly string[] = FILES.all.map(({ resource }) => resource);
+
+export const PROVIDERS: readonly string[] = SOCKETS.map(({ name }) => name);

@@ -1,0 +1,129 @@
+import type { Used } from "./etcd.ts";
+import { PLAIN } from "./etcd.ts";
+import { type FileName, RESOURCES, type Rule, rulesOf } from "./files.ts";
+import { ModelEntry, plainUntil, type Written } from "./model-entry.ts";
+import type { ModelSocket } from "./model-socket.ts";
+
+/** A resource of the file that the API server goes by, and an entry for each provider that reads it. */
+interface LoadedRule {
+  readonly rule: Rule;
+  readonly entries: ReadonlyMap<string, ModelEntry>;
+}
+
+/** A node's API server: what it goes by, and what its requests that are under way may still store. */
+export class ModelApiServer {
+  readonly #sockets: readonly ModelSocket[];
+  /** Undefined if it was started without the flag. */
+  file: FileName | undefined = "all";
+  /** Whether it runs at all: it does not start with a file that it refuses. */
+  runs = true;
+  #rules: readonly LoadedRule[];
+  #late: readonly (Written & { readonly resource: string })[] = [];
+
+  constructor(sockets: readonly ModelSocket[]) {
+    this.#sockets = sockets;
+    this.#rules = this.#load("all");
+  }
+
+  get entries(): readonly ModelEntry[] {
+    return this.#rules.flatMap(({ entries }) => [...entries.values()]);
+  }
+
+  /** Polls one entry, or all. */
+  poll(now: number, succeeds: boolean, one?: number): void {
+    if (!this.runs) return;
+    let index = 0;
+    const { length } = this.entries;
+    for (const { rule, entries } of this.#rules) {
+      for (const [provider, entry] of entries) {
+        if (one !== undefined && index++ !== one % length) continue;
+        const before = entry.poll(now, succeeds);
+        if (before !== undefined && rule.writes === provider) this.#leave(rule.resource, before, now);
+      }
+    }
+  }
+
+  /** The process ends with all its requests, and begins with a file or without the flag. */
+  restart(file: FileName | undefined): void {
+    this.#late = [];
+    this.runs = file !== "broken";
+    this.file = file;
+    this.#rules = this.#load(this.runs ? file : undefined);
+  }
+
+  /** It takes up a file while it runs, if every entry answers; what began by the former file is still stored. */
+  reload(file: FileName, now: number): boolean {
+    const rules = this.probe(file, now);
+    if (rules === undefined) return false;
+    for (const resource of RESOURCES) {
+      const before = this.#written(resource, now);
+      if (before !== undefined) this.#leave(resource, before, now);
+    }
+    this.file = file;
+    this.#rules = rules;
+    return true;
+  }
+
+  /** It asks what a file names for Status and has a seed encrypted, and does nothing else yet. Undefined if it refuses the file. */
+  probe(file: FileName, now: number): readonly LoadedRule[] | undefined {
+    if (!this.runs || file === "broken") return undefined;
+    const rules = this.#load(file);
+    for (const { entries } of rules) for (const entry of entries.values()) entry.poll(now, true);
+    const answers = rules.every(({ entries }) =>
+      [...entries.values()].every(({ seed }) => seed !== undefined),
+    );
+    return answers ? rules : undefined;
+  }
+
+  /** What a request that begins now is stored under; undefined where it fails. */
+  storesUnder(resource: string, now: number): Used | undefined {
+    if (!this.runs) return undefined;
+    const found = this.#rule(resource);
+    if (found?.rule.writes === undefined) return PLAIN;
+    return found.entries.get(found.rule.writes)?.encryptsUnder(now);
+  }
+
+  /** Everything that a request for the resource may still be stored under. */
+  mayStoreUnder(resource: string, now: number): Used[] {
+    const late = this.#late.filter((one) => one.resource === resource && now < one.until);
+    const used = late.map((one) => one.used);
+    if (!this.runs) return used;
+    const found = this.#rule(resource);
+    if (found?.rule.writes === undefined) return [PLAIN, ...used];
+    const entry = found.entries.get(found.rule.writes);
+    const seed = entry !== undefined && now < entry.storesUntil ? entry.seed : undefined;
+    return seed === undefined ? used : [seed, ...used];
+  }
+
+  /** Whether it has an entry to open this with; what is plain everybody reads. */
+  reads(resource: string, { provider }: Used): boolean {
+    if (provider === undefined) return true;
+    return this.#rule(resource)?.rule.reads.includes(provider) === true;
+  }
+
+  #rule(resource: string): LoadedRule | undefined {
+    return this.#rules.find(({ rule }) => rule.resource === resource);
+  }
+
+  #written(resource: string, now: number): Written | undefined {
+    const found = this.#rule(resource);
+    if (found?.rule.writes === undefined) return plainUntil(now);
+    return found.entries.get(found.rule.writes)?.written(now);
+  }
+
+  #leave(resource: string, written: Written, now: number): void {
+    this.#late = [...this.#late, { resource, ...written }].filter(({ until }) => now < until);
+  }
+
+  #load(file: FileName | undefined): readonly LoadedRule[] {
+    return rulesOf(file).map((rule) => ({
+      rule,
+      entries: new Map(
+        rule.reads.flatMap((provider) => {
+          const socket = this.#sockets.find(({ config }) => config.name === provider);
+          return socket === undefined ? [] : [[provider, new ModelEntry(socket)] as const];
+        }),
+      ),
+    }));
+  }
+}
