@@ -1,0 +1,204 @@
+/** A guard of the decisions, and how the sources look without it. */
+export interface Mutation {
+  readonly name: string;
+  readonly file: string;
+  /** What stands there once, and what is put in its place. */
+  readonly edits: readonly (readonly [string, string])[];
+}
+
+const operator = (file: string): string => `src/operator/${file}`;
+
+/** Each is found by the model: `npm run mutate`. */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "promotion: every node has prepared the version",
+    file: operator("decide-master-key.ts"),
+    edits: [["node.stale || !node.prepared.has(candidate.spec.versionId)", "node.stale"]],
+  },
+  {
+    name: "promotion: every node's Lease is fresh",
+    file: operator("decide-master-key.ts"),
+    edits: [
+      [
+        "node.stale || !node.prepared.has(candidate.spec.versionId)",
+        "!node.prepared.has(candidate.spec.versionId)",
+      ],
+    ],
+  },
+  {
+    name: "a Lease without KeyServer is a node",
+    file: operator("node-views.ts"),
+    edits: [["new Set([...byName.keys(), ...heardOf.keys()])", "new Set([...byName.keys()])"]],
+  },
+  {
+    name: "second decision, on fresh KeyServers",
+    file: operator("gather-master-key.ts"),
+    edits: [['plan.step.kind === "promote" || completes(plan, before)', "plan.step.kind === before.kind"]],
+  },
+  {
+    name: "fast proof: every entry has switched",
+    file: operator("reencryption-ground.ts"),
+    edits: [
+      [
+        "one.kmsKeyId === kmsKeyId && (one.settled || (one.entries !== undefined && one.encrypts >= one.entries))",
+        "one.kmsKeyId === kmsKeyId",
+      ],
+    ],
+  },
+  {
+    name: "sure proof: every socket is settled",
+    file: operator("reencryption-ground.ts"),
+    edits: [["one.kmsKeyId === kmsKeyId && one.settled)", "one.kmsKeyId === kmsKeyId)"]],
+  },
+  {
+    name: "sure proof: under the current key_id",
+    file: operator("reencryption-ground.ts"),
+    edits: [["one.kmsKeyId === kmsKeyId && one.settled)", 'one.settled && kmsKeyId !== "")']],
+  },
+  {
+    name: "silence: an API server that does not ask proves nothing",
+    file: operator("reencryption-ground.ts"),
+    edits: [
+      ["entries !== 0 && notAskedSince !== undefined", "entries === -1 && notAskedSince !== undefined"],
+    ],
+  },
+  {
+    name: "nodes that have not reported, and silent ones",
+    file: operator("reencryption-ground.ts"),
+    edits: [
+      [
+        "  return [...stale.map(unheard), ...unreported({ nodes })];",
+        "  return stale.slice(stale.length).map(unheard);",
+      ],
+      ["silent !== undefined", 'silent !== undefined && provider === ""'],
+    ],
+  },
+  {
+    name: "each node by itself stores the same resources",
+    file: operator("scope-obstacle.ts"),
+    edits: [["if (differing.length > 0) return", "if (differing.length > all.length) return"]],
+  },
+  {
+    name: "a proof is of the same episodes and Encrypts",
+    file: operator("reencryption-ground.ts"),
+    edits: [
+      [
+        "({ node, provider, episode, encrypts }))",
+        "({ node, provider, episode: episode.slice(0, 0), encrypts: encrypts * 0 }))",
+      ],
+    ],
+  },
+  {
+    name: "Complete is a level",
+    file: operator("decide-reencryption.ts"),
+    edits: [
+      [
+        'before.phase !== "Complete" || proofHolds(before, sockets)',
+        'before.phase !== "Complete" || before.proof !== undefined',
+      ],
+    ],
+  },
+  {
+    name: "a census began on the ground that it is used on",
+    file: operator("reencryption-census.ts"),
+    edits: [
+      [
+        'work.kind === "counted" && sameSnapshot(work.ground, snapshotOf(switches))',
+        'work.kind === "counted" && switches !== undefined',
+      ],
+    ],
+  },
+  {
+    name: "Complete is said only of a census that found nothing",
+    file: operator("reencryption-census.ts"),
+    edits: [["if (found.remaining === 0) {", "if (found.remaining >= 0) {"]],
+  },
+  {
+    name: "without etcd: the round began settled",
+    file: operator("reencryption-census.ts"),
+    edits: [["before.settledRound === true && isSame;", "before.settledRound !== undefined;"]],
+  },
+  {
+    name: "without etcd: the sockets are those with which the round began",
+    file: operator("reencryption-census.ts"),
+    edits: [["before.settledRound === true && isSame;", "before.settledRound === true;"]],
+  },
+  {
+    name: "without etcd: nothing failed in the round",
+    file: operator("reencryption-census.ts"),
+    edits: [["settledRound && (before.failed ?? 0) === 0;", "settledRound;"]],
+  },
+  {
+    name: "destruction: nobody uses the key",
+    file: operator("decide-destruction.ts"),
+    edits: [["if (uses.length === 0) return undefined;", "if (uses.length >= 0) return undefined;"]],
+  },
+  {
+    name: "destruction: every provider is settled",
+    file: operator("usage-proof.ts"),
+    edits: [
+      ["kmsKeyId !== undefined && settled !== true)", "kmsKeyId !== undefined && settled === undefined)"],
+    ],
+  },
+  {
+    name: "destruction: the whole waiting period, by the dates",
+    file: operator("decide-destruction.ts"),
+    edits: [
+      [
+        "timeOf(status.deletion.deletionDate) <= now.getTime();\n\ntype",
+        "timeOf(status.deletion.scheduledAt) <= now.getTime();\n\ntype",
+      ],
+      ["  wanted,\n  windowTooShort,\n  asked,\n  waited,\n", "  windowTooShort,\n  asked,\n"],
+    ],
+  },
+  {
+    name: "a count of usage is younger than the ground",
+    file: operator("usage-census.ts"),
+    edits: [["counted.began >= since ?", "counted.began >= 0 || since < 0 ?"]],
+  },
+  {
+    name: "retention: a verified re-encryption, and nothing counted",
+    file: operator("decide-retention.ts"),
+    edits: [
+      ["  settled,\n  reencrypted,\n", ""],
+      ["  nothingStored,\n", ""],
+    ],
+  },
+  {
+    name: "retention: not the current version",
+    file: operator("decide-retention.ts"),
+    edits: [
+      [
+        "hasMaterial(version) && isLater(current, version.spec)",
+        "hasMaterial(version) && current !== version.spec",
+      ],
+    ],
+  },
+  {
+    name: "erased: said once every node has reported it",
+    file: operator("decide-erased.ts"),
+    edits: [
+      [
+        "nodes.length > 0 && lacking(version, nodes).length === 0",
+        "nodes.length > 0 && lacking(version, nodes).length >= 0",
+      ],
+    ],
+  },
+  {
+    name: "hand-back: what the API server lost comes back from a node",
+    file: operator("decide-keyring.ts"),
+    edits: [
+      ["filter((version) => !there.has(version.versionId)),", "filter((version) => version === undefined),"],
+    ],
+  },
+  {
+    name: "an alias never brings a key_id back",
+    file: operator("decide-key-alias.ts"),
+    edits: [["  keyIdNeverReturns,\n", ""]],
+  },
+  {
+    name: "a token begins one rotation",
+    file: operator("rotation-status.ts"),
+    edits: [["running, handledToken: token,", "running,"]],
+  },
+];
