@@ -26,13 +26,13 @@ try {
   cpSync(join(root, "package.json"), join(copy, "package.json"));
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   process.stdout.write("| guard that is removed | found in history | by |\n| --- | ---: | --- |\n");
-  const sound = await played();
-  if (sound.broken !== undefined) throw new Error(`with every guard: ${rowOf({ name: "none" }, sound)}`);
   for (const mutation of chosen) {
     const outcome = await tried(mutation);
     if (outcome.broken === undefined) missed += 1;
     process.stdout.write(`${rowOf(mutation, outcome)}\n`);
   }
+  const sound = await played();
+  if (sound.broken !== undefined) throw new Error(`with every guard: ${rowOf({ name: "none" }, sound)}`);
 } finally {
   rmSync(copy, { recursive: true, force: true });
 }

@@ -62,7 +62,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 6, arbitrary: to("leadAndCrash", "think", "think", "rotate", "rotate", "retarget") },
   { weight: 1, arbitrary: to("disable", "enable", "recreate") },
   { weight: 3, arbitrary: to("delete", "delete", "cancel", "retain") },
-  { weight: 2, arbitrary: of("backup", "restore", "loseVersions", "deleteAlias") },
+  { weight: 3, arbitrary: of("backup", "restore", "loseVersions", "deleteAlias") },
 );
 
 const times = (count: number, kind: "everybody" | "operators"): Event[] =>
@@ -70,12 +70,31 @@ const times = (count: number, kind: "everybody" | "operators"): Event[] =>
 const written = [0, 1, 2].flatMap((entry) =>
   [0, 1, 2].map((object): Event => ({ kind: "write", node: 0, entry, object, late: false })),
 );
-/** A cluster that was just made, one where all is well, and two in the middle of a rotation: API servers are yet to switch, or have. */
+/**
+ * A cluster that was just made, one where all is well, and two in the middle of a rotation: API servers
+ * are yet to switch, or have. Then one in which earlier versions are to be destroyed, and one with a key.
+ */
 const beginnings: readonly (readonly Event[])[] = [
   [],
   [...times(12, "everybody"), ...written],
   [...times(6, "everybody"), ...written, { kind: "rotate", key: 0 }, ...times(5, "operators")],
   [...times(6, "everybody"), ...written, { kind: "rotate", key: 0 }, ...times(5, "everybody")],
+  [
+    ...times(6, "everybody"),
+    ...written,
+    { kind: "retain", key: 0 },
+    { kind: "rotate", key: 0 },
+    ...times(16, "everybody"),
+    { kind: "pass", seconds: 8 * day },
+    ...times(3, "everybody"),
+  ],
+  [
+    ...times(6, "everybody"),
+    ...written,
+    { kind: "delete", key: 1 },
+    ...times(3, "everybody"),
+    { kind: "pass", seconds: 8 * day },
+  ],
 ];
 
 /** Up to a hundred events on one to four nodes. */

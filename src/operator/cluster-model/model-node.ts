@@ -296,6 +296,12 @@ function handedBack(etcd: Etcd, erasure: ErasurePlan, rows: readonly VersionRow[
     ...erasure.handBack.map(tombstoneSpec),
   ];
   if (specs.length === 0) return again;
-  const returned = specs.map((spec) => ({ ...keyVersion(spec.number, { spec }), spec }));
+  const taken = new Set(again.versions.map(({ metadata }) => metadata.name));
+  const returned = specs.map((spec) => {
+    const version = keyVersion(spec.number, { spec });
+    const { name } = version.metadata;
+    const free = taken.has(name) ? `${name}-${spec.versionId}` : name;
+    return { ...version, metadata: { ...version.metadata, name: free }, spec };
+  });
   return { ...again, versions: [...again.versions, ...returned] };
 }
