@@ -134,8 +134,10 @@ export class ModelLeader {
         gatherMasterKey({ masterKey: on, index, keyring, keyServers, facts }, now),
         leader.wall(now),
       );
-    const plan = decide(index.view.keyServers);
-    return { plan: needsFreshKeyServers(plan, on) ? decide(etcd.reports) : plan, on, index, name };
+    const first = decide(index.view.keyServers);
+    const plan = needsFreshKeyServers(first, on) ? decide(etcd.reports) : first;
+    this.#promises.checkDecided(plan, on, etcd);
+    return { plan, on, index, name };
   }
 
   /** As LeaderLoop has it: the view, checked against the leader's own keyring. */

@@ -20,6 +20,7 @@ export const PROMISES = [
   "no API server may store under anything else when Complete is said",
   "Reencrypted is True only while it is Complete",
   "nothing is promoted or said to be complete while a node is not heard of",
+  "a promotion is decided on what every node reports at that moment",
   "what is written again is under the key_id that it is written for",
   "a version is said to be erased only once no node holds it",
   "what is written again can be read wherever it could be before",
@@ -71,6 +72,7 @@ const CONDITION = "Reencrypted is True only while it is Complete";
 const REWRITTEN = "what is written again can be read wherever it could be before";
 
 const HEARD = "nothing is promoted or said to be complete while a node is not heard of";
+const REPORTED = "a promotion is decided on what every node reports at that moment";
 const WRITTEN_FOR = "what is written again is under the key_id that it is written for";
 const ERASED = "a version is said to be erased only once no node holds it";
 
@@ -112,6 +114,21 @@ export class Promises {
     this.counts.checked(BEGUN);
     if (begun.some(({ key, token }) => key === name && token === step.token))
       throw new BrokenPromise(BEGUN, `${name}: ${step.token} was asked for once and began twice`);
+  }
+
+  /** A plan of the leader at the moment when it is decided, whatever the leader's watches show. */
+  checkDecided({ step }: MasterKeyPlan, { metadata }: MasterKey, { reports }: Etcd): void {
+    if (step.kind !== "promote") return;
+    this.counts.checked(REPORTED);
+    const { versionId } = step.version.spec;
+    const reporting = reports.filter(({ status }) =>
+      status?.prepared?.some((one) => one.versionId === versionId),
+    );
+    if (reporting.length < this.#nodes.length)
+      throw new BrokenPromise(
+        REPORTED,
+        `${metadata.name}: promoted, and ${reporting.length} nodes report the version`,
+      );
   }
 
   /** What is destroyed is needed by nobody, and somebody asked for it long enough ago. */
