@@ -57,8 +57,8 @@ export async function askApiServer(client: KubeClient, signal: AbortSignal): Pro
 /** Kubernetes 1.MINOR, by its own word elsewhere. */
 async function askRelease(client: KubeClient, signal: AbortSignal): Promise<number | undefined> {
   const answer = await client.request({ method: "GET", path: "/version", signal });
-  const { major, minor } = Object(answer);
-  return minorOf(String(major), String(minor));
+  const fields = new Map(typeof answer === "object" && answer !== null ? Object.entries(answer) : []);
+  return minorOf(String(fields.get("major")), String(fields.get("minor")));
 }
 
 /** Collects the few series that matter. What it does not understand it ignores. */

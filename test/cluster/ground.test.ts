@@ -10,7 +10,7 @@ import { type CommandResult, run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { CLAVIGER } from "../standalone/installation.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";
-import { encryptionRules, identity, kms } from "./manifests.ts";
+import { encryptionRules, identity, kms, roleOfRewriters } from "./manifests.ts";
 import type { ClavigerNode } from "./node.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -39,6 +39,8 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
       },
       encryption: ({ socket }) => file(["secrets"], socket),
     });
+    const configMaps = { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "patch"] };
+    await cluster.kubectl(["apply", "-f", "-"], roleOfRewriters("rewrite-configmaps", [configMaps]));
     await applyKey(cluster);
     const [only] = cluster.nodes;
     const [api] = cluster.plane.apiServers;
