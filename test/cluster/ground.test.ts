@@ -106,6 +106,7 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
   it("goes by the file on the disk, by its own word => InStep, with the episode and the time of the last Status", async () => {
     const found = await says("InStep");
     expect(found.status).toBe("True");
+    await eventually("its first Status is reported", async () => (await provider())?.lastStatusTime);
     const { status } = await keyServer();
     expect(status?.apiServer).toMatchObject({ encryptionConfig: "Loaded" });
     expect(status?.apiServer?.id).toMatch(/^apiserver-[a-z2-7]{26}$/);
