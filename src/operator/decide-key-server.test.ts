@@ -69,6 +69,13 @@ describe("the status of a KeyServer", () => {
         "no plugin answers for provider secrets at /run/s.sock (ENOENT): start it, or restart one that hangs; this node's API server writes for three minutes more what goes through it, and after a restart of its own reads none of it",
     });
   });
+  test("no plugin answers, whatever else is the matter => its last word of being settled is not passed on", () => {
+    const observations = [{ ...observation, settled: true }];
+    const silent = [{ name: "secrets", socket: "/run/s.sock", fault: "ENOENT" }];
+    const problems = [{ reason: "SealUnavailable", message: "no root key" }];
+    expect(status({ observations, problems }).providers?.[0]).toMatchObject({ settled: true });
+    expect(status({ observations, problems, silent }).providers?.[0]).toMatchObject({ settled: false });
+  });
   const EDIT = "2026-01-02T03:00:00.500Z";
   const reported = (changes: object): KeyServerStatus => ({
     providers: [{ name: "secrets", socket: "/run/s.sock", serves: "apps/secrets", ...changes }],

@@ -86,7 +86,7 @@ type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 
 function describeProvider(
   provider: ObservedNode["providers"][number],
-  { before, observations, versions }: ObservedNode,
+  { before, observations, versions, silent = [] }: ObservedNode,
   now: Date,
 ): ProviderStatus {
   const { name, socket, ref, scope, allowImported } = provider;
@@ -106,7 +106,8 @@ function describeProvider(
       servingSince: rfc3339(new Date(seen.servingSince)),
       encrypts: seen.encrypts,
       ...(seen.lastEncryptAt !== undefined && { lastEncryptTime: rfc3339(new Date(seen.lastEncryptAt)) }),
-      settled: seen.settled,
+      // Of a plugin that does not answer the last word is old: it has seen nothing since.
+      settled: seen.settled && !silent.some((one) => one.name === name),
       ...(seen.episode !== undefined && { episode: seen.episode }),
       ...askingOf(seen, reported),
     }),
