@@ -52,6 +52,8 @@ export class ModelNode {
   cutOff = false;
   /** Whether its disk was put back, and its operator has not looked at the API server since. */
   unknown = false;
+  /** Whether its disk was ever put back: its API server wrote under a key_id of then for a moment. */
+  hasReturned = false;
   /** Whether its disk was put back, and it has not caught up with the other nodes since. */
   behind = false;
   /** What its API server did that it has not reported, or no leader has looked at since. */
@@ -114,6 +116,7 @@ export class ModelNode {
     this.heard = now - LEASE_MILLISECONDS;
     this.unknown = true;
     this.behind = true;
+    this.hasReturned = true;
     return true;
   }
 
