@@ -473,6 +473,18 @@ test("a KeyServer says only when Status was last asked for => no key is looked a
   expect(leader.workFor(server)).toEqual([KEY_SERVERS, "MasterKey apps/secrets"]);
 });
 
+test("all KeyServers are listed again and several have changed => each one's keys are looked at", () => {
+  const cluster = new Cluster(masterKey({ status: statusWith(v1) }), [v1], forbidden);
+  cluster.providers = [{ name: "p", socket: "/p", serves: "apps/secrets", encrypts: 1 }];
+  const leader = cluster.leader();
+  const servers = [keyServer("one"), keyServer("two")];
+  for (const server of servers) leader.workFor(server);
+  cluster.providers = cluster.providers.map((one) => ({ ...one, encrypts: 2 }));
+  for (const server of servers)
+    expect(leader.workFor(server)).toEqual([KEY_SERVERS, "MasterKey apps/secrets"]);
+  for (const server of servers) expect(leader.workFor(server)).toEqual([KEY_SERVERS]);
+});
+
 test("a KeyAlias moves => the keys that it leaves and joins are looked at, and no other of its namespace", async () => {
   const cluster = new Cluster(masterKey({ status: statusWith(v1) }), [v1], forbidden);
   cluster.aliases = [keyAlias({ spec: { masterKey: "secrets" }, status: { masterKey: "secrets" } })];

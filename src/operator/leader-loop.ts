@@ -75,7 +75,7 @@ export class LeaderLoop {
   readonly #retirement: Retirement;
   #index: ViewIndex | undefined;
   /** KeyServers as they were when their changes were last looked at. */
-  #keyServers: ReadonlyMap<string, KeyServer> = new Map();
+  readonly #keyServers = new Map<string, KeyServer>();
   readonly #maker: VersionMaker;
 
   constructor(options: {
@@ -160,8 +160,11 @@ export class LeaderLoop {
     const view = this.#store.view();
     if (view === undefined) return [];
     const before = this.#keyServers.get(name);
-    this.#keyServers = new Map(view.keyServers.map((server) => [server.metadata.name, server]));
-    const dependents = dependentsOf(before, this.#keyServers.get(name), view);
+    // Only of this one: when all are listed again, several have changed at once, and each is told by itself.
+    const after = view.keyServers.find((server) => server.metadata.name === name);
+    if (after === undefined) this.#keyServers.delete(name);
+    else this.#keyServers.set(name, after);
+    const dependents = dependentsOf(before, after, view);
     return dependents === "all" ? this.allWork() : [...dependents];
   }
 
