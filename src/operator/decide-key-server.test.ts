@@ -5,7 +5,18 @@ import { conditionOf } from "./conditions.ts";
 import type { ApiServerState } from "./decide-api-server.ts";
 import { decideKeyServerStatus, differsInHeardTimesOnly, type ObservedNode } from "./decide-key-server.ts";
 import { nodeViews } from "./node-views.ts";
-import { condition, EARLIER, keyId, keyServer, NOW, NOW_TEXT, versionId, versionRow } from "./testing.ts";
+import { switchesOf } from "./switches.ts";
+import {
+  condition,
+  EARLIER,
+  keyId,
+  keyServer,
+  masterKey,
+  NOW,
+  NOW_TEXT,
+  versionId,
+  versionRow,
+} from "./testing.ts";
 
 const SERVED = kmsKeyId(keyId(1), versionId(2));
 const provider = {
@@ -255,6 +266,34 @@ describe("whether the API server is in step", () => {
     expect(conditionOf(conditions, "ApiServerInStep")).toMatchObject({ status: state, reason });
     expect(conditionOf(conditions, "Ready")).toMatchObject({ status: "True" });
   });
+  const graver = { reason: "SealUnavailable", message: "no root key" };
+  const unreadable = { reason: "EncryptionConfigInvalid", message: "line 3" };
+  const noPlugin = [{ name: "secrets", socket: "/run/s.sock", fault: "ENOENT" }];
+  test.each<readonly [string, Partial<ObservedNode>, string]>([
+    ["no plugin answers", { silent: noPlugin }, "PluginSilent"],
+    ["its file cannot be read", { problems: [graver, unreadable] }, "EncryptionConfigInvalid"],
+  ])(
+    "%s, and Ready has a graver reason => not known to be in step, and nothing is proven of its sockets",
+    (_, changes, reason) => {
+      const said = status({ apiServer: loaded, problems: [graver], ...changes });
+      expect(conditionOf(said.conditions, "Ready")).toMatchObject({ reason: "SealUnavailable" });
+      expect(conditionOf(said.conditions, "ApiServerInStep")).toMatchObject({ status: "Unknown", reason });
+      const server = keyServer("a", {
+        ...said,
+        providers: [{ name: "p", socket: "/p", serves: "apps/secrets" }],
+      });
+      expect(switchesOf(masterKey(), new Set(), [server])).toMatchObject([{ blind: reason }]);
+    },
+  );
+  test.each(["PassFailed", "KeyringUnavailable", "KeyringCorrupt"])(
+    "%s => the sockets in the report are those of before, and nothing is proven of them",
+    (reason) => {
+      const conditions = [condition("Ready", { status: "False", reason })];
+      const providers = [{ name: "p", socket: "/p", serves: "apps/secrets", settled: true }];
+      const server = keyServer("a", { providers, conditions });
+      expect(switchesOf(masterKey(), new Set(), [server])).toMatchObject([{ blind: reason }]);
+    },
+  );
   test("what it says of itself is in the status", () => {
     expect(status({ apiServer: loaded }).apiServer).toEqual(loaded.status);
     expect(status()).not.toHaveProperty("apiServer");

@@ -65,7 +65,7 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
     serving: providers.map(summarize).join(", "),
     conditions: withFindings(
       observed.before?.conditions,
-      [readiness(observed), inStep(observed.apiServer, providers)],
+      [readiness(observed), inStep(observed, providers)],
       undefined,
       now,
     ),
@@ -185,9 +185,12 @@ const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
 
 /** Whether the node's API server uses claviger as its EncryptionConfiguration says. Keeps no promotion waiting. */
-function inStep(apiServer: ApiServerState | undefined, providers: readonly ProviderStatus[]): Finding {
+function inStep(observed: ObservedNode, providers: readonly ProviderStatus[]): Finding {
+  const { apiServer } = observed;
   const type = "ApiServerInStep";
   if (apiServer?.finding?.status === "False") return apiServer.finding;
+  const blind = blindness(observed);
+  if (blind !== undefined) return { type, status: "Unknown", ...blind };
   const silent = silentProviders(providers);
   if (silent.length > 0) {
     const where = silent.map(
@@ -206,6 +209,10 @@ function inStep(apiServer: ApiServerState | undefined, providers: readonly Provi
     "the API server says that it uses the EncryptionConfiguration on the disk, and asks for Status";
   return apiServer.finding ?? { type, status: "True", reason: "InStep", message };
 }
+
+/** Why this report of the API server is the last that was known. Ready may have a graver reason, and not this one. */
+const blindness = (observed: ObservedNode) =>
+  pluginSilent(observed) ?? observed.problems.find(({ reason }) => reason === "EncryptionConfigInvalid");
 
 /** Nobody asks at a socket that no entry names. */
 const silentProviders = (providers: readonly ProviderStatus[]): readonly ProviderStatus[] =>

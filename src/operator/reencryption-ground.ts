@@ -34,6 +34,9 @@ export const GRAVEST = [
   "NodeNotHeardOf",
   "PluginSilent",
   "EncryptionConfigInvalid",
+  "PassFailed",
+  "KeyringUnavailable",
+  "KeyringCorrupt",
   "EncryptionConfigNotLoaded",
   "ApiServerSilent",
   "NodeNotUpgraded",
@@ -114,10 +117,14 @@ function doubtOf(one: Switch, { nodes }: Sockets): Awaited | undefined {
   return undefined;
 }
 
+const LAST_WORD = "its operator fails, so that its report is an old one: its KeyServer says why";
 const BLIND: Readonly<Record<Blindness, string>> = {
   PluginSilent: "no plugin answers there, so that nobody sees what its API server asks: start it",
   EncryptionConfigInvalid:
     "its EncryptionConfiguration cannot be read, so that nobody knows what its API server stores: its KeyServer says why",
+  PassFailed: LAST_WORD,
+  KeyringUnavailable: LAST_WORD,
+  KeyringCorrupt: LAST_WORD,
 };
 const TAKE_UP = "to take up the EncryptionConfiguration of";
 const takeUp = (edit: string): string => `${TAKE_UP} ${edit}: restart it`;

@@ -182,6 +182,12 @@ describe("Complete lasts only as long as what it rests on", () => {
       "PluginSilent",
     ],
     [
+      "a node's operator fails, and what it told is its last word",
+      { switches: [socket(), onB({ blind: "PassFailed" })] },
+      "Verifying",
+      "PassFailed",
+    ],
+    [
       "an EncryptionConfiguration that the node cannot read",
       { switches: [socket(), onB({ blind: "EncryptionConfigInvalid" })] },
       "Verifying",

@@ -23,14 +23,20 @@ export interface Switch {
   readonly episode?: string;
   /** When its API server last asked Status, if that is three minutes ago or more. */
   readonly notAskedSince?: string;
-  /** Why the node's report of it may be old: no plugin answers, or the EncryptionConfiguration cannot be read. */
+  /** Why the node's report of it may be old: no plugin answers, say, or the EncryptionConfiguration cannot be read. */
   readonly blind?: Blindness;
   /** Which EncryptionConfiguration the node's API server goes by, if it tells. */
   readonly encryptionConfig?: NonNullable<NonNullable<KeyServerStatus["apiServer"]>["encryptionConfig"]>;
 }
 
-const BLINDNESSES = ["PluginSilent", "EncryptionConfigInvalid"] as const;
-/** Reasons of a KeyServer that is not Ready with which what it reports of its sockets is the last that it knew. */
+const BLINDNESSES = [
+  "PluginSilent",
+  "EncryptionConfigInvalid",
+  "PassFailed",
+  "KeyringUnavailable",
+  "KeyringCorrupt",
+] as const;
+/** Reasons of a KeyServer with which what it reports of its sockets is the last that it knew. */
 export type Blindness = (typeof BLINDNESSES)[number];
 
 /** The sockets that serve the key, by name or through an alias. */
@@ -54,9 +60,10 @@ export function switchesOf(
 const isShared = (status: KeyServer["status"]): boolean =>
   conditionOf(status?.conditions, "Ready")?.reason === NODE_NAME_SHARED;
 
+/** Ready has the gravest reason only, so that ApiServerInStep may have another one. */
 function blindnessOf(status: KeyServer["status"]): Pick<Switch, "blind"> {
-  const reason = conditionOf(status?.conditions, "Ready")?.reason;
-  const blind = BLINDNESSES.find((known) => known === reason);
+  const reasons = ["Ready", "ApiServerInStep"].map((type) => conditionOf(status?.conditions, type)?.reason);
+  const blind = BLINDNESSES.find((known) => reasons.includes(known));
   return blind === undefined ? {} : { blind };
 }
 
