@@ -663,6 +663,14 @@ describe("a rotation is done", () => {
       undefined,
     ],
     [
+      "no API server was started with the flag => not yet: nothing that is stored has followed",
+      {
+        before: status("Complete", VERIFIED),
+        switches: [{ ...settled, encryptionConfig: "NotConfigured", entries: 0, resources: [] }],
+      },
+      undefined,
+    ],
+    [
       "left to others and settled => without proof",
       { spec: { reencryption: { engine: "None" } } },
       { verified: false },

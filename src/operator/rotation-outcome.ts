@@ -21,6 +21,8 @@ export function rotationOutcome(
   if (status !== undefined && finding?.status !== "Unknown") {
     return status.phase === "Complete" ? outcomeOf(status) : undefined;
   }
+  // No API server has its EncryptionConfiguration: what was stored under the key is there, and waits.
+  if (finding?.status === "False") return undefined;
   const awaited = [...socketsNotSettled(sockets, kmsKeyId), ...unreported(sockets)];
   return awaited.length === 0 ? { verified: false } : undefined;
 }
