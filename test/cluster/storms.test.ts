@@ -21,6 +21,7 @@ const KEY_VERSIONS = /\/keyversions$/;
 const STATUS = /\/status$/;
 
 const PHASES = ["Distributing", "Switching", "Reencrypting", "Verifying", "Complete"] as const;
+const place = (phase: string | undefined): number => PHASES.indexOf(phase as (typeof PHASES)[number]);
 
 const isWrite = ({ method }: ProxiedCall): boolean => method !== "GET";
 
@@ -91,7 +92,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
         const { running } = rotation ?? {};
         if (running === undefined) return currentVersion?.number === number;
         const phases = [running.phase, currentVersion?.number === number ? reencryption?.phase : undefined];
-        return phases.some((phase) => PHASES.findIndex((one) => one === phase) >= PHASES.indexOf(wanted));
+        return phases.some((phase) => place(phase) >= place(wanted));
       },
       LONG,
     );
