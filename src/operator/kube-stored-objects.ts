@@ -6,6 +6,7 @@ import { MOST_STRAYS } from "../kube/reencryption-schema.ts";
 import { type ApiResource, apiResources, namedResources } from "../storage/api-resources.ts";
 import { type Census, takeCensus } from "../storage/census.ts";
 import { type CensusScope, scopeOf } from "../storage/census-scope.ts";
+import { readEncryptionConfig, ruleFor } from "../storage/encryption-config.ts";
 import { EtcdClient } from "../storage/etcd-client.ts";
 import { mustBeEtcdOf, mustBeStoredHere, type Witness } from "../storage/etcd-identity.ts";
 import { groupResourceText, parseGroupResource } from "../storage/group-resource.ts";
@@ -18,8 +19,10 @@ import { lacksRight } from "./missing-right.ts";
 import type { Round, StoredCount } from "./reencryption-work.ts";
 import type { RewriteRequest, StoredObjects } from "./reencryptor.ts";
 import { RewriterIdentity } from "./rewriter-identity.ts";
-import { storedCount } from "./stored-count.ts";
+import { storedCount, type WriterName } from "./stored-count.ts";
 
+/** In a row of a census whose keys do not tell the group. */
+const UNKNOWN_GROUP = "?";
 /** How many of the objects that could not be written are named in a status. */
 const NAMED_FAILURES = 20;
 
@@ -28,6 +31,7 @@ export class KubeStoredObjects implements StoredObjects {
   readonly #client: KubeClient;
   readonly #identity: RewriterIdentity;
   readonly #etcd: NodeConfig["etcd"];
+  readonly #encryptionConfig: string | undefined;
   readonly #lease: LeaseRef;
 
   /** `lease` is one that this node renews. */
@@ -35,6 +39,7 @@ export class KubeStoredObjects implements StoredObjects {
     this.#client = client;
     this.#identity = new RewriterIdentity(client, config);
     this.#etcd = config.etcd;
+    this.#encryptionConfig = config.encryptionConfig;
     this.#lease = lease;
   }
 
@@ -86,7 +91,7 @@ export class KubeStoredObjects implements StoredObjects {
         signal,
       });
     });
-    return storedCount(census, kmsKeyId);
+    return storedCount(census, kmsKeyId, this.#writerName());
   }
 
   async countAll(signal: AbortSignal): Promise<((kmsKeyId: string) => number) | undefined> {
@@ -96,6 +101,17 @@ export class KubeStoredObjects implements StoredObjects {
       const resources = await resourcesSeenBy(client, ["*.*"], signal);
       return countsByKeyId(await this.#census(etcd, { client, scope: scopeOf(["*.*"]), resources, signal }));
     });
+  }
+
+  /** By this node's EncryptionConfiguration: nothing is counted while the nodes' differ in these names. */
+  #writerName(): WriterName | undefined {
+    if (this.#encryptionConfig === undefined) return undefined;
+    const config = readEncryptionConfig(this.#encryptionConfig);
+    return (text) => {
+      const resource = parseGroupResource(text);
+      const writer = resource.group === UNKNOWN_GROUP ? undefined : ruleFor(config, resource)?.providers[0];
+      return writer?.kind === "kms" ? writer.name : undefined;
+    };
   }
 
   /** A census that proves something: of the API server's own etcd, in which it keeps `resources`. */

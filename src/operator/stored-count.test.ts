@@ -31,6 +31,19 @@ test("counts and names what is not under the key_id, with what it is under", () 
   });
 });
 
+test("what is under the key_id by the name of a provider that was renamed => is left: by its new name nobody reads it", () => {
+  const writerName = (resource: string) => (resource === "secrets" ? "renamed" : undefined);
+  const rows = [
+    row(kms("new"), 2, ["apps/a"]),
+    row({ ...kms("new"), provider: "renamed" }, 3, ["apps/b"]),
+    { ...row(kms("new"), 1, ["x"]), resource: "frobs.?" },
+  ];
+  expect(storedCount(census(rows), "new", writerName)).toMatchObject({
+    remaining: 2,
+    strays: [{ resource: "secrets", namespace: "apps", name: "a", under: "key_id new, provider p" }],
+  });
+});
+
 test("objects that are in no row => count as left", () => {
   expect(storedCount(census([row(kms("new"), 1, [])], 3), "new").remaining).toBe(3);
 });

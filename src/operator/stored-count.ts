@@ -7,12 +7,23 @@ import type { StoredCount, Strays } from "./reencryption-work.ts";
 /** More than a name in Kubernetes has; whoever writes to etcd can make a key of any bytes. */
 const LONGEST_NAME = 300;
 
-/** Counts and names what a census found that is not under a key_id. */
-export function storedCount({ rows, unlisted, revision }: Census, kmsKeyId: string): StoredCount {
-  const left = rows.filter(
-    ({ resource, stored }) =>
-      !isKeptPlain(resource, stored) && (stored.kind !== "kms-v2" || stored.keyId !== kmsKeyId),
-  );
+/** By which provider's name the API server stores a resource; undefined if that is not known. */
+export type WriterName = (resource: string) => string | undefined;
+
+/**
+ * Counts and names what a census found that is not under a key_id, or is under it by another
+ * provider's name than the API server writes: it reads a value by that name only.
+ */
+export function storedCount(
+  { rows, unlisted, revision }: Census,
+  kmsKeyId: string,
+  writerName: WriterName = () => undefined,
+): StoredCount {
+  const isWritten = ({ resource, stored }: CensusRow) =>
+    stored.kind === "kms-v2" &&
+    stored.keyId === kmsKeyId &&
+    stored.provider === (writerName(resource) ?? stored.provider);
+  const left = rows.filter((row) => !isKeptPlain(row.resource, row.stored) && !isWritten(row));
   return {
     remaining: left.reduce((sum, { objects }) => sum + objects, unlisted),
     strays: left.flatMap(straysOf).slice(0, MOST_STRAYS),
