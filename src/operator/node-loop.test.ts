@@ -121,9 +121,10 @@ function nodeOf(
   resources: Resources,
   log: Log = () => undefined,
   time: NodeTime = timeKeeper(),
+  uptime = () => performance.now(),
 ): () => Promise<boolean> {
   const config = { nodeName: "node-1", providers: [] };
-  const loop = new NodeLoop({ config, store: resources, keyring, seals, log, time });
+  const loop = new NodeLoop({ config, store: resources, keyring, seals, log, time, uptime });
   return () => loop.reconcile(NOW, new AbortController().signal);
 }
 
@@ -728,6 +729,39 @@ test("a pass fails by something that nobody thought of => KeyServer says so, and
     reason: "PassFailed",
     message: expect.stringContaining("Invalid time value"),
   });
+  fails = false;
+  await pass();
+  expect(readiness(resources)?.status).toBe("True");
+});
+
+test.each([
+  ["no call is answered", new ClavigerError("ApiServer", "no answer in 30 s")],
+  ["somebody else is always faster", new ClavigerError("Conflict", "it has changed")],
+])("%s for a minute => the last report does not stand for the present", async (_, failure) => {
+  const resources = new Resources();
+  let uptime = 0;
+  const pass = nodeOf(
+    resources,
+    () => undefined,
+    timeKeeper(),
+    () => uptime,
+  );
+  await pass();
+  let fails = true;
+  Object.defineProperty(resources, "nameIsShared", {
+    get() {
+      if (fails) throw failure;
+      return false;
+    },
+  });
+  uptime = 3_600_000;
+  await expect(pass()).rejects.toBe(failure);
+  uptime += 59_999;
+  await expect(pass()).rejects.toBe(failure);
+  expect(readiness(resources)?.status).toBe("True");
+  uptime += 1;
+  await expect(pass()).rejects.toBe(failure);
+  expect(readiness(resources)).toMatchObject({ status: "False", reason: "PassFailed" });
   fails = false;
   await pass();
   expect(readiness(resources)?.status).toBe("True");

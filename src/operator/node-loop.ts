@@ -42,6 +42,9 @@ type NodeLoopStore = GiverStore &
   BinderStore &
   Pick<ResourceStore, "nodeUid" | "nameIsShared" | "leaseFault" | "reportKeyServer" | "leading">;
 
+/** For so long a report stands that no pass renews: the Lease says meanwhile that the report is true. */
+const LASTING_MILLISECONDS = 60_000;
+
 /** What a node knows of time. */
 export type NodeTime = EraserTime & Pick<TimeKeeper, "doubt">;
 
@@ -79,6 +82,8 @@ export class NodeLoop {
   /** Versions, as the keyring has them, whose ownership proof fits. */
   readonly #honest = new WeakSet<VersionRow>();
   #index: ViewIndex | undefined;
+  /** Since when no pass has come to its end, by the clock of `uptime`; undefined if the last one did. */
+  #failingSince: number | undefined;
   /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
   #seen = false;
   /** The problems that the log had last, by the type of their condition. */
@@ -133,13 +138,20 @@ export class NodeLoop {
     if (own === undefined) await this.#register(now);
     this.#seen = own !== undefined;
     try {
-      return await this.#pass(view, own, [...problems], now, signal);
+      const well = await this.#pass(view, own, [...problems], now, signal);
+      this.#failingSince = undefined;
+      return well;
     } catch (error) {
-      // Nobody was there to ask, or somebody was faster: neither is a fault of this node.
-      const passes = isUnanswered(error) || codeOf(error) === "Conflict" || signal.aborted;
-      if (!passes) await this.#reportFailure(error, own?.status, now);
+      if (!signal.aborted && !this.#mayPass(error)) await this.#reportFailure(error, own?.status, now);
       throw error;
     }
+  }
+
+  /** Nobody was there to ask, or somebody was faster: neither is a fault of this node, unless it lasts. */
+  #mayPass(error: unknown): boolean {
+    this.#failingSince ??= this.#uptime();
+    const lasts = this.#uptime() - this.#failingSince >= LASTING_MILLISECONDS;
+    return !lasts && (isUnanswered(error) || codeOf(error) === "Conflict");
   }
 
   async #pass(
@@ -323,6 +335,8 @@ export class NodeLoop {
     try {
       await this.#report({ ...before, prepared: [], conditions }, before);
     } catch (cause) {
+      // An API server that answers nobody is told of elsewhere.
+      if (isUnanswered(cause)) return;
       // The first failure is the one to know of, and may have been of the report itself.
       const { nodeName } = this.#config;
       this.#log("warn", `KeyServer ${nodeName} could not be written: ${messageOf(cause)}`);
