@@ -109,30 +109,16 @@ function describeProvider(
       // Of a plugin that does not answer the last word is old: it has seen nothing since.
       settled: seen.settled && !silent.some((one) => one.name === name),
       ...(seen.episode !== undefined && { episode: seen.episode }),
-      ...askingOf(seen, reported, now),
+      ...askingOf(seen, reported),
     }),
     ...(version && { version: version.number }),
   };
 }
 
-/**
- * A plugin writes down at least every two minutes that it was asked, and after three that it was not.
- * Older word is that of a plugin that cannot write, on a full disk or one that is read-only.
- */
-const UNTOLD_MILLISECONDS = 300_000;
-
-/** From when on an observation says nothing of the API server any more, unless a newer one comes; in epoch milliseconds. */
-export const untoldFrom = ({ lastStatusAt }: ObservationRow): number =>
-  lastStatusAt === undefined ? Number.POSITIVE_INFINITY : lastStatusAt + UNTOLD_MILLISECONDS;
-
 function askingOf(
-  seen: ObservationRow,
+  { lastStatusAt, notAskedSince }: ObservationRow,
   reported: ProviderStatus | undefined,
-  now: Date,
 ): Pick<ProviderStatus, "lastStatusTime" | "notAskedSince"> {
-  const { lastStatusAt } = seen;
-  const isUntold = now.getTime() >= untoldFrom(seen);
-  const notAskedSince = seen.notAskedSince ?? (isUntold ? lastStatusAt : undefined);
   return {
     ...(lastStatusAt !== undefined && { lastStatusTime: heardTime(lastStatusAt, reported?.lastStatusTime) }),
     ...(notAskedSince !== undefined && { notAskedSince: rfc3339(new Date(notAskedSince)) }),
@@ -212,7 +198,7 @@ function inStep(observed: ObservedNode, providers: readonly ProviderStatus[]): F
     );
     const message =
       `no API server has asked for the Status of provider ${where.join(", ")}: it is not started with the EncryptionConfiguration that names this socket, or does not run. ` +
-      "What is written meanwhile may be stored plain; look at its flag --encryption-provider-config and its log, and whether the plugin's log says that it cannot write observations.json";
+      "What is written meanwhile may be stored plain; look at its flag --encryption-provider-config and its log";
     return { type, status: "False", reason: "ApiServerSilent", message };
   }
   if (apiServer === undefined) {

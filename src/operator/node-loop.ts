@@ -15,7 +15,7 @@ import { Binder, type BinderStore } from "./binder.ts";
 import { conditionOf, withFindings } from "./conditions.ts";
 import { type ApiServerState, decideApiServer } from "./decide-api-server.ts";
 import { erasedHere } from "./decide-erasure.ts";
-import { decideKeyServerStatus, untoldFrom } from "./decide-key-server.ts";
+import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { decideKeyring } from "./decide-keyring.ts";
 import { Eraser, type EraserStore, type EraserTime } from "./eraser.ts";
 import { Giver, type GiverStore } from "./giver.ts";
@@ -213,7 +213,7 @@ export class NodeLoop {
       problems,
       seal: seal && { provider: seal.provider, rootKeyId: seal.rootKeyId },
       providers,
-      observations: this.#reportedObservations(observations, own?.status, now),
+      observations: this.#reportedObservations(observations, own?.status),
       silent: this.#sockets.silent,
       ...(apiServer !== undefined && { apiServer }),
     };
@@ -260,7 +260,6 @@ export class NodeLoop {
   #reportedObservations(
     observations: readonly ObservationRow[],
     before: KeyServerStatus | undefined,
-    now: Date,
   ): readonly ObservationRow[] {
     if (this.#apiServer === undefined) return observations;
     const encrypts = observations.reduce((sum, row) => sum + row.encrypts, 0);
@@ -273,11 +272,8 @@ export class NodeLoop {
       { heard, isTrying: this.#isTrying, before },
       uptime,
     );
-    const untold = observations.map((row) => uptime + untoldFrom(row) - now.getTime());
-    const next = Math.min(
-      ...[this.#takeUps.lastingAt ?? Number.POSITIVE_INFINITY, ...untold].filter((time) => time > uptime),
-    );
-    this.#reportAt = Number.isFinite(next) ? next : undefined;
+    const lasting = this.#takeUps.lastingAt;
+    this.#reportAt = lasting !== undefined && lasting > uptime ? lasting : undefined;
     return reported;
   }
 
