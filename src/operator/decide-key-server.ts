@@ -198,7 +198,7 @@ function inStep(observed: ObservedNode, providers: readonly ProviderStatus[]): F
     );
     const message =
       `no API server has asked for the Status of provider ${where.join(", ")}: it is not started with the EncryptionConfiguration that names this socket, or does not run. ` +
-      "What is written meanwhile may be stored plain; look at its flag --encryption-provider-config and its log";
+      "What is written meanwhile may be stored plain; look at its flag --encryption-provider-config and its log, and whether the plugin's log says that it cannot write observations.json";
     return { type, status: "False", reason: "ApiServerSilent", message };
   }
   if (apiServer === undefined) {

@@ -32,6 +32,7 @@ import { TakeUps } from "./take-ups.ts";
 import type { TimeKeeper } from "./time-keeper.ts";
 import { TimeSlice } from "./time-slice.ts";
 import { isUnanswered } from "./unanswered.ts";
+import { UntoldObservations } from "./untold-observations.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 import { promotionCandidate } from "./versions.ts";
 import { ViewIndex } from "./view-index.ts";
@@ -62,6 +63,7 @@ export class NodeLoop {
   readonly #sockets: SocketWatch;
   readonly #apiServer: ApiServerWatch | undefined;
   readonly #takeUps: TakeUps;
+  readonly #untold = new UntoldObservations();
   readonly #uptime: () => number;
   /** How many Encrypts there were at the last pass. */
   #encrypts = 0;
@@ -268,12 +270,13 @@ export class NodeLoop {
     const { heard } = this.#apiServer;
     const uptime = this.#uptime();
     const reported = this.#takeUps.reported(
-      observations,
+      this.#untold.marked(observations, uptime),
       { heard, isTrying: this.#isTrying, before },
       uptime,
     );
-    const lasting = this.#takeUps.lastingAt;
-    this.#reportAt = lasting !== undefined && lasting > uptime ? lasting : undefined;
+    const times = [this.#takeUps.lastingAt, this.#untold.nextAt(uptime)];
+    const ahead = times.flatMap((time) => (time !== undefined && time > uptime ? time : []));
+    this.#reportAt = ahead.length === 0 ? undefined : Math.min(...ahead);
     return reported;
   }
 
