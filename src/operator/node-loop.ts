@@ -269,12 +269,15 @@ export class NodeLoop {
     this.#encrypts = encrypts;
     const { heard } = this.#apiServer;
     const uptime = this.#uptime();
+    // The plugin knows nothing of what a test adds to our clock.
+    const real = performance.now();
     const reported = this.#takeUps.reported(
-      this.#untold.marked(observations, uptime),
+      this.#untold.marked(observations, real),
       { heard, isTrying: this.#isTrying, before },
       uptime,
     );
-    const times = [this.#takeUps.lastingAt, this.#untold.nextAt(uptime)];
+    const untold = this.#untold.nextAt(real);
+    const times = [this.#takeUps.lastingAt, untold && uptime + untold - real];
     const ahead = times.flatMap((time) => (time !== undefined && time > uptime ? time : []));
     this.#reportAt = ahead.length === 0 ? undefined : Math.min(...ahead);
     return reported;
