@@ -4,7 +4,9 @@ import { nameText } from "../keyring/rows.ts";
 import { collectionPath } from "../kube/paths.ts";
 import type { MasterKey, RotationStatus } from "../kube/resources.ts";
 import { conditionOf } from "../operator/conditions.ts";
+import { LEADER_LEASE } from "../operator/node-leases.ts";
 import { needsSomebody } from "../operator/reencryption-findings.ts";
+import { timeOf } from "../times.ts";
 
 /** What the leading operator says of what is stored under a key. */
 export interface StoredData {
@@ -22,23 +24,38 @@ export type StoredDataLook =
   | { readonly kind: "seen"; readonly keys: ReadonlyMap<string, StoredData> }
   | { readonly kind: "unknown"; readonly why: string };
 
+/** A leader renews its Lease every few seconds; clocks may differ by some. */
+const LEADER_SILENCE_MILLISECONDS = 120_000;
+
 /** An API server that does not answer must not hold up what this node can tell by itself. */
 const PATIENCE_MILLISECONDS = 5_000;
 
 /** Asks the API server, with the credentials of this node's operator. Never throws. */
-export async function lookAtStoredData({ resources }: NodeConfig): Promise<StoredDataLook> {
+export async function lookAtStoredData({ resources, leaseNamespace }: NodeConfig): Promise<StoredDataLook> {
   if (resources.kind === "manifests") return { kind: "seen", keys: new Map() };
   try {
     const { KubeClient } = await import("../kube/client.ts");
+    const { readLease } = await import("../kube/leases.ts");
+    const client = new KubeClient(resources.path);
     const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS);
     const path = collectionPath("MasterKey");
-    const answer = await new KubeClient(resources.path).request({ method: "GET", path, signal });
+    const answer = await client.request({ method: "GET", path, signal });
+    const lease = await readLease(client, { namespace: leaseNamespace, name: LEADER_LEASE }, signal);
+    const silence = leaderSilence(lease?.spec?.renewTime, await client.serverTime(signal));
+    if (silence !== undefined) return { kind: "unknown", why: silence };
     // The API server holds every object to its CRD.
     const { items } = answer as { readonly items: readonly MasterKey[] };
     return { kind: "seen", keys: storedDataOf(items) };
   } catch (error) {
     return { kind: "unknown", why: messageOf(error) };
   }
+}
+
+/** Why nobody keeps what is said of stored data true, if so. `now` is by the API server's clock. */
+export function leaderSilence(renewTime: string | undefined, now: number): string | undefined {
+  if (Math.abs(now - timeOf(renewTime)) <= LEADER_SILENCE_MILLISECONDS) return undefined;
+  const since = renewTime === undefined ? "" : ` since ${renewTime}`;
+  return `no operator leads${since}, so that what is said of stored data is old: start the operators, and see their logs`;
 }
 
 export function storedDataOf(masterKeys: readonly MasterKey[]): ReadonlyMap<string, StoredData> {

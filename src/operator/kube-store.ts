@@ -34,7 +34,14 @@ import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { LeaseClocks, type NodeClocks } from "./lease-clocks.ts";
 import { NameWatch } from "./name-watch.ts";
 import { NodeHearing } from "./node-hearing.ts";
-import { markedNodeLease, NODE_LABEL, type NodeLease, nodeLeaseFrom, nodeLeaseOf } from "./node-leases.ts";
+import {
+  LEADER_LEASE,
+  markedNodeLease,
+  NODE_LABEL,
+  type NodeLease,
+  nodeLeaseFrom,
+  nodeLeaseOf,
+} from "./node-leases.ts";
 import { NodeReport } from "./node-report.ts";
 import { NODE_LEASE_SECONDS } from "./node-views.ts";
 import type { StoredObjects } from "./reencryptor.ts";
@@ -137,7 +144,7 @@ export class KubeStore implements ResourceStore {
     });
     this.#elector = new LeaderElector({
       client: this.#client,
-      ref: { namespace: config.leaseNamespace, name: "claviger-operator" },
+      ref: { namespace: config.leaseNamespace, name: LEADER_LEASE },
       // One operator per state folder (its lock sees to it), so the node's name is one identity.
       identity: config.nodeName,
       log,

@@ -4,6 +4,8 @@ import type { Lease, LeaseRef } from "../kube/leases.ts";
 export const NODE_LABEL = "kms.claviger.dev/node";
 /** The uid of the Node object that the operator's node had when it last renewed; empty if it had none. */
 const NODE_UID = "kms.claviger.dev/node-uid";
+/** The Lease of the operator that leads. */
+export const LEADER_LEASE = "claviger-operator";
 const PREFIX = "claviger-node-";
 
 /** The name of the Lease of a node. */
