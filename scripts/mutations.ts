@@ -106,6 +106,7 @@ export const MUTATIONS: readonly Mutation[] = [
         'work.kind === "counted" && sameSnapshot(work.ground, snapshotOf(switches))',
         'work.kind === "counted" && switches !== undefined',
       ],
+      ["  ground: snapshotOf(switches),\n", "  ground: snapshotOf(switches.slice(switches.length)),\n"],
     ],
   },
   {

@@ -230,7 +230,9 @@ export class ClusterModel {
         this.#retarget(keyName(event.key));
         break;
       case "deleteAlias":
-        this.etcd = { ...this.etcd, alias: undefined };
+        // A node that came back from an image before it was deleted serves on what it knew then.
+        if (this.nodes.every(({ hasReturned }) => !hasReturned))
+          this.etcd = { ...this.etcd, alias: undefined };
         break;
       case "backup":
         this.#backup = this.etcd;
@@ -361,7 +363,7 @@ export class ClusterModel {
     const stored = new Set(this.etcd.versions.map(({ spec }) => spec.versionId));
     const held = this.nodes.flatMap(({ keyring }) => [...keyring.versions.keys()]);
     // What etcd has lost could be lost with this disk.
-    if (!held.every((id) => stored.has(id))) return;
+    if (!held.every((id) => stored.has(id)) || this.etcd.alias === undefined) return;
     if (node.comeBackFromImage(this.#now)) this.#excuse(node);
   }
 

@@ -95,6 +95,22 @@ const beginnings: readonly (readonly Event[])[] = [
     ...times(3, "everybody"),
     { kind: "pass", seconds: 8 * day },
   ],
+  // A node of before comes back while it is counted what is under a key that is to go.
+  [
+    { kind: "retarget", key: 1 },
+    ...times(6, "everybody"),
+    ...written,
+    { kind: "takeImage", node: 0 },
+    { kind: "retarget", key: 0 },
+    ...times(16, "everybody"),
+    { kind: "delete", key: 1 },
+    ...times(3, "everybody"),
+    { kind: "pass", seconds: 8 * day },
+    { kind: "operators" },
+    { kind: "comeBackFromImage", node: 0 },
+    { kind: "write", node: 0, entry: 1, object: 0, late: false },
+    { kind: "sync", node: 0 },
+  ],
 ];
 
 /** Up to a hundred events on one to four nodes. */
