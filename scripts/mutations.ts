@@ -154,8 +154,11 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a count of usage is younger than the ground",
-    file: operator("usage-census.ts"),
-    edits: [["counted.began >= since ?", "counted.began >= 0 || since < 0 ?"]],
+    file: operator("ground-watch.ts"),
+    edits: [
+      ["this.#since = now + SETTLE_MILLISECONDS;", "this.#since = this.#since + 0;"],
+      ["this.#since = Math.max(this.#since, now);", "this.#since = this.#since + 0;"],
+    ],
   },
   {
     name: "retention: a verified re-encryption, and nothing counted",

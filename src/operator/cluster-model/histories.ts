@@ -70,6 +70,21 @@ const times = (count: number, kind: "everybody" | "operators"): Event[] =>
 const written = [0, 1, 2].flatMap((entry) =>
   [0, 1, 2].map((object): Event => ({ kind: "write", node: 0, entry, object, late: false })),
 );
+/** A node other than the leader's comes back from an image of before, while a key that its API server wrote under then is about to be destroyed. */
+const returning = (...meanwhile: readonly Event[]): readonly Event[] => [
+  { kind: "retarget", key: 1 },
+  ...times(6, "everybody"),
+  ...written,
+  { kind: "takeImage", node: 1 },
+  { kind: "retarget", key: 0 },
+  ...times(16, "everybody"),
+  { kind: "delete", key: 1 },
+  ...times(14, "everybody"),
+  { kind: "pass", seconds: 8 * day },
+  ...meanwhile,
+  { kind: "comeBackFromImage", node: 1 },
+  { kind: "sync", node: 1 },
+];
 /**
  * A cluster that was just made, one where all is well, and two in the middle of a rotation: API servers
  * are yet to switch, or have. Then one in which earlier versions are to be destroyed, and one with a key.
@@ -95,21 +110,12 @@ const beginnings: readonly (readonly Event[])[] = [
     ...times(3, "everybody"),
     { kind: "pass", seconds: 8 * day },
   ],
-  // A node of before comes back while it is counted what is under a key that is to go.
+  [...returning({ kind: "operators" }), { kind: "apiServers" }, ...times(4, "operators")],
+  returning(...times(6, "everybody")),
   [
-    { kind: "retarget", key: 1 },
-    ...times(6, "everybody"),
-    ...written,
-    { kind: "takeImage", node: 0 },
-    { kind: "retarget", key: 0 },
-    ...times(16, "everybody"),
-    { kind: "delete", key: 1 },
-    ...times(3, "everybody"),
-    { kind: "pass", seconds: 8 * day },
-    { kind: "operators" },
-    { kind: "comeBackFromImage", node: 0 },
-    { kind: "write", node: 0, entry: 1, object: 0, late: false },
-    { kind: "sync", node: 0 },
+    ...returning(...times(6, "everybody")).slice(0, -1),
+    ...written.map((one) => ({ ...one, node: 1 })),
+    { kind: "sync", node: 1 },
   ],
 ];
 
