@@ -4,6 +4,7 @@ import { conditionOf } from "../../src/operator/conditions.ts";
 import { inScope } from "../../src/storage/scope.ts";
 import { storedValue } from "../../src/storage/stored-value.ts";
 import type { Etcd } from "../controlplane/etcd.ts";
+import { eventually } from "../controlplane/wait.ts";
 import type { Ledger } from "./matrix-ledger.ts";
 import { type Chain, type Resource, resourcesOf, type Scenario, standingOf } from "./matrix-scenarios.ts";
 import type { Door } from "./matrix-traffic.ts";
@@ -26,6 +27,7 @@ export class MatrixWatcher {
   readonly #options: Options;
   readonly #stop = new AbortController();
   #done: Promise<void> = Promise.resolve();
+  #looks = 0;
 
   constructor(options: Options) {
     this.#options = options;
@@ -38,6 +40,13 @@ export class MatrixWatcher {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#done;
+  }
+
+  /** Waits until a look has ended that began after this call. */
+  async looked(): Promise<void> {
+    const before = this.#looks;
+    // The one that is under way may have begun before.
+    await eventually("the watcher has looked", async () => this.#looks >= before + 2);
   }
 
   /** The MasterKeys by name, as the API server has them now. */
@@ -54,6 +63,7 @@ export class MatrixWatcher {
     while (!this.#stop.signal.aborted) {
       try {
         await this.#look();
+        this.#looks += 1;
       } catch (error) {
         this.#options.ledger.note("watcher", "failed", String(error));
       }
