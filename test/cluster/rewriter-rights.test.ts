@@ -307,7 +307,7 @@ describe.skipIf(binaries === undefined)("the documented installation with a rewr
       "get",
       "ks",
       "-o",
-      "jsonpath={.items[*].status.conditions[*].status}",
+      "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}",
     ]);
     expect(keyServer).toBe("True");
     await cluster.kubectl(["apply", "-f", deployed("rewriter.yaml")]);
