@@ -278,7 +278,7 @@ export class ClusterModel {
     }
   }
 
-  /** After a restore the first status that was decided on new reports counts. */
+  /** After a restore the first status that was decided on new reports counts, which a stalled watch does not show. */
   #lead(): void {
     const informed = this.nodes.every(({ name }) => !this.#outdated.has(name));
     const before = this.etcd.alias?.status?.masterKey;
@@ -286,7 +286,7 @@ export class ClusterModel {
     const { frozen } = this.#leader;
     this.etcd = this.#leader.lead(this.etcd, new Date(this.#now));
     if (this.nodes.every(({ silent }) => silent)) return;
-    if (informed) this.#outdated.clear();
+    if (informed && frozen === undefined) this.#outdated.clear();
     const stands = this.#moved && frozen !== undefined;
     this.#moved = stands || this.etcd.alias?.status?.masterKey !== before;
     if (!this.#moved) this.#checkCompleted(keys);
