@@ -4,7 +4,14 @@ import { newKeyId } from "../crypto/ids.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { nameText } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
-import type { KeyAlias, KeyServer, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
+import type {
+  KeyAlias,
+  KeyServer,
+  KeyVersion,
+  KeyVersionStatus,
+  MasterKey,
+  MasterKeyStatus,
+} from "../kube/resources.ts";
 import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { parseTime } from "../times.ts";
@@ -404,7 +411,16 @@ export class LeaderLoop {
     for (const version of index.versionsFor(masterKey)) {
       const status = decideKeyVersionStatus(version, masterKey);
       if (isDeepStrictEqual(version.status, status)) continue;
+      await this.#updateVersion(version, status);
+    }
+  }
+
+  /** A version that was deleted, with its definition perhaps, has no status: that must not hold its MasterKey up. */
+  async #updateVersion(version: KeyVersion, status: KeyVersionStatus): Promise<void> {
+    try {
       await atWritePoint("keyversion.status", () => this.#store.applyStatus<"KeyVersion">(version, status));
+    } catch (error) {
+      if (codeOf(error) !== "NotFound") throw error;
     }
   }
 

@@ -17,6 +17,7 @@ export class ObservationRecorder {
   readonly #complain: (error: unknown) => void;
   readonly #closing = new AbortController();
   #pending = false;
+  #hasWritten = false;
   #recording: Promise<void> | undefined;
 
   constructor(options: {
@@ -32,6 +33,7 @@ export class ObservationRecorder {
 
   /** Writes these rows at once, before any others. Returns whether that was done within a second. */
   async writeFirst(rows: readonly ObservationRow[]): Promise<boolean> {
+    this.#hasWritten = true;
     const written = writeObservations(this.#keyringPath, rows).then(
       () => true,
       (error: unknown) => {
@@ -60,8 +62,12 @@ export class ObservationRecorder {
     while (this.#pending) {
       await sleep(OBSERVE_MILLISECONDS, undefined, { signal }).catch(() => undefined);
       this.#pending = false;
+      const rows = this.#rows();
+      // Before a first key is served there is nothing to tell, and perhaps no folder yet.
+      if (rows.length === 0 && !this.#hasWritten) continue;
+      this.#hasWritten = true;
       try {
-        await writeObservations(this.#keyringPath, this.#rows());
+        await writeObservations(this.#keyringPath, rows);
         this.#complain(undefined);
       } catch (error) {
         this.#complain(error);

@@ -73,9 +73,14 @@ it("what a manifest or a call is named cannot forge a line of the log, nor steer
   const serve = await installation.start("serve");
   await installation.serving();
   const forged = "\x1b[2J\u202e\x9b31m\n2026-01-01T00:00:00.000Z INFO  operator: all is well";
-  await installation.manifest("hostile.yaml", { apiVersion: "kms.claviger.dev/v1alpha1", kind: forged });
+  // YAML refuses a control character that is not escaped.
+  const escaped = JSON.stringify({ apiVersion: "kms.claviger.dev/v1alpha1", kind: forged }).replaceAll(
+    /[\x7f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  await installation.replace(join(installation.keysDir, "hostile.json"), escaped);
   await serve.line(
-    /hostile\.yaml: \\u001b\[2J\\u202e\\u009b31m 2026.* is not a kind that a manifest may hold/,
+    /hostile\.json: \\u001b\[2J\\u202e\\u009b31m 2026.* is not a kind that a manifest may hold/,
   );
   const client = installation.client();
   const { key_id } = await client.status();
