@@ -170,8 +170,10 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
       1,
       expect.stringMatching(/is not deleted: the key is used by provider secrets/),
     ]);
-    const { stdout } = await manual.shell("claviger uninstall --check");
-    expect(stdout).toMatch(/by the last word of an operator that does not run.*start claviger on node-1/s);
+    await eventually("the operator counts as one that does not run", async () => {
+      const { stdout } = await manual.shell("claviger uninstall --check");
+      return /by the last word of an operator that does not run.*start claviger on node-1/s.test(stdout);
+    });
     await node?.startBoth();
   });
 
