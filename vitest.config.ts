@@ -25,8 +25,8 @@ export default defineConfig({
           name: "servers",
           include: ["test/**/*.test.ts"],
           exclude: ["test/vectors/**", "**/node_modules/**"],
-          // Each file starts processes, some of them whole control planes: one after another.
-          fileParallelism: false,
+          // Each file starts processes, some of them whole control planes, which wait most of the time: two at once.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
