@@ -101,7 +101,7 @@ function lackText(one: NodeScope, merged: Scope): string {
     return `the API server of ${one.node} was started without --encryption-provider-config: it stores ${what} plain, and cannot read what the others store under this key: give it the flag again`;
   }
   if (one.switches.length === 0) {
-    return `${one.node} has no provider that serves this key, and other nodes store ${what} under it`;
+    return `${one.node} has no provider that serves this key, and other nodes store ${what} under it (a node without API server needs no claviger: take it out there, and delete its KeyServer and Lease)`;
   }
   return `the EncryptionConfiguration of ${one.node} does not store ${what} under this key, as other nodes do${readsText(one, lacking)}`;
 }
