@@ -31,7 +31,7 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
   let victim: ClavigerNode;
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: 2 });
+    cluster = await startCluster({ nodes: 2, environment: { CLAVIGER_TEST_SETTLE_SECONDS: "10" } });
     await applyKey(cluster);
     const leader = await cluster.kubectl([
       ...["get", "lease", "-n", NAMESPACE, "claviger-operator", "-o", "jsonpath={.spec.holderIdentity}"],

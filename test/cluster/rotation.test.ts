@@ -149,12 +149,20 @@ describe.skipIf(binaries === undefined)("rotation on three API servers with 5,00
     );
     const waiting = rotate("--wait");
     const seen = new Set<string>();
+    let isBack = false;
     await eventually(
       "the rotation to version 4 is complete",
       async () => {
         const { status } = await masterKey();
         const { running, last } = status?.rotation ?? {};
         const phase = running === undefined ? "" : `${running.number} ${running.phase}`;
+        // One that is down for three minutes is waited for by name, as nobody knows what it will write.
+        const reencrypted = status?.conditions?.find(({ type }) => type === "Reencrypted");
+        const isAwaited = running?.phase === "Verifying" || reencrypted?.reason === "ApiServerSilent";
+        if (isAwaited && !isBack) {
+          isBack = true;
+          await server(3).start();
+        }
         if (phase !== "" && !seen.has(phase)) {
           seen.add(phase);
           await killLeader();
@@ -186,7 +194,7 @@ describe.skipIf(binaries === undefined)("rotation on three API servers with 5,00
     expect(rows.map((row) => row.keyId)).toEqual([kmsKeyId]);
     const { errors } = await traffic.stop();
     expect(errors).toEqual([]);
-    await server(3).start();
+    if (!isBack) await server(3).start();
     await server(3).ready();
     const reply = await server(3).request("GET", "/api/v1/namespaces/default/secrets/seed-4999");
     expect(reply.status).toBe(200);
