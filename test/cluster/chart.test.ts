@@ -134,6 +134,7 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
       { apiGroups: [""], resources: ["configmaps"], verbs },
       { apiGroups: ["shop.example.com"], resources: ["widgets"], verbs },
       { apiGroups: ["apiregistration.k8s.io"], resources: ["apiservices"], verbs: ["list"] },
+      { apiGroups: ["apiextensions.k8s.io"], resources: ["customresourcedefinitions"], verbs: ["get"] },
     ]);
   });
 
