@@ -61,8 +61,9 @@ const guards: readonly Guard[] = [
   asked,
   waited,
   used,
-  settled,
+  // A node that is not heard of never settles: its name says more than its providers'.
   nodesDisagree,
+  settled,
   counted,
 ];
 
@@ -140,7 +141,7 @@ function used({ uses }: ObservedDestruction): Obstacle | undefined {
 /** Nothing that was counted proves what an API server writes afterwards. */
 function settled({ unsettled }: ObservedDestruction): Obstacle | undefined {
   if (unsettled.length === 0) return undefined;
-  const message = `nothing was destroyed: an API server may still write under a key that it used before, through ${firstFew(unsettled, 5)} (four minutes)`;
+  const message = `nothing was destroyed: an API server may still write under a key that it used before, through ${firstFew(unsettled, 5)}: this passes four minutes after that API server was last started or took up its file, with claviger's plugin and operator running on the node`;
   return { reason: "NotSettled", message };
 }
 
