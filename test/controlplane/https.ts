@@ -16,6 +16,8 @@ export interface HttpsCall {
 export interface HttpsReply {
   readonly status: number;
   readonly body: unknown;
+  /** Seconds after which the server wants to be asked again, if it says so. */
+  readonly retryAfter?: number;
 }
 
 /** One HTTPS call; node:https because the built-in fetch takes no CA. Rejects on transport errors only. */
@@ -23,10 +25,17 @@ export function call(url: string, { body = "", deadline = 60_000, ...rest }: Htt
   const options: RequestOptions = { ...rest, signal: AbortSignal.timeout(deadline) };
   return new Promise((resolve, reject) => {
     const outgoing = request(url, options, (incoming) => {
+      const retryAfter = Number(incoming.headers["retry-after"]);
       const json = incoming.headers["content-type"]?.startsWith("application/json");
       text(incoming)
         .then((content) => (json ? JSON.parse(content) : content))
-        .then((content) => resolve({ status: incoming.statusCode ?? 0, body: content }))
+        .then((content) =>
+          resolve({
+            status: incoming.statusCode ?? 0,
+            body: content,
+            ...(Number.isNaN(retryAfter) ? {} : { retryAfter }),
+          }),
+        )
         .catch(reject);
     });
     outgoing.on("error", reject);
