@@ -73,6 +73,13 @@ it("the package holds the built program, the protocol and the CRDs, and neither 
   expect(files.filter((name) => /\.test\.|testing|fake|model|tmpfs/.test(name))).toEqual([]);
 });
 
+it("no built file knows the variables by which tests change the clock and the waits", () => {
+  const files = globSync("{bin,dist}/**/*.js", { cwd: installed });
+  expect(files.length).toBeGreaterThan(100);
+  const texts = files.map((name) => ({ name, text: readFileSync(join(installed, name), "utf8") }));
+  expect(texts.filter(({ text }) => text.includes("CLAVIGER_TEST_")).map(({ name }) => name)).toEqual([]);
+});
+
 it("an installed claviger runs without its sources, under both of its names", async () => {
   for (const name of ["claviger", "kubectl-claviger"]) {
     const link = join(folder, name);

@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ClavigerError, messageOf } from "../errors.ts";
+import type { Timing } from "../timing.ts";
 import { didYouMean } from "./nearest.ts";
 
 /** One command of the command line. */
@@ -8,8 +9,11 @@ export interface Command {
   readonly usage: string;
   /** What its options are for, by their spelling in `usage`; those that mean the same everywhere are in help.ts. */
   readonly options?: Readonly<Record<string, string>>;
-  /** Runs to the end; throws UsageError, ClavigerError or a defect. */
-  run(args: readonly string[]): Promise<void>;
+  /**
+   * Runs to the end; throws UsageError, ClavigerError or a defect. Plugin and operator go by `timing`,
+   * the production timing if left out.
+   */
+  run(args: readonly string[], timing?: Timing): Promise<void>;
 }
 
 /** The command line itself is wrong: exit code 2. */

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 const ROOT = join(import.meta.dirname, "..", "..");
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 const NAMES = [
-  ...readFileSync(join(import.meta.dirname, "main.ts"), "utf8").matchAll(/^ {2}(\w+): async \(\) =>/gm),
+  ...readFileSync(join(import.meta.dirname, "program.ts"), "utf8").matchAll(/^ {2}(\w+): async \(\) =>/gm),
 ].map(([, name = ""]) => name);
 
 const claviger = (...args: readonly string[]) =>

@@ -7,12 +7,12 @@ import { stopSignal } from "./stop-signal.ts";
 export const operator: Command = {
   summary: "Follow the custom resources, keep this node's keyring in step, and lead if elected.",
   usage: "operator --config FILE",
-  async run(args) {
+  async run(args, timing) {
     const config = readConfig(configOption(args));
     const log = stderrLog("operator");
     const onHangUp = () =>
       log("info", "SIGHUP came: this operator goes on; it reads its configuration when it starts");
-    await runOperator(config, log, AbortSignal.any([stopSignal({ onHangUp }), parentGone()]));
+    await runOperator(config, log, AbortSignal.any([stopSignal({ onHangUp }), parentGone()]), timing);
   },
 };
 

@@ -6,9 +6,10 @@ import { stopSignal } from "./stop-signal.ts";
 export const plugin: Command = {
   summary: "Serve the KMS v2 sockets of this node to its API server.",
   usage: "plugin --config FILE",
-  async run(args) {
+  async run(args, timing) {
     const log = stderrLog("plugin");
     const onHangUp = () => log("info", "SIGHUP came: the configuration is read again");
-    await runPlugin({ configPath: configOption(args), log, signal: stopSignal({ onHangUp }) });
+    const signal = stopSignal({ onHangUp });
+    await runPlugin({ configPath: configOption(args), log, signal, ...(timing && { timing }) });
   },
 };

@@ -26,7 +26,7 @@ const PATIENCE_MILLISECONDS = 5_000;
 export const serve: Command = {
   summary: "Run the plugin here and the operator as a child that is restarted when it dies.",
   usage: "serve --config FILE",
-  async run(args) {
+  async run(args, timing) {
     const configPath = configOption(args);
     const config = readConfig(configPath);
     const log = stderrLog("plugin");
@@ -43,7 +43,7 @@ export const serve: Command = {
       void introduce(plugin, signal);
     };
     try {
-      await runPlugin({ configPath, log, signal, onListening });
+      await runPlugin({ configPath, log, signal, onListening, ...(timing && { timing }) });
     } finally {
       ended.abort();
       await operator;

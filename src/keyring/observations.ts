@@ -13,6 +13,9 @@ import type { RawRow } from "./sqlite.ts";
  */
 export const SETTLE_MILLISECONDS = 240_000;
 
+/** An API server asks at least once a minute, and may not write after three minutes without an answer. */
+export const SILENCE_MILLISECONDS = 180_000;
+
 /**
  * A file of its own beside the keyring: SQLite waits for the disk on the thread that
  * answers the API server, and this file is written by Node's thread pool.

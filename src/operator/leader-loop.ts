@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "../clock.ts";
 import type { NodeConfig } from "../config.ts";
 import { newKeyId } from "../crypto/ids.ts";
 import { codeOf, messageOf } from "../errors.ts";
@@ -16,7 +17,6 @@ import type { Log } from "../log.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { parseTime } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
-import type { Clock } from "./clock.ts";
 import { type CheckedMasterKey, foreignStatus } from "./decide-claims.ts";
 import { isDestroyed } from "./decide-deletion.ts";
 import type { ObservedImport } from "./decide-import.ts";

@@ -102,7 +102,7 @@ export class NodeLoop {
     readonly apiServer?: ApiServerWatch | undefined;
     /** Milliseconds by a clock that never steps. */
     readonly uptime?: () => number;
-    /** SETTLE_MILLISECONDS, but in tests. */
+    /** SETTLE_MILLISECONDS if left out. */
     readonly settleMilliseconds?: number | undefined;
   }) {
     this.#time = options.time;

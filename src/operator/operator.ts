@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Clock } from "../clock.ts";
 import type { NodeConfig } from "../config.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { messageOf } from "../errors.ts";
@@ -10,8 +11,8 @@ import { serveMetrics } from "../metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { censusOfNode, countsOfOwnEtcd } from "../storage/node-census.ts";
+import { TIMING, type Timing } from "../timing.ts";
 import { ApiServerWatch, thisMachine } from "./api-server-watch.ts";
-import { type Clock, systemClock, warnOfTestClock } from "./clock.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { ManifestStore } from "./manifest-store.ts";
 import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
@@ -43,7 +44,12 @@ const restOfNode = (milliseconds: number): number => Math.min(1_000, 2 * millise
  * it leads. Runs until aborted. Throws where it cannot begin: InUse,
  * KeyringCorrupt, KeyringUnavailable, SealUnavailable.
  */
-export async function runOperator(config: NodeConfig, log: Log, signal: AbortSignal): Promise<void> {
+export async function runOperator(
+  config: NodeConfig,
+  log: Log,
+  signal: AbortSignal,
+  timing: Timing = TIMING,
+): Promise<void> {
   // Everything that the operator writes is for this user alone.
   process.umask(0o077);
   const stopped = logStop(log, "operator", signal);
@@ -51,10 +57,8 @@ export async function runOperator(config: NodeConfig, log: Log, signal: AbortSig
   makeFirstRootKey(config, log);
   const keyring = KeyringWriter.open(config.stateDir);
   try {
-    const clock = systemClock();
-    const store = await openStore(config, keyring, clock, log);
-    const operator = new Operator(config, keyring, store, clock, log);
-    warnOfTestClock(log);
+    const store = await openStore(config, keyring, timing.clock, log);
+    const operator = new Operator({ config, keyring, store, log, timing });
     const metrics = await startMetrics(config, operator, log);
     try {
       await operator.run(signal);
@@ -115,10 +119,12 @@ function watchOfApiServer(
   return new ApiServerWatch({ ask, machine: thisMachine(nodeName), uptime });
 }
 
-/** As the plugin has it: tests do not wait four minutes. */
-function testSettleMilliseconds(): number | undefined {
-  const seconds = process.env.CLAVIGER_TEST_SETTLE_SECONDS;
-  return seconds === undefined ? undefined : Number(seconds) * 1000;
+interface OperatorOptions {
+  readonly config: NodeConfig;
+  readonly keyring: KeyringWriter;
+  readonly store: ResourceStore;
+  readonly log: Log;
+  readonly timing: Timing;
 }
 
 class Operator {
@@ -136,7 +142,7 @@ class Operator {
   /** Passes in a row in which the node reported a problem. */
   #unwell = 0;
 
-  constructor(config: NodeConfig, keyring: KeyringWriter, store: ResourceStore, clock: Clock, log: Log) {
+  constructor({ config, keyring, store, log, timing: { clock, settleMilliseconds } }: OperatorOptions) {
     this.#config = config;
     this.#keyring = keyring;
     this.#store = store;
@@ -147,7 +153,6 @@ class Operator {
     this.#time = time;
     const uptime = () => clock.uptime();
     const apiServer = watchOfApiServer(config, store, uptime);
-    const settleMilliseconds = testSettleMilliseconds();
     this.#node = new NodeLoop({
       ...{ config, store, keyring, seals, time, log, apiServer, uptime, settleMilliseconds },
     });

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import {
   type OperatorTime,
@@ -8,7 +9,6 @@ import {
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { Log } from "../log.ts";
 import { HOUR_MILLISECONDS } from "../times.ts";
-import type { Clock } from "./clock.ts";
 import { decidePeriods } from "./decide-periods.ts";
 import { clockObstacle, decideTime, MAX_SKEW_MILLISECONDS, type TimeVerdict } from "./decide-time.ts";
 import type { ResourceStore, View } from "./resource-store.ts";

@@ -1,12 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { KmsKeyId } from "../crypto/ids.ts";
-import { SETTLE_MILLISECONDS } from "../keyring/observations.ts";
+import { SETTLE_MILLISECONDS, SILENCE_MILLISECONDS } from "../keyring/observations.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
 
-/** An API server asks at least once a minute, and may not write after three minutes without an answer. */
-export const SILENCE_MILLISECONDS = 180_000;
 /** How often a Status alone is passed on. */
 const TELL_MILLISECONDS = 60_000;
 
@@ -19,7 +17,7 @@ export interface ApiServerObserverOptions {
   readonly monotonic: MonotonicClock;
   /** Called after an observation changed. */
   readonly onObserved: () => void;
-  /** SETTLE_MILLISECONDS and SILENCE_MILLISECONDS, but in tests. */
+  /** SETTLE_MILLISECONDS and SILENCE_MILLISECONDS if left out. */
   readonly settleMilliseconds?: number | undefined;
   readonly silenceMilliseconds?: number | undefined;
 }

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { appearanceOf } from "../file-appearance.ts";
-import { hostClock } from "../host-clock.ts";
 import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
 import { readObservations } from "../keyring/observations.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
@@ -10,12 +9,12 @@ import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { type Log, logStop } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
 import { SealSource } from "../seal/seal-source.ts";
+import { TIMING, type Timing } from "../timing.ts";
 import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";
 import { ObservationRecorder } from "./observation-recorder.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 
-const HOST_CLOCK = hostClock();
 /** How soon something that is wrong is looked at again. */
 const RETRY_MILLISECONDS = 1_000;
 /** How soon an edited configuration is seen. */
@@ -25,6 +24,8 @@ export interface PluginOptions {
   readonly configPath: string;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** The production timing if left out. */
+  readonly timing?: Timing;
   /** Called when the sockets of the first configuration listen. */
   readonly onListening?: (plugin: Plugin) => void;
 }
@@ -40,7 +41,7 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
   const config = readConfig(options.configPath);
   // Sockets and their folders belong to us alone, or to us and one group.
   process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
-  const plugin = new Plugin(config, options.log);
+  const plugin = new Plugin(config, options.log, options.timing ?? TIMING);
   const stopped = logStop(options.log, "plugin", options.signal);
   const following = plugin.followConfiguration(appearance);
   try {
@@ -56,6 +57,7 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
 
 export class Plugin {
   readonly #log: Log;
+  readonly #timing: Timing;
   readonly #keyring: LiveKeyring;
   readonly #recorder: ObservationRecorder;
   readonly #servers = new Map<string, SocketServer>();
@@ -76,9 +78,10 @@ export class Plugin {
   /** What was wrong with the keyring at the last look. */
   #keyringProblem: string | undefined;
 
-  constructor(config: NodeConfig, log: Log) {
+  constructor(config: NodeConfig, log: Log, timing: Timing) {
     this.#config = config;
     this.#log = log;
+    this.#timing = timing;
     this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), new SealSource(config.rootKeyPath));
     this.#before = observedBefore(this.#keyring.path);
     this.#recorder = new ObservationRecorder({
@@ -224,16 +227,17 @@ export class Plugin {
   async #add(config: ProviderConfig): Promise<void> {
     const key = identity(config);
     if (this.#servers.has(key)) return;
+    const { clock, settleMilliseconds, silenceMilliseconds } = this.#timing;
     const provider = new Provider({
       name: config.name,
       ref: config.ref,
       refusesImported: this.#refusesImported(config),
       keyring: this.#keyring,
-      now: HOST_CLOCK.wall,
+      now: clock.wall,
       log: this.#log,
       onObserved: () => this.#recorder.changed(),
       former: this.#takeFormer(config.name),
-      ...timeOptions(this.#log),
+      ...{ settleMilliseconds, silenceMilliseconds },
     });
     const observe = (observation: Observation) => this.#count(observation);
     const server = new SocketServer({ provider, path: config.socket, log: this.#log, observe });
@@ -325,23 +329,6 @@ export class Plugin {
     this.#metrics?.observe(observation);
   }
 }
-
-/** Tests do not wait minutes; their API servers are made to ask for Status sooner. */
-function timeOptions(log: Log): {
-  readonly settleMilliseconds: number | undefined;
-  readonly silenceMilliseconds: number | undefined;
-} {
-  const settle = process.env.CLAVIGER_TEST_SETTLE_SECONDS;
-  if (settle !== undefined)
-    log("warn", `API servers are taken to have switched after ${settle} s: this is for tests only`);
-  const silence = process.env.CLAVIGER_TEST_SILENCE_SECONDS;
-  if (silence !== undefined)
-    log("warn", `API servers are taken to be silent after ${silence} s: this is for tests only`);
-  return { settleMilliseconds: milliseconds(settle), silenceMilliseconds: milliseconds(silence) };
-}
-
-const milliseconds = (seconds: string | undefined): number | undefined =>
-  seconds === undefined ? undefined : Number(seconds) * 1000;
 
 const identity = ({ name, socket, ref, allowImported = false }: ProviderConfig): string =>
   `${name} ${socket} ${keyRefText(ref)} ${allowImported}`;

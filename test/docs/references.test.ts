@@ -174,7 +174,7 @@ describe("the resources of README.md", () => {
 
 describe("the commands of README.md", () => {
   it("are the ones that there are", () => {
-    const commands = [...read("src/cli/main.ts").matchAll(/^ {2}(\w+): async \(\) =>/gm)].map(
+    const commands = [...read("src/cli/program.ts").matchAll(/^ {2}(\w+): async \(\) =>/gm)].map(
       ([, name]) => name,
     );
     const shown = firstCells(read("README.md"), "Commands").map((span) => span.split(" ")[1]);

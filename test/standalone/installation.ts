@@ -6,6 +6,7 @@ import { type RunningProcess, startProcess } from "../controlplane/processes.ts"
 import { keepOnExit, removeOnExit } from "../controlplane/reaper.ts";
 import { type CommandResult, run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
+import { hasTestTiming, TEST_PROGRAM } from "../program/timing.ts";
 import { KmsTestClient } from "./kms.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -145,7 +146,8 @@ export class Installation {
     environment: Readonly<Record<string, string>> = {},
   ): Promise<Run> {
     const log = join(this.dir, `${command}-${this.#runs.length}.log`);
-    const args = [...prefix, "--max-semi-space-size=1", CLAVIGER, command, "--config", this.configPath];
+    const program = hasTestTiming(environment) ? TEST_PROGRAM : CLAVIGER;
+    const args = [...prefix, "--max-semi-space-size=1", program, command, "--config", this.configPath];
     const running = await startProcess({ name: command, binary, args, log, home: this.dir, environment });
     const started = new Run(running, log);
     this.#runs.push(started);

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { messageOf } from "../errors.ts";
+import { TIMING, type Timing } from "../timing.ts";
+import { type Command, UsageError } from "./command.ts";
+import { commandHelp, overview } from "./help.ts";
+import { didYouMean } from "./nearest.ts";
+import { complain, print } from "./print.ts";
+
+/**
+ * Each command is loaded when asked for: `plugin` must not pay for the
+ * Kubernetes client that `operator` imports.
+ */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./serve.ts")).serve,
+  plugin: async () => (await import("./plugin.ts")).plugin,
+  operator: async () => (await import("./operator.ts")).operator,
+  rotate: async () => (await import("./rotate.ts")).rotate,
+  status: async () => (await import("./status.ts")).status,
+  import: async () => (await import("./import.ts")).importMaterial,
+  census: async () => (await import("./census.ts")).census,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  backup: async () => (await import("./backup.ts")).backup,
+  restore: async () => (await import("./restore.ts")).restore,
+  uninstall: async () => (await import("./uninstall.ts")).uninstall,
+  repair: async () => (await import("./repair.ts")).repair,
+};
+
+async function runCommand([name, ...args]: readonly string[], timing: Timing): Promise<void> {
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") return printHelp(args);
+  if (name === "--version" || name === "-v" || name === "version") return printVersion();
+  const command = await commandOf(name);
+  if (args.includes("--help") || args.includes("-h")) return print(commandHelp(command));
+  try {
+    await command.run(args, timing);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${error.message}; see claviger help ${name}`) : error;
+  }
+}
+
+async function commandOf(name: string): Promise<Command> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load !== undefined) return load();
+  const near = didYouMean(name, Object.keys(commands));
+  throw new UsageError(`there is no command "${name}"${near}; see claviger help`);
+}
+
+async function printHelp([name]: readonly string[]): Promise<void> {
+  if (name !== undefined) return print(commandHelp(await commandOf(name)));
+  print(overview(await Promise.all(Object.values(commands).map((load) => load()))));
+}
+
+function printVersion(): void {
+  // Beside src in a checkout, beside dist in a package.
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const { version } = manifest as { readonly version: string };
+  print(`claviger ${version}\n`);
+}
+
+/**
+ * Whoever reads our output may end before us (`claviger serve | logger`), and a
+ * stream's error without a listener would end us: a plugin must answer on.
+ */
+function outliveReaders(): void {
+  process.stderr.on("error", () => {
+    // There is no place left to say it.
+  });
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") process.exitCode = 1;
+  });
+}
+
+/** The whole program: runs the command that `args` name, and sets the exit code. Never rejects. */
+export async function main(args: readonly string[], timing: Timing = TIMING): Promise<void> {
+  outliveReaders();
+  try {
+    await runCommand(args, timing);
+  } catch (error) {
+    complain(messageOf(error));
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  } finally {
+    // Under `serve` an open channel to it would keep an operator alive that has ended.
+    if (process.connected) process.disconnect?.();
+  }
+}

@@ -1,0 +1,23 @@
+import { HOUR_MILLISECONDS } from "./times.ts";
+
+/** The time for schedules and waiting periods. */
+export interface Clock {
+  now(): Date;
+  /** The time that this machine shows, in epoch milliseconds. Other machines compare it with theirs. */
+  wall(): number;
+  /** Milliseconds since some moment, by a clock that never steps. */
+  uptime(): number;
+  /** The milliseconds that have passed in addition to those of `wall` and `uptime`: a test lets months pass. */
+  ahead(): number;
+  /** No timer is longer than this, in milliseconds. */
+  readonly longestPause: number;
+}
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  now: () => new Date(),
+  wall: () => Date.now(),
+  uptime: () => performance.now(),
+  ahead: () => 0,
+  longestPause: HOUR_MILLISECONDS,
+};
