@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { SlowestFirst } from "./scripts/slowest-first.ts";
 
 // Real processes and real servers on slow machines: a deadline is there to end a
 // hung test, never to measure one.
@@ -10,6 +11,7 @@ const report = process.env.CLAVIGER_TEST_REPORT;
 export default defineConfig({
   test: {
     ...(report && { reporters: ["default", ["json", { outputFile: report }]] }),
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         test: {

@@ -1,0 +1,44 @@
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** The test files that take the longest, by far, the longest first. */
+export const SLOW_FILES: readonly string[] = [
+  "test/cluster/storms.test.ts",
+  "test/cluster/matrix.test.ts",
+  "test/cluster/rotation.test.ts",
+  "test/docs/troubleshooting.test.ts",
+  "test/cluster/moving.test.ts",
+  "test/cluster/ground.test.ts",
+  "test/cluster/complete.test.ts",
+  "test/cluster/rewriter-rights.test.ts",
+  "test/cluster/nodes.test.ts",
+  "test/cluster/kill.test.ts",
+  "test/cluster/reencryption.test.ts",
+  "test/cluster/deletion.test.ts",
+  "test/cluster/clocks.test.ts",
+];
+
+/** The place of a file among the slow ones, after all of them if it is none. */
+function rank(file: string): number {
+  const place = SLOW_FILES.findIndex((slow) => file.endsWith(`/${slow}`));
+  return place < 0 ? SLOW_FILES.length : place;
+}
+
+interface TestFile {
+  readonly moduleId: string;
+  readonly project: { readonly config: { readonly sequence: { readonly groupOrder: number } } };
+}
+const groupOf = ({ project }: TestFile): number => project.config.sequence.groupOrder;
+
+/** Orders files: in each group the slow ones first, the others as they were. */
+export const slowestFirst = <T extends TestFile>(files: readonly T[]): T[] =>
+  files.toSorted((one, other) => groupOf(one) - groupOf(other) || rank(one.moduleId) - rank(other.moduleId));
+
+/**
+ * Starts the slow files first. Of several workers none then runs one of them alone at the end. On a clean
+ * clone vitest knows no durations, and would go by the sizes of the files.
+ */
+export class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return slowestFirst(await super.sort(files));
+  }
+}
