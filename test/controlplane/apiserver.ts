@@ -1,7 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { onHost } from "./hostname.ts";
 import { call, type HttpsReply } from "./https.ts";
 import type { Identities, User } from "./identities.ts";
@@ -33,9 +32,6 @@ export interface ApiCall {
   /** Milliseconds for the whole call. */
   readonly deadline?: number;
 }
-
-/** How often client-go asks again (rest/with_retry.go). */
-const RETRIES = 10;
 
 /** A kube-apiserver on loopback, which keeps its port and its certificate over restarts. */
 export class ApiServer {
@@ -127,21 +123,8 @@ export class ApiServer {
     await this.start(more);
   }
 
-  /**
-   * One API call; any answer of the server resolves, a failed connection rejects. A 429 that says when
-   * to ask again is asked again, as by client-go: a server that was just started, or a CRD that was
-   * just changed, has no watch cache for some seconds ("storage is (re)initializing").
-   */
+  /** One API call; any answer of the server resolves, a failed connection rejects. */
   async request(method: string, path: string, options: ApiCall = {}): Promise<HttpsReply> {
-    for (let attempt = 1; ; attempt += 1) {
-      const reply = await this.#once(method, path, options);
-      const { status, retryAfter } = reply;
-      if (status !== 429 || retryAfter === undefined || attempt > RETRIES) return reply;
-      await sleep(retryAfter * 1000);
-    }
-  }
-
-  async #once(method: string, path: string, options: ApiCall): Promise<HttpsReply> {
     const { body, token = this.token, contentType = "application/json", deadline } = options;
     const ca = this.#provenCa ?? (await this.ca());
     const reply = await call(`${this.url}${path}`, {

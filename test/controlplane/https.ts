@@ -1,5 +1,7 @@
+import type { IncomingMessage } from "node:http";
 import { type Agent, type RequestOptions, request } from "node:https";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface HttpsCall {
   readonly method: string;
@@ -16,16 +18,39 @@ export interface HttpsCall {
 export interface HttpsReply {
   readonly status: number;
   readonly body: unknown;
-  /** Seconds after which the server wants to be asked again, if it says so. */
-  readonly retryAfter?: number;
 }
 
-/** One HTTPS call; node:https because the built-in fetch takes no CA. Rejects on transport errors only. */
-export function call(url: string, { body = "", deadline = 60_000, ...rest }: HttpsCall): Promise<HttpsReply> {
-  const options: RequestOptions = { ...rest, signal: AbortSignal.timeout(deadline) };
+interface Answer extends HttpsReply {
+  /** The seconds of a 429's Retry-After; undefined if the answer is to be taken as it is. */
+  readonly retryAfter: number | undefined;
+}
+
+/** client-go's bound (rest.Config, maxRetries). */
+const MOST_RETRIES = 10;
+
+/**
+ * One HTTPS call; node:https because the built-in fetch takes no CA. Rejects on transport errors only.
+ *
+ * An answer 429 with a Retry-After is retried as client-go and kubectl do, ten times at most and
+ * within the deadline: the API server carried nothing out. The cause seen here is a LIST without a
+ * limit while the API server fills the watch cache of that resource (KEP-4568, "storage is
+ * (re)initializing"). For a custom resource that begins with the first request after a start or
+ * after a change of its definition, so that /readyz does not wait for it. The other cause is
+ * priority and fairness, if too many calls are in work. A 429 that lasts is returned.
+ */
+export async function call(url: string, { deadline = 60_000, ...rest }: HttpsCall): Promise<HttpsReply> {
+  const signal = AbortSignal.timeout(deadline);
+  for (let retries = 0; ; retries += 1) {
+    const { retryAfter, ...reply } = await callOnce(url, rest, signal);
+    if (retryAfter === undefined || retries === MOST_RETRIES) return reply;
+    await sleep(retryAfter * 1_000, undefined, { signal });
+  }
+}
+
+function callOnce(url: string, { body = "", ...rest }: HttpsCall, signal: AbortSignal): Promise<Answer> {
+  const options: RequestOptions = { ...rest, signal };
   return new Promise((resolve, reject) => {
     const outgoing = request(url, options, (incoming) => {
-      const retryAfter = Number(incoming.headers["retry-after"]);
       const json = incoming.headers["content-type"]?.startsWith("application/json");
       text(incoming)
         .then((content) => (json ? JSON.parse(content) : content))
@@ -33,7 +58,7 @@ export function call(url: string, { body = "", deadline = 60_000, ...rest }: Htt
           resolve({
             status: incoming.statusCode ?? 0,
             body: content,
-            ...(Number.isNaN(retryAfter) ? {} : { retryAfter }),
+            retryAfter: retryAfterOf(incoming),
           }),
         )
         .catch(reject);
@@ -41,4 +66,9 @@ export function call(url: string, { body = "", deadline = 60_000, ...rest }: Htt
     outgoing.on("error", reject);
     outgoing.end(body);
   });
+}
+
+function retryAfterOf({ statusCode, headers }: IncomingMessage): number | undefined {
+  const seconds = Number(headers["retry-after"] ?? Number.NaN);
+  return statusCode === 429 && Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
 }
