@@ -42,6 +42,8 @@ export interface ClusterOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** What the operator of a node gets in place of the kubeconfig that it would have. */
   readonly operatorKubeconfig?: (kubeconfig: string, index: number) => Promise<string>;
+  /** The same for the identity that writes stored objects again. */
+  readonly rewriterKubeconfig?: (kubeconfig: string, index: number) => Promise<string>;
   /** Each API server's EncryptionConfiguration, of the provider beside it; what claviger prints if left out. */
   readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">, site: EncryptionSite) => string;
   /** The folder of the release that the nodes run; this checkout's if left out. */
@@ -155,12 +157,13 @@ interface Site {
 async function createNode({ plane, server, index, rootKey, options }: Site): Promise<ClavigerNode> {
   const apiServer = plane.apiServers[options.operatorsUse ?? index] ?? server;
   const usual = await apiServer.kubeconfig(NODE_USER);
+  const rewriter = options.withoutRewriter ? undefined : await apiServer.kubeconfig(REWRITER_USER);
   return ClavigerNode.create({
     name: nodeName(index),
     dir: nodeDir(plane.dir, index),
     rootKey,
     kubeconfig: (await options.operatorKubeconfig?.(usual, index)) ?? usual,
-    rewriterKubeconfig: options.withoutRewriter ? undefined : await apiServer.kubeconfig(REWRITER_USER),
+    rewriterKubeconfig: rewriter && ((await options.rewriterKubeconfig?.(rewriter, index)) ?? rewriter),
     providers: options.providers ?? { [PROVIDER]: options.serves ?? { key: KEY } },
     encryptionConfig: encryptionConfigPath(plane.dir, index),
     etcd: {

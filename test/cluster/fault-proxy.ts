@@ -17,10 +17,10 @@ export interface ProxiedCall {
   readonly isWatch: boolean;
 }
 
-/** What becomes of a call instead: an answer of the proxy's own, or the real one after a while. */
+/** What becomes of a call instead: an answer of the proxy's own, or the real one once something has happened. */
 export type Fault =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly delayMilliseconds: number };
+  | { readonly heldUntil: Promise<void> };
 
 interface Watch {
   readonly path: string;
@@ -107,7 +107,9 @@ export class FaultProxy {
       response.end(JSON.stringify({ kind: "Status", code: fault.status, message: "by the proxy" }));
       return;
     }
-    if (fault !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMilliseconds));
+    if (fault !== undefined) await fault.heldUntil;
+    // Its client has given it up meanwhile.
+    if (response.destroyed) return;
     this.#forward(request, response, call, new URL(url, target), ca);
   }
 

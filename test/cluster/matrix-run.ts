@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { rename, writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import type { KeyServer, MasterKey } from "../../src/kube/resources.ts";
 import { conditionOf } from "../../src/operator/conditions.ts";
@@ -7,7 +8,7 @@ import type { Cluster } from "./cluster.ts";
 import { encryptionAt, type Others, startMatrixCluster, startOthers } from "./matrix-cluster.ts";
 import { Ledger } from "./matrix-ledger.ts";
 import {
-  type Chain,
+  type Chains,
   chainsAfter,
   resourcesOf,
   type Scenario,
@@ -20,10 +21,13 @@ import { Probes } from "./traffic.ts";
 
 const SEEDS = 3;
 
+/** How an API server comes by an edited file: it is restarted, or reloads the file by itself within a minute. */
+export type TakeUp = "restart" | "reload";
+
 /**
  * Many scenarios in one control plane, in step: in each phase every scenario's next
- * edit is made, and the API servers of the nodes that were edited are restarted, one
- * after another. Each scenario has a MasterKey, a socket on every node and a
+ * edit is made, and the API servers of the nodes that were edited are restarted, or
+ * reload their files, one after another. Each scenario has a MasterKey, a socket on every node and a
  * resource of its own, so that the others are traffic to it.
  */
 export class MatrixRun implements AsyncDisposable {
@@ -35,29 +39,37 @@ export class MatrixRun implements AsyncDisposable {
   readonly #scenarios: readonly Scenario[];
   readonly #others: Others;
   readonly #probes: Probes;
+  readonly #takeUp: TakeUp;
   /** How many phases each node has behind it. */
   readonly #phases: number[];
+  /** The node whose API server may have loaded the file of another phase, and may not have. */
+  #reloading: { readonly index: number; readonly phase: number } | undefined;
 
-  private constructor(cluster: Cluster, scenarios: readonly Scenario[], others: Others) {
+  private constructor(cluster: Cluster, scenarios: readonly Scenario[], others: Others, takeUp: TakeUp) {
     this.cluster = cluster;
+    this.#takeUp = takeUp;
     this.#scenarios = scenarios;
     this.#others = others;
     this.doors = cluster.plane.apiServers.map((server) => new Door(server));
     this.#phases = this.doors.map(() => 0);
     this.#probes = new Probes(cluster.plane.apiServers);
-    const chains = (scenario: Scenario) => this.#chains(scenario);
+    const chains = (scenario: Scenario) => this.#possibleChains(scenario);
     const site = { doors: this.doors, scenarios, chains, ledger: this.ledger };
     this.traffic = new MatrixTraffic(site);
     this.watcher = new MatrixWatcher({ ...site, etcd: cluster.plane.etcd });
   }
 
   /** A cluster in which every scenario is as before its first edit, with objects, clients and the watcher. */
-  static async start(scenarios: readonly Scenario[], nodes: number): Promise<MatrixRun> {
+  static async start(
+    scenarios: readonly Scenario[],
+    nodes: number,
+    takeUp: TakeUp = "restart",
+  ): Promise<MatrixRun> {
     const others = await startOthers();
     let stop = () => others.stop();
     try {
       const cluster = await startMatrixCluster(scenarios, nodes, others);
-      const run = new MatrixRun(cluster, scenarios, others);
+      const run = new MatrixRun(cluster, scenarios, others, takeUp);
       stop = () => run[Symbol.asyncDispose]();
       await run.#populate();
       return run;
@@ -142,8 +154,15 @@ export class MatrixRun implements AsyncDisposable {
     }
   }
 
-  #chains(scenario: Scenario): readonly Chain[] {
-    return this.#phases.map((phase, index) => chainsAfter(scenario, phase, this.doors.length)[index] ?? []);
+  #chains(scenario: Scenario, phases: readonly number[] = this.#phases): Chains {
+    return phases.map((phase, index) => chainsAfter(scenario, phase, this.doors.length)[index] ?? []);
+  }
+
+  #possibleChains(scenario: Scenario): readonly Chains[] {
+    const now = this.#chains(scenario);
+    if (this.#reloading === undefined) return [now];
+    const { index, phase } = this.#reloading;
+    return [now, this.#chains(scenario, this.#phases.with(index, phase))];
   }
 
   async #edit(index: number, phase: number): Promise<void> {
@@ -156,11 +175,37 @@ export class MatrixRun implements AsyncDisposable {
       const node = this.cluster.nodes[index];
       if (node === undefined) throw new Error(`there is no node ${index + 1}`);
       const text = this.#encryptionAt(index, phase, (provider) => node.socket(provider));
-      await writeFile(node.encryptionConfigPath, text);
+      const path = node.encryptionConfigPath;
+      if (this.#takeUp === "reload") return this.#reload({ index, phase, path, text });
+      await writeFile(path, text);
       await this.restart(index, async () => {
         this.#phases[index] = phase;
       });
     });
+  }
+
+  /** Puts the file in place, and waits until the API server, which clients go on using, says that it has loaded it. */
+  async #reload({ index, phase, path, text }: ReloadedEdit): Promise<void> {
+    const server = this.doors[index]?.server;
+    const before = server?.pid;
+    const hash = `sha256:${createHash("sha256").update(text).digest("hex")}`;
+    this.#reloading = { index, phase };
+    // At one stroke: the API server may look at any moment.
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+    const what = `API server ${index + 1} has loaded the file of phase ${phase}`;
+    await eventually(
+      what,
+      async () => {
+        const { body } = (await server?.request("GET", LOADED_FILE)) ?? {};
+        return String(body).includes(`hash="${hash}"`);
+      },
+      { every: 500, deadline: 300_000 },
+    );
+    expect(server?.pid, "the API server is the same process").toBe(before);
+    this.#phases[index] = phase;
+    this.#reloading = undefined;
+    this.ledger.checked(`reload by API server ${index + 1}`);
   }
 
   #encryptionAt(index: number, phase: number, socket: Sockets["claviger"]): string {
@@ -191,8 +236,19 @@ export class MatrixRun implements AsyncDisposable {
 
 type Work = () => Promise<void>;
 
+interface ReloadedEdit {
+  readonly index: number;
+  readonly phase: number;
+  /** Of the EncryptionConfiguration. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The one series that has the hash of the file that the API server uses. */
+const LOADED_FILE = "/metrics?name[]=apiserver_encryption_config_controller_last_config_info";
+
 /** Whether a MasterKey's status says what the nodes' chains call for. */
-function isSaid(key: MasterKey | undefined, scenario: Scenario, chains: readonly Chain[]): boolean {
+function isSaid(key: MasterKey | undefined, scenario: Scenario, chains: Chains): boolean {
   const claim = claimOf(key);
   switch (standingOf(scenario, chains)) {
     case "complete": {
@@ -214,7 +270,7 @@ function isSaid(key: MasterKey | undefined, scenario: Scenario, chains: readonly
 }
 
 /** A named state, with the nodes that somebody has to see to. */
-function namesDifference(key: MasterKey | undefined, chains: readonly Chain[]): boolean {
+function namesDifference(key: MasterKey | undefined, chains: Chains): boolean {
   const condition = conditionOf(key?.status?.conditions, "Reencrypted");
   const others = chains.flatMap(([first], index) => (first === "claviger" ? [] : [`node-${index + 1}`]));
   return condition?.reason === "NodesDiffer" && others.every((node) => condition.message.includes(node));

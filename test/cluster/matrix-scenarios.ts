@@ -5,8 +5,15 @@ import { encryptionRules, identity, kms } from "./manifests.ts";
 export type Link = "claviger" | "renamed" | "identity" | "aescbc" | "kms-v1" | "kms-v2";
 /** The providers of a rule in their order: the first one writes. An empty chain is no rule: plain. */
 export type Chain = readonly Link[];
+/** The chain of each node, in their order. */
+export type Chains = readonly Chain[];
+/**
+ * Tells which chains the API servers have for a scenario: one answer, or two while an API
+ * server may have loaded an edited file and may not have.
+ */
+export type PossibleChains = (scenario: Scenario) => readonly Chains[];
 
-/** What somebody does to the EncryptionConfiguration of one node; the node's API server is restarted after it. */
+/** What somebody does to the EncryptionConfiguration of one node. */
 interface Edit {
   /** From 1. */
   readonly node: number;
@@ -82,7 +89,7 @@ export const scenario = ({ steps, ...rest }: Move): Scenario => ({
 });
 
 /** Each node's chain after so many phases. */
-export function chainsAfter({ before, edits }: Scenario, phases: number, nodes: number): readonly Chain[] {
+export function chainsAfter({ before, edits }: Scenario, phases: number, nodes: number): Chains {
   const chains = Array.from({ length: nodes }, () => before);
   for (const { node, chain } of edits.slice(0, phases)) chains[node - 1] = chain;
   return chains;
@@ -95,7 +102,7 @@ export function chainsAfter({ before, edits }: Scenario, phases: number, nodes: 
  */
 export type Standing = "complete" | "differs" | "nothing";
 
-export function standingOf({ beside }: Scenario, chains: readonly Chain[]): Standing {
+export function standingOf({ beside }: Scenario, chains: Chains): Standing {
   const writers = chains.filter(([first]) => first === "claviger").length;
   if (chains.some(([first]) => first === "renamed")) return "differs";
   if (writers === chains.length) return "complete";

@@ -27,6 +27,7 @@ const movingIn = (name: string, title: string, old: "kms-v1" | "kms-v2" | "aescb
     steps: [
       { chain: [old, "claviger", "identity"], nodes: FIRST },
       { chain: ["claviger", old, "identity"], nodes: SECOND },
+      { chain: WRITES, nodes: FIRST },
     ],
   });
 

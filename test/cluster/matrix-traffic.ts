@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 import type { Ledger } from "./matrix-ledger.ts";
-import { type Chain, canRead, type Resource, resourcesOf, type Scenario } from "./matrix-scenarios.ts";
+import {
+  canRead,
+  type PossibleChains,
+  type Resource,
+  resourcesOf,
+  type Scenario,
+} from "./matrix-scenarios.ts";
 
 /** Between two calls of a lane: two cores have to bear all API servers beside it. */
 const PAUSE_MILLISECONDS = 10;
@@ -60,7 +66,7 @@ interface Written {
 export class MatrixTraffic {
   readonly #doors: readonly Door[];
   readonly #scenarios: readonly Scenario[];
-  readonly #chains: (scenario: Scenario) => readonly Chain[];
+  readonly #chains: PossibleChains;
   readonly #ledger: Ledger;
   readonly #stop = new AbortController();
   /** Resource and number of the API server → what was last written there. */
@@ -71,8 +77,7 @@ export class MatrixTraffic {
   constructor(options: {
     readonly doors: readonly Door[];
     readonly scenarios: readonly Scenario[];
-    /** Every node's chain of now. */
-    readonly chains: (scenario: Scenario) => readonly Chain[];
+    readonly chains: PossibleChains;
     readonly ledger: Ledger;
   }) {
     this.#doors = options.doors;
@@ -144,10 +149,10 @@ export class MatrixTraffic {
 
   /** Seeds always; what an API server writes that has a provider first which this one does not have cannot be. */
   #readable(scenario: Scenario, resource: Resource, reader: number): readonly Written[] {
-    const chains = this.#chains(scenario);
-    const own = chains[reader] ?? [];
+    const possible = this.#chains(scenario);
     const written = this.#doors.flatMap((_, writer) =>
-      resource === scenario.beside || canRead(own, chains[writer] ?? [])
+      resource === scenario.beside ||
+      possible.every((chains) => canRead(chains[reader] ?? [], chains[writer] ?? []))
         ? (this.#written.get(`${resource.pattern} ${writer}`) ?? [])
         : [],
     );

@@ -22,11 +22,12 @@ const WRITES: Chain = ["claviger", "identity"];
 const first = [1, 2];
 const second = [2, 1];
 
-/** From a provider that stays readable until the end: second place, first place, alone. */
+/** The three steps of the manual (docs/operations.md): claviger second, claviger first, the old provider gone. */
 const moveIn = (old: "kms-v1" | "kms-v2" | "aescbc") => ({
   before: [old, "identity"] as Chain,
   second: [old, "claviger", "identity"] as Chain,
   first: ["claviger", old, "identity"] as Chain,
+  gone: WRITES,
 });
 const V1 = moveIn("kms-v1");
 const V2 = moveIn("kms-v2");
@@ -109,38 +110,42 @@ const SCENARIOS: readonly Scenario[] = [
   }),
   scenario({
     name: "fromv1",
-    title: "moving in from a KMS v1 plugin",
+    title: "moving in from a KMS v1 plugin, which is dropped in the end",
     before: V1.before,
     steps: [
       { chain: V1.second, nodes: first },
       { chain: V1.first, nodes: second },
+      { chain: V1.gone, nodes: first },
     ],
   }),
   scenario({
     name: "fromv1back",
-    title: "moving in from a KMS v1 plugin, node 2 first",
+    title: "moving in from a KMS v1 plugin, which is dropped in the end, node 2 first",
     before: V1.before,
     steps: [
       { chain: V1.second, nodes: second },
       { chain: V1.first, nodes: first },
+      { chain: V1.gone, nodes: second },
     ],
   }),
   scenario({
     name: "fromv2",
-    title: "moving in from another KMS v2 plugin",
+    title: "moving in from another KMS v2 plugin, which is dropped in the end",
     before: V2.before,
     steps: [
       { chain: V2.second, nodes: first },
       { chain: V2.first, nodes: first },
+      { chain: V2.gone, nodes: second },
     ],
   }),
   scenario({
     name: "fromaescbc",
-    title: "moving in from aescbc",
+    title: "moving in from aescbc, which is dropped in the end",
     before: AES.before,
     steps: [
       { chain: AES.second, nodes: second },
       { chain: AES.first, nodes: second },
+      { chain: AES.gone, nodes: first },
     ],
   }),
   scenario({
