@@ -1,5 +1,5 @@
 import type { NodeConfig } from "../config.ts";
-import { KubeClient } from "../kube/client.ts";
+import { KubeClient, LIKE_KUBECTL } from "../kube/client.ts";
 import { readLease } from "../kube/leases.ts";
 import { nodeLeaseOf } from "../operator/node-leases.ts";
 import { EtcdClient } from "../storage/etcd-client.ts";
@@ -15,7 +15,7 @@ const PATIENCE = 10_000;
  */
 export async function mustBeOwnEtcd(config: NodeConfig, signal: AbortSignal): Promise<void> {
   if (config.etcd === undefined || config.resources.kind === "manifests") return;
-  const client = new KubeClient(config.resources.path);
+  const client = new KubeClient(config.resources.path, LIKE_KUBECTL);
   const ref = nodeLeaseOf(config);
   const resourceVersion = async (within: AbortSignal) =>
     (await readLease(client, ref, within))?.metadata.resourceVersion;

@@ -5,7 +5,7 @@ import { parseJson } from "../json.ts";
 import { keyRefText } from "../keyring/live-keyring.ts";
 import type { KeyringReader } from "../keyring/reader.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
-import { KubeClient } from "../kube/client.ts";
+import { KubeClient, LIKE_KUBECTL } from "../kube/client.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import type { ApiServerStatus } from "../operator/decide-api-server.ts";
 import type { ManifestProblem } from "../operator/manifest-verdicts.ts";
@@ -109,7 +109,7 @@ const API_SERVER_MILLISECONDS = 3_000;
 
 async function reportApiServer(config: NodeConfig): Promise<ApiServerReport | undefined> {
   if (config.resources.kind !== "kubeconfig" || config.encryptionConfig === undefined) return undefined;
-  const client = new KubeClient(config.resources.path);
+  const client = new KubeClient(config.resources.path, LIKE_KUBECTL);
   const deadline = new AbortController();
   const timer = setTimeout(
     () => deadline.abort(new Error(`no answer in ${API_SERVER_MILLISECONDS / 1000} s`)),

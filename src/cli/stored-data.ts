@@ -34,9 +34,9 @@ const PATIENCE_MILLISECONDS = 5_000;
 export async function lookAtStoredData({ resources, leaseNamespace }: NodeConfig): Promise<StoredDataLook> {
   if (resources.kind === "manifests") return { kind: "seen", keys: new Map() };
   try {
-    const { KubeClient } = await import("../kube/client.ts");
+    const { KubeClient, LIKE_KUBECTL } = await import("../kube/client.ts");
     const { readLease } = await import("../kube/leases.ts");
-    const client = new KubeClient(resources.path);
+    const client = new KubeClient(resources.path, LIKE_KUBECTL);
     const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS);
     const path = collectionPath("MasterKey");
     const answer = await client.request({ method: "GET", path, signal });

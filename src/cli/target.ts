@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { readConfig } from "../config.ts";
 import { ClavigerError } from "../errors.ts";
 import { nameText, type ObjectName } from "../keyring/rows.ts";
-import { KubeClient, KubeError } from "../kube/client.ts";
+import { KubeClient, KubeError, LIKE_KUBECTL } from "../kube/client.ts";
 import { objectPath } from "../kube/paths.ts";
 import type { MasterKey } from "../kube/resources.ts";
 import { UsageError } from "./command.ts";
@@ -49,7 +49,7 @@ export class ClusterMasterKey {
 
   constructor(kubeconfigPath: string, name: ObjectName) {
     this.#kubeconfigPath = kubeconfigPath;
-    this.#client = new KubeClient(kubeconfigPath);
+    this.#client = new KubeClient(kubeconfigPath, LIKE_KUBECTL);
     this.#name = name;
     this.#path = objectPath("MasterKey", name);
   }

@@ -1,5 +1,5 @@
 import { ClavigerError } from "../errors.ts";
-import { KubeClient } from "../kube/client.ts";
+import { KubeClient, LIKE_KUBECTL } from "../kube/client.ts";
 import { printableJson } from "../printable.ts";
 import { type Command, isJson, OUTPUT, parseOptions, UsageError } from "./command.ts";
 import { decideUninstall, uninstallText } from "./decide-uninstall.ts";
@@ -22,7 +22,7 @@ export const uninstall: Command = {
     });
     if (options.check !== true) throw new UsageError("--check is needed: claviger removes nothing by itself");
     const json = isJson(options.output);
-    const client = new KubeClient(kubeconfigOf(options));
+    const client = new KubeClient(kubeconfigOf(options), LIKE_KUBECTL);
     const plan = decideUninstall(await lookAtInstallation(client, stopSignal()), new Date());
     client.close();
     print(json ? `${printableJson(plan, 2)}\n` : uninstallText(plan));

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { KubeClient } from "./client.ts";
-import { FakeApiServer, json, object, watch } from "./fake-api-server.ts";
+import { KubeClient, LIKE_KUBECTL } from "./client.ts";
+import { type Call, FakeApiServer, json, object, watch } from "./fake-api-server.ts";
 
 let server: FakeApiServer;
 let folder: string;
@@ -371,5 +371,51 @@ describe("a text that is read line by line", () => {
       code: "ApiServer",
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe("429", () => {
+  /** Answers so many calls by 429, and then all by 200. Returns how many there were. */
+  const busyFor = (times: number, retryAfter?: string) => {
+    let calls = 0;
+    const answer = (call: Call) => {
+      calls += 1;
+      if (calls > times) return json({ items: [] })(call);
+      if (retryAfter !== undefined) call.response.setHeader("retry-after", retryAfter);
+      json({ kind: "Status", code: 429, message: "storage is (re)initializing" }, 429)(call);
+    };
+    server.script([answer], []);
+    return () => calls;
+  };
+
+  test("with Retry-After, for a program that calls once => the call is made again after that time", async () => {
+    const calls = busyFor(1, "1");
+    const begun = performance.now();
+    await expect(get(new KubeClient(server.kubeconfig, LIKE_KUBECTL))).resolves.toEqual({ items: [] });
+    expect(performance.now() - begun).toBeGreaterThan(900);
+    expect(calls()).toBe(2);
+  });
+
+  test("that lasts => is the error, after ten retries", async () => {
+    const calls = busyFor(1_000, "0");
+    await expect(get(new KubeClient(server.kubeconfig, LIKE_KUBECTL))).rejects.toThrow("(re)initializing");
+    expect(calls()).toBe(11);
+  });
+
+  test("the caller gives up while it waits => the error is what the server said", async () => {
+    const calls = busyFor(1_000, "20");
+    const client = new KubeClient(server.kubeconfig, LIKE_KUBECTL);
+    await expect(get(client, AbortSignal.timeout(300))).rejects.toThrow("(re)initializing");
+    expect(calls()).toBe(1);
+  });
+
+  test.each([
+    ["without Retry-After", undefined, LIKE_KUBECTL],
+    ["with a Retry-After beyond the time of a call", "31", LIKE_KUBECTL],
+    ["for a loop, which waits by itself", "0", {}],
+  ])("%s => is the error at once", async (_, retryAfter, options) => {
+    const calls = busyFor(1_000, retryAfter);
+    await expect(get(new KubeClient(server.kubeconfig, options))).rejects.toThrow("(re)initializing");
+    expect(calls()).toBe(1);
   });
 });

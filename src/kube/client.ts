@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import { ConnectionSource } from "./connection.ts";
@@ -43,6 +44,13 @@ const ANSWER_MILLISECONDS = 30_000;
 /** A watch that its server has not ended so long after its time has lost its connection. */
 const WATCH_GRACE_MILLISECONDS = 5_000;
 
+/**
+ * For a program that makes each call once: 429 with a Retry-After is retried as often as kubectl does
+ * (client-go). An API server that was just started answers so until it has filled its watch caches.
+ * The loops of the operator do not use this: they wait by themselves, with all their calls.
+ */
+export const LIKE_KUBECTL = { busyRetries: 10 } as const;
+
 /** What a watch may take in, and for how long. */
 export interface WatchCall {
   readonly path: string;
@@ -65,6 +73,7 @@ export class KubeClient {
   readonly #connection: ConnectionSource;
   readonly #answerMilliseconds: number;
   readonly #graceMilliseconds: number;
+  readonly #busyRetries: number;
 
   constructor(
     kubeconfigPath: string,
@@ -72,8 +81,10 @@ export class KubeClient {
       answerMilliseconds = ANSWER_MILLISECONDS,
       credentialMilliseconds = CREDENTIAL_MILLISECONDS,
       graceMilliseconds = WATCH_GRACE_MILLISECONDS,
+      busyRetries = 0,
     } = {},
   ) {
+    this.#busyRetries = busyRetries;
     this.#graceMilliseconds = graceMilliseconds;
     this.#connection = new ConnectionSource(kubeconfigPath, credentialMilliseconds);
     this.#answerMilliseconds = answerMilliseconds;
@@ -81,7 +92,25 @@ export class KubeClient {
 
   /** One call; the parsed body. Throws KubeError (NotFound, Conflict or ApiServer). */
   request(call: KubeRequest): Promise<unknown> {
-    return this.#inTime(call, (timed) => this.#answer(timed));
+    return this.#inTime(call, (timed) => this.#patientAnswer(timed));
+  }
+
+  /** 429 says that nothing was carried out: every call may be made again. */
+  async #patientAnswer(call: KubeRequest): Promise<unknown> {
+    const end = performance.now() + CALL_TIMEOUT_MILLISECONDS;
+    for (let retries = 0; ; retries += 1) {
+      try {
+        return await this.#answer(call);
+      } catch (error) {
+        const pause = busyMilliseconds(error);
+        if (pause === undefined || retries === this.#busyRetries || performance.now() + pause >= end)
+          throw error;
+        // If the caller gives up meanwhile, what the server said is the reason.
+        await sleep(pause, undefined, { ...(call.signal && { signal: call.signal }) }).catch(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   /**
@@ -267,6 +296,21 @@ function readAll(response: IncomingMessage): Promise<string> {
 function brokenOff(call: KubeRequest, error: unknown): ClavigerError {
   const cause = error instanceof Error && error.name === "AbortError" ? (error.cause ?? error) : error;
   return new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause });
+}
+
+/** No Retry-After is believed beyond this. */
+const MAX_RETRY_AFTER_SECONDS = 60;
+
+/** For how many milliseconds the server asked to be left alone; 0 if it did not. */
+export const retryAfterOf = (error: unknown): number =>
+  error instanceof KubeError
+    ? Math.min(MAX_RETRY_AFTER_SECONDS, error.refusal.retryAfterSeconds ?? 0) * 1000
+    : 0;
+
+/** The same of an answer 429; undefined if it does not say when to come again. */
+function busyMilliseconds(error: unknown): number | undefined {
+  const isBusy = error instanceof KubeError && error.httpStatus === 429;
+  return isBusy && error.refusal.retryAfterSeconds !== undefined ? retryAfterOf(error) : undefined;
 }
 
 function errorOf(call: KubeRequest, { statusCode = 0, headers }: IncomingMessage, text: string): KubeError {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { KubeClient, KubeRequest } from "./client.ts";
+import { type KubeClient, KubeError, type KubeRequest } from "./client.ts";
 import { decideElection, type ElectionMove, LeaderElector } from "./leader-election.ts";
 import type { Lease, LeaseSpec } from "./leases.ts";
 
@@ -125,4 +125,26 @@ describe("a leader whose renewal comes after the last one ran out", () => {
     expect(begun.length).toBeGreaterThan(1);
     expect([begun.at(0), begun.at(-1)]).toEqual([true, true]);
   });
+});
+
+test("the API server asks to be left alone for a second => no attempt is made before", async () => {
+  const stop = new AbortController();
+  const calls: number[] = [];
+  const elector = new LeaderElector({
+    client: {
+      request: async () => {
+        calls.push(performance.now());
+        if (calls.length === 2) stop.abort();
+        throw new KubeError(429, "too many requests", { causes: [], retryAfterSeconds: 1 });
+      },
+    } as unknown as KubeClient,
+    ref: { namespace: "n", name: "l" },
+    identity: "a",
+    log: () => undefined,
+    onChange: () => undefined,
+    retryMilliseconds: 1,
+  });
+  await elector.run(stop.signal);
+  const [first = 0, second = 0] = calls;
+  expect(second - first).toBeGreaterThan(900);
 });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ToldOnce } from "../told-once.ts";
-import type { KubeClient } from "./client.ts";
+import { type KubeClient, retryAfterOf } from "./client.ts";
 import { type Lease, type LeaseRef, type LeaseSpec, microTime, readLease, writeLease } from "./leases.ts";
 
 /** client-go's defaults. A holder stops acting `renew` after its last good renewal, others wait `lease`. */
@@ -99,12 +99,15 @@ export class LeaderElector {
   /** Runs until aborted, then gives the Lease back. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      let asked = 0;
       try {
         await this.#attempt(AbortSignal.any([signal, AbortSignal.timeout(RENEW_MILLISECONDS)]));
         this.#trouble.end("leader election works again");
         await this.#onAttempt(undefined);
       } catch (error) {
         if (signal.aborted) break;
+        // No longer than client-go's leaders would wait for a renewal.
+        asked = Math.min(retryAfterOf(error), RENEW_MILLISECONDS);
         this.#trouble.meet(`leader election failed and is tried again: ${messageOf(error)}`);
         if (this.#leading && !this.leading) this.#set(false);
         await this.#onAttempt(error);
@@ -112,7 +115,7 @@ export class LeaderElector {
       if (this.#leading && !this.leading) this.#set(false);
       // So that many operators that lost one API server do not come back in step.
       const pause = this.#retryMilliseconds * (0.75 + Math.random() / 2);
-      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      await sleep(Math.max(asked, pause), undefined, { signal }).catch(() => undefined);
     }
     await this.#release();
   }

@@ -3,7 +3,8 @@ import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ToldOnce } from "../told-once.ts";
-import { type KubeClient, KubeError } from "./client.ts";
+import { type KubeClient, KubeError, retryAfterOf } from "./client.ts";
+import { refusalOf } from "./refusal.ts";
 
 /** What a reflector needs to know of an object. */
 export interface Reflectable {
@@ -231,15 +232,12 @@ function slim<T extends Reflectable>(object: T): T {
 
 const keyOf = ({ metadata }: Reflectable): string => `${metadata.namespace ?? ""}/${metadata.name}`;
 
-/** Milliseconds for which the API server asked to be left alone, within reason. */
-const retryAfterOf = (error: unknown): number =>
-  error instanceof KubeError ? Math.min(60, error.refusal.retryAfterSeconds ?? 0) * 1000 : 0;
-
 /** 410: our resourceVersion was compacted away. */
 const isGone = (error: unknown): boolean => error instanceof KubeError && error.httpStatus === 410;
 
 /** An ERROR event carries a Status object. */
 function watchError(status: unknown): KubeError {
   const { code, message } = status as { readonly code?: number; readonly message?: string };
-  return new KubeError(code ?? 500, message ?? "the watch failed");
+  const refusal = refusalOf(JSON.stringify(status), undefined);
+  return new KubeError(code ?? 500, message ?? "the watch failed", refusal);
 }

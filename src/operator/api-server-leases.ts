@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
-import { type KubeClient, KubeError } from "../kube/client.ts";
+import { type KubeClient, KubeError, retryAfterOf } from "../kube/client.ts";
 import type { Lease } from "../kube/leases.ts";
 import { leasesPath } from "../kube/paths.ts";
 import type { Log } from "../log.ts";
@@ -35,14 +35,16 @@ export class ApiServerLeases {
   /** Runs until aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      let asked = 0;
       try {
         this.#take(await this.#list(signal));
         this.#told = undefined;
       } catch (error) {
         if (signal.aborted) return;
         this.#tell(error);
+        asked = retryAfterOf(error);
       }
-      await sleep(LOOK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+      await sleep(Math.max(asked, LOOK_MILLISECONDS), undefined, { signal }).catch(() => undefined);
     }
   }
 

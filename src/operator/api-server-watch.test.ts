@@ -95,3 +95,13 @@ test("claviger may not read the metrics => it says which file to apply, and the 
   });
   await watched.watch.first;
 });
+
+test("it asks to be left alone => it is not asked before, whatever is awaited or happens", async () => {
+  const watched = new Watched();
+  watched.isAwaited = true;
+  watched.answer = new KubeError(429, "too many requests", { causes: [], retryAfterSeconds: 20 });
+  await watched.pass(3);
+  watched.watch.hurry();
+  await watched.pass(20);
+  expect(watched.asked).toEqual([0, 20]);
+});

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { codeOf, messageOf } from "../errors.ts";
 import type { ApiServerWord } from "../kube/api-server-metrics.ts";
-import { KubeError } from "../kube/client.ts";
+import { KubeError, retryAfterOf } from "../kube/client.ts";
 import { type Heard, idOf, isOwnWord, type Machine } from "./decide-api-server.ts";
 
 /** How often an API server is asked. */
@@ -25,6 +25,8 @@ export class ApiServerWatch {
   #why = "it was not asked yet";
   #askedAt = Number.NEGATIVE_INFINITY;
   #pause = 0;
+  /** The API server asked to be left alone until then. */
+  #notBefore = Number.NEGATIVE_INFINITY;
   #asking = false;
 
   constructor(options: {
@@ -57,7 +59,7 @@ export class ApiServerWatch {
   /** Asks if it is time; `isAwaited` is whether another answer is expected. Returns whether there is one. Never rejects. */
   async tick(isAwaited: boolean, signal: AbortSignal): Promise<boolean> {
     const pause = isAwaited ? Math.min(this.#pause, AWAITED_MILLISECONDS) : this.#pause;
-    if (this.#asking || this.#uptime() - this.#askedAt < pause) return false;
+    if (this.#asking || this.#uptime() < Math.max(this.#notBefore, this.#askedAt + pause)) return false;
     const before = textOf(this.heard);
     this.#asking = true;
     this.#askedAt = this.#uptime();
@@ -76,6 +78,7 @@ export class ApiServerWatch {
   /** One that is not there yet is asked again soon. */
   #fail(error: unknown): void {
     this.#why = whyNot(error);
+    this.#notBefore = this.#uptime() + retryAfterOf(error);
     const isAnswered = error instanceof KubeError;
     if (isAnswered) this.#first.resolve();
     else this.#pause = STARTING_MILLISECONDS;

@@ -176,6 +176,28 @@ it("this node's report is refused => its Lease is not renewed, until a report is
   await ended;
 });
 
+it("the API server asks to be left alone => this node's Lease is not tried again before", async () => {
+  const tries: number[] = [];
+  server.answer((call) => {
+    const { method, path, response } = call;
+    if (method === "GET" && path.includes("claviger-node-")) {
+      tries.push(performance.now());
+      response.setHeader("retry-after", "2");
+      return failure(429, "too many requests")(call);
+    }
+    json({ metadata: { name: "x", uid: "u", resourceVersion: "1" } })(call);
+  });
+  const store = new KubeStore(CONFIG, server.kubeconfig, () => undefined, { heartbeatMilliseconds: 3_000 });
+  const stop = new AbortController();
+  const ended = store.run(stop.signal, { onChange: () => undefined, onBegin: () => undefined });
+  await store.reportKeyServer("node-1", { versions: 1 });
+  await vi.waitFor(() => expect(tries.length).toBeGreaterThan(1), { timeout: 60_000 });
+  stop.abort();
+  await ended;
+  const [first = 0, second = 0] = tries;
+  expect(second - first).toBeGreaterThan(1_900);
+});
+
 it("somebody else's fields are in a status => they are taken out after it is applied, and a refusal for them is got over", async () => {
   const stored = { ...masterKey(), status: { keyState: "Enabled", rotation: { running: { number: 9 } } } };
   const calls: unknown[] = [];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { type ApiServerWord, askApiServer } from "../kube/api-server-metrics.ts";
-import { type ApplyRequest, KubeClient, KubeError, type KubeRequest } from "../kube/client.ts";
+import { type ApplyRequest, KubeClient, KubeError, type KubeRequest, retryAfterOf } from "../kube/client.ts";
 import type { Destroyed } from "../kube/deletion-schema.ts";
 import { LeaderElector } from "../kube/leader-election.ts";
 import { deleteLease, type Lease, microTime, readLease, writeLease } from "../kube/leases.ts";
@@ -520,7 +520,9 @@ export class KubeStore implements ResourceStore {
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
-        pause = Math.min(MAX_RETRY_MILLISECONDS, RETRY_MILLISECONDS * 2 ** failures);
+        const delay = Math.min(MAX_RETRY_MILLISECONDS, RETRY_MILLISECONDS * 2 ** failures);
+        // The Lease has to be tried several times within the 40 s for which it is believed.
+        pause = Math.max(delay, Math.min(retryAfterOf(error), this.#heartbeatMilliseconds));
         failures += 1;
         if (!(await this.#madeNamespace(error, signal)))
           trouble.meet(`this node's Lease was not renewed: ${messageOf(error)}`);

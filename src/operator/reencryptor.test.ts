@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { KubeError } from "../kube/client.ts";
 import type { ReencryptionTask, Round, StoredCount, Work } from "./reencryption-work.ts";
 import { type Job, Reencryptor, type RewritableObjects, type RewriteRequest } from "./reencryptor.ts";
 
@@ -140,6 +141,19 @@ describe("a round", () => {
     reencryptor.ensure(job(REWRITE));
     expect(objects.calls).toHaveLength(2);
   });
+});
+
+test("a round whose API server asks to be left alone is not begun again before", async () => {
+  const { objects, state, reencryptor, becomes } = setUp();
+  reencryptor.ensure(job(REWRITE));
+  objects.fail(new KubeError(429, "too many requests", { causes: [], retryAfterSeconds: 30 }));
+  await becomes({ kind: "failed", message: "too many requests" });
+  state.now = 29_999;
+  reencryptor.ensure(job(REWRITE));
+  expect(objects.calls).toHaveLength(1);
+  state.now = 30_000;
+  reencryptor.ensure(job(REWRITE));
+  expect(objects.calls).toHaveLength(2);
 });
 
 describe("a round that continues from a cursor", () => {

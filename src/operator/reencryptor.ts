@@ -8,6 +8,7 @@ import {
   type Work,
   withEarlier,
 } from "./reencryption-work.ts";
+import { retryAfterOf } from "./unanswered.ts";
 
 /** What can be done with the objects that API servers stored. */
 export interface StoredObjects {
@@ -51,7 +52,8 @@ interface Running {
   readonly id: string;
   readonly controller: AbortController;
   work: Work;
-  failedAt?: number;
+  /** When a job that failed may begin again. */
+  retryAt?: number;
 }
 
 const IDLE: Work = { kind: "idle" };
@@ -106,8 +108,8 @@ export class Reencryptor {
     this.#running.clear();
   }
 
-  #isToRetry({ failedAt }: Running): boolean {
-    return failedAt !== undefined && this.#now() - failedAt >= RETRY_MILLISECONDS;
+  #isToRetry({ retryAt }: Running): boolean {
+    return retryAt !== undefined && this.#now() >= retryAt;
   }
 
   #begin(job: Job, id: string): void {
@@ -116,7 +118,10 @@ export class Reencryptor {
     this.#running.set(job.masterKey, running);
     void this.#carryOut(job, running).then(
       (work) => this.#ended(job, running, work),
-      (error: unknown) => this.#ended(job, running, { kind: "failed", message: messageOf(error) }),
+      (error: unknown) => {
+        running.retryAt = this.#now() + Math.max(RETRY_MILLISECONDS, retryAfterOf(error) ?? 0);
+        this.#ended(job, running, { kind: "failed", message: messageOf(error) });
+      },
     );
   }
 
@@ -151,7 +156,6 @@ export class Reencryptor {
       return;
     }
     running.work = work;
-    if (work.kind === "failed") running.failedAt = this.#now();
     this.#onChange(masterKey);
   }
 }

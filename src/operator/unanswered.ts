@@ -20,9 +20,9 @@ const isAnswer = (error: unknown): error is KubeError =>
 export const isBusy = (error: unknown): boolean =>
   isUnanswered(error) || (isAnswer(error) && BUSY.has(error.httpStatus));
 
-/** After how many milliseconds the API server asked to be called again, if it did. */
+/** After how many milliseconds the API server asked to be called again, if it did; also if its answer is the cause of the error. */
 export function retryAfterOf(error: unknown): number | undefined {
-  if (!isAnswer(error)) return undefined;
+  if (!isAnswer(error)) return error instanceof ClavigerError ? retryAfterOf(error.cause) : undefined;
   const { retryAfterSeconds } = error.refusal;
   if (retryAfterSeconds === undefined) return undefined;
   return Math.min(retryAfterSeconds, MAX_RETRY_AFTER_SECONDS) * 1000;

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { ClavigerError } from "../errors.ts";
+import { KubeError } from "../kube/client.ts";
 import type { StoredObjects } from "./usage.ts";
 import { UsageCensus, uncounted } from "./usage-census.ts";
 
@@ -34,8 +36,8 @@ function censusOf() {
       asked[0]?.resolve(stored);
       await settle();
     },
-    async fail(message: string) {
-      asked.at(-1)?.reject(new Error(message));
+    async fail(error: string | Error) {
+      asked.at(-1)?.reject(typeof error === "string" ? new Error(error) : error);
       await settle();
     },
   };
@@ -110,6 +112,19 @@ describe("a count of what is stored under each key_id", () => {
     expect(asked()).toBe(2);
     await answer(() => 0);
     expect(census.countSince(0).kind).toBe("counted");
+  });
+
+  it("that failed of an API server that asks to be left alone is not tried again before", async () => {
+    const { census, asked, fail, at } = censusOf();
+    census.begin(0);
+    const cause = new KubeError(429, "too many requests", { causes: [], retryAfterSeconds: 30 });
+    await fail(new ClavigerError("Etcd", "whether secrets are in this etcd cannot be told", { cause }));
+    at(29_999);
+    census.begin(0);
+    expect(asked()).toBe(1);
+    at(30_000);
+    census.begin(0);
+    expect(asked()).toBe(2);
   });
 
   it("that began before the ground changed is of no use, and another one begins at once", async () => {

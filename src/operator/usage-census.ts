@@ -1,4 +1,5 @@
 import { messageOf } from "../errors.ts";
+import { retryAfterOf } from "./unanswered.ts";
 import type { StoredObjects } from "./usage.ts";
 
 /** What is known of how much is stored under each key_id. */
@@ -79,7 +80,7 @@ export class UsageCensus {
   readonly #onChange: () => void;
   #running: Running | undefined;
   #counted: Counted | undefined;
-  #failed: { readonly message: string; readonly at: number } | undefined;
+  #failed: { readonly message: string; readonly retryAt: number } | undefined;
 
   constructor(options: {
     /** Counts all objects there are; gives undefined where that cannot be done, rejects where it fails. */
@@ -115,7 +116,7 @@ export class UsageCensus {
     const began = this.now();
     if (isGood || began < since) return;
     if (this.#running !== undefined && this.#running.began >= since) return;
-    if (this.#failed !== undefined && began - this.#failed.at < RETRY_MILLISECONDS) return;
+    if (this.#failed !== undefined && began < this.#failed.retryAt) return;
     this.#running?.controller.abort();
     this.#begin({ controller: new AbortController(), began });
   }
@@ -132,7 +133,9 @@ export class UsageCensus {
           this.#failed = undefined;
         },
         (error: unknown) => {
-          if (!controller.signal.aborted) this.#failed = { message: messageOf(error), at: this.now() };
+          if (controller.signal.aborted) return;
+          const pause = Math.max(RETRY_MILLISECONDS, retryAfterOf(error) ?? 0);
+          this.#failed = { message: messageOf(error), retryAt: this.now() + pause };
         },
       )
       .finally(() => {

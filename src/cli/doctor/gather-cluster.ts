@@ -1,5 +1,5 @@
 import type { NodeConfig } from "../../config.ts";
-import { KubeClient } from "../../kube/client.ts";
+import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
 import type { Lease } from "../../kube/leases.ts";
 import { collectionPath, leasesPath } from "../../kube/paths.ts";
 import type { KeyAlias, KeyServer, Kind, MasterKey } from "../../kube/resources.ts";
@@ -38,7 +38,7 @@ export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Pr
       secretRights: standalone,
     };
   }
-  const client = new KubeClient(config.resources.path);
+  const client = new KubeClient(config.resources.path, LIKE_KUBECTL);
   const clock = await look(() => lookAtClock(client, signal));
   // Where the first call gets no answer, the others would wait for it in vain, one after another.
   if (clock.kind !== "seen")
