@@ -22,8 +22,8 @@ const ENDLESS = 100;
 const STILL = 4;
 /** So many objects a minute that a round takes two. */
 const HALF = 5;
-/** Twice, together with a minute, longer than an API server takes to settle; once shorter than what counts as silence. */
-const PAUSE_SECONDS = 100;
+/** Together with a minute longer than an API server takes to settle. */
+const PAUSE_SECONDS = 200;
 /** More than the waiting periods of this model. */
 const WEEK_SECONDS = 8 * 86_400;
 
@@ -88,6 +88,7 @@ export class ClusterModel {
   /** Everybody is there and works until nothing has moved for longer than anything waits. */
   settle(): void {
     for (const node of this.nodes) this.#mend(node);
+    this.#leader.rewriter.allowAll();
     for (const key of KEY_NAMES) {
       this.#enable(key, true);
       this.#delete(key, false);
@@ -97,16 +98,14 @@ export class ClusterModel {
       if (pass > ENDLESS) throw new Error("it never settles");
       const before = { etcd: this.etcd, changes: this.#keyringChanges() };
       this.apply({ kind: "everybody" });
-      this.apply({ kind: "pass", seconds: PAUSE_SECONDS });
-      this.apply({ kind: "apiServers" });
-      this.apply({ kind: "pass", seconds: PAUSE_SECONDS });
+      this.apply({ kind: "idle", seconds: PAUSE_SECONDS });
       for (const key of KEY_NAMES) {
         if (masterKeyOf(this.etcd, key).status?.keyState === "Destroyed") this.#recreate(key);
       }
       const same = this.etcd === before.etcd && this.#keyringChanges() === before.changes;
       still = same ? still + 1 : 0;
       if (still >= STILL && this.#keepsForNow()) {
-        this.apply({ kind: "pass", seconds: WEEK_SECONDS });
+        this.apply({ kind: "idle", seconds: WEEK_SECONDS });
         still = 0;
       }
     }
@@ -204,6 +203,13 @@ export class ClusterModel {
         break;
       case "pass":
         this.#pass(event.seconds * 1_000);
+        break;
+      case "idle":
+        this.#idle(event.seconds * 1_000);
+        break;
+      case "refuse":
+      case "allow":
+        this.#leader.rewriter.refuse(objectName(event), event.kind === "refuse");
         break;
       case "rotate":
         this.#rotate(keyName(event.key));
@@ -398,6 +404,13 @@ export class ClusterModel {
     if (this.#now - this.#frozenSince >= STALL_MILLISECONDS) this.#leader.frozen = undefined;
   }
 
+  /** What an API server is to switch to it switches to in the first minute. */
+  #idle(milliseconds: number): void {
+    this.#apiServers();
+    this.#pass(milliseconds);
+    for (const { apiServer } of this.nodes) apiServer.pollUntil(this.#now);
+  }
+
   #work(node: ModelNode, objects: number): void {
     const before = this.etcd.objects;
     this.etcd = this.#leader.rewriter.advance(this.etcd, node, objects, this.#now);
@@ -416,7 +429,8 @@ export class ClusterModel {
       ? node.apiServer.mayStoreUnder(resource, this.#now).at(-1)
       : node.apiServer.storesUnder(resource, this.#now);
     if (under === undefined) return;
-    const name = `${resource} ${object}`;
+    const name = objectName({ entry: at.entry, object });
+    if (this.#leader.rewriter.refuses(name)) return;
     this.etcd = withObject(this.etcd, name, under);
     this.#stored(name, node);
   }
@@ -509,5 +523,8 @@ export class ClusterModel {
 
 const currentIn = ({ masterKeys }: Etcd): string =>
   masterKeys.map(({ status }) => `${status?.keyId} ${status?.currentVersion?.versionId}`).join();
+
+const objectName = ({ entry, object }: { readonly entry: number; readonly object: number }): string =>
+  `${RESOURCES[entry % RESOURCES.length]} ${object}`;
 
 const keyName = (index: number): string => KEY_NAMES[index % KEY_NAMES.length] ?? KEY_NAMES[0];

@@ -41,6 +41,10 @@ export type Event =
   | { readonly kind: "work"; readonly node: number; readonly objects: number }
   | { readonly kind: "workFails" | "leaderRestarts" }
   | { readonly kind: "pass"; readonly seconds: number }
+  /** The same, and API servers ask all the while, as they do every minute. */
+  | { readonly kind: "idle"; readonly seconds: number }
+  /** An object cannot be written, by a webhook that refuses it say; or can be again. */
+  | { readonly kind: "refuse" | "allow"; readonly entry: number; readonly object: number }
   /** A new requestToken; spec.enabled; the MasterKey is deleted and made again. */
   | { readonly kind: "rotate" | "disable" | "enable" | "recreate"; readonly key: number }
   /** spec.deletion is set, or taken out; spec.retention destroys from now on. */

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { BEGINNINGS, DAY } from "./beginnings.ts";
 import { ClusterModel, type ClusterOptions } from "./cluster-model.ts";
 import type { Event, Kind } from "./events.ts";
 import type { FileName } from "./files.ts";
@@ -13,7 +14,10 @@ const entry = fc.nat(2);
 const key = fc.nat(1);
 type Plain = Exclude<
   Kind,
-  Extract<Event, { node: number } | { key: number } | { seconds: number } | { file: FileName }>["kind"]
+  Extract<
+    Event,
+    { node: number } | { key: number } | { seconds: number } | { file: FileName } | { object: number }
+  >["kind"]
 >;
 
 const of = (...kinds: readonly Plain[]) => fc.constantFrom(...kinds).map((kind): Event => ({ kind }));
@@ -25,7 +29,6 @@ const at = (...kinds: readonly At[]) => fc.record({ kind: fc.constantFrom(...kin
 const file = fc.constantFrom<FileName>("all", "all", "fewer", "early", "out", "broken");
 const to = (...kinds: readonly Extract<Event, { key: number }>["kind"][]) =>
   fc.record({ kind: fc.constantFrom(...kinds), key });
-const day = 86_400;
 
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 6, arbitrary: of("everybody") },
@@ -45,9 +48,13 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      kind: fc.constant("pass"),
-      seconds: fc.constantFrom(5, 50, 200, 250, 8 * day, 91 * day),
+      kind: fc.constantFrom("pass", "pass", "idle"),
+      seconds: fc.constantFrom(5, 50, 200, 250, 8 * DAY, 91 * DAY),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom("refuse", "allow"), entry, object: fc.nat(2) }),
   },
   { weight: 4, arbitrary: at("syncAndCrash", "fallSilent", "comeBack", "comeBack") },
   { weight: 4, arbitrary: at("restartPlugin", "killPlugin", "restartApiServer", "restartApiServer") },
@@ -65,60 +72,6 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 3, arbitrary: of("backup", "restore", "loseVersions", "deleteAlias") },
 );
 
-const times = (count: number, kind: "everybody" | "operators"): Event[] =>
-  Array.from({ length: count }, () => ({ kind }));
-const written = [0, 1, 2].flatMap((entry) =>
-  [0, 1, 2].map((object): Event => ({ kind: "write", node: 0, entry, object, late: false })),
-);
-/** A node other than the leader's comes back from an image of before, while a key that its API server wrote under then is about to be destroyed. */
-const returning = (...meanwhile: readonly Event[]): readonly Event[] => [
-  { kind: "retarget", key: 1 },
-  ...times(6, "everybody"),
-  ...written,
-  { kind: "takeImage", node: 1 },
-  { kind: "retarget", key: 0 },
-  ...times(16, "everybody"),
-  { kind: "delete", key: 1 },
-  ...times(14, "everybody"),
-  { kind: "pass", seconds: 8 * day },
-  ...meanwhile,
-  { kind: "comeBackFromImage", node: 1 },
-  { kind: "sync", node: 1 },
-];
-/**
- * A cluster that was just made, one where all is well, and two in the middle of a rotation: API servers
- * are yet to switch, or have. Then one in which earlier versions are to be destroyed, and one with a key.
- */
-const beginnings: readonly (readonly Event[])[] = [
-  [],
-  [...times(12, "everybody"), ...written],
-  [...times(6, "everybody"), ...written, { kind: "rotate", key: 0 }, ...times(5, "operators")],
-  [...times(6, "everybody"), ...written, { kind: "rotate", key: 0 }, ...times(5, "everybody")],
-  [
-    ...times(6, "everybody"),
-    ...written,
-    { kind: "retain", key: 0 },
-    { kind: "rotate", key: 0 },
-    ...times(16, "everybody"),
-    { kind: "pass", seconds: 8 * day },
-    ...times(3, "everybody"),
-  ],
-  [
-    ...times(6, "everybody"),
-    ...written,
-    { kind: "delete", key: 1 },
-    ...times(3, "everybody"),
-    { kind: "pass", seconds: 8 * day },
-  ],
-  [...returning({ kind: "operators" }), { kind: "apiServers" }, ...times(4, "operators")],
-  returning(...times(6, "everybody")),
-  [
-    ...returning(...times(6, "everybody")).slice(0, -1),
-    ...written.map((one) => ({ ...one, node: 1 })),
-    { kind: "sync", node: 1 },
-  ],
-];
-
 /** Up to a hundred events on one to four nodes. */
 export const history: fc.Arbitrary<History> = fc.record({
   size: fc.integer({ min: 1, max: 4 }),
@@ -126,7 +79,7 @@ export const history: fc.Arbitrary<History> = fc.record({
   countMilliseconds: fc.constantFrom(0, 0, 60_000, 600_000),
   tells: fc.constantFrom(true, true, true, false),
   events: fc
-    .tuple(fc.constantFrom(...beginnings), fc.array(event, { maxLength: 100, size: "max" }))
+    .tuple(fc.constantFrom(...BEGINNINGS), fc.array(event, { maxLength: 100, size: "max" }))
     .map(([beginning, events]) => [...beginning, ...events]),
 });
 

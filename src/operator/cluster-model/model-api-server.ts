@@ -43,6 +43,13 @@ export class ModelApiServer {
     }
   }
 
+  /** It has asked Status every minute until now. */
+  pollUntil(now: number): void {
+    if (!this.runs) return;
+    for (const { socket } of this.entries) socket.wasAsked(now);
+    this.poll(now, true);
+  }
+
   /** The process ends with all its requests, and begins with a file or without the flag. */
   restart(file: FileName | undefined): void {
     this.#late = [];

@@ -30,6 +30,7 @@ const EMPTY_ROUND: Round = { done: 0, failed: 0, failures: [] };
 export class ModelRewriter {
   readonly #jobs = new Map<string, Job>();
   readonly #promises: Promises;
+  readonly #refused = new Set<string>();
   /** How long a census takes. */
   readonly #countMilliseconds: number;
 
@@ -57,6 +58,20 @@ export class ModelRewriter {
     const last = task.kind === "rewrite" ? (task.cursor?.continue ?? "") : "";
     const kmsKeyId = masterKey.status?.reencryption?.kmsKeyId ?? "";
     this.#jobs.set(name, { id, kmsKeyId, task, last, work: IDLE });
+  }
+
+  /** Some objects no API server lets anybody write, whoever leads. */
+  refuse(object: string, refused: boolean): void {
+    if (refused) this.#refused.add(object);
+    else this.#refused.delete(object);
+  }
+
+  refuses(object: string): boolean {
+    return this.#refused.has(object);
+  }
+
+  allowAll(): void {
+    this.#refused.clear();
   }
 
   /** The process ends. */
@@ -129,6 +144,7 @@ export class ModelRewriter {
     const resource = resourceOf(object);
     const stored = etcd.objects.get(object);
     const under = apiServer.storesUnder(resource, now);
+    if (this.#refused.has(object)) return undefined;
     if (stored === undefined || under === undefined || !apiServer.reads(resource, stored)) return undefined;
     this.#promises.checkRewrite(object, stored, under);
     this.#promises.checkWrittenFor(object, node, kmsKeyId, under);

@@ -103,6 +103,11 @@ export class ModelSocket {
     this.#ever.length = 0;
   }
 
+  /** Somebody has asked all the while. */
+  wasAsked(now: number): void {
+    this.#askedAt = now;
+  }
+
   /** Status: what it answers; undefined where it answers an error. */
   ask(now: number): Used | undefined {
     const overdue = this.#isOverdue(now);

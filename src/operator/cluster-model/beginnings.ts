@@ -1,0 +1,79 @@
+import type { Event } from "./events.ts";
+
+/** In seconds. */
+export const DAY = 86_400;
+
+/** Operators work while nothing much else happens. */
+const work = (times: number): Event[] => Array.from({ length: times }, () => ({ kind: "operators" }));
+const week: Event = { kind: "idle", seconds: 8 * DAY };
+/** Every API server has settled afterwards. */
+const settle: Event = { kind: "idle", seconds: 250 };
+const switchOver: Event = { kind: "apiServers" };
+const every = [0, 1, 2] as const;
+
+const objectsBy = (node: number): readonly Event[] =>
+  every.flatMap((entry) =>
+    every.map((object): Event => ({ kind: "write", node, entry, object, late: false })),
+  );
+const made: readonly Event[] = [...work(6), switchOver, ...objectsBy(0)];
+const syncAll = [...every, 3].map((node): Event => ({ kind: "sync", node }));
+/** Everything is written again under a new version, and nothing is proven yet. */
+const rotated: readonly Event[] = [{ kind: "rotate", key: 0 }, ...work(5), switchOver, ...work(5)];
+
+/** A node other than the leader's comes back from an image of before, while a key that its API server wrote under then is about to be destroyed. */
+const returning = (...meanwhile: readonly Event[]): readonly Event[] => [
+  { kind: "retarget", key: 1 },
+  ...made,
+  { kind: "takeImage", node: 1 },
+  { kind: "retarget", key: 0 },
+  ...work(2),
+  switchOver,
+  ...work(3),
+  settle,
+  ...work(4),
+  { kind: "delete", key: 1 },
+  ...work(3),
+  week,
+  ...meanwhile,
+  { kind: "comeBackFromImage", node: 1 },
+];
+
+/** With what a history begins, each the middle of something that random events come by seldom. */
+export const BEGINNINGS: readonly (readonly Event[])[] = [
+  // A cluster that was just made, and one in which all is well.
+  [],
+  [...work(6), switchOver, settle, ...work(3), ...objectsBy(0)],
+  // A rotation for which API servers are yet to switch, and one in which they have.
+  [...made, { kind: "rotate", key: 0 }, ...work(5)],
+  [...made, ...rotated],
+  // Earlier versions are to be destroyed.
+  [...made, { kind: "retain", key: 0 }, ...rotated, settle, ...work(3), { kind: "pass", seconds: 8 * DAY }],
+  [...made, { kind: "retain", key: 0 }, ...rotated, settle, ...work(3), week, ...work(1)],
+  // The same, and some objects under them are nobody's to write again: an entry for them has gone.
+  [
+    ...[...made, settle, ...work(3)],
+    { kind: "roll", file: "fewer" },
+    { kind: "retain", key: 0 },
+    ...[...rotated, settle, ...work(3), week],
+  ],
+  // A key is to be destroyed.
+  [...made, { kind: "delete", key: 1 }, ...work(3), { kind: "pass", seconds: 8 * DAY }],
+  [...returning(...work(1)), { kind: "sync", node: 1 }, switchOver, ...work(4)],
+  [...returning(), { kind: "sync", node: 1 }, ...work(1)],
+  // The same, and an object that is written under it then cannot be written again.
+  [
+    ...[...returning(...work(1)), ...objectsBy(1)],
+    ...every.map((object): Event => ({ kind: "refuse", entry: 1, object })),
+    ...[...syncAll, switchOver, ...work(4), settle, ...work(1)],
+  ],
+  // A census was taken that no leader has looked at, and an API server was without its EncryptionConfiguration since.
+  [
+    ...[...made, ...rotated, settle, ...work(1)],
+    { kind: "restartWithoutFlag", node: 0 },
+    ...objectsBy(0),
+    { kind: "restartApiServer", node: 0 },
+    ...[settle, ...syncAll],
+  ],
+  // An object cannot be written in any round.
+  [...made, { kind: "refuse", entry: 0, object: 1 }, ...rotated, settle, ...work(2)],
+];
