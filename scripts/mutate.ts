@@ -41,20 +41,21 @@ process.exitCode = missed === 0 ? 0 : 1;
 
 /** Plays histories with one guard removed, and puts the guard back. */
 async function tried({ file, edits, name }: Mutation): Promise<Outcome> {
-  const path = join(copy, file);
-  const original = readFileSync(path, "utf8");
+  const originals = new Map<string, string>();
   try {
-    writeFileSync(
-      path,
-      edits.reduce((text, edit) => edited(text, edit, name), original),
-    );
+    for (const [from, to, other = file] of edits) {
+      const path = join(copy, other);
+      const text = readFileSync(path, "utf8");
+      if (!originals.has(path)) originals.set(path, text);
+      writeFileSync(path, edited(text, from, to, name));
+    }
     return await played();
   } finally {
-    writeFileSync(path, original);
+    for (const [path, text] of originals) writeFileSync(path, text);
   }
 }
 
-function edited(text: string, [from, to]: readonly [string, string], name: string): string {
+function edited(text: string, from: string, to: string, name: string): string {
   const parts = text.split(from);
   if (parts.length !== 2)
     throw new Error(`mutation "${name}": its text is there ${parts.length - 1} times, not once: ${from}`);

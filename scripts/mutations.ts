@@ -2,9 +2,11 @@
 export interface Mutation {
   readonly name: string;
   readonly file: string;
-  /** What stands there once, and what is put in its place. */
-  readonly edits: readonly (readonly [string, string])[];
+  /** What stands there once, and what is put in its place; with another file if a guard has a second line there. */
+  readonly edits: readonly Edit[];
 }
+
+export type Edit = readonly [from: string, to: string, file?: string];
 
 const operator = (file: string): string => `src/operator/${file}`;
 
@@ -40,7 +42,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: operator("reencryption-ground.ts"),
     edits: [
       [
-        "one.kmsKeyId === kmsKeyId && (one.settled || (one.entries !== undefined && one.encrypts >= one.entries))",
+        "(one.kmsKeyId === kmsKeyId && one.entries !== undefined && one.encrypts >= one.entries)",
         "one.kmsKeyId === kmsKeyId",
       ],
     ],
@@ -48,12 +50,22 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "sure proof: every socket is settled",
     file: operator("reencryption-ground.ts"),
-    edits: [["one.kmsKeyId === kmsKeyId && one.settled)", "one.kmsKeyId === kmsKeyId)"]],
+    edits: [
+      [
+        "socketsWithout(sockets, (one) => isSettled(one, sockets.nodes, kmsKeyId))",
+        "socketsWithout(sockets, (one) => one.kmsKeyId === kmsKeyId)",
+      ],
+    ],
   },
   {
     name: "sure proof: under the current key_id",
     file: operator("reencryption-ground.ts"),
-    edits: [["one.kmsKeyId === kmsKeyId && one.settled)", 'one.settled && kmsKeyId !== "")']],
+    edits: [
+      [
+        "socketsWithout(sockets, (one) => isSettled(one, sockets.nodes, kmsKeyId))",
+        "socketsWithout(sockets, (one) => isSettled(one, sockets.nodes, one.kmsKeyId))",
+      ],
+    ],
   },
   {
     name: "silence: an API server that does not ask proves nothing",
@@ -70,7 +82,7 @@ export const MUTATIONS: readonly Mutation[] = [
         "  return [...stale.map(unheard), ...unreported({ nodes })];",
         "  return stale.slice(stale.length).map(unheard);",
       ],
-      ["silent !== undefined", 'silent !== undefined && provider === ""'],
+      ["silent !== undefined", 'silent !== undefined && provider === ""', operator("settled.ts")],
     ],
   },
   {
@@ -137,9 +149,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "destruction: every provider is settled",
     file: operator("usage-proof.ts"),
-    edits: [
-      ["kmsKeyId !== undefined && settled !== true)", "kmsKeyId !== undefined && settled === undefined)"],
-    ],
+    edits: [["!isSettled(one, nodes, one.kmsKeyId)", "one.kmsKeyId === undefined"]],
   },
   {
     name: "destruction: the whole waiting period, by the dates",

@@ -106,11 +106,12 @@ type Check = (observed: ObservedRetention, retired: readonly KeyVersion[]) => Ob
 const checks: readonly Check[] = [
   pendingDeletion,
   onlyKmsV2,
+  // A node that is not heard of never settles: its name says more than its providers'.
+  nodesWell,
   settled,
   reencrypted,
   clocksAgree,
   nothingStored,
-  nodesWell,
 ];
 
 function pendingDeletion({ masterKey }: ObservedRetention): Obstacle | undefined {

@@ -108,7 +108,7 @@ test("retention under a MasterKey that came to have another one's keyId => destr
     metadata: { creationTimestamp: "2025-12-01T00:00:00Z" },
   });
   const { kmsKeyId } = currentVersion(its);
-  const provider = { name: "p", socket: "/s", serves: "tenant/known", kmsKeyId, settled: true };
+  const provider = { name: "p", socket: "/s", serves: "tenant/known", kmsKeyId, settled: true, episode: "e" };
   const key = masterKey({
     metadata: thief,
     spec: { retention: { policy: "Destroy", afterDays: 7 } },

@@ -52,7 +52,7 @@ export function retirementStatus(
   const uses = [...masterKeyUses(masterKey, versions, facts), ...unknownUses(masterKey, facts)];
   const { nodes, count, waiting } = facts;
   const name = nameOf(masterKey);
-  const unsettled = unsettledProviders(facts.keyServers);
+  const unsettled = unsettledProviders(facts.keyServers, facts.nodes);
   const { keyId } = masterKey.status ?? {};
   const destruction =
     keyId === undefined
@@ -158,7 +158,7 @@ function destructionOf(
   now: Date,
 ): DestructionPlan {
   const { nodes, count, waiting } = facts;
-  const unsettled = unsettledProviders(facts.keyServers);
+  const unsettled = unsettledProviders(facts.keyServers, facts.nodes);
   const plans = owners.map(({ name, masterKey }) => {
     const uses = [...usesOfName(name, keyId, versions, facts), ...remembered(masterKey, facts)];
     return decideDestruction(
@@ -181,8 +181,8 @@ function retentionOf(
     ...facts.keyAliases.filter(pointsTo(masterKey)).map((alias) => servedAlias(objectText(alias))),
   ]);
   const own = versions.filter(({ spec }) => nameText(spec.masterKey) === objectText(masterKey));
-  const proof = proofOf(masterKey, own, facts.keyServers, serves);
   const { nodes, count, waiting } = facts;
+  const proof = proofOf(masterKey, own, facts.keyServers, nodes, serves);
   return decideRetention({ masterKey, versions: own, nodes, uses, proof, count, waiting }, now);
 }
 

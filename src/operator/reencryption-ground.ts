@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { ReencryptionStatus } from "../kube/resources.ts";
 import type { NodeView } from "./decide-master-key.ts";
 import { firstFew } from "./first-few.ts";
-import type { Blindness, Switch } from "./switches.ts";
+import { type Awaited, doubtAbout, isSettled, placeText, reportDoubt } from "./settled.ts";
+import type { Switch } from "./switches.ts";
 import { describeNode } from "./waiting-nodes.ts";
 
 /** What statements about stored data rest on: the sockets that serve the key, on all nodes. */
@@ -12,13 +13,6 @@ export interface Sockets {
   readonly nodes: readonly NodeView[];
   /** Living API servers of which no KeyServer tells, by their identity. */
   readonly unclaimed?: readonly string[];
-}
-
-/** Something whose API server has yet to show what is waited for. */
-export interface Awaited {
-  readonly where: string;
-  /** Why it does not pass by itself: a word for programs. */
-  readonly reason?: string;
 }
 
 const NAMED = 5;
@@ -61,7 +55,7 @@ const unheard = (node: NodeView): Awaited => ({ where: describeNode(node), reaso
 
 /** Sockets behind which an API server may not encrypt under the key_id yet, and nodes that do not tell. */
 export const notSwitched = (sockets: Sockets, kmsKeyId: string): Awaited[] => [
-  ...socketsWithout(sockets, (one) => hasSwitched(one, kmsKeyId)),
+  ...socketsWithout(sockets, (one) => hasSwitched(one, sockets.nodes, kmsKeyId)),
   ...silentNodes(sockets),
 ];
 
@@ -72,10 +66,11 @@ export const notSettled = (sockets: Sockets, kmsKeyId: string): Awaited[] => [
 ];
 
 export const socketsNotSettled = (sockets: Sockets, kmsKeyId: string): Awaited[] =>
-  socketsWithout(sockets, (one) => one.kmsKeyId === kmsKeyId && one.settled);
+  socketsWithout(sockets, (one) => isSettled(one, sockets.nodes, kmsKeyId));
 
-const hasSwitched = (one: Switch, kmsKeyId: string): boolean =>
-  one.kmsKeyId === kmsKeyId && (one.settled || (one.entries !== undefined && one.encrypts >= one.entries));
+const hasSwitched = (one: Switch, nodes: readonly NodeView[], kmsKeyId: string): boolean =>
+  isSettled(one, nodes, kmsKeyId) ||
+  (one.kmsKeyId === kmsKeyId && one.entries !== undefined && one.encrypts >= one.entries);
 
 /** Stale ones among them: what their API servers do now nobody tells. Those whose sockets are named already are left out. */
 function silentNodes({ switches, nodes }: Sockets): Awaited[] {
@@ -92,50 +87,19 @@ function socketsWithout(sockets: Sockets, hasShown: (one: Switch) => boolean): A
   });
 }
 
-const placeText = ({ provider, node }: Switch): string => `${provider} on ${node}`;
+/** Why a socket's report proves nothing now, whatever it says. */
+const doubtOf = (one: Switch, { nodes }: Sockets): Awaited | undefined =>
+  reportDoubt(one, nodes) ?? silence(one);
 
-/** Why a socket's report proves nothing now, whatever it says; the gravest first. */
-function doubtOf(one: Switch, { nodes }: Sockets): Awaited | undefined {
-  const { provider, node, kmsKeyId, entries, episode, editNotTakenUp, notAskedSince } = one;
-  const silent = nodes.find(({ name, stale }) => name === node && stale);
-  if (silent !== undefined)
-    return { where: `${provider} on ${describeNode(silent)}`, reason: "NodeNotHeardOf" };
-  const doubt = (why: string, reason?: string): Awaited => ({
-    where: `${placeText(one)} (${why})`,
-    ...(reason !== undefined && { reason }),
-  });
-  if (one.blind !== undefined) return doubt(BLIND[one.blind], one.blind);
-  if (one.encryptionConfig === "NotLoaded") {
-    const edit = editNotTakenUp === undefined ? NOT_LOADED : `${TAKE_UP} ${editNotTakenUp}`;
-    return doubt(`${edit}: ${REFUSED}`, "EncryptionConfigNotLoaded");
-  }
-  // Nobody is to ask through a socket that no entry names, and no Encrypt would show that it was taken out.
-  if (entries !== 0 && editNotTakenUp !== undefined) return doubt(takeUp(editNotTakenUp));
-  if (entries !== 0 && notAskedSince !== undefined)
-    return doubt(`${notAsked(notAskedSince)}: ${SILENT_REMEDY}`, "ApiServerSilent");
-  if (kmsKeyId !== undefined && episode === undefined) return doubt(OLDER_RELEASE, "NodeNotUpgraded");
-  return undefined;
+function silence(one: Switch): Awaited | undefined {
+  const { entries, notAskedSince } = one;
+  return entries !== 0 && notAskedSince !== undefined
+    ? doubtAbout(one, `${notAsked(notAskedSince)}: ${SILENT_REMEDY}`, "ApiServerSilent")
+    : undefined;
 }
 
-const LAST_WORD = "its operator fails, so that its report is an old one: its KeyServer says why";
-const BLIND: Readonly<Record<Blindness, string>> = {
-  PluginSilent: "no plugin answers there, so that nobody sees what its API server asks: start it",
-  EncryptionConfigInvalid:
-    "its EncryptionConfiguration cannot be read, so that nobody knows what its API server stores: its KeyServer says why",
-  PassFailed: LAST_WORD,
-  KeyringUnavailable: LAST_WORD,
-  KeyringCorrupt: LAST_WORD,
-};
-const TAKE_UP = "to take up the EncryptionConfiguration of";
-const takeUp = (edit: string): string => `${TAKE_UP} ${edit}: restart it`;
-const NOT_LOADED = "its API server uses another EncryptionConfiguration than the file on the disk";
-/** A restart with a file that it refuses would be its last. */
-const REFUSED =
-  "the condition ApiServerInStep of its KeyServer says whether to restart it, or to mend the file first";
 const notAsked = (since: string): string => `its API server has not asked Status since ${since}`;
 const SILENT_REMEDY = "start it, and see that its EncryptionConfiguration names this socket";
-const OLDER_RELEASE =
-  "its plugin or operator is of an older release, which reports no episode: upgrade it, and apply crds/ again";
 
 export type Proof = NonNullable<ReencryptionStatus["proof"]>;
 

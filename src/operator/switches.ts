@@ -46,15 +46,22 @@ export function switchesOf(
   keyServers: readonly KeyServer[],
 ): Switch[] {
   const name = `${metadata.namespace}/${metadata.name}`;
-  return keyServers.flatMap(({ metadata: { name: node }, status }) =>
-    (status?.providers ?? [])
-      .filter(({ serves }) => serves === name || aliases.has(serves))
-      .map((one) => ({
-        ...switchOf(node, isShared(status) ? { ...one, settled: false } : one, status?.apiServer),
-        ...blindnessOf(status),
-      })),
-  );
+  return socketsOf(keyServers, ({ serves }) => serves === name || aliases.has(serves));
 }
+
+export type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
+
+/** What the sockets of all nodes show that are asked for, with what makes a node's report doubtful. */
+export const socketsOf = (
+  keyServers: readonly KeyServer[],
+  isAskedFor: (provider: ProviderStatus) => boolean,
+): Switch[] =>
+  keyServers.flatMap(({ metadata: { name: node }, status }) =>
+    (status?.providers ?? []).filter(isAskedFor).map((one) => ({
+      ...switchOf(node, isShared(status) ? { ...one, settled: false } : one, status?.apiServer),
+      ...blindnessOf(status),
+    })),
+  );
 
 /** Of two machines with one nodeName the KeyServer tells of one at most: nothing is proven of the other. */
 const isShared = (status: KeyServer["status"]): boolean =>
@@ -66,8 +73,6 @@ function blindnessOf(status: KeyServer["status"]): Pick<Switch, "blind"> {
   const blind = BLINDNESSES.find((known) => reasons.includes(known));
   return blind === undefined ? {} : { blind };
 }
-
-type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 
 function switchOf(node: string, one: ProviderStatus, apiServer: KeyServerStatus["apiServer"]): Switch {
   const { name, kmsKeyId, encrypts = 0, entries, settled = false, resources = [], reads } = one;

@@ -1,19 +1,21 @@
 import { describe, expect, test } from "vitest";
 import type { KeyServerStatus, MasterKeyStatus } from "../kube/resources.ts";
-import { EARLIER, keyServer, keyVersion, masterKey, statusWith } from "./testing.ts";
-import { proofOf } from "./usage-proof.ts";
+import { socketsNotSettled } from "./reencryption-ground.ts";
+import { switchesOf } from "./switches.ts";
+import { EARLIER, keyServer, keyVersion, masterKey, node, statusWith } from "./testing.ts";
+import { proofOf, unsettledProviders } from "./usage-proof.ts";
 
 const at2 = statusWith(keyVersion(2));
 const current = at2.currentVersion?.kmsKeyId ?? "";
 const serves = new Set(["apps/secrets", "alias apps/main"]);
 const earlier = statusWith(keyVersion(1)).currentVersion?.kmsKeyId ?? "";
 type Provider = NonNullable<KeyServerStatus["providers"]>[number];
-const server = (changes: Partial<Provider>) =>
-  keyServer("one", {
-    providers: [
-      { name: "p", socket: "/p", serves: "apps/secrets", kmsKeyId: current, settled: true, ...changes },
-    ],
-  });
+const provider: Provider = {
+  ...{ name: "p", socket: "/p", serves: "apps/secrets", kmsKeyId: current, settled: true },
+  episode: "e",
+};
+const server = (changes: Partial<Provider>, status: Partial<KeyServerStatus> = {}) =>
+  keyServer("one", { providers: [{ ...provider, ...changes }], ...status });
 const complete: NonNullable<MasterKeyStatus["reencryption"]> = {
   kmsKeyId: current,
   phase: "Complete",
@@ -28,6 +30,7 @@ const proof = (changes: Partial<Provider>, reencryption?: typeof complete) =>
     masterKey({ status: { ...at2, ...(reencryption && { reencryption }) } }),
     [keyVersion(1), keyVersion(2)],
     [server(changes)],
+    [node("one", [])],
     serves,
   );
 
@@ -45,6 +48,58 @@ describe("which providers are not settled", () => {
     ["one of another key => none", { serves: "apps/other", settled: false }, 0],
   ])("%s", (_, changes, count) => {
     expect(proof(changes).unsettled).toEqual(Array(count).fill("provider p of node one"));
+  });
+});
+
+const { episode: _, ...ofOlderRelease } = provider;
+
+/** Each makes nothing of what the report says to be settled. */
+const doubtful: readonly (readonly [string, Partial<Provider>, Partial<KeyServerStatus>])[] = [
+  [
+    "its API server goes by another file than the disk has",
+    {},
+    { apiServer: { encryptionConfig: "NotLoaded" } },
+  ],
+  ["an edit of its file is not taken up", { editNotTakenUp: EARLIER }, {}],
+  ["it is of a release that reports no episode", {}, { providers: [ofOlderRelease] }],
+  ["no plugin answers there", {}, { conditions: [because("PluginSilent")] }],
+  ["another machine has the same nodeName", {}, { conditions: [because("NodeNameShared")] }],
+];
+
+function because(reason: string) {
+  return { type: "Ready", status: "False", reason, message: "m", lastTransitionTime: EARLIER } as const;
+}
+
+describe("settled means the same to re-encryption, retention and deletion", () => {
+  test.each(doubtful)(
+    "a report that says settled, and %s => settled to none of them",
+    (_, changes, status) => {
+      const [nodes, servers] = [[node("one", [])], [server(changes, status)]];
+      const key = masterKey({ status: at2 });
+      const sockets = { switches: switchesOf(key, new Set(), servers), nodes };
+      expect(socketsNotSettled(sockets, current)).toHaveLength(1);
+      expect(proofOf(key, [keyVersion(1), keyVersion(2)], servers, nodes, serves).unsettled).toHaveLength(1);
+      expect(unsettledProviders(servers, nodes)).toEqual(["provider p of node one"]);
+    },
+  );
+
+  test("a node that is not heard of => settled to none of them", () => {
+    const [nodes, servers] = [[node("one", [], { stale: true })], [server({})]];
+    const key = masterKey({ status: at2 });
+    const sockets = { switches: switchesOf(key, new Set(), servers), nodes };
+    expect(socketsNotSettled(sockets, current)).toHaveLength(1);
+    expect(proofOf(key, [keyVersion(1), keyVersion(2)], servers, nodes, serves).unsettled).toHaveLength(1);
+    expect(unsettledProviders(servers, nodes)).toHaveLength(1);
+  });
+
+  test("a deletion waits for no API server that asks nobody any more, once the four minutes are over", () => {
+    expect(unsettledProviders([server({ notAskedSince: EARLIER })], [node("one", [])])).toEqual([]);
+  });
+
+  test("a deletion waits for a socket of another key: it may have left this one", () => {
+    expect(
+      unsettledProviders([server({ serves: "apps/other", settled: false })], [node("one", [])]),
+    ).toHaveLength(1);
   });
 });
 

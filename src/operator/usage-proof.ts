@@ -1,5 +1,8 @@
 import type { KeyServer, KeyVersion, MasterKey } from "../kube/resources.ts";
+import type { NodeView } from "./decide-master-key.ts";
 import type { UsageProof } from "./decide-retention.ts";
+import { isSettled } from "./settled.ts";
+import { type Switch, socketsOf } from "./switches.ts";
 import { kmsKeyIdOf } from "./versions.ts";
 
 /**
@@ -11,21 +14,19 @@ export function proofOf(
   { status }: MasterKey,
   versions: readonly KeyVersion[],
   servers: readonly KeyServer[],
+  nodes: readonly NodeView[],
   serves: ReadonlySet<string>,
 ): UsageProof {
   const current = status?.currentVersion?.kmsKeyId;
   const own = new Set<string | undefined>(
     versions.filter(({ spec }) => spec.keyId === status?.keyId).map(kmsKeyIdOf),
   );
-  const unsettled = servers.flatMap(({ metadata, status: node }) =>
-    (node?.providers ?? [])
-      .filter(({ serves: name, settled, kmsKeyId }) =>
-        serves.has(name)
-          ? settled !== true || kmsKeyId !== current
-          : own.has(kmsKeyId) && kmsKeyId !== current,
-      )
-      .map(({ name }) => `provider ${name} of node ${metadata.name}`),
+  const serving = socketsOf(servers, ({ serves: name }) => serves.has(name));
+  const leaving = socketsOf(
+    servers,
+    ({ serves: name, kmsKeyId }) => !serves.has(name) && kmsKeyId !== current && own.has(kmsKeyId),
   );
+  const unsettled = [...serving, ...leaving].filter((one) => !isSettled(one, nodes, current)).map(placed);
   const { reencryption } = status ?? {};
   if (reencryption === undefined) return { unsettled };
   const { kmsKeyId, verified, completedAt, provenSince, phase } = reencryption;
@@ -39,9 +40,9 @@ export function proofOf(
  * The providers whose API servers may still write under another key_id than the provider names
  * now: it may be one of a key that the provider has left.
  */
-export const unsettledProviders = (servers: readonly KeyServer[]): string[] =>
-  servers.flatMap(({ metadata, status }) =>
-    (status?.providers ?? [])
-      .filter(({ kmsKeyId, settled }) => kmsKeyId !== undefined && settled !== true)
-      .map(({ name }) => `provider ${name} of node ${metadata.name}`),
-  );
+export const unsettledProviders = (servers: readonly KeyServer[], nodes: readonly NodeView[]): string[] =>
+  socketsOf(servers, ({ kmsKeyId }) => kmsKeyId !== undefined)
+    .filter((one) => !isSettled(one, nodes, one.kmsKeyId))
+    .map(placed);
+
+const placed = ({ provider, node }: Switch): string => `provider ${provider} of node ${node}`;
