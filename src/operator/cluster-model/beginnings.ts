@@ -20,6 +20,16 @@ const syncAll = [...every, 3].map((node): Event => ({ kind: "sync", node }));
 /** Everything is written again under a new version, and nothing is proven yet. */
 const rotated: readonly Event[] = [{ kind: "rotate", key: 0 }, ...work(5), switchOver, ...work(5)];
 
+/** A deletion is accepted once it is counted that nothing is stored under the key, however long that takes. */
+const accepted: readonly Event[] = [
+  { kind: "delete", key: 1 },
+  ...work(3),
+  { kind: "idle", seconds: 70 },
+  ...work(1),
+  { kind: "idle", seconds: 600 },
+  ...work(2),
+];
+
 /** A node other than the leader's comes back from an image of before, while a key that its API server wrote under then is about to be destroyed. */
 const returning = (...meanwhile: readonly Event[]): readonly Event[] => [
   { kind: "retarget", key: 1 },
@@ -31,8 +41,7 @@ const returning = (...meanwhile: readonly Event[]): readonly Event[] => [
   ...work(3),
   settle,
   ...work(4),
-  { kind: "delete", key: 1 },
-  ...work(3),
+  ...accepted,
   week,
   ...meanwhile,
   { kind: "comeBackFromImage", node: 1 },
@@ -57,7 +66,7 @@ export const BEGINNINGS: readonly (readonly Event[])[] = [
     ...[...rotated, settle, ...work(3), week],
   ],
   // A key is to be destroyed.
-  [...made, { kind: "delete", key: 1 }, ...work(3), { kind: "pass", seconds: 8 * DAY }],
+  [...made, ...accepted, { kind: "pass", seconds: 8 * DAY }],
   [...returning(...work(1)), { kind: "sync", node: 1 }, switchOver, ...work(4)],
   [...returning(), { kind: "sync", node: 1 }, ...work(1)],
   // The same, and an object that is written under it then cannot be written again.
@@ -73,6 +82,18 @@ export const BEGINNINGS: readonly (readonly Event[])[] = [
     ...objectsBy(0),
     { kind: "restartApiServer", node: 0 },
     ...[settle, ...syncAll],
+  ],
+  // All is written again, and a node comes back whose operator was stopped for as long as its API server takes to settle under the former key_id.
+  [
+    ...[...made, { kind: "takeImage", node: 1 } as const, ...rotated],
+    { kind: "comeBackFromImage", node: 1 },
+    { kind: "fallSilent", node: 1 },
+    settle,
+    { kind: "comeBack", node: 1 },
+    { kind: "sync", node: 1 },
+    { kind: "lead" },
+    { kind: "work", node: 0, objects: 5 },
+    { kind: "lead" },
   ],
   // An object cannot be written in any round.
   [...made, { kind: "refuse", entry: 0, object: 1 }, ...rotated, settle, ...work(2)],
