@@ -171,11 +171,15 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
-    name: "retention: a verified re-encryption, and nothing counted",
+    name: "retention: settled, re-encrypted, and nothing counted",
     file: operator("decide-retention.ts"),
     edits: [
       ["  settled,\n  reencrypted,\n", ""],
       ["  nothingStored,\n", ""],
+      // Its time is told by the date of the proof, which the record of the waiting period asks for too.
+      ['reencryption?.completedAt ?? "";', 'reencryption?.completedAt ?? "2026-01-01T00:00:00Z";'],
+      ["const isProven = provenSince", "const isProven = true || provenSince", operator("decide-periods.ts")],
+      ["timeOf(provenSince ?? completedAt);", "0;", operator("decide-periods.ts")],
     ],
   },
   {

@@ -55,6 +55,11 @@ export const BEGINNINGS: readonly (readonly Event[])[] = [
   // A rotation for which API servers are yet to switch, and one in which they have.
   [...made, { kind: "rotate", key: 0 }, ...work(5)],
   [...made, ...rotated],
+  // An alias is to go back to a key that it left, which has no later version.
+  [
+    ...[...made, { kind: "retarget", key: 1 } as const, ...work(3), switchOver],
+    ...[{ kind: "retarget", key: 0 } as const, ...work(2)],
+  ],
   // Earlier versions are to be destroyed.
   [...made, { kind: "retain", key: 0 }, ...rotated, settle, ...work(3), { kind: "pass", seconds: 8 * DAY }],
   [...made, { kind: "retain", key: 0 }, ...rotated, settle, ...work(3), week, ...work(1)],
@@ -67,11 +72,11 @@ export const BEGINNINGS: readonly (readonly Event[])[] = [
   ],
   // A key is to be destroyed.
   [...made, ...accepted, { kind: "pass", seconds: 8 * DAY }],
-  [...returning(...work(1)), { kind: "sync", node: 1 }, switchOver, ...work(4)],
+  [...returning({ kind: "lead" }), { kind: "sync", node: 1 }, switchOver, ...work(4)],
   [...returning(), { kind: "sync", node: 1 }, ...work(1)],
   // The same, and an object that is written under it then cannot be written again.
   [
-    ...[...returning(...work(1)), ...objectsBy(1)],
+    ...[...returning({ kind: "lead" }), ...objectsBy(1)],
     ...every.map((object): Event => ({ kind: "refuse", entry: 1, object })),
     ...[...syncAll, switchOver, ...work(4), settle, ...work(1)],
   ],

@@ -500,6 +500,7 @@ export class ClusterModel {
   #operators(milliseconds: number): void {
     for (const node of this.nodes) this.#sync(node, true);
     this.#lead();
+    if (this.#leader.hasCounted(new Date(this.#now))) this.#lead();
     const [first] = this.nodes;
     if (first !== undefined) this.#work(first, HALF);
     this.#pass(milliseconds);

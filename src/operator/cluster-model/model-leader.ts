@@ -61,6 +61,7 @@ export class ModelLeader {
 
   /** Everything once, a step each. */
   lead(etcd: Etcd, now: Date): Etcd {
+    this.#retirement.finishCount(now);
     let after = etcd;
     for (const name of KEY_NAMES) {
       if (isDestroyed(masterKeyOf(after, name), after.versions)) {
@@ -75,6 +76,11 @@ export class ModelLeader {
     const leader = this.#leader();
     if (leader === undefined) return after;
     return this.#retirement.pass(this.#index(leader, this.frozen ?? after), after, now);
+  }
+
+  /** As UsageCensus calls back. */
+  hasCounted(now: Date): boolean {
+    return this.#retirement.hasCounted(now);
   }
 
   createAndCrash(name: string, etcd: Etcd, now: Date): Etcd {

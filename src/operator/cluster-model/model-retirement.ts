@@ -66,7 +66,6 @@ export class ModelRetirement {
   pass(index: ViewIndex, etcd: Etcd, now: Date): Etcd {
     const { checked } = index;
     this.leader?.note(etcd, now);
-    this.#finishCount(now);
     if (checked.masterKeys.some(awaitsCount)) this.#count(etcd, index.view, now);
     let after = etcd;
     for (const key of retiringKeys(checked.keyVersions, checked.masterKeys)) {
@@ -141,10 +140,14 @@ export class ModelRetirement {
     this.#running = { began, stored: (id) => counts.get(id) ?? 0 };
   }
 
+  /** Whether a count has ended since the last pass: then the leader looks again at once. */
+  hasCounted(now: Date): boolean {
+    return this.#running !== undefined && now.getTime() >= this.#running.began + this.#countMilliseconds;
+  }
+
   /** Takes a while: what was begun in one pass is there in a later one. */
-  #finishCount(now: Date): void {
-    const ended = now.getTime();
-    if (this.#running === undefined || ended < this.#running.began + this.#countMilliseconds) return;
+  finishCount(now: Date): void {
+    if (this.#running === undefined || !this.hasCounted(now)) return;
     const { began } = this.#running;
     this.#counted = { ...this.#running, goodUntil: goodUntil(began, began + this.#countMilliseconds) };
     this.#running = undefined;
