@@ -3,6 +3,7 @@ import { type KeyRow, nameText, type ObjectName } from "../keyring/rows.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
 import { type Finding, withFindings } from "./conditions.ts";
 import type { OwnRecord } from "./own-record.ts";
+import { kmsKeyIdOfRow } from "./versions.ts";
 
 /** What the leader's own keyring and the API server have of a MasterKey. */
 export interface OwnFacts {
@@ -86,7 +87,7 @@ function checkedCurrent(
     return isOnItsWay || recorded === undefined ? claimed : currentOf(row, claimed);
   }
   if (found.keyId !== keyId || nameText(found.masterKey) !== nameText(name)) return currentOf(row, claimed);
-  const id = kmsKeyId(found.keyId, found.versionId);
+  const id = kmsKeyIdOfRow(found);
   if (found.number === claimed.number && id === claimed.kmsKeyId) return claimed;
   return { ...claimed, number: found.number, kmsKeyId: id };
 }

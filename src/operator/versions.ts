@@ -70,14 +70,20 @@ export const listNumbers = (versions: readonly KeyVersion[]): string =>
 
 /** The key_id that the API server stores with what a version encrypted. */
 export const kmsKeyIdOf = ({ spec }: Pick<KeyVersion, "spec">): KmsKeyId =>
-  kmsKeyId(spec.keyId as KeyId, spec.versionId as VersionId);
+  hashedOnce(spec, spec.keyId as KeyId, spec.versionId as VersionId);
+
+/** The same of a version in the keyring. */
+export const kmsKeyIdOfRow = (row: { readonly keyId: KeyId; readonly versionId: VersionId }): KmsKeyId =>
+  hashedOnce(row, row.keyId, row.versionId);
 
 const kmsKeyIds = new WeakMap<object, KmsKeyId>();
 
-/** The same of a version in the keyring. Each pass asks it of every version, so each is hashed once. */
-export function kmsKeyIdOfRow(row: { readonly keyId: KeyId; readonly versionId: VersionId }): KmsKeyId {
-  const id = kmsKeyIds.get(row) ?? kmsKeyId(row.keyId, row.versionId);
-  kmsKeyIds.set(row, id);
+/** Each pass asks it of every version. Objects of a view and rows of a keyring never change. */
+function hashedOnce(of: object, keyId: KeyId, versionId: VersionId): KmsKeyId {
+  const known = kmsKeyIds.get(of);
+  if (known !== undefined) return known;
+  const id = kmsKeyId(keyId, versionId);
+  kmsKeyIds.set(of, id);
   return id;
 }
 
