@@ -296,7 +296,10 @@ export class ClusterModel {
     const stands = this.#moved && frozen !== undefined;
     this.#moved = stands || this.etcd.alias?.status?.masterKey !== before;
     if (!this.#moved) this.#checkCompleted(keys);
-    if (frozen === undefined) for (const node of this.nodes) if (node.excuse?.reported) this.#endExcuse(node);
+    const reported = frozen === undefined ? this.nodes.filter(({ excuse }) => excuse?.reported) : [];
+    for (const node of reported) this.#endExcuse(node);
+    // A plan made before that is a former look's: one process looks at a key after it has carried out its plan.
+    if (reported.length > 0) this.#leader.dropThought();
   }
 
   /** What is said anew was decided on KeyServers read past the cache. */

@@ -102,6 +102,10 @@ export class ModelLeader {
     return this.#carryOut(thought, etcd, now);
   }
 
+  dropThought(): void {
+    this.#thought = undefined;
+  }
+
   /** A process that ends takes along what it thought, counted and had going on. */
   forget(): void {
     this.#thought = undefined;
