@@ -330,6 +330,26 @@ describe("writing again", () => {
       also: { cursor },
     },
     {
+      name: "an API server that does not tell which file it goes by asks nobody any more => stops where it stands: it may run without the file and read nothing of it",
+      before: status("Reencrypting", { cursor, done: 10 }),
+      switches: [settled, served({ node: "b", notAskedSince: EARLIER })],
+      work: { kind: "rewriting", round: round({ cursor }) },
+      expected: ["Reencrypting", "none", "ApiServerSilent"],
+      also: { cursor },
+    },
+    {
+      name: "the pause before another round is over, and such an API server asks nobody => no round begins",
+      before: status("Reencrypting", { failed: 1, nextRoundAt: EARLIER }),
+      switches: [settled, served({ node: "b", encryptionConfig: "Unknown", notAskedSince: EARLIER })],
+      expected: ["Reencrypting", "none", "ApiServerSilent"],
+    },
+    {
+      name: "an API server that tells its file is down => goes on: it reads that file once it is there again",
+      before: status("Reencrypting", { cursor }),
+      switches: [settled, served({ node: "b", encryptionConfig: "Loaded", notAskedSince: EARLIER })],
+      expected: ["Reencrypting", "rewrite", "Reencrypting"],
+    },
+    {
       name: "it is through, not all have settled => waits for that",
       before: status("Reencrypting"),
       switches: [served()],

@@ -79,6 +79,15 @@ function silentNodes({ switches, nodes }: Sockets): Awaited[] {
   return [...stale.map(unheard), ...unreported({ nodes })];
 }
 
+/**
+ * API servers that ask nobody and do not tell which file they go by: one that was started without its
+ * EncryptionConfiguration looks like that, and could not read what is written again.
+ */
+export const unaccountedFor = ({ switches }: Sockets): Awaited[] =>
+  switches
+    .filter(({ encryptionConfig = "Unknown" }) => encryptionConfig === "Unknown")
+    .flatMap((one) => silence(one) ?? []);
+
 function socketsWithout(sockets: Sockets, hasShown: (one: Switch) => boolean): Awaited[] {
   return sockets.switches.flatMap((one) => {
     const doubt = doubtOf(one, sockets);

@@ -10,7 +10,14 @@ import {
   withoutCensus,
 } from "./reencryption-census.ts";
 import { completed, unfinished } from "./reencryption-findings.ts";
-import { notSettled, notSwitched, reasonOf, type Sockets, textOf } from "./reencryption-ground.ts";
+import {
+  notSettled,
+  notSwitched,
+  reasonOf,
+  type Sockets,
+  textOf,
+  unaccountedFor,
+} from "./reencryption-ground.ts";
 import { beginRound, pausing, progress, rewriteTask, rewriting } from "./reencryption-rounds.ts";
 import {
   anew,
@@ -37,6 +44,11 @@ export const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
     // An API server that does not follow, or that is taken out of claviger, must not be written against.
     const obstacle = scopeObstacle(observed);
     if (obstacle !== undefined) return waits(anew(before, now), obstacle.reason, obstacle.message);
+    const silent = unaccountedFor(observed);
+    if (silent.length > 0) {
+      const message = `nothing is written again until this passes: ${textOf(silent)}`;
+      return waits(before, reasonOf(silent, "Reencrypting"), message);
+    }
     if (before.nextRoundAt !== undefined) return pausing(before, observed, now);
     if (work.kind === "failed") return failing(before, rewriteTask(before), "RewriteFailed", work.message);
     if (work.kind !== "rewriting" && work.kind !== "rewritten") return rewriting(before);
