@@ -480,7 +480,11 @@ export class ClusterModel {
     this.etcd = { ...this.#backup };
     this.#forgetDestructions();
     this.#leader.forget();
-    for (const { name } of this.nodes) this.#outdated.add(name);
+    for (const node of this.nodes) {
+      this.#outdated.add(node.name);
+      // What it said of its API server is in etcd as it was at the backup.
+      this.#excuse(node);
+    }
     for (const name of KEY_NAMES) this.#outdated.add(name);
   }
 
