@@ -14,6 +14,8 @@ import { createSecrets, Probes, SecretWriter } from "./traffic.ts";
 const binaries = await controlPlaneBinaries();
 const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
 const NAMESPACE = "claviger-system";
+const MASTER_KEY = `/apis/kms.claviger.dev/v1alpha1/namespaces/${NAMESPACE}/masterkeys/secrets`;
+const LEADER = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/claviger-operator`;
 const SEEDS = 60;
 /** With the probes, every API server asks for Status within 20 s. */
 const SETTLE_SECONDS = 8;
@@ -76,8 +78,13 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
     await cluster?.stop();
   });
 
-  const masterKey = async (): Promise<MasterKey> =>
-    JSON.parse(await cluster.kubectl(["get", "mk", "-n", NAMESPACE, "secrets", "-o", "json"]));
+  /** By the API server itself: a phase of some seconds is not to be missed for the start of kubectl. */
+  const read = async (path: string): Promise<unknown> => {
+    const { status, body } = (await cluster.plane.apiServers[0]?.request("GET", path)) ?? {};
+    if (status !== 200) throw new Error(`HTTP ${status} for ${path}`);
+    return body;
+  };
+  const masterKey = async () => (await read(MASTER_KEY)) as MasterKey;
   const versions = async (): Promise<readonly KeyVersion[]> =>
     JSON.parse(await cluster.kubectl(["get", "kv", "-o", "json"])).items;
   const counted = (method: string, path: RegExp) =>
@@ -105,15 +112,22 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
     return PHASES[Math.max(...phases.map(place))];
   };
   /**
-   * Makes phases last until the returned function is called: the nodes' reports that they have
-   * stored the version, and the writes of stored objects, are held on their way.
+   * Makes a phase last until the returned function is called, by what is held on its way: the nodes'
+   * reports that they have stored the version, the writes of stored objects, or the nodes' reports
+   * that their API servers have settled. Switching lasts until the API servers ask for Status again.
    */
   const hold = (phase: Phase): (() => void) => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const holding = (path: RegExp) => (call: ProxiedCall) =>
-      isWrite(call) && path.test(call.path) ? ({ heldUntil: promise } satisfies Fault) : undefined;
+    const holding =
+      (path: RegExp, isTime = () => true) =>
+      (call: ProxiedCall) =>
+        isWrite(call) && path.test(call.path) && isTime()
+          ? ({ heldUntil: promise } satisfies Fault)
+          : undefined;
     if (phase === "Distributing") for (const proxy of proxies) proxy.fault = holding(REPORTS);
     if (phase === "Reencrypting") for (const proxy of rewriters) proxy.fault = holding(SECRET);
+    if (phase === "Verifying")
+      for (const proxy of proxies) proxy.fault = holding(REPORTS, () => rewritten() > 0);
     return () => {
       for (const proxy of [...proxies, ...rewriters]) proxy.fault = () => undefined;
       resolve();
@@ -129,6 +143,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
         if (place(now) > place(phase)) {
           // It was over before anybody looked: it comes again.
           await complete(number);
+          for (const proxy of [...proxies, ...rewriters]) proxy.forget();
           number = await rotate();
         }
         if (now !== phase || (phase === "Reencrypting" && rewritten() === 0)) return false;
@@ -170,9 +185,8 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
     return found;
   };
   const leader = async (): Promise<ClavigerNode> => {
-    const holder = await cluster.kubectl([
-      ...["get", "lease", "-n", NAMESPACE, "claviger-operator", "-o", "jsonpath={.spec.holderIdentity}"],
-    ]);
+    const { spec } = (await read(LEADER)) as { readonly spec: { readonly holderIdentity?: string } };
+    const { holderIdentity: holder } = spec;
     const found = cluster.nodes.find(({ name }) => name === holder);
     if (found === undefined) throw new Error(`${holder} leads and is no node`);
     return found;
