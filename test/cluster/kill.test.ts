@@ -2,8 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
-import { collectionPath, leasesPath, objectPath } from "../../src/kube/paths.ts";
-import type { KeyVersion, Kind, MasterKey } from "../../src/kube/resources.ts";
+import type { KeyVersion, MasterKey } from "../../src/kube/resources.ts";
 import { FINALIZER } from "../../src/operator/decide-deletion.ts";
 import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
@@ -59,17 +58,10 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
         )
         .join("\n---\n"),
     );
-  const getMasterKey = (name: string, kind: Kind = "MasterKey") =>
-    cluster.read<MasterKey>(objectPath(kind, { namespace: NAMESPACE, name }));
-  const keyVersions = async (): Promise<readonly KeyVersion[]> =>
-    (await cluster.read<{ readonly items: readonly KeyVersion[] }>(collectionPath("KeyVersion"))).items;
-  /** In good order: who leads hands the lead over. The victim comes last, so that nobody takes it up for a moment. */
-  const stopOperators = async () => {
-    await Promise.all(cluster.nodes.filter((node) => node !== victim).map((node) => node.stop("operator")));
-    await victim.stop("operator");
-  };
-  const isReady = async (kind: "MasterKey" | "KeyAlias", name: string): Promise<boolean> => {
-    const { status } = await getMasterKey(name, kind);
+  const getJson = async <T>(...args: readonly string[]): Promise<T> =>
+    JSON.parse(await cluster.kubectl(["get", ...args, "-o", "json"]));
+  const isReady = async (kind: string, name: string): Promise<boolean> => {
+    const { status } = await getJson<MasterKey>(kind, "-n", NAMESPACE, name);
     return (
       status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false
     );
@@ -78,8 +70,10 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
   /** One current version, the same one everywhere. */
   const expectOneCurrentVersion = async (name: string): Promise<void> => {
     await eventually(`${name} is settled`, async () => {
-      const masterKey = await getMasterKey(name);
-      const versions = (await keyVersions()).filter(({ spec }) => spec.masterKey.name === name);
+      const masterKey = await getJson<MasterKey>("mk", "-n", NAMESPACE, name);
+      const versions = (await getJson<{ items: KeyVersion[] }>("kv")).items.filter(
+        ({ spec }) => spec.masterKey.name === name,
+      );
       const current = masterKey.status?.currentVersion;
       const keyrings = cluster.nodes.map((node) => currentIn(node, name));
       return (
@@ -90,8 +84,8 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
         versions[0]?.spec.versionId === current.versionId &&
         versions[0]?.status?.kmsKeyId === current.kmsKeyId &&
         keyrings.every((versionId) => versionId === current.versionId) &&
-        (await isReady("MasterKey", name)) &&
-        (await isReady("KeyAlias", name))
+        (await isReady("mk", name)) &&
+        (await isReady("ka", name))
       );
     });
   };
@@ -105,10 +99,10 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
     await eventually(`${name} is ready, or the operator is dead`, async () => {
       if (!running.alive) return true;
       // The last write of all, and looked for first: an operator that dies of it is dead by then.
-      const { metadata } = await getMasterKey(name);
+      const { metadata } = await getJson<MasterKey>("mk", "-n", NAMESPACE, name);
       if (metadata.finalizers?.includes(FINALIZER) !== true) return false;
-      const settled = (await isReady("MasterKey", name)) && (await isReady("KeyAlias", name));
-      const states = (await keyVersions()).filter(
+      const settled = (await isReady("mk", name)) && (await isReady("ka", name));
+      const states = (await getJson<{ items: KeyVersion[] }>("kv")).items.filter(
         ({ spec, status }) => spec.masterKey.name === name && status?.state === "Current",
       );
       return settled && states.length === 1;
@@ -135,8 +129,8 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
   );
 
   it.each(sides)("%s keyversion.seal: an altered seal is put right by the next start", async (side) => {
-    await stopOperators();
-    const [version] = await keyVersions();
+    for (const node of cluster.nodes) await node.stop("operator");
+    const [version] = (await getJson<{ items: KeyVersion[] }>("kv")).items;
     if (version === undefined) throw new Error("there is no KeyVersion");
     const sealed = Buffer.from(sealOf(version).sealed, "base64");
     sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1;
@@ -147,7 +141,7 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
     killedAt.add(`${side} keyversion.seal`);
     for (const node of cluster.nodes) await node.start("operator");
     await eventually("the seal is the node's own again", async () => {
-      const now = await cluster.read<KeyVersion>(objectPath("KeyVersion", version.metadata));
+      const now = await getJson<KeyVersion>("kv", version.metadata.name);
       return sealOf(now).sealed === sealOf(version).sealed;
     });
   });
@@ -159,12 +153,12 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
       const clock = join(cluster.plane.dir, "clock");
       const environment = { CLAVIGER_TEST_CLOCK: clock };
       await writeFile(clock, "0");
-      await stopOperators();
+      for (const node of cluster.nodes) await node.kill9("operator");
       // The leader is who destroys.
       await victim.start("operator", { ...environment, CLAVIGER_KILL_AT: `${point}:${side}` });
       await eventually("the victim leads", async () => {
-        const path = `${leasesPath(NAMESPACE)}/claviger-operator`;
-        const { spec } = await cluster.read<{ readonly spec: { readonly holderIdentity?: string } }>(path);
+        const lease = ["lease", "-n", NAMESPACE, "claviger-operator"];
+        const { spec } = await getJson<{ spec: { holderIdentity: string } }>(...lease);
         return spec.holderIdentity === victim.name;
       });
       for (const node of cluster.nodes.filter((other) => other !== victim)) {
@@ -178,10 +172,11 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
       const apply = (spec: object) =>
         cluster.kubectl(["apply", "-f", "-"], JSON.stringify({ ...object, spec }));
       const version = async () => {
-        return (await keyVersions()).find(({ spec }) => spec.masterKey.name === name);
+        const { items } = await getJson<{ items: KeyVersion[] }>("kv");
+        return items.find(({ spec }) => spec.masterKey.name === name);
       };
       await apply({});
-      await eventually(`${name} is ready`, () => isReady("MasterKey", name));
+      await eventually(`${name} is ready`, () => isReady("mk", name));
       await apply({ deletion: { pendingWindowInDays: 7 } });
       await eventually("its version knows", async () => (await version())?.status?.deletion !== undefined);
       await writeFile(clock, String(MONTH_SECONDS));

@@ -25,7 +25,7 @@ const SEEDS = 20;
 const TEXT = Buffer.from("text of seed-0").toString("base64");
 const LONG = { deadline: 600_000, every: 500 };
 /** With the probes, the API server asks for Status within 20 s. */
-const ENVIRONMENT = { CLAVIGER_TEST_SETTLE_SECONDS: "25" };
+const ENVIRONMENT = { CLAVIGER_TEST_SETTLE_SECONDS: "40" };
 const MERGE = "application/merge-patch+json";
 
 const tokenOf = ({ users }: ApiServer, name: string): string => {

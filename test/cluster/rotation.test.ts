@@ -16,7 +16,7 @@ const SEEDS = 5_000;
 const NAME = ["-n", "claviger-system", "masterkey/secrets"];
 const LONG = { deadline: 600_000, every: 500 };
 /** With the probes, every API server asks for Status within 20 s. */
-const SETTLE_SECONDS = 30;
+const SETTLE_SECONDS = 60;
 
 const key = (rotation: object): string =>
   JSON.stringify({
