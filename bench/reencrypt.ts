@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { KubeClient } from "../src/kube/client.ts";
-import { apiResources } from "../src/storage/api-resources.ts";
-import { rewrite } from "../src/storage/rewriter.ts";
+import { rewrite } from "../src/storage/rewrite/rewriter.ts";
+import { apiResources } from "../src/storage/served/api-resources.ts";
 import type { ApiServer } from "../test/controlplane/apiserver.ts";
 import { run } from "../test/controlplane/run.ts";
 import { ApiClient } from "./api-client.ts";

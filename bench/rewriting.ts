@@ -1,8 +1,8 @@
 /** Rewrites all Secrets; prints how many, and what /proc says of this process. */
 import { readFileSync } from "node:fs";
 import { KubeClient } from "../src/kube/client.ts";
-import { apiResources } from "../src/storage/api-resources.ts";
-import { rewrite } from "../src/storage/rewriter.ts";
+import { rewrite } from "../src/storage/rewrite/rewriter.ts";
+import { apiResources } from "../src/storage/served/api-resources.ts";
 
 const client = new KubeClient(process.argv[2] ?? "");
 const { signal } = new AbortController();

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { encryptionConfiguration } from "../src/encryption-configuration.ts";
+import { encryptionConfiguration } from "../src/storage/encryption-config/print.ts";
 import { applyKey, startCluster } from "../test/cluster/cluster.ts";
 import type { ApiServer } from "../test/controlplane/apiserver.ts";
 import { type ControlPlane, startControlPlane } from "../test/controlplane/controlplane.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import { history, play } from "../src/operator/cluster-model/histories.ts";
-import { checkOutcome } from "../src/operator/cluster-model/outcomes.ts";
-import { BrokenPromise, PROMISES, PromiseCounts } from "../src/operator/cluster-model/promises.ts";
+import { history, play } from "../src/testing/cluster-model/histories.ts";
+import { checkOutcome } from "../src/testing/cluster-model/outcomes.ts";
+import { BrokenPromise, PROMISES, PromiseCounts } from "../src/testing/cluster-model/promises.ts";
 
 /**
  * Plays histories of the cluster model until one breaks a promise, and writes what came of it as

@@ -14,12 +14,12 @@ const operator = (file: string): string => `src/operator/${file}`;
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: "promotion: every node has prepared the version",
-    file: operator("decide-master-key.ts"),
+    file: operator("master-key/decide-master-key.ts"),
     edits: [["node.stale || !node.prepared.has(candidate.spec.versionId)", "node.stale"]],
   },
   {
     name: "promotion: every node's Lease is fresh",
-    file: operator("decide-master-key.ts"),
+    file: operator("master-key/decide-master-key.ts"),
     edits: [
       [
         "node.stale || !node.prepared.has(candidate.spec.versionId)",
@@ -29,17 +29,17 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a Lease without KeyServer is a node",
-    file: operator("node-views.ts"),
+    file: operator("nodes/node-views.ts"),
     edits: [["new Set([...byName.keys(), ...heardOf.keys()])", "new Set([...byName.keys()])"]],
   },
   {
     name: "second decision, on fresh KeyServers",
-    file: operator("gather-master-key.ts"),
+    file: operator("master-key/gather-master-key.ts"),
     edits: [['plan.step.kind === "promote" || completes(plan, before)', "plan.step.kind === before.kind"]],
   },
   {
     name: "fast proof: every entry has switched",
-    file: operator("reencryption-ground.ts"),
+    file: operator("reencryption/ground.ts"),
     edits: [
       [
         "(one.kmsKeyId === kmsKeyId && one.entries !== undefined && one.encrypts >= one.entries)",
@@ -49,7 +49,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "sure proof: every socket is settled",
-    file: operator("reencryption-ground.ts"),
+    file: operator("reencryption/ground.ts"),
     edits: [
       [
         "socketsWithout(sockets, (one) => isSettled(one, sockets.nodes, kmsKeyId))",
@@ -59,7 +59,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "sure proof: under the current key_id",
-    file: operator("reencryption-ground.ts"),
+    file: operator("reencryption/ground.ts"),
     edits: [
       [
         "socketsWithout(sockets, (one) => isSettled(one, sockets.nodes, kmsKeyId))",
@@ -69,30 +69,34 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "silence: an API server that does not ask proves nothing",
-    file: operator("reencryption-ground.ts"),
+    file: operator("reencryption/ground.ts"),
     edits: [
       ["entries !== 0 && notAskedSince !== undefined", "entries === -1 && notAskedSince !== undefined"],
     ],
   },
   {
     name: "nodes that have not reported, and silent ones",
-    file: operator("reencryption-ground.ts"),
+    file: operator("reencryption/ground.ts"),
     edits: [
       [
         "  return [...stale.map(unheard), ...unreported({ nodes })];",
         "  return stale.slice(stale.length).map(unheard);",
       ],
-      ["silent !== undefined", 'silent !== undefined && provider === ""', operator("settled.ts")],
+      [
+        "silent !== undefined",
+        'silent !== undefined && provider === ""',
+        operator("reencryption/settled.ts"),
+      ],
     ],
   },
   {
     name: "each node by itself stores the same resources",
-    file: operator("scope-obstacle.ts"),
+    file: operator("reencryption/scope-obstacle.ts"),
     edits: [["if (differing.length > 0) return", "if (differing.length > all.length) return"]],
   },
   {
     name: "a proof is of the same episodes and Encrypts",
-    file: operator("reencryption-ground.ts"),
+    file: operator("reencryption/ground.ts"),
     edits: [
       [
         "({ node, provider, episode, encrypts }))",
@@ -102,7 +106,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "Complete is a level",
-    file: operator("decide-reencryption.ts"),
+    file: operator("reencryption/decide-reencryption.ts"),
     edits: [
       [
         'before.phase !== "Complete" || proofHolds(before, sockets)',
@@ -112,7 +116,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a census began on the ground that it is used on",
-    file: operator("reencryption-census.ts"),
+    file: operator("reencryption/census.ts"),
     edits: [
       [
         'work.kind === "counted" && sameSnapshot(work.ground, snapshotOf(switches))',
@@ -123,37 +127,37 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "Complete is said only of a census that found nothing",
-    file: operator("reencryption-census.ts"),
+    file: operator("reencryption/census.ts"),
     edits: [["if (found.remaining === 0) {", "if (found.remaining >= 0) {"]],
   },
   {
     name: "without etcd: the round began settled",
-    file: operator("reencryption-census.ts"),
+    file: operator("reencryption/census.ts"),
     edits: [["before.settledRound === true && isSame;", "before.settledRound !== undefined;"]],
   },
   {
     name: "without etcd: the sockets are those with which the round began",
-    file: operator("reencryption-census.ts"),
+    file: operator("reencryption/census.ts"),
     edits: [["before.settledRound === true && isSame;", "before.settledRound === true;"]],
   },
   {
     name: "without etcd: nothing failed in the round",
-    file: operator("reencryption-census.ts"),
+    file: operator("reencryption/census.ts"),
     edits: [["settledRound && (before.failed ?? 0) === 0;", "settledRound;"]],
   },
   {
     name: "destruction: nobody uses the key",
-    file: operator("decide-destruction.ts"),
+    file: operator("retirement/decide-destruction.ts"),
     edits: [["if (uses.length === 0) return undefined;", "if (uses.length >= 0) return undefined;"]],
   },
   {
     name: "destruction: every provider is settled",
-    file: operator("usage-proof.ts"),
+    file: operator("retirement/usage-proof.ts"),
     edits: [["!isSettled(one, nodes, one.kmsKeyId)", "one.kmsKeyId === undefined"]],
   },
   {
     name: "destruction: the whole waiting period, by the dates",
-    file: operator("decide-destruction.ts"),
+    file: operator("retirement/decide-destruction.ts"),
     edits: [
       [
         "timeOf(status.deletion.deletionDate) <= now.getTime();\n\ntype",
@@ -164,7 +168,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a count of usage is younger than the ground",
-    file: operator("ground-watch.ts"),
+    file: operator("retirement/ground-watch.ts"),
     edits: [
       ["this.#since = now + SETTLE_MILLISECONDS;", "this.#since = this.#since + 0;"],
       ["this.#since = Math.max(this.#since, now);", "this.#since = this.#since + 0;"],
@@ -172,19 +176,23 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "retention: settled, re-encrypted, and nothing counted",
-    file: operator("decide-retention.ts"),
+    file: operator("retirement/decide-retention.ts"),
     edits: [
       ["  settled,\n  reencrypted,\n", ""],
       ["  nothingStored,\n", ""],
       // Its time is told by the date of the proof, which the record of the waiting period asks for too.
       ['reencryption?.completedAt ?? "";', 'reencryption?.completedAt ?? "2026-01-01T00:00:00Z";'],
-      ["const isProven = provenSince", "const isProven = true || provenSince", operator("decide-periods.ts")],
-      ["timeOf(provenSince ?? completedAt);", "0;", operator("decide-periods.ts")],
+      [
+        "const isProven = provenSince",
+        "const isProven = true || provenSince",
+        operator("retirement/decide-periods.ts"),
+      ],
+      ["timeOf(provenSince ?? completedAt);", "0;", operator("retirement/decide-periods.ts")],
     ],
   },
   {
     name: "retention: not the current version",
-    file: operator("decide-retention.ts"),
+    file: operator("retirement/decide-retention.ts"),
     edits: [
       [
         "hasMaterial(version) && isLater(current, version.spec)",
@@ -194,7 +202,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "erased: said once every node has reported it",
-    file: operator("decide-erased.ts"),
+    file: operator("retirement/decide-erased.ts"),
     edits: [
       [
         "nodes.length > 0 && lacking(version, nodes).length === 0",
@@ -204,19 +212,19 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "hand-back: what the API server lost comes back from a node",
-    file: operator("decide-keyring.ts"),
+    file: operator("node/decide-keyring.ts"),
     edits: [
       ["filter((version) => !there.has(version.versionId)),", "filter((version) => version === undefined),"],
     ],
   },
   {
     name: "an alias never brings a key_id back",
-    file: operator("decide-key-alias.ts"),
+    file: operator("alias/decide-key-alias.ts"),
     edits: [["  keyIdNeverReturns,\n", ""]],
   },
   {
     name: "a token begins one rotation",
-    file: operator("rotation-status.ts"),
+    file: operator("rotation/rotation-status.ts"),
     edits: [["running, handledToken: token,", "running,"]],
   },
 ];

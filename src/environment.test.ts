@@ -24,7 +24,7 @@ test("the walker sees a variable that is read by its name, taken apart or looked
 test("the program reads these variables of the environment and no others: none weakens a proof", () => {
   const reads = sources.flatMap(({ name, text }) => readsOf(text).map((read) => `${name}: ${read}`));
   expect(reads.sort()).toEqual([
-    "cli/target.ts: KUBECONFIG",
+    "cli/site/target.ts: KUBECONFIG",
     // The environment of a credential plugin that the kubeconfig names, as kubectl has it.
     "kube/credential-plugin.ts: process.env",
     // Kills the program at a write: a crash at that moment, which must harm nothing at any time.

@@ -5,9 +5,9 @@ import { describe, expect, test } from "vitest";
 const SRC = import.meta.dirname;
 
 interface Room {
-  /** Rooms that it may import, besides itself. */
+  /** Rooms that it imports, besides itself. Each arrow is used: take out one that nobody needs any more. */
   readonly rooms: readonly string[];
-  /** Files beside the rooms that it may import; all of them where left out. */
+  /** Files beside the rooms that it may import; all of them if left out. */
   readonly files?: readonly string[];
   readonly packages: readonly string[];
 }
@@ -15,40 +15,65 @@ interface Room {
 /** The rooms and which way imports point (docs/architecture.md). A new room is entered here. */
 const rooms: Readonly<Record<string, Room>> = {
   crypto: { rooms: [], files: ["errors.ts"], packages: [] },
-  seal: { rooms: ["crypto"], files: ["errors.ts", "file-appearance.ts", "private-path.ts"], packages: [] },
+  files: { rooms: [], files: ["errors.ts", "printable.ts"], packages: [] },
+  config: { rooms: ["files"], packages: ["yaml"] },
+  go: { rooms: ["config"], packages: ["yaml"] },
+  metrics: { rooms: [], packages: [] },
+  seal: { rooms: ["crypto", "files"], files: ["errors.ts"], packages: [] },
   keyring: {
-    rooms: ["crypto", "seal"],
-    files: ["errors.ts", "json.ts", "log.ts", "private-path.ts", "regular-file.ts", "write-points.ts"],
+    rooms: ["crypto", "files", "seal"],
+    files: ["api-server-times.ts", "errors.ts", "json.ts", "log.ts", "names.ts", "write-points.ts"],
     packages: [],
   },
-  kube: {
-    rooms: ["crypto", "keyring"],
-    files: [
-      "errors.ts",
-      "json.ts",
-      "log.ts",
-      "own-file.ts",
-      "printable.ts",
-      "regular-file.ts",
-      "times.ts",
-      "told-once.ts",
-    ],
-    packages: ["@kubernetes/client-node"],
-  },
-  plugin: { rooms: ["crypto", "seal", "keyring"], packages: ["@grpc/grpc-js", "prom-client"] },
+  resources: { rooms: ["crypto", "keyring", "seal"], packages: [] },
+  kube: { rooms: ["files", "resources"], packages: ["@kubernetes/client-node"] },
   storage: {
-    rooms: ["crypto", "keyring", "kube"],
+    rooms: ["config", "files", "go", "kube", "resources"],
     packages: ["@grpc/grpc-js", "@grpc/proto-loader", "yaml"],
   },
+  store: {
+    rooms: ["config", "files", "go", "keyring", "kube", "resources", "storage"],
+    packages: ["yaml"],
+  },
+  plugin: {
+    rooms: ["config", "crypto", "files", "keyring", "metrics", "seal"],
+    packages: ["@grpc/grpc-js", "prom-client"],
+  },
   operator: {
-    rooms: ["crypto", "seal", "keyring", "kube", "storage"],
-    packages: ["croner", "prom-client", "yaml"],
+    rooms: [
+      "config",
+      "crypto",
+      "files",
+      "keyring",
+      "kube",
+      "metrics",
+      "resources",
+      "seal",
+      "storage",
+      "store",
+    ],
+    packages: ["croner", "prom-client"],
   },
   cli: {
-    rooms: ["crypto", "seal", "keyring", "kube", "storage", "plugin", "operator"],
+    rooms: [
+      "config",
+      "crypto",
+      "files",
+      "keyring",
+      "kube",
+      "operator",
+      "plugin",
+      "resources",
+      "seal",
+      "storage",
+      "store",
+    ],
     packages: ["yaml"],
   },
 };
+
+/** More files than this in one folder are two ideas. Tests are not counted. */
+const MOST_FILES = 20;
 
 /** What a file says it imports: statically, lazily, as values or as types. */
 function specifiers(text: string): string[] {
@@ -70,10 +95,10 @@ function importsOf(file: string): string[] {
 }
 
 const isFile = (name: string): boolean => name.endsWith(".ts") && existsSync(join(SRC, name));
-/** The model of a cluster belongs to the tests: no build has it. */
-const MODEL = "operator/cluster-model/";
+/** What tests use, the model of a cluster among it: no build has it. */
+const TESTING = "testing/";
 const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter(
-  (name) => name.endsWith(".ts") && !name.endsWith(".test.ts") && !name.startsWith(MODEL),
+  (name) => name.endsWith(".ts") && !name.endsWith(".test.ts") && !name.startsWith(TESTING),
 );
 const roomOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : "");
 
@@ -128,8 +153,8 @@ describe.each(["cli/plugin.ts", "plugin/plugin.ts"])("%s, the API server's lifel
 });
 
 describe("rooms", () => {
-  test("nothing but tests imports the model of a cluster", () => {
-    const wrong = sources.filter((file) => importsOf(file).some((target) => target.startsWith(MODEL)));
+  test("nothing but tests imports what is there for tests", () => {
+    const wrong = sources.filter((file) => importsOf(file).some((target) => target.startsWith(TESTING)));
     expect(wrong).toEqual([]);
   });
 
@@ -138,15 +163,51 @@ describe("rooms", () => {
     expect([...folders].filter((room) => !Object.hasOwn(rooms, room))).toEqual([]);
   });
 
-  test("files beside the rooms import the keyring's types at most", () => {
+  test("files beside the rooms import no room", () => {
     const wrong = sources
       .filter((file) => roomOf(file) === "")
       .flatMap((file) =>
         importsOf(file)
-          .filter((target) => !["", "keyring"].includes(roomOf(target)))
+          .filter((target) => roomOf(target) !== "")
           .map((target) => `${file} imports ${target}`),
       );
     expect(wrong).toEqual([]);
+  });
+
+  test("no file leads back to itself, by types either", () => {
+    const leadsTo = new Map(sources.map((file) => [file, importsOf(file).filter(isFile)]));
+    expect(circlesIn(leadsTo)).toEqual([]);
+  });
+
+  test("the search for circles finds one", () => {
+    const leadsTo = new Map([
+      ["a", ["b"]],
+      ["b", ["c", "d"]],
+      ["c", ["a"]],
+      ["d", []],
+    ]);
+    expect(circlesIn(leadsTo)).toEqual([["a", "b", "c"]]);
+  });
+
+  test("no room leads back to itself", () => {
+    const leadsTo = new Map(Object.entries(rooms).map(([name, room]) => [name, room.rooms]));
+    expect(circlesIn(leadsTo)).toEqual([]);
+  });
+
+  test("every arrow between rooms is used", () => {
+    const used = new Set(
+      sources.flatMap((file) => importsOf(file).map((target) => `${roomOf(file)} -> ${roomOf(target)}`)),
+    );
+    const arrows = Object.entries(rooms).flatMap(([name, room]) =>
+      room.rooms.map((to) => `${name} -> ${to}`),
+    );
+    expect(arrows.filter((arrow) => !used.has(arrow))).toEqual([]);
+  });
+
+  test("no folder has more files than a reader keeps in mind", () => {
+    const folders = Map.groupBy(sources, (file) => dirname(file));
+    const crowded = [...folders].filter(([, files]) => files.length > MOST_FILES);
+    expect(crowded.map(([folder, files]) => `${folder}: ${files.length}`)).toEqual([]);
   });
 
   test.each(Object.keys(rooms))("%s imports what it may", (name) => {
@@ -168,4 +229,30 @@ function mayImport(name: string, target: string): boolean {
   const other = roomOf(target);
   if (other === "") return room.files?.includes(target) ?? true;
   return other === name || room.rooms.includes(other);
+}
+
+/** Sets of files or rooms each of which leads to all others of its set (Tarjan 1972), in order. */
+function circlesIn(leadsTo: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = [];
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const path: string[] = [];
+  const visit = (name: string): number => {
+    const own = order.size;
+    order.set(name, own);
+    lowest.set(name, own);
+    path.push(name);
+    for (const next of leadsTo.get(name) ?? []) {
+      const seen = path.includes(next) ? (lowest.get(next) ?? own) : own;
+      const low = order.has(next) ? seen : visit(next);
+      lowest.set(name, Math.min(lowest.get(name) ?? own, low));
+    }
+    if (lowest.get(name) === own) {
+      const circle = path.splice(path.indexOf(name));
+      if (circle.length > 1) found.push(circle.sort());
+    }
+    return lowest.get(name) ?? own;
+  };
+  for (const name of leadsTo.keys()) if (!order.has(name)) visit(name);
+  return found;
 }

@@ -1,5 +1,5 @@
+import { SETTLE_MILLISECONDS, SILENCE_MILLISECONDS } from "./api-server-times.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { SETTLE_MILLISECONDS, SILENCE_MILLISECONDS } from "./keyring/observations.ts";
 
 /** The clock of a plugin or an operator, and how long its proofs about an API server take. */
 export interface Timing {

@@ -132,8 +132,8 @@ it("a production checkout installs no development package and no install script,
   const parts = [
     "plugin/plugin.ts",
     "operator/operator.ts",
-    "operator/kube-store.ts",
-    "storage/etcd-client.ts",
+    "store/kube-store.ts",
+    "storage/etcd/etcd-client.ts",
   ];
   const load = parts.map((path) => `await import("./src/${path}")`).join(";");
   await succeed(node, ["--input-type=module", "-e", load], checkout);

@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { type NodeConfig, readConfig } from "../config.ts";
+import { type NodeConfig, readConfig } from "../config/config.ts";
 import { ClavigerError } from "../errors.ts";
-import { encodeBackup } from "../keyring/backup-format.ts";
+import { encodeBackup } from "../keyring/backup/format.ts";
 import { existing, writeNewFile } from "../keyring/new-file.ts";
 import type { KeyringImage, UnreadableRow } from "../keyring/rows.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { CONFIG, type Command, needed, parseOptions } from "./command.ts";
-import { complain, print } from "./print.ts";
-import { readKeyring } from "./read-keyring.ts";
+import { readKeyring } from "./site/read-keyring.ts";
+import { complain, print } from "./terminal/print.ts";
 import { imageSummary, testVersions } from "./version-check.ts";
 
 export const backup: Command = {

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { readConfig } from "../config.ts";
-import { FakeApiServer, json, failure as refusal } from "../kube/fake-api-server.ts";
+import { readConfig } from "../config/config.ts";
 import { entryField, varintField } from "../protobuf.ts";
+import { FakeApiServer, json, failure as refusal } from "../testing/fake-api-server.ts";
 import { census } from "./census.ts";
 import { gather } from "./doctor/gather.ts";
 

@@ -1,17 +1,17 @@
-import { type NodeConfig, readConfig } from "../config.ts";
+import { type NodeConfig, readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
 import { printableJson } from "../printable.ts";
-import type { Census } from "../storage/census.ts";
-import { objectsText } from "../storage/census-tally.ts";
-import { censusOfNode } from "../storage/node-census.ts";
-import type { StoredValue } from "../storage/stored-value.ts";
+import type { Census } from "../storage/census/census.ts";
+import { objectsText } from "../storage/census/census-tally.ts";
+import { censusOfNode } from "../storage/census/node-census.ts";
+import type { StoredValue } from "../storage/etcd/stored-value.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
-import { readKeyringFacts } from "./keyring-facts.ts";
-import { mustBeOwnEtcd } from "./own-etcd.ts";
-import { complain, print } from "./print.ts";
-import { ProgressLine } from "./progress.ts";
-import { stopSignal } from "./stop-signal.ts";
-import { table } from "./table.ts";
+import { readKeyringFacts } from "./site/keyring-facts.ts";
+import { mustBeOwnEtcd } from "./site/own-etcd.ts";
+import { complain, print } from "./terminal/print.ts";
+import { ProgressLine } from "./terminal/progress.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
+import { table } from "./terminal/table.ts";
 
 export const census: Command = {
   summary: "Count in etcd what is stored under which key_id.",

@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ClavigerError, messageOf } from "../errors.ts";
 import type { Timing } from "../timing.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "./terminal/nearest.ts";
 
 /** One command of the command line. */
 export interface Command {

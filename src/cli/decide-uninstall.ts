@@ -1,10 +1,10 @@
-import { GROUP, type KeyServer, type MasterKey, resources } from "../kube/resources.ts";
-import { conditionOf } from "../operator/conditions.ts";
-import { firstFew } from "../operator/first-few.ts";
-import { isNeeded } from "../operator/usage.ts";
-import { objectText } from "../operator/view-index.ts";
-import { recordsOf } from "../operator/waiting-nodes.ts";
-import { type Installation, NAMESPACE } from "./installation.ts";
+import { recordsOf } from "../operator/nodes/waiting-nodes.ts";
+import { isNeeded } from "../operator/retirement/usage.ts";
+import { conditionOf } from "../resources/conditions.ts";
+import { firstFew } from "../resources/first-few.ts";
+import { objectText } from "../resources/object-text.ts";
+import { GROUP, type KeyServer, type MasterKey, resources } from "../resources/resources.ts";
+import { type Installation, NAMESPACE } from "./site/installation.ts";
 
 /** A node whose Lease was renewed within this time has an operator that runs. */
 const ALIVE_MILLISECONDS = 60_000;

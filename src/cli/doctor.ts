@@ -1,11 +1,11 @@
-import { readConfig } from "../config.ts";
+import { readConfig } from "../config/config.ts";
 import { ClavigerError } from "../errors.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { diagnose } from "./doctor/diagnose.ts";
 import { gather } from "./doctor/gather.ts";
 import { asJson, asTable, counted } from "./doctor/report.ts";
-import { print } from "./print.ts";
-import { stopSignal } from "./stop-signal.ts";
+import { print } from "./terminal/print.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const doctor: Command = {
   summary: "Look at configuration, node, cluster and etcd for what bites or will, and say what to do.",

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ClavigerError } from "../errors.ts";
 import { KubeError } from "../kube/client.ts";
-import type { ImportSpec } from "../kube/import-schema.ts";
-import type { MasterKey } from "../kube/resources.ts";
-import { offerOf } from "../operator/import-offer.ts";
-import { masterKey, NOW_TEXT } from "../operator/testing.ts";
+import { offerOf } from "../operator/import/import-offer.ts";
+import type { ImportSpec } from "../resources/import-schema.ts";
+import type { MasterKey } from "../resources/resources.ts";
+import { masterKey, NOW_TEXT } from "../testing/objects.ts";
 import { runImport } from "./import.ts";
 
 let folder: string;

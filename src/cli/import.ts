@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { readConfig } from "../config.ts";
+import { readConfig } from "../config/config.ts";
 import { WRAPPING_ALGORITHMS, type WrappingAlgorithm } from "../crypto/import-wrapping.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
-import type { ObjectName } from "../keyring/rows.ts";
-import type { ImportSpec } from "../kube/import-schema.ts";
-import { conditionOf } from "../operator/conditions.ts";
-import { offerOf } from "../operator/import-offer.ts";
+import type { ObjectName } from "../names.ts";
+import { offerOf } from "../operator/import/import-offer.ts";
 import { printable, printableJson } from "../printable.ts";
+import { conditionOf } from "../resources/conditions.ts";
+import type { ImportSpec } from "../resources/import-schema.ts";
 import { type Command, isJson, OUTPUT, parseArgument, UsageError } from "./command.ts";
 import {
   type Importing,
@@ -17,12 +17,12 @@ import {
   untilProcessed,
   wrapHere,
   wrappedOffer,
-} from "./import-steps.ts";
-import { clusterTarget, type ImportTarget, standaloneTarget } from "./import-target.ts";
-import { realPace } from "./patience.ts";
-import { print } from "./print.ts";
-import { stopSignal } from "./stop-signal.ts";
-import { kubeconfigOf, nameOf } from "./target.ts";
+} from "./import/steps.ts";
+import { clusterTarget, type ImportTarget, standaloneTarget } from "./import/target.ts";
+import { kubeconfigOf, nameOf } from "./site/target.ts";
+import { realPace } from "./terminal/patience.ts";
+import { print } from "./terminal/print.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 
 const OPTIONS = {
   material: { type: "string" },

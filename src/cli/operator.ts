@@ -1,8 +1,8 @@
-import { readConfig } from "../config.ts";
+import { readConfig } from "../config/config.ts";
 import { stderrLog } from "../log.ts";
 import { runOperator } from "../operator/operator.ts";
 import { type Command, configOption } from "./command.ts";
-import { stopSignal } from "./stop-signal.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const operator: Command = {
   summary: "Follow the custom resources, keep this node's keyring in step, and lead if elected.",

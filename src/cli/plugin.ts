@@ -1,7 +1,7 @@
 import { stderrLog } from "../log.ts";
 import { runPlugin } from "../plugin/plugin.ts";
 import { type Command, configOption } from "./command.ts";
-import { stopSignal } from "./stop-signal.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const plugin: Command = {
   summary: "Serve the KMS v2 sockets of this node to its API server.",

@@ -3,8 +3,8 @@ import { messageOf } from "../errors.ts";
 import { TIMING, type Timing } from "../timing.ts";
 import { type Command, UsageError } from "./command.ts";
 import { commandHelp, overview } from "./help.ts";
-import { didYouMean } from "./nearest.ts";
-import { complain, print } from "./print.ts";
+import { didYouMean } from "./terminal/nearest.ts";
+import { complain, print } from "./terminal/print.ts";
 
 /**
  * Each command is loaded when asked for: `plugin` must not pay for the

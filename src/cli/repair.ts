@@ -1,10 +1,10 @@
-import { readConfig } from "../config.ts";
+import { readConfig } from "../config/config.ts";
 import { kmsKeyId, parseKeyId } from "../crypto/ids.ts";
 import { planRepair, type RepairChoice, type RepairPlan } from "../keyring/repair.ts";
-import { nameText, type ObjectName } from "../keyring/rows.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
+import { nameText, type ObjectName } from "../names.ts";
 import { CONFIG, type Command, needed, parseArgument, UsageError } from "./command.ts";
-import { print } from "./print.ts";
+import { print } from "./terminal/print.ts";
 
 const STOP_IT = "stop it first, and start it again after the repair";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { version } from "../keyring/testing.ts";
+import { version } from "../testing/keyring.ts";
 import { mergeText } from "./restore.ts";
 
 const backup = {

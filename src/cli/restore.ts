@@ -1,19 +1,19 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type NodeConfig, readConfig } from "../config.ts";
+import { type NodeConfig, readConfig } from "../config/config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { type Backup, parseBackup } from "../keyring/backup-format.ts";
-import { type MergePlan, planMerge } from "../keyring/merge.ts";
-import { restoreKeyring } from "../keyring/restore.ts";
+import { readRegularFile } from "../files/regular-file.ts";
+import { type Backup, parseBackup } from "../keyring/backup/format.ts";
+import { type MergePlan, planMerge } from "../keyring/backup/merge.ts";
+import { restoreKeyring } from "../keyring/backup/restore.ts";
 import type { KeyringImage } from "../keyring/rows.ts";
 import { KEYRING_FILE, STOP_IT_FIRST } from "../keyring/state-folder.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
-import { firstFew } from "../operator/first-few.ts";
 import { printable } from "../printable.ts";
-import { readRegularFile } from "../regular-file.ts";
+import { firstFew } from "../resources/first-few.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { CONFIG, type Command, needed, parseArgument } from "./command.ts";
-import { complain, print } from "./print.ts";
+import { complain, print } from "./terminal/print.ts";
 import { imageSummary, testVersions, type VersionFault, withoutFalseProofs } from "./version-check.ts";
 
 export const restore: Command = {

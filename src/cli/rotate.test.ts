@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ClavigerError } from "../errors.ts";
 import { KubeError } from "../kube/client.ts";
-import { FakeApiServer, failure, json } from "../kube/fake-api-server.ts";
 import { objectPath } from "../kube/paths.ts";
-import type { MasterKey, ReencryptionStatus, RotationStatus } from "../kube/resources.ts";
-import { EARLIER, masterKey, NOW_TEXT } from "../operator/testing.ts";
-import type { Pace } from "./patience.ts";
+import type { MasterKey, ReencryptionStatus, RotationStatus } from "../resources/resources.ts";
+import { FakeApiServer, failure, json } from "../testing/fake-api-server.ts";
+import { EARLIER, masterKey, NOW_TEXT } from "../testing/objects.ts";
 import { rotate } from "./rotate.ts";
-import { followRotation } from "./rotation-follower.ts";
+import { followRotation } from "./rotation/follower.ts";
+import type { Pace } from "./terminal/patience.ts";
 
 const TOKEN = "cli-1";
 const BEFORE = "cli-0";

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { ClavigerError } from "../errors.ts";
 import { type Command, parseArgument } from "./command.ts";
-import { realPace } from "./patience.ts";
-import { print } from "./print.ts";
-import { ProgressLine } from "./progress.ts";
-import { followRotation } from "./rotation-follower.ts";
-import { rotationObjection, supersededText } from "./rotation-watch.ts";
-import { stopSignal } from "./stop-signal.ts";
-import { ClusterMasterKey, kubeconfigOf, nameOf } from "./target.ts";
+import { followRotation } from "./rotation/follower.ts";
+import { rotationObjection, supersededText } from "./rotation/watch.ts";
+import { ClusterMasterKey, kubeconfigOf, nameOf } from "./site/target.ts";
+import { realPace } from "./terminal/patience.ts";
+import { print } from "./terminal/print.ts";
+import { ProgressLine } from "./terminal/progress.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 
 const OPTIONS = {
   wait: { type: "boolean" },

@@ -1,17 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readConfig } from "../config.ts";
-import { encryptionConfiguration } from "../encryption-configuration.ts";
+import { readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
-import { keyRefText } from "../keyring/live-keyring.ts";
 import { type Log, stderrLog } from "../log.ts";
+import { keyRefText } from "../names.ts";
 import { type Plugin, runPlugin } from "../plugin/plugin.ts";
 import { roundTrip } from "../plugin/round-trip.ts";
 import type { SocketServer } from "../plugin/socket-server.ts";
 import { printable } from "../printable.ts";
+import { encryptionConfiguration } from "../storage/encryption-config/print.ts";
 import { type Command, configOption } from "./command.ts";
-import { print } from "./print.ts";
-import { stopSignal } from "./stop-signal.ts";
+import { print } from "./terminal/print.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 
 const MIN_RESTART_MILLISECONDS = 500;
 const MAX_RESTART_MILLISECONDS = 30_000;

@@ -3,10 +3,10 @@ import { KubeClient, LIKE_KUBECTL } from "../kube/client.ts";
 import { printableJson } from "../printable.ts";
 import { type Command, isJson, OUTPUT, parseOptions, UsageError } from "./command.ts";
 import { decideUninstall, uninstallText } from "./decide-uninstall.ts";
-import { lookAtInstallation } from "./installation.ts";
-import { print } from "./print.ts";
-import { stopSignal } from "./stop-signal.ts";
-import { kubeconfigOf } from "./target.ts";
+import { lookAtInstallation } from "./site/installation.ts";
+import { kubeconfigOf } from "./site/target.ts";
+import { print } from "./terminal/print.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const uninstall: Command = {
   summary: "Say what is left of claviger in a cluster, and which commands come next. It changes nothing.",

@@ -2,12 +2,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { parseBackup } from "../keyring/backup-format.ts";
-import { key, keyId, promoted, temporaryFolder, version, versionId } from "../keyring/testing.ts";
+import { parseBackup } from "../keyring/backup/format.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
+import { key, keyId, promoted, temporaryFolder, version, versionId } from "../testing/keyring.ts";
 import { backup } from "./backup.ts";
-import { readKeyringFacts } from "./keyring-facts.ts";
+import { readKeyringFacts } from "./site/keyring-facts.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 const path = (name: string) => join(folder.path, name);

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Secret } from "../crypto/secret.ts";
 import type { VersionRow } from "../keyring/rows.ts";
-import { sealVersion } from "../operator/seal-version.ts";
-import { keyId } from "../operator/testing.ts";
+import { sealVersion } from "../operator/master-key/seal-version.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
+import { keyId } from "../testing/objects.ts";
 import { testVersions, withoutFalseProofs } from "./version-check.ts";
 
 let folder: string;

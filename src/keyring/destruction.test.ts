@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { key, promoted, temporaryFolder, tombstone, version, versionId } from "../testing/keyring.ts";
 import type { VersionRow } from "./rows.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { KEYRING_FILE } from "./state-folder.ts";
-import { key, promoted, temporaryFolder, tombstone, version, versionId } from "./testing.ts";
 import { type KeyringChange, KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;

@@ -1,9 +1,9 @@
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { deadline, OtherProcess, temporaryFolder } from "../testing/keyring.ts";
+import { canMount, Tmpfs } from "../testing/tmpfs.ts";
 import { FileLock } from "./file-lock.ts";
-import { deadline, OtherProcess, temporaryFolder } from "./testing.ts";
-import { canMount, Tmpfs } from "./tmpfs.ts";
 
 const TAKEN = "another one has it: stop it";
 const inUse = expect.objectContaining({ code: "InUse", message: TAKEN });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { keyId, versionId } from "../testing/keyring.ts";
 import { formatFormerTargets, leftAt, mergeFormerTargets, parseFormerTargets } from "./former-targets.ts";
-import { keyId, versionId } from "./testing.ts";
 
 const at = (key: number, number: number, id = number) => ({
   keyId: keyId(key),

@@ -3,15 +3,24 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Secret } from "../crypto/secret.ts";
+import { keyRefText } from "../names.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { keyRefText, LiveKeyring } from "./live-keyring.ts";
+import {
+  deadline,
+  key,
+  promoted,
+  temporaryFolder,
+  tombstone,
+  version,
+  versionId,
+} from "../testing/keyring.ts";
+import { LiveKeyring } from "./live-keyring.ts";
 import { KeyringReader } from "./reader.ts";
 import type { VersionRow } from "./rows.ts";
 import { KEYRING_FILE } from "./state-folder.ts";
-import { deadline, key, promoted, temporaryFolder, tombstone, version, versionId } from "./testing.ts";
 import { type KeyringChange, KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;

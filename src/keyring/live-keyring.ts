@@ -2,28 +2,15 @@ import { dirname } from "node:path";
 import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
 import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
-import { flawOfFolder } from "../private-path.ts";
+import { flawOfFolder } from "../files/private-path.ts";
+import { type KeyRef, nameText, type ObjectName } from "../names.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { inodeOf } from "./inode.ts";
 import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
-import {
-  type KeyRow,
-  nameText,
-  type ObjectName,
-  servedAlias,
-  type TombstoneRow,
-  type UnreadableRow,
-  type VersionRow,
-} from "./rows.ts";
+import type { KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "./rows.ts";
 import { type ServedImport, servedImportText } from "./served-imports.ts";
 import { refuseReplaceable } from "./state-folder.ts";
 import { expiryTime } from "./waiting-periods.ts";
-
-/** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
-export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
-
-export const keyRefText = (ref: KeyRef): string =>
-  "key" in ref ? nameText(ref.key) : servedAlias(nameText(ref.alias));
 
 /** A key and the version of it that encrypts now. */
 export interface CurrentVersion {

@@ -2,10 +2,10 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { KmsKeyId } from "../crypto/ids.ts";
+import { temporaryFolder } from "../testing/keyring.ts";
 import { observationsPath, readObservations, writeObservations } from "./observations.ts";
 import type { ObservationRow } from "./rows.ts";
 import { KEYRING_FILE } from "./state-folder.ts";
-import { temporaryFolder } from "./testing.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {

@@ -2,19 +2,10 @@ import { statSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { readRegularText } from "../regular-file.ts";
+import { readRegularText } from "../files/regular-file.ts";
 import { toObservationRow } from "./codec.ts";
 import type { ObservationRow } from "./rows.ts";
 import type { RawRow } from "./sqlite.ts";
-
-/**
- * How long after its last Status with a key_id an API server may still write under it: three minutes of
- * validity and a request that began in the last of them (apiserver's encryptionconfig/config.go), 60 s at most.
- */
-export const SETTLE_MILLISECONDS = 240_000;
-
-/** An API server asks at least once a minute, and may not write after three minutes without an answer. */
-export const SILENCE_MILLISECONDS = 180_000;
 
 /**
  * A file of its own beside the keyring: SQLite waits for the disk on the thread that

@@ -2,11 +2,19 @@ import { existsSync, renameSync, rmSync, truncateSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  deadline,
+  key,
+  OtherProcess,
+  promoted,
+  temporaryFolder,
+  version,
+  versionId,
+} from "../testing/keyring.ts";
+import { canMount, Tmpfs } from "../testing/tmpfs.ts";
 import { KeyringReader } from "./reader.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { KEYRING_FILE } from "./state-folder.ts";
-import { deadline, key, OtherProcess, promoted, temporaryFolder, version, versionId } from "./testing.ts";
-import { canMount, Tmpfs } from "./tmpfs.ts";
 import { type KeyringChange, KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -172,7 +180,7 @@ describe("beside a writer", () => {
     made();
     await using other = new OtherProcess(`
       const { KeyringWriter } = await import_("writer.ts");
-      const { key, version, versionId } = await import_("testing.ts");
+      const { key, version, versionId } = await import_("../testing/keyring.ts");
       const keyring = KeyringWriter.open(${JSON.stringify(folder.path)});
       for (let n = 1; ; n++) {
         keyring.apply(["a", "b"].flatMap((name, which) => {

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { ClavigerError } from "../errors.ts";
+import { nameText, type ObjectName } from "../names.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import {
   readAliasRows,
@@ -13,16 +14,14 @@ import {
 } from "./codec.ts";
 import { inodeOf } from "./inode.ts";
 import { readOwnership, withOwnership } from "./ownership-table.ts";
-import {
-  type AliasRow,
-  type KeyRow,
-  type KeyringImage,
-  nameText,
-  type ObjectName,
-  type TombstoneRow,
-  type UnreadableRow,
-  type UnreadableVersion,
-  type VersionRow,
+import type {
+  AliasRow,
+  KeyRow,
+  KeyringImage,
+  TombstoneRow,
+  UnreadableRow,
+  UnreadableVersion,
+  VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
 import { servedImportText, toServedImport } from "./served-imports.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { key, keyId, promoted, temporaryFolder, version, versionId } from "../testing/keyring.ts";
 import { planRepair } from "./repair.ts";
-import { key, keyId, promoted, temporaryFolder, version, versionId } from "./testing.ts";
 import { KeyringWriter } from "./writer.ts";
 
 const NAME = { namespace: "apps", name: "secrets" };

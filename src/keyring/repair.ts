@@ -1,6 +1,7 @@
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError } from "../errors.ts";
-import { isExpired, isLater, type KeyRow, nameText, type ObjectName, type VersionRow } from "./rows.ts";
+import { nameText, type ObjectName } from "../names.ts";
+import { isExpired, isLater, type KeyRow, type VersionRow } from "./rows.ts";
 import type { KeyringChange } from "./writer.ts";
 
 /** What gives a name its own key back; `undefined` if the name has it. */

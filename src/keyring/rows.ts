@@ -1,23 +1,9 @@
 import type { KeyId, KmsKeyId, VersionId } from "../crypto/ids.ts";
 import type { KeySpec, KeyUsage, Origin } from "../crypto/key-specs.ts";
 import type { ClavigerError } from "../errors.ts";
+import type { ObjectName } from "../names.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import type { Sealed } from "../seal/seal.ts";
-
-/** A namespaced name. */
-export interface ObjectName {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-/** How a MasterKey or KeyAlias is written in configuration, messages and maps: NAMESPACE/NAME. */
-export const nameText = ({ namespace, name }: ObjectName): string => `${namespace}/${name}`;
-
-/** How a KeyServer's `serves` begins if a KeyAlias is served; its NAMESPACE/NAME follows. */
-export const ALIAS = "alias ";
-
-/** A KeyAlias, given as NAMESPACE/NAME, as a KeyServer's `serves` names it. */
-export const servedAlias = (name: string): string => `${ALIAS}${name}`;
 
 /** What orders the versions of a key. */
 export interface VersionPosition {

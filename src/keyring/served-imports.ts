@@ -1,4 +1,4 @@
-import { nameText, type ObjectName } from "./rows.ts";
+import { nameText, type ObjectName } from "../names.ts";
 import type { RawRow } from "./sqlite.ts";
 import type { KeyringWriter } from "./writer.ts";
 

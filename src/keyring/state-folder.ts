@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ClavigerError } from "../errors.ts";
-import { flawOfFolder, flawOnTheWay } from "../private-path.ts";
+import { flawOfFolder, flawOnTheWay } from "../files/private-path.ts";
 import { FileLock } from "./file-lock.ts";
 
 /** The keyring's name in its state folder. */

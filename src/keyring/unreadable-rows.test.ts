@@ -3,10 +3,19 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { encodeBackup, parseBackup } from "./backup-format.ts";
+import {
+  deadline,
+  key,
+  keyId,
+  promoted,
+  temporaryFolder,
+  tombstone,
+  version,
+  versionId,
+} from "../testing/keyring.ts";
+import { encodeBackup, parseBackup } from "./backup/format.ts";
 import { LiveKeyring } from "./live-keyring.ts";
 import { KeyringReader } from "./reader.ts";
-import { deadline, key, keyId, promoted, temporaryFolder, tombstone, version, versionId } from "./testing.ts";
 import { MAX_VERSION_NUMBER } from "./version-number.ts";
 import { type KeyringChange, KeyringWriter } from "./writer.ts";
 

@@ -15,10 +15,6 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { kmsKeyId } from "../crypto/ids.ts";
-import { writeObservations } from "./observations.ts";
-import type { VersionRow } from "./rows.ts";
-import { SCHEMA_VERSION } from "./schema.ts";
-import { KEYRING_FILE } from "./state-folder.ts";
 import {
   deadline,
   key,
@@ -28,8 +24,12 @@ import {
   temporaryFolder,
   version,
   versionId,
-} from "./testing.ts";
-import { canMount, Tmpfs } from "./tmpfs.ts";
+} from "../testing/keyring.ts";
+import { canMount, Tmpfs } from "../testing/tmpfs.ts";
+import { writeObservations } from "./observations.ts";
+import type { VersionRow } from "./rows.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
+import { KEYRING_FILE } from "./state-folder.ts";
 import { type KeyringChange, KeyringWriter } from "./writer.ts";
 
 const UNIX_MODE = 0o777;
@@ -256,7 +256,7 @@ describe("a change fails => all of its transaction is undone", () => {
     made(...promoted(version(1)));
     await using other = new OtherProcess(`
       const { KeyringWriter } = await import_("writer.ts");
-      const { version } = await import_("testing.ts");
+      const { version } = await import_("../testing/keyring.ts");
       const keyring = KeyringWriter.open(${JSON.stringify(stateDir())});
       keyring.transaction(() => {
         keyring.run("UPDATE keys SET enabled = 0");

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { nameText, type ObjectName } from "../names.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { writePoint } from "../write-points.ts";
 import {
@@ -22,17 +23,15 @@ import { inodeOf } from "./inode.ts";
 import { KeptRows, type ReadVersions, type Table } from "./kept-rows.ts";
 import { syncFile } from "./new-file.ts";
 import { observationsStamp, readObservations } from "./observations.ts";
-import {
-  type AliasRow,
-  type KeptTombstone,
-  type KeyRow,
-  nameText,
-  type ObjectName,
-  type ObjectRow,
-  type ObservationRow,
-  type TombstoneRow,
-  type UnreadableRow,
-  type VersionRow,
+import type {
+  AliasRow,
+  KeptTombstone,
+  KeyRow,
+  ObjectRow,
+  ObservationRow,
+  TombstoneRow,
+  UnreadableRow,
+  VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
 import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";

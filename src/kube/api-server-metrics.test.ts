@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { FakeApiServer } from "../testing/fake-api-server.ts";
 import { askApiServer, MetricsScan } from "./api-server-metrics.ts";
 import { KubeClient } from "./client.ts";
-import { FakeApiServer } from "./fake-api-server.ts";
 
 const ID = `sha256:${"1".repeat(64)}`;
 const OTHER_ID = `sha256:${"2".repeat(64)}`;

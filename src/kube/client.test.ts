@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { type Call, FakeApiServer, json, object, watch } from "../testing/fake-api-server.ts";
 import { KubeClient, LIKE_KUBECTL } from "./client.ts";
-import { type Call, FakeApiServer, json, object, watch } from "./fake-api-server.ts";
 
 let server: FakeApiServer;
 let folder: string;

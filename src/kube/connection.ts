@@ -2,8 +2,8 @@ import { Agent, type RequestOptions } from "node:https";
 import { dirname, resolve } from "node:path";
 import { KubeConfig, loadYaml } from "@kubernetes/client-node";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { readOwnFile } from "../own-file.ts";
-import { readRegularFile } from "../regular-file.ts";
+import { readOwnFile } from "../files/own-file.ts";
+import { readRegularFile } from "../files/regular-file.ts";
 import { pluginOf, runCredentialPlugin } from "./credential-plugin.ts";
 
 /** Where an API server is, and how to authenticate there. */

@@ -1,5 +1,5 @@
-import type { ObjectName } from "../keyring/rows.ts";
-import { GROUP, type Kind, resources, VERSION } from "./resources.ts";
+import type { ObjectName } from "../names.ts";
+import { GROUP, type Kind, resources, VERSION } from "../resources/resources.ts";
 
 /** The path of all objects of a kind. */
 export const collectionPath = (kind: Kind): string => `/apis/${GROUP}/${VERSION}/${resources[kind].plural}`;

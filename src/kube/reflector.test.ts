@@ -1,6 +1,15 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import {
+  type Answer,
+  FakeApiServer,
+  failure,
+  gone,
+  json,
+  list,
+  object,
+  watch,
+} from "../testing/fake-api-server.ts";
 import { KubeClient } from "./client.ts";
-import { type Answer, FakeApiServer, failure, gone, json, list, object, watch } from "./fake-api-server.ts";
 import { type Reflectable, Reflector } from "./reflector.ts";
 
 /** Only ends a test that hangs. */

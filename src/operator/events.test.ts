@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { keyAliasEvents, masterKeyEvents, noteOf } from "./events.ts";
-import { condition, currentVersion, keyId, keyVersion, statusWith } from "./testing.ts";
+import { noteOf } from "../store/log-event.ts";
+import { condition, currentVersion, keyId, keyVersion, statusWith } from "../testing/objects.ts";
+import { keyAliasEvents, masterKeyEvents } from "./events.ts";
 
 const v1 = keyVersion(1);
 const v2 = keyVersion(2);

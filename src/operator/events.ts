@@ -1,23 +1,6 @@
-import type { KeyAlias, KeyAliasStatus, MasterKey, MasterKeyStatus } from "../kube/resources.ts";
-import type { Log } from "../log.ts";
-import { oneLine } from "../printable.ts";
-import { conditionOf } from "./conditions.ts";
-import type { ObjectRef, ResourceEvent } from "./resource-store.ts";
-
-/** The log has every event that EventLimiter admits, whatever becomes of the Event: it is there if nobody can ask the API server. */
-export function logEvent(log: Log, { kind, metadata }: ObjectRef, event: ResourceEvent): void {
-  const { namespace, name } = metadata;
-  const object = namespace === undefined ? name : `${namespace}/${name}`;
-  const level = event.type === "Normal" ? "info" : "warn";
-  log(level, `${kind} ${object}: ${event.message}`, { reason: event.reason });
-}
-
-/** events.k8s.io/v1 takes a note of so many bytes, and refuses the Event where it is longer. */
-const MAX_NOTE_BYTES = 1024;
-
-/** As much of a message as an Event's note may have, in whole characters. */
-export const noteOf = (message: string): string =>
-  new TextDecoder().decode(Buffer.from(oneLine(message)).subarray(0, MAX_NOTE_BYTES), { stream: true });
+import { conditionOf } from "../resources/conditions.ts";
+import type { KeyAlias, KeyAliasStatus, MasterKey, MasterKeyStatus } from "../resources/resources.ts";
+import type { ResourceEvent } from "../store/resource-store.ts";
 
 /** What happened to a MasterKey, read off the difference of its status. */
 export function masterKeyEvents(before: MasterKey["status"], after: MasterKeyStatus): ResourceEvent[] {

@@ -1,6 +1,6 @@
-import type { MasterKey } from "../kube/resources.ts";
+import { conditionOf } from "../resources/conditions.ts";
+import type { MasterKey } from "../resources/resources.ts";
 import { timeOf } from "../times.ts";
-import { conditionOf } from "./conditions.ts";
 
 /** A gauge that has a value for some keys. */
 export interface KeyGauge {

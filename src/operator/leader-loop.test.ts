@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { NodeConfig } from "../config.ts";
+import type { NodeConfig } from "../config/config.ts";
+import { DEFAULT_LIMITS } from "../config/limits.ts";
 import { ClavigerError } from "../errors.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/client.ts";
+import { conditionOf } from "../resources/conditions.ts";
+import { toVersionRow } from "../resources/key-version-rows.ts";
 import type {
   Condition,
   KeyAlias,
@@ -16,16 +19,11 @@ import type {
   MasterKey,
   MasterKeyStatus,
   ResourceOf,
-} from "../kube/resources.ts";
-import { DEFAULT_LIMITS } from "../limits.ts";
+} from "../resources/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { conditionOf } from "./conditions.ts";
-import { toVersionRow } from "./key-version-rows.ts";
-import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
-import type { NodeLease } from "./node-leases.ts";
-import { Reencryptor } from "./reencryptor.ts";
-import type { ResourceStore, View } from "./resource-store.ts";
+import type { NodeLease } from "../store/node-leases.ts";
+import type { ResourceStore, View } from "../store/resource-store.ts";
 import {
   keyAlias,
   keyId,
@@ -36,9 +34,11 @@ import {
   NOW_TEXT,
   statusWith,
   timeKeeper,
-} from "./testing.ts";
-import type { Doubt } from "./time-keeper.ts";
-import { UsageCensus } from "./usage-census.ts";
+} from "../testing/objects.ts";
+import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
+import { Reencryptor } from "./reencryption/reencryptor.ts";
+import { UsageCensus } from "./retirement/usage-census.ts";
+import type { Doubt } from "./time/time-keeper.ts";
 
 /** What the leader writes, over a store that is in memory. */
 let folder: string;

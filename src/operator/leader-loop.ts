@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
-import type { NodeConfig } from "../config.ts";
+import type { NodeConfig } from "../config/config.ts";
 import { newKeyId } from "../crypto/ids.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { nameText } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
+import type { Log } from "../log.ts";
+import { nameText } from "../names.ts";
+import { objectText } from "../resources/object-text.ts";
 import type {
   KeyAlias,
   KeyServer,
@@ -12,49 +14,44 @@ import type {
   KeyVersionStatus,
   MasterKey,
   MasterKeyStatus,
-} from "../kube/resources.ts";
-import type { Log } from "../log.ts";
+} from "../resources/resources.ts";
+import { hasMaterial } from "../resources/versions.ts";
 import type { SealSource } from "../seal/seal-source.ts";
+import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "../store/resource-store.ts";
+import { isUnanswered } from "../store/unanswered.ts";
 import { parseTime } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
-import { type CheckedMasterKey, foreignStatus } from "./decide-claims.ts";
-import { isDestroyed } from "./decide-deletion.ts";
-import type { ObservedImport } from "./decide-import.ts";
-import { decideKeyAlias, type KeyAliasStep } from "./decide-key-alias.ts";
-import { decideKeyVersionStatus } from "./decide-key-version.ts";
-import {
-  decideMasterKey,
-  type MasterKeyPlan,
-  type NodeView,
-  statusWithoutVersion,
-} from "./decide-master-key.ts";
+import { decideKeyAlias, type KeyAliasStep } from "./alias/decide-key-alias.ts";
+import { type CheckedMasterKey, foreignStatus } from "./claims/decide-claims.ts";
+import { withoutClaims } from "./claims/leaving-claims.ts";
+import { OwnRecord } from "./claims/own-record.ts";
+import { ViewIndex } from "./claims/view-index.ts";
 import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import type { ObservedImport } from "./import/decide-import.ts";
+import { statusWithFailedImport } from "./import/import-status.ts";
+import { MaterialImporter } from "./import/material-importer.ts";
+import { WrappingKeyPairs } from "./import/wrapping-key-pairs.ts";
+import { decideKeyVersionStatus } from "./master-key/decide-key-version.ts";
+import { decideMasterKey, type MasterKeyPlan, statusWithoutVersion } from "./master-key/decide-master-key.ts";
 import {
   checkedMasterKey,
   gatherKeyAlias,
   gatherMasterKey,
   needsFreshKeyServers,
-} from "./gather-master-key.ts";
-import { statusWithFailedImport } from "./import-status.ts";
-import { dependentsOf } from "./key-server-dependents.ts";
-import { withoutClaims } from "./leaving-claims.ts";
-import { MaterialImporter } from "./material-importer.ts";
-import { aliasLack, type Lack, type Room, roomFor } from "./namespace-room.ts";
-import { CountedUsage } from "./namespace-usage.ts";
-import { decideSilence, mayOutliveItsNode, type NodeRecords, nodeViews } from "./node-views.ts";
-import { OwnRecord } from "./own-record.ts";
-import { nextCensus } from "./reencryption-census.ts";
-import { NO_TASK } from "./reencryption-work.ts";
-import type { Reencryptor } from "./reencryptor.ts";
-import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "./resource-store.ts";
-import { RETIREMENT, Retirement } from "./retirement.ts";
-import type { TimeKeeper } from "./time-keeper.ts";
-import { isUnanswered } from "./unanswered.ts";
-import type { UsageCensus } from "./usage-census.ts";
-import { VersionMaker } from "./version-maker.ts";
-import { hasMaterial } from "./versions.ts";
-import { objectText, ViewIndex } from "./view-index.ts";
-import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
+} from "./master-key/gather-master-key.ts";
+import { dependentsOf } from "./master-key/key-server-dependents.ts";
+import { aliasLack, type Lack, type Room, roomFor } from "./master-key/namespace-room.ts";
+import { CountedUsage } from "./master-key/namespace-usage.ts";
+import { VersionMaker } from "./master-key/version-maker.ts";
+import type { NodeView } from "./nodes/node-view.ts";
+import { decideSilence, mayOutliveItsNode, type NodeRecords, nodeViews } from "./nodes/node-views.ts";
+import { nextCensus } from "./reencryption/census.ts";
+import type { Reencryptor } from "./reencryption/reencryptor.ts";
+import { NO_TASK } from "./reencryption/work.ts";
+import { isDestroyed } from "./retirement/decide-deletion.ts";
+import { RETIREMENT, Retirement } from "./retirement/retirement.ts";
+import type { UsageCensus } from "./retirement/usage-census.ts";
+import type { TimeKeeper } from "./time/time-keeper.ts";
 
 /** What the leader's queue works on: `MasterKey NAMESPACE/NAME`, `KeyAlias NAMESPACE/NAME`, `KeyServers` or `Retirement`. */
 export const KEY_SERVERS = "KeyServers";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { condition, keyServer, keyVersion, masterKey, statusWith } from "../testing/objects.ts";
 import { loadOperatorMetrics } from "./metrics.ts";
-import { condition, keyServer, keyVersion, masterKey, statusWith } from "./testing.ts";
 
 test("the operator's metrics count keys and nodes by their Ready condition, and say who leads", async () => {
   const waiting = { conditions: [condition("Ready", { status: "False", reason: "WaitingForNodes" })] };

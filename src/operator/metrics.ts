@@ -1,7 +1,7 @@
-import { conditionOf } from "./conditions.ts";
+import { conditionOf } from "../resources/conditions.ts";
+import type { View } from "../store/resource-store.ts";
+import { expiriesOf } from "./import/material-expiry.ts";
 import { keyGauges } from "./key-gauges.ts";
-import { expiriesOf } from "./material-expiry.ts";
-import type { View } from "./resource-store.ts";
 
 /** What the gauges are read from when somebody scrapes. */
 export interface OperatorGauges {

@@ -1,26 +1,26 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
-import type { NodeConfig } from "../config.ts";
+import type { NodeConfig } from "../config/config.ts";
 import { kmsKeyId } from "../crypto/ids.ts";
 import { messageOf } from "../errors.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { type Log, logStop } from "../log.ts";
-import { serveMetrics } from "../metrics-server.ts";
+import { serveMetrics } from "../metrics/metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import { censusOfNode, countsOfOwnEtcd } from "../storage/node-census.ts";
+import { censusOfNode, countsOfOwnEtcd } from "../storage/census/node-census.ts";
+import { ManifestStore } from "../store/manifest-store.ts";
+import type { Change, ResourceStore } from "../store/resource-store.ts";
 import { TIMING, type Timing } from "../timing.ts";
-import { ApiServerWatch, thisMachine } from "./api-server-watch.ts";
 import { LeaderLoop } from "./leader-loop.ts";
-import { ManifestStore } from "./manifest-store.ts";
 import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
-import { NodeLoop } from "./node-loop.ts";
-import { Reencryptor } from "./reencryptor.ts";
-import type { Change, ResourceStore } from "./resource-store.ts";
-import { TimeKeeper } from "./time-keeper.ts";
-import { UsageCensus } from "./usage-census.ts";
+import { ApiServerWatch, thisMachine } from "./node/api-server-watch.ts";
+import { NodeLoop } from "./node/node-loop.ts";
+import { Reencryptor } from "./reencryption/reencryptor.ts";
+import { UsageCensus } from "./retirement/usage-census.ts";
+import { TimeKeeper } from "./time/time-keeper.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 const NODE = "node";
@@ -96,7 +96,7 @@ async function openStore(
       config.etcd && countsOfOwnEtcd(await censusOfNode(config, { signal, all: true, examples: 0 }), own());
     return new ManifestStore({ folder: resources.folder, nodeName, keyring, log, countAll });
   }
-  const { KubeStore } = await import("./kube-store.ts");
+  const { KubeStore } = await import("../store/kube-store.ts");
   return new KubeStore(config, resources.path, log, { wall: () => clock.wall() });
 }
 

@@ -1,11 +1,20 @@
 import { expect, test } from "vitest";
-import { erasureFinding } from "./decide-erased.ts";
-import { erasedHere, toTombstoneRow } from "./decide-erasure.ts";
-import { decideKeyServerStatus } from "./decide-key-server.ts";
-import { decideRetention } from "./decide-retention.ts";
-import { listable } from "./listed-versions.ts";
-import { expiryFinding } from "./material-expiry.ts";
-import { keyVersion, masterKey, NOW, NOW_TEXT, node, statusWith, tombstone, waiting } from "./testing.ts";
+import {
+  keyVersion,
+  masterKey,
+  NOW,
+  NOW_TEXT,
+  node,
+  statusWith,
+  tombstone,
+  waiting,
+} from "../testing/objects.ts";
+import { expiryFinding } from "./import/material-expiry.ts";
+import { erasedHere, toTombstoneRow } from "./node/decide-erasure.ts";
+import { decideKeyServerStatus } from "./node/decide-key-server.ts";
+import { listable } from "./node/listed-versions.ts";
+import { erasureFinding } from "./retirement/decide-erased.ts";
+import { decideRetention } from "./retirement/decide-retention.ts";
 
 /** The API server refuses a whole status where one message is longer (resources.ts), and objects of 1.5 MB. */
 const LONGEST_MESSAGE = 32_768;

@@ -1,8 +1,8 @@
 import { ClavigerError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { RateLimiter } from "../rate-limiter.ts";
+import { isBusy, retryAfterOf } from "../store/unanswered.ts";
 import { FairLanes } from "./fair-lanes.ts";
-import { isBusy, retryAfterOf } from "./unanswered.ts";
 
 const MIN_DELAY_MILLISECONDS = 100;
 const MAX_DELAY_MILLISECONDS = 30_000;

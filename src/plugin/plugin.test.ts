@@ -5,11 +5,11 @@ import { Secret } from "../crypto/secret.ts";
 import { observationsPath, readObservations } from "../keyring/observations.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
-import { deadline, promoted, temporaryFolder, version } from "../keyring/testing.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
+import { deadline, promoted, temporaryFolder, version } from "../testing/keyring.ts";
 import { KmsClient } from "./kms-client.ts";
 import { runPlugin } from "./plugin.ts";
 

@@ -1,13 +1,14 @@
 import { join } from "node:path";
-import { type NodeConfig, type ProviderConfig, readConfig } from "../config.ts";
+import { type NodeConfig, type ProviderConfig, readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
-import { appearanceOf } from "../file-appearance.ts";
-import { keyRefText, LiveKeyring } from "../keyring/live-keyring.ts";
+import { appearanceOf } from "../files/file-appearance.ts";
+import { LiveKeyring } from "../keyring/live-keyring.ts";
 import { readObservations } from "../keyring/observations.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { type Log, logStop } from "../log.ts";
-import { keepServingMetrics, type MetricsDoor } from "../metrics-server.ts";
+import { keepServingMetrics, type MetricsDoor } from "../metrics/metrics-server.ts";
+import { keyRefText } from "../names.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { TIMING, type Timing } from "../timing.ts";
 import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";

@@ -9,22 +9,10 @@ import {
 } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
-import {
-  type CurrentVersion,
-  destroyedError,
-  type KeyRef,
-  keyRefText,
-  type LiveKeyring,
-} from "../keyring/live-keyring.ts";
-import {
-  isExpired,
-  isLater,
-  type KeyRow,
-  nameText,
-  type ObservationRow,
-  type VersionRow,
-} from "../keyring/rows.ts";
+import { type CurrentVersion, destroyedError, type LiveKeyring } from "../keyring/live-keyring.ts";
+import { isExpired, isLater, type KeyRow, type ObservationRow, type VersionRow } from "../keyring/rows.ts";
 import type { Log } from "../log.ts";
+import { type KeyRef, keyRefText, nameText } from "../names.ts";
 import { isoTime } from "../times.ts";
 import { ApiServerObserver } from "./api-server-observer.ts";
 import { type MonotonicClock, monotonicClock } from "./monotonic-clock.ts";

@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it, test, vi } from "vitest";
 import { LiveKeyring } from "../keyring/live-keyring.ts";
-import { temporaryFolder } from "../keyring/testing.ts";
 import { SealSource } from "../seal/seal-source.ts";
+import { temporaryFolder } from "../testing/keyring.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 

@@ -2,8 +2,8 @@ import { chownSync, lchownSync, lstatSync, mkdirSync, rmSync, statSync } from "n
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { ClavigerError } from "../errors.ts";
+import { flawOfFolder, flawOnTheWay, octal } from "../files/private-path.ts";
 import { FileLock } from "../keyring/file-lock.ts";
-import { flawOfFolder, flawOnTheWay, octal } from "../private-path.ts";
 
 /** sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;

@@ -16,7 +16,7 @@ import {
 import { dirname } from "node:path";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { flawOnTheWay, isWritableByOthers, octal } from "../private-path.ts";
+import { flawOnTheWay, isWritableByOthers, octal } from "../files/private-path.ts";
 
 const ROOT_KEY_BYTES = 32;
 const GROUP_OR_OTHERS = 0o077;

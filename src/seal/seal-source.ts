@@ -1,6 +1,6 @@
 import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError } from "../errors.ts";
-import { appearanceOf } from "../file-appearance.ts";
+import { appearanceOf } from "../files/file-appearance.ts";
 import { fileSeal } from "./file.ts";
 import { readRootKey } from "./root-key-file.ts";
 import { type Seal, type SealBinding, type Sealed, sealAad } from "./seal.ts";

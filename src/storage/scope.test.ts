@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseEncryptionConfig } from "./encryption-config.ts";
-import { parseGroupResource } from "./group-resource.ts";
+import { parseEncryptionConfig } from "./encryption-config/encryption-config.ts";
 import { inScope, mergeScopes, type Scope, sameScope, scopeOf, scopeText } from "./scope.ts";
+import { parseGroupResource } from "./served/group-resource.ts";
 
 const SOCKET = "/run/claviger/a.sock";
 

@@ -1,14 +1,19 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import type { CensusScope } from "./census-scope.ts";
-import { type EncryptionConfig, type EncryptionRule, kmsEntries, servesSocket } from "./encryption-config.ts";
+import type { CensusScope } from "./census/census-scope.ts";
+import {
+  type EncryptionConfig,
+  type EncryptionRule,
+  kmsEntries,
+  servesSocket,
+} from "./encryption-config/encryption-config.ts";
 import {
   covers,
   type GroupResource,
   isWildcard,
   namesResource,
   parseGroupResource,
-} from "./group-resource.ts";
+} from "./served/group-resource.ts";
 
 /**
  * Which resources are written under a provider: patterns of the

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readConfig } from "../../src/config.ts";
-import { type Census, isClean, staleRows } from "../../src/storage/census.ts";
-import { censusOfNode } from "../../src/storage/node-census.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { type Census, isClean, staleRows } from "../../src/storage/census/census.ts";
+import { censusOfNode } from "../../src/storage/census/node-census.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";

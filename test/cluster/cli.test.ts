@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { MasterKey } from "../../src/kube/resources.ts";
+import type { MasterKey } from "../../src/resources/resources.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { type CommandResult, run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";

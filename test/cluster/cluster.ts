@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ProviderConfig } from "../../src/config.ts";
-import { encryptionConfiguration } from "../../src/encryption-configuration.ts";
-import type { Limits } from "../../src/limits.ts";
+import type { ProviderConfig } from "../../src/config/config.ts";
+import type { Limits } from "../../src/config/limits.ts";
+import { encryptionConfiguration } from "../../src/storage/encryption-config/print.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 import {
   type ControlPlane,

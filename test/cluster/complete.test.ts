@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { MasterKey, ReencryptionStatus } from "../../src/kube/resources.ts";
-import { conditionOf } from "../../src/operator/conditions.ts";
-import { storedValue } from "../../src/storage/stored-value.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
+import type { MasterKey, ReencryptionStatus } from "../../src/resources/resources.ts";
+import { storedValue } from "../../src/storage/etcd/stored-value.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { MasterKey } from "../../src/kube/resources.ts";
-import { conditionOf } from "../../src/operator/conditions.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
+import type { MasterKey } from "../../src/resources/resources.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KubeClient, KubeError } from "../../src/kube/client.ts";
 import { objectPath } from "../../src/kube/paths.ts";
+import { KmsClient } from "../../src/plugin/kms-client.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
 import {
   type KeyServer,
   type KeyVersion,
   type Kind,
   type MasterKey,
   resources,
-} from "../../src/kube/resources.ts";
-import type { JsonSchema } from "../../src/kube/schema.ts";
-import { conditionOf } from "../../src/operator/conditions.ts";
-import { hasMaterial } from "../../src/operator/versions.ts";
-import { KmsClient } from "../../src/plugin/kms-client.ts";
+} from "../../src/resources/resources.ts";
+import type { JsonSchema } from "../../src/resources/schema.ts";
+import { hasMaterial } from "../../src/resources/versions.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";

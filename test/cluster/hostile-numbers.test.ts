@@ -9,8 +9,8 @@ import {
   type Kind,
   type MasterKey,
   resources,
-} from "../../src/kube/resources.ts";
-import type { JsonSchema } from "../../src/kube/schema.ts";
+} from "../../src/resources/resources.ts";
+import type { JsonSchema } from "../../src/resources/schema.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";

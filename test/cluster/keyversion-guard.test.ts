@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { keyVersion } from "../../src/operator/testing.ts";
+import { keyVersion } from "../../src/testing/objects.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../controlplane/controlplane.ts";
 import { eventually } from "../controlplane/wait.ts";

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { stopSignal } from "../../src/cli/stop-signal.ts";
+import { stopSignal } from "../../src/cli/terminal/stop-signal.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { applyKey, type Cluster, KEY, startCluster } from "./cluster.ts";
 import type { ClavigerNode, Part } from "./node.ts";

@@ -1,7 +1,7 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { MasterKey } from "../../src/kube/resources.ts";
-import { storedValue } from "../../src/storage/stored-value.ts";
+import type { MasterKey } from "../../src/resources/resources.ts";
+import { storedValue } from "../../src/storage/etcd/stored-value.ts";
 import { eventually } from "../controlplane/wait.ts";
 import type { MatrixRun } from "./matrix-run.ts";
 import type { Resource } from "./matrix-scenarios.ts";

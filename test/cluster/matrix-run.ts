@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { rename, writeFile } from "node:fs/promises";
 import { expect } from "vitest";
-import type { KeyServer, MasterKey } from "../../src/kube/resources.ts";
-import { conditionOf } from "../../src/operator/conditions.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
+import type { KeyServer, MasterKey } from "../../src/resources/resources.ts";
 import { eventually } from "../controlplane/wait.ts";
 import type { Cluster } from "./cluster.ts";
 import { encryptionAt, type Others, startMatrixCluster, startOthers } from "./matrix-cluster.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { MasterKey } from "../../src/kube/resources.ts";
-import { conditionOf } from "../../src/operator/conditions.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
+import type { MasterKey } from "../../src/resources/resources.ts";
+import { storedValue } from "../../src/storage/etcd/stored-value.ts";
 import { inScope } from "../../src/storage/scope.ts";
-import { storedValue } from "../../src/storage/stored-value.ts";
 import type { Etcd } from "../controlplane/etcd.ts";
 import { eventually } from "../controlplane/wait.ts";
 import type { Ledger } from "./matrix-ledger.ts";

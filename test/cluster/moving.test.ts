@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPeers } from "../../bench/peers.ts";
-import { type StoredValue, storedValue } from "../../src/storage/stored-value.ts";
+import { type StoredValue, storedValue } from "../../src/storage/etcd/stored-value.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { type RunningProcess, startProcess } from "../controlplane/processes.ts";
 import { run } from "../controlplane/run.ts";

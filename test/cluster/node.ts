@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import type { Limits } from "../../src/limits.ts";
+import type { Limits } from "../../src/config/limits.ts";
 import { type RunningProcess, startProcess } from "../controlplane/processes.ts";
 import { hasTestTiming, TEST_PROGRAM } from "../program/timing.ts";
 

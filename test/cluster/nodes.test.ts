@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { KeyringReader } from "../../src/keyring/reader.ts";
-import type { KeyVersion } from "../../src/kube/resources.ts";
-import { KubeStore } from "../../src/operator/kube-store.ts";
+import type { KeyVersion } from "../../src/resources/resources.ts";
+import { KubeStore } from "../../src/store/kube-store.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, CRDS, exampleKey, startCluster } from "./cluster.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KeyServer, KeyVersion, MasterKey } from "../../src/kube/resources.ts";
+import type { KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { run } from "../controlplane/run.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KubeClient, KubeError } from "../../src/kube/client.ts";
-import { apiResources } from "../../src/storage/api-resources.ts";
-import type { RewriteProgress } from "../../src/storage/rewrite-report.ts";
-import { migrate } from "../../src/storage/storage-version-migration.ts";
+import type { RewriteProgress } from "../../src/storage/rewrite/rewrite-report.ts";
+import { migrate } from "../../src/storage/rewrite/storage-version-migration.ts";
+import { apiResources } from "../../src/storage/served/api-resources.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../controlplane/controlplane.ts";
 import { eventually } from "../controlplane/wait.ts";

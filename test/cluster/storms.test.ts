@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { KeyVersion, MasterKey } from "../../src/kube/resources.ts";
+import type { KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wrapMaterial } from "../../src/crypto/import-wrapping.ts";
-import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../src/kube/resources.ts";
-import { conditionOf } from "../../src/operator/conditions.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
+import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { type Cluster, startCluster } from "./cluster.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FakeApiServer, json } from "../../src/kube/fake-api-server.ts";
+import { FakeApiServer, json } from "../../src/testing/fake-api-server.ts";
 import { call } from "./https.ts";
 
 /** As an API server answers while a watch cache is being filled. */

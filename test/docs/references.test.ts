@@ -2,9 +2,9 @@ import { existsSync, globSync, readdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { parseConfig } from "../../src/config.ts";
-import { encryptionConfiguration } from "../../src/encryption-configuration.ts";
-import { type Kind, resources } from "../../src/kube/resources.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import { type Kind, resources } from "../../src/resources/resources.ts";
+import { encryptionConfiguration } from "../../src/storage/encryption-config/print.ts";
 import { anchor, codeSpans, documents, prose, ROOT, read, testedBlock } from "./markdown.ts";
 
 /** Made by `npm run bench -- --write`. */
@@ -93,10 +93,10 @@ describe("the configuration of README.md", () => {
   const named = new Set(firstCells(text, "Configuration").map((field) => field.split(".").at(-1)));
   const later = new Set(codeSpans(text).map((span) => span.split(".").at(-1)));
   const known = [
-    ...read("src/config.ts").matchAll(
+    ...read("src/config/config.ts").matchAll(
       /\.(?:text|optionalText|expectText|optionalInteger|optionalBoolean|optionalObjectName|optionalSection|section|sections|texts)\(\s*"(\w+)"/g,
     ),
-    ...read("src/config.ts").matchAll(/"(socketGroup|audit|listen|tls|credentials)"/g),
+    ...read("src/config/config.ts").matchAll(/"(socketGroup|audit|listen|tls|credentials)"/g),
   ].map(([, field = ""]) => field);
 
   it("names every field that the code reads", () => {

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type KeyId, kmsKeyId, newVersionId, type VersionId } from "../../src/crypto/ids.ts";
-import type { MasterKey } from "../../src/kube/resources.ts";
+import type { MasterKey } from "../../src/resources/resources.ts";
 import { applyKey, type Cluster, exampleKey, NODE_USER, startCluster } from "../cluster/cluster.ts";
 import { encryptionRules, identity } from "../cluster/manifests.ts";
 import type { ClavigerNode } from "../cluster/node.ts";

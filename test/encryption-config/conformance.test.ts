@@ -9,8 +9,8 @@ import {
   type EncryptionProvider,
   namesSocket,
   readEncryptionConfig,
-} from "../../src/storage/encryption-config.ts";
-import { groupResourceText } from "../../src/storage/group-resource.ts";
+} from "../../src/storage/encryption-config/encryption-config.ts";
+import { groupResourceText } from "../../src/storage/served/group-resource.ts";
 import { fileInputs, type Input, oddInputs, STRICTER } from "./inputs.ts";
 import { mutations } from "./mutations.ts";
 import { type Answer, askOracle, encryptionConfigOracle, type Provider } from "./oracle.ts";

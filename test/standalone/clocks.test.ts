@@ -2,8 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
-import type { KeyVersion, MasterKey } from "../../src/kube/resources.ts";
-import { conditionOf } from "../../src/operator/conditions.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
+import type { KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { Installation, masterKey, type Run } from "./installation.ts";
 

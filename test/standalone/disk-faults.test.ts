@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { canMount, Tmpfs } from "../../src/keyring/tmpfs.ts";
+import { canMount, Tmpfs } from "../../src/testing/tmpfs.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { expectServes, failing, prepare } from "./faults.ts";
 import { Installation, masterKey } from "./installation.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
-import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../src/kube/resources.ts";
+import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
 import { eventually, Hopeless } from "../controlplane/wait.ts";
 import { Installation, keyAlias, masterKey } from "./installation.ts";

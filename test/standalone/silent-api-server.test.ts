@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import { type Answer, FakeApiServer, json, list, watch } from "../../src/kube/fake-api-server.ts";
+import { type Answer, FakeApiServer, json, list, watch } from "../../src/testing/fake-api-server.ts";
 import { Installation, masterKey } from "./installation.ts";
 import { encryptSeed, expectOpens } from "./kms.ts";
 

@@ -1,11 +1,11 @@
-import { servedAlias } from "../../keyring/rows.ts";
-import type { KeyServer, KeyServerStatus } from "../../kube/resources.ts";
-import { conditionOf, type Finding } from "../../operator/conditions.ts";
-import { NODE_LEASE_SECONDS } from "../../operator/node-views.ts";
-import { differingRootKeys } from "../../operator/root-keys.ts";
-import { objectText } from "../../operator/view-index.ts";
-import { recordsOf } from "../../operator/waiting-nodes.ts";
+import { servedAlias } from "../../names.ts";
+import { differingRootKeys } from "../../operator/nodes/root-keys.ts";
+import { recordsOf } from "../../operator/nodes/waiting-nodes.ts";
+import { conditionOf, type Finding } from "../../resources/conditions.ts";
+import { objectText } from "../../resources/object-text.ts";
+import type { KeyServer, KeyServerStatus } from "../../resources/resources.ts";
 import { canonicalScope, scopeText } from "../../storage/scope.ts";
+import { NODE_LEASE_SECONDS } from "../../store/node-leases.ts";
 import { rfc3339, timeOf } from "../../times.ts";
 import { type Check, check, type Problem, type Severity, when } from "./check.ts";
 import type { ClusterResources, Observed } from "./observed.ts";

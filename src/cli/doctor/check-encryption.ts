@@ -1,5 +1,5 @@
-import type { NodeConfig } from "../../config.ts";
-import { GROUP, resources } from "../../kube/resources.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import { GROUP, resources } from "../../resources/resources.ts";
 import {
   type EncryptionConfig,
   type EncryptionProvider,
@@ -8,8 +8,8 @@ import {
   namesSocket,
   ruleFor,
   servesSocket,
-} from "../../storage/encryption-config.ts";
-import { parseGroupResource } from "../../storage/group-resource.ts";
+} from "../../storage/encryption-config/encryption-config.ts";
+import { parseGroupResource } from "../../storage/served/group-resource.ts";
 import { type Check, check, when } from "./check.ts";
 
 /** Of these a slow disk or a busy node needs the second, and the API server's own default is the first. */

@@ -1,6 +1,6 @@
-import type { MasterKey } from "../../kube/resources.ts";
-import { conditionOf } from "../../operator/conditions.ts";
-import { needsSomebody } from "../../operator/reencryption-findings.ts";
+import { needsSomebody } from "../../operator/reencryption/findings.ts";
+import { conditionOf } from "../../resources/conditions.ts";
+import type { MasterKey } from "../../resources/resources.ts";
 import { type Check, check, when } from "./check.ts";
 import { servedKey } from "./check-cluster.ts";
 import type { ClusterResources } from "./observed.ts";

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { isWritableByOthers, octal } from "../../private-path.ts";
+import { isWritableByOthers, octal } from "../../files/private-path.ts";
 import { type Check, check, type Problem, when } from "./check.ts";
 import type { RootKeyFile } from "./observed.ts";
 

@@ -1,15 +1,15 @@
-import type { NodeConfig } from "../../config.ts";
-import { isKeptPlain } from "../../storage/census.ts";
-import { type CensusRow, objectsText } from "../../storage/census-tally.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import { isKeptPlain } from "../../storage/census/census.ts";
+import { type CensusRow, objectsText } from "../../storage/census/census-tally.ts";
 import {
   type EncryptionConfig,
   type EncryptionProvider,
   type EncryptionRule,
   ruleFor,
   servesSocket,
-} from "../../storage/encryption-config.ts";
-import { parseGroupResource } from "../../storage/group-resource.ts";
-import type { StoredValue } from "../../storage/stored-value.ts";
+} from "../../storage/encryption-config/encryption-config.ts";
+import type { StoredValue } from "../../storage/etcd/stored-value.ts";
+import { parseGroupResource } from "../../storage/served/group-resource.ts";
 import { type Check, check, when } from "./check.ts";
 
 /** Of a key that does not tell its group. */

@@ -1,9 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { condition, keyAlias, NOW } from "../../operator/testing.ts";
-import { checks, diagnose } from "./diagnose.ts";
-import { absent } from "./look.ts";
-import type { Observed } from "./observed.ts";
-import { asJson, asTable } from "./report.ts";
 import {
   CURRENT,
   cluster,
@@ -19,7 +14,12 @@ import {
   secretbox,
   server,
   stored,
-} from "./testing.ts";
+} from "../../testing/doctor.ts";
+import { condition, keyAlias, NOW } from "../../testing/objects.ts";
+import { checks, diagnose } from "./diagnose.ts";
+import { absent } from "./look.ts";
+import type { Observed } from "./observed.ts";
+import { asJson, asTable } from "./report.ts";
 
 type Row = readonly [sentence: string, observed: Observed, ...found: string[]];
 

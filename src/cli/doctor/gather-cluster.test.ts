@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Answer, FakeApiServer, json } from "../../kube/fake-api-server.ts";
+import { config, key, server } from "../../testing/doctor.ts";
+import { type Answer, FakeApiServer, json } from "../../testing/fake-api-server.ts";
 import { gatherCluster } from "./gather-cluster.ts";
-import { config, key, server } from "./testing.ts";
 
 let fake: FakeApiServer;
 

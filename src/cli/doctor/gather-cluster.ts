@@ -1,15 +1,15 @@
-import type { NodeConfig } from "../../config.ts";
+import type { NodeConfig } from "../../config/config.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
 import type { Lease } from "../../kube/leases.ts";
 import { collectionPath, leasesPath } from "../../kube/paths.ts";
-import type { KeyAlias, KeyServer, Kind, MasterKey } from "../../kube/resources.ts";
-import { nodeLeaseFrom } from "../../operator/node-leases.ts";
-import { RewriterIdentity } from "../../operator/rewriter-identity.ts";
-import { apiResources } from "../../storage/api-resources.ts";
-import { groupResourceText, isWildcard, parseGroupResource } from "../../storage/group-resource.ts";
+import type { KeyAlias, KeyServer, Kind, MasterKey } from "../../resources/resources.ts";
 import { inScope, mergeScopes } from "../../storage/scope.ts";
+import { apiResources } from "../../storage/served/api-resources.ts";
+import { groupResourceText, isWildcard, parseGroupResource } from "../../storage/served/group-resource.ts";
+import { nodeLeaseFrom } from "../../store/node-leases.ts";
+import { RewriterIdentity } from "../../store/rewriter-identity.ts";
 import { timeOf } from "../../times.ts";
-import { apiServerOfNode } from "../api-server-of-node.ts";
+import { apiServerOfNode } from "../site/api-server-of-node.ts";
 import { absent, type Look, look } from "./look.ts";
 import type { ClusterResources, MissingRight, NodeLease, Observed, ServerClock } from "./observed.ts";
 

@@ -1,9 +1,9 @@
-import type { NodeConfig } from "../../config.ts";
-import type { KeyAlias, KeyServer, MasterKey } from "../../kube/resources.ts";
-import type { ApiServerState } from "../../operator/decide-api-server.ts";
-import type { Census } from "../../storage/census.ts";
-import type { EncryptionConfig } from "../../storage/encryption-config.ts";
-import type { KeyringFacts } from "../keyring-facts.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import type { ApiServerState } from "../../operator/node/decide-api-server.ts";
+import type { KeyAlias, KeyServer, MasterKey } from "../../resources/resources.ts";
+import type { Census } from "../../storage/census/census.ts";
+import type { EncryptionConfig } from "../../storage/encryption-config/encryption-config.ts";
+import type { KeyringFacts } from "../site/keyring-facts.ts";
 import type { Look } from "./look.ts";
 
 /** What can be seen, each of which may fail without the others. */

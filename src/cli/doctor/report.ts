@@ -1,5 +1,5 @@
 import { printable, printableJson } from "../../printable.ts";
-import { table } from "../table.ts";
+import { table } from "../terminal/table.ts";
 import type { Finding, Severity } from "./check.ts";
 import { checks, type Diagnosis, type Unchecked } from "./diagnose.ts";
 

@@ -1,0 +1,181 @@
+import { type WrappingAlgorithm, wrapMaterial } from "../../crypto/import-wrapping.ts";
+import { materialBytes } from "../../crypto/key-specs.ts";
+import { Secret } from "../../crypto/secret.ts";
+import { ClavigerError, messageOf } from "../../errors.ts";
+import { FileTooLarge, readRegularFile } from "../../files/regular-file.ts";
+import { nameText } from "../../names.ts";
+import { offerOf } from "../../operator/import/import-offer.ts";
+import { conditionOf } from "../../resources/conditions.ts";
+import type { ImportSpec } from "../../resources/import-schema.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import { timeOf } from "../../times.ts";
+import { type Pace, POLL_MILLISECONDS, readPatiently } from "../terminal/patience.ts";
+import type { ImportTarget } from "./target.ts";
+
+const PATIENCE_MILLISECONDS = 300_000;
+/** Public key and token that end sooner are not begun with. */
+const ENOUGH_MILLISECONDS = 600_000;
+/** A wrapped key of RSA-4096 has 584 bytes, a token 3.3 KiB in base64. */
+const MAX_FILE_BYTES = 8192;
+
+/** What to import: material to be wrapped here, or wrapped elsewhere. */
+export interface ImportRequest {
+  readonly kind: "material" | "wrapped";
+  readonly file: string;
+  /** Only for what was wrapped elsewhere. */
+  readonly tokenFile?: string;
+  readonly algorithm: WrappingAlgorithm;
+  readonly rest: Pick<Partial<ImportSpec>, "importType" | "expirationModel" | "validTo">;
+}
+
+/** The import that is going on. */
+export interface Importing {
+  /** NAMESPACE/NAME. */
+  readonly name: string;
+  readonly target: ImportTarget;
+  readonly requestToken: string;
+  readonly say: Say;
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+}
+
+type Say = (text: string) => void;
+type Wrapped = Required<Pick<ImportSpec, "wrappedMaterial" | "wrappingAlgorithm" | "importToken">>;
+
+/** What was wrapped elsewhere. */
+export function wrappedOffer({ file, tokenFile = "", algorithm }: ImportRequest): Wrapped {
+  return {
+    wrappedMaterial: readSmall(file).toString("base64"),
+    wrappingAlgorithm: algorithm,
+    importToken: readSmall(tokenFile).toString("ascii").trim(),
+  };
+}
+
+/** Wraps material on this machine. Throws InvalidArgument where it is not as long as the key needs. */
+export async function wrapHere(importing: Importing, { file, algorithm }: ImportRequest): Promise<Wrapped> {
+  using material = Secret.take(readSmall(file));
+  const { keySpec } = (await importing.target.read()).spec;
+  if (material.size !== materialBytes(keySpec)) {
+    throw new ClavigerError(
+      "InvalidArgument",
+      `${file} has ${material.size} bytes and ${keySpec} needs ${materialBytes(keySpec)}: the raw bytes, without a newline`,
+    );
+  }
+  const { publicKey, importToken } = await parametersOf(importing);
+  const wrapped = wrapMaterial(publicKey, algorithm, material.exposeSecretBytes());
+  return { wrappedMaterial: wrapped.toString("base64"), wrappingAlgorithm: algorithm, importToken };
+}
+
+function readSmall(file: string): Buffer {
+  try {
+    return readRegularFile(file, { maxBytes: MAX_FILE_BYTES, pipes: true });
+  } catch (cause) {
+    if (cause instanceof FileTooLarge) {
+      throw new ClavigerError(
+        "ConfigInvalid",
+        `${file} is too large to be key material, wrapped or not, or a token`,
+      );
+    }
+    throw new ClavigerError("ConfigInvalid", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Public key and token: those that are there, or new ones that are asked for. */
+export async function parametersOf(importing: Importing) {
+  const { target, requestToken, say } = importing;
+  const there = parametersIn(await target.read());
+  if (there !== undefined) return there;
+  await target.write({ requestToken });
+  say("a public key and an import token were asked for; waiting for them");
+  return until(
+    importing,
+    "no operator published a public key; see in kubectl get keyservers whether operators report, and in their logs whether one leads",
+    (key) => {
+      return key.status?.import?.requestToken === requestToken ? parametersIn(key) : undefined;
+    },
+  );
+}
+
+function parametersIn({ metadata, spec, status }: MasterKey) {
+  if (spec.origin !== "EXTERNAL") {
+    const name = nameText({ namespace: metadata.namespace ?? "", name: metadata.name });
+    throw new ClavigerError(
+      "InvalidArgument",
+      `MasterKey ${name} has origin ${spec.origin}: material is imported into keys of origin EXTERNAL`,
+    );
+  }
+  const { publicKey, importToken, algorithms = [], validTo } = status?.import ?? {};
+  if (publicKey === undefined || importToken === undefined || validTo === undefined) return undefined;
+  if (!(timeOf(validTo) - Date.now() >= ENOUGH_MILLISECONDS)) return undefined;
+  return { publicKey, importToken, algorithms, validTo };
+}
+
+/** Until this very import was taken up or refused. */
+export function untilProcessed(importing: Importing, spec: Partial<ImportSpec>): Promise<MasterKey> {
+  const told = once(importing.say);
+  const digest = offerOf(spec)?.digest;
+  return until(importing, "the import was not taken up; spec.import stays there and may be yet", (key) => {
+    if (key.status?.import?.processed?.digest === digest) return key;
+    const imported = conditionOf(key.status?.conditions, "Imported");
+    const ofThis = imported?.observedGeneration === key.metadata.generation;
+    if (ofThis && imported?.status === "False") told(imported.message);
+    return undefined;
+  });
+}
+
+/** Until the version is current, which means on every node. */
+export async function untilCurrent(importing: Importing, number: number): Promise<void> {
+  const told = once(importing.say);
+  await until(importing, `version ${number} has the material and is not current yet`, ({ status }) => {
+    if ((status?.currentVersion?.number ?? 0) >= number) return true;
+    const distributed = conditionOf(status?.conditions, "Distributed");
+    if (distributed?.status === "False") told(distributed.message);
+    return undefined;
+  });
+  importing.say(`version ${number} is on every node`);
+}
+
+/** Passes each text on when it differs from the last. */
+function once(say: Say): Say {
+  let last: string | undefined;
+  return (text) => {
+    if (text !== last) say(text);
+    last = text;
+  };
+}
+
+/** Reads the key again and again until `check` gives something. Throws NotReady after five minutes. */
+async function until<T>(
+  { name, target, say, pace, signal }: Importing,
+  otherwise: string,
+  check: (key: MasterKey) => T | undefined,
+): Promise<T> {
+  const started = pace.now();
+  const attempt = {
+    what: `MasterKey ${name}`,
+    read: () => target.read(signal),
+    say: once(say),
+    pace,
+    signal,
+  };
+  while (pace.now() - started < PATIENCE_MILLISECONDS) {
+    const found = check(await readPatiently(attempt));
+    if (found !== undefined) return found;
+    await pace.pause(POLL_MILLISECONDS, signal);
+  }
+  throw new ClavigerError("NotReady", otherwise);
+}
+
+/** What becomes of an import that is interrupted: nothing of it is to be taken up later unseen. */
+export async function takeBack({ name, target, requestToken }: Importing, digest: string | undefined) {
+  try {
+    const { processed } = (await target.read()).status?.import ?? {};
+    const done = digest !== undefined && processed?.digest === digest;
+    if (!(await target.takeOut(requestToken)) && !done) return "nothing was asked for yet";
+    return done
+      ? "it was taken up before; see the condition Imported for what became of it"
+      : `spec.import of ${name} was taken back; see its condition Imported if a leader took it up at this moment`;
+  } catch (error) {
+    return `spec.import of ${name} could not be taken back (${messageOf(error)}): take it out of the MasterKey, or it may be taken up yet`;
+  }
+}

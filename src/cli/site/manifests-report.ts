@@ -1,0 +1,43 @@
+import type { NodeConfig } from "../../config/config.ts";
+import { fieldsOf, parseJson } from "../../json.ts";
+import type { KeyringReader } from "../../keyring/reader.ts";
+import { nameText, type ObjectName } from "../../names.ts";
+import { type KnownObject, type ManifestProblem, manifestProblems } from "../../store/manifest-verdicts.ts";
+import { table } from "../terminal/table.ts";
+import { readKeyring } from "./read-keyring.ts";
+
+/**
+ * Returns, standalone, what of the folder of manifests is refused or gone; undefined if an API server
+ * has the objects. Throws ConfigInvalid if there is no such folder, or what reading the keyring does.
+ */
+export function reportManifests(config: NodeConfig): readonly ManifestProblem[] | undefined {
+  const { resources } = config;
+  if (resources.kind !== "manifests") return undefined;
+  return readKeyring(config, (keyring) => {
+    const { keys, aliases } = keyring.snapshot();
+    return manifestProblems(resources.folder, [
+      ...[...keys.values()].map((name) => knownObject(keyring, "MasterKey", name)),
+      ...[...aliases.values()].map((name) => knownObject(keyring, "KeyAlias", name)),
+    ]);
+  });
+}
+
+function knownObject(
+  keyring: KeyringReader,
+  kind: KnownObject["kind"],
+  { namespace, name }: ObjectName,
+): KnownObject {
+  const json = keyring.object(kind, { namespace, name });
+  if (json === undefined) return { kind, namespace, name };
+  const what = `${kind} ${nameText({ namespace, name })} in the keyring`;
+  return { kind, namespace, name, spec: fieldsOf(parseJson(json, what, "KeyringCorrupt")).spec };
+}
+
+/** A table of them; nothing if all is well. */
+export function manifestsText(problems: readonly ManifestProblem[] = []): string {
+  if (problems.length === 0) return "";
+  return `\n${table(
+    ["MANIFEST", "WHAT"],
+    problems.map(({ kind, message }) => [kind, message]),
+  )}`;
+}

@@ -1,0 +1,31 @@
+import type { NodeConfig } from "../../config/config.ts";
+import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
+import { readLease } from "../../kube/leases.ts";
+import { EtcdClient } from "../../storage/etcd/etcd-client.ts";
+import { mustBeEtcdOf } from "../../storage/etcd/etcd-identity.ts";
+import { nodeLeaseOf } from "../../store/node-leases.ts";
+
+/** How long the API server may take for its first answer, in milliseconds. */
+const PATIENCE = 10_000;
+
+/**
+ * Rejects with Etcd where this node's Lease shows that its etcd is not the one that its
+ * API server stores in. Nothing is said where none can be asked: standalone, with the API
+ * server down, and before this node's operator was ever started.
+ */
+export async function mustBeOwnEtcd(config: NodeConfig, signal: AbortSignal): Promise<void> {
+  if (config.etcd === undefined || config.resources.kind === "manifests") return;
+  const client = new KubeClient(config.resources.path, LIKE_KUBECTL);
+  const ref = nodeLeaseOf(config);
+  const resourceVersion = async (within: AbortSignal) =>
+    (await readLease(client, ref, within))?.metadata.resourceVersion;
+  const first = resourceVersion(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+  if ((await first.catch(() => undefined)) === undefined) return;
+  const etcd = EtcdClient.open(config.etcd);
+  try {
+    const witness = { path: `leases/${ref.namespace}/${ref.name}`, read: () => resourceVersion(signal) };
+    await mustBeEtcdOf(witness, { etcd, prefix: config.etcd.prefix, signal });
+  } finally {
+    etcd.close();
+  }
+}

@@ -1,0 +1,92 @@
+import { printable } from "../../printable.ts";
+
+const WIDTH = 30;
+/** To the line's beginning, and nothing on it. */
+const CLEAR = "\r\x1b[K";
+/** To the line above, and nothing on it. */
+const CLEAR_ABOVE = "\x1b[1A\x1b[K";
+
+/** One state of long work. */
+export interface Progress {
+  readonly text: string;
+  readonly done?: number;
+  readonly total?: number;
+  readonly secondsLeft?: number;
+}
+
+export interface Output {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
+
+/**
+ * On a terminal a text with a bar that changes in its place, on as many lines as it needs; elsewhere
+ * a line for each new text. Nothing in a text steers the terminal.
+ */
+export class ProgressLine {
+  readonly #output: Output;
+  #shown = "";
+  /** Lines of the terminal that the text takes. */
+  #lines = 1;
+
+  constructor(output: Output = process.stdout) {
+    this.#output = output;
+  }
+
+  show(progress: Progress): void {
+    const text = printable(progress.text);
+    const line = this.#output.isTTY ? barOf({ ...progress, text }) : text;
+    if (line === this.#shown) return;
+    this.#shown = line;
+    if (this.#output.isTTY) this.#draw(line);
+    else this.#output.write(`${line}\n`);
+  }
+
+  /** Wraps by itself: of lines that the terminal wraps nobody knows how many to clear. */
+  #draw(line: string): void {
+    const { columns = 80, rows = 24 } = this.#output;
+    const lines = wrapped(line, Math.max(1, columns - 1)).slice(0, Math.max(1, rows - 1));
+    this.#output.write(`${this.#cleared()}${lines.join("\n")}`);
+    this.#lines = lines.length;
+  }
+
+  #cleared(): string {
+    return `${CLEAR}${CLEAR_ABOVE.repeat(this.#lines - 1)}`;
+  }
+
+  /** Takes the text away. */
+  clear(): void {
+    if (this.#output.isTTY && this.#shown !== "") this.#output.write(this.#cleared());
+    this.#shown = "";
+    this.#lines = 1;
+  }
+
+  /** Leaves a last line in its place. */
+  end(text: string): void {
+    this.clear();
+    this.#output.write(`${printable(text)}\n`);
+  }
+}
+
+function barOf({ text, done, total, secondsLeft }: Progress): string {
+  if (done === undefined || total === undefined || total === 0) return text;
+  const share = Math.min(1, done / total);
+  const filled = Math.round(share * WIDTH);
+  const left = secondsLeft === undefined ? "" : `, ${secondsLeft} s left`;
+  return `[${"#".repeat(filled)}${"-".repeat(WIDTH - filled)}] ${Math.floor(share * 100)} % ${done}/${total}${left}  ${text}`;
+}
+
+/** Breaks a text into lines of this width at most: at spaces, or within a word that is longer. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(" ", width);
+    const end = space > 0 ? space : width;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(space > 0 ? end + 1 : end);
+  }
+  return [...lines, rest];
+}

@@ -1,0 +1,81 @@
+import { lstatSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ClavigerError } from "../../errors.ts";
+import { writePoint } from "../../write-points.ts";
+import { syncFile } from "../new-file.ts";
+import { KeyringReader } from "../reader.ts";
+import type { KeyringImage } from "../rows.ts";
+import { KEYRING_FILE, lockStateFolder, STOP_IT_FIRST } from "../state-folder.ts";
+import { KeyringWriter } from "../writer.ts";
+import { type Backup, encodeBackup } from "./format.ts";
+import { planMerge } from "./merge.ts";
+
+const NOTHING: KeyringImage = { versions: [], keys: [], aliases: [], objects: [] };
+const DRAFT = "restoring";
+
+/**
+ * Makes `stateDir`/keyring.db from a backup: all of it appears at once, or
+ * nothing does. The caller has seen that every version opens.
+ * Throws InUse where there is a keyring or an operator runs, KeyringUnavailable
+ * where it cannot be written.
+ */
+export function restoreKeyring(stateDir: string, backup: Backup): void {
+  const lock = lockStateFolder(stateDir, STOP_IT_FIRST);
+  try {
+    refuseExisting(stateDir);
+    const draft = join(stateDir, DRAFT);
+    rmSync(draft, { recursive: true, force: true });
+    fill(draft, backup.image);
+    const file = join(draft, KEYRING_FILE);
+    compare(file, backup);
+    syncFile(file);
+    writePoint("restore.publish", "before");
+    // Under the lock nobody else makes a keyring.
+    renameSync(file, join(stateDir, KEYRING_FILE));
+    syncFile(stateDir);
+    writePoint("restore.publish", "after");
+    rmSync(draft, { recursive: true });
+  } finally {
+    lock.release();
+  }
+}
+
+/** A log that was left behind would be played into whatever database lies beside it. */
+function refuseExisting(stateDir: string): void {
+  const names = ["", "-wal", "-shm", "-journal"].map((suffix) => join(stateDir, KEYRING_FILE + suffix));
+  const path = names.find((name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined);
+  if (path === undefined) return;
+  throw new ClavigerError(
+    "InUse",
+    `${path} exists and nothing was changed: run with --merge to add to this keyring what it lacks, or move it away, with its -wal and -shm, and keep it`,
+  );
+}
+
+function fill(folder: string, image: KeyringImage): void {
+  const keyring = KeyringWriter.open(folder);
+  try {
+    keyring.apply(planMerge(image, NOTHING).changes);
+    keyring.transaction(() => {
+      for (const { kind, namespace, name, json } of image.objects)
+        keyring.run("INSERT INTO objects VALUES (?, ?, ?, ?)", kind, namespace, name, json);
+    });
+    // Into the one file that is then renamed.
+    keyring.all("PRAGMA wal_checkpoint(TRUNCATE)");
+  } finally {
+    keyring.close();
+  }
+}
+
+/** What was written is what the backup holds, read the way the plugin reads it. */
+function compare(file: string, backup: Backup): void {
+  const reader = KeyringReader.open(file);
+  try {
+    if (encodeBackup({ ...backup, image: reader.image() }) === encodeBackup(backup)) return;
+  } finally {
+    reader.close();
+  }
+  throw new ClavigerError(
+    "Internal",
+    `what was written to ${file} is not what the backup holds: it is not used`,
+  );
+}

@@ -1,0 +1,171 @@
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { ClavigerError, messageOf } from "../errors.ts";
+import type { FromWorker, ToWorker, WorkerData } from "./metrics-worker.ts";
+
+const RETRY_MILLISECONDS = 1_000;
+/** How long a scrape in flight has to end at a stop. */
+const DRAIN_MILLISECONDS = 1_000;
+/** The text is held outside of the heap, and a caller can make this thread hold little else. */
+const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 };
+
+type Render = () => Promise<string>;
+/** Called with each new problem, and without an error when it is over. */
+type Complain = (error: unknown) => void;
+
+/** Metrics that are served, or will be as soon as their address can be had. */
+export interface MetricsDoor {
+  /** Answers what is in flight, within a second, and cuts off what is not through by then. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves metrics for a process that must not end for want of an address: tries
+ * again every second until closed.
+ */
+export function keepServingMetrics(address: string, render: Render, complain: Complain): MetricsDoor {
+  return new MetricsKeeper(address, render, complain).begin();
+}
+
+/**
+ * Serves `render` at GET /metrics on HOST:PORT until closed, at most one rendering a second.
+ * Throws ConfigInvalid if the address cannot be had.
+ */
+export async function serveMetrics(
+  address: string,
+  render: Render,
+  complain: Complain,
+): Promise<MetricsDoor> {
+  return new MetricsKeeper(address, render, complain).keep(await MetricsThread.start(address, render));
+}
+
+/** Keeps a metrics thread alive: if one cannot start or ends by itself, another one follows a second later. */
+class MetricsKeeper implements MetricsDoor {
+  readonly #address: string;
+  readonly #render: Render;
+  readonly #complain: Complain;
+  #thread: MetricsThread | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #attempt: Promise<void> = Promise.resolve();
+  #closed = false;
+  #complaint: string | undefined;
+
+  constructor(address: string, render: Render, complain: Complain) {
+    this.#address = address;
+    this.#render = render;
+    this.#complain = complain;
+  }
+
+  begin(): this {
+    this.#attempt = this.#try();
+    return this;
+  }
+
+  keep(thread: MetricsThread): this {
+    this.#thread = thread;
+    this.#tell(undefined);
+    thread.ended.then((reason) => {
+      if (!this.#closed) this.#again(reason);
+    });
+    return this;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#attempt;
+    await this.#thread?.close();
+  }
+
+  async #try(): Promise<void> {
+    try {
+      this.keep(await MetricsThread.start(this.#address, this.#render));
+    } catch (error) {
+      this.#again(error);
+    }
+  }
+
+  #again(error: unknown): void {
+    this.#tell(error);
+    if (!this.#closed) this.#timer = setTimeout(() => this.begin(), RETRY_MILLISECONDS);
+  }
+
+  #tell(error: unknown): void {
+    const complaint = error === undefined ? undefined : messageOf(error);
+    if (complaint !== this.#complaint) this.#complain(error);
+    this.#complaint = complaint;
+  }
+}
+
+/** The worker thread that listens; it asks this thread for a text, and never more than once a second. */
+class MetricsThread {
+  readonly #worker: Worker;
+  /** Resolves with the reason when the thread has ended, however it did. */
+  readonly ended: Promise<Error>;
+
+  private constructor(worker: Worker, ended: Promise<Error>) {
+    this.#worker = worker;
+    this.ended = ended;
+  }
+
+  /** Throws ConfigInvalid if the address cannot be had. */
+  static async start(address: string, render: Render): Promise<MetricsThread> {
+    const worker = startWorker(address);
+    const ended = endOf(worker, address);
+    const started = Promise.withResolvers<void>();
+    worker.on("message", (message: FromWorker) => {
+      if (message.kind === "listening") started.resolve();
+      else if (message.kind === "refused") started.reject(unusable(address, message.reason));
+      else void renderFor(worker, render);
+    });
+    ended.then(started.reject);
+    try {
+      await started.promise;
+      return new MetricsThread(worker, ended);
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+  }
+
+  /** A request that was sent by half never ends by itself. */
+  async close(): Promise<void> {
+    const insist = setTimeout(() => void this.#worker.terminate(), DRAIN_MILLISECONDS);
+    this.#worker.postMessage({ kind: "close" } satisfies ToWorker);
+    await this.ended;
+    clearTimeout(insist);
+  }
+}
+
+function startWorker(address: string): Worker {
+  const split = address.lastIndexOf(":");
+  const host = address.slice(0, split).replace(/^\[(.*)\]$/, "$1");
+  // As this file itself: a source in a checkout, compiled in a package.
+  const file = new URL(`./metrics-worker${extname(import.meta.filename)}`, import.meta.url);
+  return new Worker(file, {
+    name: "metrics",
+    workerData: { host, port: Number(address.slice(split + 1)) } satisfies WorkerData,
+    env: {},
+    execArgv: [],
+    resourceLimits: LIMITS,
+  });
+}
+
+function endOf(worker: Worker, address: string): Promise<Error> {
+  return new Promise((resolve) => {
+    worker.once("error", (cause) => resolve(unusable(address, messageOf(cause), cause)));
+    worker.once("exit", () => resolve(unusable(address, "their thread has ended")));
+  });
+}
+
+const unusable = (address: string, reason: string, cause?: unknown): ClavigerError =>
+  new ClavigerError("ConfigInvalid", `metrics address ${address}: ${reason}`, { cause });
+
+/** Never rejects: a text that cannot be rendered is answered as an error. */
+async function renderFor(worker: Worker, render: Render): Promise<void> {
+  const body = await render().then(
+    (text) => new TextEncoder().encode(text),
+    () => undefined,
+  );
+  worker.postMessage({ kind: "rendered", body } satisfies ToWorker, body === undefined ? [] : [body.buffer]);
+}

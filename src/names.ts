@@ -1,0 +1,20 @@
+/** How a KeyServer's `serves` begins if a KeyAlias is served; its NAMESPACE/NAME follows. */
+export const ALIAS = "alias ";
+
+/** A namespaced name. */
+export interface ObjectName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** How a MasterKey or KeyAlias is written in configuration, messages and maps: NAMESPACE/NAME. */
+export const nameText = ({ namespace, name }: ObjectName): string => `${namespace}/${name}`;
+
+/** A KeyAlias, given as NAMESPACE/NAME, as a KeyServer's `serves` names it. */
+export const servedAlias = (name: string): string => `${ALIAS}${name}`;
+
+/** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
+export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
+
+export const keyRefText = (ref: KeyRef): string =>
+  "key" in ref ? nameText(ref.key) : servedAlias(nameText(ref.alias));

@@ -1,0 +1,50 @@
+import type { AliasRow, VersionRow } from "../../keyring/rows.ts";
+import { nameText, servedAlias } from "../../names.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+
+/** A version or what is left of it. */
+type Known = Pick<VersionRow, "versionId" | "keyId" | "origin" | "masterKey">;
+
+/**
+ * Keeps what this node's providers serve from moving to imported material, which whoever
+ * imported it may know: an editor of MasterKeys and KeyAliases could choose the key that
+ * Secrets are encrypted under. A provider's `allowImported` lifts it.
+ */
+export class ImportedGuard {
+  readonly #guarded: ReadonlySet<string>;
+  readonly #names: ReadonlySet<string>;
+  readonly #madeHere: ReadonlySet<string>;
+
+  /**
+   * `guarded` has what providers without `allowImported` serve (keyRefText). `known` has every
+   * version that this node holds and every one of which it has a tombstone.
+   */
+  constructor(guarded: ReadonlySet<string>, aliases: readonly AliasRow[], known: Iterable<Known>) {
+    this.#guarded = guarded;
+    const throughAliases = aliases
+      .filter((alias) => this.guardsAlias(nameText(alias)))
+      .map(({ namespace, masterKey }) => nameText({ namespace, name: masterKey }));
+    this.#names = new Set([...guarded, ...throughAliases]);
+    const made = [...known].filter(({ origin }) => origin !== "EXTERNAL");
+    this.#madeHere = new Set(made.map(({ masterKey }) => nameText(masterKey)));
+  }
+
+  guardsAlias(alias: string): boolean {
+    return this.#guarded.has(servedAlias(alias));
+  }
+
+  /** Returns whether a provider serves this name, which had claviger's own material, and `next` is imported. */
+  refuses(name: string, next: VersionRow | undefined, current: VersionRow | undefined): boolean {
+    if (next?.origin !== "EXTERNAL" || current?.origin === "EXTERNAL") return false;
+    return this.#names.has(name) && this.#madeHere.has(name);
+  }
+}
+
+export const importedUnderName = ({ metadata }: MasterKey): string =>
+  `MasterKey ${nameText({ namespace: metadata.namespace ?? "", name: metadata.name })} had material that claviger made and now has imported material: a provider of this node serves it and does not take that; ${REMEDY}`;
+
+export const importedUnderAlias = (alias: AliasRow, served: string | undefined): string =>
+  `KeyAlias ${nameText(alias)} points to ${alias.masterKey}, whose material is imported: a provider of this node serves the alias and does not take that${served === undefined ? "" : `, so ${served} is served on`}; ${REMEDY}`;
+
+const REMEDY =
+  "set allowImported to true on that provider, on every node, if whoever imported the material may know the key";

@@ -1,0 +1,47 @@
+import type { KeyId } from "../../crypto/ids.ts";
+import type { AliasRow } from "../../keyring/rows.ts";
+import type { KeyAlias, KeyAliasStatus, MasterKey } from "../../resources/resources.ts";
+
+/** What the leader's own keyring serves under an alias. */
+export interface HeldAlias extends Pick<AliasRow, "masterKey" | "formerTargets"> {
+  /** The key of that MasterKey, where the keyring knows it. */
+  readonly keyId?: KeyId;
+}
+
+/**
+ * An alias with the status that it had, where the API server has lost it or was
+ * put back to an earlier one: where it points on the nodes, and which keys it left.
+ * `served` is the MasterKey that its status names.
+ */
+export function rememberAlias(
+  alias: KeyAlias,
+  held: HeldAlias | undefined,
+  served: MasterKey | undefined,
+): KeyAlias {
+  if (held === undefined) return alias;
+  const { status } = alias;
+  const former = mergeFormer(status?.formerTargets ?? [], held.formerTargets ?? []);
+  const formerTargets = former.length === 0 ? {} : { formerTargets: former };
+  if (status?.masterKey !== undefined && !isBehind(status, held, served)) {
+    return { ...alias, status: { ...status, ...formerTargets } };
+  }
+  const { keyId: _, masterKey: __, ...rest } = status ?? {};
+  const points = { masterKey: held.masterKey, ...(held.keyId !== undefined && { keyId: held.keyId }) };
+  return { ...alias, status: { ...rest, ...points, ...formerTargets } };
+}
+
+/** Whether the node has left what the status names, with no later version there since. */
+function isBehind({ keyId, masterKey }: KeyAliasStatus, held: HeldAlias, served: MasterKey | undefined) {
+  if (masterKey === held.masterKey) return false;
+  const left = held.formerTargets?.find((former) => former.keyId === keyId);
+  return left !== undefined && (served?.status?.currentVersion?.number ?? 0) <= left.number;
+}
+
+type FormerTargets = NonNullable<KeyAliasStatus["formerTargets"]>;
+
+/** Each key once, with the higher number. */
+function mergeFormer(stated: FormerTargets, held: FormerTargets): FormerTargets {
+  const byKey = new Map(stated.map(({ keyId, number }) => [keyId, number]));
+  for (const { keyId, number } of held) byKey.set(keyId, Math.max(number, byKey.get(keyId) ?? 0));
+  return [...byKey].map(([keyId, number]) => ({ keyId, number }));
+}

@@ -1,0 +1,100 @@
+import { kmsKeyId } from "../../crypto/ids.ts";
+import type { KeyRow } from "../../keyring/rows.ts";
+import { nameText, type ObjectName } from "../../names.ts";
+import { type Finding, withFindings } from "../../resources/conditions.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import { kmsKeyIdOfRow } from "../../resources/versions.ts";
+import type { OwnRecord } from "./own-record.ts";
+
+/** What the leader's own keyring and the API server have of a MasterKey. */
+export interface OwnFacts {
+  readonly record: OwnRecord;
+  readonly row: KeyRow | undefined;
+  readonly versions: readonly KeyVersion[];
+}
+
+/** A MasterKey whose status says nothing that this node's keyring contradicts. */
+export interface CheckedMasterKey {
+  readonly masterKey: MasterKey;
+  /** Set if its keyId is another MasterKey's: nothing is done for it. A sentence for people. */
+  readonly foreign?: string;
+}
+
+/**
+ * Checks what a MasterKey's status claims against the leader's own keyring. Whoever may write
+ * status could name any key there. `row` is what the keyring has under the MasterKey's name,
+ * `versions` are the KeyVersions that name the MasterKey.
+ */
+export function checkClaims(masterKey: MasterKey, { record, row, versions }: OwnFacts): CheckedMasterKey {
+  const { metadata, status } = masterKey;
+  if (status?.keyId === undefined) return { masterKey };
+  const name = { namespace: metadata.namespace ?? "", name: metadata.name };
+  const { currentVersion: claimed, ...rest } = withoutFalseState(status, record);
+  if (record.isForeign(status.keyId, name)) {
+    const foreign = `status.keyId ${status.keyId} is the key of another MasterKey: somebody wrote it there; delete MasterKey ${nameText(name)} and create it again, which gives it its own key`;
+    return { masterKey: { ...masterKey, status: rest }, foreign };
+  }
+  const current = checkedCurrent(status.keyId, name, claimed, { record, row, versions });
+  if (current === claimed && rest.keyState === status.keyState) return { masterKey };
+  return {
+    masterKey: {
+      ...masterKey,
+      status: { ...rest, ...(current !== undefined && { currentVersion: current }) },
+    },
+  };
+}
+
+/** A key of which nothing was destroyed is not Destroyed. */
+function withoutFalseState(status: MasterKeyStatus, record: OwnRecord): MasterKeyStatus {
+  if (status.keyState !== "Destroyed" || record.hasDestroyed(status.keyId ?? "")) return status;
+  const { keyState: _, ...rest } = status;
+  return rest;
+}
+
+/** The status of a MasterKey whose keyId is another one's: nobody uses it, and it may be deleted. */
+export function foreignStatus(masterKey: MasterKey, foreign: string, now: Date): MasterKeyStatus {
+  const { metadata, status } = masterKey;
+  const reason = "KeyIdForeign";
+  const unused = "it has no key of its own: deleting the object stops nothing";
+  const findings: Finding[] = [
+    { type: "Ready", status: "False", reason, message: foreign },
+    { type: "Distributed", status: "False", reason, message: foreign },
+    { type: "InUse", status: "False", reason: "NotInUse", message: unused },
+  ];
+  return {
+    ...(metadata.generation !== undefined && { observedGeneration: metadata.generation }),
+    ...(status?.keyId !== undefined && { keyId: status.keyId }),
+    ...(status?.arn !== undefined && { arn: status.arn }),
+    keyState: "Creating",
+    conditions: withFindings(status?.conditions, findings, metadata.generation, now),
+  };
+}
+
+type Current = MasterKeyStatus["currentVersion"];
+
+/** The current version as it is claimed, if the keyring has it so; else as the keyring has it. */
+function checkedCurrent(
+  keyId: string,
+  name: ObjectName,
+  claimed: Current,
+  { record, row, versions }: OwnFacts,
+): Current {
+  if (claimed === undefined) return claimed;
+  const found = record.identity(claimed.versionId);
+  if (found === undefined) {
+    const isOnItsWay = versions.some(({ spec }) => spec.versionId === claimed.versionId);
+    const recorded = row?.keyId === keyId ? row.current : undefined;
+    // If another node has it after all, that node hands it back, and it is promoted once more: no node goes back.
+    return isOnItsWay || recorded === undefined ? claimed : currentOf(row, claimed);
+  }
+  if (found.keyId !== keyId || nameText(found.masterKey) !== nameText(name)) return currentOf(row, claimed);
+  const id = kmsKeyIdOfRow(found);
+  if (found.number === claimed.number && id === claimed.kmsKeyId) return claimed;
+  return { ...claimed, number: found.number, kmsKeyId: id };
+}
+
+function currentOf(row: KeyRow | undefined, { promotedAt }: NonNullable<Current>): Current {
+  if (row?.current === undefined) return undefined;
+  const { versionId, number } = row.current;
+  return { number, versionId, kmsKeyId: kmsKeyId(row.keyId, versionId), promotedAt };
+}

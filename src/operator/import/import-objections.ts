@@ -1,0 +1,95 @@
+import type { KeySpec } from "../../crypto/key-specs.ts";
+import type { KeyVersion } from "../../resources/resources.ts";
+import { tokenValidTo } from "../../seal/import-token.ts";
+import { DAY_MILLISECONDS, isoTime, timeOf } from "../../times.ts";
+import type { Offer } from "./import-offer.ts";
+
+/** AWS KMS's figure (ImportKeyMaterial). */
+const MAX_VALIDITY_MILLISECONDS = 365 * DAY_MILLISECONDS;
+
+/** What an offer is held against. */
+export interface OfferFacts {
+  /** The key's own. */
+  readonly versions: readonly KeyVersion[];
+  readonly keySpec: KeySpec;
+  /** Whether the key is to be deleted. */
+  readonly pendingDeletion: boolean;
+}
+
+/** Why an offer is refused for good: a word for programs and a sentence for people. */
+export type Objection = readonly [reason: string, message: string];
+type Check = (facts: OfferFacts, offer: Offer, now: Date) => Objection | undefined;
+
+/** In this order: the first that objects is the one to mend. */
+const checks: readonly Check[] = [notPendingDeletion, allImported, tokenIsValid, validToIsInRange, typeFits];
+
+/** What speaks against an offer before it is opened, if anything. */
+export function firstObjection(facts: OfferFacts, offer: Offer, now: Date): Objection | undefined {
+  for (const check of checks) {
+    const objection = check(facts, offer, now);
+    if (objection !== undefined) return objection;
+  }
+  return undefined;
+}
+
+/** AWS KMS: KMSInvalidStateException. */
+function notPendingDeletion({ pendingDeletion }: OfferFacts): Objection | undefined {
+  if (!pendingDeletion) return undefined;
+  return ["PendingDeletion", "the key is pending deletion: take spec.deletion out, then import anew"];
+}
+
+/**
+ * A MasterKey that was made again with origin EXTERNAL adopts versions that
+ * claviger made: whoever may write MasterKeys must not bring a key of theirs there.
+ */
+function allImported({ versions }: OfferFacts): Objection | undefined {
+  const made = versions.find(({ spec }) => spec.origin !== "EXTERNAL");
+  if (made === undefined) return undefined;
+  return [
+    "OriginDiffers",
+    `version ${made.spec.number} was made by claviger: material is imported into keys that never had other than imported material; make a new MasterKey`,
+  ];
+}
+
+/** What the token says of itself; that it was not altered shows when it is opened. */
+function tokenIsValid(_: OfferFacts, { importToken }: Offer, now: Date): Objection | undefined {
+  const validTo = tokenValidTo(importToken);
+  if (validTo === undefined) return INVALID_TOKEN;
+  if (validTo > now.getTime()) return undefined;
+  return [
+    "ExpiredImportToken",
+    `the import token was valid until ${isoTime(validTo)}: wrap the material under the public key that status.import has now, and send its token along`,
+  ];
+}
+
+/** The token does not open, for whatever reason. */
+export const INVALID_TOKEN: Objection = [
+  "InvalidImportToken",
+  "the import token was not made for this key, or was altered: use public key and token of status.import, both of one moment",
+];
+
+function validToIsInRange(_: OfferFacts, { validTo }: Offer, now: Date): Objection | undefined {
+  if (validTo === undefined) return undefined;
+  const ahead = timeOf(validTo) - now.getTime();
+  if (ahead > 0 && ahead <= MAX_VALIDITY_MILLISECONDS) return undefined;
+  return ["InvalidValidTo", `spec.import.validTo ${validTo} must be in the future, by at most 365 days`];
+}
+
+/** AWS KMS: only symmetric keys rotate to other material. */
+function typeFits({ versions, keySpec }: OfferFacts, offer: Offer): Objection | undefined {
+  const type = importTypeOf(offer, versions);
+  if (type === "EXISTING_KEY_MATERIAL" && versions.length === 0) {
+    return ["InvalidImportType", "the key has no material yet: leave spec.import.importType out"];
+  }
+  if (offer.importType === "NEW_KEY_MATERIAL" && versions.length > 0 && keySpec !== "SYMMETRIC_DEFAULT") {
+    return [
+      "InvalidImportType",
+      `only SYMMETRIC_DEFAULT keys rotate to new material, and this is ${keySpec}`,
+    ];
+  }
+  return undefined;
+}
+
+/** AWS KMS's default: new for a key that has no material, existing afterwards. */
+export const importTypeOf = ({ importType }: Offer, versions: readonly KeyVersion[]) =>
+  importType ?? (versions.length === 0 ? "NEW_KEY_MATERIAL" : "EXISTING_KEY_MATERIAL");

@@ -1,0 +1,183 @@
+import { WRAPPING_ALGORITHMS } from "../../crypto/import-wrapping.ts";
+import { conditionOf, type Finding, withFindings } from "../../resources/conditions.ts";
+import type { ImportStatus } from "../../resources/import-schema.ts";
+import type { MasterKeyStatus } from "../../resources/resources.ts";
+import { versionsOf } from "../../resources/versions.ts";
+import { hasOpenRequest, isPendingImport, newOffer, type ObservedImport } from "./decide-import.ts";
+import type { Offer } from "./import-offer.ts";
+import { expiryFinding, hasExpired } from "./material-expiry.ts";
+
+/** Said while an error keeps a step from being made. */
+const FAILED = "ImportFailed";
+
+/** What came of a step. */
+export type ImportOutcome =
+  | { readonly kind: "none" }
+  | { readonly kind: "published"; readonly parameters: Parameters }
+  | {
+      readonly kind: "imported";
+      readonly offer: Offer;
+      readonly number: number;
+      readonly materialId: string;
+    }
+  | { readonly kind: "refused"; readonly offer: Offer; readonly finding: Finding }
+  | { readonly kind: "waiting"; readonly finding: Finding };
+
+/** What whoever wraps material needs. */
+export interface Parameters {
+  readonly publicKey: string;
+  readonly importToken: string;
+  /** As Kubernetes writes times. */
+  readonly validTo: string;
+}
+
+/** Completes the status that was decided otherwise by what concerns imported material. */
+export function statusWithImport(
+  observed: ObservedImport,
+  outcome: ImportOutcome,
+  now: Date,
+): MasterKeyStatus {
+  const { plan, masterKey } = observed;
+  const status = importStatus(observed, outcome, now);
+  const pending = outcome.kind !== "imported" && isPendingImport(observed, now);
+  return {
+    ...plan.status,
+    ...(pending && plan.status.keyState !== "Disabled" && { keyState: "PendingImport" as const }),
+    ...(status !== undefined && { import: status }),
+    conditions: replaced(observed, findings(observed, outcome, now), masterKey.metadata.generation, now),
+  };
+}
+
+/** The status where an error kept the step from being made, which changed nothing; undefined where nobody waits for it. */
+export function statusWithFailedImport(
+  observed: ObservedImport,
+  why: string,
+  now: Date,
+): MasterKeyStatus | undefined {
+  const { masterKey } = observed;
+  if (newOffer(masterKey) === undefined && masterKey.status?.currentVersion !== undefined) return undefined;
+  const message = `importing is tried again: ${why}`;
+  const finding = { type: "Imported", status: "False", reason: FAILED, message } as const;
+  return statusWithImport(observed, { kind: "waiting", finding }, now);
+}
+
+/** A finding replaces what the plan says of its type; how long it has been so is told by what is stored. */
+function replaced(
+  { plan, masterKey }: ObservedImport,
+  stated: readonly Finding[],
+  generation: number,
+  now: Date,
+): NonNullable<MasterKeyStatus["conditions"]> {
+  const isStated = ({ type }: { readonly type: string }) => stated.some((finding) => finding.type === type);
+  const ours = withFindings(masterKey.status?.conditions, stated, generation, now).filter(isStated);
+  const others = (plan.status.conditions ?? []).filter((condition) => !isStated(condition));
+  return [...others, ...ours].sort((a, b) => (a.type < b.type ? -1 : 1));
+}
+
+function importStatus(observed: ObservedImport, outcome: ImportOutcome, now: Date): ImportStatus | undefined {
+  const { masterKey } = observed;
+  const before = masterKey.status?.import;
+  const processed = processedAfter(observed, outcome);
+  const request = outcome.kind === "published" ? masterKey.spec.import?.requestToken : before?.requestToken;
+  const status = {
+    ...(request !== undefined && { requestToken: request }),
+    ...parametersAfter(observed, outcome, now),
+    ...(processed !== undefined && { processed }),
+  };
+  return Object.keys(status).length === 0 ? undefined : status;
+}
+
+function processedAfter({ masterKey }: ObservedImport, outcome: ImportOutcome): ImportStatus["processed"] {
+  if (outcome.kind !== "imported" && outcome.kind !== "refused") return masterKey.status?.import?.processed;
+  const request = masterKey.spec.import?.requestToken;
+  return {
+    digest: outcome.offer.digest,
+    ...(request !== undefined && { requestToken: request }),
+    ...(outcome.kind === "imported" && { number: outcome.number, materialId: outcome.materialId }),
+  };
+}
+
+/** Public key and token stay while an import is awaited. */
+function parametersAfter(
+  observed: ObservedImport,
+  outcome: ImportOutcome,
+  now: Date,
+): Pick<ImportStatus, "publicKey" | "importToken" | "algorithms" | "validTo"> {
+  if (outcome.kind === "published") return { ...outcome.parameters, algorithms: WRAPPING_ALGORITHMS };
+  const { masterKey } = observed;
+  const awaited = isPendingImport(observed, now) || hasOpenRequest(masterKey);
+  const { publicKey, importToken, algorithms, validTo } = masterKey.status?.import ?? {};
+  if (outcome.kind === "imported" || !awaited || publicKey === undefined) return {};
+  // Our own token does not open: the root key is another one now, and the next pass makes a new token.
+  if (outcome.kind === "refused" && outcome.finding.reason === "InvalidImportToken") {
+    if (outcome.offer.importToken === importToken) return {};
+  }
+  return {
+    publicKey,
+    ...(importToken !== undefined && { importToken }),
+    ...(algorithms !== undefined && { algorithms }),
+    ...(validTo !== undefined && { validTo }),
+  };
+}
+
+function findings(observed: ObservedImport, outcome: ImportOutcome, now: Date): Finding[] {
+  const imported = importFinding(observed, outcome, now);
+  const expiring = expiryFinding(versionsAfter(observed, outcome), now) ?? noLongerExpiring(observed);
+  const ready = outcome.kind === "imported" ? undefined : expiredFinding(observed, now);
+  return [imported, expiring, ready].filter((finding) => finding !== undefined);
+}
+
+/** A warning must not outlive what it warned of. */
+function noLongerExpiring({ masterKey }: ObservedImport): Finding | undefined {
+  const type = "MaterialExpiring";
+  if (conditionOf(masterKey.status?.conditions, type) === undefined) return undefined;
+  return { type, status: "False", reason: "DoesNotExpire", message: "no material of this key expires" };
+}
+
+/** A re-import's own effect included, so that no warning outlives it. */
+function versionsAfter({ masterKey, versions }: ObservedImport, outcome: ImportOutcome) {
+  const own = versionsOf(masterKey.status?.keyId, versions);
+  if (outcome.kind !== "imported") return own;
+  const { number, materialId, offer } = outcome;
+  return own.map((version) => {
+    if (version.spec.number !== number || version.spec.materialId !== materialId) return version;
+    const { validTo: _, ...spec } = version.spec;
+    return { ...version, spec: { ...spec, ...(offer.validTo !== undefined && { validTo: offer.validTo }) } };
+  });
+}
+
+function importFinding(observed: ObservedImport, outcome: ImportOutcome, now: Date): Finding | undefined {
+  const { masterKey } = observed;
+  if (outcome.kind === "refused" || outcome.kind === "waiting") return outcome.finding;
+  if (outcome.kind === "imported") {
+    const { number, materialId, offer } = outcome;
+    const end = offer.validTo === undefined ? "does not expire" : `expires at ${offer.validTo}`;
+    const message = `version ${number} has the imported material ${materialId}, which ${end}`;
+    return { type: "Imported", status: "True", reason: "Imported", message };
+  }
+  // Another step came first: nothing can be said of this generation yet.
+  if (newOffer(masterKey) !== undefined) return undefined;
+  const before = conditionOf(masterKey.status?.conditions, "Imported");
+  const passed = before?.reason === FAILED && isPendingImport(observed, now);
+  if (before !== undefined && !passed) {
+    // Said of this generation too: whoever waits for it knows that the offer was seen.
+    const { type, status, reason, message } = before;
+    return { type, status, reason, message };
+  }
+  if (!isPendingImport(observed, now)) return undefined;
+  const { namespace, name } = masterKey.metadata;
+  const message = `no material was imported yet: run claviger import ${namespace}/${name} --material FILE, or wrap it under status.import.publicKey and put it into spec.import`;
+  return { type: "Imported", status: "False", reason: "PendingImport", message };
+}
+
+/** The API server stops with its key: what to do must stand where people look first. */
+function expiredFinding(observed: ObservedImport, now: Date): Finding | undefined {
+  const { masterKey, plan, versions } = observed;
+  const current = plan.status.currentVersion;
+  const version = versionsOf(masterKey.status?.keyId, versions).find(
+    ({ spec }) => spec.versionId === current?.versionId,
+  );
+  if (!masterKey.spec.enabled || version === undefined || !hasExpired(version, now)) return undefined;
+  const message = `the material of version ${version.spec.number} expired at ${version.spec.validTo}: nothing encrypts or decrypts under it until the same material is imported again`;
+  return { type: "Ready", status: "False", reason: "MaterialExpired", message };
+}

@@ -1,0 +1,194 @@
+import { materialId, unwrapMaterial, type WrappingKeySpec } from "../../crypto/import-wrapping.ts";
+import { materialBytes } from "../../crypto/key-specs.ts";
+import type { Secret } from "../../crypto/secret.ts";
+import { codeOf } from "../../errors.ts";
+import {
+  keyVersionName,
+  toKeyVersionSpec,
+  toOwnershipSpec,
+  toVersionRow,
+} from "../../resources/key-version-rows.ts";
+import { objectText } from "../../resources/object-text.ts";
+import type { KeyVersion, MasterKeyStatus } from "../../resources/resources.ts";
+import { toKeyId } from "../../resources/versions.ts";
+import { issueImportToken, openImportToken } from "../../seal/import-token.ts";
+import { proveOwnership } from "../../seal/ownership.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
+import type { ResourceStore } from "../../store/resource-store.ts";
+import { HOUR_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
+import { atWritePoint } from "../../write-points.ts";
+import { sealVersion } from "../master-key/seal-version.ts";
+import {
+  decideImport,
+  decideOpened,
+  newOffer,
+  nextRenewal,
+  type ObservedImport,
+  type OpenedStep,
+  PARAMETERS_VALID_MILLISECONDS,
+  refused,
+} from "./decide-import.ts";
+import { INVALID_TOKEN } from "./import-objections.ts";
+import type { Offer } from "./import-offer.ts";
+import { type ImportOutcome, statusWithImport } from "./import-status.ts";
+import { nextExpiryChange } from "./material-expiry.ts";
+import type { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
+
+/** A status that was written needs a moment to come back. */
+const SHORTEST_PAUSE_MILLISECONDS = 5_000;
+/** Times that are further away are looked at again on the way. */
+const LONGEST_PAUSE_MILLISECONDS = HOUR_MILLISECONDS;
+
+/**
+ * Carries out imports for the leader. Material is in memory from its opening to
+ * its sealing, within one pass, and wiped after.
+ */
+export class MaterialImporter {
+  readonly #store: Pick<ResourceStore, "createKeyVersion" | "setBinding">;
+  readonly #seals: SealSource;
+  readonly #keyPairs: Pick<WrappingKeyPairs, "take">;
+
+  constructor(options: {
+    readonly store: Pick<ResourceStore, "createKeyVersion" | "setBinding">;
+    readonly seals: SealSource;
+    readonly keyPairs: Pick<WrappingKeyPairs, "take">;
+  }) {
+    this.#store = options.store;
+    this.#seals = options.seals;
+    this.#keyPairs = options.keyPairs;
+  }
+
+  /**
+   * At most one step about importing; the status to write, which is the plan's
+   * completed. Throws SealUnavailable, Conflict or ApiServer where nothing was done.
+   */
+  async complete(observed: ObservedImport, now: Date): Promise<MasterKeyStatus> {
+    // The next revision of a proof follows the one that counts: two re-imports must not get the same one.
+    const outcome = observed.unsettled === true ? NOTHING : await this.#step(observed, now);
+    return statusWithImport(observed, outcome, now);
+  }
+
+  /** In how many milliseconds time alone changes something; undefined where it never does. */
+  lookAgain({ masterKey, versions, room }: ObservedImport, now: Date): number | undefined {
+    const until = newOffer(masterKey) && room.askedVersion?.until;
+    const wait = until && Math.max(0, until.getTime() - now.getTime());
+    const moments = [nextRenewal(masterKey, now), nextExpiryChange(versions, now), wait];
+    const known = moments.filter((moment) => moment !== undefined);
+    if (known.length === 0) return undefined;
+    return Math.max(SHORTEST_PAUSE_MILLISECONDS, Math.min(LONGEST_PAUSE_MILLISECONDS, ...known));
+  }
+
+  async #step(observed: ObservedImport, now: Date): Promise<ImportOutcome> {
+    const step = decideImport(observed, now);
+    switch (step.kind) {
+      case "none":
+        return step;
+      case "publish":
+        return this.#publish(observed, step.keySpec, now);
+      case "open":
+        return this.#open(observed, step.offer, now);
+      case "refuse":
+        return { kind: "refused", offer: step.offer, finding: step.finding };
+      case "wait":
+        return { kind: "waiting", finding: step.finding };
+    }
+  }
+
+  /** Nothing happens while the key pair is generated: this key's next pass finds it. */
+  async #publish({ masterKey }: ObservedImport, spec: WrappingKeySpec, now: Date): Promise<ImportOutcome> {
+    const seal = this.#seals.forSealing();
+    const pair = this.#keyPairs.take(objectText(masterKey), spec);
+    if (pair === undefined) return { kind: "none" };
+    const { publicKey } = pair;
+    using secret = pair.privateKey;
+    const validTo = rfc3339(new Date(now.getTime() + PARAMETERS_VALID_MILLISECONDS));
+    const binding = { keyId: toKeyId(masterKey), validTo: timeOf(validTo) };
+    const importToken = await issueImportToken(seal, binding, secret);
+    return { kind: "published", parameters: { publicKey, importToken, validTo } };
+  }
+
+  async #open(observed: ObservedImport, offer: Offer, now: Date): Promise<ImportOutcome> {
+    const opened = await this.#unwrap(observed, offer);
+    if ("kind" in opened) return { kind: "refused", offer, finding: opened.finding };
+    using material = opened;
+    const id = materialId(toKeyId(observed.masterKey), material);
+    const step = decideOpened(observed, offer, id, now);
+    if (step.kind === "refuse") return { kind: "refused", offer, finding: step.finding };
+    if (step.kind === "wait") return { kind: "waiting", finding: step.finding };
+    const number = await this.#apply(observed, offer, step, material, id);
+    return { kind: "imported", offer, number, materialId: id };
+  }
+
+  /** The material, or why the offer is refused: in no more detail than which of its two parts does not fit. */
+  async #unwrap({ masterKey }: ObservedImport, offer: Offer): Promise<Secret | ReturnType<typeof refused>> {
+    try {
+      using privateKey = await openImportToken(this.#seals.get(), toKeyId(masterKey), offer.importToken);
+      const wrapped = Buffer.from(offer.wrappedMaterial, "base64");
+      const size = materialBytes(masterKey.spec.keySpec);
+      return unwrapMaterial(privateKey, offer.wrappingAlgorithm, wrapped, size);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "InvalidArgument") return refused(offer, ...INVALID_TOKEN);
+      if (code !== "InvalidCiphertext") throw error;
+      return refused(offer, "InvalidCiphertext", doesNotOpen(offer, materialBytes(masterKey.spec.keySpec)));
+    }
+  }
+
+  /** Returns the number of the version that has the material. */
+  async #apply(
+    observed: ObservedImport,
+    offer: Offer,
+    step: Exclude<OpenedStep, { readonly finding: unknown }>,
+    material: Secret,
+    id: string,
+  ): Promise<number> {
+    if (step.kind === "create") {
+      await this.#create(observed, offer, step.number, material, id);
+      return step.number;
+    }
+    if (step.kind === "setExpiry") {
+      await this.#setExpiry(step.version, offer);
+    }
+    return step.version.spec.number;
+  }
+
+  /** The next revision of the version's proof: none of before can be put back. */
+  async #setExpiry(version: KeyVersion, { validTo }: Offer): Promise<void> {
+    const { validTo: _, ...identity } = toVersionRow(version);
+    const next = { ...identity, ...(validTo !== undefined && { validTo: timeOf(validTo) }) };
+    const revision = (identity.ownership?.revision ?? 0) + 1;
+    const ownership = toOwnershipSpec(await proveOwnership(this.#seals, next, revision));
+    const binding = { ownership, ...(validTo !== undefined && { validTo }) };
+    await atWritePoint("keyversion.seal", () => this.#store.setBinding(version, binding));
+  }
+
+  /** Sealed as new material of claviger's own is; its name lets one of two leaders win. */
+  async #create(
+    { masterKey }: ObservedImport,
+    { validTo }: Offer,
+    number: number,
+    material: Secret,
+    id: string,
+  ): Promise<void> {
+    const { metadata, spec } = masterKey;
+    const identity = {
+      keyId: toKeyId(masterKey),
+      number,
+      masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
+      keySpec: spec.keySpec,
+      keyUsage: spec.keyUsage,
+      origin: spec.origin,
+      materialId: id,
+      ...(validTo !== undefined && { validTo: timeOf(validTo) }),
+    };
+    const version = await sealVersion(this.#seals, identity, material);
+    await atWritePoint("keyversion.create", () =>
+      this.#store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),
+    );
+  }
+}
+
+const NOTHING: ImportOutcome = { kind: "none" };
+
+const doesNotOpen = ({ wrappingAlgorithm }: Offer, bytes: number): string =>
+  `spec.import.wrappedMaterial is not ${bytes} bytes wrapped by ${wrappingAlgorithm} under the public key that came with the import token: wrap it anew`;

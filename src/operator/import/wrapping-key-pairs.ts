@@ -1,0 +1,127 @@
+import {
+  generateWrappingKeyPair,
+  type WrappingKeyPair,
+  type WrappingKeySpec,
+} from "../../crypto/import-wrapping.ts";
+import { messageOf } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import { RateLimiter } from "../../rate-limiter.ts";
+import { FairLanes } from "../fair-lanes.ts";
+
+/** An RSA-4096 pair costs a second or two of one core: a namespace gets thirty at once, then one every ten seconds. */
+const RATE = { burst: 30, intervalMilliseconds: 10_000 };
+/** Nobody asks any more for a pair that lies this long: its MasterKey was deleted, for instance. */
+const KEPT_MILLISECONDS = 60_000;
+
+/** A pair that waits to be taken. */
+interface Ready {
+  readonly spec: WrappingKeySpec;
+  readonly pair: WrappingKeyPair;
+  readonly discard: NodeJS.Timeout;
+}
+
+/**
+ * Generates wrapping key pairs beside the leader's queue, one at a time and in Node's thread
+ * pool. Namespaces take turns. Whoever asks for a pair comes back when it is ready.
+ */
+export class WrappingKeyPairs {
+  readonly #onReady: (masterKey: string) => void;
+  readonly #log: Log;
+  readonly #generate: typeof generateWrappingKeyPair;
+  readonly #rate: RateLimiter;
+  readonly #waiting = new FairLanes<string>(namespaceOf);
+  readonly #wanted = new Map<string, WrappingKeySpec>();
+  readonly #ready = new Map<string, Ready>();
+  /** Those whose namespace has used up its rate. */
+  readonly #later = new Map<string, NodeJS.Timeout>();
+  #generating: string | undefined;
+
+  constructor(options: {
+    /** Called with NAMESPACE/NAME when `take` will return a pair. */
+    readonly onReady: (masterKey: string) => void;
+    readonly log: Log;
+    /** generateWrappingKeyPair, but in tests. */
+    readonly generate?: typeof generateWrappingKeyPair;
+    readonly rate?: ConstructorParameters<typeof RateLimiter>[0];
+  }) {
+    this.#onReady = options.onReady;
+    this.#log = options.log;
+    this.#generate = options.generate ?? generateWrappingKeyPair;
+    this.#rate = new RateLimiter(options.rate ?? RATE);
+  }
+
+  /** Returns a pair for the MasterKey NAMESPACE/NAME, once; or asks for one and returns undefined. */
+  take(masterKey: string, spec: WrappingKeySpec): WrappingKeyPair | undefined {
+    const ready = this.#ready.get(masterKey);
+    if (ready !== undefined) {
+      this.#ready.delete(masterKey);
+      clearTimeout(ready.discard);
+      if (ready.spec === spec) return ready.pair;
+      ready.pair.privateKey.wipe();
+    }
+    this.#wanted.set(masterKey, spec);
+    if (masterKey !== this.#generating) this.#enqueue(masterKey);
+    return undefined;
+  }
+
+  /** Forgets what was asked for, and wipes what nobody took. */
+  close(): void {
+    for (const timer of this.#later.values()) clearTimeout(timer);
+    for (const { discard } of this.#ready.values()) clearTimeout(discard);
+    for (const { pair } of this.#ready.values()) pair.privateKey.wipe();
+    this.#later.clear();
+    this.#ready.clear();
+    this.#wanted.clear();
+    this.#waiting.clear();
+  }
+
+  #enqueue(masterKey: string): void {
+    if (this.#waiting.has(masterKey) || this.#later.has(masterKey)) return;
+    const namespace = namespaceOf(masterKey);
+    const now = performance.now();
+    if (this.#rate.take(namespace, now)) {
+      this.#waiting.add(masterKey);
+      void this.#work();
+      return;
+    }
+    const again = () => {
+      this.#later.delete(masterKey);
+      if (this.#wanted.has(masterKey)) this.#enqueue(masterKey);
+    };
+    this.#later.set(masterKey, setTimeout(again, this.#rate.waitFor(namespace, now)).unref());
+  }
+
+  /** One at a time: what else the operator gives to the thread pool, and the API server beside it, need cores too. */
+  async #work(): Promise<void> {
+    if (this.#generating !== undefined) return;
+    for (;;) {
+      const masterKey = this.#waiting.take();
+      const spec = this.#wanted.get(masterKey ?? "");
+      this.#generating = masterKey;
+      if (masterKey === undefined) return;
+      if (spec !== undefined) await this.#make(masterKey, spec);
+    }
+  }
+
+  async #make(masterKey: string, spec: WrappingKeySpec): Promise<void> {
+    try {
+      const pair = await this.#generate(spec);
+      if (this.#wanted.delete(masterKey)) this.#keep(masterKey, spec, pair);
+      else pair.privateKey.wipe();
+    } catch (error) {
+      this.#wanted.delete(masterKey);
+      this.#log("warn", `no wrapping key pair for MasterKey ${masterKey}: ${messageOf(error)}`);
+    }
+    this.#onReady(masterKey);
+  }
+
+  #keep(masterKey: string, spec: WrappingKeySpec, pair: WrappingKeyPair): void {
+    const discard = setTimeout(() => {
+      this.#ready.delete(masterKey);
+      pair.privateKey.wipe();
+    }, KEPT_MILLISECONDS);
+    this.#ready.set(masterKey, { spec, pair, discard: discard.unref() });
+  }
+}
+
+const namespaceOf = (masterKey: string): string => masterKey.slice(0, masterKey.indexOf("/"));

@@ -1,0 +1,18 @@
+import { keyVersionName } from "../../resources/key-version-rows.ts";
+import type { KeyVersion } from "../../resources/resources.ts";
+import { byAge } from "../../resources/versions.ts";
+
+/**
+ * The order in which KeyVersions that share a versionId are believed: those whose ownership is
+ * proven first, then that of the version's usual name, which nobody else can have taken, then by age.
+ */
+export function inOrderOfTrust(versions: readonly KeyVersion[], proven: ReadonlySet<string>): KeyVersion[] {
+  // If none share one there is nothing to choose, and ten thousand need not be sorted.
+  if (new Set(versions.map(({ spec }) => spec.versionId)).size === versions.length) return [...versions];
+  const rank = ({ metadata, spec }: KeyVersion): number => {
+    if (proven.has(metadata.name)) return 0;
+    return metadata.name === keyVersionName(spec) ? 1 : 2;
+  };
+  const ranked = versions.map((version) => ({ version, rank: rank(version) }));
+  return ranked.sort((a, b) => a.rank - b.rank || byAge(a.version, b.version)).map(({ version }) => version);
+}

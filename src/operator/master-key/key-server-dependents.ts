@@ -1,0 +1,92 @@
+import { isDeepStrictEqual } from "node:util";
+import { ALIAS, nameText } from "../../names.ts";
+import { objectText } from "../../resources/object-text.ts";
+import type { KeyServer, KeyServerStatus, KeyVersion } from "../../resources/resources.ts";
+import { kmsKeyIdOf } from "../../resources/versions.ts";
+import type { View } from "../../store/resource-store.ts";
+import { nodeViews } from "../nodes/node-views.ts";
+
+type Objects = Pick<View, "keyVersions" | "keyAliases">;
+type Provider = NonNullable<KeyServerStatus["providers"]>[number];
+
+/**
+ * Returns the work of the leader that a change of one KeyServer makes worth doing: that on the
+ * keys of the versions that it lists or no longer lists, and on what its changed sockets serve.
+ * A node that comes, goes, or becomes well or unwell concerns all.
+ */
+export function dependentsOf(
+  before: KeyServer | undefined,
+  after: KeyServer | undefined,
+  view: Objects,
+): ReadonlySet<string> | "all" {
+  if (before === undefined || after === undefined) return "all";
+  if (!isDeepStrictEqual(healthOf(before), healthOf(after))) return "all";
+  return new Set([...listedKeys(before, after, view), ...servedWork(before, after, view)]);
+}
+
+/** What of a node every promotion waits for. */
+function healthOf(server: KeyServer) {
+  const [node] = nodeViews([server], new Map(), new Date(0));
+  const { problem, problemReason, rootKeyId, unreported } = node ?? {};
+  return { problem, problemReason, rootKeyId, unreported, nodeUid: server.status?.nodeUid };
+}
+
+function listedKeys(before: KeyServer, after: KeyServer, { keyVersions }: Objects): string[] {
+  const [were, are] = [namesListed(before), namesListed(after)];
+  const changed = ({ metadata: { name } }: KeyVersion) => were.has(name) !== are.has(name);
+  return keyVersions.filter(changed).map(({ spec }) => `MasterKey ${nameText(spec.masterKey)}`);
+}
+
+const namesListed = ({ status }: KeyServer): Set<string> =>
+  new Set([
+    ...(status?.prepared ?? []).map(({ name }) => name),
+    ...(status?.erased ?? []).map(({ name }) => name),
+  ]);
+
+function servedWork(before: KeyServer, after: KeyServer, view: Objects): string[] {
+  const changed = changedProviders(before, after);
+  const kmsKeyIds = new Set(changed.flatMap(({ kmsKeyId }) => kmsKeyId ?? []));
+  return [...new Set(changed.map(({ serves }) => serves))]
+    .flatMap((serves) => workOn(serves, view))
+    .concat(ownersOf(kmsKeyIds, view));
+}
+
+/** Those whose report differs, as they were and as they are. */
+function changedProviders(before: KeyServer, after: KeyServer): Provider[] {
+  const [were, are] = [before.status?.providers ?? [], after.status?.providers ?? []];
+  const apiServerChanged = !isDeepStrictEqual(apiServerOf(before), apiServerOf(after));
+  if (apiServerChanged) return [...were, ...are];
+  const differs = (one: Provider, others: readonly Provider[]) => {
+    const other = others.find(({ name }) => name === one.name);
+    return other === undefined || !isDeepStrictEqual(reportOf(one), reportOf(other));
+  };
+  return [...were.filter((one) => differs(one, are)), ...are.filter((one) => differs(one, were))];
+}
+
+/** That somebody asks for Status is no news while it goes on: `notAskedSince` says when it ends. */
+function reportOf(provider: Provider) {
+  const { lastStatusTime: _, ...report } = provider;
+  return report;
+}
+
+function apiServerOf({ status }: KeyServer) {
+  const conditions = status?.conditions ?? [];
+  const inStep = conditions.find(({ type }) => type === "ApiServerInStep");
+  return { apiServer: status?.apiServer, inStep: inStep?.status, reason: inStep?.reason };
+}
+
+function workOn(serves: string, { keyAliases }: Objects): string[] {
+  if (!serves.startsWith(ALIAS)) return [`MasterKey ${serves}`];
+  const name = serves.slice(ALIAS.length);
+  const alias = keyAliases.find((one) => objectText(one) === name);
+  const targets = [alias?.spec.masterKey, alias?.status?.masterKey].flatMap((target) => target ?? []);
+  return [`KeyAlias ${name}`, ...targets.map((target) => `MasterKey ${alias?.metadata.namespace}/${target}`)];
+}
+
+/** The MasterKeys of the versions that were or are served: what an alias left is not told by its name. */
+function ownersOf(kmsKeyIds: ReadonlySet<string>, { keyVersions }: Objects): string[] {
+  if (kmsKeyIds.size === 0) return [];
+  return keyVersions
+    .filter((version) => kmsKeyIds.has(kmsKeyIdOf(version)))
+    .map(({ spec }) => `MasterKey ${nameText(spec.masterKey)}`);
+}

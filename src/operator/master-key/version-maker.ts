@@ -1,0 +1,86 @@
+import type { KeyId } from "../../crypto/ids.ts";
+import { generateMaterial } from "../../crypto/key-specs.ts";
+import { ClavigerError, codeOf } from "../../errors.ts";
+import { keyVersionName, toKeyVersionSpec } from "../../resources/key-version-rows.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
+import type { ResourceStore } from "../../store/resource-store.ts";
+import { isUnanswered } from "../../store/unanswered.ts";
+import { atWritePoint } from "../../write-points.ts";
+import type { ViewIndex } from "../claims/view-index.ts";
+import { sealVersion } from "./seal-version.ts";
+
+type Store = Pick<ResourceStore, "createKeyVersion" | "isThere">;
+
+/**
+ * Creates a key's next version. New material exists in memory, then sealed in a KeyVersion; the
+ * name lets one of two leaders win. While the view does not show a KeyVersion that was created
+ * or refused under a name, no other material is made for that name: the view is late, or its watch stalled.
+ */
+export class VersionMaker {
+  readonly #store: Store;
+  readonly #seals: SealSource;
+  /** Names that may be taken although the view did not show it. */
+  readonly #asked = new Set<string>();
+
+  constructor(options: { readonly store: Store; readonly seals: SealSource }) {
+    this.#store = options.store;
+    this.#seals = options.seals;
+  }
+
+  /** Throws Conflict if the name is taken, NotReady if what has it is not this key's version. */
+  async make(
+    masterKey: MasterKey,
+    step: { readonly keyId: KeyId; readonly number: number },
+    index: ViewIndex,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const name = keyVersionName(step);
+    if (index.version(name) !== undefined) {
+      this.#asked.delete(name);
+      throw foreign(name, masterKey);
+    }
+    if (this.#asked.has(name) && (await this.#store.isThere("KeyVersion", name, signal))) throw unseen(name);
+    this.#asked.delete(name);
+    await this.#create(name, masterKey, step);
+  }
+
+  async #create(
+    name: string,
+    { metadata, spec }: MasterKey,
+    step: { readonly keyId: KeyId; readonly number: number },
+  ): Promise<void> {
+    const identity = {
+      keyId: step.keyId,
+      number: step.number,
+      masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
+      keySpec: spec.keySpec,
+      keyUsage: spec.keyUsage,
+      origin: spec.origin,
+    };
+    using material = generateMaterial(spec.keySpec);
+    const version = await sealVersion(this.#seals, identity, material);
+    try {
+      await atWritePoint("keyversion.create", () =>
+        this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
+      );
+      this.#asked.add(name);
+    } catch (error) {
+      // What was not answered may have been done.
+      if (codeOf(error) === "Conflict" || isUnanswered(error)) this.#asked.add(name);
+      throw error;
+    }
+  }
+}
+
+const unseen = (name: string): ClavigerError =>
+  new ClavigerError(
+    "Conflict",
+    `KeyVersion ${name} exists and this operator's watch does not show it yet: no other material is made for it`,
+  );
+
+const foreign = (name: string, { metadata }: MasterKey): ClavigerError =>
+  new ClavigerError(
+    "NotReady",
+    `KeyVersion ${name} exists and is not a version of MasterKey ${metadata.namespace}/${metadata.name}: no version of that number can be made while it has this name; see kubectl get keyversion ${name} -o yaml`,
+  );

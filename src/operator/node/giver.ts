@@ -1,0 +1,112 @@
+import { codeOf, messageOf } from "../../errors.ts";
+import type { VersionRow } from "../../keyring/rows.ts";
+import type { KeyringChange } from "../../keyring/writer.ts";
+import type { Log } from "../../log.ts";
+import {
+  keyVersionName,
+  sameIdentity,
+  toKeyVersionSpec,
+  toVersionRow,
+} from "../../resources/key-version-rows.ts";
+import type { KeyVersion } from "../../resources/resources.ts";
+import { hasMaterial } from "../../resources/versions.ts";
+import type { ResourceStore } from "../../store/resource-store.ts";
+import { isUnanswered } from "../../store/unanswered.ts";
+import { atWritePoint } from "../../write-points.ts";
+import type { KeyringPlan } from "./decide-keyring.ts";
+import { VersionLookup } from "./version-lookup.ts";
+import type { Problem, VersionTester } from "./version-tester.ts";
+
+export type GiverStore = Pick<ResourceStore, "view" | "createKeyVersion" | "replaceSeal">;
+
+/** Changes the keyring; what keeps it from being changed is added to `problems`. */
+export type Apply = (changes: readonly KeyringChange[], problems: Problem[]) => void;
+
+/** Gives the API server what this node has and the API server has lost, or has altered. */
+export class Giver {
+  readonly #store: GiverStore;
+  readonly #apply: Apply;
+  readonly #tester: VersionTester;
+  readonly #log: Log;
+  readonly #present = new VersionLookup();
+
+  constructor(options: {
+    readonly store: GiverStore;
+    readonly apply: Apply;
+    readonly tester: VersionTester;
+    readonly log: Log;
+  }) {
+    this.#store = options.store;
+    this.#apply = options.apply;
+    this.#tester = options.tester;
+    this.#log = options.log;
+  }
+
+  /** Creates again the versions that are missing. What cannot be created is added to `problems`. */
+  async handBack({ handBack }: KeyringPlan, problems: Problem[]): Promise<void> {
+    for (const version of handBack) {
+      try {
+        if (await this.#createMissing(version)) {
+          this.#log(
+            "warn",
+            `KeyVersion ${keyVersionName(version)} was missing and is handed back from this node's keyring`,
+          );
+        }
+      } catch (error) {
+        // Another node was faster.
+        if (codeOf(error) === "Conflict") continue;
+        problems.push({ reason: "HandBackFailed", message: messageOf(error) });
+        // The others wait for the next pass.
+        if (isUnanswered(error)) return;
+      }
+    }
+  }
+
+  /** Looks once more, as every node hands back at the same moment. Returns whether it was made here. */
+  async #createMissing(version: VersionRow): Promise<boolean> {
+    this.#present.follow(this.#store.view()?.keyVersions ?? []);
+    if (this.#present.withId(version.versionId).some((object) => isThere(object, version))) return false;
+    // After a restore the usual name may belong to another version of the same number.
+    const usual = keyVersionName(version);
+    const name = this.#present.isTaken(usual) ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
+    await atWritePoint("keyversion.create", () =>
+      this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
+    );
+    return true;
+  }
+
+  /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */
+  async settleSeals({ sealsDiffer }: KeyringPlan, problems: Problem[]): Promise<void> {
+    for (const { mine, theirs, object, oursIsThere } of sealsDiffer) {
+      const theirFault = await this.#tester.fault(theirs);
+      if (theirFault === undefined) {
+        // Of two that open, following either would be followed by the other in the next pass.
+        if (!oursIsThere)
+          this.#apply([{ kind: "putVersion", version: { ...mine, sealed: theirs.sealed } }], problems);
+        continue;
+      }
+      const message = `the seal of KeyVersion ${object.metadata.name} was changed: ${theirFault.message}`;
+      try {
+        if ((await this.#tester.fault(mine)) === undefined) await this.#putRight(object, mine);
+        problems.push({ reason: "SealAltered", message });
+      } catch (error) {
+        const why = `; it cannot be put right: ${messageOf(error)}`;
+        const isConflict = codeOf(error) === "Conflict";
+        problems.push({ reason: "SealAltered", message: isConflict ? message : message + why });
+        // The others wait for the next pass.
+        if (isUnanswered(error)) return;
+      }
+    }
+  }
+
+  async #putRight(object: KeyVersion, mine: VersionRow): Promise<void> {
+    const { seal } = toKeyVersionSpec(mine);
+    await atWritePoint("keyversion.seal", () => this.#store.replaceSeal(object, seal));
+    const { name } = object.metadata;
+    this.#log("warn", `the seal of KeyVersion ${name} did not open and was replaced by this node's own`);
+  }
+}
+
+/** A tombstone stands for its version too: what was destroyed meanwhile is not handed back. */
+const isThere = (object: KeyVersion, version: VersionRow): boolean =>
+  !hasMaterial(object) || sameIdentity(version, toVersionRow(object));

@@ -1,0 +1,98 @@
+import { createHash, createHmac } from "node:crypto";
+import { decryptMessage, encryptMessage, parseMessage } from "../../crypto/message.ts";
+import { Secret } from "../../crypto/secret.ts";
+import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
+import { unknownPart, unknownVersion } from "../../keyring/codec.ts";
+import type { VersionRow } from "../../keyring/rows.ts";
+import { isOwnershipProven, type Ownership } from "../../seal/ownership.ts";
+import { sealAad } from "../../seal/seal.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
+
+/** Something of this node that does not work: a word for programs, a sentence for people. */
+export interface Problem {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Opens and tests versions, and their ownership proofs, before anybody relies on them: each of them once. */
+export class VersionTester {
+  readonly #seals: SealSource;
+  /** Digests of what passed: only who has the root key can make more of them. */
+  readonly #passed = new Set<string>();
+  /** The same of rows that are looked at again, without a digest. */
+  readonly #passedRows = new WeakSet<VersionRow>();
+  /** The ownership proof of each version that was verified last, with all that it says. */
+  readonly #proven = new Map<string, string>();
+
+  constructor(seals: SealSource) {
+    this.#seals = seals;
+  }
+
+  /** What is wrong with a version on this node, if anything. */
+  async fault(version: VersionRow): Promise<Problem | undefined> {
+    const unknown = unknownPart(version);
+    if (unknown !== undefined) {
+      return { reason: "UnknownVersion", message: unknownVersion(version, unknown).message };
+    }
+    if (this.#passedRows.has(version)) return undefined;
+    const digest = digestOf(version);
+    if (this.#passed.has(digest)) {
+      this.#passedRows.add(version);
+      return undefined;
+    }
+    try {
+      using material = await this.#seals.unseal(version, version.sealed);
+      testMaterial(version, material);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== "SealUnavailable" && code !== "SealMismatch") throw error;
+      return { reason: code, message: messageOf(error) };
+    }
+    this.#passed.add(digest);
+    return undefined;
+  }
+
+  /** Returns whether the version's ownership proof is this root key's, for this owner and validTo. Throws SealUnavailable. */
+  async isProven(version: VersionRow): Promise<boolean> {
+    const { ownership } = version;
+    if (ownership === undefined) return false;
+    const text = proofText(version, ownership);
+    if (this.#proven.get(version.versionId) === text) return true;
+    if (!(await isOwnershipProven(this.#seals, version, ownership))) return false;
+    this.#proven.set(version.versionId, text);
+    return true;
+  }
+}
+
+/** All that a proof says, and the proof: without hash and canonical form, as ten thousand are looked at in every pass. */
+function proofText(version: VersionRow, { revision, proof }: Ownership): string {
+  const { keyId, versionId, number, keySpec, keyUsage, origin, masterKey, materialId, validTo } = version;
+  const { namespace, name } = masterKey;
+  const { provider, rootKeyId, blob } = proof;
+  return [
+    ...[keyId, versionId, number, keySpec, keyUsage, origin, namespace, name, materialId, validTo],
+    ...[revision, provider, rootKeyId, Buffer.from(blob).toString("latin1")],
+  ].join("\n");
+}
+
+/** Of all that an opening depends on: the versionId alone would let a copy with another number pass. */
+function digestOf(version: VersionRow): string {
+  const { provider, rootKeyId, blob } = version.sealed;
+  const sealedBy = `${provider}:${rootKeyId}\n`;
+  return createHash("sha256").update(sealAad(version)).update(sealedBy).update(blob).digest("base64");
+}
+
+/** Throws SealMismatch where material does not do what its version is for. */
+function testMaterial(version: VersionRow, material: Secret): void {
+  if (version.keyUsage === "GENERATE_VERIFY_MAC") {
+    createHmac("sha256", material.exposeSecretBytes()).update("test").digest();
+    return;
+  }
+  const { keyId, versionId } = version;
+  const scope = { keyId, versionId, material, purpose: "kms-v2", context: {} } as const;
+  using probe = Secret.random(32);
+  const opened = decryptMessage(scope, parseMessage(encryptMessage(scope, probe.exposeSecretBytes())));
+  if (Buffer.compare(opened, probe.exposeSecretBytes()) !== 0) {
+    throw new ClavigerError("SealMismatch", `version ${version.number} of key ${keyId} failed its self-test`);
+  }
+}

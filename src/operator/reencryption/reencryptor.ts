@@ -1,0 +1,139 @@
+import { messageOf } from "../../errors.ts";
+import type { Engine, RewritableObjects, Round } from "../../storage/stored-objects.ts";
+import { retryAfterOf } from "../../store/unanswered.ts";
+import { type ReencryptionTask, type Work, withEarlier } from "./work.ts";
+
+/** What one key's stored objects are worked on for. A new round is another job. */
+export interface Job {
+  readonly masterKey: string;
+  readonly kmsKeyId: string;
+  readonly round: number;
+  readonly engine: Engine;
+  readonly task: ReencryptionTask;
+}
+
+interface Running {
+  readonly id: string;
+  readonly controller: AbortController;
+  work: Work;
+  /** When a job that failed may begin again. */
+  retryAt?: number;
+}
+
+const IDLE: Work = { kind: "idle" };
+/** How soon something that failed as a whole (no connection, say) is begun again. */
+export const RETRY_MILLISECONDS = 10_000;
+
+/**
+ * Carries out what the decisions ask for, beside the reconcile loop: a round over
+ * millions of objects must not keep other keys waiting. Holds no truth: what is
+ * lost with this process is decided again, and a round goes on from its cursor.
+ */
+export class Reencryptor {
+  readonly #objects: RewritableObjects;
+  readonly #mayGoOn: () => boolean;
+  readonly #onChange: (masterKey: string) => void;
+  readonly #now: () => number;
+  readonly #running = new Map<string, Running>();
+
+  constructor(options: {
+    readonly objects: RewritableObjects;
+    /** Whether this operator still leads: another leader does the same work. */
+    readonly mayGoOn: () => boolean;
+    /** Called when a job has ended, one way or another. */
+    readonly onChange: (masterKey: string) => void;
+    readonly now: () => number;
+  }) {
+    this.#objects = options.objects;
+    this.#mayGoOn = options.mayGoOn;
+    this.#onChange = options.onChange;
+    this.#now = options.now;
+  }
+
+  /** What is going on for a key in this round, or has come of it. */
+  work(job: Pick<Job, "masterKey" | "kmsKeyId" | "round">): Work {
+    const running = this.#running.get(job.masterKey);
+    return running?.id.startsWith(`${roundId(job)} `) ? running.work : IDLE;
+  }
+
+  /** Begins what is asked for; what runs already goes on, and what is not asked for any more is stopped. */
+  ensure(job: Job): void {
+    const running = this.#running.get(job.masterKey);
+    const id = `${roundId(job)} ${taskId(job)}`;
+    if (running !== undefined && running.id === id && !this.#isToRetry(running)) return;
+    running?.controller.abort();
+    this.#running.delete(job.masterKey);
+    if (job.task.kind !== "none") this.#begin(job, id);
+  }
+
+  /** Stops everything. */
+  close(): void {
+    for (const { controller } of this.#running.values()) controller.abort();
+    this.#running.clear();
+  }
+
+  #isToRetry({ retryAt }: Running): boolean {
+    return retryAt !== undefined && this.#now() >= retryAt;
+  }
+
+  #begin(job: Job, id: string): void {
+    const controller = new AbortController();
+    const running: Running = { id, controller, work: IDLE };
+    this.#running.set(job.masterKey, running);
+    void this.#carryOut(job, running).then(
+      (work) => this.#ended(job, running, work),
+      (error: unknown) => {
+        running.retryAt = this.#now() + Math.max(RETRY_MILLISECONDS, retryAfterOf(error) ?? 0);
+        this.#ended(job, running, { kind: "failed", message: messageOf(error) });
+      },
+    );
+  }
+
+  async #carryOut(job: Job, running: Running): Promise<Work> {
+    const { task, kmsKeyId, engine } = job;
+    const { signal } = running.controller;
+    switch (task.kind) {
+      case "none":
+        return IDLE;
+      case "rewrite": {
+        const { resources, cursor, before } = task;
+        const onProgress = (round: Round) => {
+          running.work = { kind: "rewriting", round: withEarlier(round, before) };
+          if (!this.#mayGoOn()) running.controller.abort();
+        };
+        const request = { resources, engine, kmsKeyId, ...(cursor && { cursor }) };
+        const round = await this.#objects.rewrite(request, { signal, onProgress });
+        return { kind: "rewritten", round: withEarlier(round, before) };
+      }
+      case "count": {
+        running.work = { kind: "counting" };
+        const found = await this.#objects.count(task.resources, kmsKeyId, signal);
+        return { kind: "counted", ground: task.ground, found };
+      }
+    }
+  }
+
+  #ended({ masterKey }: Job, running: Running, work: Work): void {
+    // Stopped, and perhaps replaced: what came of it is nobody's business.
+    if (running.controller.signal.aborted) {
+      if (this.#running.get(masterKey) === running) this.#running.delete(masterKey);
+      return;
+    }
+    running.work = work;
+    this.#onChange(masterKey);
+  }
+}
+
+/** The engine too: it may be changed because it does not get on. A count is of one state of the sockets. */
+function taskId({ task, engine }: Pick<Job, "task" | "engine">): string {
+  switch (task.kind) {
+    case "none":
+      return task.kind;
+    case "rewrite":
+      return `${task.kind} ${engine}`;
+    case "count":
+      return `${task.kind} ${JSON.stringify(task.ground)}`;
+  }
+}
+
+const roundId = ({ kmsKeyId, round }: Pick<Job, "kmsKeyId" | "round">): string => `${kmsKeyId}/${round}`;

@@ -1,0 +1,226 @@
+import { isDeepStrictEqual } from "node:util";
+import { periodKey } from "../../keyring/waiting-periods.ts";
+import { type Finding, withFindings } from "../../resources/conditions.ts";
+import { FINALIZER } from "../../resources/finalizer.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import { hasMaterial, versionsOf } from "../../resources/versions.ts";
+import { DAY_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
+import { clockObstacle } from "../time/decide-time.ts";
+import { listUses, type Use } from "./usage.ts";
+import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
+import { endOf, type Waiting } from "./waiting-period.ts";
+
+export interface ObservedDeletion {
+  readonly masterKey: MasterKey;
+  /** The status that was decided otherwise, which is completed. */
+  readonly status: MasterKeyStatus;
+  /** The versions that have the key's keyId or name it. */
+  readonly versions: readonly KeyVersion[];
+  readonly uses: readonly Use[];
+  /** What is stored under the key's versions; `uses` has what was found. */
+  readonly count: UsageCount;
+  /** What this node itself saw of the waiting period, and whether its clock may be acted on. */
+  readonly waiting: Waiting;
+  /** Why what is due is not destroyed. */
+  readonly obstacle?: Obstacle | undefined;
+}
+
+/** Whether all that the key ever had was destroyed. Where its versions are lost, it stays what it was said to be. */
+export function isDestroyed({ status }: MasterKey, versions: readonly KeyVersion[]): boolean {
+  const own = versionsOf(status?.keyId, versions);
+  return own.length === 0 ? status?.keyState === "Destroyed" : !own.some(hasMaterial);
+}
+
+/** A key that is pending deletion neither rotates nor is anything written under it: as a disabled one. */
+export const resting = (masterKey: MasterKey): MasterKey =>
+  masterKey.status?.deletion === undefined || masterKey.spec.deletion === undefined
+    ? masterKey
+    : { ...masterKey, spec: { ...masterKey.spec, enabled: false } };
+
+/**
+ * Completes a MasterKey's status by who uses it and by its deletion. A deletion
+ * that was accepted goes on when the key comes into use later: plugins refuse it,
+ * and its destruction is refused. Without spec.deletion none is under way, and the
+ * key is as spec.enabled says (AWS leaves a cancelled key disabled; here the spec
+ * is the whole truth).
+ */
+export function statusWithDeletion(observed: ObservedDeletion, now: Date): MasterKeyStatus {
+  const { masterKey, status, versions } = observed;
+  const { deletion: _, ...rest } = status;
+  const destroyed = isDestroyed(masterKey, versions);
+  const deletion = destroyed ? masterKey.status?.deletion : deletionOf(observed, now);
+  const findings = [inUse(observed), blocked(observed, deletion), unready(observed, destroyed, deletion)];
+  const said = findings.filter((finding) => finding !== undefined);
+  const kept = status.conditions?.filter(({ type }) => type !== "DeletionBlocked");
+  const before = [...olderOnes(masterKey, said), ...(kept ?? [])];
+  return {
+    ...withoutCurrent(rest, destroyed),
+    ...(destroyed && { keyState: "Destroyed" as const }),
+    ...(!destroyed && deletion !== undefined && { keyState: "PendingDeletion" as const }),
+    ...(deletion !== undefined && { deletion }),
+    conditions: withFindings(before, said, masterKey.metadata.generation, now),
+  };
+}
+
+/** Since when a condition holds is told by what is stored, not by what was decided a moment ago. */
+function olderOnes({ status }: MasterKey, findings: readonly Finding[]) {
+  const types = new Set(findings.map(({ type }) => type));
+  return (status?.conditions ?? []).filter(({ type }) => types.has(type));
+}
+
+function withoutCurrent(status: MasterKeyStatus, destroyed: boolean): MasterKeyStatus {
+  if (!destroyed) return status;
+  const { currentVersion: _, ...rest } = status;
+  return rest;
+}
+
+/** The deletion that is under way: the one that was accepted, or now is. */
+function deletionOf(
+  { masterKey, uses, count, waiting }: ObservedDeletion,
+  now: Date,
+): MasterKeyStatus["deletion"] {
+  const wanted = masterKey.spec.deletion;
+  if (wanted === undefined) return undefined;
+  const vouched = wanted.withoutCensus === true ? { withoutCensus: true } : {};
+  const accepted = masterKey.status?.deletion;
+  // One that was cancelled since, unseen: this one begins anew.
+  const same = accepted !== undefined && windowOf(accepted) === wanted.pendingWindowInDays;
+  if (same && !mayBeAskedAnew(masterKey)) {
+    return { ...datesOf(accepted, masterKey, waiting), ...vouched };
+  }
+  if (uses.length > 0 || notAccepted(count, wanted, waiting) !== undefined) return undefined;
+  const deletionDate = new Date(now.getTime() + wanted.pendingWindowInDays * DAY_MILLISECONDS);
+  return { scheduledAt: rfc3339(now), deletionDate: rfc3339(deletionDate), ...vouched };
+}
+
+/** The dates that were accepted, put right if this node's own record has a later end: a status can be forged. */
+function datesOf(
+  { scheduledAt, deletionDate }: NonNullable<Deletion>,
+  { spec, status }: MasterKey,
+  { periods }: Waiting,
+): Pick<NonNullable<Deletion>, "scheduledAt" | "deletionDate"> {
+  const length = (spec.deletion?.pendingWindowInDays ?? 0) * DAY_MILLISECONDS;
+  const period = periods.get(periodKey({ kind: "deletion", subject: status?.keyId ?? "" }));
+  const end = period === undefined ? 0 : Math.floor(endOf(period, length) / 1000) * 1000;
+  if (!(end > timeOf(deletionDate))) return { scheduledAt, deletionDate };
+  return { scheduledAt: rfc3339(new Date(end - length)), deletionDate: rfc3339(new Date(end)) };
+}
+
+/** Why a deletion is not accepted yet. A clock that is behind would give it a date that is past once it is right. */
+const notAccepted = (
+  count: UsageCount,
+  wanted: Parameters<typeof notCounted>[1],
+  { time }: Waiting,
+): Obstacle | undefined => clockObstacle(time) ?? notCounted(count, wanted);
+
+/**
+ * Why a key may not go for want of a count of what is stored under it; undefined where
+ * it may. Where nothing can be counted, somebody has to vouch that nothing is.
+ */
+export function notCounted(
+  count: UsageCount,
+  { withoutCensus }: { readonly withoutCensus?: boolean },
+): Obstacle | undefined {
+  const obstacle = uncounted(count);
+  if (obstacle === undefined || count.kind !== "impossible") return obstacle;
+  if (withoutCensus === true) return count.askedAnew ? uncounted({ kind: "pending" }) : undefined;
+  const message = `${obstacle.message}: give it etcd, or, if you know that nothing is, set spec.deletion.withoutCensus to true`;
+  return { ...obstacle, message };
+}
+
+/**
+ * Two edits that no leader saw may have taken spec.deletion out and put it in again: a
+ * deletion that is asked for anew has its whole waiting period. Other edits only prolong it.
+ */
+export const mayBeAskedAnew = ({ metadata: { generation = 0 }, status }: MasterKey): boolean =>
+  generation - (status?.observedGeneration ?? generation) > 1;
+
+/** In days. */
+export const windowOf = ({ scheduledAt, deletionDate }: NonNullable<MasterKeyStatus["deletion"]>): number =>
+  (timeOf(deletionDate) - timeOf(scheduledAt)) / DAY_MILLISECONDS;
+
+function inUse({ uses }: ObservedDeletion): Finding {
+  if (uses.length === 0) {
+    const message = "no provider, alias or known stored object needs the key";
+    return { type: "InUse", status: "False", reason: "NotInUse", message };
+  }
+  const message = `the key is used by ${listUses(uses)}`;
+  return { type: "InUse", status: "True", reason: uses[0]?.reason ?? "ProviderUsesKey", message };
+}
+
+type Deletion = MasterKeyStatus["deletion"];
+
+function blocked(observed: ObservedDeletion, deletion: Deletion): Finding | undefined {
+  const { masterKey, uses, obstacle } = observed;
+  const type = "DeletionBlocked";
+  if (masterKey.metadata.deletionTimestamp !== undefined && uses.length > 0) {
+    return { type, status: "True", reason: "HeldInUse", message: heldBy(observed) };
+  }
+  if (masterKey.spec.deletion === undefined) return undefined;
+  if (deletion === undefined && uses.length === 0) {
+    const why = notAccepted(observed.count, masterKey.spec.deletion, observed.waiting) ?? {
+      reason: "NotCounted",
+      message: "",
+    };
+    return { type, status: "True", ...why, message: `nothing was changed yet: ${why.message}` };
+  }
+  if (deletion === undefined) {
+    const message = `nothing was changed: the key is used by ${listUses(uses)}; end that, or take spec.deletion out`;
+    return { type, status: "True", reason: "InUse", message };
+  }
+  if (obstacle !== undefined) return { type, status: "True", ...obstacle };
+  const message = `the deletion was accepted on ${deletion.scheduledAt}`;
+  return { type, status: "False", reason: "Scheduled", message };
+}
+
+function heldBy({ masterKey, uses }: ObservedDeletion): string {
+  const { namespace, name } = masterKey.metadata;
+  const patch = `kubectl patch mk -n ${namespace} ${name} --type=merge -p '{"metadata":{"finalizers":null}}'`;
+  return (
+    `the object is to be deleted and is held while the key is used by ${listUses(uses)}: end that,` +
+    ` or let the object go, which destroys nothing and is undone by making it again: ${patch}`
+  );
+}
+
+function unready(
+  { versions, masterKey }: ObservedDeletion,
+  destroyed: boolean,
+  deletion: Deletion,
+): Finding | undefined {
+  if (destroyed) {
+    const own = versionsOf(masterKey.status?.keyId, versions);
+    const at = own
+      .map(({ spec }) => spec.destroyed?.at ?? "")
+      .sort()
+      .at(-1);
+    const when = at === undefined ? "" : `, the last of it on ${at}`;
+    const message = `the key's material was destroyed${when}: delete this object; one of the same name made anew is another key`;
+    return { type: "Ready", status: "False", reason: "Destroyed", message };
+  }
+  if (deletion === undefined) return undefined;
+  const message = `nothing encrypts or decrypts under this key, and its material is destroyed after ${deletion.deletionDate}: take spec.deletion out to keep it`;
+  return { type: "Ready", status: "False", reason: "PendingDeletion", message };
+}
+
+/**
+ * The finalizers that a MasterKey should have, or nothing where they are right.
+ * A key with material is held; one that is to go is let go once nobody uses it
+ * and its versions know of the deletion that is under way.
+ */
+export function decideFinalizers(
+  masterKey: MasterKey,
+  versions: readonly KeyVersion[],
+  uses: readonly Use[],
+): readonly string[] | undefined {
+  const { deletionTimestamp, finalizers = [] } = masterKey.metadata;
+  const own = versionsOf(masterKey.status?.keyId, versions).filter(hasMaterial);
+  const holds = finalizers.includes(FINALIZER);
+  if (deletionTimestamp === undefined) {
+    return own.length > 0 && !holds ? [...finalizers, FINALIZER] : undefined;
+  }
+  if (!holds || uses.length > 0 || !own.every((version) => knows(version, masterKey))) return undefined;
+  return finalizers.filter((finalizer) => finalizer !== FINALIZER);
+}
+
+const knows = (version: KeyVersion, masterKey: MasterKey): boolean =>
+  isDeepStrictEqual(version.status?.deletion, masterKey.status?.deletion);

@@ -1,0 +1,199 @@
+import { periodKey } from "../../keyring/waiting-periods.ts";
+import { nameText, type ObjectName } from "../../names.ts";
+import { firstFew } from "../../resources/first-few.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import { byPosition, hasMaterial } from "../../resources/versions.ts";
+import { DAY_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
+import type { NodeView } from "../nodes/node-view.ts";
+import { differingRootKeys } from "../nodes/root-keys.ts";
+import { mayBeAskedAnew, notCounted, windowOf } from "./decide-deletion.ts";
+import { listUses, type Use } from "./usage.ts";
+import type { Obstacle, UsageCount } from "./usage-census.ts";
+import { SHORTEST_MILLISECONDS, type Waiting, waitingObstacle } from "./waiting-period.ts";
+
+export interface ObservedDestruction {
+  readonly name: ObjectName;
+  readonly keyId: string;
+  /** All versions of that keyId. */
+  readonly versions: readonly KeyVersion[];
+  /** The MasterKey of that name, if there is one. */
+  readonly masterKey: MasterKey | undefined;
+  readonly uses: readonly Use[];
+  /** Providers whose API servers may still write under a key that the provider has left. */
+  readonly unsettled: readonly string[];
+  readonly nodes: readonly NodeView[];
+  /** What is stored under the key's versions; `uses` has what was found. */
+  readonly count: UsageCount;
+  /** What this node itself saw of the waiting period. */
+  readonly waiting: Waiting;
+}
+
+export type DestructionPlan =
+  /** No version waits for its destruction, or its time has not come. */
+  | { readonly kind: "none" }
+  /** Something is due and a guard speaks against it. */
+  | { readonly kind: "wait"; readonly reason: string; readonly message: string }
+  /** Earliest first: where a crash or a cancellation stops it, the current version is still there. */
+  | { readonly kind: "destroy"; readonly versions: readonly KeyVersion[]; readonly why: string };
+
+/** Decides whether the material of a key whose waiting period is over is destroyed now. */
+export function decideDestruction(observed: ObservedDestruction, now: Date): DestructionPlan {
+  const due = observed.versions.filter((version) => hasMaterial(version) && isDue(version, now));
+  const [first] = due;
+  if (first === undefined) return { kind: "none" };
+  for (const guard of guards) {
+    const obstacle = guard(observed, due, now);
+    if (obstacle !== undefined) return { kind: "wait", ...obstacle };
+  }
+  const why = `the deletion of MasterKey ${nameText(observed.name)} that was asked for on ${first.status?.deletion?.scheduledAt} came due`;
+  return { kind: "destroy", versions: due.toSorted(byPosition), why };
+}
+
+const isDue = ({ status }: KeyVersion, now: Date): boolean =>
+  status?.deletion !== undefined && timeOf(status.deletion.deletionDate) <= now.getTime();
+
+type Guard = (observed: ObservedDestruction, due: readonly KeyVersion[], now: Date) => Obstacle | undefined;
+
+/** All must pass; the first that does not is told. Counting is work: it comes last. */
+const guards: readonly Guard[] = [
+  wanted,
+  windowTooShort,
+  asked,
+  waited,
+  used,
+  // A node that is not heard of never settles: its name says more than its providers'.
+  nodesDisagree,
+  settled,
+  counted,
+];
+
+/** A MasterKey that was made again, or whose deletion was cancelled, wants its versions. */
+function wanted(
+  { masterKey, keyId, name }: ObservedDestruction,
+  _: unknown,
+  now: Date,
+): Obstacle | undefined {
+  const its = masterKey?.status?.keyId;
+  if (masterKey === undefined || (its !== undefined && its !== keyId)) return undefined;
+  const { deletion } = masterKey.status ?? {};
+  const request = masterKey.spec.deletion;
+  // A longer window, or another one, was asked for since, which the status does not know yet.
+  const sameAsked =
+    request !== undefined &&
+    deletion !== undefined &&
+    windowOf(deletion) >= request.pendingWindowInDays &&
+    !mayBeAskedAnew(masterKey);
+  if (sameAsked && timeOf(deletion.deletionDate) <= now.getTime()) return undefined;
+  return {
+    reason: "StillWanted",
+    message: `nothing was destroyed: MasterKey ${nameText(name)} exists and does not ask for it`,
+  };
+}
+
+/** Dates that no claviger gave. */
+function windowTooShort(_: ObservedDestruction, due: readonly KeyVersion[]): Obstacle | undefined {
+  const short = due.find(({ status }) => {
+    const { scheduledAt = "", deletionDate = "" } = status?.deletion ?? {};
+    return !(timeOf(deletionDate) - timeOf(scheduledAt) >= SHORTEST_MILLISECONDS);
+  });
+  if (short === undefined) return undefined;
+  return {
+    reason: "WindowTooShort",
+    message: `nothing was destroyed: the waiting period in the status of KeyVersion ${short.metadata.name} is shorter than 7 days; somebody changed it`,
+  };
+}
+
+/**
+ * The dates in a status are a claim: whoever has one node's kubeconfig may write them. That a
+ * key is to go must be said by its MasterKey, whose spec no node may write, or have been seen there.
+ */
+function asked({ masterKey, keyId, name, waiting }: ObservedDestruction): Obstacle | undefined {
+  if (masterKey?.status?.keyId === keyId) return undefined;
+  if (waiting.periods.get(periodKey({ kind: "deletion", subject: keyId }))?.asked === true) return undefined;
+  return {
+    reason: "DeletionNotAsked",
+    message: `nothing was destroyed: the KeyVersions of keyId ${keyId} say that a deletion is under way, and this node has not seen MasterKey ${nameText(name)} ask for it: make the MasterKey again, with spec.deletion if the key is to go`,
+  };
+}
+
+/** By this node's own record, and by a clock that others confirm. */
+function waited(
+  { masterKey, keyId, waiting }: ObservedDestruction,
+  _: unknown,
+  now: Date,
+): Obstacle | undefined {
+  const { pendingWindowInDays = 0, confirmedDueAt } =
+    masterKey?.status?.keyId === keyId ? (masterKey.spec.deletion ?? {}) : {};
+  const length = Math.max(SHORTEST_MILLISECONDS, pendingWindowInDays * DAY_MILLISECONDS);
+  const obstacle = waitingObstacle(
+    { kind: "deletion", subject: keyId, length, confirmedDueAt },
+    waiting,
+    now,
+  );
+  return obstacle && { ...obstacle, message: `nothing was destroyed: ${obstacle.message}` };
+}
+
+function used({ uses }: ObservedDestruction): Obstacle | undefined {
+  if (uses.length === 0) return undefined;
+  return { reason: "InUse", message: `nothing was destroyed: the key is used by ${listUses(uses)}` };
+}
+
+/** Nothing that was counted proves what an API server writes afterwards. */
+function settled({ unsettled }: ObservedDestruction): Obstacle | undefined {
+  if (unsettled.length === 0) return undefined;
+  const message = `nothing was destroyed: an API server may still write under a key that it used before, through ${firstFew(unsettled, 5)}: this passes four minutes after that API server was last started or took up its file, with claviger's plugin and operator running on the node`;
+  return { reason: "NotSettled", message };
+}
+
+function nodesDisagree({ nodes }: ObservedDestruction): Obstacle | undefined {
+  return nodeObstacle(nodes);
+}
+
+/**
+ * Without a count, all who ask for it must vouch, in the spec of this moment too: the
+ * versions' own status is what is left of a MasterKey that is gone.
+ */
+function counted(
+  { count, masterKey, keyId }: ObservedDestruction,
+  due: readonly KeyVersion[],
+): Obstacle | undefined {
+  const asking: ({ readonly withoutCensus?: boolean } | undefined)[] = due.map(
+    ({ status }) => status?.deletion,
+  );
+  if (masterKey?.status?.keyId === keyId) asking.push(masterKey.status.deletion, masterKey.spec.deletion);
+  const withoutCensus = asking.every((deletion) => deletion?.withoutCensus === true);
+  const obstacle = notCounted(count, { withoutCensus });
+  return obstacle && { ...obstacle, message: `nothing was destroyed yet: ${obstacle.message}` };
+}
+
+/** Why no material may be destroyed while the nodes are as they are. */
+export function nodeObstacle(nodes: readonly NodeView[]): Obstacle | undefined {
+  if (nodes.length === 0) {
+    return { reason: "NoKeyServers", message: "nothing was destroyed: no node has reported what it serves" };
+  }
+  const silent = nodes.filter(({ stale }) => stale);
+  if (silent.length > 0) {
+    const names = silent.map(({ name, lastHeard }) => `${name} (since ${rfc3339(lastHeard)})`).join(", ");
+    return {
+      reason: "NodeNotHeardOf",
+      message: `nothing was destroyed: what these nodes serve is not known: ${names}; start their operators, or delete their KeyServers and Leases if the nodes are gone`,
+    };
+  }
+  const joining = nodes.filter(({ unreported }) => unreported === true);
+  if (joining.length > 0) {
+    const names = joining.map(({ name }) => name).join(", ");
+    return {
+      reason: "NodeNotReady",
+      message: `nothing was destroyed: these nodes have not reported yet what they serve: ${names}`,
+    };
+  }
+  const unwell = nodes.filter(({ problem }) => problem !== undefined);
+  if (unwell.length > 0) {
+    const names = unwell.map(({ name, problem }) => `${name} (${problem})`).join(", ");
+    return { reason: "NodeNotReady", message: `nothing was destroyed: these nodes have a problem: ${names}` };
+  }
+  const message = differingRootKeys(nodes);
+  return message === undefined
+    ? undefined
+    : { reason: "RootKeysDiffer", message: `nothing was destroyed: ${message}` };
+}

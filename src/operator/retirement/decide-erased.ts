@@ -1,0 +1,47 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Finding } from "../../resources/conditions.ts";
+import type { KeyVersion, KeyVersionStatus, MasterKey } from "../../resources/resources.ts";
+import { hasMaterial, listNumbers, versionsOf } from "../../resources/versions.ts";
+import { rfc3339 } from "../../times.ts";
+import type { NodeView } from "../nodes/node-view.ts";
+
+/** The status of a tombstone once it is on every node, or nothing where it is right already. */
+export function decideErased(
+  version: KeyVersion,
+  status: KeyVersionStatus,
+  nodes: readonly NodeView[],
+  now: Date,
+): KeyVersionStatus | undefined {
+  const everywhere = nodes.length > 0 && lacking(version, nodes).length === 0;
+  const erasedAt = status.erasedAt ?? (everywhere ? rfc3339(now) : undefined);
+  const next = { ...status, ...(erasedAt !== undefined && { erasedAt }) };
+  return isDeepStrictEqual(next, version.status) ? undefined : next;
+}
+
+/** Whether what was destroyed of a key is gone from every node. */
+export function erasureFinding(
+  { status }: MasterKey,
+  versions: readonly KeyVersion[],
+  nodes: readonly NodeView[],
+): Finding | undefined {
+  const tombstones = versionsOf(status?.keyId, versions).filter((version) => !hasMaterial(version));
+  if (tombstones.length === 0) return undefined;
+  const type = "Destroyed";
+  const numbers = listNumbers(tombstones);
+  const waiting = tombstones.filter((version) => version.status?.erasedAt === undefined);
+  if (waiting.length === 0) {
+    const message = `of version ${numbers} nothing is left on any node; etcd snapshots and backups from before hold it sealed`;
+    return { type, status: "True", reason: "ErasedOnEveryNode", message };
+  }
+  const names = new Set(waiting.flatMap((version) => lacking(version, nodes).map(describe)));
+  const message = `version ${numbers} was destroyed; to be erased by ${[...names].sort().join(", ") || "the nodes"}`;
+  return { type, status: "False", reason: "WaitingForNodes", message };
+}
+
+const lacking = ({ spec }: KeyVersion, nodes: readonly NodeView[]): NodeView[] =>
+  nodes.filter((node) => node.erased?.has(spec.versionId) !== true);
+
+const describe = ({ name, stale, problem }: NodeView): string => {
+  if (stale) return `${name} (not heard of)`;
+  return problem === undefined ? name : `${name} (${problem})`;
+};

@@ -1,0 +1,56 @@
+import type { KeyServer } from "../../resources/resources.ts";
+
+/** apiserver's encryptionconfig/config.go: three minutes of validity, and a request of 60 s that began in the last of them. */
+const SETTLE_MILLISECONDS = 240_000;
+
+/**
+ * Remembers since when all that nodes report of their API servers is as it is now. A count of
+ * stored objects that began before says nothing of what was written until the change. Times
+ * are in milliseconds by a clock that never goes back.
+ */
+export class GroundWatch {
+  #seen:
+    | { readonly keyServers: readonly KeyServer[]; readonly ground: ReadonlyMap<string, string> }
+    | undefined;
+  #since = 0;
+
+  /** Looks at what nodes report, and returns since when it has been so: perhaps a time to come. */
+  since(keyServers: readonly KeyServer[], now: number): number {
+    if (this.#seen?.keyServers === keyServers) return this.#since;
+    const before = this.#seen?.ground;
+    const ground = groundOf(keyServers);
+    this.#seen = { keyServers, ground };
+    if (before === undefined) this.#since = now;
+    // An API server whose socket nobody reports any more may write for as long as it takes to settle.
+    else if (isLeft(before, ground)) this.#since = now + SETTLE_MILLISECONDS;
+    else if (isChanged(before, ground)) this.#since = Math.max(this.#since, now);
+    return this.#since;
+  }
+
+  /** What others saw since is not known. */
+  forget(): void {
+    this.#seen = undefined;
+  }
+}
+
+/** What each socket shows of its API server, by node and provider. */
+function groundOf(keyServers: readonly KeyServer[]): ReadonlyMap<string, string> {
+  return new Map(
+    keyServers.flatMap(({ metadata: { name: node }, status }) => [
+      [node, JSON.stringify([status?.providers !== undefined, status?.apiServer?.encryptionConfig])] as const,
+      ...(status?.providers ?? []).map((provider) => {
+        const { name, serves, kmsKeyId, episode, encrypts, settled, editNotTakenUp } = provider;
+        const shown = [serves, kmsKeyId, episode, encrypts, settled, editNotTakenUp];
+        return [JSON.stringify([node, name]), JSON.stringify(shown)] as const;
+      }),
+    ]),
+  );
+}
+
+type Ground = ReadonlyMap<string, string>;
+
+const isLeft = (before: Ground, after: Ground): boolean =>
+  [...before.keys()].some((place) => !after.has(place));
+
+const isChanged = (before: Ground, after: Ground): boolean =>
+  before.size !== after.size || [...after].some(([place, shown]) => before.get(place) !== shown);

@@ -1,0 +1,210 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { generateMaterial } from "../../crypto/key-specs.ts";
+import { toKeyVersionSpec, toVersionRow } from "../../resources/key-version-rows.ts";
+import type {
+  KeyAlias,
+  KeyServer,
+  KeyVersion,
+  Kind,
+  MasterKey,
+  ResourceOf,
+} from "../../resources/resources.ts";
+import { createRootKey } from "../../seal/root-key-file.ts";
+import { sealAad } from "../../seal/seal.ts";
+import { SealSource } from "../../seal/seal-source.ts";
+import type { ResourceStore, View } from "../../store/resource-store.ts";
+import {
+  deletionPeriod,
+  EARLIER,
+  keyId,
+  keyServer,
+  keyVersion,
+  masterKey,
+  NOW,
+  timeKeeper,
+  versionId,
+  waiting,
+} from "../../testing/objects.ts";
+import { OwnRecord } from "../claims/own-record.ts";
+import { ViewIndex } from "../claims/view-index.ts";
+import { Retirement } from "./retirement.ts";
+import { UsageCensus } from "./usage-census.ts";
+import type { Waiting } from "./waiting-period.ts";
+
+/** What the leader destroys, over a store that is in memory. */
+let folder: string;
+let seals: SealSource;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "claviger-retirement-"));
+  createRootKey(join(folder, "root.key"));
+  seals = new SealSource(join(folder, "root.key"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const deletion = {
+  scheduledAt: "2025-12-20T00:00:00Z",
+  deletionDate: "2026-01-02T00:00:00Z",
+  withoutCensus: true,
+};
+const due = (n: number, spec: Partial<KeyVersion["spec"]> = {}, name = `${spec.keyId ?? keyId(1)}-${n}`) =>
+  keyVersion(n, { spec, metadata: { name }, status: { deletion } });
+
+const SEEN = waiting([deletionPeriod(1), deletionPeriod(2)]);
+
+interface Given {
+  readonly keyVersions: readonly KeyVersion[];
+  /** What is not sealed for what it says that it is. */
+  readonly copies?: readonly KeyVersion[];
+  readonly masterKeys?: readonly MasterKey[];
+  readonly keyAliases?: readonly KeyAlias[];
+  readonly keyServers?: readonly KeyServer[];
+  /** Whether the API server says what time it is. */
+  readonly clock?: () => void;
+  /** What this node itself saw; of both keys the whole period, if left out. */
+  readonly waiting?: Waiting;
+  /** Called before each destruction; what it throws, the API server answers. */
+  readonly before?: (version: KeyVersion, world: World) => void;
+}
+interface World {
+  masterKeys: readonly MasterKey[];
+}
+
+/** The same version with material of this cluster. */
+async function sealed(version: KeyVersion): Promise<KeyVersion> {
+  const row = toVersionRow(version);
+  using material = generateMaterial("SYMMETRIC_DEFAULT");
+  const { seal } = toKeyVersionSpec({ ...row, sealed: await seals.get().wrap(material, sealAad(row)) });
+  return { ...version, spec: { ...version.spec, seal } };
+}
+
+/** One pass. Returns the names of the KeyVersions that were destroyed, in order. */
+async function pass(given: Given): Promise<string[]> {
+  const destroyed: string[] = [];
+  const keyVersions = [...(given.copies ?? []), ...(await Promise.all(given.keyVersions.map(sealed)))];
+  const keyServers = given.keyServers ?? [
+    keyServer("one", { providers: [] }, { creationTimestamp: new Date().toISOString() }),
+  ];
+  const world: World = { masterKeys: given.masterKeys ?? [] };
+  const view = (): View => ({
+    masterKeys: world.masterKeys,
+    keyVersions,
+    keyAliases: given.keyAliases ?? [],
+    keyServers,
+    keyVersionsUpTo: "1",
+    heardOf: new Map(keyServers.map(({ metadata }) => [metadata.name, Date.now()])),
+  });
+  const store = {
+    view,
+    freshKeyServers: async () => keyServers,
+    fresh: async (kind: Kind) => (kind === "MasterKey" ? world.masterKeys : (given.keyAliases ?? [])),
+    destroyVersion: async (version: KeyVersion) => {
+      given.before?.(version, world);
+      destroyed.push(version.metadata.name);
+    },
+    recordEvent: async () => undefined,
+    applyStatus: async <K extends Kind>(_: ResourceOf[K]) => undefined,
+  } as unknown as ResourceStore;
+  const counted = Promise.withResolvers<void>();
+  const usageCensus = new UsageCensus({
+    take: async () => undefined,
+    onChange: counted.resolve,
+    now: () => 0,
+  });
+  usageCensus.begin(0);
+  await counted.promise;
+  const retirement = new Retirement({
+    store,
+    seals,
+    log: () => undefined,
+    usageCensus,
+    time: { ...timeKeeper(given.waiting ?? SEEN), ask: async () => given.clock?.() },
+  });
+  await retirement
+    .pass(new ViewIndex(view(), new OwnRecord([], [])), new AbortController().signal, NOW)
+    .catch(() => undefined);
+  return destroyed;
+}
+
+const second = { keyId: keyId(2), versionId: versionId(50) };
+
+test("what is due and nobody needs => destroyed", async () => {
+  expect(await pass({ keyVersions: [due(1)] })).toEqual([`${keyId(1)}-1`]);
+});
+
+test("the API server does not say what time it is => nothing is destroyed", async () => {
+  const clock = () => {
+    throw new Error("GET /version: HTTP 503");
+  };
+  expect(await pass({ keyVersions: [due(1)], clock })).toEqual([]);
+});
+
+test("clocks disagree => nothing is destroyed, whatever the dates say", async () => {
+  const time = { kind: "disagree", reason: "ClocksDisagree", message: "by 40 days", doubted: true } as const;
+  expect(await pass({ keyVersions: [due(1)], waiting: { ...SEEN, time } })).toEqual([]);
+});
+
+test("the dates in the status are past, and this node saw the deletion only now => nothing is destroyed", async () => {
+  const period = deletionPeriod(1, { since: NOW.getTime(), until: 0 });
+  expect(await pass({ keyVersions: [due(1)], waiting: waiting([period]) })).toEqual([]);
+});
+
+test("the MasterKey is gone, and this node never saw it ask for the deletion => nothing is destroyed", async () => {
+  const period = deletionPeriod(1, { asked: false });
+  expect(await pass({ keyVersions: [due(1)], waiting: waiting([period]) })).toEqual([]);
+});
+
+test("one that cannot be written => that of other keys is destroyed all the same", async () => {
+  const keyVersions = [due(1), due(1, second)];
+  const before = ({ spec }: KeyVersion) => {
+    if (spec.keyId === keyId(1)) throw new Error("refused by a webhook");
+  };
+  expect(await pass({ keyVersions, before })).toEqual([`${keyId(2)}-1`]);
+});
+
+test("several versions => the current one last, so that what is cut off can be gone back on", async () => {
+  const keyVersions = [due(1), due(10), due(2)];
+  expect(await pass({ keyVersions })).toEqual([1, 2, 10].map((n) => `${keyId(1)}-${n}`));
+});
+
+test("the deletion is cancelled between two versions => the second stays", async () => {
+  const asked = masterKey({
+    spec: { deletion: { pendingWindowInDays: 7, withoutCensus: true } },
+    status: { keyId: keyId(1), deletion },
+  });
+  const before = (_: KeyVersion, world: World) => {
+    world.masterKeys = [masterKey({ status: { keyId: keyId(1), deletion } })];
+  };
+  const keyVersions = [due(1), due(2)];
+  expect(await pass({ keyVersions, masterKeys: [asked], before })).toEqual([`${keyId(1)}-1`]);
+});
+
+test("a forged version of the key that names another MasterKey => the one that there is, is asked", async () => {
+  const keyVersions = [
+    due(9, { masterKey: { namespace: "nobody", name: "nothing" }, versionId: versionId(99) }, "0-forged"),
+    due(1),
+  ];
+  const masterKeys = [masterKey({ status: { keyId: keyId(1) } })];
+  expect(await pass({ keyVersions, masterKeys })).toEqual([]);
+});
+
+test("a copy of a version that is needed, under a keyId that nobody needs => no tombstone, which would take the version along", async () => {
+  const needed = await sealed(keyVersion(3));
+  const copy = due(3, { ...needed.spec, keyId: keyId(2) }, "copy");
+  expect(await pass({ keyVersions: [], copies: [copy] })).toEqual([]);
+  const renumbered = due(9, { ...needed.spec, number: 9 }, "renumbered");
+  expect(await pass({ keyVersions: [], copies: [renumbered] })).toEqual([]);
+  expect(await pass({ keyVersions: [due(1)], copies: [copy] })).toEqual([`${keyId(1)}-1`]);
+});
+
+test("the same where a provider names the key, by its own name or by an alias => used", async () => {
+  const keyVersions = [
+    due(9, { masterKey: { namespace: "nobody", name: "nothing" }, versionId: versionId(99) }, "0-forged"),
+    due(1),
+  ];
+  const provider = { name: "p", socket: "/p", serves: "apps/secrets" };
+  const keyServers = [keyServer("one", { providers: [provider] }, { creationTimestamp: EARLIER })];
+  expect(await pass({ keyVersions, keyServers })).toEqual([]);
+});

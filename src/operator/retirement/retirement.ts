@@ -1,0 +1,230 @@
+import type { KeyId, VersionId } from "../../crypto/ids.ts";
+import { codeOf } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import { nameText } from "../../names.ts";
+import { FINALIZER } from "../../resources/finalizer.ts";
+import { toVersionRow } from "../../resources/key-version-rows.ts";
+import { objectText } from "../../resources/object-text.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import { hasMaterial } from "../../resources/versions.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
+import { proveTombstone } from "../../seal/tombstone.ts";
+import type { ResourceStore, View } from "../../store/resource-store.ts";
+import { rfc3339 } from "../../times.ts";
+import { atWritePoint } from "../../write-points.ts";
+import type { ViewIndex } from "../claims/view-index.ts";
+import { decideKeyVersionStatus } from "../master-key/decide-key-version.ts";
+import { gatherRetirement } from "../master-key/gather-master-key.ts";
+import { toDestroyed } from "../node/decide-erasure.ts";
+import type { NodeView } from "../nodes/node-view.ts";
+import { nodeViews } from "../nodes/node-views.ts";
+import type { TimeKeeper } from "../time/time-keeper.ts";
+import { decideFinalizers } from "./decide-deletion.ts";
+import { decideErased } from "./decide-erased.ts";
+import {
+  awaitsCount,
+  decideRetirement,
+  masterKeyUses,
+  needsCount,
+  type RetirementFacts,
+  type RetirementPlan,
+  type RetiringKey,
+  retirementStatus,
+  retiringKey,
+  retiringKeys,
+} from "./decide-retirement.ts";
+import { GroundWatch } from "./ground-watch.ts";
+import type { UsageCensus } from "./usage-census.ts";
+
+/** What the leader's queue calls the look at everything that waits for its destruction. */
+export const RETIREMENT = "Retirement";
+
+/** What retires keys and versions for the leader: deletion, retention, destruction. */
+export class Retirement {
+  readonly #store: ResourceStore;
+  readonly #seals: SealSource;
+  readonly #log: Log;
+  readonly #census: UsageCensus;
+  readonly #time: Pick<TimeKeeper, "ask" | "note" | "waiting">;
+  readonly #ground = new GroundWatch();
+  readonly #said = new Map<string, string>();
+
+  constructor(options: {
+    readonly store: ResourceStore;
+    readonly seals: SealSource;
+    readonly log: Log;
+    readonly usageCensus: UsageCensus;
+    readonly time: Pick<TimeKeeper, "ask" | "note" | "waiting">;
+  }) {
+    this.#store = options.store;
+    this.#seals = options.seals;
+    this.#log = options.log;
+    this.#census = options.usageCensus;
+    this.#time = options.time;
+  }
+
+  /** To lead, perhaps again: what was seen and counted before does not count. */
+  begin(): void {
+    this.#ground.forget();
+    this.#census.forget();
+  }
+
+  /** Stops what works beside it. */
+  close(): void {
+    this.#census.close();
+  }
+
+  /** Completes a MasterKey's status by its use, its deletion and what was destroyed. */
+  complete(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex, now: Date): MasterKeyStatus {
+    const facts = this.#factsFor(masterKey, index);
+    return retirementStatus(masterKey, status, index.versionsFor(masterKey), facts, now);
+  }
+
+  /** Holds an object back, or lets it go. */
+  async settleFinalizers(masterKey: MasterKey, index: ViewIndex): Promise<void> {
+    const versions = index.versionsFor(masterKey);
+    const uses = masterKeyUses(masterKey, versions, this.#factsFor(masterKey, index));
+    const finalizers = decideFinalizers(masterKey, versions, uses);
+    if (finalizers === undefined) return;
+    await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, finalizers));
+  }
+
+  /** Lets an object go that has no key of its own. */
+  async release(masterKey: MasterKey): Promise<void> {
+    const { finalizers = [] } = masterKey.metadata;
+    if (!finalizers.includes(FINALIZER)) return;
+    const others = finalizers.filter((finalizer) => finalizer !== FINALIZER);
+    await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, others));
+  }
+
+  /** Destroys what is due and past every guard, and notes what is erased everywhere. One key that fails holds up no other. */
+  async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
+    const { checked } = index;
+    this.#time.note(checked);
+    if (checked.masterKeys.some(awaitsCount)) this.#census.begin(this.#since(index.view));
+    const failures: unknown[] = [];
+    for (const key of retiringKeys(checked.keyVersions, checked.masterKeys)) {
+      if (signal.aborted) break;
+      try {
+        await this.#retire(key, index, signal, now);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    // A Conflict is tried again without a word: it must not hide another failure.
+    if (failures.length > 0) throw failures.find((error) => codeOf(error) !== "Conflict") ?? failures[0];
+  }
+
+  async #retire(key: RetiringKey, index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
+    const plans = decideRetirement(key, this.#facts(index.view), now);
+    if (plans.some(needsCount)) this.#census.begin(this.#since(index.view));
+    if (plans.some(({ kind }) => kind === "destroy")) await this.#destroyDue(key, index, signal, now);
+    else this.#say(key.keyId, plans);
+    await this.#note(key.versions, index, now);
+  }
+
+  /**
+   * Decided once more on what is read past the cache, for each version anew: what
+   * comes now cannot be undone, and a deletion may be cancelled between two of them.
+   */
+  async #destroyDue(
+    { keyId, versions }: RetiringKey,
+    { record, view: { heardOf } }: ViewIndex,
+    signal: AbortSignal,
+    now: Date,
+  ): Promise<void> {
+    // The API server's word may be older than the last step of its clock.
+    await this.#time.ask(signal);
+    for (let left = versions; ; ) {
+      const keyServers = await this.#store.freshKeyServers(signal);
+      const keyAliases = await this.#store.fresh("KeyAlias", signal);
+      const masterKeys = record.checked(await this.#store.fresh("MasterKey", signal));
+      const facts = this.#facts({ keyServers, keyAliases, heardOf });
+      const plans = decideRetirement(retiringKey(keyId, left, masterKeys), facts, now);
+      const plan = plans.find(({ kind }) => kind === "destroy");
+      const version = plan?.kind === "destroy" ? plan.versions[0] : undefined;
+      if (plan?.kind !== "destroy" || version === undefined) return;
+      await this.#destroy(version, plan.why, masterKeys, now);
+      left = left.filter((one) => one !== version);
+    }
+  }
+
+  async #destroy(
+    version: KeyVersion,
+    why: string,
+    masterKeys: readonly MasterKey[],
+    now: Date,
+  ): Promise<void> {
+    const { number, masterKey: name, keyId, versionId } = version.spec;
+    const text = {
+      keyId: keyId as KeyId,
+      versionId: versionId as VersionId,
+      number,
+      destroyedAt: rfc3339(now),
+      reason: why,
+    };
+    await this.#mustBeGenuine(version);
+    const proof = await proveTombstone(this.#seals, text);
+    await atWritePoint("keyversion.destroy", () =>
+      this.#store.destroyVersion(version, toDestroyed({ ...text, proof })),
+    );
+    const what = `version ${number} of MasterKey ${nameText(name)} was destroyed: ${why}`;
+    const masterKey = masterKeys.find((key) => objectText(key) === nameText(name));
+    if (masterKey === undefined) {
+      this.#log("warn", what, { key_version: version.metadata.name });
+      return;
+    }
+    const message = `${what}; etcd snapshots and backups from before hold it sealed, and what is under it in older snapshots is not readable any more`;
+    await this.#store.recordEvent(masterKey, { type: "Warning", reason: "VersionDestroyed", message });
+  }
+
+  /**
+   * Nodes take out what has a tombstone's versionId: one for a copy under another key or
+   * number would take the version along that it is a copy of. Throws SealMismatch.
+   */
+  async #mustBeGenuine(version: KeyVersion): Promise<void> {
+    const row = toVersionRow(version);
+    using _ = await this.#seals.unseal(row, row.sealed);
+  }
+
+  /** Status of versions whose MasterKey is gone, and of tombstones that every node has erased. */
+  async #note(versions: readonly KeyVersion[], index: ViewIndex, now: Date): Promise<void> {
+    const nodes = nodesOf(index.view);
+    for (const version of versions.filter((one) => !hasMaterial(one))) {
+      const masterKey = index.masterKey(version.spec.masterKey);
+      const status = decideErased(version, decideKeyVersionStatus(version, masterKey), nodes, now);
+      if (status === undefined) continue;
+      await atWritePoint("keyversion.status", () => this.#store.applyStatus<"KeyVersion">(version, status));
+    }
+  }
+
+  /** Only an alias of its own namespace can use a key. */
+  #factsFor(masterKey: MasterKey, index: ViewIndex): RetirementFacts {
+    return this.#facts({ ...index.view, keyAliases: index.aliasesBeside(masterKey) });
+  }
+
+  #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">): RetirementFacts {
+    const { waiting } = this.#time;
+    // Nodes are silent by the real clock, whatever the clock of the decisions says.
+    return gatherRetirement({ view, count: this.#census.countSince(this.#since(view)), waiting }, new Date());
+  }
+
+  /** Before when a count proves nothing. */
+  #since({ keyServers }: Pick<View, "keyServers">): number {
+    return this.#ground.since(keyServers, this.#census.now());
+  }
+
+  /** Where the MasterKey is gone, the log is the only place. */
+  #say(keyId: string, plans: readonly RetirementPlan[]): void {
+    const waiting = plans.find((plan) => plan.kind === "wait");
+    const message = waiting?.kind === "wait" ? waiting.message : undefined;
+    if (message !== undefined && this.#said.get(keyId) !== message)
+      this.#log("warn", message, { key: keyId });
+    if (message === undefined) this.#said.delete(keyId);
+    else this.#said.set(keyId, message);
+  }
+}
+
+/** Nodes are silent by the real clock, whatever the clock of the decisions says. */
+const nodesOf = ({ keyServers, heardOf }: Pick<View, "keyServers" | "heardOf">): NodeView[] =>
+  nodeViews(keyServers, heardOf, new Date());

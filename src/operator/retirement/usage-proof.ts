@@ -1,0 +1,48 @@
+import type { KeyServer, KeyVersion, MasterKey } from "../../resources/resources.ts";
+import { kmsKeyIdOf } from "../../resources/versions.ts";
+import type { NodeView } from "../nodes/node-view.ts";
+import { isSettled } from "../reencryption/settled.ts";
+import { type Switch, socketsOf } from "../reencryption/switches.ts";
+import type { UsageProof } from "./decide-retention.ts";
+
+/**
+ * What the nodes and the last re-encryption prove of a key: every provider that
+ * `serves` it is settled on the current key_id, none that is to serve another key
+ * still answers with an earlier one of its `versions`, and a finished re-encryption under it.
+ */
+export function proofOf(
+  { status }: MasterKey,
+  versions: readonly KeyVersion[],
+  servers: readonly KeyServer[],
+  nodes: readonly NodeView[],
+  serves: ReadonlySet<string>,
+): UsageProof {
+  const current = status?.currentVersion?.kmsKeyId;
+  const own = new Set<string | undefined>(
+    versions.filter(({ spec }) => spec.keyId === status?.keyId).map(kmsKeyIdOf),
+  );
+  const serving = socketsOf(servers, ({ serves: name }) => serves.has(name));
+  const leaving = socketsOf(
+    servers,
+    ({ serves: name, kmsKeyId }) => !serves.has(name) && kmsKeyId !== current && own.has(kmsKeyId),
+  );
+  const unsettled = [...serving, ...leaving].filter((one) => !isSettled(one, nodes, current)).map(placed);
+  const { reencryption } = status ?? {};
+  if (reencryption === undefined) return { unsettled };
+  const { kmsKeyId, verified, completedAt, provenSince, phase } = reencryption;
+  const done = phase === "Complete" && completedAt !== undefined;
+  // An API server's restart takes Complete back for minutes: what each census found so since then counts on.
+  const since = verified ? (provenSince ?? completedAt) : completedAt;
+  return { unsettled, reencryption: { kmsKeyId, verified, ...(done && { completedAt: since }) } };
+}
+
+/**
+ * The providers whose API servers may still write under another key_id than the provider names
+ * now: it may be one of a key that the provider has left.
+ */
+export const unsettledProviders = (servers: readonly KeyServer[], nodes: readonly NodeView[]): string[] =>
+  socketsOf(servers, ({ kmsKeyId }) => kmsKeyId !== undefined)
+    .filter((one) => !isSettled(one, nodes, one.kmsKeyId))
+    .map(placed);
+
+const placed = ({ provider, node }: Switch): string => `provider ${provider} of node ${node}`;

@@ -1,0 +1,90 @@
+import { nameText, type ObjectName, servedAlias } from "../../names.ts";
+import { firstFew } from "../../resources/first-few.ts";
+import { objectText } from "../../resources/object-text.ts";
+import type { KeyAlias, KeyServer, KeyServerStatus } from "../../resources/resources.ts";
+
+/** One thing that needs a key: a word for programs, a phrase for people. */
+export interface Use {
+  readonly reason: "ProviderUsesKey" | "AliasPointsToKey" | "ObjectsUnderKey" | "NodeNotReported";
+  readonly text: string;
+}
+
+/** A key as others name it. */
+export interface NamedKey extends ObjectName {
+  /** Absent before the first one was given. */
+  readonly keyId?: string;
+  /** The key_ids of its versions. */
+  readonly kmsKeyIds: ReadonlySet<string>;
+}
+
+/** How many stored objects are under a key_id, where a census has counted all of them. */
+export type StoredObjects = (kmsKeyId: string) => number;
+
+export interface UsageSources {
+  readonly keyServers: readonly KeyServer[];
+  readonly keyAliases: readonly KeyAlias[];
+  readonly stored?: StoredObjects;
+}
+
+/** Who needs a key, in an order of its own: providers, aliases, stored objects. */
+export function usesOf(key: NamedKey, { keyServers, keyAliases, stored }: UsageSources): Use[] {
+  const aliases = keyAliases.filter((alias) => pointsTo(alias, key));
+  const names = new Set([nameText(key), ...aliases.map((alias) => servedAlias(objectText(alias)))]);
+  return [
+    ...keyServers.flatMap((server) => providerUses(server, names, key)).sort(byText),
+    ...aliases.map(aliasUse).sort(byText),
+    ...storedUses(key, stored),
+  ];
+}
+
+/** "a, b and 3 more". */
+export function listUses(uses: readonly Use[], most = 5): string {
+  return firstFew(
+    uses.map(({ text }) => text),
+    most,
+  );
+}
+
+/** What the alias should point to counts as what it does. */
+const pointsTo = ({ metadata, spec, status }: KeyAlias, key: NamedKey): boolean =>
+  metadata.namespace === key.namespace &&
+  (spec.masterKey === key.name ||
+    status?.masterKey === key.name ||
+    (key.keyId !== undefined && status?.keyId === key.keyId));
+
+type Provider = NonNullable<KeyServerStatus["providers"]>[number];
+
+/**
+ * Whether the API server beside a provider may need its key. It does not if the file that it goes by has
+ * no entry on the socket, nor has the one on the disk, and it has not asked Status for three minutes, as it
+ * does for every entry. A KeyServer that does not say all of this is no sign that nothing is there.
+ */
+export const isNeeded = ({ entries, notAskedSince, editNotTakenUp }: Provider): boolean =>
+  entries !== 0 || notAskedSince === undefined || editNotTakenUp !== undefined;
+
+/** A provider that names the key or serves a version of it still, before its plugin has followed. */
+function providerUses({ metadata, status }: KeyServer, names: ReadonlySet<string>, key: NamedKey): Use[] {
+  return (status?.providers ?? [])
+    .filter(isNeeded)
+    .filter(({ serves, kmsKeyId }) => names.has(serves) || key.kmsKeyIds.has(kmsKeyId ?? ""))
+    .map(({ name, serves }) => ({
+      reason: "ProviderUsesKey",
+      text: `provider ${name} of node ${metadata.name} (serves ${serves})`,
+    }));
+}
+
+const aliasUse = (alias: KeyAlias): Use => ({
+  reason: "AliasPointsToKey",
+  text: `KeyAlias ${objectText(alias)}`,
+});
+
+function storedUses({ kmsKeyIds }: NamedKey, stored: StoredObjects | undefined): Use[] {
+  if (stored === undefined) return [];
+  return [...kmsKeyIds].sort().flatMap((kmsKeyId) => {
+    const count = stored(kmsKeyId);
+    return count === 0
+      ? []
+      : [{ reason: "ObjectsUnderKey" as const, text: `${count} stored objects under key_id ${kmsKeyId}` }];
+  });
+}
+const byText = (a: Use, b: Use): number => (a.text < b.text ? -1 : 1);

@@ -1,0 +1,73 @@
+import { periodKey, type WaitingPeriod } from "../../keyring/waiting-periods.ts";
+import { PENDING_WINDOW } from "../../resources/deletion-schema.ts";
+import { DAY_MILLISECONDS, HOUR_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
+import { length, type TimeVerdict } from "../time/decide-time.ts";
+import type { Obstacle } from "./usage-census.ts";
+
+/** No waiting period is shorter, whatever a status says. */
+export const SHORTEST_MILLISECONDS = PENDING_WINDOW.minimum * DAY_MILLISECONDS;
+
+/** What this node itself knows of time, and of what waits for its destruction. */
+export interface Waiting {
+  readonly time: TimeVerdict;
+  /** By `periodKey`. */
+  readonly periods: ReadonlyMap<string, WaitingPeriod>;
+  /** How much time this node's operators have seen pass, in milliseconds. */
+  readonly seen: number;
+}
+
+/** From when on, by this node's own record, something may be destroyed. */
+export const endOf = ({ since, until, length: recorded }: WaitingPeriod, asked: number): number =>
+  Math.max(until, since + Math.max(asked, recorded));
+
+/** What a waiting period is asked about. */
+export interface PeriodQuestion {
+  readonly kind: WaitingPeriod["kind"];
+  readonly subject: string;
+  /** The shortest period that is allowed, in milliseconds; a longer one that was recorded counts. */
+  readonly length: number;
+  /** The time that an administrator has confirmed to be past, RFC 3339. */
+  readonly confirmedDueAt?: string | undefined;
+}
+
+/**
+ * Why something must wait on, by what this node itself has seen; undefined if its time has come.
+ * If no other machine's clock confirms ours, the whole period must have been seen to pass.
+ */
+export function waitingObstacle(question: PeriodQuestion, waiting: Waiting, now: Date): Obstacle | undefined {
+  const { time, periods, seen } = waiting;
+  if (time.kind !== "agreed") return { reason: time.reason, message: time.message };
+  const period = periods.get(periodKey(question));
+  if (period === undefined || (time.independent && !period.agreed))
+    return notOver("this node is only now beginning its own record of it");
+  const asked = Math.max(question.length, period.length);
+  const end = endOf(period, question.length);
+  if (end > now.getTime()) return notOver(`by this node's own record it ends at ${rfc3339(new Date(end))}`);
+  const missing = asked - (seen - period.seenAt);
+  if (time.independent || missing <= 0 || isPast(question.confirmedDueAt, end, now)) return undefined;
+  return {
+    reason: "TimeNotSeen",
+    message: `no other node confirms this node's clock, and its operator has yet to see ${atLeastHours(missing)} of the waiting period pass${remedy(question)}`,
+  };
+}
+
+/** Not by the minute: a message in a status must not change all the time. */
+const atLeastHours = (milliseconds: number): string =>
+  milliseconds < 2 * HOUR_MILLISECONDS ? "less than 2 hours" : length(milliseconds);
+
+const notOver = (why: string): Obstacle => ({
+  reason: "WaitingPeriodNotOver",
+  message: `the waiting period is not over: ${why}`,
+});
+
+const remedy = ({ kind }: PeriodQuestion): string =>
+  kind === "deletion"
+    ? ": let it run, or, if you know that the deletion date is past, set spec.deletion.confirmedDueAt to that date"
+    : ": let it run";
+
+/** A statement about a date that is yet to come by our clock, or that is before the end, confirms nothing. */
+function isPast(confirmed: string | undefined, end: number, now: Date): boolean {
+  const at = timeOf(confirmed);
+  // Dates in a status have whole seconds.
+  return at >= Math.floor(end / 1000) * 1000 && at <= now.getTime();
+}

@@ -1,0 +1,210 @@
+import type { Clock } from "../../clock.ts";
+import { messageOf } from "../../errors.ts";
+import {
+  type OperatorTime,
+  periodKey,
+  type WaitingPeriod,
+  WaitingPeriods,
+} from "../../keyring/waiting-periods.ts";
+import type { KeyringWriter } from "../../keyring/writer.ts";
+import type { Log } from "../../log.ts";
+import type { ResourceStore, View } from "../../store/resource-store.ts";
+import { HOUR_MILLISECONDS } from "../../times.ts";
+import { decidePeriods } from "../retirement/decide-periods.ts";
+import type { Obstacle } from "../retirement/usage-census.ts";
+import type { Waiting } from "../retirement/waiting-period.ts";
+import { clockObstacle, decideTime, MAX_SKEW_MILLISECONDS, type TimeVerdict } from "./decide-time.ts";
+
+/** How often the time that passed is written down. What has passed since is not counted after a crash. */
+const WRITE_MILLISECONDS = 60_000;
+/** How old the time that is written down may get while nothing else is to be written. */
+const RECORD_MILLISECONDS = 3_600_000;
+/** How long a clock that was set is doubted, if no other clock tells whether it is right now. */
+const STEP_MILLISECONDS = HOUR_MILLISECONDS;
+/** How long the API server has to say what time it is. */
+const PATIENCE = 10_000;
+
+/** Why this node's clock does not count, and the time that does if it is known. */
+export interface Doubt {
+  readonly at: Date | undefined;
+  readonly obstacle: Obstacle;
+}
+
+type Clocks = Pick<ResourceStore, "serverTime" | "nodeClocks">;
+
+/** Knows whether this node's clock may be acted on, and what this node itself saw of time and of waiting periods. */
+export class TimeKeeper {
+  readonly #clock: Clock;
+  readonly #clocks: Clocks;
+  readonly #periods: WaitingPeriods;
+  readonly #log: Log;
+  readonly #onChange: () => void;
+  /** Wall clock minus the time that never steps, as it was before any step of late. */
+  #usual: number;
+  /** That difference since the clock was set, and at which uptime that was seen. */
+  #step: { readonly offset: number; readonly seenAt: number } | undefined;
+  #byKey: ReadonlyMap<string, WaitingPeriod>;
+  /** What the keyring has of time, and when this process had seen so much. */
+  #written: OperatorTime;
+  #writtenAt: number;
+  /** The time when this node's clock was last known to be right, and what `#passing` was then; 0 if never. */
+  #agreed: { readonly at: number; readonly passing: number };
+  /** The API server's time minus our uptime, when it was last asked. */
+  #server: number | undefined;
+  #said: string | undefined;
+  #kind: TimeVerdict["kind"] = "unknown";
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly store: Clocks;
+    readonly keyring: KeyringWriter;
+    readonly log: Log;
+    /** Called when clocks come to disagree or agree. */
+    readonly onChange: () => void;
+  }) {
+    this.#clock = options.clock;
+    this.#clocks = options.store;
+    this.#periods = new WaitingPeriods(options.keyring);
+    this.#log = options.log;
+    this.#onChange = options.onChange;
+    this.#usual = this.#offset;
+    this.#byKey = byKey(this.#periods.all());
+    this.#written = this.#periods.time();
+    this.#writtenAt = this.#passing;
+    this.#agreed = { at: this.#written.agreedAt, passing: this.#writtenAt };
+  }
+
+  /** Asks the API server what time it is. Rejects if it does not say so. */
+  async ask(signal: AbortSignal): Promise<void> {
+    const time = await this.#clocks.serverTime(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+    this.#server = time === undefined ? undefined : time - this.#clock.uptime();
+    this.tick();
+  }
+
+  get verdict(): TimeVerdict {
+    const wall = this.#clock.wall();
+    const uptime = this.#clock.uptime();
+    const stepped = this.#offset - this.#usual;
+    if (this.#clocks.nodeClocks === undefined) return decideTime({ stepped });
+    const server = this.#server === undefined ? undefined : this.#server + uptime - wall;
+    return decideTime({ stepped, others: { server, nodes: this.#clocks.nodeClocks(wall, uptime) } });
+  }
+
+  /** The time by which waiting periods end. */
+  now(): Date {
+    return this.#clock.now();
+  }
+
+  get waiting(): Waiting {
+    return { time: this.verdict, periods: this.#byKey, seen: this.#seen };
+  }
+
+  /**
+   * Set while this node's clock may be wrong: the time by which material expires meanwhile, as the
+   * plugin reckons it, and what is wrong. `at` is undefined if the clock was never known to be right.
+   */
+  get doubt(): Doubt | undefined {
+    const time = this.verdict;
+    const obstacle = clockObstacle(time);
+    if (obstacle === undefined || !this.#isDoubted(time)) return undefined;
+    return { at: this.#agreedAt > 0 ? new Date(this.#agreedAt) : undefined, obstacle };
+  }
+
+  /** Records what is under way by these resources. */
+  note(view: Pick<View, "masterKeys" | "keyVersions">): void {
+    const held = () => this.#periods.held();
+    const { put, drop } = decidePeriods({ ...view, ...this.waiting, held }, this.#clock.now());
+    if (put.length === 0 && drop.length === 0) return;
+    this.#writeTime(this.verdict);
+    this.#periods.apply(put, drop);
+    this.#byKey = byKey(this.#periods.all());
+  }
+
+  /** Called every second or so: notices when a clock steps, and writes down the time that passed. Never throws. */
+  tick(): void {
+    try {
+      this.#followSteps();
+      const time = this.verdict;
+      const doubted = this.#isDoubted(time);
+      if (time.kind !== "unknown" && !doubted)
+        this.#agreed = { at: this.#clock.now().getTime(), passing: this.#passing };
+      const isDue = this.#passing - this.#writtenAt >= WRITE_MILLISECONDS;
+      const isNeeded = this.#byKey.size > 0 || doubted;
+      const isOld = Math.abs(this.#agreedAt - this.#written.agreedAt) >= RECORD_MILLISECONDS;
+      if ((isNeeded && isDue) || isOld || doubted !== this.#written.doubted) this.#writeTime(time);
+      this.#say(time);
+    } catch (error) {
+      this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
+    }
+  }
+
+  /** A machine that slept has stepped too: with nobody to ask, a time that stays is taken as right after a while. */
+  #followSteps(): void {
+    const offset = this.#offset;
+    if (Math.abs(offset - this.#usual) <= MAX_SKEW_MILLISECONDS) {
+      this.#step = undefined;
+      return;
+    }
+    const isNew = Math.abs(offset - (this.#step?.offset ?? Infinity)) > MAX_SKEW_MILLISECONDS;
+    if (this.#step === undefined || isNew) this.#step = { offset, seenAt: this.#clock.uptime() };
+    if (this.#clock.uptime() - this.#step.seenAt < STEP_MILLISECONDS) return;
+    this.#usual = offset;
+    this.#step = undefined;
+  }
+
+  /** Writes down the time that passed since it was last written. Never throws. */
+  close(): void {
+    try {
+      if (this.#byKey.size > 0 || this.#agreedAt > 0) this.#writeTime(this.verdict);
+    } catch (error) {
+      this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
+    }
+  }
+
+  /** Until it is known, what the former process knew holds. */
+  #isDoubted(time: TimeVerdict): boolean {
+    if (time.kind === "unknown") return this.#written.doubted;
+    return time.kind === "disagree" && time.doubted;
+  }
+
+  #say(time: TimeVerdict): void {
+    const said = time.kind === "disagree" ? time.message : undefined;
+    if (said === this.#said && time.kind === this.#kind) return;
+    if (said !== undefined)
+      this.#log("error", `${said}; nothing is destroyed meanwhile`, { reason: "ClocksDisagree" });
+    else if (this.#said !== undefined) this.#log("info", "all clocks agree again");
+    this.#said = said;
+    this.#kind = time.kind;
+    this.#onChange();
+  }
+
+  #writeTime(time: TimeVerdict): void {
+    const seen = Math.round(this.#seen);
+    const passing = this.#passing;
+    const next = { seen, agreedAt: Math.round(this.#agreedAt), doubted: this.#isDoubted(time) };
+    this.#periods.putTime(next);
+    this.#written = next;
+    this.#writtenAt = passing;
+  }
+
+  /** Milliseconds for which operators of this node have run. */
+  get #seen(): number {
+    return this.#written.seen + this.#passing - this.#writtenAt;
+  }
+
+  get #agreedAt(): number {
+    const { at, passing } = this.#agreed;
+    return at === 0 ? 0 : at + this.#passing - passing;
+  }
+
+  get #passing(): number {
+    return this.#clock.uptime() + this.#clock.ahead();
+  }
+
+  get #offset(): number {
+    return this.#clock.wall() - this.#clock.uptime();
+  }
+}
+
+const byKey = (periods: readonly WaitingPeriod[]): ReadonlyMap<string, WaitingPeriod> =>
+  new Map(periods.map((period) => [periodKey(period), period]));

@@ -1,0 +1,2 @@
+/** Held until the key is not in use. */
+export const FINALIZER = "kms.claviger.dev/material";

@@ -1,0 +1,119 @@
+import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
+import { ClavigerError } from "../errors.ts";
+import type { VersionIdentity, VersionRow } from "../keyring/rows.ts";
+import { nameText } from "../names.ts";
+import type { Ownership } from "../seal/ownership.ts";
+import { parseTime, rfc3339 } from "../times.ts";
+import type { OwnershipSpec } from "./ownership-schema.ts";
+import type { KeyVersion } from "./resources.ts";
+
+/** What of a KeyVersion its seal does not bind, as this node has it. */
+export const bindingOf = ({ validTo, ownership }: Pick<VersionRow, "validTo" | "ownership">): Binding => ({
+  ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
+  ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
+});
+
+/** A KeyVersion's usual name. */
+export const keyVersionName = ({ keyId, number }: Pick<KeyVersion["spec"], "keyId" | "number">): string =>
+  `${keyId}-${number}`;
+
+/** Rows of specs that were read before: each pass looks at every version several times. */
+const known = new WeakMap<KeyVersion["spec"], VersionRow>();
+
+/** A KeyVersion's row. Throws Internal for a tombstone, which has no material: see `hasMaterial`. */
+export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
+  const before = known.get(spec);
+  if (before !== undefined) return before;
+  const row = readVersionSpec(spec);
+  known.set(spec, row);
+  return row;
+}
+
+function readVersionSpec(spec: KeyVersion["spec"]): VersionRow {
+  if (spec.seal === undefined) throw new ClavigerError("Internal", `version ${spec.versionId} has no seal`);
+  const validTo = parseTime(spec.validTo);
+  return {
+    ...identityOf(spec),
+    sealed: {
+      provider: spec.seal.provider,
+      rootKeyId: spec.seal.rootKeyId,
+      blob: Buffer.from(spec.seal.sealed, "base64"),
+    },
+    ...(spec.materialId !== undefined && { materialId: spec.materialId }),
+    // What claviger made does not expire, whoever wrote a date there.
+    ...(validTo !== undefined && spec.origin === "EXTERNAL" && { validTo }),
+    ...(spec.ownership !== undefined && { ownership: toOwnership(spec.ownership) }),
+  };
+}
+
+const toOwnership = ({ revision, provider, rootKeyId, sealed }: OwnershipSpec): Ownership => ({
+  revision,
+  proof: { provider, rootKeyId, blob: Buffer.from(sealed, "base64") },
+});
+
+/** KeyVersion.spec.ownership. */
+export const toOwnershipSpec = ({ revision, proof }: Ownership): OwnershipSpec => ({
+  revision,
+  provider: proof.provider,
+  rootKeyId: proof.rootKeyId,
+  sealed: Buffer.from(proof.blob).toString("base64"),
+});
+
+/** Which version a KeyVersion is, tombstones included. */
+export const identityOf = (spec: KeyVersion["spec"]): VersionIdentity => ({
+  versionId: parseVersionId(spec.versionId),
+  keyId: parseKeyId(spec.keyId),
+  number: spec.number,
+  masterKey: spec.masterKey,
+  keySpec: spec.keySpec,
+  keyUsage: spec.keyUsage,
+  origin: spec.origin,
+});
+
+export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] & { readonly seal: Seal } {
+  const { sealed, validTo, ownership, ...identity } = version;
+  return {
+    ...identity,
+    ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
+    ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
+    seal: {
+      provider: sealed.provider,
+      rootKeyId: sealed.rootKeyId,
+      sealed: Buffer.from(sealed.blob).toString("base64"),
+    },
+  };
+}
+
+/** Whether one sealed blob can open as either: what its seal is bound to is the same (seal.ts). */
+export function sameBinding(a: VersionRow, b: VersionRow): boolean {
+  return (
+    a.versionId === b.versionId &&
+    a.keyId === b.keyId &&
+    a.number === b.number &&
+    a.keySpec === b.keySpec &&
+    a.keyUsage === b.keyUsage
+  );
+}
+
+/** Whether two rows are one version also in what its seal does not bind. */
+export function sameIdentity(a: VersionRow, b: VersionRow): boolean {
+  return (
+    sameBinding(a, b) &&
+    a.origin === b.origin &&
+    a.materialId === b.materialId &&
+    nameText(a.masterKey) === nameText(b.masterKey)
+  );
+}
+
+export function sameSeal(a: VersionRow, b: VersionRow): boolean {
+  return (
+    a.sealed.provider === b.sealed.provider &&
+    a.sealed.rootKeyId === b.sealed.rootKeyId &&
+    Buffer.compare(a.sealed.blob, b.sealed.blob) === 0
+  );
+}
+
+export type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
+
+/** The part of a KeyVersion's spec that its seal does not bind and that may change; a field that is left out is removed. */
+export type Binding = Pick<KeyVersion["spec"], "validTo" | "ownership">;

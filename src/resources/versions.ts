@@ -1,0 +1,91 @@
+import { type KeyId, type KmsKeyId, kmsKeyId, parseKeyId, type VersionId } from "../crypto/ids.ts";
+import { ClavigerError } from "../errors.ts";
+import { isLater } from "../keyring/rows.ts";
+import { isVersionNumber } from "../keyring/version-number.ts";
+import { firstFew } from "./first-few.ts";
+import type { KeyVersion, MasterKey } from "./resources.ts";
+
+/** The keyId of a MasterKey that has one. Throws Internal otherwise: whoever asks has looked. */
+export function toKeyId({ metadata, status }: MasterKey): KeyId {
+  if (status?.keyId !== undefined) return parseKeyId(status.keyId);
+  throw new ClavigerError("Internal", `MasterKey ${metadata.namespace}/${metadata.name} has no keyId`);
+}
+
+/** What a key is for: it never changes, for a key as for a name that nodes serve. */
+export type KeyKind = Pick<KeyVersion["spec"], "keySpec" | "keyUsage">;
+
+export const isAlike = (a: KeyKind, b: KeyKind): boolean =>
+  a.keySpec === b.keySpec && a.keyUsage === b.keyUsage;
+
+/** Earliest first. */
+export const byPosition = (a: KeyVersion, b: KeyVersion): number => (isLater(a.spec, b.spec) ? 1 : -1);
+
+/**
+ * Oldest first; those of one second by number and name, so that everybody has one order:
+ * a copy under a later number, made at once, must not come before its original.
+ */
+export function byAge(a: KeyVersion, b: KeyVersion): number {
+  const [older, newer] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
+  if (older !== newer) return older < newer ? -1 : 1;
+  if (a.spec.number !== b.spec.number) return a.spec.number - b.spec.number;
+  return a.metadata.name < b.metadata.name ? -1 : 1;
+}
+
+/**
+ * The versions of a key, earliest first. A younger KeyVersion with the versionId of another is
+ * no version, nor is one whose number no node can store.
+ */
+export function versionsOf(keyId: string | undefined, versions: readonly KeyVersion[]): KeyVersion[] {
+  const first = new Map<string, KeyVersion>();
+  for (const version of versions.filter((version) => isOf(keyId, version)).sort(byAge)) {
+    if (!first.has(version.spec.versionId)) first.set(version.spec.versionId, version);
+  }
+  return [...first.values()].sort(byPosition);
+}
+
+const isOf = (keyId: string | undefined, { spec }: KeyVersion): boolean =>
+  spec.keyId === keyId && isVersionNumber(spec.number);
+
+/**
+ * The version that should become current next: the newest one, where that is
+ * newer than the current one. Nodes test and report it, the leader promotes it.
+ */
+export function promotionCandidate(
+  masterKey: MasterKey,
+  versions: readonly KeyVersion[],
+): KeyVersion | undefined {
+  const own = versionsOf(masterKey.status?.keyId, versions).filter(hasMaterial);
+  const newest = own.findLast(({ spec }) => isAlike(spec, masterKey.spec));
+  const current = masterKey.status?.currentVersion;
+  if (newest === undefined || current === undefined) return newest;
+  return isLater(newest.spec, current) ? newest : undefined;
+}
+
+/** Their numbers, for a message. */
+export const listNumbers = (versions: readonly KeyVersion[]): string =>
+  firstFew(
+    versions.map(({ spec }) => spec.number),
+    20,
+  );
+
+/** The key_id that the API server stores with what a version encrypted. */
+export const kmsKeyIdOf = ({ spec }: Pick<KeyVersion, "spec">): KmsKeyId =>
+  hashedOnce(spec, spec.keyId as KeyId, spec.versionId as VersionId);
+
+/** The same of a version in the keyring. */
+export const kmsKeyIdOfRow = (row: { readonly keyId: KeyId; readonly versionId: VersionId }): KmsKeyId =>
+  hashedOnce(row, row.keyId, row.versionId);
+
+const kmsKeyIds = new WeakMap<object, KmsKeyId>();
+
+/** Each pass asks it of every version. Objects of a view and rows of a keyring never change. */
+function hashedOnce(of: object, keyId: KeyId, versionId: VersionId): KmsKeyId {
+  const known = kmsKeyIds.get(of);
+  if (known !== undefined) return known;
+  const id = kmsKeyId(keyId, versionId);
+  kmsKeyIds.set(of, id);
+  return id;
+}
+
+/** Whether a version is more than a tombstone. */
+export const hasMaterial = ({ spec }: Pick<KeyVersion, "spec">): boolean => spec.seal !== undefined;

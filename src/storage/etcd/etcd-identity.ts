@@ -1,0 +1,127 @@
+import { ClavigerError, messageOf } from "../../errors.ts";
+import { KubeError } from "../../kube/client.ts";
+import { type List, someObject } from "../rewrite/metadata-pages.ts";
+import { collectionPathOf } from "../served/api-resources.ts";
+import type { ApiResource, StoredName } from "../served/discovery.ts";
+import { groupResourceText } from "../served/group-resource.ts";
+import type { EtcdReader } from "./etcd-scan.ts";
+import { pathsOf } from "./storage-key.ts";
+
+/**
+ * A count of nothing in the wrong etcd looks like a count that found nothing. Before a
+ * count proves anything, what is here shows that it was taken where API servers store.
+ */
+export interface EtcdAt {
+  readonly etcd: EtcdReader;
+  /** The API servers' --etcd-prefix. */
+  readonly prefix: string;
+  readonly signal: AbortSignal;
+}
+
+/** An object that is written all the time, as the API server has it. */
+export interface Witness {
+  /** Its key without the prefix: `leases/claviger-system/claviger-node-a`. */
+  readonly path: string;
+  /** Its resourceVersion, read from the API server past every cache; undefined where there is none. */
+  readonly read: () => Promise<string | undefined>;
+}
+
+const WHAT_TO_DO =
+  "check etcd.endpoints and etcd.prefix against the API server's --etcd-servers and --etcd-prefix";
+
+/** Rejects with Etcd where no API server has ever stored anything under the prefix. */
+export async function mustHoldCluster({ etcd, prefix, signal }: EtcdAt): Promise<void> {
+  if ((await revisionOf({ etcd, prefix, signal }, "namespaces/default")) !== undefined) return;
+  throw new ClavigerError("Etcd", `etcd has no cluster under ${prefix}: ${WHAT_TO_DO}`);
+}
+
+/**
+ * Rejects with Etcd unless this is the etcd of the API server that the witness was
+ * read from: its revision here, read between two reads there, lies between theirs. A
+ * resourceVersion is etcd's revision of the write (kube-apiserver, storage/etcd3), so
+ * another cluster's etcd, or an old copy of this one, cannot have it.
+ */
+export async function mustBeEtcdOf(witness: Witness, at: EtcdAt): Promise<void> {
+  const before = await readWitness(witness);
+  const here = await revisionOf(at, witness.path);
+  const after = await readWitness(witness);
+  if (here !== undefined && before <= here && here <= after) return;
+  const found = here === undefined ? "lacks it" : `has it at revision ${here}`;
+  throw new ClavigerError(
+    "Etcd",
+    `this is not the API server's etcd: the API server has ${witness.path} at resourceVersion ${after}, and etcd under ${at.prefix} ${found}; ${WHAT_TO_DO}`,
+  );
+}
+
+/** An object that was listed may be deleted before it is looked for. */
+const LOOKS = 3;
+
+/**
+ * Rejects with Etcd where the API server shows an object of one of these resources and
+ * etcd lacks it: it is kept in another etcd (kube-apiserver's
+ * --etcd-servers-overrides). What may not be listed is passed over.
+ */
+export async function mustBeStoredHere(
+  resources: readonly ApiResource[],
+  list: List,
+  at: EtcdAt,
+): Promise<void> {
+  for (const resource of resources) {
+    if (await isStoredHere(resource, list, at)) continue;
+    const text = groupResourceText(resource);
+    throw new ClavigerError(
+      "Etcd",
+      `the API server has ${text} that are not in this etcd, as with --etcd-servers-overrides: nothing is proven of ${text}; claviger counts in one etcd only`,
+    );
+  }
+}
+
+/** Also where there are none, or none that may be listed. */
+async function isStoredHere(resource: ApiResource, list: List, at: EtcdAt): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look += 1) {
+    const object = await anyObject(resource, list);
+    if (object === undefined) return true;
+    const name = [object.namespace, object.name].filter((part) => part !== undefined).join("/");
+    const revisions = await Promise.all(pathsOf(resource).map((path) => revisionOf(at, path + name)));
+    if (revisions.some((revision) => revision !== undefined)) return true;
+  }
+  return false;
+}
+
+async function readWitness({ path, read }: Witness): Promise<number> {
+  const resourceVersion = await read();
+  if (resourceVersion !== undefined && /^[0-9]+$/.test(resourceVersion)) return Number(resourceVersion);
+  const found =
+    resourceVersion === undefined ? "does not exist yet" : `has resourceVersion ${resourceVersion}`;
+  throw new ClavigerError(
+    "Etcd",
+    `whether this is the API server's etcd cannot be told: ${path} ${found}; tried again`,
+  );
+}
+
+/** The revision of the last write of a key; undefined where it is not there. */
+async function revisionOf({ etcd, prefix, signal }: EtcdAt, path: string): Promise<number | undefined> {
+  const key = Buffer.from(`${prefix}/${path}`);
+  const page = await etcd.range({ key, rangeEnd: ONE_KEY, limit: 1, revision: 0 }, signal);
+  if (page.kind !== "page")
+    throw new ClavigerError("Internal", `etcd answers a read of ${path} by ${page.kind}`);
+  return page.entries[0]?.modRevision;
+}
+
+/** Without an end, a range is one key. */
+const ONE_KEY = Buffer.alloc(0);
+
+async function anyObject(resource: ApiResource, list: List): Promise<StoredName | undefined> {
+  try {
+    return await someObject(list, resource);
+  } catch (error) {
+    // No right to list it, or it went meanwhile.
+    if (error instanceof KubeError && (error.httpStatus === 403 || error.httpStatus === 404))
+      return undefined;
+    throw new ClavigerError(
+      "Etcd",
+      `whether ${collectionPathOf(resource)} are in this etcd cannot be told: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}

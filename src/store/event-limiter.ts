@@ -1,0 +1,37 @@
+import { nameText } from "../names.ts";
+import { RateLimiter } from "../rate-limiter.ts";
+import type { ObjectRef, ResourceEvent } from "./resource-store.ts";
+
+/** client-go's figures for one object (EventSourceObjectSpamFilter). */
+const PER_OBJECT = { burst: 25, intervalMilliseconds: 300_000 };
+const PER_NAMESPACE = { burst: 500, intervalMilliseconds: 2_000 };
+/** They are told whatever else is: they cannot be undone, and each took a version. */
+const ALWAYS = new Set(["VersionDestroyed"]);
+/** So many objects are remembered of which an event was left out. */
+const MOST_REMEMBERED = 10_000;
+
+/** Bounds the Events and log lines about one object and one namespace: its editors cause them as they like. */
+export class EventLimiter {
+  readonly #objects = new RateLimiter(PER_OBJECT);
+  readonly #namespaces = new RateLimiter(PER_NAMESPACE);
+  /** How many of each object were left out since its last one. */
+  readonly #leftOut = new Map<string, number>();
+
+  /** Returns the event as it may be told, or undefined if there were too many. `now` is of a clock that never goes back. */
+  admit({ kind, metadata }: ObjectRef, event: ResourceEvent, now: number): ResourceEvent | undefined {
+    if (ALWAYS.has(event.reason)) return event;
+    const { namespace = "", name } = metadata;
+    const object = `${kind} ${nameText({ namespace, name })}`;
+    const before = this.#leftOut.get(object) ?? 0;
+    if (!this.#objects.take(object, now) || !this.#namespaces.take(namespace, now)) {
+      if (before > 0 || this.#leftOut.size < MOST_REMEMBERED) this.#leftOut.set(object, before + 1);
+      return undefined;
+    }
+    this.#leftOut.delete(object);
+    if (before === 0) return event;
+    return {
+      ...event,
+      message: `${event.message} (${before} events of this object before it were left out)`,
+    };
+  }
+}

@@ -1,0 +1,71 @@
+import type { KeyServerStatus } from "../resources/resources.ts";
+
+/** How long a written report proves that this node can still say what is the matter with it. */
+const PROOF_MILLISECONDS = 30_000;
+
+/**
+ * What this node last wanted its KeyServer to say, and whether that could be written.
+ *
+ * A renewed Lease says that the KeyServer is true. A node whose status is refused, by a policy
+ * or a webhook for instance, must not go on renewing: its former report would pass for the present.
+ */
+export class NodeReport {
+  readonly #write: (status: KeyServerStatus) => Promise<void>;
+  readonly #now: () => number;
+  readonly #first = Promise.withResolvers<void>();
+  #wanted: KeyServerStatus | undefined;
+  /** When the wanted report was last written, by a clock that never jumps. */
+  #writtenAt: number | undefined;
+  /** Ends when all writes that were asked for have ended: an older report must not come after a newer one. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    write: (status: KeyServerStatus) => Promise<void>,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#write = write;
+    this.#now = now;
+  }
+
+  /** Resolves once the first report was written, or `giveUp` was called. */
+  get first(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  giveUp(): void {
+    this.#first.resolve();
+  }
+
+  /** Writes a report. Throws what the API server did not take. */
+  say(status: KeyServerStatus): Promise<void> {
+    this.#wanted = status;
+    this.#writtenAt = undefined;
+    return this.#inTurn();
+  }
+
+  /** Writes the wanted report again, unless that was done lately. Throws if it is not taken any more. */
+  async prove(): Promise<void> {
+    const age = this.#writtenAt === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#writtenAt;
+    if (this.#wanted !== undefined && age >= PROOF_MILLISECONDS) await this.#inTurn();
+  }
+
+  #inTurn(): Promise<void> {
+    const written = this.#turn.then(() => this.#writeWanted());
+    this.#turn = written.catch(() => undefined);
+    return written;
+  }
+
+  async #writeWanted(): Promise<void> {
+    const wanted = this.#wanted;
+    if (wanted === undefined) return;
+    const started = this.#now();
+    try {
+      await this.#write(wanted);
+    } catch (error) {
+      this.#writtenAt = undefined;
+      throw error;
+    }
+    this.#writtenAt = wanted === this.#wanted ? started : undefined;
+    this.#first.resolve();
+  }
+}

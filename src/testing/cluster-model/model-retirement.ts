@@ -1,0 +1,179 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ViewIndex } from "../../operator/claims/view-index.ts";
+import { decideKeyVersionStatus } from "../../operator/master-key/decide-key-version.ts";
+import { gatherRetirement } from "../../operator/master-key/gather-master-key.ts";
+import { nodeViews } from "../../operator/nodes/node-views.ts";
+import { decideErased } from "../../operator/retirement/decide-erased.ts";
+import {
+  awaitsCount,
+  decideRetirement,
+  needsCount,
+  type RetirementFacts,
+  type RetiringKey,
+  retirementStatus,
+  retiringKey,
+  retiringKeys,
+} from "../../operator/retirement/decide-retirement.ts";
+import { GroundWatch } from "../../operator/retirement/ground-watch.ts";
+import type { StoredObjects } from "../../operator/retirement/usage.ts";
+import {
+  type Counted,
+  goodUntil,
+  type UsageCount,
+  usableCount,
+} from "../../operator/retirement/usage-census.ts";
+import type { Waiting } from "../../operator/retirement/waiting-period.ts";
+import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import { hasMaterial } from "../../resources/versions.ts";
+import type { View } from "../../store/resource-store.ts";
+import { rfc3339 } from "../../times.ts";
+import { type Etcd, masterKeyOf } from "./etcd.ts";
+import type { ModelNode } from "./model-node.ts";
+import type { Promises } from "./promises.ts";
+
+const NOTHING_SEEN: Waiting = {
+  time: { kind: "agreed", independent: false },
+  periods: new Map(),
+  seen: 0,
+};
+
+/** The leader's part in deletion, retention and destruction: what Retirement and UsageCensus do. */
+export class ModelRetirement {
+  readonly #promises: Promises;
+  readonly #census: boolean;
+  /** How long a count takes. */
+  readonly #countMilliseconds: number;
+  readonly #ground = new GroundWatch();
+  #counted: Counted | undefined;
+  #running: { readonly began: number; readonly stored: StoredObjects } | undefined;
+  /** The node that leads. */
+  leader: ModelNode | undefined;
+
+  constructor(promises: Promises, census: boolean, countMilliseconds: number) {
+    this.#promises = promises;
+    this.#census = census;
+    this.#countMilliseconds = countMilliseconds;
+  }
+
+  /** The process ends. */
+  forget(): void {
+    this.#ground.forget();
+    this.#counted = undefined;
+    this.#running = undefined;
+  }
+
+  complete(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex, now: Date): MasterKeyStatus {
+    const facts = this.#facts(index.view, now);
+    return retirementStatus(masterKey, status, index.versionsFor(masterKey), facts, this.#wall(now));
+  }
+
+  /** One look at everything that waits for its destruction. */
+  pass(index: ViewIndex, etcd: Etcd, now: Date): Etcd {
+    const { checked } = index;
+    this.leader?.note(etcd, now);
+    if (checked.masterKeys.some(awaitsCount)) this.#count(etcd, index.view, now);
+    let after = etcd;
+    for (const key of retiringKeys(checked.keyVersions, checked.masterKeys)) {
+      const plans = decideRetirement(key, this.#facts(index.view, now), this.#wall(now));
+      if (plans.some(needsCount)) this.#count(etcd, index.view, now);
+      if (plans.some(({ kind }) => kind === "destroy")) after = this.#destroyDue(key, index, after, now);
+    }
+    return after;
+  }
+
+  /** Decided once more, for each version anew, on what is read past the cache. */
+  #destroyDue({ keyId, versions }: RetiringKey, { record, view }: ViewIndex, etcd: Etcd, now: Date): Etcd {
+    let after = etcd;
+    for (let left = versions; ; ) {
+      const { reports, alias, masterKeys } = after;
+      const fresh = {
+        ...{ keyServers: reports, keyAliases: alias === undefined ? [] : [alias] },
+        heardOf: view.heardOf,
+      };
+      const key = retiringKey(keyId, left, record.checked(masterKeys));
+      const plans = decideRetirement(key, this.#facts(fresh, now), this.#wall(now));
+      const plan = plans.find(({ kind }) => kind === "destroy");
+      const version = plan?.kind === "destroy" ? plan.versions[0] : undefined;
+      if (version === undefined) return after;
+      const masterKey = named([version], after);
+      this.#promises.checkDestruction(version, masterKey, after, this.#census, now.getTime());
+      after = withTombstone(after, version, this.#wall(now));
+      left = left.filter((one) => one !== version);
+    }
+  }
+
+  /** States of versions follow the MasterKeys as they are stored, and what the nodes say to have erased. */
+  note(etcd: Etcd, heardOf: ReadonlyMap<string, number>, now: Date): Etcd {
+    const nodes = nodeViews(etcd.reports, heardOf, now);
+    const versions = etcd.versions.map((version) => {
+      const decided = decideKeyVersionStatus(version, named([version], etcd));
+      const erased = hasMaterial(version) ? undefined : decideErased(version, decided, nodes, now);
+      const status = hasMaterial(version) ? decided : (erased ?? version.status ?? decided);
+      if (isDeepStrictEqual(status, version.status)) return version;
+      const noted = { ...version, status };
+      if (version.status?.erasedAt === undefined) this.#promises.checkErased(noted);
+      return noted;
+    });
+    return versions.every((version, index) => version === etcd.versions[index])
+      ? etcd
+      : { ...etcd, versions };
+  }
+
+  #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">, now: Date): RetirementFacts {
+    const waiting = this.leader?.waiting(now) ?? NOTHING_SEEN;
+    return gatherRetirement({ view, count: this.#usage(view, now), waiting }, now);
+  }
+
+  #wall(now: Date): Date {
+    return this.leader?.wall(now) ?? now;
+  }
+
+  #usage({ keyServers }: Pick<View, "keyServers">, now: Date): UsageCount {
+    if (!this.#census) return { kind: "impossible" };
+    const since = this.#ground.since(keyServers, now.getTime());
+    return usableCount(this.#counted, since, now.getTime()) ?? { kind: "pending" };
+  }
+
+  /** Begins a count. All its pages are of the revision of the first. */
+  #count({ objects }: Etcd, view: Pick<View, "keyServers">, now: Date): void {
+    const began = now.getTime();
+    const since = this.#ground.since(view.keyServers, began);
+    if (this.#usage(view, now).kind !== "pending" || began < since) return;
+    if (this.#running !== undefined && this.#running.began >= since) return;
+    const counts = new Map<string | undefined, number>();
+    for (const { kmsKeyId } of objects.values()) counts.set(kmsKeyId, (counts.get(kmsKeyId) ?? 0) + 1);
+    this.#running = { began, stored: (id) => counts.get(id) ?? 0 };
+  }
+
+  /** Whether a count has ended since the last pass: then the leader looks again at once. */
+  hasCounted(now: Date): boolean {
+    return this.#running !== undefined && now.getTime() >= this.#running.began + this.#countMilliseconds;
+  }
+
+  /** Takes a while: what was begun in one pass is there in a later one. */
+  finishCount(now: Date): void {
+    if (this.#running === undefined || !this.hasCounted(now)) return;
+    const { began } = this.#running;
+    this.#counted = { ...this.#running, goodUntil: goodUntil(began, began + this.#countMilliseconds) };
+    this.#running = undefined;
+  }
+}
+
+function named(versions: readonly KeyVersion[], etcd: Etcd): MasterKey | undefined {
+  const name = versions[0]?.spec.masterKey.name;
+  return name === undefined ? undefined : masterKeyOf(etcd, name);
+}
+
+/** In one write the seal goes and the tombstone comes. */
+export function withTombstone(etcd: Etcd, version: KeyVersion, now: Date): Etcd {
+  const { seal: _, ...identity } = version.spec;
+  const proof = { provider: "file", rootKeyId: "root-1", sealed: "cHJvb2Y=" };
+  const destroyed = { at: rfc3339(now), reason: "because", proof };
+  const spec = { ...identity, destroyed };
+  return {
+    ...etcd,
+    versions: etcd.versions.map((one) =>
+      one.spec.versionId === version.spec.versionId && hasMaterial(one) ? { ...one, spec } : one,
+    ),
+  };
+}
