@@ -76,6 +76,8 @@ class Cluster {
   doubt: Doubt | undefined;
   counts = 0;
   statuses = 0;
+  /** Whether the operator leads still when it is to write. */
+  leads = true;
   readonly events: string[] = [];
 
   constructor(key: MasterKey, keyVersions: readonly KeyVersion[], refusal: Error) {
@@ -152,6 +154,7 @@ class Cluster {
     });
     return {
       view,
+      leading: this.leads,
       freshKeyServers: async () => [...view().keyServers, ...this.joined],
       createKeyVersion: async () => {
         throw this.refusal;
@@ -247,6 +250,15 @@ test("the API server refuses the next version => the MasterKey says so, once, an
   await expect(cluster.reconcile()).rejects.toBe(forbidden);
   expect(cluster.statuses).toBe(statuses);
   expect(cluster.events.filter((reason) => reason === "VersionNotMade")).toHaveLength(1);
+});
+
+test("another operator leads since this one was stopped in the middle of a pass => it writes no status, and says why", async () => {
+  const cluster = new Cluster(masterKey({}), [], forbidden);
+  cluster.leads = false;
+  await expect(cluster.reconcile()).rejects.toThrow(
+    "the status of MasterKey apps/secrets was not written: this operator no longer leads",
+  );
+  expect(cluster.statuses).toBe(0);
 });
 
 test("it refuses the first version => the key is not Ready for this reason", async () => {

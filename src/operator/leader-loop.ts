@@ -43,6 +43,7 @@ import { dependentsOf } from "./master-key/key-server-dependents.ts";
 import { aliasLack, type Lack, type Room, roomFor } from "./master-key/namespace-room.ts";
 import { CountedUsage } from "./master-key/namespace-usage.ts";
 import { VersionMaker } from "./master-key/version-maker.ts";
+import { mustLead } from "./must-lead.ts";
 import type { NodeView } from "./nodes/node-view.ts";
 import { decideSilence, mayOutliveItsNode, type NodeRecords, nodeViews } from "./nodes/node-views.ts";
 import { nextCensus } from "./reencryption/census.ts";
@@ -331,6 +332,7 @@ export class LeaderLoop {
    */
   async #writeStatus(masterKey: MasterKey, status: MasterKeyStatus): Promise<boolean> {
     if (isDeepStrictEqual(masterKey.status, status)) return false;
+    mustLead(this.#store, `the status of MasterKey ${objectText(masterKey)}`);
     await atWritePoint("masterkey.status", () => this.#store.applyStatus<"MasterKey">(masterKey, status));
     await this.#record(masterKey, masterKeyEvents(masterKey.status, status));
     return true;
@@ -428,6 +430,7 @@ export class LeaderLoop {
     };
     const plan = decideKeyAlias(gatherKeyAlias(sources, new Date()), this.#clock.now());
     if (!isDeepStrictEqual(alias.status, plan.status)) {
+      mustLead(this.#store, `the status of KeyAlias ${objectText(alias)}`);
       await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, plan.status));
       await this.#record(alias, keyAliasEvents(alias.status, plan.status));
     }

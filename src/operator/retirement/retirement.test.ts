@@ -67,6 +67,8 @@ interface Given {
   readonly waiting?: Waiting;
   /** Called before each destruction; what it throws, the API server answers. */
   readonly before?: (version: KeyVersion, world: World) => void;
+  /** Whether this operator leads; true if left out. */
+  readonly leading?: boolean;
 }
 interface World {
   masterKeys: readonly MasterKey[];
@@ -98,6 +100,7 @@ async function pass(given: Given): Promise<string[]> {
   });
   const store = {
     view,
+    leading: given.leading ?? true,
     freshKeyServers: async () => keyServers,
     fresh: async (kind: Kind) => (kind === "MasterKey" ? world.masterKeys : (given.keyAliases ?? [])),
     destroyVersion: async (version: KeyVersion) => {
@@ -132,6 +135,10 @@ const second = { keyId: keyId(2), versionId: versionId(50) };
 
 test("what is due and nobody needs => destroyed", async () => {
   expect(await pass({ keyVersions: [due(1)] })).toEqual([`${keyId(1)}-1`]);
+});
+
+test("another operator leads since the process was stopped in the middle of a pass => nothing is destroyed", async () => {
+  expect(await pass({ keyVersions: [due(1)], leading: false })).toEqual([]);
 });
 
 test("the API server does not say what time it is => nothing is destroyed", async () => {

@@ -15,6 +15,7 @@ import { atWritePoint } from "../../write-points.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
 import { decideKeyVersionStatus } from "../master-key/decide-key-version.ts";
 import { gatherRetirement } from "../master-key/gather-master-key.ts";
+import { mustLead } from "../must-lead.ts";
 import { toDestroyed } from "../node/decide-erasure.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import { nodeViews } from "../nodes/node-views.ts";
@@ -165,6 +166,7 @@ export class Retirement {
     };
     await this.#mustBeGenuine(version);
     const proof = await proveTombstone(this.#seals, text);
+    mustLead(this.#store, `the destruction of version ${number} of MasterKey ${nameText(name)}`);
     await atWritePoint("keyversion.destroy", () =>
       this.#store.destroyVersion(version, toDestroyed({ ...text, proof })),
     );
