@@ -323,6 +323,23 @@ describe("connections", () => {
     await get(client);
   });
 
+  test.each<readonly [string, (client: KubeClient) => Promise<unknown>]>([
+    ["an object", (client) => get(client)],
+    ["the API server's clock", (client) => client.serverTime(new AbortController().signal)],
+  ])(
+    "an answer stops in the middle => asking for %s ends with an error, and does not wait for ever",
+    async (_, ask) => {
+      const own = await FakeApiServer.start();
+      onTestFinished(() => own.stop());
+      own.answer(({ response }) => {
+        response.writeHead(200, { "content-type": "application/json" });
+        response.write('{"gitVersion":');
+      });
+      const client = new KubeClient(own.kubeconfig, { callMilliseconds: 500 });
+      await expect(ask(client)).rejects.toThrow("no answer in 0.5 s");
+    },
+  );
+
   test("the kubeconfig trusts another authority now => no connection of before is used", async () => {
     countingPorts();
     const kubeconfig = withUser({ token: "a-token" });

@@ -71,6 +71,7 @@ const CREDENTIAL_MILLISECONDS = 20_000;
  */
 export class KubeClient {
   readonly #connection: ConnectionSource;
+  readonly #callMilliseconds: number;
   readonly #answerMilliseconds: number;
   readonly #graceMilliseconds: number;
   readonly #busyRetries: number;
@@ -78,6 +79,7 @@ export class KubeClient {
   constructor(
     kubeconfigPath: string,
     {
+      callMilliseconds = CALL_TIMEOUT_MILLISECONDS,
       answerMilliseconds = ANSWER_MILLISECONDS,
       credentialMilliseconds = CREDENTIAL_MILLISECONDS,
       graceMilliseconds = WATCH_GRACE_MILLISECONDS,
@@ -87,6 +89,7 @@ export class KubeClient {
     this.#busyRetries = busyRetries;
     this.#graceMilliseconds = graceMilliseconds;
     this.#connection = new ConnectionSource(kubeconfigPath, credentialMilliseconds);
+    this.#callMilliseconds = callMilliseconds;
     this.#answerMilliseconds = answerMilliseconds;
   }
 
@@ -97,7 +100,7 @@ export class KubeClient {
 
   /** 429 says that nothing was carried out: every call may be made again. */
   async #patientAnswer(call: KubeRequest): Promise<unknown> {
-    const end = performance.now() + CALL_TIMEOUT_MILLISECONDS;
+    const end = performance.now() + this.#callMilliseconds;
     for (let retries = 0; ; retries += 1) {
       try {
         return await this.#answer(call);
@@ -147,17 +150,22 @@ export class KubeClient {
   async #inTime<T>(call: KubeRequest, answer: (timed: KubeRequest) => Promise<T>): Promise<T> {
     // Not AbortSignal.timeout, which keeps what belongs to an answered call until its time is over.
     const deadline = new AbortController();
+    let expired: Error | undefined;
     const expiry = () => {
+      expired = new Error(`no answer in ${this.#callMilliseconds / 1000} s`);
       this.#connection.forget();
-      deadline.abort(new Error(`no answer in ${CALL_TIMEOUT_MILLISECONDS / 1000} s`));
+      deadline.abort(expired);
     };
-    const timer = setTimeout(expiry, CALL_TIMEOUT_MILLISECONDS);
+    const timer = setTimeout(expiry, this.#callMilliseconds);
     // Nor AbortSignal.any, which costs each call more than its TLS does.
     const stop = () => deadline.abort(call.signal?.reason);
     call.signal?.addEventListener("abort", stop, { once: true });
     if (call.signal?.aborted) stop();
     try {
       return await answer({ ...call, signal: deadline.signal });
+    } catch (error) {
+      // The call itself says only that its connection was lost.
+      throw expired === undefined ? error : brokenOff(call, expired);
     } finally {
       clearTimeout(timer);
       call.signal?.removeEventListener("abort", stop);
@@ -180,13 +188,17 @@ export class KubeClient {
   }
 
   /** The server's clock by its Date header (RFC 9110), in epoch milliseconds and whole seconds. Throws ApiServer. */
-  async serverTime(signal: AbortSignal): Promise<number> {
+  serverTime(signal: AbortSignal): Promise<number> {
     const call: KubeRequest = { method: "GET", path: "/version", signal };
-    const response = await this.#send(call);
-    const text = await readAll(response);
-    const time = Date.parse(response.headers.date ?? "");
-    if (Number.isNaN(time)) throw errorOf(call, response, text);
-    return time;
+    return this.#inTime(call, async (timed) => {
+      const response = await this.#send(timed);
+      const text = await readAll(response).catch((cause: unknown) => {
+        throw brokenOff(call, cause);
+      });
+      const time = Date.parse(response.headers.date ?? "");
+      if (Number.isNaN(time)) throw errorOf(call, response, text);
+      return time;
+    });
   }
 
   /** Server-side apply (KEP-555). `object` may carry a resourceVersion, and then must still have it. */
