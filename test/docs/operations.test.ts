@@ -5,7 +5,7 @@ import { anchor, prose, read } from "./markdown.ts";
 
 const page = read("docs/operations.md");
 const sources = globSync("src/**/*.ts", { cwd: `${import.meta.dirname}/../..` })
-  .filter((path) => !/\.test\.ts$|testing\.ts$|fake-api-server|cluster-model|tmpfs/.test(path))
+  .filter((path) => !/\.test\.ts$|^src\/testing\//.test(path))
   .map((path) => ({ path, text: joined(read(path)) }));
 
 /** Texts that are written in several pieces, in one. */
