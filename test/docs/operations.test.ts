@@ -39,7 +39,7 @@ describe("docs/operations.md", () => {
   });
 
   it("has every reason of a condition or an event that the operator gives", () => {
-    const files = sources.filter(({ path }) => path.startsWith("src/operator/"));
+    const files = sources.filter(({ path }) => /^src\/(operator|store)\//.test(path));
     const reasons = new Set(
       files.flatMap(({ text }) =>
         [...text.matchAll(/"([A-Z][a-z][A-Za-z]*)"/g)].map(([, word = ""]) => word),
