@@ -40,5 +40,8 @@ export class Ledger {
   }
 }
 
-/** Within this time after a node was changed, a claim from before must be withdrawn. */
-const REACTION_MILLISECONDS = 15_000;
+/**
+ * Within this time after a node was changed, a claim from before must be withdrawn. An operator asks its
+ * API server every 15 s which file it uses, and then a leader has to look; a busy machine takes longer.
+ */
+const REACTION_MILLISECONDS = 60_000;

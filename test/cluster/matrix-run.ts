@@ -112,7 +112,7 @@ export class MatrixRun implements AsyncDisposable {
   }
 
   /** Waits until every scenario's status says what the nodes' chains call for, and etcd was compared with it. */
-  async standing(deadline = 120_000): Promise<void> {
+  async standing(deadline = 300_000): Promise<void> {
     await Promise.all(this.#scenarios.map((scenario) => this.#standing(scenario, deadline)));
     await this.watcher.looked();
   }
