@@ -2,8 +2,8 @@
 export class Ledger {
   readonly #problems = new Map<string, Map<string, string>>();
   readonly #checks = new Map<string, number>();
-  /** When somebody last did something to a node, in epoch milliseconds. */
-  #disturbed = { from: 0, to: 0 };
+  /** When somebody last ended doing something to a node, in epoch milliseconds. */
+  #disturbedUntil = 0;
 
   note(scenario: string, kind: string, detail: string): void {
     const known = this.#problems.get(scenario) ?? new Map<string, string>();
@@ -25,23 +25,26 @@ export class Ledger {
   }
 
   async disturbance<T>(work: () => Promise<T>): Promise<T> {
-    this.#disturbed = { from: Date.now(), to: Number.POSITIVE_INFINITY };
+    this.#disturbedUntil = Number.POSITIVE_INFINITY;
     try {
       return await work();
     } finally {
-      this.#disturbed = { ...this.#disturbed, to: Date.now() };
+      this.#disturbedUntil = Date.now();
     }
   }
 
-  /** Whether a claim of that time may still stand although it is no longer true: nobody can know at once. */
+  /**
+   * Whether a claim of that time may still stand although it is not true: nobody can know at once. While an
+   * API server is restarted the operator beside it cannot report either, and a leader may claim anew by
+   * the report of before.
+   */
   mayBeLate(claimedAt: number): boolean {
-    const { from, to } = this.#disturbed;
-    return claimedAt < from && Date.now() < to + REACTION_MILLISECONDS;
+    const reported = this.#disturbedUntil + REPORT_MILLISECONDS;
+    return claimedAt < reported && Date.now() < reported + REACTION_MILLISECONDS;
   }
 }
 
-/**
- * Within this time after a node was changed, a claim from before must be withdrawn. An operator asks its
- * API server every 15 s which file it uses, and then a leader has to look; a busy machine takes longer.
- */
-const REACTION_MILLISECONDS = 60_000;
+/** An operator asks its API server every 15 s which file it uses. */
+const REPORT_MILLISECONDS = 15_000;
+/** Within this time after that report, a claim that it contradicts must be withdrawn. */
+const REACTION_MILLISECONDS = 15_000;

@@ -28,9 +28,11 @@ function onlyReads(onWrite: (what: string) => void): Answer {
 it("a stop is no matter of the API server's answers: two versions that it does not take do not hold it up", async () => {
   await using installation = await Installation.create();
   await installation.manifest("second.yaml", masterKey("second"));
-  const standalone = await installation.start("operator");
+  const standalone = await installation.start("serve");
   await standalone.line(/MasterKey claviger-system\/second: version 1 is current/);
   await standalone.line(/MasterKey claviger-system\/secrets: version 1 is current/);
+  // Said by the leader: what the node has made of it shows in what it serves.
+  await installation.serving();
   await standalone.process.stop();
 
   const server = await FakeApiServer.start();
