@@ -385,6 +385,7 @@ export class ClusterModel {
     if (!lies && !node.isLying) return;
     node.isLying = lies;
     node.lies = true;
+    node.hasLied = true;
     this.#excuse(node);
   }
 

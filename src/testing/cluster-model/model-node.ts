@@ -57,6 +57,8 @@ export class ModelNode {
   cutOff = false;
   /** Whether its disk was put back, and its operator has not looked at the API server since. */
   unknown = false;
+  /** Whether its report was ever a lie: a round that began by it goes on for a while. */
+  hasLied = false;
   /** Whether its disk was ever put back: its API server wrote under a key_id of then for a moment. */
   hasReturned = false;
   /** Whether its disk was put back, and it has not caught up with the other nodes since. */

@@ -274,12 +274,12 @@ export class Promises {
   /** Once the API server has shown that it encrypts under a key_id, it does. */
   checkWrittenFor(
     object: string,
-    { apiServer, sockets, excuse, hasReturned }: ModelNode,
+    { apiServer, sockets, excuse, hasReturned, hasLied }: ModelNode,
     kmsKeyId: string,
     after: Used,
   ): void {
     const socket = sockets.find(({ config }) => config.name === after.provider);
-    if (!apiServer.runs || excuse !== undefined || hasReturned || socket === undefined) return;
+    if (!apiServer.runs || excuse !== undefined || hasReturned || hasLied || socket === undefined) return;
     if (socket.wasProbed || socket.serving?.kmsKeyId !== kmsKeyId) return;
     this.counts.checked(WRITTEN_FOR);
     if (after.kmsKeyId !== kmsKeyId)
