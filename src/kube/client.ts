@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import { ConnectionSource } from "./connection.ts";
-import { NO_REASON, type Refusal, refusalOf } from "./refusal.ts";
+import { NO_REASON, type Refusal, refusalOf, retryMilliseconds } from "./refusal.ts";
 
 /** An answer of the API server that is not 2xx. */
 export class KubeError extends ClavigerError {
@@ -310,19 +310,14 @@ function brokenOff(call: KubeRequest, error: unknown): ClavigerError {
   return new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause });
 }
 
-/** No Retry-After is believed beyond this. */
-const MAX_RETRY_AFTER_SECONDS = 60;
-
 /** For how many milliseconds the server asked to be left alone; 0 if it did not. */
 export const retryAfterOf = (error: unknown): number =>
-  error instanceof KubeError
-    ? Math.min(MAX_RETRY_AFTER_SECONDS, error.refusal.retryAfterSeconds ?? 0) * 1000
-    : 0;
+  error instanceof KubeError ? (retryMilliseconds(error.refusal) ?? 0) : 0;
 
 /** The same of an answer 429; undefined if it does not say when to come again. */
 function busyMilliseconds(error: unknown): number | undefined {
   const isBusy = error instanceof KubeError && error.httpStatus === 429;
-  return isBusy && error.refusal.retryAfterSeconds !== undefined ? retryAfterOf(error) : undefined;
+  return isBusy ? retryMilliseconds(error.refusal) : undefined;
 }
 
 function errorOf(call: KubeRequest, { statusCode = 0, headers }: IncomingMessage, text: string): KubeError {

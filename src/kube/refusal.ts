@@ -25,6 +25,15 @@ const STORAGE_CAUSE = "UnexpectedServerResponse";
 /** Of an answer that is no Status, such as a proxy's HTML page. */
 export const NO_REASON: Refusal = { causes: [] };
 
+/** No Retry-After is believed beyond this. */
+const MAX_RETRY_AFTER_SECONDS = 60;
+
+/** For how many milliseconds the server asked to be left alone, as far as it is believed; undefined if it did not ask. */
+export const retryMilliseconds = ({
+  retryAfterSeconds: seconds,
+}: Pick<Refusal, "retryAfterSeconds">): number | undefined =>
+  seconds === undefined ? undefined : Math.min(seconds, MAX_RETRY_AFTER_SECONDS) * 1000;
+
 /** Reads the body of an answer that is not 2xx, and its Retry-After header. Never throws. */
 export function refusalOf(body: string, retryAfter: string | undefined): Refusal {
   // Of a proxy's HTML page, for instance, the HTTP status is what we can say.

@@ -1,8 +1,7 @@
 import { ClavigerError, codeOf } from "../errors.ts";
 import type { KubeError } from "../kube/client.ts";
+import { retryMilliseconds } from "../kube/refusal.ts";
 
-/** No Retry-After is believed beyond this. */
-const MAX_RETRY_AFTER_SECONDS = 60;
 /** What an API server, or what stands before it, says if it can serve nobody just now. */
 const BUSY = new Set([429, 502, 503, 504]);
 
@@ -23,7 +22,5 @@ export const isBusy = (error: unknown): boolean =>
 /** After how many milliseconds the API server asked to be called again, if it did; also if its answer is the cause of the error. */
 export function retryAfterOf(error: unknown): number | undefined {
   if (!isAnswer(error)) return error instanceof ClavigerError ? retryAfterOf(error.cause) : undefined;
-  const { retryAfterSeconds } = error.refusal;
-  if (retryAfterSeconds === undefined) return undefined;
-  return Math.min(retryAfterSeconds, MAX_RETRY_AFTER_SECONDS) * 1000;
+  return retryMilliseconds(error.refusal);
 }

@@ -1,7 +1,5 @@
+import { SETTLE_MILLISECONDS } from "../../api-server-times.ts";
 import type { KeyServer } from "../../resources/resources.ts";
-
-/** apiserver's encryptionconfig/config.go: three minutes of validity, and a request of 60 s that began in the last of them. */
-const SETTLE_MILLISECONDS = 240_000;
 
 /**
  * Remembers since when all that nodes report of their API servers is as it is now. A count of

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError, messageOf } from "../../errors.ts";
 import { KubeError } from "../../kube/client.ts";
+import { retryMilliseconds } from "../../kube/refusal.ts";
 import { nextParallelism } from "./parallelism.ts";
 
 export interface CallLimits {
@@ -19,7 +20,6 @@ export interface LimitedCall {
 const FIRST_PARALLELISM = 8;
 const MIN_DELAY_MILLISECONDS = 100;
 const MAX_DELAY_MILLISECONDS = 10_000;
-const MAX_RETRY_AFTER_SECONDS = 60;
 /** An API server that has just started does not know its users' rights yet, and forbids what they may do. */
 const START_MILLISECONDS = 30_000;
 /** Such as a webhook that is down: it is not known to pass. */
@@ -133,10 +133,10 @@ export class CallLimiter {
   }
 
   /** A server that names a time means all calls; otherwise this one call waits, longer each time, with jitter. */
-  async #pause({ retryAfterSeconds }: PushBack, tries: number, signal: AbortSignal): Promise<void> {
-    if (retryAfterSeconds !== undefined) {
-      const until = performance.now() + Math.min(retryAfterSeconds, MAX_RETRY_AFTER_SECONDS) * 1000;
-      this.#pausedUntil = Math.max(this.#pausedUntil, until);
+  async #pause(pushBack: PushBack, tries: number, signal: AbortSignal): Promise<void> {
+    const asked = retryMilliseconds(pushBack);
+    if (asked !== undefined) {
+      this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + asked);
       return;
     }
     const delay = Math.min(MIN_DELAY_MILLISECONDS * 2 ** (tries - 1), MAX_DELAY_MILLISECONDS);

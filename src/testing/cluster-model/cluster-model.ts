@@ -1,3 +1,4 @@
+import { SILENCE_MILLISECONDS } from "../../api-server-times.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import { keyAlias, NOW } from "../objects.ts";
 import {
@@ -27,8 +28,6 @@ const PAUSE_SECONDS = 200;
 /** More than the waiting periods of this model. */
 const WEEK_SECONDS = 8 * 86_400;
 
-/** After this long without Status an API server is silent. */
-const SILENCE_MILLISECONDS = 180_000;
 /** How soon a stalled watch is begun anew. */
 const STALL_MILLISECONDS = 180_000;
 

@@ -1,3 +1,4 @@
+import { SETTLE_MILLISECONDS, SILENCE_MILLISECONDS } from "../../api-server-times.ts";
 import { type KmsKeyId, kmsKeyId } from "../../crypto/ids.ts";
 import { isLater, type ObservationRow } from "../../keyring/rows.ts";
 import { type KeyRef, keyRefText } from "../../names.ts";
@@ -9,10 +10,6 @@ export interface SocketConfig {
   readonly socket: string;
   readonly ref: KeyRef;
 }
-
-/** As the plugin's ApiServerObserver has them. */
-const SETTLE_MILLISECONDS = 240_000;
-const SILENCE_MILLISECONDS = 180_000;
 
 /** What every node has: a socket of a key, and one of an alias. */
 export const SOCKETS: readonly SocketConfig[] = [
