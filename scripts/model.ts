@@ -1,13 +1,15 @@
+import { randomInt } from "node:crypto";
 import fc from "fast-check";
 import { history, play } from "../src/testing/cluster-model/histories.ts";
 import { checkOutcome } from "../src/testing/cluster-model/outcomes.ts";
 import { BrokenPromise, PROMISES, PromiseCounts } from "../src/testing/cluster-model/promises.ts";
 
 /**
- * Plays histories of the cluster model until one breaks a promise, and writes what came of it as
- * one line of JSON: `node scripts/model.ts SEED RUNS`. The mutation check runs it on altered sources.
+ * Plays histories of the cluster model until one breaks a promise, and writes the result as one line
+ * of JSON: `npm run model -- RUNS SEED`. Without a SEED it chooses one. The mutation check runs it on
+ * altered sources. Exits with 1 if a promise is broken.
  */
-const [seed = 1, numRuns = 1_000] = process.argv.slice(2).map(Number);
+const [numRuns = 10_000, seed = randomInt(2 ** 31)] = process.argv.slice(2).map(Number);
 const counts = new PromiseCounts();
 let played = 0;
 let broken: { promise: string; message: string } | undefined;
@@ -29,4 +31,5 @@ if (details.failed) {
   };
 }
 const checked = Object.fromEntries(PROMISES.map((name) => [name, counts.of(name)]));
-process.stdout.write(`${JSON.stringify({ played, broken, checked })}\n`);
+process.stdout.write(`${JSON.stringify({ seed, played, broken, checked })}\n`);
+if (broken !== undefined) process.exitCode = 1;

@@ -63,7 +63,7 @@ function edited(text: string, from: string, to: string, name: string): string {
 }
 
 async function played(): Promise<Outcome> {
-  const child = spawn(process.execPath, [join(copy, "scripts/model.ts"), seed, runs], {
+  const child = spawn(process.execPath, [join(copy, "scripts/model.ts"), runs, seed], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";
@@ -71,7 +71,8 @@ async function played(): Promise<Outcome> {
     text += part;
   });
   const code = await new Promise<number | null>((ended) => child.on("close", ended));
-  if (code !== 0) throw new Error(`the model ended with ${code}`);
+  // It writes its result last, and exits with 1 if a promise is broken.
+  if (text === "") throw new Error(`the model ended with ${code} and no result`);
   return JSON.parse(text) as Outcome;
 }
 

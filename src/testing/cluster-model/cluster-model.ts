@@ -344,7 +344,7 @@ export class ClusterModel {
 
   #restartApiServer(node: ModelNode, file: FileName | undefined): void {
     const same = node.apiServer.file === file;
-    node.apiServer.restart(file);
+    node.apiServer.restart(file, this.#now);
     if (!same) this.#excuse(node);
   }
 
@@ -357,14 +357,14 @@ export class ClusterModel {
 
   #probe(node: ModelNode): void {
     if (!node.tells) return;
-    for (const socket of node.sockets) socket.wasProbed = true;
+    for (const socket of node.sockets) socket.probed();
     node.apiServer.probe(node.file, this.#now);
   }
 
   #reload(node: ModelNode): void {
     if (node.apiServer.file === node.file || node.apiServer.file === undefined) return;
     if (node.apiServer.reload(node.file, this.#now)) this.#excuse(node);
-    else for (const socket of node.sockets) socket.wasProbed = true;
+    else for (const socket of node.sockets) socket.probed();
   }
 
   #comeBackFromImage(node: ModelNode): void {

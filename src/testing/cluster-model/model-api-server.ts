@@ -50,12 +50,13 @@ export class ModelApiServer {
     this.poll(now, true);
   }
 
-  /** The process ends with all its requests, and begins with a file or without the flag. */
-  restart(file: FileName | undefined): void {
+  /** The process ends with all its requests. The next one, with a file or without the flag, asks every entry before it serves. */
+  restart(file: FileName | undefined, now: number): void {
     this.#late = [];
     this.runs = file !== "broken";
     this.file = file;
     this.#rules = this.#load(this.runs ? file : undefined);
+    this.poll(now, true);
   }
 
   /** It takes up a file while it runs, if every entry answers; what began by the former file is still stored. */

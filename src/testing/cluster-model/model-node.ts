@@ -118,8 +118,7 @@ export class ModelNode {
       socket.restart(now, false);
     }
     this.#looked = [];
-    this.apiServer.restart(this.file);
-    this.apiServer.poll(now, true);
+    this.apiServer.restart(this.file, now);
     this.heard = now - LEASE_MILLISECONDS;
     this.unknown = true;
     this.behind = true;

@@ -48,8 +48,8 @@ export class ModelSocket {
   /** The versions whose key_ids Status ever answered, restarts included. */
   readonly #ever: string[] = [];
   #episodes = 0;
-  /** Whether Encrypts of this episode may be of a file that the API server only tried. */
-  wasProbed = false;
+  /** The key_id under which Encrypts may be of a file that the API server only tried. */
+  #probedUnder: KmsKeyId | undefined;
   /** How often it came to serve another key_id. */
   switched = 0;
 
@@ -82,15 +82,11 @@ export class ModelSocket {
   restart(now: number, clean: boolean): void {
     const before = this.#serving?.kmsKeyId;
     const episode = this.#episode;
-    const { wasProbed } = this;
     this.#serving = undefined;
     this.#left.clear();
     this.follow(now);
     const continues = clean && before === this.serving?.kmsKeyId && !this.#isOverdue(now);
-    if (continues && episode !== undefined) {
-      this.#episode = episode;
-      this.wasProbed = wasProbed;
-    }
+    if (continues && episode !== undefined) this.#episode = episode;
     // Who asked before, nobody knows.
     else this.#askedAt = now;
   }
@@ -103,6 +99,16 @@ export class ModelSocket {
   /** Somebody has asked all the while. */
   wasAsked(now: number): void {
     this.#askedAt = now;
+  }
+
+  /** The API server tries a file, which has a seed encrypted, and drops it. */
+  probed(): void {
+    this.#probedUnder = this.#serving?.kmsKeyId;
+  }
+
+  /** Whether an Encrypt under the key_id that it serves may prove nothing: a round may have begun by it, and goes on. */
+  get wasProbed(): boolean {
+    return this.#serving !== undefined && this.#probedUnder === this.#serving.kmsKeyId;
   }
 
   /** Status: what it answers; undefined where it answers an error. */
@@ -143,7 +149,6 @@ export class ModelSocket {
 
   #begin(now: number): void {
     this.#episodes += 1;
-    this.wasProbed = false;
     this.#episode = { id: `${this.config.name} ${this.#episodes}`, since: now, encrypts: 0 };
   }
 
