@@ -132,7 +132,7 @@ it("a production checkout installs no development package and no install script,
   const parts = [
     "plugin/plugin.ts",
     "operator/operator.ts",
-    "store/kube-store.ts",
+    "store/kube/kube-store.ts",
     "storage/etcd/etcd-client.ts",
   ];
   const load = parts.map((path) => `await import("./src/${path}")`).join(";");

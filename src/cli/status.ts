@@ -10,7 +10,7 @@ import { SocketScopes } from "../operator/node/socket-scopes.ts";
 import { callFault, KmsClient } from "../plugin/kms-client.ts";
 import { oneLine, printableJson } from "../printable.ts";
 import type { MasterKey } from "../resources/resources.ts";
-import type { ManifestProblem } from "../store/manifest-verdicts.ts";
+import type { ManifestProblem } from "../store/manifests/manifest-verdicts.ts";
 import { isoTime } from "../times.ts";
 import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
 import { apiServerOfNode, observationsOfNode } from "./site/api-server-of-node.ts";

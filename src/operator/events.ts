@@ -1,6 +1,6 @@
 import { conditionOf } from "../resources/conditions.ts";
 import type { KeyAlias, KeyAliasStatus, MasterKey, MasterKeyStatus } from "../resources/resources.ts";
-import type { ResourceEvent } from "../store/resource-store.ts";
+import type { ResourceEvent } from "../store/events.ts";
 
 /** What happened to a MasterKey, read off the difference of its status. */
 export function masterKeyEvents(before: MasterKey["status"], after: MasterKeyStatus): ResourceEvent[] {

@@ -22,8 +22,9 @@ import type {
 } from "../resources/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import type { NodeLease } from "../store/node-leases.ts";
-import type { ResourceStore, View } from "../store/resource-store.ts";
+import type { NodeLease } from "../store/kube/node-leases.ts";
+import type { View } from "../store/view.ts";
+import { freshObjects } from "../testing/fresh-objects.ts";
 import {
   keyAlias,
   keyId,
@@ -35,7 +36,7 @@ import {
   statusWith,
   timeKeeper,
 } from "../testing/objects.ts";
-import { KEY_SERVERS, LeaderLoop } from "./leader-loop.ts";
+import { KEY_SERVERS, LeaderLoop, type LeaderStore } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryption/reencryptor.ts";
 import { UsageCensus } from "./retirement/usage-census.ts";
 import type { Doubt } from "./time/time-keeper.ts";
@@ -135,7 +136,7 @@ class Cluster {
     });
   }
 
-  #store(): ResourceStore {
+  #store(): LeaderStore {
     const view = (): View => ({
       masterKeys: [this.key],
       keyVersions: this.keyVersions,
@@ -155,7 +156,8 @@ class Cluster {
     return {
       view,
       leading: this.leads,
-      freshKeyServers: async () => [...view().keyServers, ...this.joined],
+      ...freshObjects(() => ({ ...view(), keyServers: [...view().keyServers, ...this.joined] })),
+      isThere: UNUSED,
       createKeyVersion: async () => {
         throw this.refusal;
       },
@@ -177,10 +179,12 @@ class Cluster {
       setFinalizers: async () => {
         throw forbidden;
       },
+      setBinding: UNUSED,
+      destroyVersion: UNUSED,
       recordEvent: async (_: unknown, event: { readonly reason: string }) => {
         this.events.push(event.reason);
       },
-    } as unknown as ResourceStore;
+    };
   }
 
   said(type: string) {

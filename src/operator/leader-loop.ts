@@ -17,8 +17,16 @@ import type {
 } from "../resources/resources.ts";
 import { hasMaterial } from "../resources/versions.ts";
 import type { SealSource } from "../seal/seal-source.ts";
-import type { Change, ObjectRef, ResourceEvent, ResourceStore, View } from "../store/resource-store.ts";
+import type { ObjectRef, ResourceEvent } from "../store/events.ts";
+import type {
+  BindingWrites,
+  ClusterNodes,
+  KeyVersionCreation,
+  KeyVersionLookup,
+  NodeRecordWrites,
+} from "../store/roles.ts";
 import { isUnanswered } from "../store/unanswered.ts";
+import type { Change, View } from "../store/view.ts";
 import { parseTime } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";
 import { decideKeyAlias, type KeyAliasStep } from "./alias/decide-key-alias.ts";
@@ -50,7 +58,7 @@ import { nextCensus } from "./reencryption/census.ts";
 import type { Reencryptor } from "./reencryption/reencryptor.ts";
 import { NO_TASK } from "./reencryption/work.ts";
 import { isDestroyed } from "./retirement/decide-deletion.ts";
-import { RETIREMENT, Retirement } from "./retirement/retirement.ts";
+import { RETIREMENT, Retirement, type RetirementStore } from "./retirement/retirement.ts";
 import type { UsageCensus } from "./retirement/usage-census.ts";
 import type { TimeKeeper } from "./time/time-keeper.ts";
 
@@ -65,12 +73,19 @@ const WATCHED_PHASES = new Set<string | undefined>(["Switching", "Verifying", "C
 /** How often the progress of a round is written down. */
 const PROGRESS_MILLISECONDS = 2_000;
 
+export type LeaderStore = RetirementStore &
+  KeyVersionCreation &
+  KeyVersionLookup &
+  BindingWrites &
+  NodeRecordWrites &
+  ClusterNodes;
+
 export type LeaderTime = Pick<TimeKeeper, "ask" | "note" | "waiting" | "doubt">;
 
 /** Decides for the whole cluster. Run by the operator that leads. */
 export class LeaderLoop {
   readonly #config: NodeConfig;
-  readonly #store: ResourceStore;
+  readonly #store: LeaderStore;
   readonly #keyring: KeyringWriter;
   readonly #clock: Clock;
   readonly #time: LeaderTime;
@@ -85,7 +100,7 @@ export class LeaderLoop {
 
   constructor(options: {
     readonly config: NodeConfig;
-    readonly store: ResourceStore;
+    readonly store: LeaderStore;
     readonly keyring: KeyringWriter;
     readonly seals: SealSource;
     readonly log: Log;
@@ -349,7 +364,7 @@ export class LeaderLoop {
   async #planMasterKey(masterKey: MasterKey, index: ViewIndex, signal: AbortSignal): Promise<MasterKeyPlan> {
     const plan = this.#decide(masterKey, index, index.view.keyServers);
     if (!needsFreshKeyServers(plan, masterKey)) return plan;
-    return this.#decide(masterKey, index, await this.#store.freshKeyServers(signal));
+    return this.#decide(masterKey, index, await this.#store.fresh("KeyServer", signal));
   }
 
   #decide(masterKey: MasterKey, index: ViewIndex, keyServers: readonly KeyServer[]): MasterKeyPlan {

@@ -1,5 +1,5 @@
 import { conditionOf } from "../resources/conditions.ts";
-import type { View } from "../store/resource-store.ts";
+import type { View } from "../store/view.ts";
 import { expiriesOf } from "./import/material-expiry.ts";
 import { keyGauges } from "./key-gauges.ts";
 

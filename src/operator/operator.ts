@@ -11,8 +11,9 @@ import { serveMetrics } from "../metrics/metrics-server.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import { censusOfNode, countsOfOwnEtcd } from "../storage/census/node-census.ts";
-import { ManifestStore } from "../store/manifest-store.ts";
-import type { Change, ResourceStore } from "../store/resource-store.ts";
+import { ManifestStore } from "../store/manifests/manifest-store.ts";
+import type { ResourceStore } from "../store/resource-store.ts";
+import type { Change } from "../store/view.ts";
 import { TIMING, type Timing } from "../timing.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
@@ -96,7 +97,7 @@ async function openStore(
       config.etcd && countsOfOwnEtcd(await censusOfNode(config, { signal, all: true, examples: 0 }), own());
     return new ManifestStore({ folder: resources.folder, nodeName, keyring, log, countAll });
   }
-  const { KubeStore } = await import("../store/kube-store.ts");
+  const { KubeStore } = await import("../store/kube/kube-store.ts");
   return new KubeStore(config, resources.path, log, { wall: () => clock.wall() });
 }
 

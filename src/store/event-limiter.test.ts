@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { masterKey } from "../testing/objects.ts";
 import { EventLimiter } from "./event-limiter.ts";
-import type { ResourceEvent } from "./resource-store.ts";
+import type { ResourceEvent } from "./events.ts";
 
 const event = (reason = "RotationBegan"): ResourceEvent => ({ type: "Normal", reason, message: "it began" });
 const key = (namespace: string, name: string) => masterKey({ metadata: { namespace, name } });

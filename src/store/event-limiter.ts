@@ -1,6 +1,6 @@
 import { nameText } from "../names.ts";
 import { RateLimiter } from "../rate-limiter.ts";
-import type { ObjectRef, ResourceEvent } from "./resource-store.ts";
+import type { ObjectRef, ResourceEvent } from "./events.ts";
 
 /** client-go's figures for one object (EventSourceObjectSpamFilter). */
 const PER_OBJECT = { burst: 25, intervalMilliseconds: 300_000 };

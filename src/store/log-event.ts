@@ -1,6 +1,6 @@
 import type { Log } from "../log.ts";
 import { oneLine } from "../printable.ts";
-import type { ObjectRef, ResourceEvent } from "./resource-store.ts";
+import type { ObjectRef, ResourceEvent } from "./events.ts";
 
 /** events.k8s.io/v1 takes a note of so many bytes, and refuses the Event where it is longer. */
 export const MAX_NOTE_BYTES = 1024;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import type { KeyVersion } from "../../src/resources/resources.ts";
-import { KubeStore } from "../../src/store/kube-store.ts";
+import { KubeStore } from "../../src/store/kube/kube-store.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, CRDS, exampleKey, startCluster } from "./cluster.ts";

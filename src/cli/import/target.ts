@@ -18,7 +18,7 @@ import { parseJson } from "../../json.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import type { ImportSpec } from "../../resources/import-schema.ts";
 import type { MasterKey } from "../../resources/resources.ts";
-import { manifestFiles, readManifests } from "../../store/manifests.ts";
+import { manifestFiles, readManifests } from "../../store/manifests/manifests.ts";
 import { readKeyring } from "../site/read-keyring.ts";
 import { ClusterMasterKey } from "../site/target.ts";
 

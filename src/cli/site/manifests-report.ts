@@ -2,7 +2,11 @@ import type { NodeConfig } from "../../config/config.ts";
 import { fieldsOf, parseJson } from "../../json.ts";
 import type { KeyringReader } from "../../keyring/reader.ts";
 import { nameText, type ObjectName } from "../../names.ts";
-import { type KnownObject, type ManifestProblem, manifestProblems } from "../../store/manifest-verdicts.ts";
+import {
+  type KnownObject,
+  type ManifestProblem,
+  manifestProblems,
+} from "../../store/manifests/manifest-verdicts.ts";
 import { table } from "../terminal/table.ts";
 import { readKeyring } from "./read-keyring.ts";
 

@@ -5,7 +5,7 @@ import { toVersionRow } from "../../resources/key-version-rows.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
-import type { View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
 import { parseTime } from "../../times.ts";
 import { toTombstoneRow } from "../node/decide-erasure.ts";
 import type { Problem } from "../node/version-tester.ts";

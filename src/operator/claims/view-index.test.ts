@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { toVersionRow } from "../../resources/key-version-rows.ts";
-import type { View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
 import { keyAlias, keyVersion, masterKey, versionId } from "../../testing/objects.ts";
 import { OwnRecord } from "./own-record.ts";
 import { ViewIndex } from "./view-index.ts";

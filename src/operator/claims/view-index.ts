@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type ObjectName, servedAlias } from "../../names.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../../resources/resources.ts";
-import type { View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
 import { timeOf } from "../../times.ts";
 import type { OwnRecord } from "./own-record.ts";
 

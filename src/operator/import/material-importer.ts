@@ -14,7 +14,7 @@ import { toKeyId } from "../../resources/versions.ts";
 import { issueImportToken, openImportToken } from "../../seal/import-token.ts";
 import { proveOwnership } from "../../seal/ownership.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
-import type { ResourceStore } from "../../store/resource-store.ts";
+import type { BindingWrites, KeyVersionCreation } from "../../store/roles.ts";
 import { HOUR_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import { atWritePoint } from "../../write-points.ts";
 import { sealVersion } from "../master-key/seal-version.ts";
@@ -44,12 +44,12 @@ const LONGEST_PAUSE_MILLISECONDS = HOUR_MILLISECONDS;
  * its sealing, within one pass, and wiped after.
  */
 export class MaterialImporter {
-  readonly #store: Pick<ResourceStore, "createKeyVersion" | "setBinding">;
+  readonly #store: KeyVersionCreation & BindingWrites;
   readonly #seals: SealSource;
   readonly #keyPairs: Pick<WrappingKeyPairs, "take">;
 
   constructor(options: {
-    readonly store: Pick<ResourceStore, "createKeyVersion" | "setBinding">;
+    readonly store: KeyVersionCreation & BindingWrites;
     readonly seals: SealSource;
     readonly keyPairs: Pick<WrappingKeyPairs, "take">;
   }) {

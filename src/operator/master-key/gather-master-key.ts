@@ -4,7 +4,7 @@ import { nameText } from "../../names.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyAlias, KeyServer, MasterKey } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
-import type { View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
 import type { ObservedKeyAlias } from "../alias/decide-key-alias.ts";
 import { type HeldAlias, rememberAlias } from "../alias/remembered-alias.ts";
 import { aliasesOf, importedAllowed, mayBeServed } from "../alias/served-aliases.ts";

@@ -3,7 +3,7 @@ import { ALIAS, nameText } from "../../names.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyServer, KeyServerStatus, KeyVersion } from "../../resources/resources.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
-import type { View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
 import { nodeViews } from "../nodes/node-views.ts";
 
 type Objects = Pick<View, "keyVersions" | "keyAliases">;

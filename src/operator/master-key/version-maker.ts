@@ -4,13 +4,13 @@ import { ClavigerError, codeOf } from "../../errors.ts";
 import { keyVersionName, toKeyVersionSpec } from "../../resources/key-version-rows.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
-import type { ResourceStore } from "../../store/resource-store.ts";
+import type { KeyVersionCreation, KeyVersionLookup } from "../../store/roles.ts";
 import { isUnanswered } from "../../store/unanswered.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
 import { sealVersion } from "./seal-version.ts";
 
-type Store = Pick<ResourceStore, "createKeyVersion" | "isThere">;
+type Store = KeyVersionCreation & KeyVersionLookup;
 
 /**
  * Creates a key's next version. New material exists in memory, then sealed in a KeyVersion; the

@@ -6,20 +6,18 @@ import { bindingOf, toOwnershipSpec } from "../../resources/key-version-rows.ts"
 import type { KeyVersion } from "../../resources/resources.ts";
 import { proveOwnership } from "../../seal/ownership.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
-import type { ResourceStore } from "../../store/resource-store.ts";
+import type { BindingWrites } from "../../store/roles.ts";
 import { isUnanswered } from "../../store/unanswered.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { KeyringPlan } from "./decide-keyring.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
-
-export type BinderStore = Pick<ResourceStore, "setBinding">;
 
 /** How many versions of an older release are given their proof in one pass. */
 const PROOFS_A_PASS = 100;
 
 /** Keeps what a version's seal does not bind, its owner and its validTo, as this node has it proven or on record. */
 export class Binder {
-  readonly #store: BinderStore;
+  readonly #store: BindingWrites;
   readonly #seals: SealSource;
   readonly #tester: VersionTester;
   readonly #log: Log;
@@ -27,7 +25,7 @@ export class Binder {
   readonly #given = new Set<string>();
 
   constructor(options: {
-    readonly store: BinderStore;
+    readonly store: BindingWrites;
     readonly seals: SealSource;
     readonly tester: VersionTester;
     readonly log: Log;

@@ -15,7 +15,7 @@ import { createRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
 import { SealSource } from "../../seal/seal-source.ts";
 import { proveTombstone } from "../../seal/tombstone.ts";
-import type { View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
 import {
   deletionPeriod,
   EARLIER,

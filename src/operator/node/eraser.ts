@@ -8,8 +8,9 @@ import type { KeyVersion } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import { isProven } from "../../seal/tombstone.ts";
-import type { ResourceStore, View } from "../../store/resource-store.ts";
+import type { KeyVersionCreation, Resources, SealWrites, TombstoneWrites } from "../../store/roles.ts";
 import { isUnanswered } from "../../store/unanswered.ts";
+import type { View } from "../../store/view.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { OwnRecord } from "../claims/own-record.ts";
 import { decideEarlyErasure } from "../retirement/decide-early-erasure.ts";
@@ -26,7 +27,7 @@ import { servedVersions } from "./served-versions.ts";
 import { VersionLookup } from "./version-lookup.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
 
-export type EraserStore = Pick<ResourceStore, "view" | "createKeyVersion" | "destroyVersion" | "replaceSeal">;
+export type EraserStore = Resources & KeyVersionCreation & SealWrites & TombstoneWrites;
 
 export type EraserTime = Pick<TimeKeeper, "note" | "waiting" | "now">;
 

@@ -10,14 +10,14 @@ import {
 } from "../../resources/key-version-rows.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
-import type { ResourceStore } from "../../store/resource-store.ts";
+import type { KeyVersionCreation, Resources, SealWrites } from "../../store/roles.ts";
 import { isUnanswered } from "../../store/unanswered.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { KeyringPlan } from "./decide-keyring.ts";
 import { VersionLookup } from "./version-lookup.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";
 
-export type GiverStore = Pick<ResourceStore, "view" | "createKeyVersion" | "replaceSeal">;
+export type GiverStore = Resources & KeyVersionCreation & SealWrites;
 
 /** Changes the keyring; what keeps it from being changed is added to `problems`. */
 export type Apply = (changes: readonly KeyringChange[], problems: Problem[]) => void;

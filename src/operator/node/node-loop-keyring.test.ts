@@ -14,7 +14,7 @@ import type { KeyVersion } from "../../resources/resources.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
 import { SealSource } from "../../seal/seal-source.ts";
-import { ManifestStore } from "../../store/manifest-store.ts";
+import { ManifestStore } from "../../store/manifests/manifest-store.ts";
 import { keyId, NOW, timeKeeper, versionId } from "../../testing/objects.ts";
 import { NodeLoop } from "./node-loop.ts";
 

@@ -27,7 +27,14 @@ import { proveOwnership } from "../../seal/ownership.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
 import { SealSource } from "../../seal/seal-source.ts";
-import type { ResourceStore, View } from "../../store/resource-store.ts";
+import type {
+  ClusterNodes,
+  Leadership,
+  OwnReport,
+  Resources as Store,
+  VersionWrites,
+} from "../../store/roles.ts";
+import type { View } from "../../store/view.ts";
 import {
   condition,
   keyId,
@@ -55,21 +62,7 @@ afterEach(() => {
 });
 
 /** The resources of an API server, as far as a node's pass looks at them and writes them. */
-class Resources
-  implements
-    Pick<
-      ResourceStore,
-      | "view"
-      | "nodeUid"
-      | "nameIsShared"
-      | "createKeyVersion"
-      | "replaceSeal"
-      | "setBinding"
-      | "leading"
-      | "destroyVersion"
-      | "reportKeyServer"
-    >
-{
+class Resources implements Store, VersionWrites, Leadership, ClusterNodes, OwnReport {
   keyVersions: KeyVersion[] = [];
   uid: string | undefined;
   nameIsShared = false;

@@ -12,9 +12,10 @@ import { sameBinding, toVersionRow } from "../../resources/key-version-rows.ts";
 import type { KeyServer, KeyServerStatus, KeyVersion } from "../../resources/resources.ts";
 import { promotionCandidate } from "../../resources/versions.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
-import { NODE_NAME_SHARED } from "../../store/name-watch.ts";
-import type { ResourceStore, View } from "../../store/resource-store.ts";
+import { NODE_NAME_SHARED } from "../../store/kube/name-watch.ts";
+import type { BindingWrites, ClusterNodes, Leadership, OwnReport } from "../../store/roles.ts";
 import { isUnanswered } from "../../store/unanswered.ts";
+import type { View } from "../../store/view.ts";
 import { atWritePoint } from "../../write-points.ts";
 import { OwnRecord } from "../claims/own-record.ts";
 import { soundView } from "../claims/sound-view.ts";
@@ -23,7 +24,7 @@ import { UntoldObservations } from "../nodes/untold-observations.ts";
 import type { TimeKeeper } from "../time/time-keeper.ts";
 import { TimeSlice } from "../time/time-slice.ts";
 import type { ApiServerWatch } from "./api-server-watch.ts";
-import { Binder, type BinderStore } from "./binder.ts";
+import { Binder } from "./binder.ts";
 import { type ApiServerState, decideApiServer } from "./decide-api-server.ts";
 import { erasedHere } from "./decide-erasure.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
@@ -38,10 +39,7 @@ import { TakeUps } from "./take-ups.ts";
 import { type Problem, VersionTester } from "./version-tester.ts";
 
 type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionConfig">;
-type NodeLoopStore = GiverStore &
-  EraserStore &
-  BinderStore &
-  Pick<ResourceStore, "nodeUid" | "nameIsShared" | "leaseFault" | "reportKeyServer" | "leading">;
+type NodeLoopStore = GiverStore & EraserStore & BindingWrites & OwnReport & ClusterNodes & Leadership;
 
 /** For so long a report stands that no pass renews: the Lease says meanwhile that the report is true. */
 const LASTING_MILLISECONDS = 60_000;

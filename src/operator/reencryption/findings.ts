@@ -4,7 +4,7 @@ import type { Condition, ReencryptionStatus } from "../../resources/resources.ts
 import { objectsText } from "../../storage/census/census-tally.ts";
 import { scopeText } from "../../storage/scope.ts";
 import type { Strays } from "../../storage/stored-objects.ts";
-import { lacksRight } from "../../store/missing-right.ts";
+import { lacksRight } from "../../store/kube/missing-right.ts";
 
 /** The condition Reencrypted while stored data has not followed. */
 export const unfinished = (reason: string, message: string): Finding => ({

@@ -15,7 +15,8 @@ import type {
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
 import { SealSource } from "../../seal/seal-source.ts";
-import type { ResourceStore, View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
+import { freshObjects } from "../../testing/fresh-objects.ts";
 import {
   deletionPeriod,
   EARLIER,
@@ -30,7 +31,7 @@ import {
 } from "../../testing/objects.ts";
 import { OwnRecord } from "../claims/own-record.ts";
 import { ViewIndex } from "../claims/view-index.ts";
-import { Retirement } from "./retirement.ts";
+import { Retirement, type RetirementStore } from "./retirement.ts";
 import { UsageCensus } from "./usage-census.ts";
 import type { Waiting } from "./waiting-period.ts";
 
@@ -98,18 +99,18 @@ async function pass(given: Given): Promise<string[]> {
     keyVersionsUpTo: "1",
     heardOf: new Map(keyServers.map(({ metadata }) => [metadata.name, Date.now()])),
   });
-  const store = {
+  const store: RetirementStore = {
     view,
     leading: given.leading ?? true,
-    freshKeyServers: async () => keyServers,
-    fresh: async (kind: Kind) => (kind === "MasterKey" ? world.masterKeys : (given.keyAliases ?? [])),
+    ...freshObjects(view),
+    setFinalizers: async () => undefined,
     destroyVersion: async (version: KeyVersion) => {
       given.before?.(version, world);
       destroyed.push(version.metadata.name);
     },
     recordEvent: async () => undefined,
     applyStatus: async <K extends Kind>(_: ResourceOf[K]) => undefined,
-  } as unknown as ResourceStore;
+  };
   const counted = Promise.withResolvers<void>();
   const usageCensus = new UsageCensus({
     take: async () => undefined,

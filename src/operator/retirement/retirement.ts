@@ -9,7 +9,16 @@ import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/res
 import { hasMaterial } from "../../resources/versions.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import { proveTombstone } from "../../seal/tombstone.ts";
-import type { ResourceStore, View } from "../../store/resource-store.ts";
+import type { Events } from "../../store/events.ts";
+import type {
+  FinalizerWrites,
+  FreshObjects,
+  Leadership,
+  Resources,
+  StatusWrites,
+  TombstoneWrites,
+} from "../../store/roles.ts";
+import type { View } from "../../store/view.ts";
 import { rfc3339 } from "../../times.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
@@ -40,9 +49,17 @@ import type { UsageCensus } from "./usage-census.ts";
 /** What the leader's queue calls the look at everything that waits for its destruction. */
 export const RETIREMENT = "Retirement";
 
+export type RetirementStore = Resources &
+  FreshObjects &
+  Leadership &
+  StatusWrites &
+  FinalizerWrites &
+  TombstoneWrites &
+  Events;
+
 /** What retires keys and versions for the leader: deletion, retention, destruction. */
 export class Retirement {
-  readonly #store: ResourceStore;
+  readonly #store: RetirementStore;
   readonly #seals: SealSource;
   readonly #log: Log;
   readonly #census: UsageCensus;
@@ -51,7 +68,7 @@ export class Retirement {
   readonly #said = new Map<string, string>();
 
   constructor(options: {
-    readonly store: ResourceStore;
+    readonly store: RetirementStore;
     readonly seals: SealSource;
     readonly log: Log;
     readonly usageCensus: UsageCensus;
@@ -137,7 +154,7 @@ export class Retirement {
     // The API server's word may be older than the last step of its clock.
     await this.#time.ask(signal);
     for (let left = versions; ; ) {
-      const keyServers = await this.#store.freshKeyServers(signal);
+      const keyServers = await this.#store.fresh("KeyServer", signal);
       const keyAliases = await this.#store.fresh("KeyAlias", signal);
       const masterKeys = record.checked(await this.#store.fresh("MasterKey", signal));
       const facts = this.#facts({ keyServers, keyAliases, heardOf });

@@ -8,7 +8,8 @@ import {
 } from "../../keyring/waiting-periods.ts";
 import type { KeyringWriter } from "../../keyring/writer.ts";
 import type { Log } from "../../log.ts";
-import type { ResourceStore, View } from "../../store/resource-store.ts";
+import type { OtherClocks } from "../../store/roles.ts";
+import type { View } from "../../store/view.ts";
 import { HOUR_MILLISECONDS } from "../../times.ts";
 import { decidePeriods } from "../retirement/decide-periods.ts";
 import type { Obstacle } from "../retirement/usage-census.ts";
@@ -30,12 +31,10 @@ export interface Doubt {
   readonly obstacle: Obstacle;
 }
 
-type Clocks = Pick<ResourceStore, "serverTime" | "nodeClocks">;
-
 /** Knows whether this node's clock may be acted on, and what this node itself saw of time and of waiting periods. */
 export class TimeKeeper {
   readonly #clock: Clock;
-  readonly #clocks: Clocks;
+  readonly #clocks: OtherClocks;
   readonly #periods: WaitingPeriods;
   readonly #log: Log;
   readonly #onChange: () => void;
@@ -56,7 +55,7 @@ export class TimeKeeper {
 
   constructor(options: {
     readonly clock: Clock;
-    readonly store: Clocks;
+    readonly store: OtherClocks;
     readonly keyring: KeyringWriter;
     readonly log: Log;
     /** Called when clocks come to disagree or agree. */

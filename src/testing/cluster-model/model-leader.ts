@@ -10,7 +10,7 @@ import {
 } from "../../operator/master-key/gather-master-key.ts";
 import { isDestroyed } from "../../operator/retirement/decide-deletion.ts";
 import type { KeyServer, MasterKey } from "../../resources/resources.ts";
-import type { View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
 import { keyId, keyVersion, versionId } from "../objects.ts";
 import { type Etcd, KEY_NAMES, masterKeyOf, NAMESPACE, withMasterKey } from "./etcd.ts";
 import type { ModelKeyring } from "./model-keyring.ts";

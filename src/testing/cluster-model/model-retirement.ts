@@ -25,7 +25,7 @@ import {
 import type { Waiting } from "../../operator/retirement/waiting-period.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
-import type { View } from "../../store/resource-store.ts";
+import type { View } from "../../store/view.ts";
 import { rfc3339 } from "../../times.ts";
 import { type Etcd, masterKeyOf } from "./etcd.ts";
 import type { ModelNode } from "./model-node.ts";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { stringify } from "yaml";
-import { MAX_YAML_BYTES } from "../config/bounded-yaml.ts";
-import { ClavigerError } from "../errors.ts";
+import { MAX_YAML_BYTES } from "../../config/bounded-yaml.ts";
+import { ClavigerError } from "../../errors.ts";
 import { manifestProblems } from "./manifest-verdicts.ts";
 import { fingerprint, parseManifests, readManifests } from "./manifests.ts";
 

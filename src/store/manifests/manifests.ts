@@ -1,16 +1,16 @@
 import { type Dir, opendirSync } from "node:fs";
 import { join } from "node:path";
-import { MAX_YAML_BYTES } from "../config/bounded-yaml.ts";
-import { DNS_NAME } from "../config/yaml-section.ts";
-import { ClavigerError, messageOf } from "../errors.ts";
-import { appearanceOf } from "../files/file-appearance.ts";
-import { readRegularFile } from "../files/regular-file.ts";
-import { goTextOf } from "../go/go-config.ts";
-import { hasNameTwice, looksLikeJson } from "../go/go-json.ts";
-import { readGoYamlDocuments } from "../go/go-yaml.ts";
-import { parsedJson } from "../json.ts";
-import { API_VERSION, GROUP } from "../resources/resources.ts";
-import type { Fields } from "../resources/schema.ts";
+import { MAX_YAML_BYTES } from "../../config/bounded-yaml.ts";
+import { DNS_NAME } from "../../config/yaml-section.ts";
+import { ClavigerError, messageOf } from "../../errors.ts";
+import { appearanceOf } from "../../files/file-appearance.ts";
+import { readRegularFile } from "../../files/regular-file.ts";
+import { goTextOf } from "../../go/go-config.ts";
+import { hasNameTwice, looksLikeJson } from "../../go/go-json.ts";
+import { readGoYamlDocuments } from "../../go/go-yaml.ts";
+import { parsedJson } from "../../json.ts";
+import { API_VERSION, GROUP } from "../../resources/resources.ts";
+import type { Fields } from "../../resources/schema.ts";
 
 /** A MasterKey or KeyAlias as somebody wrote it; its spec is not checked yet. */
 export interface Manifest {

@@ -1,8 +1,8 @@
-import { oneLine } from "../printable.ts";
-import { MOST_STRAYS } from "../resources/reencryption-schema.ts";
-import { type Census, isKeptPlain } from "../storage/census/census.ts";
-import type { CensusRow } from "../storage/census/census-tally.ts";
-import type { StoredCount, Strays } from "../storage/stored-objects.ts";
+import { oneLine } from "../../printable.ts";
+import { MOST_STRAYS } from "../../resources/reencryption-schema.ts";
+import { type Census, isKeptPlain } from "../../storage/census/census.ts";
+import type { CensusRow } from "../../storage/census/census-tally.ts";
+import type { StoredCount, Strays } from "../../storage/stored-objects.ts";
 
 /** More than a name in Kubernetes has; whoever writes to etcd can make a key of any bytes. */
 const LONGEST_NAME = 300;

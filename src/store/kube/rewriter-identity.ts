@@ -1,6 +1,6 @@
-import type { NodeConfig } from "../config/config.ts";
-import { ClavigerError, messageOf } from "../errors.ts";
-import { KubeClient, KubeError } from "../kube/client.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import { ClavigerError, messageOf } from "../../errors.ts";
+import { KubeClient, KubeError } from "../../kube/client.ts";
 
 /**
  * The user who may list and patch what API servers store: the one of

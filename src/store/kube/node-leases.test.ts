@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Lease } from "../kube/leases.ts";
+import type { Lease } from "../../kube/leases.ts";
 import { nodeLeaseFrom } from "./node-leases.ts";
 
 const lease = (name: string, labels: object, annotations = {}): Lease => ({

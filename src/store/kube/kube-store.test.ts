@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import type { NodeConfig } from "../config/config.ts";
-import type { Log } from "../log.ts";
-import type { MasterKey } from "../resources/resources.ts";
-import { FakeApiServer, failure, json } from "../testing/fake-api-server.ts";
-import { condition, keyServer, keyVersion, masterKey, tombstone } from "../testing/objects.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import type { Log } from "../../log.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import { FakeApiServer, failure, json } from "../../testing/fake-api-server.ts";
+import { condition, keyServer, keyVersion, masterKey, tombstone } from "../../testing/objects.ts";
 import { KubeStore } from "./kube-store.ts";
 
 const CONFIG = { nodeName: "node-1", leaseNamespace: "claviger-system" } as NodeConfig;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CensusRow } from "../storage/census/census-tally.ts";
+import type { CensusRow } from "../../storage/census/census-tally.ts";
 import { storedCount } from "./stored-count.ts";
 
 const row = (stored: CensusRow["stored"], objects: number, examples: readonly string[]): CensusRow => ({

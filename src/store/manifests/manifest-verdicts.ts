@@ -1,5 +1,5 @@
-import { resources } from "../resources/resources.ts";
-import { type Validation, validate } from "../resources/validate.ts";
+import { resources } from "../../resources/resources.ts";
+import { type Validation, validate } from "../../resources/validate.ts";
 import { type Manifest, type ManifestFolder, readManifests } from "./manifests.ts";
 
 export const manifestKey = ({

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { KeyringWriter } from "../keyring/writer.ts";
-import { toKeyVersionSpec, toVersionRow } from "../resources/key-version-rows.ts";
-import { currentVersion, keyId, keyVersion } from "../testing/objects.ts";
+import { KeyringWriter } from "../../keyring/writer.ts";
+import { toKeyVersionSpec, toVersionRow } from "../../resources/key-version-rows.ts";
+import { currentVersion, keyId, keyVersion } from "../../testing/objects.ts";
 import { ManifestStore } from "./manifest-store.ts";
 
 /** Only ends a test that hangs. */
@@ -299,9 +299,9 @@ describe("writes", () => {
   test("the KeyServer => is made, then changed, with one uid", async () => {
     const { store } = await start();
     await store.reportKeyServer("node-1", { versions: 1 });
-    const [first] = await store.freshKeyServers();
+    const [first] = await store.fresh("KeyServer");
     await store.reportKeyServer("node-1", { versions: 2 });
-    expect(await store.freshKeyServers()).toMatchObject([
+    expect(await store.fresh("KeyServer")).toMatchObject([
       { metadata: { name: "node-1", uid: first?.metadata.uid }, status: { versions: 2 } },
     ]);
   });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { parseConfig } from "../config/config.ts";
-import { KubeClient, type KubeRequest } from "../kube/client.ts";
+import { parseConfig } from "../../config/config.ts";
+import { KubeClient, type KubeRequest } from "../../kube/client.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 
 const config = parseConfig(

@@ -1,5 +1,5 @@
-import type { NodeConfig } from "../config/config.ts";
-import type { Lease, LeaseRef } from "../kube/leases.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import type { Lease, LeaseRef } from "../../kube/leases.ts";
 
 export const NODE_LABEL = "kms.claviger.dev/node";
 /** The uid of the Node object that the operator's node had when it last renewed; empty if it had none. */

@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { parseConfig } from "../config/config.ts";
-import { KubeClient } from "../kube/client.ts";
-import { type Answer, FakeApiServer, json } from "../testing/fake-api-server.ts";
+import { parseConfig } from "../../config/config.ts";
+import { KubeClient } from "../../kube/client.ts";
+import { type Answer, FakeApiServer, json } from "../../testing/fake-api-server.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { RewriterIdentity } from "./rewriter-identity.ts";
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { ClavigerError, messageOf } from "../errors.ts";
-import { parseJson } from "../json.ts";
-import type { KeyringWriter } from "../keyring/writer.ts";
-import type { Log } from "../log.ts";
-import type { Destroyed } from "../resources/deletion-schema.ts";
-import type { Binding, Seal } from "../resources/key-version-rows.ts";
+import { ClavigerError, messageOf } from "../../errors.ts";
+import { parseJson } from "../../json.ts";
+import type { KeyringWriter } from "../../keyring/writer.ts";
+import type { Log } from "../../log.ts";
+import type { Destroyed } from "../../resources/deletion-schema.ts";
+import type { Binding, Seal } from "../../resources/key-version-rows.ts";
 import {
   type AnyResource,
   API_VERSION,
@@ -16,14 +16,17 @@ import {
   type KeyVersion,
   type Kind,
   type ResourceOf,
-} from "../resources/resources.ts";
-import type { StoredObjects } from "../storage/stored-objects.ts";
-import { rfc3339 } from "../times.ts";
-import { EventLimiter } from "./event-limiter.ts";
-import { logEvent } from "./log-event.ts";
+} from "../../resources/resources.ts";
+import type { StoredObjects } from "../../storage/stored-objects.ts";
+import { rfc3339 } from "../../times.ts";
+import { EventLimiter } from "../event-limiter.ts";
+import type { ObjectRef, ResourceEvent } from "../events.ts";
+import { logEvent } from "../log-event.ts";
+import type { ResourceStore } from "../resource-store.ts";
+import type { StoreListener } from "../roles.ts";
+import type { View } from "../view.ts";
 import { judgeManifest, manifestKey, refusalsOf } from "./manifest-verdicts.ts";
 import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
-import type { ObjectRef, ResourceEvent, ResourceStore, StoreListener, View } from "./resource-store.ts";
 
 const POLL_MILLISECONDS = 500;
 
@@ -105,10 +108,6 @@ export class ManifestStore implements ResourceStore {
       heardOf: new Map([[this.#nodeName, Number.POSITIVE_INFINITY]]),
     };
     return this.#view;
-  }
-
-  async freshKeyServers(): Promise<readonly KeyServer[]> {
-    return this.#ofKind("KeyServer");
   }
 
   async fresh<K extends Kind>(kind: K): Promise<readonly ResourceOf[K][]> {

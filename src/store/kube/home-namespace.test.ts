@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { KubeError } from "../kube/client.ts";
-import { FINALIZER } from "../resources/finalizer.ts";
-import { EARLIER, masterKey } from "../testing/objects.ts";
+import { KubeError } from "../../kube/client.ts";
+import { FINALIZER } from "../../resources/finalizer.ts";
+import { EARLIER, masterKey } from "../../testing/objects.ts";
 import { heldByNobody, isLeaseRefused, leaseFault } from "./home-namespace.ts";
 
 describe("MasterKeys that keep the namespace of the Leases from ending", () => {

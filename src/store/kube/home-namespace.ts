@@ -1,6 +1,6 @@
-import { type KubeClient, KubeError } from "../kube/client.ts";
-import { FINALIZER } from "../resources/finalizer.ts";
-import type { MasterKey } from "../resources/resources.ts";
+import { type KubeClient, KubeError } from "../../kube/client.ts";
+import { FINALIZER } from "../../resources/finalizer.ts";
+import type { MasterKey } from "../../resources/resources.ts";
 
 /** What is the matter with the namespace of the Leases. `unknown`: this operator may not look. */
 export type NamespaceState = "there" | "terminating" | "gone" | "unknown";

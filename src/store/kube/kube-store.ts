@@ -1,17 +1,23 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NodeConfig } from "../config/config.ts";
-import { codeOf, messageOf } from "../errors.ts";
-import { type ApiServerWord, askApiServer } from "../kube/api-server-metrics.ts";
-import { type ApplyRequest, KubeClient, KubeError, type KubeRequest, retryAfterOf } from "../kube/client.ts";
-import { LeaderElector } from "../kube/leader-election.ts";
-import { deleteLease, type Lease, microTime, readLease, writeLease } from "../kube/leases.ts";
-import { collectionPath, leasesPath, objectPath } from "../kube/paths.ts";
-import { Reflector } from "../kube/reflector.ts";
-import type { Log } from "../log.ts";
-import type { Destroyed } from "../resources/deletion-schema.ts";
-import { FINALIZER } from "../resources/finalizer.ts";
-import type { Binding, Seal } from "../resources/key-version-rows.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import { codeOf, messageOf } from "../../errors.ts";
+import { type ApiServerWord, askApiServer } from "../../kube/api-server-metrics.ts";
+import {
+  type ApplyRequest,
+  KubeClient,
+  KubeError,
+  type KubeRequest,
+  retryAfterOf,
+} from "../../kube/client.ts";
+import { LeaderElector } from "../../kube/leader-election.ts";
+import { deleteLease, type Lease, microTime, readLease, writeLease } from "../../kube/leases.ts";
+import { collectionPath, leasesPath, objectPath } from "../../kube/paths.ts";
+import { Reflector } from "../../kube/reflector.ts";
+import type { Log } from "../../log.ts";
+import type { Destroyed } from "../../resources/deletion-schema.ts";
+import { FINALIZER } from "../../resources/finalizer.ts";
+import type { Binding, Seal } from "../../resources/key-version-rows.ts";
 import {
   type AnyResource,
   API_VERSION,
@@ -23,17 +29,21 @@ import {
   type Kind,
   type MasterKey,
   type ResourceOf,
-} from "../resources/resources.ts";
-import type { StoredObjects } from "../storage/stored-objects.ts";
-import { parseTime } from "../times.ts";
-import { ToldOnce } from "../told-once.ts";
-import { atWritePoint } from "../write-points.ts";
+} from "../../resources/resources.ts";
+import type { StoredObjects } from "../../storage/stored-objects.ts";
+import { parseTime } from "../../times.ts";
+import { ToldOnce } from "../../told-once.ts";
+import { atWritePoint } from "../../write-points.ts";
+import { EventLimiter } from "../event-limiter.ts";
+import type { ObjectRef, ResourceEvent } from "../events.ts";
+import { logEvent, noteOf } from "../log-event.ts";
+import type { ResourceStore } from "../resource-store.ts";
+import type { StoreListener } from "../roles.ts";
+import type { Change, View } from "../view.ts";
 import { ApiServerLeases } from "./api-server-leases.ts";
-import { EventLimiter } from "./event-limiter.ts";
 import { heldByNobody, isLeaseRefused, leaseFault, namespaceState } from "./home-namespace.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { LeaseClocks, type NodeClocks } from "./lease-clocks.ts";
-import { logEvent, noteOf } from "./log-event.ts";
 import { NameWatch } from "./name-watch.ts";
 import { NodeHearing } from "./node-hearing.ts";
 import {
@@ -46,14 +56,6 @@ import {
   nodeLeaseOf,
 } from "./node-leases.ts";
 import { NodeReport } from "./node-report.ts";
-import type {
-  Change,
-  ObjectRef,
-  ResourceEvent,
-  ResourceStore,
-  StoreListener,
-  View,
-} from "./resource-store.ts";
 import { statusCorrection } from "./status-leftovers.ts";
 
 const HEARTBEAT_MILLISECONDS = 10_000;
@@ -204,10 +206,6 @@ export class KubeStore implements ResourceStore {
       apiServers: this.#apiServers.heardOf,
     };
     return this.#view;
-  }
-
-  async freshKeyServers(signal: AbortSignal): Promise<readonly KeyServer[]> {
-    return this.fresh("KeyServer", signal);
   }
 
   async fresh<K extends Kind>(kind: K, signal: AbortSignal): Promise<readonly ResourceOf[K][]> {

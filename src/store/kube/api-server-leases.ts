@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../errors.ts";
-import { type KubeClient, KubeError, retryAfterOf } from "../kube/client.ts";
-import type { Lease } from "../kube/leases.ts";
-import { leasesPath } from "../kube/paths.ts";
-import type { Log } from "../log.ts";
-import { parseTime } from "../times.ts";
+import { messageOf } from "../../errors.ts";
+import { type KubeClient, KubeError, retryAfterOf } from "../../kube/client.ts";
+import type { Lease } from "../../kube/leases.ts";
+import { leasesPath } from "../../kube/paths.ts";
+import type { Log } from "../../log.ts";
+import { parseTime } from "../../times.ts";
 import { NodeHearing } from "./node-hearing.ts";
 
 /** KEP-1965: every kube-apiserver renews a Lease of its own here every 10 s. */

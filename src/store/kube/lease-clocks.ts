@@ -1,4 +1,4 @@
-import { timeOf } from "../times.ts";
+import { timeOf } from "../../times.ts";
 import { NODE_LEASE_SECONDS } from "./node-leases.ts";
 
 const FRESH_MILLISECONDS = NODE_LEASE_SECONDS * 1000;

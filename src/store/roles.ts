@@ -1,0 +1,136 @@
+import type { ApiServerWord } from "../kube/api-server-metrics.ts";
+import type { Destroyed } from "../resources/deletion-schema.ts";
+import type { Binding, Seal } from "../resources/key-version-rows.ts";
+import type {
+  Condition,
+  KeyServer,
+  KeyServerStatus,
+  KeyVersion,
+  Kind,
+  MasterKey,
+  ResourceOf,
+} from "../resources/resources.ts";
+import type { StoredObjects } from "../storage/stored-objects.ts";
+import type { NodeClocks } from "./kube/lease-clocks.ts";
+import type { NodeLease } from "./kube/node-leases.ts";
+import type { Change, View } from "./view.ts";
+
+/*
+ * The roles of a store of custom resources: each user asks for the roles that it uses.
+ * A write that names an object names it as it was when the decision was made, and throws
+ * Conflict if the object has changed since.
+ */
+
+/** The latest view of the resources. */
+export interface Resources {
+  /** Returns the latest view; undefined until the first one is complete. */
+  view(): View | undefined;
+}
+
+/** Tells of changes. */
+export interface Following {
+  /** Follows the resources, and stands for election if there are other operators, until aborted. */
+  run(signal: AbortSignal, listener: StoreListener): Promise<void>;
+}
+
+export interface StoreListener {
+  /** Called after every change of the view. */
+  onChange(change: Change): void;
+  /** Called when the first view is complete, when this operator begins to lead, and when `nameIsShared` or `leaseFault` changes: look at everything. */
+  onBegin(): void;
+}
+
+/** Reads past every cache. */
+export interface FreshObjects {
+  /** Reads all objects of a kind, for a decision that must miss none or that cannot be undone. */
+  fresh<K extends Kind>(kind: K, signal: AbortSignal): Promise<readonly ResourceOf[K][]>;
+}
+
+/** Looks a KeyVersion up by its name, past every cache. */
+export interface KeyVersionLookup {
+  isThere(kind: "KeyVersion", name: string, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface Leadership {
+  /** Whether this operator decides for the whole cluster at this moment. */
+  readonly leading: boolean;
+}
+
+export interface StatusWrites {
+  applyStatus<K extends Kind>(object: ResourceOf[K], status: ResourceOf[K]["status"]): Promise<void>;
+}
+
+export interface FinalizerWrites {
+  /** Holds a MasterKey back from its deletion, or releases it. */
+  setFinalizers(masterKey: MasterKey, finalizers: readonly string[]): Promise<void>;
+}
+
+export interface KeyVersionCreation {
+  /** Throws Conflict if the name exists. */
+  createKeyVersion(name: string, spec: KeyVersion["spec"]): Promise<void>;
+}
+
+export interface SealWrites {
+  /** Replaces a KeyVersion's seal, which is mutable as its validTo is. */
+  replaceSeal(version: KeyVersion, seal: Seal): Promise<void>;
+}
+
+export interface BindingWrites {
+  /** Replaces the fields that a KeyVersion's seal does not bind: validTo of imported material, and the ownership proof. */
+  setBinding(version: KeyVersion, binding: Binding): Promise<void>;
+}
+
+export interface TombstoneWrites {
+  /** Removes the seal for ever and puts a tombstone in its place. */
+  destroyVersion(version: KeyVersion, destroyed: Destroyed): Promise<void>;
+}
+
+/** All that can be written to the spec of a KeyVersion. */
+export interface VersionWrites extends KeyVersionCreation, SealWrites, BindingWrites, TombstoneWrites {}
+
+/** This node's own report, and the reasons why nobody may believe it. */
+export interface OwnReport {
+  /** Whether another operator runs under this node's name: its reports pass for this node's. */
+  readonly nameIsShared: boolean;
+  /** Why no operator can lead at the moment, if the API server refuses it the Lease for that. */
+  readonly leaseFault?: string | undefined;
+  /** Creates or updates this node's own KeyServer. The first report also starts the node's heartbeat, if it has one. */
+  reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
+}
+
+/** The Node objects of the cluster. */
+export interface ClusterNodes {
+  /** Returns the uid of the Node of that name; undefined if there is none. */
+  nodeUid(name: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+/** The records of other nodes, as far as the leader writes them. */
+export interface NodeRecordWrites {
+  /** Sets one condition of a node's KeyServer; the rest of its status stays the node's own. */
+  setCondition(server: KeyServer, condition: Condition): Promise<void>;
+  deleteKeyServer(server: KeyServer): Promise<void>;
+  /** Deletes the Lease of a node that is gone. Throws Conflict if it was renewed since. The method is absent if there is no API server. */
+  deleteNodeLease?(lease: NodeLease): Promise<void>;
+}
+
+/** The clocks of others, to compare ours with. */
+export interface OtherClocks {
+  /** Returns the API server's clock, in epoch milliseconds; undefined if there is none. Rejects if it does not say. */
+  serverTime(signal: AbortSignal): Promise<number | undefined>;
+  /**
+   * Returns the other nodes' clocks, at this time of our wall clock and uptime; undefined until
+   * their Leases are known. The method is absent if there is no API server.
+   */
+  nodeClocks?(wall: number, uptime: number): NodeClocks | undefined;
+}
+
+/** The API server beside this operator. */
+export interface OwnApiServer {
+  /** Returns what this node's API server says of itself. The method is absent if there is none. Throws KubeError or ApiServer. */
+  askApiServer?(signal: AbortSignal): Promise<ApiServerWord>;
+}
+
+/** The data that API servers stored under the keys. */
+export interface StoredData {
+  readonly storedObjects: StoredObjects;
+}

@@ -1,0 +1,19 @@
+import type { Kind, ResourceOf } from "../resources/resources.ts";
+import type { FreshObjects } from "../store/roles.ts";
+import type { View } from "../store/view.ts";
+
+/** The reading past every cache of a store whose objects are these. */
+export function freshObjects(objects: () => View): FreshObjects {
+  return {
+    fresh: async <K extends Kind>(kind: K) => {
+      const { masterKeys, keyVersions, keyAliases, keyServers } = objects();
+      const byKind: { readonly [Each in Kind]: readonly ResourceOf[Each][] } = {
+        MasterKey: masterKeys,
+        KeyVersion: keyVersions,
+        KeyAlias: keyAliases,
+        KeyServer: keyServers,
+      };
+      return byKind[kind];
+    },
+  };
+}
