@@ -89,7 +89,6 @@ const TOO_LONG: readonly string[] = [
   "plugin/plugin.ts",
   "plugin/provider.ts",
   "resources/resources.ts",
-  "store/kube/kube-store.ts",
   "store/manifests/manifest-store.ts",
 ];
 

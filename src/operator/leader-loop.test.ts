@@ -22,7 +22,7 @@ import type {
 } from "../resources/resources.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
-import type { NodeLease } from "../store/kube/node-leases.ts";
+import type { NodeLease } from "../store/nodes/node-leases.ts";
 import type { View } from "../store/view.ts";
 import { freshObjects } from "../testing/fresh-objects.ts";
 import {

@@ -11,8 +11,8 @@ import type {
   ResourceOf,
 } from "../resources/resources.ts";
 import type { StoredObjects } from "../storage/stored-objects.ts";
-import type { NodeClocks } from "./kube/lease-clocks.ts";
-import type { NodeLease } from "./kube/node-leases.ts";
+import type { NodeClocks } from "./nodes/lease-clocks.ts";
+import type { NodeLease } from "./nodes/node-leases.ts";
 import type { Change, View } from "./view.ts";
 
 /*

@@ -1,5 +1,5 @@
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../resources/resources.ts";
-import type { NodeLease } from "./kube/node-leases.ts";
+import type { NodeLease } from "./nodes/node-leases.ts";
 
 /** The custom resources at one moment, and when each node was last heard of. */
 export interface View {

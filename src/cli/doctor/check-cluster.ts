@@ -5,7 +5,7 @@ import { conditionOf, type Finding } from "../../resources/conditions.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyServer, KeyServerStatus } from "../../resources/resources.ts";
 import { canonicalScope, scopeText } from "../../storage/scope.ts";
-import { NODE_LEASE_SECONDS } from "../../store/kube/node-leases.ts";
+import { NODE_LEASE_SECONDS } from "../../store/nodes/node-leases.ts";
 import { rfc3339, timeOf } from "../../times.ts";
 import { type Check, check, type Problem, type Severity, when } from "./check.ts";
 import type { ClusterResources, Observed } from "./observed.ts";

@@ -9,7 +9,7 @@ import {
   type MasterKey,
   resources,
 } from "../../resources/resources.ts";
-import { nodeLeaseFrom } from "../../store/kube/node-leases.ts";
+import { nodeLeaseFrom } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
 
 /** The namespace that deploy/rbac.yaml has. */

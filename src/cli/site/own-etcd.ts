@@ -3,7 +3,7 @@ import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
 import { readLease } from "../../kube/leases.ts";
 import { EtcdClient } from "../../storage/etcd/etcd-client.ts";
 import { mustBeEtcdOf } from "../../storage/etcd/etcd-identity.ts";
-import { nodeLeaseOf } from "../../store/kube/node-leases.ts";
+import { nodeLeaseOf } from "../../store/nodes/node-leases.ts";
 
 /** How long the API server may take for its first answer, in milliseconds. */
 const PATIENCE = 10_000;

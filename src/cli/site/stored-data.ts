@@ -5,7 +5,7 @@ import { nameText } from "../../names.ts";
 import { needsSomebody } from "../../operator/reencryption/findings.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import type { MasterKey, RotationStatus } from "../../resources/resources.ts";
-import { LEADER_LEASE } from "../../store/kube/node-leases.ts";
+import { LEADER_LEASE } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
 
 /** What the leading operator says of what is stored under a key. */

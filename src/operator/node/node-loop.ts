@@ -12,7 +12,7 @@ import { sameBinding, toVersionRow } from "../../resources/key-version-rows.ts";
 import type { KeyServer, KeyServerStatus, KeyVersion } from "../../resources/resources.ts";
 import { promotionCandidate } from "../../resources/versions.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
-import { NODE_NAME_SHARED } from "../../store/kube/name-watch.ts";
+import { NODE_NAME_SHARED } from "../../store/nodes/name-watch.ts";
 import type { BindingWrites, ClusterNodes, Leadership, OwnReport } from "../../store/roles.ts";
 import { isUnanswered } from "../../store/unanswered.ts";
 import type { View } from "../../store/view.ts";

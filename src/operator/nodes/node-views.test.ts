@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { NodeLease } from "../../store/kube/node-leases.ts";
-import { NODE_LEASE_SECONDS } from "../../store/kube/node-leases.ts";
+import type { NodeLease } from "../../store/nodes/node-leases.ts";
+import { NODE_LEASE_SECONDS } from "../../store/nodes/node-leases.ts";
 import { condition, EARLIER, keyServer, NOW, NOW_TEXT, node, versionId } from "../../testing/objects.ts";
 import type { NodeView } from "./node-view.ts";
 import { decideSilence, mayOutliveItsNode, type NodeRecords, nodeViews } from "./node-views.ts";

@@ -1,7 +1,7 @@
 import { conditionOf, type Finding, withFindings } from "../../resources/conditions.ts";
 import type { Condition, KeyServer } from "../../resources/resources.ts";
-import type { NodeLease } from "../../store/kube/node-leases.ts";
-import { NODE_LEASE_SECONDS } from "../../store/kube/node-leases.ts";
+import type { NodeLease } from "../../store/nodes/node-leases.ts";
+import { NODE_LEASE_SECONDS } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
 import { ownAffair } from "../node/decide-key-server.ts";
 import type { NodeView } from "./node-view.ts";

@@ -1,4 +1,4 @@
-import { nodeLeaseName } from "../../store/kube/node-leases.ts";
+import { nodeLeaseName } from "../../store/nodes/node-leases.ts";
 import { rfc3339 } from "../../times.ts";
 import type { NodeView } from "./node-view.ts";
 

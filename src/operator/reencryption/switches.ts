@@ -1,7 +1,7 @@
 import { conditionOf } from "../../resources/conditions.ts";
 import type { KeyServer, KeyServerStatus, MasterKey } from "../../resources/resources.ts";
 import type { Scope } from "../../storage/scope.ts";
-import { NODE_NAME_SHARED } from "../../store/kube/name-watch.ts";
+import { NODE_NAME_SHARED } from "../../store/nodes/name-watch.ts";
 
 /** What one KMS v2 socket that serves the key has shown of its API server. */
 export interface Switch {

@@ -1,4 +1,4 @@
-import type { NodeClocks } from "../../store/kube/lease-clocks.ts";
+import type { NodeClocks } from "../../store/nodes/lease-clocks.ts";
 import { DAY_MILLISECONDS, HOUR_MILLISECONDS } from "../../times.ts";
 import type { Obstacle } from "../retirement/usage-census.ts";
 

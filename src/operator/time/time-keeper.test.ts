@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { expiryTime, WaitingPeriods } from "../../keyring/waiting-periods.ts";
 import { KeyringWriter } from "../../keyring/writer.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
-import type { NodeClocks } from "../../store/kube/lease-clocks.ts";
+import type { NodeClocks } from "../../store/nodes/lease-clocks.ts";
 import { version } from "../../testing/keyring.ts";
 import { keyId, keyVersion, masterKey, NOW, statusWith } from "../../testing/objects.ts";
 import { TimeKeeper } from "./time-keeper.ts";

@@ -5,7 +5,7 @@ import type { Lease } from "../../kube/leases.ts";
 import { leasesPath } from "../../kube/paths.ts";
 import type { Log } from "../../log.ts";
 import { parseTime } from "../../times.ts";
-import { NodeHearing } from "./node-hearing.ts";
+import { NodeHearing } from "../nodes/node-hearing.ts";
 
 /** KEP-1965: every kube-apiserver renews a Lease of its own here every 10 s. */
 const NAMESPACE = "kube-system";

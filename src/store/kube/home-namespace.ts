@@ -1,4 +1,5 @@
 import { type KubeClient, KubeError } from "../../kube/client.ts";
+import type { Log } from "../../log.ts";
 import { FINALIZER } from "../../resources/finalizer.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 
@@ -30,6 +31,24 @@ const REMEDIES: Readonly<Record<NamespaceState, string>> = {
   there: "is there: apply deploy/rbac.yaml again, which has Role and RoleBinding claviger-leases",
   unknown: "or its Role and RoleBinding claviger-leases are missing: apply deploy/rbac.yaml again",
 };
+
+/** Creates the namespace of the Leases. Returns whether it was created now, by this operator or another one. */
+export async function createHomeNamespace(
+  client: KubeClient,
+  name: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const body = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
+  try {
+    await client.request({ method: "POST", path: "/api/v1/namespaces", body, signal });
+    log("info", `namespace ${name} was made for claviger's Leases`);
+    return true;
+  } catch (cause) {
+    // Another node's operator was faster.
+    return cause instanceof KubeError && cause.httpStatus === 409;
+  }
+}
 
 /** Says why no operator can lead, in a text that stays the same while the reason does. */
 export const leaseFault = (namespace: string, state: NamespaceState, why: string): string =>
