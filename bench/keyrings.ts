@@ -5,7 +5,8 @@ import { newKeyId, newVersionId } from "../src/crypto/ids.ts";
 import { generateMaterial } from "../src/crypto/key-specs.ts";
 import { Secret } from "../src/crypto/secret.ts";
 import type { VersionRow } from "../src/keyring/rows.ts";
-import { type KeyringChange, KeyringWriter } from "../src/keyring/writer.ts";
+import { type KeyringChange } from "../src/keyring/changes.ts";
+import { KeyringWriter } from "../src/keyring/writer.ts";
 import { fileSeal } from "../src/seal/file.ts";
 import { type Seal, sealAad } from "../src/seal/seal.ts";
 

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { key, promoted, temporaryFolder, tombstone, version, versionId } from "../testing/keyring.ts";
+import type { KeyringChange } from "./changes.ts";
 import type { VersionRow } from "./rows.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { KEYRING_FILE } from "./state-folder.ts";
-import { type KeyringChange, KeyringWriter } from "./writer.ts";
+import { KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let keyring: KeyringWriter | undefined;

@@ -1,7 +1,8 @@
-import { type ReadRows, readVersionRow } from "./codec.ts";
-import { readOwnership, withOwnership } from "./ownership-table.ts";
 import type { UnreadableVersion, VersionRow } from "./rows.ts";
 import type { RawRow } from "./sqlite.ts";
+import { readOwnership, withOwnership } from "./tables/ownership.ts";
+import type { ReadRows } from "./tables/read-rows.ts";
+import { readVersionRow } from "./tables/versions.ts";
 
 type Query = (sql: string, ...values: (string | number | null)[]) => RawRow[];
 type StoredVersion = { readonly version: VersionRow } | UnreadableVersion;

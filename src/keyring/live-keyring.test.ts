@@ -17,11 +17,12 @@ import {
   version,
   versionId,
 } from "../testing/keyring.ts";
+import type { KeyringChange } from "./changes.ts";
 import { LiveKeyring } from "./live-keyring.ts";
 import { KeyringReader } from "./reader.ts";
 import type { VersionRow } from "./rows.ts";
 import { KEYRING_FILE } from "./state-folder.ts";
-import { type KeyringChange, KeyringWriter } from "./writer.ts";
+import { KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let live: LiveKeyring;

@@ -8,9 +8,9 @@ import type { SealSource } from "../seal/seal-source.ts";
 import { inodeOf } from "./inode.ts";
 import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
 import type { KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "./rows.ts";
-import { type ServedImport, servedImportText } from "./served-imports.ts";
 import { refuseReplaceable } from "./state-folder.ts";
-import { expiryTime } from "./waiting-periods.ts";
+import { type ServedImport, servedImportText } from "./tables/served-imports.ts";
+import { expiryTime } from "./tables/waiting-periods.ts";
 
 /** A key and the version of it that encrypts now. */
 export interface CurrentVersion {

@@ -3,7 +3,7 @@ import { rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { readRegularText } from "../files/regular-file.ts";
-import { toObservationRow } from "./codec.ts";
+import { toObservationRow, toRecord } from "./observation-row.ts";
 import type { ObservationRow } from "./rows.ts";
 import type { RawRow } from "./sqlite.ts";
 
@@ -54,25 +54,6 @@ export function observationsStamp(keyringPath: string): string {
   const stat = statSync(observationsPath(keyringPath), { throwIfNoEntry: false, bigint: true });
   return stat === undefined ? "none" : `${stat.ino} ${stat.mtimeNs}`;
 }
-
-const toRecord = (row: ObservationRow): RawRow => ({
-  provider: row.provider,
-  kms_key_id: row.kmsKeyId,
-  serving_since: row.servingSince,
-  encrypts: row.encrypts,
-  last_encrypt_at: row.lastEncryptAt ?? null,
-  settled: row.settled ? 1 : 0,
-  ...(row.serves !== undefined && { serves: row.serves }),
-  ...(row.episodeSettled !== undefined && { episode_settled: row.episodeSettled ? 1 : 0 }),
-  ...(row.episode !== undefined && { episode: row.episode }),
-  ...(row.lastStatusAt !== undefined && { last_status_at: row.lastStatusAt }),
-  ...(row.notAskedSince !== undefined && { not_asked_since: row.notAskedSince }),
-  ...(row.mark !== undefined && {
-    boot: row.mark.boot,
-    status_monotonic: row.mark.statusAt,
-    whole: row.mark.whole ? 1 : 0,
-  }),
-});
 
 function rawRows(text: string): RawRow[] {
   const rows: unknown = JSON.parse(text);

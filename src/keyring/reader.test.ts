@@ -12,10 +12,11 @@ import {
   versionId,
 } from "../testing/keyring.ts";
 import { canMount, Tmpfs } from "../testing/tmpfs.ts";
+import type { KeyringChange } from "./changes.ts";
 import { KeyringReader } from "./reader.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { KEYRING_FILE } from "./state-folder.ts";
-import { type KeyringChange, KeyringWriter } from "./writer.ts";
+import { KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {

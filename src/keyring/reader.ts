@@ -4,16 +4,7 @@ import { pathToFileURL } from "node:url";
 import { ClavigerError } from "../errors.ts";
 import { nameText, type ObjectName } from "../names.ts";
 import type { Ownership } from "../seal/ownership.ts";
-import {
-  readAliasRows,
-  readKeyRows,
-  readObjectRows,
-  readTombstoneRows,
-  readVersionRow,
-  toVersionRow,
-} from "./codec.ts";
 import { inodeOf } from "./inode.ts";
-import { readOwnership, withOwnership } from "./ownership-table.ts";
 import type {
   AliasRow,
   KeyRow,
@@ -24,9 +15,15 @@ import type {
   VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
-import { servedImportText, toServedImport } from "./served-imports.ts";
 import { allRows, isBusy, type RawRow, withKeyringErrors } from "./sqlite.ts";
-import { type OperatorTime, toOperatorTime } from "./waiting-periods.ts";
+import { readAliasRows } from "./tables/aliases.ts";
+import { readKeyRows } from "./tables/keys.ts";
+import { readObjectRows } from "./tables/objects.ts";
+import { readOwnership, withOwnership } from "./tables/ownership.ts";
+import { servedImportText, toServedImport } from "./tables/served-imports.ts";
+import { readTombstoneRows } from "./tables/tombstones.ts";
+import { readVersionRow, toVersionRow } from "./tables/versions.ts";
+import { type OperatorTime, toOperatorTime } from "./tables/waiting-periods.ts";
 
 /** A call waits behind this in the plugin, which asks again soon. */
 const BUSY_MILLISECONDS = 100;

@@ -1,8 +1,8 @@
 import type { KeyId } from "../crypto/ids.ts";
 import { ClavigerError } from "../errors.ts";
 import { nameText, type ObjectName } from "../names.ts";
+import type { KeyringChange } from "./changes.ts";
 import { isExpired, isLater, type KeyRow, type VersionRow } from "./rows.ts";
-import type { KeyringChange } from "./writer.ts";
 
 /** What gives a name its own key back; `undefined` if the name has it. */
 export interface RepairPlan {

@@ -14,10 +14,11 @@ import {
   versionId,
 } from "../testing/keyring.ts";
 import { encodeBackup, parseBackup } from "./backup/format.ts";
+import type { KeyringChange } from "./changes.ts";
 import { LiveKeyring } from "./live-keyring.ts";
 import { KeyringReader } from "./reader.ts";
 import { MAX_VERSION_NUMBER } from "./version-number.ts";
-import { type KeyringChange, KeyringWriter } from "./writer.ts";
+import { KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let writer: KeyringWriter;

@@ -26,11 +26,12 @@ import {
   versionId,
 } from "../testing/keyring.ts";
 import { canMount, Tmpfs } from "../testing/tmpfs.ts";
+import type { KeyringChange } from "./changes.ts";
 import { writeObservations } from "./observations.ts";
 import type { VersionRow } from "./rows.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { KEYRING_FILE } from "./state-folder.ts";
-import { type KeyringChange, KeyringWriter } from "./writer.ts";
+import { KeyringWriter } from "./writer.ts";
 
 const UNIX_MODE = 0o777;
 let folder: ReturnType<typeof temporaryFolder>;

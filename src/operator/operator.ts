@@ -95,7 +95,7 @@ async function openStore(
     const own = () => keyring.versions().map(({ keyId, versionId }) => kmsKeyId(keyId, versionId));
     const countAll = async (signal: AbortSignal) =>
       config.etcd && countsOfOwnEtcd(await censusOfNode(config, { signal, all: true, examples: 0 }), own());
-    return new ManifestStore({ folder: resources.folder, nodeName, keyring, log, countAll });
+    return new ManifestStore({ folder: resources.folder, nodeName, objects: keyring.objects, log, countAll });
   }
   const { KubeStore } = await import("../store/kube/kube-store.ts");
   return new KubeStore(config, resources.path, log, { wall: () => clock.wall() });

@@ -11,11 +11,12 @@ import { generateMaterial, type KeySpec, usageOf } from "../crypto/key-specs.ts"
 import { encryptMessage } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { type ErrorCode, InvalidCiphertext } from "../errors.ts";
+import type { KeyringChange, PutKey } from "../keyring/changes.ts";
 import { LiveKeyring } from "../keyring/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
-import { WaitingPeriods } from "../keyring/waiting-periods.ts";
-import { type KeyringChange, KeyringWriter, type PutKey } from "../keyring/writer.ts";
+import { WaitingPeriods } from "../keyring/tables/waiting-periods.ts";
+import { KeyringWriter } from "../keyring/writer.ts";
 import type { KeyRef, ObjectName } from "../names.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";

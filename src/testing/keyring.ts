@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { type KeyId, parseKeyId, parseVersionId, type VersionId } from "../crypto/ids.ts";
+import type { KeyringChange } from "../keyring/changes.ts";
 import type { KeyRow, TombstoneRow, VersionRow } from "../keyring/rows.ts";
-import type { KeyringChange } from "../keyring/writer.ts";
 
 /** Only ends a test that hangs. */
 export const deadline = { timeout: 60_000, interval: 5 };

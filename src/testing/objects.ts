@@ -1,7 +1,7 @@
 /** Small builders of objects for the tests of the decisions. */
 import { type KeyId, kmsKeyId, parseKeyId, parseVersionId, type VersionId } from "../crypto/ids.ts";
 import type { KeyRow, VersionRow } from "../keyring/rows.ts";
-import { periodKey, type WaitingPeriod } from "../keyring/waiting-periods.ts";
+import { periodKey, type WaitingPeriod } from "../keyring/tables/waiting-periods.ts";
 import type { NodeView } from "../operator/nodes/node-view.ts";
 import type { Waiting } from "../operator/retirement/waiting-period.ts";
 import { toVersionRow } from "../resources/key-version-rows.ts";

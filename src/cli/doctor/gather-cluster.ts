@@ -6,8 +6,8 @@ import type { KeyAlias, KeyServer, Kind, MasterKey } from "../../resources/resou
 import { inScope, mergeScopes } from "../../storage/scope.ts";
 import { apiResources } from "../../storage/served/api-resources.ts";
 import { groupResourceText, isWildcard, parseGroupResource } from "../../storage/served/group-resource.ts";
-import { nodeLeaseFrom } from "../../store/nodes/node-leases.ts";
 import { RewriterIdentity } from "../../store/kube/rewriter-identity.ts";
+import { nodeLeaseFrom } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
 import { apiServerOfNode } from "../site/api-server-of-node.ts";
 import { absent, type Look, look } from "./look.ts";

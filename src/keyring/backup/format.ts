@@ -4,8 +4,12 @@ import { ClavigerError, messageOf } from "../../errors.ts";
 import { fieldsOf, parsedJson } from "../../json.ts";
 import type { Ownership } from "../../seal/ownership.ts";
 import type { Sealed } from "../../seal/seal.ts";
-import { toAliasRow, toKeyRow, toObjectRow, toOwnership, toVersionRow } from "../codec.ts";
 import type { AliasRow, KeyRow, KeyringImage, ObjectRow, VersionRow } from "../rows.ts";
+import { toAliasRow } from "../tables/aliases.ts";
+import { toKeyRow } from "../tables/keys.ts";
+import { toObjectRow } from "../tables/objects.ts";
+import { toOwnership } from "../tables/ownership.ts";
+import { toVersionRow } from "../tables/versions.ts";
 
 /** A keyring as it was at one moment. */
 export interface Backup {

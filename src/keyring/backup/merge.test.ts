@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { key, keyId, version, versionId } from "../../testing/keyring.ts";
+import type { KeyringChange } from "../changes.ts";
 import type { KeyRow, KeyringImage } from "../rows.ts";
-import type { KeyringChange } from "../writer.ts";
 import { planMerge } from "./merge.ts";
 
 const NOTHING: KeyringImage = { versions: [], keys: [], aliases: [], objects: [] };

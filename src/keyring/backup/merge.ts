@@ -1,6 +1,6 @@
 import { nameText } from "../../names.ts";
+import type { KeyringChange } from "../changes.ts";
 import { type AliasRow, isLater, type KeyRow, type KeyringImage, type VersionRow } from "../rows.ts";
-import type { KeyringChange } from "../writer.ts";
 
 export interface MergePlan {
   /** One transaction, versions before what refers to them. */

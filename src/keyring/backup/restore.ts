@@ -56,8 +56,7 @@ function fill(folder: string, image: KeyringImage): void {
   try {
     keyring.apply(planMerge(image, NOTHING).changes);
     keyring.transaction(() => {
-      for (const { kind, namespace, name, json } of image.objects)
-        keyring.run("INSERT INTO objects VALUES (?, ?, ?, ?)", kind, namespace, name, json);
+      for (const object of image.objects) keyring.objects.put(object);
     });
     // Into the one file that is then renamed.
     keyring.all("PRAGMA wal_checkpoint(TRUNCATE)");

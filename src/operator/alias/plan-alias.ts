@@ -1,6 +1,6 @@
-import { leftAt } from "../../keyring/former-targets.ts";
+import type { KeyringChange } from "../../keyring/changes.ts";
 import type { AliasRow, FormerTarget, KeyRow, VersionRow } from "../../keyring/rows.ts";
-import type { KeyringChange } from "../../keyring/writer.ts";
+import { leftAt } from "../../keyring/tables/former-targets.ts";
 import { nameText } from "../../names.ts";
 import type { KeyAlias } from "../../resources/resources.ts";
 import { isAlike } from "../../resources/versions.ts";

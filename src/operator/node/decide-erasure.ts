@@ -1,6 +1,6 @@
 import { ClavigerError } from "../../errors.ts";
+import type { KeyringChange } from "../../keyring/changes.ts";
 import type { KeptTombstone, TombstoneRow, VersionRow } from "../../keyring/rows.ts";
-import type { KeyringChange } from "../../keyring/writer.ts";
 import { nameText } from "../../names.ts";
 import type { Destroyed } from "../../resources/deletion-schema.ts";
 import { identityOf } from "../../resources/key-version-rows.ts";

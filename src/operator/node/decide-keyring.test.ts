@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { KeyringChange } from "../../keyring/writer.ts";
+import type { KeyringChange } from "../../keyring/changes.ts";
 import type { Seal } from "../../resources/key-version-rows.ts";
 import { keyVersionName, toKeyVersionSpec, toVersionRow } from "../../resources/key-version-rows.ts";
 import type { MasterKey } from "../../resources/resources.ts";

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseKeyId } from "../../crypto/ids.ts";
+import type { KeyringChange } from "../../keyring/changes.ts";
 import {
   type AliasRow,
   isLater,
@@ -7,7 +8,6 @@ import {
   type TombstoneRow,
   type VersionRow,
 } from "../../keyring/rows.ts";
-import type { KeyringChange } from "../../keyring/writer.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import {
   sameBinding,

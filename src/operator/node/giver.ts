@@ -1,6 +1,6 @@
 import { codeOf, messageOf } from "../../errors.ts";
+import type { KeyringChange } from "../../keyring/changes.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
-import type { KeyringChange } from "../../keyring/writer.ts";
 import type { Log } from "../../log.ts";
 import {
   keyVersionName,

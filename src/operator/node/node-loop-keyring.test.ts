@@ -49,7 +49,7 @@ beforeEach(async () => {
   store = new ManifestStore({
     folder: join(folder, "keys"),
     nodeName: "node-1",
-    keyring,
+    objects: keyring.objects,
     log,
     countAll: async () => undefined,
   });

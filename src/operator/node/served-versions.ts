@@ -1,5 +1,5 @@
 import type { ObservationRow, VersionRow } from "../../keyring/rows.ts";
-import type { ServedImport } from "../../keyring/served-imports.ts";
+import type { ServedImport } from "../../keyring/tables/served-imports.ts";
 import { type KeyRef, keyRefText, nameText } from "../../names.ts";
 import { kmsKeyIdOfRow } from "../../resources/versions.ts";
 import type { KeyringContents } from "./decide-keyring.ts";

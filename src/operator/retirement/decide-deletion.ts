@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { periodKey } from "../../keyring/waiting-periods.ts";
+import { periodKey } from "../../keyring/tables/waiting-periods.ts";
 import { type Finding, withFindings } from "../../resources/conditions.ts";
 import { FINALIZER } from "../../resources/finalizer.ts";
 import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";

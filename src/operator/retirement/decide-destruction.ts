@@ -1,4 +1,4 @@
-import { periodKey } from "../../keyring/waiting-periods.ts";
+import { periodKey } from "../../keyring/tables/waiting-periods.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import { firstFew } from "../../resources/first-few.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";

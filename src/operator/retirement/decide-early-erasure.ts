@@ -1,5 +1,5 @@
 import { isLater } from "../../keyring/rows.ts";
-import { periodKey } from "../../keyring/waiting-periods.ts";
+import { periodKey } from "../../keyring/tables/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
 import { DAY_MILLISECONDS, timeOf } from "../../times.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { WaitingPeriod } from "../../keyring/waiting-periods.ts";
+import type { WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import {
   deletionPeriod,

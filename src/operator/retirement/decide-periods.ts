@@ -1,4 +1,4 @@
-import { periodKey, type WaitingPeriod } from "../../keyring/waiting-periods.ts";
+import { periodKey, type WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
 import { PENDING_WINDOW } from "../../resources/deletion-schema.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";

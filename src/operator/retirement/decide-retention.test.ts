@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { kmsKeyId, parseKeyId, parseVersionId } from "../../crypto/ids.ts";
-import type { WaitingPeriod } from "../../keyring/waiting-periods.ts";
+import type { WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
 import {
   deletionPeriod,
   keyVersion,

@@ -1,4 +1,4 @@
-import { periodKey, type WaitingPeriod } from "../../keyring/waiting-periods.ts";
+import { periodKey, type WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
 import { PENDING_WINDOW } from "../../resources/deletion-schema.ts";
 import { DAY_MILLISECONDS, HOUR_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import { length, type TimeVerdict } from "../time/decide-time.ts";

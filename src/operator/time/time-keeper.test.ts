@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { expiryTime, WaitingPeriods } from "../../keyring/waiting-periods.ts";
+import { expiryTime, WaitingPeriods } from "../../keyring/tables/waiting-periods.ts";
 import { KeyringWriter } from "../../keyring/writer.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { NodeClocks } from "../../store/nodes/lease-clocks.ts";

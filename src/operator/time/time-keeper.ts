@@ -5,7 +5,7 @@ import {
   periodKey,
   type WaitingPeriod,
   WaitingPeriods,
-} from "../../keyring/waiting-periods.ts";
+} from "../../keyring/tables/waiting-periods.ts";
 import type { KeyringWriter } from "../../keyring/writer.ts";
 import type { Log } from "../../log.ts";
 import type { OtherClocks } from "../../store/roles.ts";

@@ -42,7 +42,7 @@ async function start(nodeName = "node-1"): Promise<Running> {
   const store = new ManifestStore({
     folder: join(root, "keys"),
     nodeName,
-    keyring,
+    objects: keyring.objects,
     log,
     countAll: async () => undefined,
   });
@@ -331,7 +331,7 @@ describe("opened again", () => {
     const options = {
       folder: join(root, "keys"),
       nodeName: "n",
-      keyring,
+      objects: keyring.objects,
       log: () => undefined,
       countAll: async () => undefined,
     };

@@ -1,4 +1,4 @@
-import { leftAt, mergeFormerTargets } from "../../keyring/former-targets.ts";
+import type { KeyringChange, PutKey } from "../../keyring/changes.ts";
 import {
   type AliasRow,
   isLater,
@@ -7,8 +7,8 @@ import {
   type TombstoneRow,
   type VersionRow,
 } from "../../keyring/rows.ts";
-import type { WaitingPeriod } from "../../keyring/waiting-periods.ts";
-import type { KeyringChange, PutKey } from "../../keyring/writer.ts";
+import { leftAt, mergeFormerTargets } from "../../keyring/tables/former-targets.ts";
+import type { WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
 import type { KeyRef } from "../../names.ts";
 import { nameText } from "../../names.ts";
 import type { LeaderKeyring } from "../../operator/master-key/gather-master-key.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ObservationRow, VersionRow } from "../../keyring/rows.ts";
-import { periodKey } from "../../keyring/waiting-periods.ts";
+import { periodKey } from "../../keyring/tables/waiting-periods.ts";
 import {
   decideErasure,
   type ErasurePlan,

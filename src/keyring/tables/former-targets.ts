@@ -1,7 +1,7 @@
-import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
-import { ClavigerError } from "../errors.ts";
-import { type FormerTarget, isLater, type KeyRow } from "./rows.ts";
-import { isVersionNumber } from "./version-number.ts";
+import { parseKeyId, parseVersionId } from "../../crypto/ids.ts";
+import { ClavigerError } from "../../errors.ts";
+import { type FormerTarget, isLater, type KeyRow } from "../rows.ts";
+import { isVersionNumber } from "../version-number.ts";
 
 /**
  * Where an alias was when it left a key, if pointing to that key now would bring

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keyId, versionId } from "../testing/keyring.ts";
+import { keyId, versionId } from "../../testing/keyring.ts";
 import { formatFormerTargets, leftAt, mergeFormerTargets, parseFormerTargets } from "./former-targets.ts";
 
 const at = (key: number, number: number, id = number) => ({

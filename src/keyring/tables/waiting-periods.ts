@@ -1,5 +1,5 @@
-import type { RawRow } from "./sqlite.ts";
-import type { KeyringWriter } from "./writer.ts";
+import type { RawRow } from "../sqlite.ts";
+import type { KeyringWriter } from "../writer.ts";
 
 /** A waiting period that is under way, as this node saw it. Times are epoch milliseconds of this node's clock. */
 export interface WaitingPeriod {

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { keyId, temporaryFolder } from "../testing/keyring.ts";
-import { KeyringReader } from "./reader.ts";
-import { schemaVersion } from "./schema.ts";
-import { KEYRING_FILE } from "./state-folder.ts";
+import { keyId, temporaryFolder } from "../../testing/keyring.ts";
+import { KeyringReader } from "../reader.ts";
+import { schemaVersion } from "../schema.ts";
+import { KEYRING_FILE } from "../state-folder.ts";
+import { KeyringWriter } from "../writer.ts";
 import { type WaitingPeriod, WaitingPeriods } from "./waiting-periods.ts";
-import { KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {

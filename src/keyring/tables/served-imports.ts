@@ -1,6 +1,6 @@
-import { nameText, type ObjectName } from "../names.ts";
-import type { RawRow } from "./sqlite.ts";
-import type { KeyringWriter } from "./writer.ts";
+import { nameText, type ObjectName } from "../../names.ts";
+import type { RawRow } from "../sqlite.ts";
+import type { Sql } from "./sql.ts";
 
 /** A KeyAlias through which a provider served the imported material of this MasterKey of its namespace. */
 export interface ServedImport {
@@ -17,7 +17,7 @@ export const toServedImport = (row: RawRow): ServedImport => ({
 });
 
 /** Records that these were served, in the keyring, which a power cut leaves whole. */
-export function recordServedImports(keyring: KeyringWriter, served: readonly ServedImport[]): void {
+export function recordServedImports(keyring: Sql, served: readonly ServedImport[]): void {
   if (served.length === 0) return;
   const known = new Set(
     keyring.all("SELECT * FROM served_imports").map(toServedImport).map(servedImportText),

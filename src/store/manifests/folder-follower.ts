@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { messageOf } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import { type AnyResource, API_VERSION } from "../../resources/resources.ts";
+import { type KeptObjects, keyOf, newMetadata } from "./kept-objects.ts";
+import { judgeManifest, manifestKey, refusalsOf } from "./manifest-verdicts.ts";
+import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
+
+const POLL_MILLISECONDS = 500;
+
+interface FolderFollowerOptions {
+  readonly folder: string;
+  readonly objects: KeptObjects;
+  readonly log: Log;
+  /** Called for an object whose manifest was read and says the same as before. */
+  readonly onUnchanged: (object: AnyResource) => void;
+}
+
+/**
+ * Keeps MasterKeys and KeyAliases in step with a folder of manifests. A manifest that is refused
+ * changes nothing: the object stays as it was.
+ */
+export class FolderFollower {
+  readonly #options: FolderFollowerOptions;
+  /** Which file each MasterKey and KeyAlias came from. */
+  readonly #sources = new Map<string, string>();
+  #synced = false;
+
+  constructor(options: FolderFollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the folder was read once. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** Runs until aborted. Calls `onFirst` when the folder was read for the first time. */
+  async run(signal: AbortSignal, onFirst: () => void): Promise<void> {
+    const { folder, log } = this.#options;
+    let seen: string | undefined;
+    let complaint: string | undefined;
+    while (!signal.aborted) {
+      try {
+        const now = fingerprint(folder);
+        if (now !== seen) this.#readFolder();
+        if (seen === undefined) onFirst();
+        seen = now;
+        complaint = undefined;
+      } catch (error) {
+        if (complaint !== messageOf(error)) log("error", messageOf(error));
+        complaint = messageOf(error);
+      }
+      await sleep(POLL_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #readFolder(): void {
+    const { manifests, problems, unreadable } = readManifests(this.#options.folder);
+    for (const problem of problems) this.#options.log("error", problem);
+    for (const manifest of manifests) this.#accept(manifest);
+    const wanted = new Set(manifests.map(manifestKey));
+    for (const object of [
+      ...this.#options.objects.ofKind("MasterKey"),
+      ...this.#options.objects.ofKind("KeyAlias"),
+    ]) {
+      if (!wanted.has(keyOf(object)) && !this.#mayBeIn(unreadable, object))
+        this.#options.objects.remove(object);
+    }
+    this.#synced = true;
+  }
+
+  /** A file that is broken just now has not taken its objects back. After a restart it may be any file's. */
+  #mayBeIn(unreadable: ReadonlySet<string>, object: AnyResource): boolean {
+    const source = this.#sources.get(keyOf(object));
+    return source === undefined ? unreadable.size > 0 : unreadable.has(source);
+  }
+
+  #accept(manifest: Manifest): void {
+    const key = manifestKey(manifest);
+    const stored = this.#options.objects.get(key);
+    const old = stored !== undefined && "spec" in stored ? stored.spec : undefined;
+    const { value, problems } = judgeManifest(manifest, old);
+    this.#sources.set(key, manifest.source);
+    if (problems.length > 0) {
+      const refusals = refusalsOf(manifest, problems, stored !== undefined);
+      for (const refusal of refusals) this.#options.log("error", refusal);
+      return;
+    }
+    if (stored !== undefined && isDeepStrictEqual(old, value)) {
+      this.#options.onUnchanged(stored);
+      return;
+    }
+    const before = stored?.metadata ?? newMetadata(manifest.name, manifest.namespace);
+    const metadata = { ...before, generation: stored === undefined ? 1 : before.generation + 1 };
+    this.#options.objects.put({
+      ...stored,
+      apiVersion: API_VERSION,
+      kind: manifest.kind,
+      metadata,
+      spec: value,
+    } as AnyResource);
+  }
+}
