@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ClavigerError } from "../errors.ts";
-import { KubeError } from "../kube/client.ts";
+import { KubeError } from "../kube/kube-error.ts";
 import { offerOf } from "../operator/import/import-offer.ts";
 import type { ImportSpec } from "../resources/import-schema.ts";
 import type { MasterKey } from "../resources/resources.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ClavigerError } from "../errors.ts";
-import { KubeError } from "../kube/client.ts";
+import { KubeError } from "../kube/kube-error.ts";
 import { objectPath } from "../kube/paths.ts";
 import type { MasterKey, ReencryptionStatus, RotationStatus } from "../resources/resources.ts";
 import { FakeApiServer, failure, json } from "../testing/fake-api-server.ts";

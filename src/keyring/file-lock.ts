@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { isBusy } from "./sqlite.ts";
+import { isLocked } from "./sqlite.ts";
 
 /**
  * A lock that the kernel gives back when its process dies, even by kill -9.
@@ -31,7 +31,7 @@ export class FileLock {
       return new FileLock(db);
     } catch (cause) {
       db?.close();
-      if (isBusy(cause)) throw new ClavigerError("InUse", message, { cause });
+      if (isLocked(cause)) throw new ClavigerError("InUse", message, { cause });
       throw new ClavigerError("KeyringUnavailable", `${path} cannot be locked: ${messageOf(cause)}`, {
         cause,
       });

@@ -15,7 +15,7 @@ import type {
   VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
-import { allRows, isBusy, type RawRow, withKeyringErrors } from "./sqlite.ts";
+import { allRows, isLocked, type RawRow, withKeyringErrors } from "./sqlite.ts";
 import { readAliasRows } from "./tables/aliases.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { readObjectRows } from "./tables/objects.ts";
@@ -272,7 +272,7 @@ function openReadable(path: string): Opened {
     return { db };
   } catch (error) {
     db.close();
-    if (isBusy(error) || (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw error;
+    if (isLocked(error) || (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw error;
     const url = pathToFileURL(path);
     url.searchParams.set("immutable", "1");
     return { db: new DatabaseSync(url, { readOnly: true }), frozen };

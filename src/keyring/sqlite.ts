@@ -46,8 +46,8 @@ export function withKeyringErrors<T>(path: string, work: () => T): T {
   }
 }
 
-/** Whether somebody else holds the lock that was needed. */
-export const isBusy = (error: unknown): boolean => codeOf(error) === code.busy;
+/** Returns whether somebody else holds the lock that was needed. */
+export const isLocked = (error: unknown): boolean => codeOf(error) === code.busy;
 
 /** SQLite's primary result code, where the error is one of its. */
 const codeOf = (error: unknown): number | undefined =>

@@ -1,41 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClavigerError, messageOf } from "../errors.ts";
 import { parseJson } from "../json.ts";
+import { linesOf, readAll } from "./answer-body.ts";
 import { ConnectionSource } from "./connection.ts";
-import { NO_REASON, type Refusal, refusalOf, retryMilliseconds } from "./refusal.ts";
-
-/** An answer of the API server that is not 2xx. */
-export class KubeError extends ClavigerError {
-  readonly httpStatus: number;
-  readonly refusal: Refusal;
-
-  constructor(httpStatus: number, message: string, refusal: Refusal = NO_REASON) {
-    super(httpStatus === 409 ? "Conflict" : httpStatus === 404 ? "NotFound" : "ApiServer", message);
-    this.httpStatus = httpStatus;
-    this.refusal = refusal;
-  }
-}
-
-export interface KubeRequest {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-  readonly contentType?: string;
-  /** Media types; JSON if left out. What comes back is read as JSON in any case. */
-  readonly accept?: string;
-  readonly signal?: AbortSignal;
-}
-
-/** A server-side apply of one object or subresource. */
-export interface ApplyRequest {
-  readonly path: string;
-  readonly object: object;
-  readonly fieldManager: string;
-  readonly signal?: AbortSignal;
-}
+import { brokenOff, errorOf, KubeError } from "./kube-error.ts";
+import { retryMilliseconds } from "./refusal.ts";
+import type { ApplyRequest, KubeRequest, WatchCall } from "./request.ts";
 
 /** Unary calls end within this time; watches have their own, by which their server ends them. */
 const CALL_TIMEOUT_MILLISECONDS = 30_000;
@@ -50,15 +21,6 @@ const WATCH_GRACE_MILLISECONDS = 5_000;
  * The loops of the operator do not use this: they wait by themselves, with all their calls.
  */
 export const LIKE_KUBECTL = { busyRetries: 10 } as const;
-
-/** What a watch may take in, and for how long. */
-export interface WatchCall {
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-  /** After so many seconds the server ends the watch. One that it does not end is given up: nothing comes through. */
-  readonly seconds: number;
-  readonly signal: AbortSignal;
-}
 
 /** Of a text that is read line by line. */
 const MAX_LINE_LENGTH = 256 * 1024;
@@ -275,53 +237,8 @@ export class KubeClient {
   }
 }
 
-/** node:readline would hang for ever where the connection breaks: it does not pass its input's errors on. */
-async function* linesOf(
-  response: IncomingMessage,
-  onChunk: (length: number) => void = () => undefined,
-  maxLength = Number.POSITIVE_INFINITY,
-): AsyncGenerator<string> {
-  let rest = "";
-  response.setEncoding("utf8");
-  for await (const chunk of response) {
-    onChunk(String(chunk).length);
-    const lines = (rest + String(chunk)).split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length > maxLength) throw new Error(`it has a line of more than ${maxLength} characters`);
-    for (const line of lines) if (line !== "") yield line;
-  }
-}
-
-/** By events: a for-await over the response costs a small answer more than its parsing. */
-function readAll(response: IncomingMessage): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    response.on("data", (chunk: Buffer) => chunks.push(chunk));
-    response.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
-    response.once("error", reject);
-    // After "end" or "error" it changes nothing.
-    response.once("close", () => reject(new Error("the connection was closed within the answer")));
-  });
-}
-
-/** No answer, or half of one. An abort says why in its cause. */
-function brokenOff(call: KubeRequest, error: unknown): ClavigerError {
-  const cause = error instanceof Error && error.name === "AbortError" ? (error.cause ?? error) : error;
-  return new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause });
-}
-
-/** For how many milliseconds the server asked to be left alone; 0 if it did not. */
-export const retryAfterOf = (error: unknown): number =>
-  error instanceof KubeError ? (retryMilliseconds(error.refusal) ?? 0) : 0;
-
-/** The same of an answer 429; undefined if it does not say when to come again. */
+/** Returns after how many milliseconds an API server that answered 429 wants to be called again; undefined if it did not say. */
 function busyMilliseconds(error: unknown): number | undefined {
   const isBusy = error instanceof KubeError && error.httpStatus === 429;
   return isBusy ? retryMilliseconds(error.refusal) : undefined;
-}
-
-function errorOf(call: KubeRequest, { statusCode = 0, headers }: IncomingMessage, text: string): KubeError {
-  const refusal = refusalOf(text, headers["retry-after"]);
-  const message = `${call.method} ${call.path}: ${refusal.message ?? `HTTP ${statusCode}`}`;
-  return new KubeError(statusCode, message, refusal);
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type KubeClient, KubeError, type KubeRequest } from "./client.ts";
+import type { KubeClient } from "./client.ts";
+import { KubeError } from "./kube-error.ts";
 import { decideElection, type ElectionMove, LeaderElector } from "./leader-election.ts";
 import type { Lease, LeaseSpec } from "./leases.ts";
+import type { KubeRequest } from "./request.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05.678Z");
 const NOW_TEXT = "2026-01-02T03:04:05.678000Z";

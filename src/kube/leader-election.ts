@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ToldOnce } from "../told-once.ts";
-import { type KubeClient, retryAfterOf } from "./client.ts";
+import type { KubeClient } from "./client.ts";
 import { type Lease, type LeaseRef, type LeaseSpec, microTime, readLease, writeLease } from "./leases.ts";
+import { retryAfterOf } from "./unanswered.ts";
 
 /** client-go's defaults. A holder stops acting `renew` after its last good renewal, others wait `lease`. */
 const LEASE_SECONDS = 15;
@@ -107,7 +108,7 @@ export class LeaderElector {
       } catch (error) {
         if (signal.aborted) break;
         // No longer than client-go's leaders would wait for a renewal.
-        asked = Math.min(retryAfterOf(error), RENEW_MILLISECONDS);
+        asked = Math.min(retryAfterOf(error) ?? 0, RENEW_MILLISECONDS);
         this.#trouble.meet(`leader election failed and is tried again: ${messageOf(error)}`);
         if (this.#leading && !this.leading) this.#set(false);
         await this.#onAttempt(error);

@@ -1,4 +1,5 @@
-import { type KubeClient, KubeError } from "./client.ts";
+import type { KubeClient } from "./client.ts";
+import { KubeError } from "./kube-error.ts";
 import { leasesPath } from "./paths.ts";
 
 /** coordination.k8s.io/v1 Lease, as far as it is used. */

@@ -3,8 +3,10 @@ import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ToldOnce } from "../told-once.ts";
-import { type KubeClient, KubeError, retryAfterOf } from "./client.ts";
+import type { KubeClient } from "./client.ts";
+import { KubeError } from "./kube-error.ts";
 import { refusalOf } from "./refusal.ts";
+import { retryAfterOf } from "./unanswered.ts";
 
 /** What a reflector needs to know of an object. */
 export interface Reflectable {
@@ -136,7 +138,7 @@ export class Reflector<T extends Reflectable> {
       } catch (error) {
         if (signal.aborted) break;
         if (!isGone(error)) this.#say(error);
-        asked = retryAfterOf(error);
+        asked = retryAfterOf(error) ?? 0;
       }
       // Also after 410 or an early end: a server that answers nothing else must not be asked without a pause.
       await this.#pause(asked, signal);

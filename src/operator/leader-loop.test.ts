@@ -6,7 +6,7 @@ import type { NodeConfig } from "../config/config.ts";
 import { DEFAULT_LIMITS } from "../config/limits.ts";
 import { ClavigerError } from "../errors.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
-import { KubeError } from "../kube/client.ts";
+import { KubeError } from "../kube/kube-error.ts";
 import { conditionOf } from "../resources/conditions.ts";
 import { toVersionRow } from "../resources/key-version-rows.ts";
 import type {

@@ -4,6 +4,7 @@ import type { NodeConfig } from "../config/config.ts";
 import { newKeyId } from "../crypto/ids.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
+import { isUnanswered } from "../kube/unanswered.ts";
 import type { Log } from "../log.ts";
 import { nameText } from "../names.ts";
 import { objectText } from "../resources/object-text.ts";
@@ -25,7 +26,6 @@ import type {
   KeyVersionLookup,
   NodeRecordWrites,
 } from "../store/roles.ts";
-import { isUnanswered } from "../store/unanswered.ts";
 import type { Change, View } from "../store/view.ts";
 import { parseTime } from "../times.ts";
 import { atWritePoint } from "../write-points.ts";

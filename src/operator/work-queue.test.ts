@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { ClavigerError } from "../errors.ts";
-import { KubeError } from "../kube/client.ts";
+import { KubeError } from "../kube/kube-error.ts";
 import type { Log } from "../log.ts";
 import { WorkQueue, type WorkQueueOptions } from "./work-queue.ts";
 

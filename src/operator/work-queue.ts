@@ -1,7 +1,7 @@
 import { ClavigerError, messageOf } from "../errors.ts";
+import { isBusy, retryAfterOf } from "../kube/unanswered.ts";
 import type { Log } from "../log.ts";
 import { RateLimiter } from "../rate-limiter.ts";
-import { isBusy, retryAfterOf } from "../store/unanswered.ts";
 import { FairLanes } from "./fair-lanes.ts";
 
 const MIN_DELAY_MILLISECONDS = 100;

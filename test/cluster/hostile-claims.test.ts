@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { KubeClient, KubeError } from "../../src/kube/client.ts";
+import { KubeClient } from "../../src/kube/client.ts";
+import { KubeError } from "../../src/kube/kube-error.ts";
 import { objectPath } from "../../src/kube/paths.ts";
 import { KmsClient } from "../../src/plugin/kms-client.ts";
 import { conditionOf } from "../../src/resources/conditions.ts";

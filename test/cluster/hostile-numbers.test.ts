@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MAX_VERSION_NUMBER } from "../../src/keyring/version-number.ts";
-import { KubeClient, KubeError } from "../../src/kube/client.ts";
+import { KubeClient } from "../../src/kube/client.ts";
+import { KubeError } from "../../src/kube/kube-error.ts";
 import { objectPath } from "../../src/kube/paths.ts";
 import {
   type KeyServer,

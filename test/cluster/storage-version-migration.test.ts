@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { KubeClient, KubeError } from "../../src/kube/client.ts";
+import { KubeClient } from "../../src/kube/client.ts";
+import { KubeError } from "../../src/kube/kube-error.ts";
 import type { RewriteProgress } from "../../src/storage/rewrite/rewrite-report.ts";
 import { migrate } from "../../src/storage/rewrite/storage-version-migration.ts";
 import { apiResources } from "../../src/storage/served/api-resources.ts";

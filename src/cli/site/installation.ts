@@ -1,4 +1,5 @@
-import { type KubeClient, KubeError } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { Lease } from "../../kube/leases.ts";
 import { collectionPath, leasesPath } from "../../kube/paths.ts";
 import {

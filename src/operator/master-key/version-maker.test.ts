@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ClavigerError } from "../../errors.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { SealSource } from "../../seal/seal-source.ts";

@@ -1,11 +1,11 @@
 import type { KeyId } from "../../crypto/ids.ts";
 import { generateMaterial } from "../../crypto/key-specs.ts";
 import { ClavigerError, codeOf } from "../../errors.ts";
+import { isUnanswered } from "../../kube/unanswered.ts";
 import { keyVersionName, toKeyVersionSpec } from "../../resources/key-version-rows.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import type { KeyVersionCreation, KeyVersionLookup } from "../../store/roles.ts";
-import { isUnanswered } from "../../store/unanswered.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
 import { sealVersion } from "./seal-version.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { apiServerId, apiServerIdHash } from "../../kube/api-server-id.ts";
 import type { ApiServerWord } from "../../kube/api-server-metrics.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { ApiServerWatch } from "./api-server-watch.ts";
 
 const word = (changes: Partial<ApiServerWord> = {}): ApiServerWord => ({

@@ -2,7 +2,8 @@ import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { codeOf, messageOf } from "../../errors.ts";
 import type { ApiServerWord } from "../../kube/api-server-metrics.ts";
-import { KubeError, retryAfterOf } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
+import { retryAfterOf } from "../../kube/unanswered.ts";
 import { type Heard, idOf, isOwnWord, type Machine } from "./decide-api-server.ts";
 
 /** How often an API server is asked. */
@@ -78,7 +79,7 @@ export class ApiServerWatch {
   /** One that is not there yet is asked again soon. */
   #fail(error: unknown): void {
     this.#why = whyNot(error);
-    this.#notBefore = this.#uptime() + retryAfterOf(error);
+    this.#notBefore = this.#uptime() + (retryAfterOf(error) ?? 0);
     const isAnswered = error instanceof KubeError;
     if (isAnswered) this.#first.resolve();
     else this.#pause = STARTING_MILLISECONDS;

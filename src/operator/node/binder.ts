@@ -1,5 +1,6 @@
 import { codeOf, messageOf } from "../../errors.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
+import { isUnanswered } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
 import type { Binding } from "../../resources/key-version-rows.ts";
 import { bindingOf, toOwnershipSpec } from "../../resources/key-version-rows.ts";
@@ -7,7 +8,6 @@ import type { KeyVersion } from "../../resources/resources.ts";
 import { proveOwnership } from "../../seal/ownership.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import type { BindingWrites } from "../../store/roles.ts";
-import { isUnanswered } from "../../store/unanswered.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { KeyringPlan } from "./decide-keyring.ts";
 import type { Problem, VersionTester } from "./version-tester.ts";

@@ -8,7 +8,7 @@ import { ClavigerError } from "../../errors.ts";
 import { writeObservations } from "../../keyring/observations.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
 import { KeyringWriter } from "../../keyring/writer.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { toKeyVersionSpec } from "../../resources/key-version-rows.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";

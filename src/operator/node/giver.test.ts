@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ClavigerError } from "../../errors.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { SealSource } from "../../seal/seal-source.ts";
 import { versionRow } from "../../testing/objects.ts";
 import { Giver } from "./giver.ts";

@@ -1,6 +1,7 @@
 import { codeOf, messageOf } from "../../errors.ts";
 import type { KeyringChange } from "../../keyring/changes.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
+import { isUnanswered } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
 import {
   keyVersionName,
@@ -11,7 +12,6 @@ import {
 import type { KeyVersion } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
 import type { KeyVersionCreation, Resources, SealWrites } from "../../store/roles.ts";
-import { isUnanswered } from "../../store/unanswered.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { KeyringPlan } from "./decide-keyring.ts";
 import { VersionLookup } from "./version-lookup.ts";

@@ -17,7 +17,7 @@ import { generateMaterial } from "../../crypto/key-specs.ts";
 import { ClavigerError } from "../../errors.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
 import { KeyringWriter } from "../../keyring/writer.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { Log } from "../../log.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import type { Binding } from "../../resources/key-version-rows.ts";

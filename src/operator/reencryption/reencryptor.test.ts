@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { RewritableObjects, RewriteRequest, Round, StoredCount } from "../../storage/stored-objects.ts";
 import { type Job, Reencryptor } from "./reencryptor.ts";
 import type { ReencryptionTask, Work } from "./work.ts";

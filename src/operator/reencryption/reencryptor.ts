@@ -1,6 +1,6 @@
 import { messageOf } from "../../errors.ts";
+import { retryAfterOf } from "../../kube/unanswered.ts";
 import type { Engine, RewritableObjects, Round } from "../../storage/stored-objects.ts";
-import { retryAfterOf } from "../../store/unanswered.ts";
 import { type ReencryptionTask, type Work, withEarlier } from "./work.ts";
 
 /** What one key's stored objects are worked on for. A new round is another job. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ClavigerError } from "../../errors.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { StoredObjects } from "./usage.ts";
 import { UsageCensus, uncounted } from "./usage-census.ts";
 

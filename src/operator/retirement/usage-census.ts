@@ -1,5 +1,5 @@
 import { messageOf } from "../../errors.ts";
-import { retryAfterOf } from "../../store/unanswered.ts";
+import { retryAfterOf } from "../../kube/unanswered.ts";
 import type { StoredObjects } from "./usage.ts";
 
 /** What is known of how much is stored under each key_id. */

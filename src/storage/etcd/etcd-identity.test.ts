@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { ApiResource } from "../served/discovery.ts";
 import type { RangeOutcome } from "./etcd-client.ts";
 import { mustBeEtcdOf, mustBeStoredHere, mustHoldCluster } from "./etcd-identity.ts";

@@ -1,5 +1,5 @@
 import { ClavigerError, messageOf } from "../../errors.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { type List, someObject } from "../rewrite/metadata-pages.ts";
 import { collectionPathOf } from "../served/api-resources.ts";
 import type { ApiResource, StoredName } from "../served/discovery.ts";

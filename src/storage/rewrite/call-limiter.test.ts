@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ClavigerError } from "../../errors.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { CallLimiter, pushBackOf, ServerAway } from "./call-limiter.ts";
 
 const signal = new AbortController().signal;

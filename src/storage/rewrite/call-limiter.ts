@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError, messageOf } from "../../errors.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { retryMilliseconds } from "../../kube/refusal.ts";
 import { nextParallelism } from "./parallelism.ts";
 

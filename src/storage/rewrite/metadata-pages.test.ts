@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { tokenAfter } from "./continue-token.ts";
 import { type List, metadataPages, type Place, placeAfter } from "./metadata-pages.ts";
 import { nameOfKey, unreadableValues } from "./unreadable.ts";

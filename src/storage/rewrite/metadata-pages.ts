@@ -1,4 +1,5 @@
-import { KubeError, type KubeRequest } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
+import type { KubeRequest } from "../../kube/request.ts";
 import { collectionPathOf } from "../served/api-resources.ts";
 import type { ApiResource, StoredName } from "../served/discovery.ts";
 import { atLatest, tokenAfter } from "./continue-token.ts";

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { KubeClient, KubeError, type KubeRequest } from "../../kube/client.ts";
+import { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
+import type { KubeRequest } from "../../kube/request.ts";
 import { CallLimiter } from "./call-limiter.ts";
 import { rewriteObject } from "./rewrite-object.ts";
 

@@ -1,4 +1,5 @@
-import { type KubeClient, KubeError } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { objectPathOf } from "../served/api-resources.ts";
 import type { ApiResource } from "../served/discovery.ts";
 import type { CallLimiter } from "./call-limiter.ts";

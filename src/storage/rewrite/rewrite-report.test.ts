@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ClavigerError } from "../../errors.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { failureOf, MAX_NAMED_FAILURES, RewriteTally } from "./rewrite-report.ts";
 
 const refused = (httpStatus: number, reason: string, message: string, fields: string[] = []) =>

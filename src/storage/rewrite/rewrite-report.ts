@@ -1,5 +1,5 @@
 import { messageOf } from "../../errors.ts";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { StoredName } from "../served/discovery.ts";
 
 /** A place in a rewrite: everything before it is done, under the key_id of that run. Small, and JSON. */

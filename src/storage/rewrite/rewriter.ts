@@ -1,5 +1,6 @@
 import { ClavigerError } from "../../errors.ts";
-import { type KubeClient, KubeError } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { namedResources } from "../served/api-resources.ts";
 import type { ApiResource, Requests } from "../served/discovery.ts";
 import { groupResourceText } from "../served/group-resource.ts";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError } from "../../errors.ts";
-import { type KubeClient, KubeError } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { ApiResource, Requests } from "../served/discovery.ts";
 import { groupResourceText } from "../served/group-resource.ts";
 import { isStillStoredAt } from "../served/storage-version.ts";

@@ -1,4 +1,4 @@
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { ApiResource, StoredName } from "../served/discovery.ts";
 
 /** A value in etcd that the API server cannot read. */

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { KubeClient, KubeError, type KubeRequest } from "../../kube/client.ts";
+import { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
+import type { KubeRequest } from "../../kube/request.ts";
 import { apiResources, collectionPathOf, objectPathOf, storedResources } from "./api-resources.ts";
 import type { ApiResource } from "./discovery.ts";
 import { groupResourceText } from "./group-resource.ts";

@@ -1,4 +1,4 @@
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { printable } from "../../printable.ts";
 import type { ApiResource, Requests } from "./discovery.ts";
 import { type GroupResource, groupResourceText } from "./group-resource.ts";

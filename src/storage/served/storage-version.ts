@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { ApiResource, Requests } from "./discovery.ts";
 import { storageVersionObjection } from "./storage-version-objection.ts";
 

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../errors.ts";
-import { type KubeClient, KubeError, retryAfterOf } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { Lease } from "../../kube/leases.ts";
 import { leasesPath } from "../../kube/paths.ts";
+import { retryAfterOf } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
 import { parseTime } from "../../times.ts";
 import { NodeHearing } from "../nodes/node-hearing.ts";
@@ -42,7 +44,7 @@ export class ApiServerLeases {
       } catch (error) {
         if (signal.aborted) return;
         this.#tell(error);
-        asked = retryAfterOf(error);
+        asked = retryAfterOf(error) ?? 0;
       }
       await sleep(Math.max(asked, LOOK_MILLISECONDS), undefined, { signal }).catch(() => undefined);
     }

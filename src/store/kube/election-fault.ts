@@ -1,5 +1,6 @@
 import { codeOf, messageOf } from "../../errors.ts";
-import type { KubeClient, KubeError } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import type { KubeError } from "../../kube/kube-error.ts";
 import type { Log } from "../../log.ts";
 import { FINALIZER } from "../../resources/finalizer.ts";
 import type { MasterKey } from "../../resources/resources.ts";

@@ -1,4 +1,5 @@
-import { type KubeClient, KubeError } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { collectionPath, objectPath } from "../../kube/paths.ts";
 import type { Kind, ResourceOf } from "../../resources/resources.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { FINALIZER } from "../../resources/finalizer.ts";
 import { EARLIER, masterKey } from "../../testing/objects.ts";
 import { heldByNobody, isLeaseRefused, leaseFault } from "./home-namespace.ts";

@@ -1,4 +1,5 @@
-import { type KubeClient, KubeError } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { Log } from "../../log.ts";
 import { FINALIZER } from "../../resources/finalizer.ts";
 import type { MasterKey } from "../../resources/resources.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { parseConfig } from "../../config/config.ts";
-import { KubeClient, type KubeRequest } from "../../kube/client.ts";
+import { KubeClient } from "../../kube/client.ts";
+import type { KubeRequest } from "../../kube/request.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 
 const config = parseConfig(

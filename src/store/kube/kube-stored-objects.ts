@@ -1,6 +1,7 @@
 import type { EtcdConfig, NodeConfig } from "../../config/config.ts";
 import { ClavigerError } from "../../errors.ts";
-import { type KubeClient, KubeError } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { type LeaseRef, readLease } from "../../kube/leases.ts";
 import { MOST_STRAYS } from "../../resources/reencryption-schema.ts";
 import { type Census, takeCensus } from "../../storage/census/census.ts";

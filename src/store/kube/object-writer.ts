@@ -1,6 +1,7 @@
 import { codeOf } from "../../errors.ts";
-import type { ApplyRequest, KubeClient, KubeRequest } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
 import { objectPath } from "../../kube/paths.ts";
+import type { ApplyRequest, KubeRequest } from "../../kube/request.ts";
 import type { KeyVersion, Kind, MasterKey } from "../../resources/resources.ts";
 
 /** How long a write in flight has at a stop. A server that does not answer by then does not hold the stop up. */

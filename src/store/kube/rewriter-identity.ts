@@ -1,6 +1,7 @@
 import type { NodeConfig } from "../../config/config.ts";
 import { ClavigerError, messageOf } from "../../errors.ts";
-import { KubeClient, KubeError } from "../../kube/client.ts";
+import { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 
 /**
  * The user who may list and patch what API servers store: the one of

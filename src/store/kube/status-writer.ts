@@ -1,5 +1,6 @@
-import { type ApplyRequest, KubeError } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { objectPath } from "../../kube/paths.ts";
+import type { ApplyRequest } from "../../kube/request.ts";
 import {
   type AnyResource,
   API_VERSION,

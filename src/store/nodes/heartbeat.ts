@@ -2,8 +2,10 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../../config/config.ts";
 import { messageOf } from "../../errors.ts";
-import { type KubeClient, KubeError, retryAfterOf } from "../../kube/client.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import { microTime, readLease, writeLease } from "../../kube/leases.ts";
+import { retryAfterOf } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
 import { ToldOnce } from "../../told-once.ts";
 import { createHomeNamespace } from "../kube/home-namespace.ts";
@@ -83,7 +85,7 @@ export class Heartbeat {
       await this.#tell(error, signal);
       const delay = Math.min(MAX_RETRY_MILLISECONDS, RETRY_MILLISECONDS * 2 ** failures);
       // The Lease has to be tried several times within the 40 s for which it is believed.
-      return Math.max(delay, Math.min(retryAfterOf(error), this.#milliseconds));
+      return Math.max(delay, Math.min(retryAfterOf(error) ?? 0, this.#milliseconds));
     }
   }
 

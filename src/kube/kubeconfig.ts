@@ -1,0 +1,132 @@
+import { dirname, resolve } from "node:path";
+import { KubeConfig, loadYaml } from "@kubernetes/client-node";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { readOwnFile } from "../files/own-file.ts";
+import { readRegularFile } from "../files/regular-file.ts";
+import { pluginOf, runCredentialPlugin } from "./credential-plugin.ts";
+
+/** A kubeconfig of hundreds of clusters has less, and so has a token or a bundle of authorities. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+/** A kubeconfig that was read, and its text. */
+export interface Kubeconfig {
+  readonly config: KubeConfig;
+  readonly text: string;
+}
+
+/** Reads a kubeconfig. The file names programs to run and servers to believe: nobody else may change it. Throws ConfigInvalid. */
+export function readKubeconfig(path: string): Kubeconfig {
+  const config = new KubeConfig();
+  try {
+    const text = readOwnFile(path, MAX_FILE_BYTES);
+    config.loadFromString(text);
+    config.makePathsAbsolute(dirname(path));
+    return { config, text };
+  } catch (cause) {
+    throw new ClavigerError("ConfigInvalid", `kubeconfig ${path} cannot be used: ${faultOf(cause)}`);
+  }
+}
+
+/** Returns the server of the current context. Throws ConfigInvalid if it has none. */
+export function serverOf(config: KubeConfig, path: string): URL {
+  const server = config.getCurrentCluster()?.server;
+  if (server?.startsWith("https://") && URL.canParse(server)) return new URL(server);
+  const text = `kubeconfig ${path} has no current context with an https server`;
+  throw new ClavigerError("ConfigInvalid", text);
+}
+
+/**
+ * Puts the credentials that a kubeconfig names into it: a plugin's answer, a token file, certificates.
+ * Throws an Error that says why they cannot be had.
+ */
+export async function loadCredentials(
+  { config, text }: Kubeconfig,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const plugin = config.getCurrentUser()?.exec;
+  if (plugin !== undefined) await authenticateBy(plugin, config, dirname(path), signal);
+  else authenticateByFile(config, path, text);
+  readCertificates(config);
+}
+
+/** The plugin's answer takes the place of what the kubeconfig says of its user. */
+async function authenticateBy(
+  exec: unknown,
+  config: KubeConfig,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const credential = await runCredentialPlugin(pluginOf(exec, folder), signal);
+  const user = config.getCurrentUser();
+  if (user === null) return;
+  const { exec: _, ...rest } = user;
+  if (credential.certData !== undefined) {
+    delete rest.certFile;
+    delete rest.keyFile;
+  }
+  config.users = config.users.map((each) => (each === user ? { ...rest, ...credential } : each));
+}
+
+/** client-node leaves a user's tokenFile out, which takes precedence over its token (client-go). */
+function authenticateByFile(config: KubeConfig, path: string, text: string): void {
+  const user = config.getCurrentUser();
+  if (user === null) return;
+  const raw = loadYaml<RawKubeconfig>(text).users?.find(({ name }) => name === user.name);
+  const tokenFile = raw?.user?.tokenFile;
+  if (typeof tokenFile !== "string" || tokenFile === "") return;
+  const token = readSmall(resolve(dirname(path), tokenFile))
+    .toString("utf8")
+    .trim();
+  config.users = config.users.map((each) => (each === user ? { ...user, token } : each));
+}
+
+/** client-node would read whatever lies at these paths, and wait for ever for a pipe. */
+function readCertificates(config: KubeConfig): void {
+  const inBase64 = (path: string) => readSmall(path).toString("base64");
+  const cluster = config.getCurrentCluster();
+  const user = config.getCurrentUser();
+  config.clusters = config.clusters.map((each) => {
+    const { caFile, ...rest } = each;
+    return each !== cluster || !caFile ? each : { ...rest, caData: inBase64(caFile) };
+  });
+  config.users = config.users.map((each) => {
+    if (each !== user) return each;
+    const { certFile, keyFile, ...rest } = each;
+    return {
+      ...rest,
+      ...(certFile && { certData: inBase64(certFile) }),
+      ...(keyFile && { keyData: inBase64(keyFile) }),
+    };
+  });
+}
+
+/** Throws an Error that names the file. */
+function readSmall(path: string): Buffer {
+  try {
+    return readRegularFile(path, { maxBytes: MAX_FILE_BYTES });
+  } catch (cause) {
+    throw new Error(`${path}: ${messageOf(cause)}`);
+  }
+}
+
+/** Returns the message of an error; of a parser's error only the place, as its message may quote the file, which has tokens in it. */
+export function faultOf(error: unknown): string {
+  const { reason, mark } = error as { readonly reason?: unknown; readonly mark?: Mark };
+  if (typeof reason !== "string") return messageOf(error);
+  if (mark === undefined) return "it is not YAML";
+  return `line ${mark.line + 1}, column ${mark.column + 1} is not YAML`;
+}
+
+/** Where js-yaml found a fault, from 0. */
+interface Mark {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** As far as client-node leaves it out. It has read the same file before. */
+interface RawKubeconfig {
+  readonly users?: readonly {
+    readonly name?: unknown;
+    readonly user?: { readonly tokenFile?: unknown };
+  }[];
+}
