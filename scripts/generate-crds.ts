@@ -1,11 +1,12 @@
-/** Writes crds/*.yaml from src/resources/resources.ts. A test fails where they differ. */
+/** Writes crds/*.yaml from src/resources/schemas/. A test fails where they differ. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { customResourceDefinition } from "../src/resources/crd.ts";
-import { GROUP, type Kind, resources } from "../src/resources/resources.ts";
+import { resources } from "../src/resources/definitions.ts";
+import { GROUP, type Kind } from "../src/resources/resources.ts";
 
-const HEADER = "# Generated from src/resources/resources.ts by `npm run generate`. Do not edit.\n";
+const HEADER = "# Generated from src/resources/schemas/ by `npm run generate`. Do not edit.\n";
 
 /** The CRD files by name. */
 export function crdFiles(): ReadonlyMap<string, string> {

@@ -86,7 +86,6 @@ const TOO_LONG: readonly string[] = [
   "operator/node/node-loop.ts",
   "plugin/plugin.ts",
   "plugin/provider.ts",
-  "resources/resources.ts",
 ];
 
 /** What a file says it imports: statically, lazily, as values or as types. */

@@ -1,9 +1,10 @@
 import { recordsOf } from "../operator/nodes/waiting-nodes.ts";
 import { isNeeded } from "../operator/retirement/usage.ts";
 import { conditionOf } from "../resources/conditions.ts";
+import { resources } from "../resources/definitions.ts";
 import { firstFew } from "../resources/first-few.ts";
 import { objectText } from "../resources/object-text.ts";
-import { GROUP, type KeyServer, type MasterKey, resources } from "../resources/resources.ts";
+import { GROUP, type KeyServer, type MasterKey } from "../resources/resources.ts";
 import { type Installation, NAMESPACE } from "./site/installation.ts";
 
 /** A node whose Lease was renewed within this time has an operator that runs. */

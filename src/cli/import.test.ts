@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ClavigerError } from "../errors.ts";
 import { KubeError } from "../kube/kube-error.ts";
 import { offerOf } from "../operator/import/import-offer.ts";
-import type { ImportSpec } from "../resources/import-schema.ts";
 import type { MasterKey } from "../resources/resources.ts";
+import type { ImportSpec } from "../resources/schemas/import.ts";
 import { masterKey, NOW_TEXT } from "../testing/objects.ts";
 import { runImport } from "./import.ts";
 

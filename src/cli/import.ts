@@ -6,7 +6,7 @@ import type { ObjectName } from "../names.ts";
 import { offerOf } from "../operator/import/import-offer.ts";
 import { printable, printableJson } from "../printable.ts";
 import { conditionOf } from "../resources/conditions.ts";
-import type { ImportSpec } from "../resources/import-schema.ts";
+import type { ImportSpec } from "../resources/schemas/import.ts";
 import { type Command, isJson, OUTPUT, parseArgument, UsageError } from "./command.ts";
 import {
   type Importing,

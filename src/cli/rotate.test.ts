@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { ClavigerError } from "../errors.ts";
 import { KubeError } from "../kube/kube-error.ts";
 import { objectPath } from "../kube/paths.ts";
-import type { MasterKey, ReencryptionStatus, RotationStatus } from "../resources/resources.ts";
+import type { MasterKey } from "../resources/resources.ts";
+import type { ReencryptionStatus } from "../resources/schemas/reencryption.ts";
+import type { RotationStatus } from "../resources/schemas/rotation-status.ts";
 import { FakeApiServer, failure, json } from "../testing/fake-api-server.ts";
 import { EARLIER, masterKey, NOW_TEXT } from "../testing/objects.ts";
 import { rotate } from "./rotate.ts";

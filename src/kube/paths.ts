@@ -1,5 +1,6 @@
 import type { ObjectName } from "../names.ts";
-import { GROUP, type Kind, resources, VERSION } from "../resources/resources.ts";
+import { resources } from "../resources/definitions.ts";
+import { GROUP, type Kind, VERSION } from "../resources/resources.ts";
 
 /** The path of all objects of a kind. */
 export const collectionPath = (kind: Kind): string => `/apis/${GROUP}/${VERSION}/${resources[kind].plural}`;

@@ -1,5 +1,7 @@
 import { conditionOf } from "../resources/conditions.ts";
-import type { KeyAlias, KeyAliasStatus, MasterKey, MasterKeyStatus } from "../resources/resources.ts";
+import type { KeyAlias, MasterKey } from "../resources/resources.ts";
+import type { KeyAliasStatus } from "../resources/schemas/key-alias.ts";
+import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import type { ResourceEvent } from "../store/events.ts";
 
 /** What happened to a MasterKey, read off the difference of its status. */

@@ -9,17 +9,10 @@ import type { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/kube-error.ts";
 import { conditionOf } from "../resources/conditions.ts";
 import { toVersionRow } from "../resources/key-version-rows.ts";
-import type {
-  Condition,
-  KeyAlias,
-  KeyServer,
-  KeyServerStatus,
-  KeyVersion,
-  Kind,
-  MasterKey,
-  MasterKeyStatus,
-  ResourceOf,
-} from "../resources/resources.ts";
+import type { KeyAlias, KeyServer, KeyVersion, Kind, MasterKey, ResourceOf } from "../resources/resources.ts";
+import type { Condition } from "../resources/schemas/fields.ts";
+import type { KeyServerStatus } from "../resources/schemas/key-server.ts";
+import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { SealSource } from "../seal/seal-source.ts";
 import type { NodeLease } from "../store/nodes/node-leases.ts";

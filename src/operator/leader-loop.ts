@@ -8,14 +8,9 @@ import { isUnanswered } from "../kube/unanswered.ts";
 import type { Log } from "../log.ts";
 import { nameText } from "../names.ts";
 import { objectText } from "../resources/object-text.ts";
-import type {
-  KeyAlias,
-  KeyServer,
-  KeyVersion,
-  KeyVersionStatus,
-  MasterKey,
-  MasterKeyStatus,
-} from "../resources/resources.ts";
+import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../resources/resources.ts";
+import type { KeyVersionStatus } from "../resources/schemas/key-version.ts";
+import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import { hasMaterial } from "../resources/versions.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import type { ObjectRef, ResourceEvent } from "../store/events.ts";

@@ -1,6 +1,6 @@
 import { oneLine } from "../printable.ts";
 import { rfc3339 } from "../times.ts";
-import type { Condition } from "./resources.ts";
+import type { Condition } from "./schemas/fields.ts";
 
 /** Of a condition (metav1.Condition). Escapes can make six characters of one. */
 const MAX_MESSAGE_LENGTH = 5_000;

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { crdFiles } from "../../scripts/generate-crds.ts";
 import { customResourceDefinition } from "./crd.ts";
-import { type Kind, resources } from "./resources.ts";
+import { resources } from "./definitions.ts";
+import type { Kind } from "./resources.ts";
 
 const folder = join(import.meta.dirname, "..", "..", "crds");
 const kinds = Object.keys(resources) as Kind[];

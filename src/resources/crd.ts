@@ -1,5 +1,6 @@
-import { GROUP, type Kind, resources, VERSION } from "./resources.ts";
-import type { JsonSchema, Rule } from "./schema.ts";
+import { resources } from "./definitions.ts";
+import { GROUP, type Kind, VERSION } from "./resources.ts";
+import type { JsonSchema, Rule } from "./schemas/schema.ts";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 

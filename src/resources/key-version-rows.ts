@@ -4,8 +4,8 @@ import type { VersionIdentity, VersionRow } from "../keyring/rows.ts";
 import { nameText } from "../names.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { parseTime, rfc3339 } from "../times.ts";
-import type { OwnershipSpec } from "./ownership-schema.ts";
 import type { KeyVersion } from "./resources.ts";
+import type { OwnershipSpec } from "./schemas/ownership.ts";
 
 /** What of a KeyVersion its seal does not bind, as this node has it. */
 export const bindingOf = ({ validTo, ownership }: Pick<VersionRow, "validTo" | "ownership">): Binding => ({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { resources } from "./resources.ts";
-import * as s from "./schema.ts";
+import { resources } from "./definitions.ts";
+import * as s from "./schemas/schema.ts";
 import { validate } from "./validate.ts";
 
 function specOf(kind: "MasterKey" | "KeyAlias" | "KeyVersion") {

@@ -1,5 +1,5 @@
 import { parseTime } from "../times.ts";
-import type { Fields, JsonSchema } from "./schema.ts";
+import type { Fields, JsonSchema } from "./schemas/schema.ts";
 
 /**
  * What the API server does to an object, for objects that come from a folder:

@@ -1,4 +1,5 @@
-import type { MasterKeySpec, ReencryptionStatus } from "../resources/resources.ts";
+import type { MasterKeySpec } from "../resources/schemas/master-key.ts";
+import type { ReencryptionStatus } from "../resources/schemas/reencryption.ts";
 import type { Scope } from "./scope.ts";
 
 /** What one round over the stored objects has come to. */

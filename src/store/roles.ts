@@ -1,15 +1,9 @@
 import type { ApiServerWord } from "../kube/api-server-metrics.ts";
-import type { Destroyed } from "../resources/deletion-schema.ts";
 import type { Binding, Seal } from "../resources/key-version-rows.ts";
-import type {
-  Condition,
-  KeyServer,
-  KeyServerStatus,
-  KeyVersion,
-  Kind,
-  MasterKey,
-  ResourceOf,
-} from "../resources/resources.ts";
+import type { KeyServer, KeyVersion, Kind, MasterKey, ResourceOf } from "../resources/resources.ts";
+import type { Destroyed } from "../resources/schemas/deletion.ts";
+import type { Condition } from "../resources/schemas/fields.ts";
+import type { KeyServerStatus } from "../resources/schemas/key-server.ts";
 import type { StoredObjects } from "../storage/stored-objects.ts";
 import type { NodeClocks } from "./nodes/lease-clocks.ts";
 import type { NodeLease } from "./nodes/node-leases.ts";

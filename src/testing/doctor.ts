@@ -2,7 +2,9 @@
 import { stringify } from "yaml";
 import type { ClusterResources, Observed, Sights } from "../cli/doctor/observed.ts";
 import { type NodeConfig, parseConfig } from "../config/config.ts";
-import type { Condition, KeyServerStatus, MasterKey } from "../resources/resources.ts";
+import type { MasterKey } from "../resources/resources.ts";
+import type { Condition } from "../resources/schemas/fields.ts";
+import type { KeyServerStatus } from "../resources/schemas/key-server.ts";
 import type { CensusRow } from "../storage/census/census-tally.ts";
 import { parseEncryptionConfig } from "../storage/encryption-config/encryption-config.ts";
 import { condition, currentVersion, EARLIER, keyServer, keyVersion, masterKey, NOW } from "./objects.ts";

@@ -7,15 +7,15 @@ import type { Waiting } from "../operator/retirement/waiting-period.ts";
 import { toVersionRow } from "../resources/key-version-rows.ts";
 import {
   API_VERSION,
-  type Condition,
   type KeyAlias,
   type KeyServer,
-  type KeyServerStatus,
   type KeyVersion,
   type MasterKey,
-  type MasterKeyStatus,
   type ObjectMeta,
 } from "../resources/resources.ts";
+import type { Condition } from "../resources/schemas/fields.ts";
+import type { KeyServerStatus } from "../resources/schemas/key-server.ts";
+import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import { DAY_MILLISECONDS } from "../times.ts";
 
 export const NOW = new Date("2026-01-02T03:04:05.678Z");

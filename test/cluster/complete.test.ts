@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { conditionOf } from "../../src/resources/conditions.ts";
-import type { MasterKey, ReencryptionStatus } from "../../src/resources/resources.ts";
+import type { MasterKey } from "../../src/resources/resources.ts";
+import type { ReencryptionStatus } from "../../src/resources/schemas/reencryption.ts";
 import { storedValue } from "../../src/storage/etcd/stored-value.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";

@@ -4,14 +4,9 @@ import { KubeError } from "../../src/kube/kube-error.ts";
 import { objectPath } from "../../src/kube/paths.ts";
 import { KmsClient } from "../../src/plugin/kms-client.ts";
 import { conditionOf } from "../../src/resources/conditions.ts";
-import {
-  type KeyServer,
-  type KeyVersion,
-  type Kind,
-  type MasterKey,
-  resources,
-} from "../../src/resources/resources.ts";
-import type { JsonSchema } from "../../src/resources/schema.ts";
+import { resources } from "../../src/resources/definitions.ts";
+import type { KeyServer, KeyVersion, Kind, MasterKey } from "../../src/resources/resources.ts";
+import type { JsonSchema } from "../../src/resources/schemas/schema.ts";
 import { hasMaterial } from "../../src/resources/versions.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";

@@ -4,14 +4,9 @@ import { MAX_VERSION_NUMBER } from "../../src/keyring/version-number.ts";
 import { KubeClient } from "../../src/kube/client.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { objectPath } from "../../src/kube/paths.ts";
-import {
-  type KeyServer,
-  type KeyVersion,
-  type Kind,
-  type MasterKey,
-  resources,
-} from "../../src/resources/resources.ts";
-import type { JsonSchema } from "../../src/resources/schema.ts";
+import { resources } from "../../src/resources/definitions.ts";
+import type { KeyServer, KeyVersion, Kind, MasterKey } from "../../src/resources/resources.ts";
+import type { JsonSchema } from "../../src/resources/schemas/schema.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";

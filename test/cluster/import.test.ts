@@ -8,7 +8,8 @@ import { generateWrappingKeyPair, wrapMaterial } from "../../src/crypto/import-w
 import { Secret } from "../../src/crypto/secret.ts";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import { conditionOf } from "../../src/resources/conditions.ts";
-import type { KeyVersion, KeyVersionSpec, MasterKey } from "../../src/resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../src/resources/resources.ts";
+import type { KeyVersionSpec } from "../../src/resources/schemas/key-version.ts";
 import { fileSeal } from "../../src/seal/file.ts";
 import { issueImportToken } from "../../src/seal/import-token.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";

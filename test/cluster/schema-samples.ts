@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../../src/resources/schema.ts";
+import type { JsonSchema } from "../../src/resources/schemas/schema.ts";
 
 const SOME_TIME = "2026-01-02T03:04:05Z";
 const UUID = "11111111-1111-4111-8111-111111111111";

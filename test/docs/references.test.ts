@@ -3,7 +3,8 @@ import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { parseConfig } from "../../src/config/config.ts";
-import { type Kind, resources } from "../../src/resources/resources.ts";
+import { resources } from "../../src/resources/definitions.ts";
+import type { Kind } from "../../src/resources/resources.ts";
 import { encryptionConfiguration } from "../../src/storage/encryption-config/print.ts";
 import { anchor, codeSpans, documents, prose, ROOT, read, testedBlock } from "./markdown.ts";
 

@@ -1,5 +1,6 @@
 import type { NodeConfig } from "../../config/config.ts";
-import { GROUP, resources } from "../../resources/resources.ts";
+import { resources } from "../../resources/definitions.ts";
+import { GROUP } from "../../resources/resources.ts";
 import {
   type EncryptionConfig,
   type EncryptionProvider,

@@ -1,6 +1,7 @@
 import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
 import { conditionOf } from "../../resources/conditions.ts";
-import type { MasterKey, RotationStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { RotationStatus } from "../../resources/schemas/rotation-status.ts";
 import { type Pace, POLL_MILLISECONDS, readPatiently } from "../terminal/patience.ts";
 import type { Progress, ProgressLine } from "../terminal/progress.ts";
 import { type RotationRequest, type RotationSight, sightOf } from "./watch.ts";

@@ -1,6 +1,7 @@
 import { MOST_ON_DEMAND } from "../../operator/rotation/decide-rotation.ts";
 import { conditionOf } from "../../resources/conditions.ts";
-import type { MasterKey, RotationStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { RotationStatus } from "../../resources/schemas/rotation-status.ts";
 
 /** No leader takes longer than this to see a request. */
 export const UNSEEN_MILLISECONDS = 300_000;

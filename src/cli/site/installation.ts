@@ -2,13 +2,13 @@ import type { KubeClient } from "../../kube/client.ts";
 import { KubeError } from "../../kube/kube-error.ts";
 import type { Lease } from "../../kube/leases.ts";
 import { collectionPath, leasesPath } from "../../kube/paths.ts";
+import { resources } from "../../resources/definitions.ts";
 import {
   GROUP,
   type KeyAlias,
   type KeyServer,
   type Kind,
   type MasterKey,
-  resources,
 } from "../../resources/resources.ts";
 import { nodeLeaseFrom } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";

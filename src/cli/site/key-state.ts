@@ -1,5 +1,5 @@
 import { isExpired, type KeyRow, type VersionRow } from "../../keyring/rows.ts";
-import type { MasterKeyStatus } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 
 /** What a node may do with a key: the MasterKey's states, and two of the node's own. */
 export type KeyState = NonNullable<MasterKeyStatus["keyState"]> | "Expired" | "NoVersion";

@@ -4,7 +4,8 @@ import { collectionPath } from "../../kube/paths.ts";
 import { nameText } from "../../names.ts";
 import { needsSomebody } from "../../operator/reencryption/findings.ts";
 import { conditionOf } from "../../resources/conditions.ts";
-import type { MasterKey, RotationStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { RotationStatus } from "../../resources/schemas/rotation-status.ts";
 import { LEADER_LEASE } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
 

@@ -1,5 +1,6 @@
 import { type Finding, withFindings } from "../../resources/conditions.ts";
-import type { KeyAlias, KeyAliasStatus, KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { KeyAlias, KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { KeyAliasStatus } from "../../resources/schemas/key-alias.ts";
 import { hasExpired } from "../import/material-expiry.ts";
 import type { Lack } from "../master-key/namespace-room.ts";
 import type { NodeView } from "../nodes/node-view.ts";

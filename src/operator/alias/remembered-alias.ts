@@ -1,6 +1,7 @@
 import type { KeyId } from "../../crypto/ids.ts";
 import type { AliasRow } from "../../keyring/rows.ts";
-import type { KeyAlias, KeyAliasStatus, MasterKey } from "../../resources/resources.ts";
+import type { KeyAlias, MasterKey } from "../../resources/resources.ts";
+import type { KeyAliasStatus } from "../../resources/schemas/key-alias.ts";
 
 /** What the leader's own keyring serves under an alias. */
 export interface HeldAlias extends Pick<AliasRow, "masterKey" | "formerTargets"> {

@@ -2,7 +2,8 @@ import { kmsKeyId } from "../../crypto/ids.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import { type Finding, withFindings } from "../../resources/conditions.ts";
-import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { kmsKeyIdOfRow } from "../../resources/versions.ts";
 import type { OwnRecord } from "./own-record.ts";
 

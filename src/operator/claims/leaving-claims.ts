@@ -1,5 +1,6 @@
 import { conditionOf, withFindings } from "../../resources/conditions.ts";
-import type { MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { unknown } from "../reencryption/findings.ts";
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { ImportSpec, ImportStatus } from "../../resources/import-schema.ts";
-import type { KeyVersion, MasterKeySpec, MasterKeyStatus } from "../../resources/resources.ts";
+import type { KeyVersion } from "../../resources/resources.ts";
+import type { ImportSpec, ImportStatus } from "../../resources/schemas/import.ts";
+import type { MasterKeySpec, MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";
 import { decideMasterKey } from "../master-key/decide-master-key.ts";
 import { decideImport, isPendingImport } from "./decide-import.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { WrappingAlgorithm } from "../../crypto/import-wrapping.ts";
-import type { ImportSpec } from "../../resources/import-schema.ts";
+import type { ImportSpec } from "../../resources/schemas/import.ts";
 import { parseTime, rfc3339 } from "../../times.ts";
 
 /** Wrapped material that somebody put into spec.import. */

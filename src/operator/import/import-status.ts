@@ -1,7 +1,7 @@
 import { WRAPPING_ALGORITHMS } from "../../crypto/import-wrapping.ts";
 import { conditionOf, type Finding, withFindings } from "../../resources/conditions.ts";
-import type { ImportStatus } from "../../resources/import-schema.ts";
-import type { MasterKeyStatus } from "../../resources/resources.ts";
+import type { ImportStatus } from "../../resources/schemas/import.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { versionsOf } from "../../resources/versions.ts";
 import { hasOpenRequest, isPendingImport, newOffer, type ObservedImport } from "./decide-import.ts";
 import type { Offer } from "./import-offer.ts";

@@ -6,10 +6,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type WrappingAlgorithm, wrapMaterial } from "../../crypto/import-wrapping.ts";
 import { ClavigerError } from "../../errors.ts";
 import { conditionOf } from "../../resources/conditions.ts";
-import type { ImportSpec } from "../../resources/import-schema.ts";
 import type { Binding } from "../../resources/key-version-rows.ts";
 import { toVersionRow } from "../../resources/key-version-rows.ts";
-import type { KeyVersion, MasterKey, MasterKeySpec } from "../../resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { ImportSpec } from "../../resources/schemas/import.ts";
+import type { MasterKeySpec } from "../../resources/schemas/master-key.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { SealSource } from "../../seal/seal-source.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";

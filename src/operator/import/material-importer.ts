@@ -9,7 +9,8 @@ import {
   toVersionRow,
 } from "../../resources/key-version-rows.ts";
 import { objectText } from "../../resources/object-text.ts";
-import type { KeyVersion, MasterKeyStatus } from "../../resources/resources.ts";
+import type { KeyVersion } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { toKeyId } from "../../resources/versions.ts";
 import { issueImportToken, openImportToken } from "../../seal/import-token.ts";
 import { proveOwnership } from "../../seal/ownership.ts";

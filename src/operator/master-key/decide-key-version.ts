@@ -1,5 +1,6 @@
 import { isLater } from "../../keyring/rows.ts";
-import type { KeyVersion, KeyVersionStatus, MasterKey } from "../../resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { KeyVersionStatus } from "../../resources/schemas/key-version.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
 
 /**

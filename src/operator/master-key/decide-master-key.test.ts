@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { MAX_VERSION_NUMBER } from "../../keyring/version-number.ts";
 import { conditionOf } from "../../resources/conditions.ts";
-import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import {
   condition,
   currentVersion,

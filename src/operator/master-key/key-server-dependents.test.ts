@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
 import { condition, keyAlias, keyId, keyServer, keyVersion } from "../../testing/objects.ts";
 import { dependentsOf } from "./key-server-dependents.ts";

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { ALIAS, nameText } from "../../names.ts";
 import { objectText } from "../../resources/object-text.ts";
-import type { KeyServer, KeyServerStatus, KeyVersion } from "../../resources/resources.ts";
+import type { KeyServer, KeyVersion } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
 import type { View } from "../../store/view.ts";
 import { nodeViews } from "../nodes/node-views.ts";

@@ -1,7 +1,7 @@
 import { apiServerId, apiServerIdHash } from "../../kube/api-server-id.ts";
 import { type ApiServerWord, FIRST_MINOR_WITH_HASH } from "../../kube/api-server-metrics.ts";
 import type { Finding } from "../../resources/conditions.ts";
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { isoTime, rfc3339 } from "../../times.ts";
 
 /** What the operator heard last of the API server of its node. */

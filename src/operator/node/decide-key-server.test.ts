@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { kmsKeyId } from "../../crypto/ids.ts";
 import { conditionOf } from "../../resources/conditions.ts";
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import {
   condition,
   EARLIER,

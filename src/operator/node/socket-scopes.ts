@@ -7,7 +7,7 @@ import type { ProviderConfig } from "../../config/config.ts";
 import { messageOf } from "../../errors.ts";
 import { appearanceOf, editTime } from "../../files/file-appearance.ts";
 import { readRegularFile } from "../../files/regular-file.ts";
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import {
   type EncryptionConfig,
   parseEncryptionConfig,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KmsKeyId } from "../../crypto/ids.ts";
 import type { ObservationRow } from "../../keyring/rows.ts";
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import type { Heard } from "./decide-api-server.ts";
 import { TakeUps } from "./take-ups.ts";
 

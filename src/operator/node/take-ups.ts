@@ -1,6 +1,6 @@
 import type { ObservationRow } from "../../keyring/rows.ts";
 import type { ApiServerWord } from "../../kube/api-server-metrics.ts";
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { timeOf } from "../../times.ts";
 import type { Heard } from "./decide-api-server.ts";
 

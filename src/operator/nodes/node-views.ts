@@ -1,5 +1,6 @@
 import { conditionOf, type Finding, withFindings } from "../../resources/conditions.ts";
-import type { Condition, KeyServer } from "../../resources/resources.ts";
+import type { KeyServer } from "../../resources/resources.ts";
+import type { Condition } from "../../resources/schemas/fields.ts";
 import type { NodeLease } from "../../store/nodes/node-leases.ts";
 import { NODE_LEASE_SECONDS } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";

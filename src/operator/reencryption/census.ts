@@ -1,4 +1,4 @@
-import type { ReencryptionStatus } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import type { StoredCount } from "../../storage/stored-objects.ts";
 import { rfc3339, timeOf } from "../../times.ts";
 import { completed } from "./findings.ts";

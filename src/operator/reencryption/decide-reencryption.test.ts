@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { MasterKey, ReencryptionStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import type { Round, Strays } from "../../storage/stored-objects.ts";
 import {
   condition,

@@ -1,5 +1,6 @@
 import { conditionOf, type Finding } from "../../resources/conditions.ts";
-import type { MasterKey, ReencryptionStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import { mergeScopes, type Scope, sameScope } from "../../storage/scope.ts";
 import { withdrawn } from "./census.ts";
 import { flagMissing, nothingStored, unfinished, unknown } from "./findings.ts";

@@ -1,6 +1,7 @@
 import type { Finding } from "../../resources/conditions.ts";
 import { firstFew } from "../../resources/first-few.ts";
-import type { Condition, ReencryptionStatus } from "../../resources/resources.ts";
+import type { Condition } from "../../resources/schemas/fields.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import { objectsText } from "../../storage/census/census-tally.ts";
 import { scopeText } from "../../storage/scope.ts";
 import type { Strays } from "../../storage/stored-objects.ts";

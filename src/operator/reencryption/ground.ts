@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { firstFew } from "../../resources/first-few.ts";
-import type { ReencryptionStatus } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import { describeNode } from "../nodes/waiting-nodes.ts";
 import { type Awaited, doubtAbout, isSettled, placeText, reportDoubt } from "./settled.ts";

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { MOST_PROVEN_SOCKETS } from "../../resources/reencryption-schema.ts";
-import type { Condition, MasterKey, ReencryptionStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { Condition } from "../../resources/schemas/fields.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
+import { MOST_PROVEN_SOCKETS } from "../../resources/schemas/reencryption.ts";
 import type { Strays } from "../../storage/stored-objects.ts";
 import {
   condition,

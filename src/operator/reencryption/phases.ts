@@ -1,4 +1,4 @@
-import type { ReencryptionStatus } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import { objectsText } from "../../storage/census/census-tally.ts";
 import { complete, counted, countOf, countTask, isCensusDue, withdrawn, withoutCensus } from "./census.ts";
 import { completed, unfinished } from "./findings.ts";

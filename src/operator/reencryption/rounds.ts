@@ -1,4 +1,4 @@
-import type { ReencryptionStatus } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import { objectsText } from "../../storage/census/census-tally.ts";
 import type { Round } from "../../storage/stored-objects.ts";
 import { rfc3339, timeOf } from "../../times.ts";

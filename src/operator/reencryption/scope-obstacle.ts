@@ -1,6 +1,6 @@
 import { firstFew } from "../../resources/first-few.ts";
-import { MOST_PROVEN_SOCKETS } from "../../resources/reencryption-schema.ts";
-import type { ReencryptionStatus } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
+import { MOST_PROVEN_SOCKETS } from "../../resources/schemas/reencryption.ts";
 import { inScope, mergeScopes, type Scope, sameScope } from "../../storage/scope.ts";
 import { parseGroupResource } from "../../storage/served/group-resource.ts";
 import type { Obstacle } from "../retirement/usage-census.ts";

@@ -1,5 +1,6 @@
 import { conditionOf } from "../../resources/conditions.ts";
-import type { KeyServer, KeyServerStatus, MasterKey } from "../../resources/resources.ts";
+import type { KeyServer, MasterKey } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import type { Scope } from "../../storage/scope.ts";
 import { NODE_NAME_SHARED } from "../../store/nodes/name-watch.ts";
 

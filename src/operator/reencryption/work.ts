@@ -1,5 +1,6 @@
 import type { Finding } from "../../resources/conditions.ts";
-import type { MasterKey, ReencryptionStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import type { Scope } from "../../storage/scope.ts";
 import type { Round, StoredCount } from "../../storage/stored-objects.ts";
 import { rfc3339 } from "../../times.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { conditionOf } from "../../resources/conditions.ts";
 import { FINALIZER } from "../../resources/finalizer.ts";
-import type { MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import {
   condition,
   deletionPeriod,

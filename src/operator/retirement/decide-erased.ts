@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Finding } from "../../resources/conditions.ts";
-import type { KeyVersion, KeyVersionStatus, MasterKey } from "../../resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { KeyVersionStatus } from "../../resources/schemas/key-version.ts";
 import { hasMaterial, listNumbers, versionsOf } from "../../resources/versions.ts";
 import { rfc3339 } from "../../times.ts";
 import type { NodeView } from "../nodes/node-view.ts";

@@ -1,6 +1,6 @@
 import { periodKey, type WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
-import { PENDING_WINDOW } from "../../resources/deletion-schema.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import { PENDING_WINDOW } from "../../resources/schemas/deletion.ts";
 import { hasMaterial } from "../../resources/versions.ts";
 import { DAY_MILLISECONDS, timeOf } from "../../times.ts";
 import { MAX_SKEW_MILLISECONDS } from "../time/decide-time.ts";

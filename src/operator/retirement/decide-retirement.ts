@@ -1,13 +1,8 @@
 import { nameText, type ObjectName, servedAlias } from "../../names.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import { objectText } from "../../resources/object-text.ts";
-import type {
-  KeyAlias,
-  KeyServer,
-  KeyVersion,
-  MasterKey,
-  MasterKeyStatus,
-} from "../../resources/resources.ts";
+import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import { describeNode } from "../nodes/waiting-nodes.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { KeyServer, KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServer } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { keyServer } from "../../testing/objects.ts";
 import { GroundWatch } from "./ground-watch.ts";
 

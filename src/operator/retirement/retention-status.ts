@@ -1,5 +1,6 @@
 import { type Finding, withFindings } from "../../resources/conditions.ts";
-import type { MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import type { MasterKey } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import type { RetentionPlan } from "./decide-retention.ts";
 
 const OWN_TYPES: readonly string[] = ["Destroyed", "Retention"];

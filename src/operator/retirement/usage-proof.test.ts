@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { KeyServerStatus, MasterKeyStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { EARLIER, keyServer, keyVersion, masterKey, node, statusWith } from "../../testing/objects.ts";
 import { socketsNotSettled } from "../reencryption/ground.ts";
 import { switchesOf } from "../reencryption/switches.ts";

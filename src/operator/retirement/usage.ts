@@ -1,7 +1,8 @@
 import { nameText, type ObjectName, servedAlias } from "../../names.ts";
 import { firstFew } from "../../resources/first-few.ts";
 import { objectText } from "../../resources/object-text.ts";
-import type { KeyAlias, KeyServer, KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyAlias, KeyServer } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 
 /** One thing that needs a key: a word for programs, a phrase for people. */
 export interface Use {

@@ -1,5 +1,5 @@
 import { periodKey, type WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
-import { PENDING_WINDOW } from "../../resources/deletion-schema.ts";
+import { PENDING_WINDOW } from "../../resources/schemas/deletion.ts";
 import { DAY_MILLISECONDS, HOUR_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import { length, type TimeVerdict } from "../time/decide-time.ts";
 import type { Obstacle } from "./usage-census.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { RotationSpec, RotationStatus } from "../../resources/resources.ts";
+import type { RotationSpec } from "../../resources/schemas/rotation.ts";
+import type { RotationStatus } from "../../resources/schemas/rotation-status.ts";
 import { keyVersion, masterKey, statusWith } from "../../testing/objects.ts";
 import { decideRotation } from "./decide-rotation.ts";
 

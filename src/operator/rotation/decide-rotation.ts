@@ -1,11 +1,8 @@
 import type { Finding } from "../../resources/conditions.ts";
-import {
-  DEFAULT_ROTATION_DAYS,
-  type KeyVersion,
-  type MasterKey,
-  type RotationStatus,
-  type Trigger,
-} from "../../resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { Trigger } from "../../resources/schemas/fields.ts";
+import { DEFAULT_ROTATION_DAYS } from "../../resources/schemas/rotation.ts";
+import type { RotationStatus } from "../../resources/schemas/rotation-status.ts";
 import { DAY_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import type { Room } from "../master-key/namespace-room.ts";
 import { type MaintenanceWindow, maintenanceWindow, type Opening } from "./maintenance-window.ts";

@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import { messageOf } from "../../errors.ts";
-import type { RotationSpec } from "../../resources/resources.ts";
+import type { RotationSpec } from "../../resources/schemas/rotation.ts";
 
 type WindowSpec = NonNullable<RotationSpec["window"]>;
 

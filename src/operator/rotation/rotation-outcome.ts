@@ -1,4 +1,5 @@
-import type { ReencryptionStatus, RotationRecord } from "../../resources/resources.ts";
+import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
+import type { RotationRecord } from "../../resources/schemas/rotation-status.ts";
 import { type Sockets, socketsNotSettled, unreported } from "../reencryption/ground.ts";
 import type { ReencryptionPlan } from "../reencryption/work.ts";
 

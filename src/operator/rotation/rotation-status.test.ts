@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { MasterKeyStatus, RotationStatus } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
+import type { RotationStatus } from "../../resources/schemas/rotation-status.ts";
 import { EARLIER, keyVersion, masterKey, NOW, NOW_TEXT, statusWith } from "../../testing/objects.ts";
 import { decideRotation } from "./decide-rotation.ts";
 import { type RotationProgress, rotationStatusAfter } from "./rotation-status.ts";

@@ -1,13 +1,12 @@
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { Trigger } from "../../resources/schemas/fields.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import {
-  type KeyVersion,
-  type MasterKey,
-  type MasterKeyStatus,
   MOST_ROTATIONS,
   MOST_SUPERSEDED,
   type RotationRecord,
   type RotationStatus,
-  type Trigger,
-} from "../../resources/resources.ts";
+} from "../../resources/schemas/rotation-status.ts";
 import { rfc3339 } from "../../times.ts";
 import type { RotationPlan } from "./decide-rotation.ts";
 import type { RotationOutcome } from "./rotation-outcome.ts";

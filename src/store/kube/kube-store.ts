@@ -5,18 +5,18 @@ import { LeaderElector } from "../../kube/leader-election.ts";
 import { deleteLease } from "../../kube/leases.ts";
 import { collectionPath, objectPath } from "../../kube/paths.ts";
 import type { Log } from "../../log.ts";
-import type { Destroyed } from "../../resources/deletion-schema.ts";
 import type { Binding, Seal } from "../../resources/key-version-rows.ts";
 import {
   API_VERSION,
-  type Condition,
   type KeyServer,
-  type KeyServerStatus,
   type KeyVersion,
   type Kind,
   type MasterKey,
   type ResourceOf,
 } from "../../resources/resources.ts";
+import type { Destroyed } from "../../resources/schemas/deletion.ts";
+import type { Condition } from "../../resources/schemas/fields.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import type { StoredObjects } from "../../storage/stored-objects.ts";
 import type { ObjectRef, ResourceEvent } from "../events.ts";
 import { Heartbeat } from "../nodes/heartbeat.ts";

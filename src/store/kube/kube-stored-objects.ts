@@ -3,7 +3,7 @@ import { ClavigerError } from "../../errors.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { KubeError } from "../../kube/kube-error.ts";
 import { type LeaseRef, readLease } from "../../kube/leases.ts";
-import { MOST_STRAYS } from "../../resources/reencryption-schema.ts";
+import { MOST_STRAYS } from "../../resources/schemas/reencryption.ts";
 import { type Census, takeCensus } from "../../storage/census/census.ts";
 import { type CensusScope, scopeOf } from "../../storage/census/census-scope.ts";
 import { countsByKeyId } from "../../storage/census/node-census.ts";

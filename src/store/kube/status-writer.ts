@@ -5,11 +5,11 @@ import {
   type AnyResource,
   API_VERSION,
   type KeyServer,
-  type KeyServerStatus,
   type Kind,
   type ObjectMeta,
   type ResourceOf,
 } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import type { ObjectWriter } from "./object-writer.ts";
 import { statusCorrection } from "./status-leftovers.ts";
 

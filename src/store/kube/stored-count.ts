@@ -1,5 +1,5 @@
 import { oneLine } from "../../printable.ts";
-import { MOST_STRAYS } from "../../resources/reencryption-schema.ts";
+import { MOST_STRAYS } from "../../resources/schemas/reencryption.ts";
 import { type Census, isKeptPlain } from "../../storage/census/census.ts";
 import type { CensusRow } from "../../storage/census/census-tally.ts";
 import type { StoredCount, Strays } from "../../storage/stored-objects.ts";

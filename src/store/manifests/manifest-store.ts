@@ -1,18 +1,18 @@
 import { ClavigerError } from "../../errors.ts";
 import type { ObjectTable } from "../../keyring/tables/objects.ts";
 import type { Log } from "../../log.ts";
-import type { Destroyed } from "../../resources/deletion-schema.ts";
 import type { Binding, Seal } from "../../resources/key-version-rows.ts";
 import {
   type AnyResource,
   API_VERSION,
-  type Condition,
   type KeyServer,
-  type KeyServerStatus,
   type KeyVersion,
   type Kind,
   type ResourceOf,
 } from "../../resources/resources.ts";
+import type { Destroyed } from "../../resources/schemas/deletion.ts";
+import type { Condition } from "../../resources/schemas/fields.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import type { StoredObjects } from "../../storage/stored-objects.ts";
 import { EventLimiter } from "../event-limiter.ts";
 import type { ObjectRef, ResourceEvent } from "../events.ts";

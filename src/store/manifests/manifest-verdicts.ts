@@ -1,4 +1,4 @@
-import { resources } from "../../resources/resources.ts";
+import { resources } from "../../resources/definitions.ts";
 import { type Validation, validate } from "../../resources/validate.ts";
 import { type Manifest, type ManifestFolder, readManifests } from "./manifests.ts";
 

@@ -10,7 +10,7 @@ import { hasNameTwice, looksLikeJson } from "../../go/go-json.ts";
 import { readGoYamlDocuments } from "../../go/go-yaml.ts";
 import { parsedJson } from "../../json.ts";
 import { API_VERSION, GROUP } from "../../resources/resources.ts";
-import type { Fields } from "../../resources/schema.ts";
+import type { Fields } from "../../resources/schemas/schema.ts";
 
 /** A MasterKey or KeyAlias as somebody wrote it; its spec is not checked yet. */
 export interface Manifest {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { NodeReport } from "./node-report.ts";
 
 function reporting() {

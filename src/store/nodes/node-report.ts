@@ -1,4 +1,4 @@
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 
 /** How long a written report proves that this node can still say what is the matter with it. */
 const PROOF_MILLISECONDS = 30_000;

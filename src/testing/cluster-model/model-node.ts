@@ -16,7 +16,7 @@ import { decidePeriods } from "../../operator/retirement/decide-periods.ts";
 import type { Waiting } from "../../operator/retirement/waiting-period.ts";
 import { decideTime } from "../../operator/time/decide-time.ts";
 import { toKeyVersionSpec } from "../../resources/key-version-rows.ts";
-import type { KeyServerStatus } from "../../resources/resources.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { hasMaterial, promotionCandidate } from "../../resources/versions.ts";
 import type { SocketScope } from "../../storage/scope.ts";
 import { rfc3339 } from "../../times.ts";

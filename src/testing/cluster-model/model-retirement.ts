@@ -23,7 +23,8 @@ import {
   usableCount,
 } from "../../operator/retirement/usage-census.ts";
 import type { Waiting } from "../../operator/retirement/waiting-period.ts";
-import type { KeyVersion, MasterKey, MasterKeyStatus } from "../../resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { hasMaterial } from "../../resources/versions.ts";
 import type { View } from "../../store/view.ts";
 import { rfc3339 } from "../../times.ts";

@@ -1,4 +1,4 @@
-import { WRAPPING_ALGORITHMS, WRAPPING_KEY_SPECS } from "../crypto/import-wrapping.ts";
+import { WRAPPING_ALGORITHMS, WRAPPING_KEY_SPECS } from "../../crypto/import-wrapping.ts";
 import * as s from "./schema.ts";
 
 /** AWS KMS's names for what an import does and for how long (ImportKeyMaterial). */

@@ -1,4 +1,4 @@
-import { MAX_VERSION_NUMBER } from "../keyring/version-number.ts";
+import { MAX_VERSION_NUMBER } from "../../keyring/version-number.ts";
 
 /**
  * One definition of a resource's fields gives three things that cannot drift:

@@ -101,3 +101,5 @@ export const reencryptionStatus = s.object("How far stored data has followed the
     ),
   ),
 });
+
+export type ReencryptionStatus = s.Infer<typeof reencryptionStatus>;

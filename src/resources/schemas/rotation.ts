@@ -101,3 +101,5 @@ export const madeHereToRotate: s.Rule = {
     self.origin !== "EXTERNAL" ||
     (self.rotation as s.Infer<typeof rotationSpec> | undefined)?.enabled !== true,
 };
+
+export type RotationSpec = s.Infer<typeof rotationSpec>;
