@@ -14,11 +14,11 @@ export default defineConfig({
     sequence: { sequencer: SlowestFirst },
     projects: [
       {
+        extends: true,
         test: {
           ...deadlines,
           name: "unit",
           include: ["{src,scripts,bench,test/vectors}/**/*.test.ts"],
-          exclude: ["**/node_modules/**"],
         },
       },
       {
