@@ -1,41 +1,28 @@
 import { describe, expect, test } from "vitest";
 import type { MasterKey } from "../../resources/resources.ts";
 import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
-import type { Round, Strays } from "../../storage/stored-objects.ts";
+import type { Round } from "../../storage/stored-objects.ts";
 import {
   condition,
   EARLIER,
   keyServer,
-  keyVersion,
   masterKey,
   NOW,
   NOW_TEXT,
   node,
   statusWith,
 } from "../../testing/objects.ts";
+import { counted as countedOn, NEW, OLD, STRAY, socketSwitch, v2 } from "../../testing/reencryption.ts";
 import { rotationOutcome } from "../rotation/rotation-outcome.ts";
 import { decideReencryption } from "./decide-reencryption.ts";
 import { snapshotOf } from "./ground.ts";
 import { type Switch, switchesOf } from "./switches.ts";
 import type { ObservedReencryption, Work } from "./work.ts";
 
-const v2 = keyVersion(2);
-const NEW = statusWith(v2).currentVersion?.kmsKeyId ?? "";
-const OLD = statusWith(keyVersion(1)).currentVersion?.kmsKeyId ?? "";
 const LATER = "2026-01-02T03:10:00Z";
 
-const served = (changes: Partial<Switch> = {}): Switch => ({
-  node: "a",
-  provider: "secrets",
-  kmsKeyId: NEW,
-  encrypts: 1,
-  entries: 1,
-  settled: false,
-  resources: ["secrets"],
-  episode: "e1",
-  ...changes,
-});
-const settled = served({ settled: true });
+const served = (changes: Partial<Switch> = {}): Switch => socketSwitch({ settled: false, ...changes });
+const settled = socketSwitch();
 /** What a node reports that does not know its API server's EncryptionConfiguration. */
 const blind = (changes: Partial<Switch> = {}): Switch => {
   const { entries: _, ...rest } = served({ settled: true, resources: [], ...changes });
@@ -65,13 +52,8 @@ const status = (phase: ReencryptionStatus["phase"], changes: Partial<Reencryptio
 });
 /** Counted five minutes ago, and proven by it. */
 const VERIFIED = { verified: true, provenSince: EARLIER, lastCensusTime: "2026-01-02T02:59:05Z" } as const;
-const STRAY: Strays[number] = { resource: "secrets", namespace: "apps", name: "x", under: "plain" };
-/** A census of these sockets, which found so many objects. */
-const counted = (remaining: number, switches: readonly Switch[] = [settled]): Work => ({
-  kind: "counted",
-  ground: snapshotOf(switches),
-  found: { remaining, strays: remaining > 0 ? [STRAY] : [], revision: 77 },
-});
+const counted = (remaining: number, switches: readonly Switch[] = [settled]): Work =>
+  countedOn(remaining, switches);
 
 interface Row {
   readonly name: string;

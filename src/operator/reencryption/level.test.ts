@@ -3,41 +3,18 @@ import type { MasterKey } from "../../resources/resources.ts";
 import type { Condition } from "../../resources/schemas/fields.ts";
 import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import { MOST_PROVEN_SOCKETS } from "../../resources/schemas/reencryption.ts";
-import type { Strays } from "../../storage/stored-objects.ts";
-import {
-  condition,
-  EARLIER,
-  keyVersion,
-  masterKey,
-  NOW,
-  NOW_TEXT,
-  node,
-  statusWith,
-} from "../../testing/objects.ts";
+import { condition, EARLIER, masterKey, NOW, NOW_TEXT, node, statusWith } from "../../testing/objects.ts";
+import { counted as countedOn, NEW, OLD, STRAY, socketSwitch, v2 } from "../../testing/reencryption.ts";
 import { decideReencryption } from "./decide-reencryption.ts";
 import { snapshotOf } from "./ground.ts";
 import type { Switch } from "./switches.ts";
 import type { ObservedReencryption, Work } from "./work.ts";
 
-const v2 = keyVersion(2);
-const NEW = statusWith(v2).currentVersion?.kmsKeyId ?? "";
-const OLD = statusWith(keyVersion(1)).currentVersion?.kmsKeyId ?? "";
 /** Five minutes ago. */
 const LATELY = "2026-01-02T02:59:05Z";
 
-const socket = (changes: Partial<Switch> = {}): Switch => ({
-  node: "a",
-  provider: "secrets",
-  kmsKeyId: NEW,
-  encrypts: 1,
-  entries: 1,
-  settled: true,
-  resources: ["secrets"],
-  reads: ["secrets"],
-  episode: "e1",
-  encryptionConfig: "Loaded",
-  ...changes,
-});
+const socket = (changes: Partial<Switch> = {}): Switch =>
+  socketSwitch({ reads: ["secrets"], encryptionConfig: "Loaded", ...changes });
 const onB = (changes: Partial<Switch> = {}): Switch => socket({ node: "b", episode: "e2", ...changes });
 const BOTH = [socket(), onB()];
 const NODES = [node("a", []), node("b", [])];
@@ -62,12 +39,9 @@ const in_ = (phase: ReencryptionStatus["phase"], changes: Partial<ReencryptionSt
   const { completedAt: _, proof: __, provenSince: ___, ...rest } = complete();
   return { ...rest, phase, verified: false, ...changes };
 };
-const STRAYS: Strays = [{ resource: "secrets", namespace: "apps", name: "x", under: "plain" }];
-const counted = (remaining: number, switches: readonly Switch[] = BOTH): Work => ({
-  kind: "counted",
-  ground: snapshotOf(switches),
-  found: { remaining, strays: remaining > 0 ? STRAYS : [], revision: 77 },
-});
+const STRAYS = [STRAY];
+const counted = (remaining: number, switches: readonly Switch[] = BOTH): Work =>
+  countedOn(remaining, switches);
 
 interface Observed extends Partial<Omit<ObservedReencryption, "masterKey">> {
   readonly before?: ReencryptionStatus;
