@@ -8,6 +8,12 @@ const deadlines = { testTimeout: 1_200_000, hookTimeout: 1_800_000 };
 /** Where CI wants its counts. */
 const report = process.env.CLAVIGER_TEST_REPORT;
 
+/**
+ * Each file of `servers` starts processes, some of them whole control planes, which wait most of the time:
+ * several at once. What `model` computes meanwhile gives way to them.
+ */
+const besideOneAnother = { maxWorkers: 4, sequence: { groupOrder: 1 } };
+
 export default defineConfig({
   test: {
     ...(report && { reporters: ["default", ["json", { outputFile: report }]] }),
@@ -26,10 +32,17 @@ export default defineConfig({
           ...deadlines,
           name: "servers",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/vectors/**", "**/node_modules/**"],
-          // Each file starts processes, some of them whole control planes, which wait most of the time: two at once.
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          exclude: ["test/vectors/**", "test/model/**", "**/node_modules/**"],
+          ...besideOneAnother,
+        },
+      },
+      {
+        test: {
+          ...deadlines,
+          name: "model",
+          include: ["test/model/**/*.test.ts"],
+          exclude: ["**/node_modules/**"],
+          ...besideOneAnother,
         },
       },
     ],

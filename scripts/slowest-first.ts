@@ -2,6 +2,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The test files that take the longest, by far, the longest first. */
 export const SLOW_FILES: readonly string[] = [
+  "test/model/even-histories.test.ts",
+  "test/model/odd-histories.test.ts",
   "test/cluster/storms.test.ts",
   "test/cluster/matrix.test.ts",
   "test/cluster/rotation.test.ts",
