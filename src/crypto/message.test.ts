@@ -10,6 +10,7 @@ import {
   encryptWithSalt,
   HEADER_BYTES,
   MAX_MESSAGE_BYTES,
+  MessageCipher,
   type MessageScope,
   OVERHEAD_BYTES,
   parseMessage,
@@ -61,6 +62,33 @@ describe("a message", () => {
     const scope = newScope();
     const { keyId, versionId } = parseMessage(encryptMessage(scope, SEED));
     expect({ keyId, versionId }).toEqual({ keyId: scope.keyId, versionId: scope.versionId });
+  });
+
+  it("has 32 bytes of ids as text, the same as its cipher's and no other version's", () => {
+    const scope = newScope();
+    const { ids } = parseMessage(encryptMessage(scope, SEED));
+    expect(ids).toBe(new MessageCipher(scope).ids);
+    expect(Buffer.from(ids, "latin1")).toHaveLength(32);
+    expect(ids).not.toBe(new MessageCipher({ ...scope, versionId: newVersionId() }).ids);
+    expect(ids).not.toBe(new MessageCipher({ ...scope, keyId: newKeyId() }).ids);
+  });
+
+  it("is no longer made or opened once the material was wiped", () => {
+    const scope = newScope();
+    const cipher = new MessageCipher(scope);
+    const message = parseMessage(cipher.encrypt(SEED));
+    scope.material.wipe();
+    expect(() => cipher.encrypt(SEED)).toThrow("a wiped secret was used");
+    expect(() => cipher.decrypt(message)).toThrow("a wiped secret was used");
+  });
+
+  it("has a ciphertext that no later one changes", () => {
+    const cipher = new MessageCipher(newScope());
+    const first = cipher.encrypt(SEED);
+    const before = Buffer.from(first);
+    for (let call = 0; call < 300; call++) cipher.encrypt(SEED).fill(0);
+    expect(first).toEqual(before);
+    expect(cipher.decrypt(parseMessage(first))).toEqual(SEED);
   });
 
   it("is another one each time, though the plaintext is the same", () => {

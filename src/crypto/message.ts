@@ -7,7 +7,7 @@ import {
   COMMITMENT_BYTES,
   decryptOnce,
   deriveMessageKey,
-  encryptOnce,
+  encryptInto,
   type Purpose,
   SALT_BYTES,
   TAG_BYTES,
@@ -34,16 +34,6 @@ export const OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES;
 const MAX_PLAINTEXT_BYTES = 4096;
 export const MAX_MESSAGE_BYTES = MAX_PLAINTEXT_BYTES + OVERHEAD_BYTES;
 
-/** Which key and version a message names, and its parts (views of the input, not copies). */
-export interface Message {
-  readonly keyId: KeyId;
-  readonly versionId: VersionId;
-  readonly header: Uint8Array;
-  readonly salt: Uint8Array;
-  readonly commitment: Uint8Array;
-  readonly sealed: Uint8Array;
-}
-
 /** The version that encrypts, and what for. */
 export interface MessageScope {
   readonly keyId: KeyId;
@@ -53,32 +43,105 @@ export interface MessageScope {
   readonly context: EncryptionContext;
 }
 
-/** Encrypts `plaintext` (0–4096 bytes) under a version's material. Throws InvalidArgument for more. */
-export function encryptMessage(scope: MessageScope, plaintext: Uint8Array): Buffer {
-  return encryptWithSalt(scope, plaintext, freshSalt());
+/** A message's parts: views of its bytes, not copies. Nothing in it is decrypted or trusted yet. */
+export class Message {
+  readonly #bytes: Buffer;
+
+  /** Takes bytes that `parseMessage` has looked at. */
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** The ids of the key and of the version, 32 bytes as latin1 text: finds a version without making two UUIDs. */
+  get ids(): string {
+    return this.#bytes.toString("latin1", KEY_ID_AT, SALT_AT);
+  }
+
+  get keyId(): KeyId {
+    return uuidFromBytes(this.#bytes.subarray(KEY_ID_AT, VERSION_ID_AT)) as KeyId;
+  }
+
+  get versionId(): VersionId {
+    return uuidFromBytes(this.#bytes.subarray(VERSION_ID_AT, SALT_AT)) as VersionId;
+  }
+
+  get header(): Buffer {
+    return this.#bytes.subarray(0, HEADER_BYTES);
+  }
+
+  get salt(): Buffer {
+    return this.#bytes.subarray(SALT_AT, COMMITMENT_AT);
+  }
+
+  get commitment(): Buffer {
+    return this.#bytes.subarray(COMMITMENT_AT, HEADER_BYTES);
+  }
+
+  get sealed(): Buffer {
+    return this.#bytes.subarray(HEADER_BYTES);
+  }
 }
 
-/** For test vectors, which need a known salt. A salt used twice under one material breaks AES-GCM. */
-export function encryptWithSalt(scope: MessageScope, plaintext: Uint8Array, salt: Uint8Array): Buffer {
-  if (plaintext.length > MAX_PLAINTEXT_BYTES) {
-    // What is longer would be refused when it is read: nobody could ever open it.
-    throw new ClavigerError("InvalidArgument", `a plaintext has at most ${MAX_PLAINTEXT_BYTES} bytes`);
+/**
+ * Encrypts and decrypts the messages of one scope. What they share is worked out once: their first
+ * 34 bytes and the canonical form of the context.
+ */
+export class MessageCipher {
+  /** As `ids` of its messages. */
+  readonly ids: string;
+  readonly #prefix: Buffer;
+  readonly #material: Secret;
+  readonly #purpose: Purpose;
+  readonly #context: Buffer;
+
+  /** Throws InvalidArgument for a context that has no canonical form. */
+  constructor({ keyId, versionId, material, purpose, context }: MessageScope) {
+    const ids = Buffer.concat([uuidToBytes(keyId), uuidToBytes(versionId)]);
+    this.ids = ids.toString("latin1");
+    this.#prefix = Buffer.concat([Uint8Array.of(FORMAT, SUITE), ids]);
+    this.#material = material;
+    this.#purpose = purpose;
+    this.#context = canonicalContext(context);
   }
-  const derived = deriveMessageKey(scope.material, salt, scope.purpose);
-  try {
-    const header = Buffer.concat([
-      Uint8Array.of(FORMAT, SUITE),
-      uuidToBytes(scope.keyId),
-      uuidToBytes(scope.versionId),
-      salt,
-      derived.commitment,
-    ]);
-    return Buffer.concat([
-      header,
-      encryptOnce(derived.key, associatedData(header, scope.context), plaintext),
-    ]);
-  } finally {
-    derived.key.fill(0);
+
+  /** Encrypts `plaintext` (0–4096 bytes). Throws InvalidArgument for more. */
+  encrypt(plaintext: Uint8Array): Buffer {
+    return this.encryptWithSalt(plaintext, freshSalt());
+  }
+
+  /** For test vectors, which need a known salt. A salt used twice under one material breaks AES-GCM. */
+  encryptWithSalt(plaintext: Uint8Array, salt: Uint8Array): Buffer {
+    if (plaintext.length > MAX_PLAINTEXT_BYTES) {
+      // What is longer would be refused when it is read: nobody could ever open it.
+      throw new ClavigerError("InvalidArgument", `a plaintext has at most ${MAX_PLAINTEXT_BYTES} bytes`);
+    }
+    const derived = deriveMessageKey(this.#material, salt, this.#purpose);
+    try {
+      const message = Buffer.allocUnsafe(OVERHEAD_BYTES + plaintext.length);
+      message.set(this.#prefix);
+      message.set(salt, SALT_AT);
+      message.set(derived.commitment, COMMITMENT_AT);
+      const aad = this.#associatedData(message.subarray(0, HEADER_BYTES));
+      encryptInto(message, HEADER_BYTES, derived.key, aad, plaintext);
+      return message;
+    } finally {
+      derived.key.fill(0);
+    }
+  }
+
+  /** Decrypts a parsed message. Throws InvalidCiphertext: WrongKey, CommitmentMismatch or TagMismatch. */
+  decrypt(message: Message): Buffer {
+    if (message.ids !== this.ids) throw new InvalidCiphertext("WrongKey");
+    const derived = deriveMessageKey(this.#material, message.salt, this.#purpose);
+    try {
+      return decryptOnce(derived, message.commitment, this.#associatedData(message.header), message.sealed);
+    } finally {
+      derived.key.fill(0);
+    }
+  }
+
+  #associatedData(header: Buffer): Buffer {
+    return this.#context.length === 0 ? header : Buffer.concat([header, this.#context]);
   }
 }
 
@@ -91,33 +154,19 @@ export function parseMessage(bytes: Uint8Array): Message {
   if (bytes.length > MAX_MESSAGE_BYTES) throw new InvalidCiphertext("Oversized");
   if (bytes[0] !== FORMAT) throw new InvalidCiphertext("UnknownFormat");
   if (bytes[1] !== SUITE) throw new InvalidCiphertext("UnknownSuite");
-  return {
-    keyId: uuidFromBytes(bytes.subarray(KEY_ID_AT, VERSION_ID_AT)) as KeyId,
-    versionId: uuidFromBytes(bytes.subarray(VERSION_ID_AT, SALT_AT)) as VersionId,
-    header: bytes.subarray(0, HEADER_BYTES),
-    salt: bytes.subarray(SALT_AT, COMMITMENT_AT),
-    commitment: bytes.subarray(COMMITMENT_AT, HEADER_BYTES),
-    sealed: bytes.subarray(HEADER_BYTES),
-  };
+  return new Message(
+    Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+  );
 }
 
-/**
- * Decrypts a parsed message under the version that it names.
- * Throws InvalidCiphertext: WrongKey, CommitmentMismatch or TagMismatch.
- */
-export function decryptMessage(scope: MessageScope, message: Message): Buffer {
-  if (message.keyId !== scope.keyId || message.versionId !== scope.versionId) {
-    throw new InvalidCiphertext("WrongKey");
-  }
-  const derived = deriveMessageKey(scope.material, message.salt, scope.purpose);
-  try {
-    const aad = associatedData(message.header, scope.context);
-    return decryptOnce(derived, message.commitment, aad, message.sealed);
-  } finally {
-    derived.key.fill(0);
-  }
-}
+/** Encrypts one message; a scope that is used again is worth a MessageCipher. Throws InvalidArgument. */
+export const encryptMessage = (scope: MessageScope, plaintext: Uint8Array): Buffer =>
+  new MessageCipher(scope).encrypt(plaintext);
 
-function associatedData(header: Uint8Array, context: EncryptionContext): Buffer {
-  return Buffer.concat([header, canonicalContext(context)]);
-}
+/** The same with a known salt. */
+export const encryptWithSalt = (scope: MessageScope, plaintext: Uint8Array, salt: Uint8Array): Buffer =>
+  new MessageCipher(scope).encryptWithSalt(plaintext, salt);
+
+/** Decrypts one message. Throws InvalidCiphertext; InvalidArgument for a context that has no canonical form. */
+export const decryptMessage = (scope: MessageScope, message: Message): Buffer =>
+  new MessageCipher(scope).decrypt(message);

@@ -35,6 +35,7 @@ describe("a secret shows no bytes", () => {
     "in an error's message and cause": () =>
       inspect(new Error(`failed with ${secret()}`, { cause: { key: secret() } })),
     "by its own names": () => inspect(Reflect.ownKeys(secret()).concat(Object.keys(secret()))),
+    "with the key that was made of it": () => inspect(keyed(), { customInspect: false, showHidden: true }),
     "in the error of a wiped one": () => inspect(caught(wiped())),
   };
 
@@ -63,6 +64,23 @@ describe("exposeSecretBytes", () => {
 
   it("throws once the secret was wiped, so that zeros are never a key", () => {
     expect(() => wiped().exposeSecretBytes()).toThrow("a wiped secret was used");
+  });
+});
+
+describe("exposeSecretKey", () => {
+  it("gives the same bytes as a key of node:crypto, made once", () => {
+    const taken = secret();
+    expect(taken.exposeSecretKey().export()).toEqual(BYTES);
+    expect(taken.exposeSecretKey()).toBe(taken.exposeSecretKey());
+  });
+
+  it("throws once the secret was wiped, whether a key was made before or not", () => {
+    const used = secret();
+    used.exposeSecretKey();
+    used.wipe();
+    for (const taken of [used, wiped()]) {
+      expect(() => taken.exposeSecretKey()).toThrow("a wiped secret was used");
+    }
   });
 });
 
@@ -95,6 +113,12 @@ describe("Secret.random", () => {
     expect(drawn.every((hex) => hex.length === 64)).toBe(true);
   });
 });
+
+function keyed(): Secret {
+  const taken = secret();
+  taken.exposeSecretKey();
+  return taken;
+}
 
 function wiped(): Secret {
   const taken = secret();

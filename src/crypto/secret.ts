@@ -1,11 +1,11 @@
-import { randomBytes } from "node:crypto";
+import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 
 const REDACTED = "[secret]";
 
 /**
  * Secret bytes that no log line, template, JSON or inspection shows by accident.
- * `exposeSecretBytes` is the only way to the bytes; grep for it to audit their use.
+ * `exposeSecretBytes` and `exposeSecretKey` are the only ways to the bytes; grep for them to audit their use.
  *
  * `wipe` zeroes the one buffer held here. JavaScript cannot promise more: the
  * engine may have copied bytes while moving memory, and node:crypto copies keys
@@ -13,6 +13,7 @@ const REDACTED = "[secret]";
  */
 export class Secret {
   readonly #bytes: Uint8Array;
+  #key: KeyObject | undefined;
   #wiped = false;
 
   private constructor(bytes: Uint8Array) {
@@ -40,8 +41,19 @@ export class Secret {
     return this.#bytes;
   }
 
+  /**
+   * The same for node:crypto, made once: it makes a key of bytes at each call otherwise, and each
+   * leaves a copy until it is collected. Throws once wiped.
+   */
+  exposeSecretKey(): KeyObject {
+    this.#key ??= createSecretKey(this.exposeSecretBytes());
+    return this.#key;
+  }
+
   wipe(): void {
     this.#bytes.fill(0);
+    // Its copy in OpenSSL's memory is zeroed when it is collected.
+    this.#key = undefined;
     this.#wiped = true;
   }
 

@@ -24,7 +24,12 @@ export const TAG_BYTES = 16;
  */
 export type Purpose = "kms-v2" | "aws-kms" | "seal-file";
 
-const INFO_PREFIX = "claviger/v1";
+const infoOf = (purpose: Purpose): Buffer => Buffer.from(`claviger/v1${purpose}`);
+const INFO: Readonly<Record<Purpose, Buffer>> = {
+  "kms-v2": infoOf("kms-v2"),
+  "aws-kms": infoOf("aws-kms"),
+  "seal-file": infoOf("seal-file"),
+};
 const KEY_BYTES = 32;
 const ZERO_NONCE = Buffer.alloc(12);
 
@@ -38,22 +43,32 @@ export interface MessageKey {
 export function deriveMessageKey(material: Secret, salt: Uint8Array, purpose: Purpose): MessageKey {
   if (salt.length !== SALT_BYTES) throw new RangeError(`a salt has ${SALT_BYTES} bytes`);
   const okm = new Uint8Array(
-    hkdfSync(
-      "sha256",
-      material.exposeSecretBytes(),
-      salt,
-      INFO_PREFIX + purpose,
-      KEY_BYTES + COMMITMENT_BYTES,
-    ),
+    hkdfSync("sha256", material.exposeSecretKey(), salt, INFO[purpose], KEY_BYTES + COMMITMENT_BYTES),
   );
   return { key: okm.subarray(0, KEY_BYTES), commitment: okm.subarray(KEY_BYTES) };
 }
 
 /** Encrypts once under a one-message key: ciphertext ‖ tag, 16 bytes longer than the plaintext. */
 export function encryptOnce(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Buffer {
+  const sealed = Buffer.allocUnsafe(plaintext.length + TAG_BYTES);
+  encryptInto(sealed, 0, key, aad, plaintext);
+  return sealed;
+}
+
+/** The same, written into `target` at `at`. */
+export function encryptInto(
+  target: Uint8Array,
+  at: number,
+  key: Uint8Array,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+): void {
   const cipher = createCipheriv("aes-256-gcm", key, ZERO_NONCE);
   cipher.setAAD(aad);
-  return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+  target.set(cipher.update(plaintext), at);
+  // GCM is a stream: the end adds nothing but the tag.
+  cipher.final();
+  target.set(cipher.getAuthTag(), at + plaintext.length);
 }
 
 /**
