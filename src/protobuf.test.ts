@@ -4,6 +4,7 @@ import {
   asBytes,
   asText,
   bytesField,
+  encodeFields,
   MalformedMessage,
   readFields,
   stringField,
@@ -53,6 +54,18 @@ describe("readFields", () => {
           value: typeof value === "number" ? value : Buffer.from(value),
         }));
         expect(fieldsOf(bytes)).toEqual(expected);
+      }),
+    );
+  });
+
+  it("reads back texts and bytes that were written into one buffer, without those that are empty", () => {
+    const value = fc.oneof(fc.string({ unit: "binary" }), fc.uint8Array({ maxLength: 300, size: "max" }));
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 15 }), (values) => {
+        const expected = values
+          .map((content, index) => ({ field: index + 1, value: Buffer.from(content) }))
+          .filter((field) => field.value.length > 0);
+        expect(fieldsOf(encodeFields(...values))).toEqual(expected);
       }),
     );
   });

@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+
 /**
  * The little of Protocol Buffers' wire format that our messages (KMS v2, gRPC health,
  * etcd) need: length-delimited fields and varints.
@@ -81,19 +83,51 @@ export function entryField(field: number, value: Uint8Array): Uint8Array[] {
 export const stringField = (field: number, value: string): Uint8Array[] =>
   bytesField(field, Buffer.from(value, "utf8"));
 
+/**
+ * A message whose fields 1, 2, 3… are these texts or bytes, written into one buffer. A field without
+ * content is left out, as proto3 has it. For at most 15 fields, whose tags have one byte.
+ */
+export function encodeFields(...values: readonly (string | Uint8Array)[]): Buffer {
+  const lengths = values.map((value) =>
+    typeof value === "string" ? Buffer.byteLength(value) : value.length,
+  );
+  const size = lengths.reduce((sum, length) => sum + (length === 0 ? 0 : 1 + varintSize(length) + length), 0);
+  const message = Buffer.allocUnsafe(size);
+  let position = 0;
+  for (const [index, value] of values.entries()) {
+    const length = lengths[index] ?? 0;
+    if (length === 0) continue;
+    message[position] = (index + 1) * 8 + WIRE_BYTES;
+    position = writeVarint(message, position + 1, length);
+    if (typeof value === "string") message.write(value, position, "utf8");
+    else message.set(value, position);
+    position += length;
+  }
+  return message;
+}
+
+const varintSize = (value: number): number => (value < 0x80 ? 1 : 1 + varintSize(Math.floor(value / 0x80)));
+
+/** Returns the position behind it. */
+function writeVarint(target: Buffer, start: number, value: number): number {
+  let position = start;
+  let rest = value;
+  while (rest > 0x7f) {
+    target[position++] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+  }
+  target[position++] = rest;
+  return position;
+}
+
 /** A varint field (enum, integer); nothing for 0. */
 export function varintField(field: number, value: number): Uint8Array[] {
   return value === 0 ? [] : [Uint8Array.from([...varint(field * 8 + WIRE_VARINT), ...varint(value)])];
 }
 
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest > 0x7f) {
-    bytes.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  bytes.push(rest);
+function varint(value: number): Buffer {
+  const bytes = Buffer.alloc(varintSize(value));
+  writeVarint(bytes, 0, value);
   return bytes;
 }
 
@@ -103,15 +137,12 @@ export function asBytes(value: Buffer | number): Buffer {
   return value;
 }
 
-// ignoreBOM means that a byte order mark is text like any other: two texts never become one.
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** The text that a field must have. Throws MalformedMessage for a number or for bytes that are not UTF-8. */
+/**
+ * The text that a field must have. Throws MalformedMessage for a number or for bytes that are not UTF-8.
+ * A byte order mark is text like any other: two texts never become one.
+ */
 export function asText(value: Buffer | number): string {
   const bytes = asBytes(value);
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw new MalformedMessage("a text is not UTF-8");
-  }
+  if (!isUtf8(bytes)) throw new MalformedMessage("a text is not UTF-8");
+  return bytes.toString("utf8");
 }

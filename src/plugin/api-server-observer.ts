@@ -40,7 +40,10 @@ export class ApiServerObserver {
   #settling: NodeJS.Timeout | undefined;
   #episodeSettling: NodeJS.Timeout | undefined;
   #former: ObservationRow | undefined;
-  #row: ObservationRow | undefined;
+  /** Its count of Encrypts is kept apart: a call must not make another row. */
+  #row: Readonly<Omit<ObservationRow, "encrypts" | "lastEncryptAt">> | undefined;
+  #encrypts = 0;
+  #lastEncryptAt: number | undefined;
   /** When Status was last asked, or this observer began, by the monotonic clock. */
   #askedAt: number;
   #lastStatusAt: number | undefined;
@@ -73,6 +76,8 @@ export class ApiServerObserver {
     const { boot } = this.#monotonic;
     return {
       ...this.#row,
+      encrypts: this.#encrypts,
+      ...(this.#lastEncryptAt !== undefined && { lastEncryptAt: this.#lastEncryptAt }),
       ...(this.#lastStatusAt !== undefined && { lastStatusAt: this.#lastStatusAt }),
       ...(this.#silentSince !== undefined && { notAskedSince: this.#silentSince }),
       ...(boot !== undefined && { mark: { boot, statusAt: this.#askedAt, whole: false } }),
@@ -118,8 +123,9 @@ export class ApiServerObserver {
    */
   encrypted(): void {
     if (this.#row === undefined) return;
-    const encrypts = this.#row.encrypts + 1;
-    this.#row = { ...this.#row, encrypts, lastEncryptAt: this.#wall(), settled: false };
+    this.#encrypts += 1;
+    this.#lastEncryptAt = this.#wall();
+    if (this.#row.settled) this.#row = { ...this.#row, settled: false };
     this.#settleLater();
     this.#onObserved();
   }
@@ -137,11 +143,12 @@ export class ApiServerObserver {
   }
 
   #begin(kmsKeyId: KmsKeyId): void {
+    this.#encrypts = 0;
+    this.#lastEncryptAt = undefined;
     this.#row = {
       provider: this.#provider,
       kmsKeyId,
       servingSince: this.#wall(),
-      encrypts: 0,
       settled: false,
       episodeSettled: false,
       episode: randomUUID(),
@@ -156,12 +163,13 @@ export class ApiServerObserver {
   }
 
   #continue(former: ObservationRow): void {
-    const { servingSince, encrypts, lastEncryptAt, settled, kmsKeyId, episode } = former;
+    const { servingSince, settled, kmsKeyId, episode } = former;
     const episodeSettled = settled || former.episodeSettled === true;
+    this.#encrypts = former.encrypts;
+    this.#lastEncryptAt = former.lastEncryptAt;
     this.#row = {
       provider: this.#provider,
-      ...{ kmsKeyId, servingSince, encrypts, settled, episodeSettled },
-      ...(lastEncryptAt !== undefined && { lastEncryptAt }),
+      ...{ kmsKeyId, servingSince, settled, episodeSettled },
       episode: episode ?? randomUUID(),
     };
     if (!settled) this.#settleLater();
@@ -170,12 +178,11 @@ export class ApiServerObserver {
 
   /** By timers, which a clock that is set forward does not hurry. */
   #settleLater(): void {
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(
+    this.#settling ??= setTimeout(
       () => this.#change({ settled: true, episodeSettled: true }),
       this.#settleMilliseconds,
-    );
-    this.#settling.unref();
+    ).unref();
+    this.#settling.refresh();
   }
 
   #settleEpisodeLater(): void {

@@ -1,4 +1,4 @@
-import { asBytes, asText, bytesField, entryField, readFields, stringField } from "../protobuf.ts";
+import { asBytes, asText, encodeFields, entryField, readFields } from "../protobuf.ts";
 
 /** The messages of proto/kms-v2.proto. Field numbers are the contract. */
 export interface StatusResponse {
@@ -41,12 +41,7 @@ export const statusRequest: Codec<object> = {
 };
 
 export const statusResponse: Codec<StatusResponse> = {
-  encode: (message) =>
-    Buffer.concat([
-      ...stringField(1, message.version),
-      ...stringField(2, message.healthz),
-      ...stringField(3, message.keyId),
-    ]),
+  encode: ({ version, healthz, keyId }) => encodeFields(version, healthz, keyId),
   decode: (bytes) => {
     const message = { version: "", healthz: "", keyId: "" };
     readFields(bytes, (field, value) => {
@@ -59,7 +54,7 @@ export const statusResponse: Codec<StatusResponse> = {
 };
 
 export const encryptRequest: Codec<EncryptRequest> = {
-  encode: (message) => Buffer.concat([...bytesField(1, message.plaintext), ...stringField(2, message.uid)]),
+  encode: ({ plaintext, uid }) => encodeFields(plaintext, uid),
   decode: (bytes) => {
     const message = { plaintext: EMPTY, uid: "" };
     readFields(bytes, (field, value) => {
@@ -71,8 +66,7 @@ export const encryptRequest: Codec<EncryptRequest> = {
 };
 
 export const encryptResponse: Codec<EncryptResponse> = {
-  encode: (message) =>
-    Buffer.concat([...bytesField(1, message.ciphertext), ...stringField(2, message.keyId)]),
+  encode: ({ ciphertext, keyId }) => encodeFields(ciphertext, keyId),
   decode: (bytes) => {
     const message = { ciphertext: EMPTY, keyId: "" };
     readFields(bytes, (field, value) => {
@@ -84,14 +78,10 @@ export const encryptResponse: Codec<EncryptResponse> = {
 };
 
 export const decryptRequest: Codec<DecryptRequest> = {
-  encode: (message) =>
+  encode: ({ ciphertext, uid, keyId, annotations }) =>
     Buffer.concat([
-      ...bytesField(1, message.ciphertext),
-      ...stringField(2, message.uid),
-      ...stringField(3, message.keyId),
-      ...[...message.annotations].flatMap(([name, value]) =>
-        entryField(4, Buffer.concat([...stringField(1, name), ...bytesField(2, value)])),
-      ),
+      encodeFields(ciphertext, uid, keyId),
+      ...[...annotations].flatMap(([name, value]) => entryField(4, encodeFields(name, value))),
     ]),
   decode: (bytes) => {
     const annotations = new Map<string, Buffer>();
@@ -107,7 +97,7 @@ export const decryptRequest: Codec<DecryptRequest> = {
 };
 
 export const decryptResponse: Codec<DecryptResponse> = {
-  encode: (message) => Buffer.concat(bytesField(1, message.plaintext)),
+  encode: ({ plaintext }) => encodeFields(plaintext),
   decode: (bytes) => {
     const message = { plaintext: EMPTY };
     readFields(bytes, (field, value) => {

@@ -151,8 +151,12 @@ const servesWhenMended = (provider: Provider, version: VersionRow): Promise<void
 const hasProblem = (provider: Provider, code: ErrorCode): Promise<void> =>
   eventually(() => expect(provider.problem?.code).toBe(code));
 
-function decrypt(provider: Provider, { ciphertext, keyId }: { ciphertext: Uint8Array; keyId: string }) {
-  return provider.decrypt({ ciphertext, keyId, annotationCount: 0 });
+/** Rejects with whatever is wrong, whether the provider throws it or not. */
+async function decrypt(
+  provider: Provider,
+  request: { ciphertext: Uint8Array; keyId: string; annotationCount?: number },
+) {
+  return provider.decrypt({ annotationCount: 0, ...request });
 }
 
 const withCode = (code: ErrorCode) => expect.objectContaining({ code });
@@ -174,6 +178,21 @@ describe("a provider of a key with a current version", () => {
     expect(await decrypt(provider, encrypted)).toEqual(SEED);
     expect(provider.usable).toBe(true);
     expect(provider.problem).toBeUndefined();
+  });
+
+  it("answers Decrypt at once if the version's material is open, and with a promise if it is not", async () => {
+    const other = newKey(OTHER);
+    const sealed = await sealedVersion(other, 1);
+    writer.apply([{ kind: "putVersion", version: sealed }]);
+    const { keyId, versionId } = sealed;
+    const material = Secret.take(Buffer.from(materials[1] ?? []));
+    const scope = { keyId, versionId, material, purpose: "kms-v2", context: {} } as const;
+    const request = { ciphertext: encryptMessage(scope, SEED), keyId: idOf(sealed), annotationCount: 0 };
+    const first = provider.decrypt(request);
+    expect(first).toBeInstanceOf(Promise);
+    expect(await first).toEqual(SEED);
+    expect(provider.decrypt(request)).toEqual(SEED);
+    expect(provider.decrypt({ ...provider.encrypt(SEED), annotationCount: 0 })).toEqual(SEED);
   });
 
   it("wraps the same seed differently each time, and distinct seeds to distinct answers", async () => {
@@ -212,7 +231,7 @@ describe("a provider of a key with a current version", () => {
 
   it("refuses annotations, which it never gave", async () => {
     const encrypted = provider.encrypt(SEED);
-    await expect(provider.decrypt({ ...encrypted, annotationCount: 1 })).rejects.toThrow(
+    await expect(decrypt(provider, { ...encrypted, annotationCount: 1 })).rejects.toThrow(
       withCode("InvalidArgument"),
     );
   });
@@ -297,7 +316,7 @@ describe("a provider of a key with a current version", () => {
       failure(decrypt(provider, { ciphertext: changed, keyId })),
       failure(decrypt(provider, { ciphertext, keyId: "unknown" })),
       failure(decrypt(provider, { ciphertext: Buffer.concat([ciphertext, SEED]), keyId })),
-      failure(provider.decrypt({ ciphertext, keyId, annotationCount: 3 })),
+      failure(decrypt(provider, { ciphertext, keyId, annotationCount: 3 })),
       failure(Promise.resolve().then(() => provider.encrypt(Buffer.alloc(2000, SEED)))),
     ]);
     const rootKey = Buffer.from(readRootKey(rootKeyPath).exposeSecretBytes());
@@ -536,6 +555,16 @@ describe("a version that was destroyed", () => {
     await eventually(() => expect(decrypt(provider, early)).rejects.toMatchObject(error(1)));
     expect(await decrypt(provider, late)).toEqual(SEED);
     expect(provider.status()).toBe(idOf(second));
+  });
+
+  it("is refused at once, its own bytes too, however often it was opened before", async () => {
+    const version = await rotate(newKey(SECRETS), 1);
+    const provider = started();
+    await serves(provider, version);
+    const request = { ...provider.encrypt(SEED), annotationCount: 0 };
+    expect(provider.decrypt(request)).toEqual(SEED);
+    writer.apply([destroyed(version)]);
+    await eventually(() => expect(() => provider.decrypt(request)).toThrow(error(1).message));
   });
 
   it("is not served on from memory, were it the current one", async () => {

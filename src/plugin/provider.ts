@@ -1,12 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
-import {
-  decryptMessage,
-  encryptMessage,
-  type MessageScope,
-  OVERHEAD_BYTES,
-  parseMessage,
-} from "../crypto/message.ts";
+import { type Message, type MessageCipher, OVERHEAD_BYTES, parseMessage } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { type CurrentVersion, destroyedError, type LiveKeyring } from "../keyring/live-keyring.ts";
@@ -16,6 +10,7 @@ import { type KeyRef, keyRefText, nameText } from "../names.ts";
 import { isoTime } from "../times.ts";
 import { ApiServerObserver } from "./api-server-observer.ts";
 import { type MonotonicClock, monotonicClock } from "./monotonic-clock.ts";
+import { OpenVersions } from "./open-versions.ts";
 import { isSelfCheck } from "./self-check.ts";
 
 /** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
@@ -36,7 +31,7 @@ export interface Encrypted {
 /** What one socket serves. Everything a call needs is one immutable value, replaced in one assignment. */
 interface Serving {
   readonly current: CurrentVersion;
-  readonly material: Secret;
+  readonly cipher: MessageCipher;
 }
 
 /**
@@ -53,6 +48,7 @@ export class Provider {
   readonly #now: () => number;
   readonly #log: Log;
   readonly #observer: ApiServerObserver;
+  readonly #opened = new OpenVersions();
   #serving: Serving | undefined;
   /** The key_ids that were served before this one. */
   readonly #left = new Set<KmsKeyId>();
@@ -147,35 +143,35 @@ export class Provider {
         `plaintext has ${plaintext.length} bytes; a KMS v2 provider takes 1 to ${MAX_PLAINTEXT_BYTES}`,
       );
     }
-    const { current, material } = this.#usable();
-    const ciphertext = encryptMessage(scopeOf(current.version, material), plaintext);
+    const { current, cipher } = this.#usable();
+    const ciphertext = cipher.encrypt(plaintext);
     if (!isSelfCheck(uid)) this.#observer.encrypted();
     return { ciphertext, keyId: current.kmsKeyId };
   }
 
-  /** Opens what any provider of this node wrapped, under whichever version it names. */
-  async decrypt(request: DecryptRequest): Promise<Buffer> {
-    if (request.annotationCount > 0) {
-      throw new ClavigerError(
-        "InvalidArgument",
-        "the request has annotations, and claviger never returned any",
-      );
-    }
-    if (request.ciphertext.length > MAX_CIPHERTEXT_BYTES) {
-      throw new ClavigerError(
-        "InvalidArgument",
-        `ciphertext has ${request.ciphertext.length} bytes; a KMS v2 provider takes at most ${MAX_CIPHERTEXT_BYTES}`,
-      );
-    }
+  /**
+   * Opens what any provider of this node wrapped, under whichever version it names. Gives a promise
+   * only if the version's material must be opened first. Throws, or rejects with, what is wrong.
+   */
+  decrypt(request: DecryptRequest): Buffer | Promise<Buffer> {
+    refuseMalformed(request);
     const message = parseMessage(request.ciphertext);
-    if (kmsKeyId(message.keyId, message.versionId) !== request.keyId) {
-      throw new ClavigerError("InvalidArgument", "key_id is not the one that the ciphertext was made under");
-    }
-    const version = this.#keyring.version(message.versionId);
-    if (version === undefined) throw this.#missingVersion(message.versionId, request.keyId);
+    const opened = this.#opened.find(message.ids);
+    if (opened === undefined) return this.#openAndDecrypt(message, request.keyId);
+    if (opened.kmsKeyId !== request.keyId) throw otherKeyId();
+    // As the keyring has it now: its owner may have changed since.
+    this.#refuseUnusable(this.#keyring.version(opened.version.versionId) ?? opened.version);
+    return opened.cipher.decrypt(message);
+  }
+
+  async #openAndDecrypt(message: Message, keyId: string): Promise<Buffer> {
+    const { versionId } = message;
+    if (kmsKeyId(message.keyId, versionId) !== keyId) throw otherKeyId();
+    const version = this.#keyring.version(versionId);
+    if (version === undefined) throw this.#missingVersion(versionId, keyId);
     this.#refuseUnusable(version);
     const material = await this.#keyring.material(version);
-    return decryptMessage(scopeOf(version, material), message);
+    return this.#opened.add(version, material).cipher.decrypt(message);
   }
 
   #usable(): Serving {
@@ -229,7 +225,7 @@ export class Provider {
       }
       this.#refuseGoingBack(current);
       this.#refuseImported(current);
-      this.#serve(current, await this.#testedMaterial(current.version));
+      this.#serve(current, await this.#testedCipher(current.version));
     } catch (error) {
       this.#report(error);
     } finally {
@@ -283,22 +279,22 @@ export class Provider {
     );
   }
 
-  async #testedMaterial(version: VersionRow): Promise<Secret> {
+  async #testedCipher(version: VersionRow): Promise<MessageCipher> {
     if (version.keySpec !== "SYMMETRIC_DEFAULT") {
       throw new ClavigerError(
         "ConfigInvalid",
         `provider ${this.name} names a ${version.keySpec} key; KMS v2 needs SYMMETRIC_DEFAULT`,
       );
     }
-    const material = await this.#keyring.material(version);
-    selfTest(scopeOf(version, material));
-    return material;
+    const { cipher } = this.#opened.add(version, await this.#keyring.material(version));
+    selfTest(version, cipher);
+    return cipher;
   }
 
-  #serve(current: CurrentVersion, material: Secret): void {
+  #serve(current: CurrentVersion, cipher: MessageCipher): void {
     this.#problem = undefined;
     if (this.#serving !== undefined) this.#left.add(this.#serving.current.kmsKeyId);
-    this.#serving = { current, material };
+    this.#serving = { current, cipher };
     this.#observer.serve(current.kmsKeyId);
     this.#log("info", `provider ${this.name} serves ${keyRefText(this.ref)}`, {
       version: current.version.number,
@@ -321,9 +317,24 @@ export class Provider {
   }
 }
 
-function scopeOf(version: VersionRow, material: Secret): MessageScope {
-  return { keyId: version.keyId, versionId: version.versionId, material, purpose: "kms-v2", context: {} };
+/** Throws InvalidArgument. */
+function refuseMalformed({ ciphertext, annotationCount }: DecryptRequest): void {
+  if (annotationCount > 0) {
+    throw new ClavigerError(
+      "InvalidArgument",
+      "the request has annotations, and claviger never returned any",
+    );
+  }
+  if (ciphertext.length > MAX_CIPHERTEXT_BYTES) {
+    throw new ClavigerError(
+      "InvalidArgument",
+      `ciphertext has ${ciphertext.length} bytes; a KMS v2 provider takes at most ${MAX_CIPHERTEXT_BYTES}`,
+    );
+  }
 }
+
+const otherKeyId = (): ClavigerError =>
+  new ClavigerError("InvalidArgument", "key_id is not the one that the ciphertext was made under");
 
 /** Pending deletion is said first: enabling the key would not help. */
 function unusableError(key: KeyRow): ClavigerError {
@@ -340,10 +351,10 @@ function unusableError(key: KeyRow): ClavigerError {
 }
 
 /** An Encrypt that no Decrypt could open would lose data: prove the pair before it is offered. */
-function selfTest(scope: MessageScope): void {
+function selfTest({ versionId }: VersionRow, cipher: MessageCipher): void {
   using probe = Secret.random(32);
-  const opened = decryptMessage(scope, parseMessage(encryptMessage(scope, probe.exposeSecretBytes())));
+  const opened = cipher.decrypt(parseMessage(cipher.encrypt(probe.exposeSecretBytes())));
   if (!timingSafeEqual(opened, probe.exposeSecretBytes())) {
-    throw new ClavigerError("Internal", `version ${scope.versionId} failed its self-test`);
+    throw new ClavigerError("Internal", `version ${versionId} failed its self-test`);
   }
 }

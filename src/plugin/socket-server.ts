@@ -49,6 +49,8 @@ const IDLE_MILLISECONDS = 600_000;
 /** Calls in flight at a stop end within this time; the API server gives up after 3 s. */
 const DRAIN_MILLISECONDS = 5_000;
 
+const decrypted = (plaintext: Buffer): DecryptResponse => ({ plaintext });
+
 type Unary<Request, Response> = (
   call: ServerUnaryCall<Request, Response>,
   reply: sendUnaryData<Response>,
@@ -102,9 +104,10 @@ export class SocketServer {
       ),
       Decrypt: this.#handler<DecryptRequest, DecryptResponse>(
         "Decrypt",
-        async ({ ciphertext, keyId, annotations }) => ({
-          plaintext: await this.provider.decrypt({ ciphertext, keyId, annotationCount: annotations.size }),
-        }),
+        ({ ciphertext, keyId, annotations }) => {
+          const opened = this.provider.decrypt({ ciphertext, keyId, annotationCount: annotations.size });
+          return opened instanceof Promise ? opened.then(decrypted) : decrypted(opened);
+        },
       ),
     });
     this.#server.addService(healthService, this.#health.implementation());
