@@ -30,6 +30,8 @@ COPY bin ./bin
 COPY proto ./proto
 COPY crds ./crds
 COPY --from=build /src/dist ./dist
+# Fills the compile cache of the plugin, 1 MB: a fifth of its CPU until the first answer is compiling.
+RUN node --max-semi-space-size=1 bin/claviger.js plugin --help > /dev/null
 # Root, on purpose. Root key, state folder and sockets of a control-plane node
 # belong to root, and the API server that connects is root too (kubeadm's default).
 # deploy/static-pod.yaml drops all capabilities. To run as another user, give that

@@ -20,12 +20,11 @@ if (Number.parseInt(process.versions.node, 10) < NEEDED) {
     `claviger needs Node.js ${NEEDED} or newer, and ${process.execPath} is ${process.versions.node}: ${advice}\n`,
   );
   process.exitCode = 1;
-} else if (inCheckout) {
-  const { enableCompileCache } = await import("node:module");
-  // Within the checkout: code from a folder that others may write, such as the
-  // system's temporary one, must not be run.
-  enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/claviger", import.meta.url)));
-  await import(source.href);
 } else {
-  await import(new URL("../dist/cli/main.js", import.meta.url).href);
+  const { enableCompileCache } = await import("node:module");
+  // Beside the code, so that whoever can write the cache can write the code too: what is in it is
+  // run. The state folder or the system's temporary one could have other writers. In a read-only
+  // installation only what lies there already is used.
+  enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/claviger", import.meta.url)));
+  await import((inCheckout ? source : new URL("../dist/cli/main.js", import.meta.url)).href);
 }

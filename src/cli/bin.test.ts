@@ -1,7 +1,16 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { expect, test } from "vitest";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const CLAVIGER = join(ROOT, "bin", "claviger.js");
@@ -26,6 +35,33 @@ test("a Node.js that is older than package.json's engines => one sentence, with 
 test("the oldest that engines allows => runs", () => {
   const oldest = pretend(`${needed}.0.0`);
   expect(claviger(process.execPath, "--import", oldest, CLAVIGER, "help")).toMatchObject({ status: 0 });
+});
+
+/** Makes a package: a program without sources, which prints its compile cache. Returns its folder. */
+function packaged(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "clv-package-")));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "bin"));
+  mkdirSync(join(folder, "dist", "cli"), { recursive: true });
+  copyFileSync(CLAVIGER, join(folder, "bin", "claviger.js"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  const main = `import { getCompileCacheDir } from "node:module"; console.log(getCompileCacheDir());`;
+  writeFileSync(join(folder, "dist", "cli", "main.js"), main);
+  return folder;
+}
+
+test("a package => the compile cache lies within it, where nobody can write who cannot write the program", () => {
+  const folder = packaged();
+  const { status, stdout } = claviger(process.execPath, join(folder, "bin", "claviger.js"));
+  expect(status).toBe(0);
+  expect(dirname(stdout.trim())).toBe(join(folder, "node_modules", ".cache", "claviger"));
+});
+
+test("a package in which no compile cache can be made => the program runs without one", () => {
+  const folder = packaged();
+  writeFileSync(join(folder, "node_modules"), "");
+  const { status, stdout } = claviger(process.execPath, join(folder, "bin", "claviger.js"));
+  expect({ status, stdout }).toEqual({ status: 0, stdout: "undefined\n" });
 });
 
 /** The system's own, where it is one. */

@@ -152,6 +152,7 @@ describe("the file changes", () => {
   test("it becomes something else => what is in memory goes on, `problem` gives the advice", async () => {
     write(...promoted(version(1)));
     live.start();
+    expect(live.current(ref).version.number).toBe(1);
     writeFileSync(join(folder.path, "garbage"), "not a database at all ".repeat(100));
     renameSync(join(folder.path, "garbage"), file());
     await eventually(() => expect(live.problem).toEqual(failure("KeyringCorrupt", /move it away/)));
@@ -178,6 +179,22 @@ test("10,000 versions => the first answer does not wait for them, and all are lo
   rmSync(file());
   await eventually(() => expect(live.problem).toBeDefined());
   expect(many.every((row) => live.version(row.versionId) !== undefined)).toBe(true);
+});
+
+test("the first look at the file => no version is read but those asked for, however long calls keep the next look waiting", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  try {
+    write(...promoted(version(1), version(2), version(3)));
+    live.start();
+    expect(live.current(ref).version.number).toBe(3);
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    expect(live.versionCount).toBe(1);
+    vi.advanceTimersToNextTimer();
+    await eventually(() => expect(live.versionCount).toBe(3));
+  } finally {
+    live.close();
+    vi.useRealTimers();
+  }
 });
 
 test("versions that are added while the first ones load => all are loaded", async () => {
