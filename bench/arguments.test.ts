@@ -6,7 +6,11 @@ it("nothing given => all parts in full, and nothing is written", () => {
 });
 
 it("--only chooses parts, which run in their usual order", () => {
-  expect(parseArguments(["--only", "memory", "--only=kms"]).parts).toEqual(["kms", "memory"]);
+  expect(parseArguments(["--only", "kms", "--only=memory"]).parts).toEqual(["memory", "kms"]);
+});
+
+it("--beside names another build, which is measured too", () => {
+  expect(parseArguments(["--beside", "/tmp/before"]).beside).toBe("/tmp/before");
 });
 
 it("--quick and --write are taken", () => {
@@ -15,12 +19,13 @@ it("--quick and --write are taken", () => {
 });
 
 it.each([
-  [["--only", "cpu"], "--only cpu: want kms, flood, start, secrets, reencrypt, memory"],
+  [["--only", "cpu"], "--only cpu: want secrets, start, seeds, memory, flood, reencrypt, kms"],
   [["--only"], "argument missing"],
   [["--fast"], "Unknown option '--fast'"],
   [["kms"], "Unexpected argument 'kms'"],
   [["--write", "--quick"], "--write needs a whole run"],
   [["--write", "--only", "kms"], "--write needs a whole run"],
+  [["--write", "--beside", "before"], "--write needs a whole run"],
 ])("%j is refused", (args, message) => {
   expect(() => parseArguments(args)).toThrow(message);
 });

@@ -1,18 +1,23 @@
 import { parseArgs } from "node:util";
 
 /** The parts of a run, in the order in which they run. */
-export const PARTS = ["kms", "flood", "start", "secrets", "reencrypt", "memory"] as const;
+export const PARTS = ["secrets", "start", "seeds", "memory", "flood", "reencrypt", "kms"] as const;
 export type PartName = (typeof PARTS)[number];
 
 /** What the command line asks for. */
 export interface Arguments {
   readonly parts: readonly PartName[];
   readonly quick: boolean;
+  /** The folder of another build of claviger, to be measured in the same run. */
+  readonly beside?: string | undefined;
   readonly write: boolean;
 }
 
-export const USAGE = `usage: npm run bench -- [--only ${PARTS.join("|")}] [--quick] [--write]
+export const USAGE = `usage: npm run bench -- [--only ${PARTS.join("|")}] [--beside FOLDER] [--quick] [--write]
   --only PART  run only this part; can be given several times
+  --beside FOLDER
+               measure another build of claviger in the same run (kms, start, seeds, memory): a folder
+               with bin, dist, package.json and node_modules
   --quick      small counts: shows that everything works, its figures mean little
   --write      write the figures of a whole run to docs/benchmarks.md`;
 
@@ -22,15 +27,16 @@ export function parseArguments(args: readonly string[]): Arguments {
     args: [...args],
     options: {
       only: { type: "string", multiple: true },
+      beside: { type: "string" },
       quick: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
     },
   });
-  const { only, quick, write } = values;
+  const { only, quick, write, beside } = values;
   const unknown = only?.find((name) => !PARTS.some((part) => part === name));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: want ${PARTS.join(", ")}`);
   // The page tells of all parts, and its readers take its figures for real.
-  if (write && (quick || only !== undefined))
-    throw new Error("--write needs a whole run: no --only, no --quick");
-  return { parts: PARTS.filter((part) => only === undefined || only.includes(part)), quick, write };
+  if (write && (quick || only !== undefined || beside !== undefined))
+    throw new Error("--write needs a whole run: no --only, no --quick, no --beside");
+  return { parts: PARTS.filter((part) => only === undefined || only.includes(part)), quick, write, beside };
 }

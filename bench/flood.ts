@@ -28,7 +28,7 @@ export async function flood(bench: Bench): Promise<PartResult> {
     p50: new Rounds(),
     p99: new Rounds(),
   }));
-  const plugin = builtPlugin(node);
+  const plugin = builtPlugin(bench.claviger, node);
   await using _plugin = await running([plugin], bench.peers);
   bench.progress("flood: warm-up");
   for (const { load } of measured) await drive(bench, plugin, load);

@@ -5,6 +5,8 @@ export interface LoadReport {
   readonly p50: number;
   readonly p99: number;
   readonly rps: number;
+  /** All calls of the run, those before the measurement too. */
+  readonly calls: number;
 }
 
 /** One kind of load. */
@@ -18,6 +20,10 @@ export const LOADS: readonly Load[] = [1, 16].flatMap((connections) =>
   (["status", "encrypt", "decrypt"] as const).map((op) => ({ op, connections })),
 );
 
+/** Calls on each connection before the measurement, and the Encrypts before those of what is to be decrypted. */
+const WARM_UP = 100;
+const SEEDS = 64;
+
 /** Drives the plugin at `socket` for `seconds`. Throws where any call failed: such figures tell nothing. */
 export async function driveLoad(
   kmsLoad: string,
@@ -26,16 +32,35 @@ export async function driveLoad(
 ): Promise<LoadReport> {
   const output = await runLoad(kmsLoad, [
     ...["--socket", socket, "--op", op],
-    ...["--connections", String(connections), "--seconds", String(seconds)],
+    ...["--connections", String(connections), "--seconds", String(seconds), "--warmup", String(WARM_UP)],
   ]);
   const errors = numberIn(output, "errors");
-  if (errors > 0) throw new Error(`${errors} of ${numberIn(output, "requests")} ${op} calls failed`);
-  return { p50: numberIn(output, "p50_us"), p99: numberIn(output, "p99_us"), rps: numberIn(output, "rps") };
+  const requests = numberIn(output, "requests");
+  if (errors > 0) throw new Error(`${errors} of ${requests} ${op} calls failed`);
+  return {
+    calls: requests + connections * (WARM_UP + (op === "decrypt" ? SEEDS : 0)),
+    p50: numberIn(output, "p50_us"),
+    p99: numberIn(output, "p99_us"),
+    rps: numberIn(output, "rps"),
+  };
 }
 
 /** Polls `socket` until a Status and an Encrypt succeed; resolves with the epoch milliseconds of that moment. */
 export async function firstEncrypt(kmsLoad: string, socket: string): Promise<number> {
   return numberIn(await runLoad(kmsLoad, ["--socket", socket, "--wait"]), "unix_ms");
+}
+
+/** Has `count` distinct seeds sealed and keeps them in `file`. */
+export async function sealSeeds(kmsLoad: string, socket: string, file: string, count: number): Promise<void> {
+  await runLoad(kmsLoad, ["--socket", socket, "--seal", file, "--requests", String(count)]);
+}
+
+/**
+ * Polls as `firstEncrypt` does, then has all seeds of `file` opened, ten at a time on one connection, as an API
+ * server does at its start; resolves with the epoch milliseconds of the last answer.
+ */
+export async function openSeeds(kmsLoad: string, socket: string, file: string): Promise<number> {
+  return numberIn(await runLoad(kmsLoad, ["--socket", socket, "--open", file]), "unix_ms");
 }
 
 async function runLoad(kmsLoad: string, args: readonly string[]): Promise<object> {

@@ -1,8 +1,7 @@
-import type { Goal } from "./goals.ts";
-import { makeNode } from "./keyrings.ts";
 import { driveLoad, LOADS, type Load } from "./kms-load.ts";
 import type { Bench, PartResult } from "./part.ts";
-import { builtPlugin, floor, goPlugin, type Plugin, running } from "./plugins.ts";
+import { builtPlugins, floor, goPlugin, type Plugin, running } from "./plugins.ts";
+import { cpuMilliseconds } from "./proc-status.ts";
 import { inTurn, Rounds } from "./statistics.ts";
 import { figure, type Table, times } from "./table.ts";
 
@@ -11,29 +10,40 @@ interface Measured {
   readonly p50: Rounds;
   readonly p99: Rounds;
   readonly rps: Rounds;
+  /** CPU time of the plugin's process for a call, in microseconds. */
+  readonly cpu: Rounds;
 }
 
 interface Candidates {
   readonly ours: Plugin;
+  /** Another build of claviger, if one was named. */
+  readonly beside: readonly Plugin[];
   readonly theirs: Plugin;
   /** Measured under the loads of `hasFloors`. */
   readonly floors: readonly Plugin[];
 }
 
-/** The floors open nothing, and one caller at a time shows what a call takes. */
-const hasFloors = ({ op, connections }: Load) => connections === 1 && op !== "decrypt";
+/** The floors open nothing. */
+const hasFloors = ({ op }: Load) => op !== "decrypt";
 
 /** Latency and throughput of claviger's plugin beside the Go one. */
 export async function kms(bench: Bench): Promise<PartResult> {
-  const node = await makeNode(`${bench.dir}/kms`, bench.scale.versions.small);
+  const { node, ...builds } = await builtPlugins(bench, `${bench.dir}/kms`, bench.scale.versions.small);
   const candidates = {
-    ours: builtPlugin(node),
+    ...builds,
     theirs: goPlugin(bench.peers, node.dir),
     floors: [floor("node:http2", node.dir), floor("grpc-js", node.dir)],
   };
-  const measured = LOADS.map((load) => ({ load, p50: new Rounds(), p99: new Rounds(), rps: new Rounds() }));
-  const { ours, theirs, floors } = candidates;
-  await using _servers = await running([ours, theirs, ...floors], bench.peers);
+  const measured = LOADS.map((load) => ({
+    load,
+    p50: new Rounds(),
+    p99: new Rounds(),
+    rps: new Rounds(),
+    cpu: new Rounds(),
+  }));
+  const all = everybody(candidates);
+  await using servers = await running(all, bench.peers);
+  const pids = new Map(all.map((plugin, index) => [plugin, servers.processes[index]?.pid]));
   bench.progress("kms: warm-up");
   // A plugin lives for months: what V8 has not compiled yet is not what is measured.
   for (const { load } of measured)
@@ -41,7 +51,7 @@ export async function kms(bench: Bench): Promise<PartResult> {
   const { rounds } = bench.scale.kms;
   for (let round = 0; round < rounds; round += 1) {
     bench.progress(`kms: round ${round + 1} of ${rounds}`);
-    for (const one of measured) await measureRound(bench, candidates, one, round);
+    for (const one of measured) await measureRound(bench, candidates, one, round, pids);
   }
   return result(measured, candidates, bench);
 }
@@ -49,18 +59,26 @@ export async function kms(bench: Bench): Promise<PartResult> {
 const drive = ({ peers, scale }: Bench, { socket }: Plugin, load: Load) =>
   driveLoad(peers.kmsLoad, socket, { ...load, seconds: scale.kms.seconds });
 
-const under = (load: Load, { ours, theirs, floors }: Candidates) => [
-  ours,
-  theirs,
-  ...(hasFloors(load) ? floors : []),
-];
+const everybody = ({ theirs, floors, beside, ours }: Candidates) => [theirs, ...floors, ...beside, ours];
 
-async function measureRound(bench: Bench, candidates: Candidates, measured: Measured, round: number) {
+const under = (load: Load, candidates: Candidates) =>
+  everybody(hasFloors(load) ? candidates : { ...candidates, floors: [] });
+
+async function measureRound(
+  bench: Bench,
+  candidates: Candidates,
+  measured: Measured,
+  round: number,
+  pids: ReadonlyMap<Plugin, number | undefined>,
+) {
   for (const plugin of inTurn(under(measured.load, candidates), round)) {
-    const { p50, p99, rps } = await drive(bench, plugin, measured.load);
+    const pid = pids.get(plugin);
+    const before = await cpuMilliseconds(pid);
+    const { p50, p99, rps, calls } = await drive(bench, plugin, measured.load);
     measured.p50.add(plugin.name, p50);
     measured.p99.add(plugin.name, p99);
     measured.rps.add(plugin.name, rps);
+    measured.cpu.add(plugin.name, ((await cpuMilliseconds(pid)) - before) * (1000 / calls));
   }
 }
 
@@ -72,10 +90,15 @@ function result(measured: readonly Measured[], candidates: Candidates, { scale }
       `grpc-go's client over a unix socket, each connection with one call in flight, in a process of its own; ` +
       `after a warm-up, ${rounds} rounds of ${seconds} s per candidate and load, alternating. ` +
       `Latencies in µs; figures are medians over the rounds, ratios the medians of the rounds' ratios (claviger ÷ Go plugin). ` +
-      `The second table shows where the time of one caller's call goes: node:http2 and grpc-js alone answer without ` +
-      `keys, with bytes as many as claviger's; in brackets the ratio to the Go plugin.`,
-    tables: [table(measured, candidates), floorsTable(measured, candidates)],
-    goals: goals(measured, candidates),
+      `The other tables have the median latency, and the CPU time of the plugin's process for a call: node:http2 and ` +
+      `grpc-js alone answer without keys, with bytes as many as claviger's, and do not decrypt; in brackets the ratio to ` +
+      `the Go plugin.`,
+    tables: [
+      table(measured, candidates),
+      beside("p50", "p50", measured, candidates),
+      beside("CPU µs a call", "cpu", measured, candidates),
+    ],
+    goals: [],
   };
 }
 
@@ -94,32 +117,28 @@ function table(measured: readonly Measured[], { ours, theirs }: Candidates): Tab
   };
 }
 
-function floorsTable(measured: readonly Measured[], { ours, theirs, floors }: Candidates): Table {
+function beside(
+  title: string,
+  metric: "p50" | "cpu",
+  measured: readonly Measured[],
+  candidates: Candidates,
+): Table {
+  const { theirs } = candidates;
+  const [, ...others] = everybody(candidates);
   return {
-    header: ["p50", ...[theirs, ...floors, ours].map(({ name }) => name)],
-    rows: measured
-      .filter(({ load }) => hasFloors(load))
-      .map(({ load, p50 }) => [
-        describe(load),
-        figure(p50.median(theirs.name)),
-        ...[...floors, ours].map(
-          ({ name }) => `${figure(p50.median(name))} (${times(p50.ratio(name, theirs.name))})`,
-        ),
-      ]),
+    header: [title, theirs.name, ...others.map(({ name }) => name)],
+    rows: measured.map((one) => [
+      describe(one.load),
+      figure(one[metric].median(theirs.name)),
+      ...others.map(({ name }) =>
+        one[metric].of(name).length === 0
+          ? "—"
+          : `${figure(one[metric].median(name))} (${times(one[metric].ratio(name, theirs.name))})`,
+      ),
+    ]),
   };
 }
 
 export function describe({ op, connections }: Load): string {
   return `${op[0]?.toUpperCase()}${op.slice(1)}, ${connections} connection${connections === 1 ? "" : "s"}`;
-}
-
-function goals(measured: readonly Measured[], { ours, theirs }: Candidates): Goal[] {
-  return measured
-    .filter(({ load }) => load.connections === 1 && load.op !== "status")
-    .map(({ load, p50 }) => ({
-      what: `${describe(load)}: p50 ÷ the Go plugin's`,
-      unit: "×",
-      value: p50.ratio(ours.name, theirs.name),
-      limit: { atMost: 1.3 },
-    }));
 }

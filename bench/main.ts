@@ -1,7 +1,7 @@
 /** `npm run bench`: claviger beside what it is to be compared with, on this machine. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { removeOnExit } from "../test/controlplane/reaper.ts";
 import { type Arguments, type PartName, parseArguments, USAGE } from "./arguments.ts";
 import { flood } from "./flood.ts";
@@ -10,15 +10,24 @@ import { describeMachine } from "./machine.ts";
 import { memory } from "./memory.ts";
 import type { Bench, Part, PartResult } from "./part.ts";
 import { buildPeers } from "./peers.ts";
-import { buildClaviger } from "./plugins.ts";
+import { type Build, packageClaviger } from "./plugins.ts";
 import { reencrypt } from "./reencrypt.ts";
 import { goalsText, page, partText } from "./report.ts";
 import { FULL, QUICK } from "./scale.ts";
 import { secrets } from "./secrets.ts";
+import { seeds } from "./seeds.ts";
 import { start } from "./start.ts";
 
 const PAGE = join(import.meta.dirname, "..", "docs", "benchmarks.md");
-const parts: Readonly<Record<PartName, Part>> = { kms, flood, start, secrets, reencrypt, memory };
+const parts: Readonly<Record<PartName, Part>> = {
+  secrets,
+  start,
+  seeds,
+  memory,
+  flood,
+  reencrypt,
+  kms,
+};
 
 async function main(wanted: Arguments): Promise<void> {
   const machine = await describeMachine();
@@ -33,11 +42,12 @@ async function main(wanted: Arguments): Promise<void> {
 
 async function measure(wanted: Arguments): Promise<PartResult[]> {
   progress("building claviger and the peers");
-  await buildClaviger();
-  const peers = await buildPeers();
   const dir = await mkdtemp(join(tmpdir(), "clvb-"));
   removeOnExit(dir);
-  const bench: Bench = { dir, peers, scale: wanted.quick ? QUICK : FULL, progress };
+  const claviger = await packageClaviger(join(dir, "package"));
+  const beside = wanted.beside === undefined ? undefined : buildBeside(wanted.beside);
+  const peers = await buildPeers();
+  const bench: Bench = { dir, peers, claviger, beside, scale: wanted.quick ? QUICK : FULL, progress };
   const results: PartResult[] = [];
   try {
     for (const name of wanted.parts) {
@@ -50,6 +60,8 @@ async function measure(wanted: Arguments): Promise<PartResult[]> {
     await rm(dir, { recursive: true, force: true });
   }
 }
+
+const buildBeside = (folder: string): Build => ({ name: "other build", folder: resolve(folder) });
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);

@@ -1,5 +1,6 @@
 import type { Goal } from "./goals.ts";
 import type { Peers } from "./peers.ts";
+import type { Build } from "./plugins.ts";
 import type { Scale } from "./scale.ts";
 import type { Table } from "./table.ts";
 
@@ -8,6 +9,10 @@ export interface Bench {
   /** A folder of the run's own, removed at its end. */
   readonly dir: string;
   readonly peers: Peers;
+  /** This claviger, as its image has it. */
+  readonly claviger: Build;
+  /** Another build that is measured in the same run, if one was named. */
+  readonly beside: Build | undefined;
   readonly scale: Scale;
   /** One line for whoever waits. */
   readonly progress: (line: string) => void;

@@ -1,8 +1,10 @@
+import { cp, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type RunningProcess, startProcess } from "../test/controlplane/processes.ts";
 import { run } from "../test/controlplane/run.ts";
-import type { NodeFolder } from "./keyrings.ts";
+import { makeNode, type NodeFolder } from "./keyrings.ts";
 import { firstEncrypt } from "./kms-load.ts";
+import type { Bench } from "./part.ts";
 import type { Peers } from "./peers.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -17,15 +19,38 @@ export interface Plugin {
   start(): Promise<RunningProcess>;
 }
 
-/** Compiles claviger into dist, as its image has it. */
-export async function buildClaviger(): Promise<void> {
-  const { code, stdout, stderr } = await run("npm", ["run", "-s", "build"], { cwd: ROOT });
-  if (code !== 0) throw new Error(`npm run build failed:\n${stdout}${stderr}`);
+/** A build of claviger: bin, dist, package.json and node_modules in a folder. */
+export interface Build {
+  readonly name: string;
+  readonly folder: string;
 }
 
-/** claviger's plugin, built. */
-export const builtPlugin = (node: NodeFolder): Plugin =>
-  clavigerPlugin("claviger", join(ROOT, "dist", "cli", "main.js"), node);
+/** Makes a package of this checkout in `folder`, compiled and without sources, as its image has it. */
+export async function packageClaviger(folder: string): Promise<Build> {
+  const { code, stdout, stderr } = await run("npm", ["run", "-s", "build"], { cwd: ROOT });
+  if (code !== 0) throw new Error(`npm run build failed:\n${stdout}${stderr}`);
+  await mkdir(folder);
+  for (const part of ["bin", "dist", "package.json"])
+    await cp(join(ROOT, part), join(folder, part), { recursive: true });
+  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  return { name: "claviger", folder };
+}
+
+/** The plugin of a build. */
+export const builtPlugin = ({ name, folder }: Build, node: NodeFolder): Plugin =>
+  clavigerPlugin(name, join(folder, "bin", "claviger.js"), node);
+
+/** The plugins of all builds that are measured, this claviger's first, each on a node of its own with as many versions. */
+export async function builtPlugins(
+  { claviger, beside }: Pick<Bench, "claviger" | "beside">,
+  dir: string,
+  versions: number,
+): Promise<{ readonly ours: Plugin; readonly beside: readonly Plugin[]; readonly node: NodeFolder }> {
+  const node = await makeNode(dir, versions);
+  const ours = builtPlugin(claviger, node);
+  if (beside === undefined) return { ours, beside: [], node };
+  return { ours, beside: [builtPlugin(beside, await makeNode(`${dir}-other`, versions))], node };
+}
 
 /** claviger's plugin from its TypeScript sources, as in a checkout. */
 export const sourcePlugin = (node: NodeFolder): Plugin =>

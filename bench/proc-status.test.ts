@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parseStatus } from "./proc-status.ts";
+import { parseCpuMilliseconds, parseStatus } from "./proc-status.ts";
 
 it("a status is read in MB, each field by its own line", () => {
   const text =
@@ -9,4 +9,13 @@ it("a status is read in MB, each field by its own line", () => {
 
 it("a status without memory, as a zombie's is => an error that names the field", () => {
   expect(() => parseStatus("Name:\tnode\nState:\tZ (zombie)\n")).toThrow("no VmRSS");
+});
+
+it("CPU time is read behind a name with spaces and brackets", () => {
+  const text = "42 (node) (x y) S 1 42 42 0 -1 4194560 9 0 0 0 123 45 0 0 20 0 11 0 5 6 7";
+  expect(parseCpuMilliseconds(text)).toBe(1_680);
+});
+
+it("a stat that is cut off => an error", () => {
+  expect(() => parseCpuMilliseconds("42 (node) S 1 42")).toThrow("no CPU time");
 });

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+
 /** A process's memory in MB (10⁶ bytes). */
 export interface MemorySample {
   readonly rss: number;
@@ -16,3 +18,19 @@ export function parseStatus(text: string): MemorySample {
   };
   return { rss: megabytes("VmRSS"), anonymous: megabytes("RssAnon"), peak: megabytes("VmHWM") };
 }
+
+/** sysconf(_SC_CLK_TCK), 100 on every Linux of today. */
+const MILLISECONDS_A_TICK = 10;
+
+/** The CPU time of a process and all of its threads in milliseconds, from the text of /proc/PID/stat (proc_pid_stat(5)). */
+export function parseCpuMilliseconds(text: string): number {
+  // The name before it may hold spaces and brackets.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  if (!Number.isFinite(ticks)) throw new Error("/proc/PID/stat has no CPU time");
+  return ticks * MILLISECONDS_A_TICK;
+}
+
+/** The CPU time that a running process has taken so far. */
+export const cpuMilliseconds = async (pid: number | undefined): Promise<number> =>
+  parseCpuMilliseconds(await readFile(`/proc/${pid}/stat`, "utf8"));

@@ -20,6 +20,17 @@ export interface PageFacts {
   readonly machine: readonly string[];
 }
 
+/** What the parts of the page are for, before their figures. */
+const FELT = `## What a cluster feels
+
+An API server calls a plugin when it starts: one Status, one Encrypt, and one Decrypt for each distinct data key
+seed among what is stored, up to ten at a time on one connection. Afterwards it asks for Status once a minute, and
+encrypts again after a rotation only. Reading and writing Secrets calls nothing. So a cluster feels the time to the
+first answer after a start or an upgrade, the Decrypts after a restart, and what an idle plugin takes of a
+control-plane node. The last part below sends calls as fast as they are answered, which no API server does: it shows
+what one call costs.
+`;
+
 /** docs/benchmarks.md. */
 export function page(results: readonly PartResult[], { date, machine }: PageFacts): string {
   return `# Benchmarks
@@ -28,6 +39,7 @@ Written by \`npm run bench -- --write\` on ${date}; do not edit. Each table is o
 took turns, so compare within it; another machine gives other figures and similar ratios.
 
 ${machine.map((line) => `- ${line}\n`).join("")}
+${FELT}
 ${goalsText(results.flatMap(({ goals }) => goals))}
 ${results.map(partText).join("\n")}`;
 }

@@ -2,6 +2,8 @@
 export interface Scale {
   readonly kms: { readonly rounds: number; readonly seconds: number };
   readonly starts: number;
+  /** How many distinct data key seeds are opened after a start. */
+  readonly seeds: readonly number[];
   /** Sizes of the keyrings: small and large. */
   readonly versions: { readonly small: number; readonly large: number };
   readonly secrets: {
@@ -26,6 +28,7 @@ export interface Scale {
 export const FULL: Scale = {
   kms: { rounds: 7, seconds: 2 },
   starts: 11,
+  seeds: [1, 150, 1_000],
   versions: { small: 10, large: 10_000 },
   secrets: { rounds: 20, perRound: 500, listed: 5_000, lists: 9, restarts: 3 },
   reencrypt: { rounds: 6, perRound: 2_000, sizes: [1_000, 10_000, 50_000] },
@@ -35,6 +38,7 @@ export const FULL: Scale = {
 export const QUICK: Scale = {
   kms: { rounds: 2, seconds: 0.2 },
   starts: 2,
+  seeds: [1, 50],
   versions: { small: 10, large: 10_000 },
   secrets: { rounds: 2, perRound: 50, listed: 100, lists: 2, restarts: 1 },
   reencrypt: { rounds: 2, perRound: 200, sizes: [100, 1_000] },

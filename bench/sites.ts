@@ -41,7 +41,7 @@ export async function startTwins(
   const providers = ["one", "other"];
   // Two keys of 100 versions.
   const node = await makeNode(dir, 200, providers);
-  stack.use(await running([builtPlugin(node)], bench.peers));
+  stack.use(await running([builtPlugin(bench.claviger, node)], bench.peers));
   const kms = providers.map((name) => ({
     kms: { apiVersion: "v2", name, endpoint: `unix://${socketOf(dir, name)}`, timeout: "3s" },
   }));

@@ -31,6 +31,7 @@ func main() {
 	log.SetPrefix("kms-load: ")
 	var opts options
 	var wait bool
+	var seal, open string
 	flag.StringVar(&opts.socket, "socket", "", "path of the plugin's unix socket")
 	flag.StringVar(&opts.authority, "authority", "localhost", "`value` of :authority; older API servers send the socket's path")
 	flag.StringVar(&opts.op, "op", "status", "status, encrypt or decrypt")
@@ -39,6 +40,8 @@ func main() {
 	flag.IntVar(&opts.budget.requests, "requests", 0, "how many requests to measure in all, in place of --seconds")
 	flag.IntVar(&opts.warmup, "warmup", 100, "requests on each connection before the measurement; with 0, the first one measured also connects")
 	flag.BoolVar(&wait, "wait", false, "wait for the first good Status and Encrypt, and measure only that")
+	flag.StringVar(&seal, "seal", "", "have --requests distinct seeds sealed, and write them to this `file`")
+	flag.StringVar(&open, "open", "", "wait as --wait does, and have all seeds of this `file` opened, ten at a time on one connection")
 	flag.Parse()
 	if err := opts.check(); err != nil {
 		fmt.Fprintln(flag.CommandLine.Output(), err)
@@ -50,9 +53,14 @@ func main() {
 	defer stop()
 	var result any
 	var err error
-	if wait {
+	switch {
+	case wait:
 		result, err = waitUntilReady(ctx, opts.socket, opts.authority)
-	} else {
+	case seal != "":
+		result, err = sealSeeds(ctx, opts.socket, opts.authority, seal, opts.budget.requests)
+	case open != "":
+		result, err = openSeeds(ctx, opts.socket, opts.authority, open)
+	default:
 		result, err = load(ctx, opts)
 	}
 	if err != nil {

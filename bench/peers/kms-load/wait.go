@@ -28,21 +28,23 @@ func waitUntilReady(ctx context.Context, socket, authority string) (*readiness, 
 	defer conn.Close()
 	client := kmsapi.NewKeyManagementServiceClient(conn)
 
+	if err := untilReady(ctx, client); err != nil {
+		return nil, err
+	}
+	return ready("wait"), nil
+}
+
+func untilReady(ctx context.Context, client kmsapi.KeyManagementServiceClient) error {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	for {
 		err := statusAndEncrypt(ctx, client)
-		now := time.Now()
 		if err == nil {
-			return &readiness{
-				Op:       "wait",
-				Millis:   millis(now.Sub(started)),
-				UnixTime: float64(now.UnixMicro()) / 1000,
-			}, nil
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("not ready after %v: %w", now.Sub(started).Round(time.Millisecond), err)
+			return fmt.Errorf("not ready after %v: %w", time.Since(started).Round(time.Millisecond), err)
 		case <-time.After(pollInterval):
 		}
 	}

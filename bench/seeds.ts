@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import type { Goal } from "./goals.ts";
+import { openSeeds, sealSeeds } from "./kms-load.ts";
+import type { Bench, PartResult } from "./part.ts";
+import { builtPlugins, goPlugin, type Plugin, running } from "./plugins.ts";
+import { timeStart } from "./start.ts";
+import { inTurn, Rounds } from "./statistics.ts";
+import { figure, type Table, times } from "./table.ts";
+
+/** A restart of a whole control-plane node: the plugin starts, and an API server reads objects of many seeds. */
+export async function seeds(bench: Bench): Promise<PartResult> {
+  const { ours, beside, node } = await builtPlugins(bench, `${bench.dir}/seeds`, bench.scale.versions.small);
+  const plugins = [ours, ...beside, goPlugin(bench.peers, node.dir)];
+  const counts = bench.scale.seeds;
+  const files = await sealAll(bench, plugins);
+  const measured = new Map(counts.map((count) => [count, new Rounds()]));
+  for (let round = 0; round < bench.scale.starts; round += 1) {
+    bench.progress(`seeds: round ${round + 1} of ${bench.scale.starts}`);
+    for (const [count, rounds] of measured) {
+      for (const plugin of inTurn(plugins, round)) {
+        const client = () => openSeeds(bench.peers.kmsLoad, plugin.socket, files(plugin, count));
+        rounds.add(plugin.name, (await timeStart(plugin, client)).milliseconds);
+      }
+    }
+  }
+  return result(measured, plugins, bench);
+}
+
+/** Has all seeds sealed, and returns the files that they are in. */
+async function sealAll({ dir, peers, scale }: Bench, plugins: readonly Plugin[]) {
+  const file = ({ name }: Plugin, count: number) => join(dir, `seeds-${name}-${count}.json`);
+  await using _running = await running(plugins, peers);
+  for (const plugin of plugins) {
+    for (const count of scale.seeds)
+      await sealSeeds(peers.kmsLoad, plugin.socket, file(plugin, count), count);
+  }
+  return file;
+}
+
+function result(
+  measured: ReadonlyMap<number, Rounds>,
+  plugins: readonly Plugin[],
+  { scale }: Bench,
+): PartResult {
+  return {
+    title: "Start with many seeds",
+    method:
+      `From the spawn of the plugin's process until a client, which polls every 2 ms, has a good Status, a good Encrypt ` +
+      `and a Decrypt of each distinct data key seed, ten at a time on one connection, as an API server does at its ` +
+      `start: a seed for each start of an API server that wrote what is stored. ${scale.starts} starts each, alternating. ` +
+      `Medians in ms; in brackets the median of the rounds' ratios to the Go plugin.`,
+    tables: [table(measured, plugins)],
+    goals: [...measured].slice(-1).map(goal),
+  };
+}
+
+function table(measured: ReadonlyMap<number, Rounds>, plugins: readonly Plugin[]): Table {
+  const go = plugins.at(-1)?.name ?? "";
+  return {
+    header: [
+      "ms to the last Decrypt",
+      ...[...measured.keys()].map((count) => `${count.toLocaleString("en-US")} seeds`),
+    ],
+    rows: plugins.map(({ name }) => [
+      name,
+      ...[...measured.values()].map(
+        (rounds) => `${figure(rounds.median(name))} (${times(rounds.ratio(name, go))})`,
+      ),
+    ]),
+  };
+}
+
+function goal([count, rounds]: readonly [number, Rounds]): Goal {
+  return {
+    what: `Start and Decrypt of ${count.toLocaleString("en-US")} seeds (median)`,
+    unit: " ms",
+    value: rounds.median("claviger"),
+    limit: { atMost: 1_000 },
+  };
+}
