@@ -72,6 +72,8 @@ export interface Cluster extends AsyncDisposable {
   readonly nodes: readonly ClavigerNode[];
   /** The root key that all nodes share, for tests that look for it where it must not be. */
   readonly rootKey: Buffer;
+  /** Gets a path as the admin and returns what it holds; rejects unless it is 200. For polls: it costs far less than a kubectl. */
+  read<T>(path: string): Promise<T>;
   /** Runs kubectl as the admin and returns its output; rejects where it fails. */
   kubectl(args: readonly string[], stdin?: string): Promise<string>;
   /** Waits until every API server answers /readyz, KMS included. */
@@ -118,7 +120,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const ready = async () => {
       await Promise.all(plane.apiServers.map((server) => server.ready()));
     };
-    return { plane, nodes, rootKey, kubectl, ready, stop, [Symbol.asyncDispose]: stop };
+    const read = <T>(path: string) => readFrom<T>(plane, path);
+    return { plane, nodes, rootKey, read, kubectl, ready, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
@@ -195,6 +198,14 @@ async function writeEncryptionConfig(dir: string, index: number, options: Cluste
   const text = options.encryption?.(provider, { index, socket }) ?? encryptionConfiguration(provider);
   await writeFile(path, text);
   return path;
+}
+
+async function readFrom<T>({ apiServers: [server] }: ControlPlane, path: string): Promise<T> {
+  if (server === undefined) throw new Error("there is no API server");
+  const { status, body } = await server.request("GET", path, { deadline: 30_000 });
+  if (status !== 200) throw new Error(`GET ${path}: HTTP ${status} ${JSON.stringify(body)}`);
+  // The API server holds every object to its CRD.
+  return body as T;
 }
 
 function kubectlOf(plane: ControlPlane): Cluster["kubectl"] {

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { objectPath } from "../../src/kube/paths.ts";
 import { conditionOf } from "../../src/resources/conditions.ts";
 import type { MasterKey } from "../../src/resources/resources.ts";
 import type { ReencryptionStatus } from "../../src/resources/schemas/reencryption.ts";
@@ -34,8 +35,8 @@ describe.skipIf(binaries === undefined)("Complete holds only while every API ser
     encryptionRules({ resources: ["secrets"], providers: [kms(PROVIDER, socket), identity] });
   const node = (number: number) => at(cluster.nodes, number);
   const server = (number: number) => at(cluster.plane.apiServers, number);
-  const masterKey = async (): Promise<MasterKey> =>
-    JSON.parse(await cluster.kubectl(["get", "mk", "-n", "claviger-system", "secrets", "-o", "json"]));
+  const masterKey = () =>
+    cluster.read<MasterKey>(objectPath("MasterKey", { namespace: "claviger-system", name: "secrets" }));
   const condition = async () => conditionOf((await masterKey()).status?.conditions, "Reencrypted");
   const becomes = (what: string, holds: (status: ReencryptionStatus, reason: string) => boolean) =>
     eventually(

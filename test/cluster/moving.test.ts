@@ -37,7 +37,11 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
     cluster = await startCluster({
       controllers: true,
       encryption: () => encryptionRules({ resources: ["secrets"], providers: [identity] }),
-      environment: { CLAVIGER_TEST_CLOCK: clock, CLAVIGER_TEST_SETTLE_SECONDS: "25" },
+      environment: {
+        CLAVIGER_TEST_CLOCK: clock,
+        CLAVIGER_TEST_SETTLE_SECONDS: "25",
+        CLAVIGER_TEST_SILENCE_SECONDS: "60",
+      },
     });
     manual = await Manual.open(cluster);
     probes = new Probes(cluster.plane.apiServers);

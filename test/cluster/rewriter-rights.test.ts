@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import type { Diagnosis } from "../../src/cli/doctor/diagnose.ts";
+import { objectPath } from "../../src/kube/paths.ts";
 import type { MasterKey } from "../../src/resources/resources.ts";
 import { storedValue } from "../../src/storage/etcd/stored-value.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
@@ -24,8 +25,8 @@ const SECRETS = "/api/v1/namespaces/default/secrets";
 const SEEDS = 20;
 const TEXT = Buffer.from("text of seed-0").toString("base64");
 const LONG = { deadline: 600_000, every: 500 };
-/** With the probes, the API server asks for Status within 20 s. */
-const ENVIRONMENT = { CLAVIGER_TEST_SETTLE_SECONDS: "40" };
+/** With the probes, the API server asks for Status within 20 s: what it writes after this time is under the new key_id. */
+const ENVIRONMENT = { CLAVIGER_TEST_SETTLE_SECONDS: "25" };
 const MERGE = "application/merge-patch+json";
 
 const tokenOf = ({ users }: ApiServer, name: string): string => {
@@ -66,7 +67,7 @@ class Site {
   }
 
   async masterKey(name = "secrets"): Promise<MasterKey> {
-    return JSON.parse(await this.cluster.kubectl(["get", "mk", "-n", "claviger-system", name, "-o", "json"]));
+    return this.cluster.read(objectPath("MasterKey", { namespace: "claviger-system", name }));
   }
 
   async condition(type: string) {

@@ -56,7 +56,7 @@ describe.skipIf(binaries === undefined)("custom resources of several versions ar
     cluster = await startCluster({
       encryption: ({ name, socket }) =>
         encryptionRules({ resources: ["secrets", `*.${GROUP}`], providers: [kms(name, socket), identity] }),
-      environment: { CLAVIGER_TEST_CLOCK: clock, CLAVIGER_TEST_SETTLE_SECONDS: "40" },
+      environment: { CLAVIGER_TEST_CLOCK: clock, CLAVIGER_TEST_SETTLE_SECONDS: "25" },
     });
     probes = new Probes(cluster.plane.apiServers);
     await apply(

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { eventually, Hopeless } from "./wait.ts";
+import { eventually, Hopeless, pauseAfter } from "./wait.ts";
 
 it("eventually returns what the probe gives first besides undefined and false", async () => {
   const answers: (string | undefined | false)[] = [undefined, false, "there"];
@@ -41,6 +41,16 @@ it("a probe that hangs at the end does not hide what the one before it saw", asy
   await expect(eventually("an answer", probe, { deadline: 50, every: 1 })).rejects.toThrow(
     "an answer (node-2 is behind)",
   );
+});
+
+it.each([
+  ["a short probe", 10, 100, 100],
+  ["a probe that starts a program", 400, 100, 800],
+  ["a probe that was not answered", 60_000, 100, 3_000],
+  ["a short probe that is made seldom", 10, 5_000, 5_000],
+  ["a long probe that is made seldom", 60_000, 5_000, 5_000],
+])("after %s of %i ms, made every %i ms, the next one is made %i ms later", (_, took, every, pause) => {
+  expect(pauseAfter(took, every)).toBe(pause);
 });
 
 it("eventually stops at once when the probe says that it is hopeless", async () => {

@@ -6,6 +6,16 @@ export interface Patience {
   readonly every?: number;
 }
 
+const LONGEST_REST = 3_000;
+
+/**
+ * Returns how long to wait after a probe that took `took` milliseconds: twice as long, if that is longer
+ * than `every`. A probe that starts a program then leaves the processor to what it waits for, on a busy
+ * machine too.
+ */
+export const pauseAfter = (took: number, every: number): number =>
+  Math.max(every, Math.min(LONGEST_REST, 2 * took));
+
 /** Thrown by a probe, it ends the wait at once: the condition cannot come true any more. */
 export class Hopeless extends Error {
   override readonly name = "Hopeless";
@@ -24,6 +34,7 @@ export async function eventually<T>(
   const end = performance.now() + deadline;
   let last: unknown;
   for (let left = deadline; left > 0; left = end - performance.now()) {
+    const begun = performance.now();
     try {
       const found = await within(left, probe());
       if (found !== undefined && found !== false) return found;
@@ -33,7 +44,7 @@ export async function eventually<T>(
       // What the probe before it saw says more than that this one was cut short.
       if (!(error instanceof Unanswered) || last === undefined) last = error;
     }
-    await sleep(every);
+    await sleep(pauseAfter(performance.now() - begun, every));
   }
   const reason = last === undefined ? "the condition never held" : describe(last);
   throw new Error(`not within ${deadline / 1000} s: ${what} (${reason})`, { cause: last });
