@@ -10,15 +10,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { parseKeyId } from "../src/crypto/ids.ts";
 import { generateMaterial } from "../src/crypto/key-specs.ts";
+import { sealVersion } from "../src/keys/seal-version.ts";
 import { KubeClient } from "../src/kube/client.ts";
 import type { Lease } from "../src/kube/leases.ts";
 import { collectionPath, leasesPath } from "../src/kube/paths.ts";
 import { type Reflectable, Reflector } from "../src/kube/reflector.ts";
-import { sealVersion } from "../src/operator/master-key/seal-version.ts";
 import { conditionOf } from "../src/resources/conditions.ts";
 import { keyVersionName, toKeyVersionSpec } from "../src/resources/key-version-rows.ts";
 import type { KeyVersion, MasterKey } from "../src/resources/resources.ts";
-import { SealSource } from "../src/seal/seal-source.ts";
+import { sealsIn } from "../src/testing/seals.ts";
 import { applyKey, type Cluster, startCluster } from "../test/cluster/cluster.ts";
 import { removeOnExit } from "../test/controlplane/reaper.ts";
 import { eventually } from "../test/controlplane/wait.ts";
@@ -253,7 +253,7 @@ async function measureSite(site: Site): Promise<Measured> {
 
 /** Gives every key four further versions, sealed here, of which the last is to become current. */
 async function addVersions(site: Site): Promise<number | undefined> {
-  const seals = new SealSource(site.node.rootKeyPath);
+  const seals = sealsIn(site.node.rootKeyPath);
   const keys = site.following.masterKeys.objects().filter(({ metadata }) => metadata.name.startsWith("key-"));
   const wanted = keys.flatMap((key) => {
     const first = (key.status?.currentVersion?.number ?? 0) + 1;

@@ -5,7 +5,7 @@ import { ClavigerError } from "../errors.ts";
 import { encodeBackup } from "../keyring/backup/format.ts";
 import { existing, writeNewFile } from "../keyring/new-file.ts";
 import type { KeyringImage, UnreadableRow } from "../keyring/rows.ts";
-import { SealSource } from "../seal/seal-source.ts";
+import { openSeals } from "../seal/open-seals.ts";
 import { CONFIG, type Command, needed, parseOptions } from "./command.ts";
 import { readKeyring } from "./site/read-keyring.ts";
 import { complain, print } from "./terminal/print.ts";
@@ -23,7 +23,7 @@ export const backup: Command = {
     if (existsSync(out)) throw existing(out);
     const { image, unreadable } = readKeyring(config, (keyring) => keyring.readImage());
     const takenAt = new Date().toISOString();
-    const faults = await testVersions(image.versions, new SealSource(config.rootKeyPath));
+    const faults = await testVersions(image.versions, openSeals(config));
     writeNewFile(out, encodeBackup({ takenAt, nodeName: config.nodeName, image }));
     print(report(out, image, config));
     for (const { error } of unreadable) complain(error.message);
@@ -50,7 +50,7 @@ function report(out: string, image: KeyringImage, config: NodeConfig): string {
 
 The root key is NOT in it. Without the root key nobody can ever open this backup.
   needed  ${rootKeys.join(", ") || "none yet"}
-  here    ${config.rootKeyPath}
+  here    ${config.seal.path}
 Keep a copy of the root key too, apart from this file and from the backups of etcd:
 together they open every Secret.
 `;

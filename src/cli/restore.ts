@@ -11,7 +11,8 @@ import { KEYRING_FILE, STOP_IT_FIRST } from "../keyring/state-folder.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { printable } from "../printable.ts";
 import { firstFew } from "../resources/first-few.ts";
-import { SealSource } from "../seal/seal-source.ts";
+import { openSeals } from "../seal/open-seals.ts";
+import type { SealSource } from "../seal/seal-source.ts";
 import { CONFIG, type Command, needed, parseArgument } from "./command.ts";
 import { complain, print } from "./terminal/print.ts";
 import { imageSummary, testVersions, type VersionFault, withoutFalseProofs } from "./version-check.ts";
@@ -62,7 +63,7 @@ interface Check {
 
 /** The backup, or the part of it that opens here where that was asked for. Throws before anything is written. */
 async function restorable(backup: Backup, { path, config, skip }: Check): Promise<Backup> {
-  const seals = new SealSource(config.rootKeyPath);
+  const seals = openSeals(config);
   const { versions } = backup.image;
   const faults = await testVersions(versions, seals);
   const [fault] = faults;

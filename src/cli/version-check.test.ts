@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Secret } from "../crypto/secret.ts";
 import type { VersionRow } from "../keyring/rows.ts";
-import { sealVersion } from "../operator/master-key/seal-version.ts";
+import { sealVersion } from "../keys/seal-version.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
-import { SealSource } from "../seal/seal-source.ts";
+import type { SealSource } from "../seal/seal-source.ts";
 import { keyId } from "../testing/objects.ts";
+import { sealsIn } from "../testing/seals.ts";
 import { testVersions, withoutFalseProofs } from "./version-check.ts";
 
 let folder: string;
@@ -17,7 +18,7 @@ let imported: VersionRow;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "claviger-check-"));
   createRootKey(join(folder, "root.key"));
-  seals = new SealSource(join(folder, "root.key"));
+  seals = sealsIn(join(folder, "root.key"));
   const identity = {
     keyId: keyId(1),
     number: 1,

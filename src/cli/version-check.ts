@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../errors.ts";
 import type { KeyringImage, VersionRow } from "../keyring/rows.ts";
+import { VersionTester } from "../keys/version-tester.ts";
 import { nameText } from "../names.ts";
-import { VersionTester } from "../operator/node/version-tester.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 
 /** Why a version does not open here. */

@@ -39,7 +39,7 @@ describe("a good configuration", () => {
       path: PATH,
       nodeName: "node-1",
       stateDir: "/var/lib/claviger",
-      rootKeyPath: "/etc/claviger/root.key",
+      seal: { provider: "file", path: "/etc/claviger/root.key" },
       providers: [
         {
           name: "secrets",
@@ -330,7 +330,7 @@ describe("a file", () => {
     writeFileSync(path, JSON.stringify(MINIMAL));
     expect(readConfig(path)).toMatchObject({
       path,
-      rootKeyPath: join(folder, "root.key"),
+      seal: { provider: "file", path: join(folder, "root.key") },
       resources: { folder: join(folder, "keys") },
     });
     rmSync(folder, { recursive: true });

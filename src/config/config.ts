@@ -12,7 +12,7 @@ export interface NodeConfig {
   readonly path: string;
   readonly nodeName: string;
   readonly stateDir: string;
-  readonly rootKeyPath: string;
+  readonly seal: SealConfig;
   /** The group that may use the sockets' folder besides the owner. */
   readonly socketGroup?: number;
   readonly providers: readonly ProviderConfig[];
@@ -33,6 +33,9 @@ export interface NodeConfig {
   /** Things in the file that this release does not do; said at start. */
   readonly warnings: readonly string[];
 }
+
+/** The root key that seals this node's versions, by the provider that reaches it. The path is absolute. */
+export type SealConfig = { readonly provider: "file"; readonly path: string };
 
 export interface ProviderConfig {
   readonly name: string;
@@ -105,7 +108,7 @@ export function parseConfig(text: string, path: string): NodeConfig {
     path,
     nodeName,
     stateDir,
-    rootKeyPath: resolve(folder, root.section("seal").section("file").text("path")),
+    seal: sealOf(root.section("seal"), folder),
     ...optional("socketGroup", root.optionalInteger("socketGroup")),
     providers: root.sections("providers").map((entry) => providerOf(entry, folder)),
     resources,
@@ -130,6 +133,11 @@ function nodeNameOfHost(root: Section): string {
     throw root.wrong("nodeName", `is needed: the host's name ${name} cannot be an object's name`);
   return name;
 }
+
+const sealOf = (section: Section, folder: string): SealConfig => ({
+  provider: "file",
+  path: resolve(folder, section.section("file").text("path")),
+});
 
 function providerOf(entry: Section, folder: string): ProviderConfig {
   const name = entry.text("name", /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Secret } from "../crypto/secret.ts";
+import { currentVersion } from "../keys/find-key.ts";
 import { keyRefText } from "../names.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
@@ -17,6 +18,7 @@ import {
   version,
   versionId,
 } from "../testing/keyring.ts";
+import { sealsIn } from "../testing/seals.ts";
 import type { KeyringChange } from "./changes.ts";
 import { LiveKeyring } from "./live-keyring.ts";
 import { KeyringReader } from "./reader.ts";
@@ -29,7 +31,7 @@ let live: LiveKeyring;
 beforeEach(() => {
   folder = temporaryFolder();
   createRootKey(rootKey());
-  live = new LiveKeyring(file(), new SealSource(rootKey()));
+  live = new LiveKeyring(file(), sealsIn(rootKey()));
 });
 afterEach(() => {
   live.close();
@@ -68,14 +70,14 @@ describe("what is served", () => {
     write(...promoted(version(1), version(2)), { kind: "putAlias", alias });
     live.start();
     for (const name of [ref, aliasRef]) {
-      expect(live.current(name)).toMatchObject({ key: { name: "secrets" }, version: { number: 2 } });
+      expect(currentVersion(live, name)).toMatchObject({ key: { name: "secrets" }, version: { number: 2 } });
     }
     expect(live.problem).toBeUndefined();
   });
   test("a disabled key => is returned: who uses it decides", () => {
     write(...promoted(version(1)), { kind: "putKey", key: key({ enabled: false }) });
     live.start();
-    expect(live.current(ref).key.enabled).toBe(false);
+    expect(currentVersion(live, ref).key.enabled).toBe(false);
   });
   test.each([
     ["an unknown key", ref, "NotFound", /MasterKey apps\/secrets is not in the keyring/],
@@ -83,17 +85,19 @@ describe("what is served", () => {
   ])("%s => NotFound naming it", (_, name, code, message) => {
     write();
     live.start();
-    expect(() => live.current(name)).toThrow(failure(code, message));
+    expect(() => currentVersion(live, name)).toThrow(failure(code, message));
   });
   test("an alias of a key that is not there => NotFound naming the key", () => {
     write({ kind: "putAlias", alias });
     live.start();
-    expect(() => live.current(aliasRef)).toThrow(failure("NotFound", /MasterKey apps\/secrets/));
+    expect(() => currentVersion(live, aliasRef)).toThrow(failure("NotFound", /MasterKey apps\/secrets/));
   });
   test("a key without a current version => NotReady", () => {
     write({ kind: "putKey", key: key() });
     live.start();
-    expect(() => live.current(ref)).toThrow(failure("NotReady", /has no current version on this node yet/));
+    expect(() => currentVersion(live, ref)).toThrow(
+      failure("NotReady", /has no current version on this node yet/),
+    );
   });
   test("how a reference is written", () => {
     expect([keyRefText(ref), keyRefText(aliasRef)]).toEqual(["apps/secrets", "alias apps/main"]);
@@ -107,16 +111,16 @@ describe("the file changes", () => {
     const heard = vi.fn();
     live.onChange(heard);
     write(...promoted(version(2)));
-    await eventually(() => expect(live.current(ref).version.number).toBe(2));
+    await eventually(() => expect(currentVersion(live, ref).version.number).toBe(2));
     await eventually(() => expect(live.versionCount).toBe(2));
     expect(heard).toHaveBeenCalled();
   });
   test("there is none at first => NotReady says so; it is made => served", async () => {
     live.start();
-    expect(() => live.current(ref)).toThrow(failure("NotReady", /start the operator/));
+    expect(() => currentVersion(live, ref)).toThrow(failure("NotReady", /start the operator/));
     expect(live.problem?.code).toBe("NotReady");
     write(...promoted(version(1)));
-    await eventually(() => expect(live.current(ref).version.number).toBe(1));
+    await eventually(() => expect(currentVersion(live, ref).version.number).toBe(1));
     expect(live.problem).toBeUndefined();
   });
   test("it is replaced by another (a restore) => that one is served, and old versions still open", async () => {
@@ -127,12 +131,12 @@ describe("the file changes", () => {
     await eventually(() => expect(live.versionCount).toBe(2));
     copyFileSync(join(folder.path, "backup"), join(folder.path, "restored"));
     renameSync(join(folder.path, "restored"), file());
-    await eventually(() => expect(live.current(ref).version.number).toBe(1));
+    await eventually(() => expect(currentVersion(live, ref).version.number).toBe(1));
     expect(live.version(versionId(2))?.number).toBe(2);
     write({ kind: "putVersion", version: version(3) });
     await eventually(() => expect(live.versionCount).toBe(3));
     write(...promoted(version(3)));
-    await eventually(() => expect(live.current(ref).version.number).toBe(3));
+    await eventually(() => expect(currentVersion(live, ref).version.number).toBe(3));
   });
   test("it is deleted => what is in memory goes on, and `problem` says so; it is back => no problem", async () => {
     const row = await sealed(1);
@@ -144,7 +148,7 @@ describe("the file changes", () => {
     renameSync(file(), `${file()}.away`);
     await eventually(() => expect(live.problem).toMatchObject({ code: "NotReady" }));
     expect(heard).toHaveBeenCalledTimes(1);
-    expect(live.current(ref).version.number).toBe(1);
+    expect(currentVersion(live, ref).version.number).toBe(1);
     expect([...(await live.material(row)).exposeSecretBytes()]).toEqual(Array(32).fill(1));
     renameSync(`${file()}.away`, file());
     await eventually(() => expect(live.problem).toBeUndefined());
@@ -152,11 +156,11 @@ describe("the file changes", () => {
   test("it becomes something else => what is in memory goes on, `problem` gives the advice", async () => {
     write(...promoted(version(1)));
     live.start();
-    expect(live.current(ref).version.number).toBe(1);
+    expect(currentVersion(live, ref).version.number).toBe(1);
     writeFileSync(join(folder.path, "garbage"), "not a database at all ".repeat(100));
     renameSync(join(folder.path, "garbage"), file());
     await eventually(() => expect(live.problem).toEqual(failure("KeyringCorrupt", /move it away/)));
-    expect(live.current(ref).version.number).toBe(1);
+    expect(currentVersion(live, ref).version.number).toBe(1);
   });
   test("a version is re-sealed => the new seal is taken up", async () => {
     write(...promoted(version(1)));
@@ -172,7 +176,7 @@ test("10,000 versions => the first answer does not wait for them, and all are lo
   const many = Array.from({ length: 10_000 }, (_, n) => version(n + 1));
   write(...promoted(...many));
   live.start();
-  expect(live.current(ref).version.number).toBe(10_000);
+  expect(currentVersion(live, ref).version.number).toBe(10_000);
   expect(live.versionCount).toBe(1);
   expect(live.version(versionId(4_321))?.number).toBe(4_321);
   await eventually(() => expect(live.versionCount).toBe(10_000));
@@ -186,7 +190,7 @@ test("the first look at the file => no version is read but those asked for, howe
   try {
     write(...promoted(version(1), version(2), version(3)));
     live.start();
-    expect(live.current(ref).version.number).toBe(3);
+    expect(currentVersion(live, ref).version.number).toBe(3);
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     expect(live.versionCount).toBe(1);
     vi.advanceTimersToNextTimer();
@@ -230,7 +234,7 @@ describe("a row that this release cannot read", () => {
     write(...promoted(version(5)));
     await eventually(() => expect(live.versionCount).toBe(4));
     expect(live.version(versionId(4))).toEqual(version(4));
-    expect(live.current(ref).version.number).toBe(5);
+    expect(currentVersion(live, ref).version.number).toBe(5);
     expect(live.problem).toBeUndefined();
     const refusal = failure("KeyringCorrupt", /column key_spec/);
     expect(() => live.version(versionId(2))).toThrow(refusal);
@@ -296,7 +300,7 @@ test("a version of a kind that this release does not know is destroyed => all ot
   live.start();
   await eventually(() => expect(live.versionCount).toBe(1));
   expect(live.problem).toBeUndefined();
-  expect(live.current(ref).version.number).toBe(1);
+  expect(currentVersion(live, ref).version.number).toBe(1);
   expect(live.destroyed(versionId(7))).toMatchObject({ keySpec: "RSA_2048" });
 });
 
@@ -321,7 +325,7 @@ describe("a version that is destroyed", () => {
     write(...promoted(version(1), version(2)), destroy(1));
     live.start();
     expect(live.destroyed(versionId(1))).toBeDefined();
-    expect(live.current(ref).version.number).toBe(2);
+    expect(currentVersion(live, ref).version.number).toBe(2);
   });
   test("an older copy of the file is put back => it is not served from there", async () => {
     write(...promoted(version(1), version(2)));
@@ -346,7 +350,7 @@ test.each([3, 4])(
       db.exec(`PRAGMA user_version = ${schema}`);
     }
     live.start();
-    expect(live.current(ref).version.number).toBe(1);
+    expect(currentVersion(live, ref).version.number).toBe(1);
     expect(live.problem).toBeUndefined();
   },
 );
@@ -372,7 +376,7 @@ describe("a caller that asks for what leads to nothing, a thousand times", () =>
     const row = await sealed(1);
     write(...promoted({ ...row, sealed: { ...row.sealed, rootKeyId: "another" } }));
     live.start();
-    const { version: served } = live.current(ref);
+    const { version: served } = currentVersion(live, ref);
     const tries = vi.spyOn(SealSource.prototype, "unseal");
     try {
       for (let n = 0; n < 1_000; n += 1) {
@@ -398,11 +402,11 @@ test("closed => it follows no more", async () => {
   live.onChange(heard);
   live.close();
   write(...promoted(version(2)));
-  const witness = new LiveKeyring(file(), new SealSource(rootKey()));
+  const witness = new LiveKeyring(file(), sealsIn(rootKey()));
   witness.start();
   await eventually(() => expect(witness.versionCount).toBe(2));
   write(...promoted(version(3)));
-  await eventually(() => expect(witness.current(ref).version.number).toBe(3));
+  await eventually(() => expect(currentVersion(witness, ref).version.number).toBe(3));
   witness.close();
   expect(heard).not.toHaveBeenCalled();
 });
@@ -421,15 +425,15 @@ describe.runIf(process.getuid?.() === 0)("a state folder that another user could
     expect(() => write()).toThrow(refused);
     live.start();
     expect(live.problem).toEqual(refused);
-    expect(() => live.current(ref)).toThrow(refused);
+    expect(() => currentVersion(live, ref)).toThrow(refused);
     mend();
-    await eventually(() => expect(live.current(ref).version.number).toBe(1));
+    await eventually(() => expect(currentVersion(live, ref).version.number).toBe(1));
   });
 
   test("stops no plugin that has read it before, and what is put there then is not believed", async () => {
     write(...promoted(version(1), version(2)));
     live.start();
-    await eventually(() => expect(live.current(ref).version.number).toBe(2));
+    await eventually(() => expect(currentVersion(live, ref).version.number).toBe(2));
     spoil();
     renameSync(file(), join(folder.path, "away"));
     for (const suffix of ["-wal", "-shm"]) rmSync(`${file()}${suffix}`, { force: true });
@@ -437,8 +441,8 @@ describe.runIf(process.getuid?.() === 0)("a state folder that another user could
     write(...promoted(version(3)));
     spoil();
     await eventually(() => expect(live.problem).toEqual(refused));
-    expect(live.current(ref).version.number).toBe(2);
+    expect(currentVersion(live, ref).version.number).toBe(2);
     mend();
-    await eventually(() => expect(live.current(ref).version.number).toBe(3));
+    await eventually(() => expect(currentVersion(live, ref).version.number).toBe(3));
   });
 });

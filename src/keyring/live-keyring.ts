@@ -1,23 +1,15 @@
 import { dirname } from "node:path";
-import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
 import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import { flawOfFolder } from "../files/private-path.ts";
-import { type KeyRef, nameText, type ObjectName } from "../names.ts";
+import { nameText } from "../names.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { inodeOf } from "./inode.ts";
 import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
-import type { KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "./rows.ts";
+import type { AliasRow, KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "./rows.ts";
 import { refuseReplaceable } from "./state-folder.ts";
 import { type ServedImport, servedImportText } from "./tables/served-imports.ts";
 import { expiryTime } from "./tables/waiting-periods.ts";
-
-/** A key and the version of it that encrypts now. */
-export interface CurrentVersion {
-  readonly key: KeyRow;
-  readonly version: VersionRow;
-  readonly kmsKeyId: KmsKeyId;
-}
 
 /** The time between two looks at the file. A commit by the operator must be seen within a second. */
 const POLL_MILLISECONDS = 200;
@@ -109,25 +101,14 @@ export class LiveKeyring {
     this.#listeners.add(listener);
   }
 
-  /** Throws NotFound or NotReady, naming what is missing. A key that must not be used is returned: its user decides. */
-  current(ref: KeyRef): CurrentVersion {
-    const name = "key" in ref ? ref.key : this.#aliasTarget(ref.alias);
-    const key = this.#snapshot.keys.get(nameText(name));
-    if (key === undefined) throw this.#absent(`MasterKey ${nameText(name)}`);
-    if (key.current === undefined) {
-      throw new ClavigerError(
-        "NotReady",
-        `MasterKey ${nameText(name)} has no current version on this node yet`,
-      );
-    }
-    const version = this.version(key.current.versionId);
-    if (version === undefined) {
-      throw new ClavigerError(
-        "KeyringCorrupt",
-        `the current version of MasterKey ${nameText(name)} is not in the keyring`,
-      );
-    }
-    return { key, version, kmsKeyId: kmsKeyId(version.keyId, version.versionId) };
+  /** Keys by NAMESPACE/NAME. A change of the file brings another map. */
+  get keys(): ReadonlyMap<string, KeyRow> {
+    return this.#snapshot.keys;
+  }
+
+  /** Aliases by NAMESPACE/NAME. */
+  get aliases(): ReadonlyMap<string, AliasRow> {
+    return this.#snapshot.aliases;
   }
 
   /** One version by id, from memory or the file. Throws KeyringCorrupt where this very one cannot be read. */
@@ -149,13 +130,12 @@ export class LiveKeyring {
   }
 
   /**
-   * The MasterKey that a version belongs to, if that key must not be used: disabled, or pending
-   * deletion. A MasterKey that merely claims the version's keyId has no say in its use.
+   * Returns the MasterKey that a version belongs to. A MasterKey that merely claims the version's
+   * keyId has no say in its use.
    */
-  unusableKey({ masterKey, keyId }: Pick<VersionRow, "masterKey" | "keyId">): KeyRow | undefined {
+  owner({ masterKey, keyId }: Pick<VersionRow, "masterKey" | "keyId">): KeyRow | undefined {
     const key = this.#snapshot.keys.get(nameText(masterKey));
-    if (key === undefined || key.keyId !== keyId) return undefined;
-    return !key.enabled || key.deletionDate !== undefined ? key : undefined;
+    return key?.keyId === keyId ? key : undefined;
   }
 
   /** Whether the alias has served the imported material of this MasterKey before, as far as the keyring knows. */
@@ -201,13 +181,8 @@ export class LiveKeyring {
     return this.#misses >= MAX_MISSES;
   }
 
-  #aliasTarget(alias: ObjectName): ObjectName {
-    const row = this.#snapshot.aliases.get(nameText(alias));
-    if (row === undefined) throw this.#absent(`KeyAlias ${nameText(alias)}`);
-    return { namespace: alias.namespace, name: row.masterKey };
-  }
-
-  #absent(what: string): ClavigerError {
+  /** Returns the error for an object that is not in the keyring: the file or its row may be unreadable just now. */
+  absent(what: string): ClavigerError {
     const unreadable = this.#snapshot.unreadable.find(({ name }) => name === what)?.error;
     const absent = new ClavigerError(
       "NotFound",

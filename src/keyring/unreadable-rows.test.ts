@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { currentVersion } from "../keys/find-key.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
-import { SealSource } from "../seal/seal-source.ts";
 import {
   deadline,
   key,
@@ -13,6 +13,7 @@ import {
   version,
   versionId,
 } from "../testing/keyring.ts";
+import { sealsIn } from "../testing/seals.ts";
 import { encodeBackup, parseBackup } from "./backup/format.ts";
 import type { KeyringChange } from "./changes.ts";
 import { LiveKeyring } from "./live-keyring.ts";
@@ -151,20 +152,20 @@ describe("one row that cannot be read", () => {
 describe("a plugin that follows the keyring", () => {
   beforeEach(() => createRootKey(join(folder.path, "root.key")));
   function following(): LiveKeyring {
-    const live = new LiveKeyring(writer.path, new SealSource(join(folder.path, "root.key")));
+    const live = new LiveKeyring(writer.path, sealsIn(join(folder.path, "root.key")));
     onTestFinished(() => live.close());
     live.start();
     return live;
   }
   const current = (live: LiveKeyring, name: string) =>
-    live.current({ key: { namespace: "apps", name } }).version.number;
+    currentVersion(live, { key: { namespace: "apps", name } }).version.number;
 
   test("the row of one key becomes unreadable => that key is served on, and a change of another arrives", async () => {
     const live = following();
     expect(current(live, "secrets")).toBe(2);
     damage(`UPDATE keys SET current_number = 9223372036854775807 WHERE ${SECRETS}`);
     writer.apply([{ kind: "putKey", key: { ...OTHER, enabled: false } }]);
-    await vi.waitFor(() => expect(live.unusableKey(OTHERS_VERSION)).toBeDefined(), deadline);
+    await vi.waitFor(() => expect(live.owner(OTHERS_VERSION)?.enabled).toBe(false), deadline);
     expect(current(live, "secrets")).toBe(2);
     expect(live.unreadableRows).toMatchObject([{ name: "MasterKey apps/secrets" }]);
   });

@@ -14,7 +14,6 @@ import type { Condition } from "../resources/schemas/fields.ts";
 import type { KeyServerStatus } from "../resources/schemas/key-server.ts";
 import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
-import { SealSource } from "../seal/seal-source.ts";
 import type { NodeLease } from "../store/nodes/node-leases.ts";
 import type { View } from "../store/view.ts";
 import { freshObjects } from "../testing/fresh-objects.ts";
@@ -29,6 +28,7 @@ import {
   statusWith,
   timeKeeper,
 } from "../testing/objects.ts";
+import { sealsIn } from "../testing/seals.ts";
 import { KEY_SERVERS, LeaderLoop, type LeaderStore } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryption/reencryptor.ts";
 import { UsageCensus } from "./retirement/usage-census.ts";
@@ -102,7 +102,7 @@ class Cluster {
         versions: () => this.keyVersions.map(toVersionRow),
         tombstones: () => [],
       } as unknown as KeyringWriter,
-      seals: new SealSource(join(folder, this.rootKey)),
+      seals: sealsIn(join(folder, this.rootKey)),
       log: () => undefined,
       clock: {
         now: () => NOW,

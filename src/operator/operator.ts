@@ -8,8 +8,8 @@ import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { type Log, logStop } from "../log.ts";
 import { serveMetrics } from "../metrics/metrics-server.ts";
+import { openSeals } from "../seal/open-seals.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
-import { SealSource } from "../seal/seal-source.ts";
 import { censusOfNode, countsOfOwnEtcd } from "../storage/census/node-census.ts";
 import { ManifestStore } from "../store/manifests/manifest-store.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
@@ -76,11 +76,11 @@ export async function runOperator(
  * Standalone, the very first start makes the root key. Never beside an existing
  * keyring, whose versions a new root key could not open.
  */
-function makeFirstRootKey({ resources, rootKeyPath, stateDir }: NodeConfig, log: Log): void {
-  if (resources.kind !== "manifests" || existsSync(rootKeyPath)) return;
+function makeFirstRootKey({ resources, seal, stateDir }: NodeConfig, log: Log): void {
+  if (resources.kind !== "manifests" || existsSync(seal.path)) return;
   if (existsSync(join(stateDir, KEYRING_FILE))) return;
-  createRootKey(rootKeyPath);
-  log("info", `a new root key was made in ${rootKeyPath}: back it up, everything is sealed under it`);
+  createRootKey(seal.path);
+  log("info", `a new root key was made in ${seal.path}: back it up, everything is sealed under it`);
 }
 
 /** The Kubernetes client takes a second to load, and standalone mode has no use for it. */
@@ -148,7 +148,7 @@ class Operator {
     this.#keyring = keyring;
     this.#store = store;
     this.#log = log;
-    const seals = new SealSource(config.rootKeyPath, () => keyring.holdsAnySealed());
+    const seals = openSeals(config, () => keyring.holdsAnySealed());
     this.#clock = clock;
     const time = new TimeKeeper({ clock, store, keyring, log, onChange: () => this.#lookAtAll() });
     this.#time = time;

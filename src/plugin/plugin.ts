@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
 import { appearanceOf } from "../files/file-appearance.ts";
@@ -9,7 +10,7 @@ import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { type Log, logStop } from "../log.ts";
 import { keepServingMetrics, type MetricsDoor } from "../metrics/metrics-server.ts";
 import { keyRefText } from "../names.ts";
-import { SealSource } from "../seal/seal-source.ts";
+import { openSeals } from "../seal/open-seals.ts";
 import { TIMING, type Timing } from "../timing.ts";
 import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";
 import { ObservationRecorder } from "./observation-recorder.ts";
@@ -83,7 +84,7 @@ export class Plugin {
     this.#config = config;
     this.#log = log;
     this.#timing = timing;
-    this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), new SealSource(config.rootKeyPath));
+    this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), openSeals(config));
     this.#before = observedBefore(this.#keyring.path);
     this.#recorder = new ObservationRecorder({
       keyringPath: this.#keyring.path,
@@ -194,7 +195,7 @@ export class Plugin {
       this.#log("error", `the configuration stays as it was: ${messageOf(error)}`);
       return;
     }
-    if (next.stateDir !== this.#config.stateDir || next.rootKeyPath !== this.#config.rootKeyPath) {
+    if (next.stateDir !== this.#config.stateDir || !isDeepStrictEqual(next.seal, this.#config.seal)) {
       this.#log("error", "the configuration stays as it was: stateDir and seal change with a restart only");
       return;
     }

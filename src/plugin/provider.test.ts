@@ -21,7 +21,7 @@ import type { KeyRef, ObjectName } from "../names.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
-import { SealSource } from "../seal/seal-source.ts";
+import { sealsIn } from "../testing/seals.ts";
 import { Provider } from "./provider.ts";
 
 /**
@@ -54,7 +54,7 @@ beforeEach(() => {
   rootKeyPath = join(folder, "root.key");
   createRootKey(rootKeyPath);
   writer = KeyringWriter.open(stateDir);
-  keyring = new LiveKeyring(join(stateDir, KEYRING_FILE), new SealSource(rootKeyPath));
+  keyring = new LiveKeyring(join(stateDir, KEYRING_FILE), sealsIn(rootKeyPath));
   following = false;
   lines = [];
   materials = [];

@@ -7,8 +7,8 @@ import { KeyringWriter } from "../keyring/writer.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
-import { SealSource } from "../seal/seal-source.ts";
 import { promoted, temporaryFolder, version } from "../testing/keyring.ts";
+import { sealsIn } from "../testing/seals.ts";
 import { KmsClient } from "./kms-client.ts";
 import { Provider } from "./provider.ts";
 import { roundTrip } from "./round-trip.ts";
@@ -45,7 +45,7 @@ async function serving(): Promise<SocketServer> {
   using material = Secret.random(32);
   const sealed = await fileSeal(readRootKey(rootKey)).wrap(material, sealAad(row));
   writer.apply(promoted({ ...row, sealed }));
-  const keyring = new LiveKeyring(join(folder.path, "state", KEYRING_FILE), new SealSource(rootKey));
+  const keyring = new LiveKeyring(join(folder.path, "state", KEYRING_FILE), sealsIn(rootKey));
   keyring.start();
   const log = () => undefined;
   const provider = new Provider({

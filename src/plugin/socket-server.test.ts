@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it, test, vi } from "vitest";
 import { LiveKeyring } from "../keyring/live-keyring.ts";
-import { SealSource } from "../seal/seal-source.ts";
 import { temporaryFolder } from "../testing/keyring.ts";
+import { sealsIn } from "../testing/seals.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 
@@ -165,7 +165,7 @@ function socketServer(folder: string, path: string): SocketServer {
   const provider = new Provider({
     name: "secrets",
     ref: { key: { namespace: "claviger-system", name: "secrets" } },
-    keyring: new LiveKeyring(join(folder, "keyring.db"), new SealSource(join(folder, "root.key"))),
+    keyring: new LiveKeyring(join(folder, "keyring.db"), sealsIn(join(folder, "root.key"))),
     now: Date.now,
     log,
     onObserved: () => undefined,

@@ -5,9 +5,10 @@ import { inspect } from "node:util";
 import { beforeEach, describe, expect, it, onTestFinished, test } from "vitest";
 import { newKeyId, newVersionId } from "../crypto/ids.ts";
 import { Secret } from "../crypto/secret.ts";
+import { sealsIn } from "../testing/seals.ts";
 import { fileSeal } from "./file.ts";
 import { type SealBinding, type Sealed, sealAad } from "./seal.ts";
-import { SealSource } from "./seal-source.ts";
+import type { SealSource } from "./seal-source.ts";
 
 const RIGHT = Buffer.alloc(32, "canary-one");
 const WRONG = Buffer.alloc(32, "canary-two");
@@ -52,7 +53,7 @@ async function opened(source: SealSource): Promise<Buffer> {
 describe("a seal source opens material", () => {
   it("under the root key of its file, read once", async () => {
     put(RIGHT);
-    const source = new SealSource(path);
+    const source = sealsIn(path);
     expect(await opened(source)).toEqual(MATERIAL);
     rmSync(path);
     expect(await opened(source)).toEqual(MATERIAL);
@@ -60,7 +61,7 @@ describe("a seal source opens material", () => {
   });
 
   it("and reads nothing before it is asked: a root key may come later", () => {
-    const source = new SealSource(path);
+    const source = sealsIn(path);
     put(RIGHT);
     expect(source.get().rootKeyId).toBe(seal(RIGHT).rootKeyId);
   });
@@ -68,7 +69,7 @@ describe("a seal source opens material", () => {
 
 describe("a seal source heals without a restart once the root key was put right", () => {
   it("that was missing", async () => {
-    const source = new SealSource(path);
+    const source = sealsIn(path);
     await expect(opened(source)).rejects.toMatchObject({ code: "SealUnavailable" });
     await expect(opened(source)).rejects.toThrow("does not exist");
     put(RIGHT);
@@ -77,7 +78,7 @@ describe("a seal source heals without a restart once the root key was put right"
 
   it("that could be opened by others", async () => {
     put(RIGHT, 0o644);
-    const source = new SealSource(path);
+    const source = sealsIn(path);
     await expect(opened(source)).rejects.toThrow(`run: chmod 600 ${path}`);
     chmodSync(path, 0o600);
     expect(await opened(source)).toEqual(MATERIAL);
@@ -85,7 +86,7 @@ describe("a seal source heals without a restart once the root key was put right"
 
   it("that was too short", async () => {
     put(RIGHT.subarray(1));
-    const source = new SealSource(path);
+    const source = sealsIn(path);
     await expect(opened(source)).rejects.toThrow("31 bytes instead of 32");
     put(RIGHT);
     expect(await opened(source)).toEqual(MATERIAL);
@@ -93,7 +94,7 @@ describe("a seal source heals without a restart once the root key was put right"
 
   it("that was another one: the error names the version and both root keys", async () => {
     put(WRONG);
-    const source = new SealSource(path);
+    const source = sealsIn(path);
     await expect(opened(source)).rejects.toMatchObject({
       code: "SealUnavailable",
       message:
@@ -109,7 +110,7 @@ describe("a seal source heals without a restart once the root key was put right"
 describe("a seal source seals nothing under a root key that only this process still has", () => {
   it("as its file was removed; put back, it does again", () => {
     put(RIGHT);
-    const source = new SealSource(path);
+    const source = sealsIn(path);
     expect(source.forSealing()).toBe(source.get());
     rmSync(path);
     expect(() => source.forSealing()).toThrow(/root\.key does not exist; restore it from your backup/);
@@ -119,7 +120,7 @@ describe("a seal source seals nothing under a root key that only this process st
 
   it("as another one is in its file, also where nothing was opened since it sealed", () => {
     put(RIGHT);
-    const source = new SealSource(path);
+    const source = sealsIn(path);
     source.forSealing();
     put(WRONG);
     expect(() => source.forSealing()).toThrow(`root key ${path} holds ${seal(WRONG).rootKeyId} now`);
@@ -134,12 +135,12 @@ test.each([
   ],
   ["something was => the backup", true, /restore it from your backup/],
 ])("without a root key where %s", (_, anySealed, expected) => {
-  expect(() => new SealSource(path, () => anySealed).get()).toThrow(expected);
+  expect(() => sealsIn(path, () => anySealed).get()).toThrow(expected);
 });
 
 test("a root key that vanishes after it sealed something => the backup, whatever the keyring has", () => {
   put(RIGHT);
-  const source = new SealSource(path, () => false);
+  const source = sealsIn(path, () => false);
   source.forSealing();
   rmSync(path);
   expect(() => source.forSealing()).toThrow(/restore it from your backup/);
@@ -148,7 +149,7 @@ test("a root key that vanishes after it sealed something => the backup, whatever
 describe("a seal source tells of a root key file that is no longer the one in use", () => {
   const source = async () => {
     put(RIGHT);
-    const made = new SealSource(path);
+    const made = sealsIn(path);
     await opened(made);
     made.mustBeInPlace();
     return made;
@@ -207,7 +208,7 @@ describe("a seal source tells of a root key file that is no longer the one in us
 
   it("and gives up for another one what has opened nothing yet", () => {
     put(WRONG);
-    const used = new SealSource(path);
+    const used = sealsIn(path);
     expect(used.get().rootKeyId).toBe(seal(WRONG).rootKeyId);
     put(RIGHT);
     used.mustBeInPlace();
@@ -219,14 +220,14 @@ it("a blob that was altered to name another root key is a mismatch: no other roo
   put(RIGHT);
   const blob = Buffer.from(sealed.blob);
   blob.writeUInt8(blob.readUInt8(2) ^ 1, 2);
-  await expect(new SealSource(path).unseal(BINDING, { ...sealed, blob })).rejects.toMatchObject({
+  await expect(sealsIn(path).unseal(BINDING, { ...sealed, blob })).rejects.toMatchObject({
     code: "SealMismatch",
   });
 });
 
 it("material of another version is a mismatch, and the source goes on opening its own", async () => {
   put(RIGHT);
-  const source = new SealSource(path);
+  const source = sealsIn(path);
   await expect(source.unseal({ ...BINDING, number: 8 }, sealed)).rejects.toMatchObject({
     code: "SealMismatch",
   });
@@ -235,11 +236,11 @@ it("material of another version is a mismatch, and the source goes on opening it
 
 it("no error of a seal source holds bytes of a root key or of material", async () => {
   put(WRONG);
-  const wrongKey = await failure(new SealSource(path).unseal(BINDING, sealed));
+  const wrongKey = await failure(sealsIn(path).unseal(BINDING, sealed));
   put(RIGHT);
-  const swapped = await failure(new SealSource(path).unseal({ ...BINDING, number: 8 }, sealed));
+  const swapped = await failure(sealsIn(path).unseal({ ...BINDING, number: 8 }, sealed));
   put(RIGHT, 0o644);
-  const unsafe = await failure(new SealSource(path).unseal(BINDING, sealed));
+  const unsafe = await failure(sealsIn(path).unseal(BINDING, sealed));
   for (const text of [wrongKey, swapped, unsafe]) {
     expect(text).toMatch(/SealUnavailable|SealMismatch/);
     for (const bytes of [RIGHT, WRONG, MATERIAL]) {

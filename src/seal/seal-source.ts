@@ -1,8 +1,6 @@
 import type { Secret } from "../crypto/secret.ts";
 import { ClavigerError } from "../errors.ts";
-import { appearanceOf } from "../files/file-appearance.ts";
-import { fileSeal } from "./file.ts";
-import { readRootKey } from "./root-key-file.ts";
+import type { RootKey } from "./root-key.ts";
 import { type Seal, type SealBinding, type Sealed, sealAad } from "./seal.ts";
 
 /**
@@ -11,7 +9,7 @@ import { type Seal, type SealBinding, type Sealed, sealAad } from "./seal.ts";
  * without a restart.
  */
 export class SealSource {
-  readonly #rootKeyPath: string;
+  readonly #rootKey: RootKey;
   readonly #anySealed: () => boolean;
   #seal: Seal | undefined;
   /** The one that something is sealed under: it is the right one, whatever the file holds now or opens besides. */
@@ -22,10 +20,10 @@ export class SealSource {
   #seen: string;
 
   /** `anySealed` tells whether anything is known to be sealed under a root key of this node; if left out, it is assumed. */
-  constructor(rootKeyPath: string, anySealed: () => boolean = () => true) {
-    this.#rootKeyPath = rootKeyPath;
+  constructor(rootKey: RootKey, anySealed: () => boolean = () => true) {
+    this.#rootKey = rootKey;
     this.#anySealed = anySealed;
-    this.#seen = appearanceOf(rootKeyPath);
+    this.#seen = rootKey.appearance();
   }
 
   /** Throws SealUnavailable where the root key cannot be used. */
@@ -35,11 +33,11 @@ export class SealSource {
   }
 
   #read(): Seal {
-    return fileSeal(this.#readFile());
+    return this.#rootKey.open(this.#hasSealed());
   }
 
-  #readFile(): Secret {
-    return readRootKey(this.#rootKeyPath, this.#proven !== undefined || this.#anySealed());
+  #hasSealed(): boolean {
+    return this.#proven !== undefined || this.#anySealed();
   }
 
   /** What is in use already, whatever became of the file. */
@@ -50,7 +48,7 @@ export class SealSource {
   /** Whether the file is another one than at the last call. */
   changed(): boolean {
     const before = this.#seen;
-    this.#seen = appearanceOf(this.#rootKeyPath);
+    this.#seen = this.#rootKey.appearance();
     return this.#seen !== before;
   }
 
@@ -59,13 +57,12 @@ export class SealSource {
    * starts here next could open nothing. One that nothing is sealed under is given up for another.
    */
   mustBeInPlace(): void {
-    using inFile = this.#readFile();
-    const found = fileSeal(inFile).rootKeyId;
+    const found = this.#rootKey.identify(this.#hasSealed());
     const proven = this.#proven?.rootKeyId ?? found;
     if (found !== proven) {
       throw new ClavigerError(
         "SealUnavailable",
-        `root key ${this.#rootKeyPath} holds ${found} now, and this node's versions are sealed under ${proven}: put that one back before anything here restarts`,
+        `root key ${this.#rootKey.text} holds ${found} now, and this node's versions are sealed under ${proven}: put that one back before anything here restarts`,
       );
     }
     if (this.get().rootKeyId !== found) this.#seal = this.#proven ?? this.#read();
@@ -101,7 +98,7 @@ export class SealSource {
     throw new ClavigerError(
       "SealUnavailable",
       `version ${binding.number} of key ${binding.keyId} is sealed under root key ${sealed.provider}:${sealed.rootKeyId}` +
-        ` and ${this.#rootKeyPath} holds ${seal.rootKeyId}: put the right root key there`,
+        ` and ${this.#rootKey.text} holds ${seal.rootKeyId}: put the right root key there`,
     );
   }
 }

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseKeyId, parseVersionId } from "../crypto/ids.ts";
 import { Secret } from "../crypto/secret.ts";
+import { sealsIn } from "../testing/seals.ts";
 import { createRootKey } from "./root-key-file.ts";
 import { sealAad } from "./seal.ts";
-import { SealSource } from "./seal-source.ts";
+import type { SealSource } from "./seal-source.ts";
 import { isProven, proveTombstone, type TombstoneText } from "./tombstone.ts";
 
 let folder: string;
@@ -18,7 +19,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 function node(name: string): SealSource {
   const path = join(folder, `${name}.key`);
   createRootKey(path);
-  return new SealSource(path);
+  return sealsIn(path);
 }
 
 const text: TombstoneText = {
@@ -65,6 +66,6 @@ test("an altered or shortened proof => is not good", async () => {
 
 test("no root key => SealUnavailable, not a verdict", async () => {
   const proof = await proveTombstone(node("one"), text);
-  const without = new SealSource(join(folder, "none.key"));
+  const without = sealsIn(join(folder, "none.key"));
   await expect(isProven(without, text, proof)).rejects.toMatchObject({ code: "SealUnavailable" });
 });

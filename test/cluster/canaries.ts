@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KeyringReader } from "../../src/keyring/reader.ts";
-import { SealSource } from "../../src/seal/seal-source.ts";
+import { sealsIn } from "../../src/testing/seals.ts";
 import { eventually } from "../controlplane/wait.ts";
 import type { ClavigerNode } from "./node.ts";
 
@@ -35,7 +35,7 @@ function base64Inside(secret: Buffer, shift: number): string {
 export async function materialsOf(
   node: Pick<ClavigerNode, "rootKeyPath" | "keyringPath">,
 ): Promise<Buffer[]> {
-  const seals = new SealSource(node.rootKeyPath);
+  const seals = sealsIn(node.rootKeyPath);
   const reader = KeyringReader.open(node.keyringPath);
   try {
     const versions = reader.versionsAfter(0, 10_000).map(({ version }) => version);

@@ -209,7 +209,7 @@ describe("deploy", () => {
         .find((container: { readonly name: string }) => container.name === name)
         .volumeMounts.map(({ mountPath }: { readonly mountPath: string }) => mountPath);
     const folders = [
-      ...[dirname(config.path), dirname(config.rootKeyPath), config.stateDir],
+      ...[dirname(config.path), dirname(config.seal.path), config.stateDir],
       ...config.providers.map(({ socket }) => dirname(socket)),
     ];
     expect(mounts("plugin").sort()).toEqual([...new Set(folders)].sort());

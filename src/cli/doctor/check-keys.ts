@@ -1,3 +1,4 @@
+import { mayRotate } from "../../crypto/key-specs.ts";
 import { needsSomebody } from "../../operator/reencryption/findings.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import type { MasterKey } from "../../resources/resources.ts";
@@ -60,10 +61,7 @@ export const keyChecks: readonly Check[] = [
   check("NoAutomaticRotation", ["resources"], ({ resources: { masterKeys } }) =>
     masterKeys
       .filter(
-        ({ spec }) =>
-          spec.origin === "AWS_KMS" &&
-          spec.keySpec === "SYMMETRIC_DEFAULT" &&
-          spec.rotation?.enabled !== true,
+        ({ spec }) => spec.origin === "AWS_KMS" && mayRotate(spec.keySpec) && spec.rotation?.enabled !== true,
       )
       .map((key) => ({
         severity: "warning",

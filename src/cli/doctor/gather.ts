@@ -5,7 +5,7 @@ import { messageOf } from "../../errors.ts";
 import { flawOfFolder } from "../../files/private-path.ts";
 import { KEYRING_FILE } from "../../keyring/state-folder.ts";
 import { callFault, KmsClient } from "../../plugin/kms-client.ts";
-import { SealSource } from "../../seal/seal-source.ts";
+import { openSeals } from "../../seal/open-seals.ts";
 import { censusOfNode } from "../../storage/census/node-census.ts";
 import { readEncryptionConfig } from "../../storage/encryption-config/encryption-config.ts";
 import { type KeyringFacts, readKeyringFacts } from "../site/keyring-facts.ts";
@@ -73,17 +73,15 @@ function unsafeFolders({ stateDir, providers }: NodeConfig): UnsafeFolder[] {
   });
 }
 
-function lookAtRootKey(
-  { rootKeyPath: path, stateDir }: NodeConfig,
-  keyring: Look<KeyringFacts>,
-): RootKeyFile {
+function lookAtRootKey({ seal, stateDir }: NodeConfig, keyring: Look<KeyringFacts>): RootKeyFile {
+  const { path } = seal;
   const modes = modesOf(path);
   const anySealed = () =>
     keyring.kind === "seen"
       ? keyring.value.versionNames.size + keyring.value.unreadable.length > 0
       : existsSync(join(stateDir, KEYRING_FILE));
   try {
-    return { path, ...modes, rootKeyId: new SealSource(path, anySealed).get().rootKeyId };
+    return { path, ...modes, rootKeyId: openSeals({ seal }, anySealed).get().rootKeyId };
   } catch (error) {
     return { path, ...modes, fault: messageOf(error) };
   }

@@ -1,3 +1,4 @@
+import { mayRotate } from "../../crypto/key-specs.ts";
 import { MOST_ON_DEMAND } from "../../operator/rotation/decide-rotation.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import type { MasterKey } from "../../resources/resources.ts";
@@ -31,7 +32,7 @@ export type RotationSight =
 export function rotationObjection(key: MasterKey): string | undefined {
   const { spec, status } = key;
   if (spec.origin !== "AWS_KMS") return "its material is imported; use claviger import --new";
-  if (spec.keySpec !== "SYMMETRIC_DEFAULT") return `a ${spec.keySpec} key has one version only`;
+  if (!mayRotate(spec.keySpec)) return `a ${spec.keySpec} key has one version only`;
   const rest = restingObjection(key);
   if (rest !== undefined) return rest;
   if (status?.currentVersion === undefined)

@@ -4,8 +4,9 @@ import { keyState } from "./key-state.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05Z");
 const current = { versionId: versionId(1), number: 1 };
-const key = { enabled: true };
-const imported = { origin: "EXTERNAL" } as const;
+const masterKey = { namespace: "apps", name: "secrets" };
+const key = { ...masterKey, enabled: true };
+const imported = { number: 1, masterKey, origin: "EXTERNAL" } as const;
 
 describe("the state of a key in claviger status", () => {
   test("a current version => Enabled, and Expired once its material is", () => {
@@ -24,7 +25,7 @@ describe("the state of a key in claviger status", () => {
     expect(keyState(key, undefined, "Enabled", NOW)).toBe("NoVersion");
   });
   test("disabled, pending deletion, destroyed => the later of these", () => {
-    const disabled = { enabled: false, current };
+    const disabled = { ...key, enabled: false, current };
     expect(keyState(disabled, imported, "Disabled", NOW)).toBe("Disabled");
     const deleting = { ...disabled, deletionDate: "2026-02-01T00:00:00Z" };
     expect(keyState(deleting, imported, undefined, NOW)).toBe("PendingDeletion");

@@ -1,20 +1,28 @@
-import { isExpired, type KeyRow, type VersionRow } from "../../keyring/rows.ts";
+import type { KeyRow, VersionRow } from "../../keyring/rows.ts";
+import { decideUse, type UseObstacle } from "../../keys/may-use.ts";
 import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 
-/** What a node may do with a key: the MasterKey's states, and two of the node's own. */
+/** State of a key on a node: the MasterKey's states, and two of the node's own. */
 export type KeyState = NonNullable<MasterKeyStatus["keyState"]> | "Expired" | "NoVersion";
 
-/** What a node's keyring says of a key; `said` is the MasterKey's own word where the keyring has the object (standalone). */
+const STATES: Readonly<Record<UseObstacle["code"], KeyState>> = {
+  VersionDestroyed: "Destroyed",
+  KeyPendingDeletion: "PendingDeletion",
+  KeyDisabled: "Disabled",
+  MaterialExpired: "Expired",
+};
+
+/** Returns a key's state by a node's keyring; `said` is the MasterKey's own if the keyring has the object (standalone). */
 export function keyState(
-  { enabled, deletionDate, current }: Pick<KeyRow, "enabled" | "deletionDate" | "current">,
-  version: Pick<VersionRow, "origin" | "validTo"> | undefined,
+  key: Pick<KeyRow, "namespace" | "name" | "enabled" | "deletionDate" | "current">,
+  version: Pick<VersionRow, "number" | "masterKey" | "origin" | "validTo"> | undefined,
   said: MasterKeyStatus["keyState"],
   now: number,
 ): KeyState {
   if (said === "Destroyed") return said;
-  if (deletionDate !== undefined) return "PendingDeletion";
-  if (!enabled) return "Disabled";
+  const obstacle = decideUse({ owner: key, version }, now);
+  if (obstacle !== undefined) return STATES[obstacle.code];
   // Nothing encrypts under it, whatever the object was said to be a moment ago.
-  if (current === undefined) return said === undefined || said === "Enabled" ? "NoVersion" : said;
-  return version !== undefined && isExpired(version, now) ? "Expired" : "Enabled";
+  if (key.current === undefined) return said === undefined || said === "Enabled" ? "NoVersion" : said;
+  return "Enabled";
 }

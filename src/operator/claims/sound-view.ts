@@ -1,6 +1,7 @@
 import { parseKeyId } from "../../crypto/ids.ts";
 import { messageOf } from "../../errors.ts";
 import { isVersionNumber } from "../../keyring/version-number.ts";
+import type { Problem } from "../../keys/version-tester.ts";
 import { toVersionRow } from "../../resources/key-version-rows.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
@@ -8,7 +9,6 @@ import { hasMaterial } from "../../resources/versions.ts";
 import type { View } from "../../store/view.ts";
 import { parseTime } from "../../times.ts";
 import { toTombstoneRow } from "../node/decide-erasure.ts";
-import type { Problem } from "../node/version-tester.ts";
 
 /**
  * Splits a view into the objects that a node can read and a problem for each of the others.

@@ -1,4 +1,4 @@
-import type { KeySpec } from "../../crypto/key-specs.ts";
+import { type KeySpec, mayRotate, ROTATING_KEY_SPECS } from "../../crypto/key-specs.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import { tokenValidTo } from "../../seal/import-token.ts";
 import { DAY_MILLISECONDS, isoTime, timeOf } from "../../times.ts";
@@ -81,10 +81,10 @@ function typeFits({ versions, keySpec }: OfferFacts, offer: Offer): Objection | 
   if (type === "EXISTING_KEY_MATERIAL" && versions.length === 0) {
     return ["InvalidImportType", "the key has no material yet: leave spec.import.importType out"];
   }
-  if (offer.importType === "NEW_KEY_MATERIAL" && versions.length > 0 && keySpec !== "SYMMETRIC_DEFAULT") {
+  if (offer.importType === "NEW_KEY_MATERIAL" && versions.length > 0 && !mayRotate(keySpec)) {
     return [
       "InvalidImportType",
-      `only SYMMETRIC_DEFAULT keys rotate to new material, and this is ${keySpec}`,
+      `only ${ROTATING_KEY_SPECS.join(", ")} keys rotate to new material, and this is ${keySpec}`,
     ];
   }
   return undefined;

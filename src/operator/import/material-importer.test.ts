@@ -12,8 +12,9 @@ import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { ImportSpec } from "../../resources/schemas/import.ts";
 import type { MasterKeySpec } from "../../resources/schemas/master-key.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
-import { SealSource } from "../../seal/seal-source.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";
+import { sealsIn } from "../../testing/seals.ts";
 import { decideMasterKey } from "../master-key/decide-master-key.ts";
 import type { Room } from "../master-key/namespace-room.ts";
 import type { ObservedImport } from "./decide-import.ts";
@@ -39,7 +40,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "claviger-import-"));
   createRootKey(join(folder, "root.key"));
   createRootKey(join(folder, "other.key"));
-  seals = new SealSource(join(folder, "root.key"));
+  seals = sealsIn(join(folder, "root.key"));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -321,7 +322,7 @@ describe("an import that cannot be", () => {
   test("a token from under another root key => refused, and one that opens is made", async () => {
     await pass();
     const mine = seals;
-    seals = new SealSource(join(folder, "other.key"));
+    seals = sealsIn(join(folder, "other.key"));
     write(offer());
     await pass();
     expect(condition("Imported")).toBe("False InvalidImportToken");

@@ -2,12 +2,7 @@ import { materialId, unwrapMaterial, type WrappingKeySpec } from "../../crypto/i
 import { materialBytes } from "../../crypto/key-specs.ts";
 import type { Secret } from "../../crypto/secret.ts";
 import { codeOf } from "../../errors.ts";
-import {
-  keyVersionName,
-  toKeyVersionSpec,
-  toOwnershipSpec,
-  toVersionRow,
-} from "../../resources/key-version-rows.ts";
+import { toOwnershipSpec, toVersionRow } from "../../resources/key-version-rows.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
@@ -18,7 +13,7 @@ import type { SealSource } from "../../seal/seal-source.ts";
 import type { BindingWrites, KeyVersionCreation } from "../../store/roles.ts";
 import { HOUR_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import { atWritePoint } from "../../write-points.ts";
-import { sealVersion } from "../master-key/seal-version.ts";
+import { createVersion, type NextVersion } from "../master-key/create-version.ts";
 import {
   decideImport,
   decideOpened,
@@ -144,7 +139,8 @@ export class MaterialImporter {
     id: string,
   ): Promise<number> {
     if (step.kind === "create") {
-      await this.#create(observed, offer, step.number, material, id);
+      const stores = { store: this.#store, seals: this.#seals };
+      await createVersion(stores, observed.masterKey, importedVersion(observed, offer, step, id), material);
       return step.number;
     }
     if (step.kind === "setExpiry") {
@@ -162,32 +158,19 @@ export class MaterialImporter {
     const binding = { ownership, ...(validTo !== undefined && { validTo }) };
     await atWritePoint("keyversion.seal", () => this.#store.setBinding(version, binding));
   }
-
-  /** Sealed as new material of claviger's own is; its name lets one of two leaders win. */
-  async #create(
-    { masterKey }: ObservedImport,
-    { validTo }: Offer,
-    number: number,
-    material: Secret,
-    id: string,
-  ): Promise<void> {
-    const { metadata, spec } = masterKey;
-    const identity = {
-      keyId: toKeyId(masterKey),
-      number,
-      masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
-      keySpec: spec.keySpec,
-      keyUsage: spec.keyUsage,
-      origin: spec.origin,
-      materialId: id,
-      ...(validTo !== undefined && { validTo: timeOf(validTo) }),
-    };
-    const version = await sealVersion(this.#seals, identity, material);
-    await atWritePoint("keyversion.create", () =>
-      this.#store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),
-    );
-  }
 }
+
+const importedVersion = (
+  { masterKey }: ObservedImport,
+  { validTo }: Offer,
+  { number }: { readonly number: number },
+  materialId: string,
+): NextVersion => ({
+  keyId: toKeyId(masterKey),
+  number,
+  materialId,
+  ...(validTo !== undefined && { validTo: timeOf(validTo) }),
+});
 
 const NOTHING: ImportOutcome = { kind: "none" };
 

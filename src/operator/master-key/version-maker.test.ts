@@ -6,8 +6,8 @@ import { ClavigerError } from "../../errors.ts";
 import { KubeError } from "../../kube/kube-error.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
-import { SealSource } from "../../seal/seal-source.ts";
 import { keyId, keyVersion, masterKey } from "../../testing/objects.ts";
+import { sealsIn } from "../../testing/seals.ts";
 import { OwnRecord } from "../claims/own-record.ts";
 import { ViewIndex } from "../claims/view-index.ts";
 import { VersionMaker } from "./version-maker.ts";
@@ -30,7 +30,7 @@ class Server {
   seen: readonly KeyVersion[] = [];
   refusal: Error | undefined;
   readonly maker = new VersionMaker({
-    seals: new SealSource(join(folder, "root.key")),
+    seals: sealsIn(join(folder, "root.key")),
     store: {
       createKeyVersion: async (name, spec) => {
         this.seals.add(spec.seal?.sealed ?? "");

@@ -2,13 +2,12 @@ import type { KeyId } from "../../crypto/ids.ts";
 import { generateMaterial } from "../../crypto/key-specs.ts";
 import { ClavigerError, codeOf } from "../../errors.ts";
 import { isUnanswered } from "../../kube/unanswered.ts";
-import { keyVersionName, toKeyVersionSpec } from "../../resources/key-version-rows.ts";
+import { keyVersionName } from "../../resources/key-version-rows.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import type { KeyVersionCreation, KeyVersionLookup } from "../../store/roles.ts";
-import { atWritePoint } from "../../write-points.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
-import { sealVersion } from "./seal-version.ts";
+import { createVersion } from "./create-version.ts";
 
 type Store = KeyVersionCreation & KeyVersionLookup;
 
@@ -47,26 +46,15 @@ export class VersionMaker {
 
   async #create(
     name: string,
-    { metadata, spec }: MasterKey,
+    masterKey: MasterKey,
     step: { readonly keyId: KeyId; readonly number: number },
   ): Promise<void> {
-    const identity = {
-      keyId: step.keyId,
-      number: step.number,
-      masterKey: { namespace: metadata.namespace ?? "", name: metadata.name },
-      keySpec: spec.keySpec,
-      keyUsage: spec.keyUsage,
-      origin: spec.origin,
-    };
-    using material = generateMaterial(spec.keySpec);
-    const version = await sealVersion(this.#seals, identity, material);
+    using material = generateMaterial(masterKey.spec.keySpec);
     try {
-      await atWritePoint("keyversion.create", () =>
-        this.#store.createKeyVersion(name, toKeyVersionSpec(version)),
-      );
+      await createVersion({ store: this.#store, seals: this.#seals }, masterKey, step, material);
       this.#asked.add(name);
     } catch (error) {
-      // What was not answered may have been done.
+      // A write that was not answered may have been made.
       if (codeOf(error) === "Conflict" || isUnanswered(error)) this.#asked.add(name);
       throw error;
     }

@@ -1,5 +1,6 @@
 import { codeOf, messageOf } from "../../errors.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
+import type { Problem, VersionTester } from "../../keys/version-tester.ts";
 import { isUnanswered } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
 import type { Binding } from "../../resources/key-version-rows.ts";
@@ -10,7 +11,6 @@ import type { SealSource } from "../../seal/seal-source.ts";
 import type { BindingWrites } from "../../store/roles.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { KeyringPlan } from "./decide-keyring.ts";
-import type { Problem, VersionTester } from "./version-tester.ts";
 
 /** How many versions of an older release are given their proof in one pass. */
 const PROOFS_A_PASS = 100;

@@ -8,12 +8,13 @@ import { ClavigerError } from "../../errors.ts";
 import { writeObservations } from "../../keyring/observations.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
 import { KeyringWriter } from "../../keyring/writer.ts";
+import { type Problem, VersionTester } from "../../keys/version-tester.ts";
 import { KubeError } from "../../kube/kube-error.ts";
 import { toKeyVersionSpec } from "../../resources/key-version-rows.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
-import { SealSource } from "../../seal/seal-source.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
 import { proveTombstone } from "../../seal/tombstone.ts";
 import type { View } from "../../store/view.ts";
 import {
@@ -26,10 +27,10 @@ import {
   versionId,
   waiting,
 } from "../../testing/objects.ts";
+import { sealsIn } from "../../testing/seals.ts";
 import { OwnRecord } from "../claims/own-record.ts";
 import { toDestroyed } from "./decide-erasure.ts";
 import { Eraser } from "./eraser.ts";
-import { type Problem, VersionTester } from "./version-tester.ts";
 
 /** What a node does about tombstones, over the real keyring and root key. */
 let folder: string;
@@ -43,7 +44,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "claviger-eraser-"));
   createRootKey(join(folder, "root.key"));
   createRootKey(join(folder, "other.key"));
-  seals = new SealSource(join(folder, "root.key"));
+  seals = sealsIn(join(folder, "root.key"));
   keyring = KeyringWriter.open(join(folder, "state"));
   written = [];
   takes = () => undefined;
@@ -134,7 +135,7 @@ test("a proven tombstone => erased, and nothing of it left", async () => {
 test("a tombstone of another root key => told, and the material is put back", async () => {
   const one = await sealed(1);
   put(one);
-  const forged = await gone(one, new SealSource(join(folder, "other.key")));
+  const forged = await gone(one, sealsIn(join(folder, "other.key")));
   expect(await pass([forged])).toEqual({ problems: ["TombstoneForged"], living: [] });
   expect([held(), written]).toEqual([[1], ["restore v1"]]);
 });
@@ -142,7 +143,7 @@ test("a tombstone of another root key => told, and the material is put back", as
 test("this node's root key is the wrong one => it puts nothing back that it cannot open", async () => {
   const one = await sealed(1);
   put(one);
-  expect((await pass([await gone(one)], new SealSource(join(folder, "other.key")))).problems).toEqual([
+  expect((await pass([await gone(one)], sealsIn(join(folder, "other.key")))).problems).toEqual([
     "TombstoneForged",
   ]);
   expect([held(), written]).toEqual([[1], []]);
@@ -159,7 +160,7 @@ test("a tombstone beside a copy of the version => the copy does not live on", as
 test("a forged tombstone beside the proven one => the proven one is kept", async () => {
   const one = await sealed(1);
   put(one);
-  const forged = await gone(one, new SealSource(join(folder, "other.key")), "a-forged");
+  const forged = await gone(one, sealsIn(join(folder, "other.key")), "a-forged");
   const proven = await gone(one);
   await pass([forged, proven]);
   expect(keyring.tombstones().map(({ proof }) => proof.rootKeyId)).toEqual([seals.get().rootKeyId]);

@@ -2,6 +2,7 @@ import type { NodeConfig } from "../../config/config.ts";
 import { codeOf, messageOf } from "../../errors.ts";
 import type { TombstoneRow } from "../../keyring/rows.ts";
 import type { KeyringWriter } from "../../keyring/writer.ts";
+import type { Problem, VersionTester } from "../../keys/version-tester.ts";
 import { isUnanswered } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
 import { keyVersionName, toKeyVersionSpec } from "../../resources/key-version-rows.ts";
@@ -25,7 +26,6 @@ import {
 import type { Apply } from "./giver.ts";
 import { servedVersions } from "./served-versions.ts";
 import { VersionLookup } from "./version-lookup.ts";
-import type { Problem, VersionTester } from "./version-tester.ts";
 
 export type EraserStore = Resources & KeyVersionCreation & SealWrites & TombstoneWrites;
 

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { ClavigerError } from "../../errors.ts";
+import { type Problem, VersionTester } from "../../keys/version-tester.ts";
 import { KubeError } from "../../kube/kube-error.ts";
-import { SealSource } from "../../seal/seal-source.ts";
 import { versionRow } from "../../testing/objects.ts";
+import { sealsIn } from "../../testing/seals.ts";
 import { Giver } from "./giver.ts";
-import { type Problem, VersionTester } from "./version-tester.ts";
 
 /** The names of the KeyVersions that were to be created, and the problems, where the API server fails so. */
 async function handBack(failure: Error) {
@@ -20,7 +20,7 @@ async function handBack(failure: Error) {
       replaceSeal: async () => undefined,
     },
     apply: () => undefined,
-    tester: new VersionTester(new SealSource("/nowhere")),
+    tester: new VersionTester(sealsIn("/nowhere")),
     log: () => undefined,
   });
   const plan = {

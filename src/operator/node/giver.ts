@@ -1,6 +1,7 @@
 import { codeOf, messageOf } from "../../errors.ts";
 import type { KeyringChange } from "../../keyring/changes.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
+import type { Problem, VersionTester } from "../../keys/version-tester.ts";
 import { isUnanswered } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
 import {
@@ -15,7 +16,6 @@ import type { KeyVersionCreation, Resources, SealWrites } from "../../store/role
 import { atWritePoint } from "../../write-points.ts";
 import type { KeyringPlan } from "./decide-keyring.ts";
 import { VersionLookup } from "./version-lookup.ts";
-import type { Problem, VersionTester } from "./version-tester.ts";
 
 export type GiverStore = Resources & KeyVersionCreation & SealWrites;
 

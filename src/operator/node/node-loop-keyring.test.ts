@@ -13,9 +13,10 @@ import { keyVersionName, toKeyVersionSpec } from "../../resources/key-version-ro
 import type { KeyVersion } from "../../resources/resources.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
-import { SealSource } from "../../seal/seal-source.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
 import { ManifestStore } from "../../store/manifests/manifest-store.ts";
 import { keyId, NOW, timeKeeper, versionId } from "../../testing/objects.ts";
+import { sealsIn } from "../../testing/seals.ts";
 import { NodeLoop } from "./node-loop.ts";
 
 /** What a node's pass makes of the state of its keyring, over the real store, file and root key. */
@@ -44,7 +45,7 @@ beforeEach(async () => {
   );
   const config = readConfig(join(folder, "claviger.yaml"));
   keyring = KeyringWriter.open(config.stateDir);
-  seals = new SealSource(config.rootKeyPath);
+  seals = sealsIn(config.seal.path);
   const log = () => undefined;
   store = new ManifestStore({
     folder: join(folder, "keys"),

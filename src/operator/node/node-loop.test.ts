@@ -27,7 +27,7 @@ import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { proveOwnership } from "../../seal/ownership.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
-import { SealSource } from "../../seal/seal-source.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
 import type {
   ClusterNodes,
   Leadership,
@@ -45,6 +45,7 @@ import {
   NOW,
   timeKeeper,
 } from "../../testing/objects.ts";
+import { sealsIn } from "../../testing/seals.ts";
 import { canMount, Tmpfs } from "../../testing/tmpfs.ts";
 import { NodeLoop, type NodeTime } from "./node-loop.ts";
 
@@ -54,7 +55,7 @@ let seals: SealSource;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "claviger-node-"));
   createRootKey(join(root, "root.key"));
-  seals = new SealSource(join(root, "root.key"));
+  seals = sealsIn(join(root, "root.key"));
   keyring = KeyringWriter.open(join(root, "state"));
 });
 afterEach(() => {

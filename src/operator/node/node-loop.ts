@@ -6,6 +6,7 @@ import type { KeyringChange } from "../../keyring/changes.ts";
 import { isExpired, type ObservationRow, type VersionRow } from "../../keyring/rows.ts";
 import { recordServedImports } from "../../keyring/tables/served-imports.ts";
 import type { KeyringWriter } from "../../keyring/writer.ts";
+import { type Problem, VersionTester } from "../../keys/version-tester.ts";
 import { isUnanswered } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
 import { keyRefText } from "../../names.ts";
@@ -38,7 +39,6 @@ import { importsServed, servedVersions } from "./served-versions.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { SocketWatch } from "./socket-watch.ts";
 import { TakeUps } from "./take-ups.ts";
-import { type Problem, VersionTester } from "./version-tester.ts";
 
 type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionConfig">;
 type NodeLoopStore = GiverStore & EraserStore & BindingWrites & OwnReport & ClusterNodes & Leadership;

@@ -14,7 +14,7 @@ import type {
 } from "../../resources/resources.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
-import { SealSource } from "../../seal/seal-source.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
 import type { View } from "../../store/view.ts";
 import { freshObjects } from "../../testing/fresh-objects.ts";
 import {
@@ -29,6 +29,7 @@ import {
   versionId,
   waiting,
 } from "../../testing/objects.ts";
+import { sealsIn } from "../../testing/seals.ts";
 import { OwnRecord } from "../claims/own-record.ts";
 import { ViewIndex } from "../claims/view-index.ts";
 import { Retirement, type RetirementStore } from "./retirement.ts";
@@ -41,7 +42,7 @@ let seals: SealSource;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "claviger-retirement-"));
   createRootKey(join(folder, "root.key"));
-  seals = new SealSource(join(folder, "root.key"));
+  seals = sealsIn(join(folder, "root.key"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,7 +1,8 @@
-import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../../crypto/key-specs.ts";
+import { DEFAULT_KEY_SPEC, KEY_SPECS, KEY_USAGES, ORIGINS, usageOf } from "../../crypto/key-specs.ts";
 import { deletionSpec, deletionStatus, retentionSpec, windowFixed } from "./deletion.ts";
 import { conditions, observedGeneration, unchanged, uuid } from "./fields.ts";
 import { importSpec, importStatus } from "./import.ts";
+import { rotatesIfItMay, usageFitsKeySpec } from "./key-spec-rules.ts";
 import { kmsKeyId, reencryptionStatus } from "./reencryption.ts";
 import { madeHereToRotate, rotationSpec } from "./rotation.ts";
 import { rotationStatus } from "./rotation-status.ts";
@@ -16,10 +17,10 @@ export const masterKeySpec = s.object(
       { default: true },
     ),
     keySpec: s.oneOf("The kind of key material, in AWS KMS's names.", KEY_SPECS, {
-      default: "SYMMETRIC_DEFAULT",
+      default: DEFAULT_KEY_SPEC,
     }),
-    keyUsage: s.oneOf("What the key may do. Needed for every keySpec but SYMMETRIC_DEFAULT.", KEY_USAGES, {
-      default: "ENCRYPT_DECRYPT",
+    keyUsage: s.oneOf(`What the key may do. Needed for every keySpec but ${DEFAULT_KEY_SPEC}.`, KEY_USAGES, {
+      default: usageOf(DEFAULT_KEY_SPEC),
     }),
     origin: s.oneOf(
       "Where the material comes from: AWS_KMS means that claviger makes it, EXTERNAL that it is imported.",
@@ -56,20 +57,10 @@ export const masterKeySpec = s.object(
   },
   {
     // Written out: the API server runs the rules on this value before it fills in the fields' own defaults.
-    default: { keySpec: "SYMMETRIC_DEFAULT", keyUsage: "ENCRYPT_DECRYPT", origin: "AWS_KMS" },
+    default: { keySpec: DEFAULT_KEY_SPEC, keyUsage: usageOf(DEFAULT_KEY_SPEC), origin: "AWS_KMS" },
     rules: [
-      {
-        cel: "self.keySpec.startsWith('HMAC_') == (self.keyUsage == 'GENERATE_VERIFY_MAC')",
-        message:
-          "keyUsage does not fit keySpec: SYMMETRIC_DEFAULT is for ENCRYPT_DECRYPT, HMAC_* for GENERATE_VERIFY_MAC",
-        holds: (self) =>
-          String(self.keySpec).startsWith("HMAC_") === (self.keyUsage === "GENERATE_VERIFY_MAC"),
-      },
-      {
-        cel: "!has(self.rotation) || self.keySpec == 'SYMMETRIC_DEFAULT'",
-        message: "rotation is for SYMMETRIC_DEFAULT keys only",
-        holds: (self) => self.rotation === undefined || self.keySpec === "SYMMETRIC_DEFAULT",
-      },
+      usageFitsKeySpec,
+      rotatesIfItMay,
       {
         // import is a reserved word of CEL, which Kubernetes escapes.
         cel: "!has(self.__import__) || self.origin == 'EXTERNAL'",

@@ -1,7 +1,7 @@
-import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
-import { MessageCipher } from "../crypto/message.ts";
-import type { Secret } from "../crypto/secret.ts";
-import type { VersionRow } from "../keyring/rows.ts";
+import { type KmsKeyId, kmsKeyId } from "../../crypto/ids.ts";
+import { MessageCipher } from "../../crypto/message.ts";
+import type { Secret } from "../../crypto/secret.ts";
+import type { VersionRow } from "../../keyring/rows.ts";
 
 /** A version whose material is open, with what each call on it needs. */
 export interface OpenVersion {

@@ -1,14 +1,13 @@
-import { createHash, createHmac } from "node:crypto";
-import { decryptMessage, encryptMessage, parseMessage } from "../../crypto/message.ts";
-import { Secret } from "../../crypto/secret.ts";
-import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
-import type { VersionRow } from "../../keyring/rows.ts";
-import { unknownPart, unknownVersion } from "../../keyring/tables/versions.ts";
-import { isOwnershipProven, type Ownership } from "../../seal/ownership.ts";
-import { sealAad } from "../../seal/seal.ts";
-import type { SealSource } from "../../seal/seal-source.ts";
+import { createHash } from "node:crypto";
+import { codeOf, messageOf } from "../errors.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import { unknownPart, unknownVersion } from "../keyring/tables/versions.ts";
+import { isOwnershipProven, type Ownership } from "../seal/ownership.ts";
+import { sealAad } from "../seal/seal.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+import { selfTest } from "./self-test.ts";
 
-/** Something of this node that does not work: a word for programs, a sentence for people. */
+/** A part of this node that does not work: a word for programs, a sentence for people. */
 export interface Problem {
   readonly reason: string;
   readonly message: string;
@@ -17,18 +16,18 @@ export interface Problem {
 /** Opens and tests versions, and their ownership proofs, before anybody relies on them: each of them once. */
 export class VersionTester {
   readonly #seals: SealSource;
-  /** Digests of what passed: only who has the root key can make more of them. */
+  /** Digests of the versions that passed: only a holder of the root key can make more of them. */
   readonly #passed = new Set<string>();
-  /** The same of rows that are looked at again, without a digest. */
+  /** Rows that passed: they need no digest when they are tested again. */
   readonly #passedRows = new WeakSet<VersionRow>();
-  /** The ownership proof of each version that was verified last, with all that it says. */
+  /** The ownership proof of each version that was verified last, with all that it binds. */
   readonly #proven = new Map<string, string>();
 
   constructor(seals: SealSource) {
     this.#seals = seals;
   }
 
-  /** What is wrong with a version on this node, if anything. */
+  /** Returns why a version cannot be used on this node, if it cannot. */
   async fault(version: VersionRow): Promise<Problem | undefined> {
     const unknown = unknownPart(version);
     if (unknown !== undefined) {
@@ -42,7 +41,7 @@ export class VersionTester {
     }
     try {
       using material = await this.#seals.unseal(version, version.sealed);
-      testMaterial(version, material);
+      selfTest(version, material);
     } catch (error) {
       const code = codeOf(error);
       if (code !== "SealUnavailable" && code !== "SealMismatch") throw error;
@@ -64,7 +63,7 @@ export class VersionTester {
   }
 }
 
-/** All that a proof says, and the proof: without hash and canonical form, as ten thousand are looked at in every pass. */
+/** Text of a proof and of all that it binds. No hash and no canonical form: every pass looks at ten thousand versions. */
 function proofText(version: VersionRow, { revision, proof }: Ownership): string {
   const { keyId, versionId, number, keySpec, keyUsage, origin, masterKey, materialId, validTo } = version;
   const { namespace, name } = masterKey;
@@ -75,24 +74,9 @@ function proofText(version: VersionRow, { revision, proof }: Ownership): string 
   ].join("\n");
 }
 
-/** Of all that an opening depends on: the versionId alone would let a copy with another number pass. */
+/** Digest of everything that opening a version depends on: the versionId alone would let a copy with another number pass. */
 function digestOf(version: VersionRow): string {
   const { provider, rootKeyId, blob } = version.sealed;
   const sealedBy = `${provider}:${rootKeyId}\n`;
   return createHash("sha256").update(sealAad(version)).update(sealedBy).update(blob).digest("base64");
-}
-
-/** Throws SealMismatch where material does not do what its version is for. */
-function testMaterial(version: VersionRow, material: Secret): void {
-  if (version.keyUsage === "GENERATE_VERIFY_MAC") {
-    createHmac("sha256", material.exposeSecretBytes()).update("test").digest();
-    return;
-  }
-  const { keyId, versionId } = version;
-  const scope = { keyId, versionId, material, purpose: "kms-v2", context: {} } as const;
-  using probe = Secret.random(32);
-  const opened = decryptMessage(scope, parseMessage(encryptMessage(scope, probe.exposeSecretBytes())));
-  if (Buffer.compare(opened, probe.exposeSecretBytes()) !== 0) {
-    throw new ClavigerError("SealMismatch", `version ${version.number} of key ${keyId} failed its self-test`);
-  }
 }
