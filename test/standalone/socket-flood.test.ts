@@ -10,10 +10,13 @@ import { expectServes, prepare } from "./faults.ts";
 import { Installation } from "./installation.ts";
 import { KmsTestClient } from "./kms.ts";
 import { RawCall } from "./raw-call.ts";
+import { RawFrames } from "./raw-frames.ts";
 
 const PROGRAM = join(import.meta.dirname, "socket-flood.ts");
 /** As MAX_CONNECTIONS of socket-server.ts. */
 const SLOTS = 64;
+/** As MAX_STREAMS of socket-server.ts. */
+const STREAMS = 50;
 const MEGABYTE = 1024 * 1024;
 
 /** The highest resident memory of a process's life. */
@@ -75,6 +78,27 @@ describe("a socket that is flooded", () => {
       for (const socket of held) socket.destroy();
       used[Symbol.dispose]();
     }
+  });
+
+  it("by more calls at once than a connection may have: that connection ends, and the API server's goes on", async () => {
+    await using installation = await Installation.create();
+    const { keyId } = await prepare(installation);
+    await installation.start("plugin");
+    await installation.serving();
+    const path = installation.socket();
+    const method = "/v2.KeyManagementService/Encrypt";
+    const pending = await RawCall.open(path, "/v2.KeyManagementService/Status");
+    using apiServer = new KmsTestClient(path);
+    expect((await apiServer.encrypt(randomBytes(32))).key_id).toBe(keyId);
+    using hostile = await RawFrames.connect(path);
+    await hostile.openCalls(method, STREAMS);
+    expect(hostile.ended).toBe(false);
+    await hostile.openCalls(method, 1);
+    await eventually("the connection with too many calls is ended", async () => hostile.ended);
+    expect((await apiServer.encrypt(randomBytes(32))).key_id).toBe(keyId);
+    expect(pending.closed).toBe(false);
+    expect((await pending.finish(Buffer.alloc(0))).status).toBe("0");
+    pending[Symbol.dispose]();
   });
 
   it("by a thousand calls at once of one caller: all are answered, one after another", async () => {
