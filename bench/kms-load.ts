@@ -20,7 +20,7 @@ export const LOADS: readonly Load[] = [1, 16].flatMap((connections) =>
   (["status", "encrypt", "decrypt"] as const).map((op) => ({ op, connections })),
 );
 
-/** Calls on each connection before the measurement, and the Encrypts before those of what is to be decrypted. */
+/** Calls on each connection before the measurement, and the Encrypts that make the ciphertexts to be decrypted. */
 const WARM_UP = 100;
 const SEEDS = 64;
 

@@ -33,7 +33,8 @@ async function main(wanted: Arguments): Promise<void> {
   const machine = await describeMachine();
   print(machine.map((line) => `- ${line}\n`).join(""));
   const results = await measure(wanted);
-  print(goalsText(results.flatMap(({ goals }) => goals)));
+  const goals = results.flatMap((result) => result.goals);
+  if (goals.length > 0) print(goalsText(goals));
   if (!wanted.write) return;
   await mkdir(join(PAGE, ".."), { recursive: true });
   await writeFile(PAGE, page(results, { date: new Date().toISOString().slice(0, 10), machine }));

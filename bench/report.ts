@@ -20,7 +20,7 @@ export interface PageFacts {
   readonly machine: readonly string[];
 }
 
-/** What the parts of the page are for, before their figures. */
+/** Tells what the figures of the page are good for. */
 const FELT = `## What a cluster feels
 
 An API server calls a plugin when it starts: one Status, one Encrypt, and one Decrypt for each distinct data key

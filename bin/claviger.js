@@ -22,9 +22,9 @@ if (Number.parseInt(process.versions.node, 10) < NEEDED) {
   process.exitCode = 1;
 } else {
   const { enableCompileCache } = await import("node:module");
-  // Beside the code, so that whoever can write the cache can write the code too: what is in it is
-  // run. The state folder or the system's temporary one could have other writers. In a read-only
-  // installation only what lies there already is used.
+  // The compile cache lies beside the code: its content is run, so nobody may write the cache who
+  // cannot write the code. The state folder or the system's temporary one could have other writers.
+  // A read-only installation uses the files that lie there already, and writes none.
   enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/claviger", import.meta.url)));
   await import((inCheckout ? source : new URL("../dist/cli/main.js", import.meta.url)).href);
 }

@@ -47,7 +47,7 @@ export interface MessageScope {
 export class Message {
   readonly #bytes: Buffer;
 
-  /** Takes bytes that `parseMessage` has looked at. */
+  /** Takes bytes that `parseMessage` has accepted. */
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
   }
@@ -83,11 +83,11 @@ export class Message {
 }
 
 /**
- * Encrypts and decrypts the messages of one scope. What they share is worked out once: their first
- * 34 bytes and the canonical form of the context.
+ * Encrypts and decrypts the messages of one scope. The bytes that all of them share are made once:
+ * the first 34 of a message, and the canonical form of the context.
  */
 export class MessageCipher {
-  /** As `ids` of its messages. */
+  /** The same text as the `ids` of its messages. */
   readonly ids: string;
   readonly #prefix: Buffer;
   readonly #material: Secret;
@@ -163,7 +163,7 @@ export function parseMessage(bytes: Uint8Array): Message {
 export const encryptMessage = (scope: MessageScope, plaintext: Uint8Array): Buffer =>
   new MessageCipher(scope).encrypt(plaintext);
 
-/** The same with a known salt. */
+/** Encrypts one message with a known salt, for test vectors. */
 export const encryptWithSalt = (scope: MessageScope, plaintext: Uint8Array, salt: Uint8Array): Buffer =>
   new MessageCipher(scope).encryptWithSalt(plaintext, salt);
 

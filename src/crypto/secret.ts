@@ -42,8 +42,8 @@ export class Secret {
   }
 
   /**
-   * The same for node:crypto, made once: it makes a key of bytes at each call otherwise, and each
-   * leaves a copy until it is collected. Throws once wiped.
+   * Returns the secret as a key of node:crypto, made once. If node:crypto is given bytes, it makes such a
+   * key at each call, and each keeps a copy of the bytes until it is collected. Throws once wiped.
    */
   exposeSecretKey(): KeyObject {
     this.#key ??= createSecretKey(this.exposeSecretBytes());
@@ -52,7 +52,7 @@ export class Secret {
 
   wipe(): void {
     this.#bytes.fill(0);
-    // Its copy in OpenSSL's memory is zeroed when it is collected.
+    // OpenSSL zeroes the copy in the key when the key is collected.
     this.#key = undefined;
     this.#wiped = true;
   }

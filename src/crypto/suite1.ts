@@ -55,7 +55,7 @@ export function encryptOnce(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Ar
   return sealed;
 }
 
-/** The same, written into `target` at `at`. */
+/** Encrypts once as `encryptOnce` does, and writes the result into `target` at `at`. */
 export function encryptInto(
   target: Uint8Array,
   at: number,

@@ -48,7 +48,7 @@ export class LiveKeyring {
   #problem: ClavigerError | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loading = false;
-  /** Whether the look at the file is the first one, before which nobody was answered. */
+  /** True until the first look at the file is over: no caller was answered before. */
   #isFirstLook = true;
   /** Whether every version that was committed at the last look is in memory. */
   #complete = false;

@@ -40,7 +40,7 @@ export class ApiServerObserver {
   #settling: NodeJS.Timeout | undefined;
   #episodeSettling: NodeJS.Timeout | undefined;
   #former: ObservationRow | undefined;
-  /** Its count of Encrypts is kept apart: a call must not make another row. */
+  /** The count of Encrypts is kept beside the row, so that a call makes no new row. */
   #row: Readonly<Omit<ObservationRow, "encrypts" | "lastEncryptAt">> | undefined;
   #encrypts = 0;
   #lastEncryptAt: number | undefined;

@@ -151,7 +151,7 @@ const servesWhenMended = (provider: Provider, version: VersionRow): Promise<void
 const hasProblem = (provider: Provider, code: ErrorCode): Promise<void> =>
   eventually(() => expect(provider.problem?.code).toBe(code));
 
-/** Rejects with whatever is wrong, whether the provider throws it or not. */
+/** Calls Decrypt, and turns an error that is thrown into a promise that rejects. */
 async function decrypt(
   provider: Provider,
   request: { ciphertext: Uint8Array; keyId: string; annotationCount?: number },

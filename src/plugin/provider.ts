@@ -141,8 +141,8 @@ export class Provider {
   }
 
   /**
-   * Opens what any provider of this node wrapped, under whichever version it names. Gives a promise
-   * only if the version's material must be opened first. Throws, or rejects with, what is wrong.
+   * Opens a ciphertext that any provider of this node made, under the version that it names. Returns a
+   * promise only if the version's material must be opened first. An error is thrown, or rejects the promise.
    */
   decrypt(request: DecryptRequest): Buffer | Promise<Buffer> {
     refuseMalformed(request);

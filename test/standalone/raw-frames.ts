@@ -12,7 +12,7 @@ const ACK = 1;
 const END_HEADERS = 4;
 const FRAME_HEADER_BYTES = 9;
 
-/** An HTTP/2 client that heeds no limit of its server: it writes its frames itself. */
+/** An HTTP/2 client that heeds no limit of its server, as it writes its frames itself. */
 export class RawFrames {
   readonly #socket: Socket;
   #calls = 0;
@@ -52,7 +52,7 @@ export class RawFrames {
     );
   }
 
-  /** Whether the server ended the connection. */
+  /** True once the server has ended the connection. */
   get ended(): boolean {
     return this.#socket.closed || this.#count(GOAWAY) > 0;
   }

@@ -3,7 +3,7 @@ import { MessageCipher } from "../../crypto/message.ts";
 import type { Secret } from "../../crypto/secret.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
 
-/** A version whose material is open, with what each call on it needs. */
+/** A version whose material is open, with its key_id and the cipher of its messages. */
 export interface OpenVersion {
   readonly version: VersionRow;
   readonly kmsKeyId: KmsKeyId;
