@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readObservations } from "../../src/keyring/observations.ts";
+import { objectPath } from "../../src/kube/paths.ts";
 import { conditionOf } from "../../src/resources/conditions.ts";
 import type { KeyServer, MasterKey } from "../../src/resources/resources.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
@@ -12,6 +13,7 @@ import { CLAVIGER } from "../standalone/installation.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";
 import { encryptionRules, identity, kms, roleOfRewriters } from "./manifests.ts";
 import type { ClavigerNode } from "./node.ts";
+import { Probes } from "./traffic.ts";
 
 const binaries = await controlPlaneBinaries();
 const ENCRYPTED = "k8s:enc:kms:v2:";
@@ -23,13 +25,14 @@ const WITHOUT_FILE = [
 /** A scope as a KeyServer has it: claviger's own resources come first and are left out. */
 const written = (...resources: readonly string[]): readonly string[] =>
   resources.length === 0 ? [] : ["!*.kms.claviger.dev", ...resources];
-/** An API server asks once a minute. */
-const SILENCE_SECONDS = 90;
+/** Three times as long as an API server with the probes goes without asking. */
+const SILENCE_SECONDS = 60;
 
 describe.skipIf(binaries === undefined)("by which file an API server goes, and whether it asks", () => {
   let cluster: Cluster;
   let node: ClavigerNode;
   let server: ApiServer;
+  let probes: Probes;
 
   beforeAll(async () => {
     cluster = await startCluster({
@@ -47,18 +50,21 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
     if (only === undefined || api === undefined) throw new Error("there is no node");
     node = only;
     server = api;
+    probes = new Probes([server]);
   });
-  afterAll(() => cluster?.stop());
+  afterAll(async () => {
+    await probes?.stop();
+    await cluster?.stop();
+  });
 
   const file = (resources: readonly string[], socket: string, ...others: readonly object[]): string =>
     encryptionRules({ resources, providers: [kms(PROVIDER, socket), ...others, identity] });
   const edit = (text: string) => writeFile(node.encryptionConfigPath, text);
-  const keyServer = async (): Promise<KeyServer> =>
-    JSON.parse(await cluster.kubectl(["get", "ks", "node-1", "-o", "json"]));
+  const keyServer = () => cluster.read<KeyServer>(objectPath("KeyServer", { name: "node-1" }));
   const inStep = async () => conditionOf((await keyServer()).status?.conditions, "ApiServerInStep");
   const provider = async () => (await keyServer()).status?.providers?.[0];
-  const masterKey = async (): Promise<MasterKey> =>
-    JSON.parse(await cluster.kubectl(["get", "mk", "-n", "claviger-system", "secrets", "-o", "json"]));
+  const masterKey = () =>
+    cluster.read<MasterKey>(objectPath("MasterKey", { namespace: "claviger-system", name: "secrets" }));
   const reencrypted = async () => conditionOf((await masterKey()).status?.conditions, "Reencrypted");
   /** Nothing says any more that what is stored is under the key. */
   const notComplete = () =>
