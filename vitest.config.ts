@@ -5,12 +5,12 @@ import { SlowestFirst } from "./scripts/slowest-first.ts";
 // hung test, never to measure one.
 const deadlines = { testTimeout: 1_200_000, hookTimeout: 1_800_000 };
 
-/** Where CI wants its counts. */
+/** The file in which CI wants its counts. */
 const report = process.env.CLAVIGER_TEST_REPORT;
 
 /**
- * Each file of `servers` starts processes, some of them whole control planes, which wait most of the time:
- * several at once. What `model` computes meanwhile gives way to them.
+ * Each file of `servers` starts processes, some of them whole control planes, which wait most of the time, so
+ * several files run at once. The computation of `model` gives way to them.
  */
 const besideOneAnother = { maxWorkers: 4, sequence: { groupOrder: 1 } };
 

@@ -2,7 +2,10 @@ import { Agent, request } from "node:https";
 import { buffer } from "node:stream/consumers";
 import type { ApiServer } from "../test/controlplane/apiserver.ts";
 
-/** Few-frills HTTPS to an API server, the same for every candidate: as little of the client's time as can be. */
+/**
+ * A minimal HTTPS client for an API server, the same for every candidate, so that the client itself takes
+ * little time.
+ */
 export class ApiClient {
   readonly #url: string;
   readonly #connections: number;
@@ -21,7 +24,7 @@ export class ApiClient {
     return new ApiClient(server, connections, await server.ca());
   }
 
-  /** One call; resolves with the body. Rejects for any status but 2xx. */
+  /** Makes a call. Resolves with the body. Rejects for any status but 2xx. */
   send(method: string, path: string, body = ""): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const options = { method, agent: this.#agent, headers: this.#headers };
@@ -37,7 +40,9 @@ export class ApiClient {
     });
   }
 
-  /** Makes the calls 0 to count − 1, as many at once as there are connections; resolves with calls per second. */
+  /**
+   * Makes the calls 0 to count − 1, as many at once as there are connections. Resolves with calls per second.
+   */
   async rate(count: number, call: (index: number) => Promise<unknown>): Promise<number> {
     let next = 0;
     const worker = async () => {

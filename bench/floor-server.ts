@@ -1,6 +1,6 @@
 /**
- * A KMS v2 server without keys: `node bench/floor-server.ts node:http2|grpc-js SOCKET`.
- * What it costs, no plugin on Node can be below.
+ * A KMS v2 server without keys: `node bench/floor-server.ts node:http2|grpc-js SOCKET`. No plugin on Node can
+ * cost less than it does.
  */
 import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
@@ -15,7 +15,7 @@ import { kmsService } from "../src/plugin/kms-service.ts";
 
 const keyId = "0".repeat(32);
 const status = { version: "v2", healthz: "ok", keyId };
-/** As long as claviger's ciphertexts. */
+/** As long as a ciphertext of claviger. */
 const sealed = (plaintext: Uint8Array) => Buffer.concat([Buffer.alloc(OVERHEAD_BYTES), plaintext]);
 
 const [kind, socket = ""] = process.argv.slice(2);
@@ -41,7 +41,7 @@ function serveGrpc(path: string): void {
   });
 }
 
-/** Status and Encrypt only, without a look at what was asked. */
+/** Answers Status and Encrypt only, without reading the request. */
 function serveHttp2(path: string): void {
   const answers = new Map([
     [kmsService.Status.path, frame(statusResponse.encode(status))],
@@ -59,7 +59,7 @@ function serveHttp2(path: string): void {
   server.listen(path);
 }
 
-/** A gRPC message on the wire: not compressed, its length, its bytes. */
+/** Frames a gRPC message: not compressed, its length, its bytes. */
 function frame(message: Buffer): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);

@@ -1,15 +1,15 @@
 import { figure, type Table } from "./table.ts";
 
-/** Something that claviger is to reach, and what was measured. */
+/** A goal of claviger, and the measured value. */
 export interface Goal {
   readonly what: string;
   readonly unit: "×" | " ms" | " MB";
   readonly value: number;
-  /** One of the two. */
+  /** Exactly one of the two. */
   readonly limit: { readonly atMost: number } | { readonly atLeast: number };
 }
 
-/** Whether the measured value, not its rounded form, is within the limit. */
+/** Returns true if the measured value, not its rounded form, is within the limit. */
 export function isReached({ value, limit }: Goal): boolean {
   return "atMost" in limit ? value <= limit.atMost : value >= limit.atLeast;
 }

@@ -20,7 +20,10 @@ export interface NodeFolder {
   readonly socket: string;
 }
 
-/** Makes a node's folder with a keyring of `versions` sealed versions, 100 of a key; each provider serves the next key. */
+/**
+ * Creates a node's folder with a keyring of `versions` sealed versions, 100 per key. Each provider serves the
+ * next key.
+ */
 export async function makeNode(
   dir: string,
   versions: number,
@@ -51,7 +54,7 @@ export async function makeNode(
   return node;
 }
 
-/** Where a provider of a node's folder listens. */
+/** Returns the path of a provider's socket. */
 export const socketOf = (dir: string, provider: string): string => join(dir, "run", `${provider}.sock`);
 
 async function writeKeyring(stateDir: string, seal: Seal, versions: number): Promise<void> {

@@ -2,7 +2,7 @@ import { arch, cpus, release, totalmem, type } from "node:os";
 import { version } from "node:process";
 import { goVersion } from "./peers.ts";
 
-/** The machine and the versions that the figures belong to, one line each. */
+/** Describes the machine and the versions behind the figures, one per line. */
 export async function describeMachine(): Promise<string[]> {
   const processors = cpus();
   return [

@@ -48,7 +48,7 @@ interface Measured {
   readonly restart: string;
 }
 
-/** A copy of what the API server has, by watches, so that looking costs it nothing. */
+/** A copy of the objects in the API server, kept by watches, so that looking costs the API server nothing. */
 class Following implements AsyncDisposable {
   readonly masterKeys: Reflector<MasterKey>;
   readonly versions: Reflector<KeyVersion>;
@@ -121,7 +121,7 @@ class Site {
     return parseStatus(await readFile(`/proc/${this.node.running("operator")?.pid}/status`, "utf8"));
   }
 
-  /** Every write of anybody to etcd makes a revision. */
+  /** Every write to etcd, by anybody, creates a revision. */
   async revision(): Promise<number> {
     const reply = await fetch(`${this.cluster.plane.etcd.endpoint}/v3/kv/range`, {
       method: "POST",
@@ -146,7 +146,7 @@ class Site {
     await this.api.send("POST", collectionPathIn(namespace), JSON.stringify(body));
   }
 
-  /** Waits until so many keys have version `number` current; undefined if the patience ends before. */
+  /** Waits until version `number` is current for this many keys; undefined if the patience ends before. */
   async until(number: number, count: number, begun: number): Promise<number | undefined> {
     let told = performance.now();
     for (;;) {
@@ -162,7 +162,7 @@ class Site {
     }
   }
 
-  /** How long a rotation of one key takes that somebody asks for, until its new version is current. */
+  /** Measures how long the requested rotation of one key takes until its new version is current. */
   async reaction(index: number): Promise<number> {
     const { namespace, name } = this.nameOf(index);
     const before = this.following.key(namespace, name)?.status?.currentVersion?.number ?? 0;
@@ -210,7 +210,7 @@ async function measureSite(site: Site): Promise<Measured> {
   const namespaces = Array.from({ length: NAMESPACES }, (_, index) => index);
   for (const index of namespaces)
     await api.send("POST", "/api/v1/namespaces", JSON.stringify({ metadata: { name: `bench-${index}` } }));
-  // A key that is in service while the others are made.
+  // A key that is in service while the others are created.
   await site.createKey(0);
   await site.until(1, 2, performance.now());
   const cpu = site.cpu();
@@ -218,7 +218,7 @@ async function measureSite(site: Site): Promise<Measured> {
   const creating = api.rate(keys - 1, (index) => site.createKey(index + 1));
   await creating;
   progress(`  ${keys} MasterKeys were made in ${seconds((performance.now() - begun) / 1000)}`);
-  // The provider's key takes the place of the one that is rotated meanwhile.
+  // The provider's key takes the place of the key that is rotated meanwhile.
   const [busyReaction, ready] = await Promise.all([site.reaction(0), site.until(1, keys, begun)]);
   const done = { keys, ready: seconds(ready), busyReaction: seconds(busyReaction) };
   const readyCpu = seconds(site.cpu() - cpu);
@@ -251,7 +251,7 @@ async function measureSite(site: Site): Promise<Measured> {
   };
 }
 
-/** Gives every key four further versions, sealed here, of which the last is to become current. */
+/** Adds four more versions to every key, sealed here. The last of them will become current. */
 async function addVersions(site: Site): Promise<number | undefined> {
   const seals = sealsIn(site.node.rootKeyPath);
   const keys = site.following.masterKeys.objects().filter(({ metadata }) => metadata.name.startsWith("key-"));
@@ -285,7 +285,7 @@ async function addVersions(site: Site): Promise<number | undefined> {
   return await site.until(VERSIONS, site.keys, begun);
 }
 
-/** Until ten seconds in a row have less than a write a second, or the patience ends. */
+/** Waits until ten consecutive seconds have fewer than one write a second, or until the patience ends. */
 async function settle(site: Site, patience: number): Promise<number | undefined> {
   const begun = performance.now();
   while ((performance.now() - begun) / 1000 < patience) {
@@ -297,7 +297,7 @@ async function settle(site: Site, patience: number): Promise<number | undefined>
   return undefined;
 }
 
-/** What the operator does when there is nothing to do; Leases, of the API server too, are not counted. */
+/** Measures the work of an idle operator. Leases, those of the API server too, are not counted. */
 async function idling(site: Site): Promise<{ readonly writes: string; readonly cpu: string }> {
   const renewals = () => site.following.leases.objects().map(({ metadata }) => metadata.resourceVersion);
   let leases = 0;
@@ -317,7 +317,10 @@ async function idling(site: Site): Promise<{ readonly writes: string; readonly c
   };
 }
 
-/** From the start of an operator until it has reported its node and carried out a change that waits for it. */
+/**
+ * Measures the time from the start of an operator until it has reported its node and carried out a waiting
+ * change.
+ */
 async function restarted(site: Site): Promise<number> {
   await site.node.stop("operator");
   const begun = performance.now();

@@ -14,7 +14,7 @@ export interface Peers {
   readonly referencePlugin: string;
 }
 
-/** The Go programs, from the user's cache or built into it: 20 seconds the first time. */
+/** Returns the Go programs, from the user's cache or built into it: 20 seconds the first time. */
 export async function buildPeers(): Promise<Peers> {
   const root = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "claviger", "peers");
   const folder = join(root, await sourcesHash());
@@ -23,7 +23,7 @@ export async function buildPeers(): Promise<Peers> {
   return { kmsLoad: join(folder, "kms-load"), referencePlugin: join(folder, "reference-plugin") };
 }
 
-/** What `go version` says. */
+/** Returns the output of `go version`. */
 export async function goVersion(): Promise<string> {
   const { stdout } = await run("go", ["env", "GOVERSION"], { cwd: MODULE });
   return stdout.trim();

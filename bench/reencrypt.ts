@@ -20,14 +20,14 @@ const CREATE = "create";
 const REWRITE = "rewrite";
 const SECRETS = "/api/v1/namespaces/default/secrets";
 
-/** How fast Secrets are written back under another key, beside how fast they are created. */
+/** Measures how fast Secrets are written back under another key, compared with how fast they are created. */
 export async function reencrypt(bench: Bench): Promise<PartResult> {
   const { rounds, perRound, sizes } = bench.scale.reencrypt;
   const rates = await withTwins(bench, "rates", async (twins) => {
     const measured = new Rounds();
     for (let round = 0; round < rounds; round += 1) {
       bench.progress(`reencrypt: round ${round + 1} of ${rounds}`);
-      // Whatever one API server wrote is stale to the other.
+      // Each API server finds the other's Secrets stale.
       const [writer, rewriter] = inOrder(twins, round);
       measured.add(CREATE, await create(writer, `r${round}`, perRound));
       measured.add(REWRITE, await timeRewrite(rewriter, perRound * (round + 1)));
@@ -56,7 +56,7 @@ async function withTwins<T>(bench: Bench, name: string, work: (twins: Twins) => 
   return await work(await startTwins(bench, stack, join(bench.dir, `reencrypt-${name}`)));
 }
 
-/** Secrets created per second. */
+/** Returns Secrets created per second. */
 async function create(server: ApiServer, prefix: string, count: number): Promise<number> {
   const api = await ApiClient.create(server, CONNECTIONS);
   const value = randomBytes(SECRET_BYTES).toString("base64");
@@ -70,7 +70,7 @@ async function create(server: ApiServer, prefix: string, count: number): Promise
   }
 }
 
-/** Secrets rewritten per second, lists and all. */
+/** Returns Secrets rewritten per second, lists included. */
 async function timeRewrite(server: ApiServer, count: number): Promise<number> {
   const client = new KubeClient(await server.kubeconfig());
   const { signal } = new AbortController();
@@ -82,7 +82,7 @@ async function timeRewrite(server: ApiServer, count: number): Promise<number> {
   return count / (elapsed / 1000);
 }
 
-/** The memory of a process that has rewritten all Secrets, and nothing else. */
+/** Returns the memory of a process that has rewritten all Secrets and done nothing else. */
 async function sampleRewrite(server: ApiServer, count: number): Promise<MemorySample> {
   const script = join(import.meta.dirname, "rewriting.ts");
   const { code, stdout, stderr } = await run(process.execPath, [script, await server.kubeconfig()]);

@@ -1,4 +1,4 @@
-/** Rewrites all Secrets; prints how many, and what /proc says of this process. */
+/** Rewrites all Secrets. Prints how many there were, and this process's figures from /proc. */
 import { readFileSync } from "node:fs";
 import { KubeClient } from "../src/kube/client.ts";
 import { rewrite } from "../src/storage/rewrite/rewriter.ts";

@@ -6,17 +6,17 @@ import type { Scale } from "./scale.ts";
 const CONNECTIONS = 8;
 /** 1 KiB in base64. */
 const SECRET_BYTES = 768;
-/** The Secrets of the first rounds, which the lists are of; those of the later rounds; those of no round. */
+/** Names of Secrets: the first rounds, which are listed; the later rounds; and those of no round. */
 const LISTED = "listed";
 const LATER = "later";
 const WARM_UP = "warm-up";
 
-/** What is done with the Secrets of one API server. Times are in milliseconds. */
+/** Reads and writes the Secrets of one API server. Times are in milliseconds. */
 export class SecretsClient {
   readonly #server: ApiServer;
   readonly #scale: Scale["secrets"];
   #api: ApiClient;
-  /** From before the restarts. */
+  /** A revision from before the restarts. */
   #revision = "";
 
   private constructor(server: ApiServer, scale: Scale["secrets"], api: ApiClient) {
@@ -37,17 +37,20 @@ export class SecretsClient {
     this.#api.close();
   }
 
-  /** Opens the connections and compiles the client's own code, too. */
+  /** Opens the connections, and lets V8 compile the client's code. */
   async warmUp(): Promise<void> {
     await this.#createIn(WARM_UP, "w", this.#scale.perRound);
   }
 
-  /** Creates the Secrets of one round; resolves with creates per second. */
+  /** Creates the Secrets of one round. Resolves with creates per second. */
   create(round: number): Promise<number> {
     return this.#createIn(this.#namespaceOf(round), `r${round}`, this.#scale.perRound);
   }
 
-  /** Reads the Secrets of one round, each by its name, which the API server asks etcd for; reads per second. */
+  /**
+   * Reads the Secrets of one round, each by its name, which the API server reads from etcd. Resolves with
+   * reads per second.
+   */
   get(round: number): Promise<number> {
     const folder = `${secretsPath(this.#namespaceOf(round))}/r${round}`;
     return this.#api.rate(this.#scale.perRound, (index) => this.#api.send("GET", `${folder}-${index}`));
@@ -57,19 +60,22 @@ export class SecretsClient {
     return this.#timeList("");
   }
 
-  /** Remembers the present revision, and writes once more, so that no newer snapshot stands for it. */
+  /** Remembers the present revision, and writes once more, so that the newest snapshot is a later one. */
   async markRevision(): Promise<void> {
     const list = JSON.parse(String(await this.#api.send("GET", `${secretsPath(LISTED)}?limit=1`)));
     this.#revision = String(list.metadata.resourceVersion);
     await this.#createIn(WARM_UP, "mark", 1);
   }
 
-  /** A list as of the marked revision. Older than the watch cache of a restarted API server: it reads etcd. */
+  /**
+   * Lists as of the marked revision. It is older than the watch cache of a restarted API server, so the list
+   * comes from etcd.
+   */
   listFromEtcd(): Promise<number> {
     return this.#timeList(`?resourceVersion=${this.#revision}&resourceVersionMatch=Exact`);
   }
 
-  /** From the start of a new API server to the end of the first good list. */
+  /** Measures the time from the start of a new API server to the end of the first successful list. */
   async restartToList(): Promise<number> {
     await this.#server.stop();
     this.#api.close();
@@ -87,7 +93,7 @@ export class SecretsClient {
   }
 
   #createIn(namespace: string, prefix: string, count: number): Promise<number> {
-    // Made before, so that only the calls are timed.
+    // Created before, so that only the calls are timed.
     const bodies = Array.from({ length: count }, (_, index) =>
       JSON.stringify({
         metadata: { name: `${prefix}-${index}` },

@@ -5,7 +5,7 @@ import { BASELINE, CLAVIGER, type Site, startSites } from "./sites.ts";
 import { inTurn, Rounds } from "./statistics.ts";
 import { figure, type Table, times } from "./table.ts";
 
-/** What is measured, in the order of the table. */
+/** The candidates, in the order of the table. */
 interface Measured {
   readonly creates: Rounds;
   readonly gets: Rounds;
@@ -19,7 +19,7 @@ interface Candidate {
   readonly client: SecretsClient;
 }
 
-/** Secrets through real API servers that encrypt them in four ways. */
+/** Measures Secrets through real API servers that encrypt them in four ways. */
 export async function secrets(bench: Bench): Promise<PartResult> {
   await using stack = new AsyncDisposableStack();
   const sites = await startSites(bench, stack);

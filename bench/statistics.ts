@@ -1,4 +1,4 @@
-/** The `q` quantile (0 to 1) with linear interpolation. Throws for no values. */
+/** Returns the `q` quantile (0 to 1) with linear interpolation. Throws if there are no values. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const position = q * (sorted.length - 1);
@@ -8,13 +8,13 @@ export function quantile(values: readonly number[], q: number): number {
   return below + (above - below) * (position - Math.floor(position));
 }
 
-/** The middle value, or halfway between the two middle ones. Throws for no values. */
+/** Returns the middle value, or the mean of the two middle values. Throws if there are no values. */
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 /**
- * The candidates in the order of round `round` (0, 1, 2…): each takes each place
- * equally often, and after one cycle the order turns round, so that none always
- * follows the same other one. Two candidates: ab, ba, ba, ab.
+ * Returns the candidates in the order of round `round` (0, 1, 2…). Each candidate takes each place equally
+ * often, and after one cycle the order is reversed, so that no candidate always follows the same other
+ * candidate. For two candidates: ab, ba, ba, ab.
  */
 export function inTurn<T>(candidates: readonly T[], round: number): T[] {
   const shift = round % candidates.length;
@@ -22,7 +22,7 @@ export function inTurn<T>(candidates: readonly T[], round: number): T[] {
   return Math.floor(round / candidates.length) % 2 === 0 ? rotated : rotated.reverse();
 }
 
-/** What each candidate measured, round by round. */
+/** Holds the measurements of each candidate, round by round. */
 export class Rounds {
   readonly #values = new Map<string, number[]>();
 
@@ -36,14 +36,14 @@ export class Rounds {
     return this.#values.get(candidate) ?? [];
   }
 
-  /** The median over all rounds. */
+  /** Returns the median over all rounds. */
   median(candidate: string): number {
     return median(this.of(candidate));
   }
 
   /**
-   * The median of the rounds' own ratios. What slows the machine down for a round
-   * slows both, so that this is steadier than the ratio of two medians.
+   * Returns the median of the ratios of the rounds. A slow moment of the machine slows both candidates of a
+   * round, so this is steadier than the ratio of two medians.
    */
   ratio(candidate: string, baseline: string): number {
     const values = this.of(candidate);

@@ -1,10 +1,10 @@
-/** A table whose first column is text and whose others are figures. */
+/** A table with text in its first column and figures in the others. */
 export interface Table {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** As Markdown with padded columns, which reads as well in a terminal. */
+/** Renders Markdown with padded columns, which is also readable in a terminal. */
 export function markdownTable({ header, rows }: Table): string {
   const widths = header.map((title, column) =>
     Math.max(3, title.length, ...rows.map((row) => (row[column] ?? "").length)),
@@ -21,11 +21,11 @@ function pad(cell: string, width: number, column: number): string {
   return column === 0 ? cell.padEnd(width) : cell.padStart(width);
 }
 
-/** A figure with about three significant digits: 0.123, 1.23, 12.3, 123, 12,345. */
+/** Formats a figure with about three significant digits: 0.123, 1.23, 12.3, 123, 12,345. */
 export function figure(value: number): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3;
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** A ratio as it is written: 1.23×. */
+/** Formats a ratio: 1.23×. */
 export const times = (ratio: number): string => `${ratio.toFixed(2)}×`;

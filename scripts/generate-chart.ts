@@ -1,7 +1,6 @@
 /**
- * Writes charts/claviger/templates from crds/, deploy/ and the alerts of
- * docs/operations.md, so that the chart is what `kubectl apply` would bring. A test
- * fails where they differ.
+ * Writes charts/claviger/templates from crds/, deploy/ and the alerts of docs/operations.md, so that the
+ * chart installs the same objects as `kubectl apply`. A test fails if they differ.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,10 +10,10 @@ import { crdFiles } from "./generate-crds.ts";
 const ROOT = join(import.meta.dirname, "..");
 export const TEMPLATES = join(ROOT, "charts", "claviger", "templates");
 
-/** Helm leaves what bears it where it is, whatever becomes of the release. */
+/** Helm keeps an object with this annotation, whatever happens to the release. */
 const KEEP = "helm.sh/resource-policy: keep";
 
-/** The generated templates by name. */
+/** Returns the generated templates by name. */
 export function chartFiles(): ReadonlyMap<string, string> {
   return new Map([
     ...[...crdFiles()].map(([name, text]) => [name, crdTemplate(name, text)] as const),
@@ -37,7 +36,10 @@ function crdTemplate(name: string, text: string): string {
   return header(`crds/${name}`) + where(".Values.crds.enabled", kept);
 }
 
-/** A release in claviger-system has its namespace, made by Helm or before it, which it cannot adopt. */
+/**
+ * A release in claviger-system finds its namespace already there, created by Helm or before, and cannot adopt
+ * it.
+ */
 function rbacTemplate(): string {
   const name = "  name: claviger-system\n";
   const namespace = `---\napiVersion: v1\nkind: Namespace\nmetadata:\n${name}`;
@@ -50,7 +52,7 @@ function rbacTemplate(): string {
   return header("deploy/rbac.yaml") + text;
 }
 
-/** Refused where the API server does not have it: a guard that is left out is to be left out on purpose. */
+/** Fails if the API server does not support it: a guard may only be left out on purpose. */
 function admissionTemplate(): string {
   const refused = where(
     'semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version',
@@ -98,7 +100,10 @@ function alertsTemplate(): string {
   );
 }
 
-/** The table of docs/operations.md, but for the alert whose jobs only the reader knows. */
+/**
+ * Returns the alerts in the table of docs/operations.md, except for the alert whose jobs only the reader
+ * knows.
+ */
 function documentedAlerts(): Alert[] {
   const table = /^\| alert \| expression \|\n\| --- \| --- \|\n((?:\|.*\n)+)/m.exec(
     readFileSync(join(ROOT, "docs", "operations.md"), "utf8"),
@@ -126,7 +131,7 @@ const pascalCase = (text: string): string =>
 const deployed = (name: string): string =>
   literal(`deploy/${name}`, readFileSync(join(ROOT, "deploy", name), "utf8"));
 
-/** Text that Helm takes as it is. */
+/** Returns text that Helm does not interpret. */
 function literal(path: string, text: string): string {
   if (text.includes("{{")) throw new Error(`${path} has {{, which Helm would take for its own`);
   return text;

@@ -1,4 +1,4 @@
-/** Writes crds/*.yaml from src/resources/schemas/. A test fails where they differ. */
+/** Writes crds/*.yaml from src/resources/schemas/. A test fails if they differ. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -8,7 +8,7 @@ import { GROUP, type Kind } from "../src/resources/resources.ts";
 
 const HEADER = "# Generated from src/resources/schemas/ by `npm run generate`. Do not edit.\n";
 
-/** The CRD files by name. */
+/** Returns the CRD files by name. */
 export function crdFiles(): ReadonlyMap<string, string> {
   const kinds = Object.keys(resources) as Kind[];
   return new Map(

@@ -1,7 +1,6 @@
 /**
- * Writes the published test vectors, test/vectors/*.json. A test fails where
- * they differ: a format that has been released never changes, so a difference
- * is a new format with new files, or a mistake.
+ * Writes the published test vectors, test/vectors/*.json. A test fails if they differ. A released format
+ * never changes, so a difference is either a new format with new files, or a mistake.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +15,7 @@ import { SEAL_FILE_ABOUT, sealFileVectors } from "../test/vectors/seal-file-vect
 
 export const VECTORS_FOLDER = join(import.meta.dirname, "..", "test", "vectors");
 
-/** The vector files by name. */
+/** Returns the vector files by name. */
 export function vectorFiles(): ReadonlyMap<string, string> {
   return new Map([
     ["message-v1.json", vectorFile(MESSAGE_ABOUT, messageVectors())],

@@ -3,14 +3,16 @@ import { describe, expect, test } from "vitest";
 import { commentsOf } from "./comments.ts";
 import { languageOf, perThousand, readLanguage, roomOf, roomsOf, table, total } from "./language.ts";
 
-/** The limits of a room that has been rewritten, in a thousand words of comments. */
+/** The limits of every room, in a thousand words of comments. */
 const LIMIT = { where: 1, openings: 5 };
 
-/** The limits of the other rooms: they may not become worse. */
-const UNREAD = { where: 11, openings: 26 };
-
-/** Rooms that have been rewritten. */
-const READ: ReadonlySet<string> = new Set([]);
+/** Rooms with new comments that nobody has read with this in mind yet. */
+const UNREAD: ReadonlySet<string> = new Set<string>([
+  "src/operator",
+  "src/testing",
+  "src/plugin",
+  "src/crypto",
+]);
 
 /** A room of few words may have one fault. */
 const SMALL = 1;
@@ -18,17 +20,19 @@ const SMALL = 1;
 const rooms = roomsOf(readLanguage(resolve(import.meta.dirname, "..")));
 
 describe("the comments of this project", () => {
-  test.each(rooms)("$name is within its limits", ({ name, language, worst }) => {
-    const limit = READ.has(name) ? LIMIT : UNREAD;
+  test.each(rooms.filter(({ name }) => !UNREAD.has(name)))("$name is within the limits", (room) => {
     const above = (["where", "openings"] as const).filter(
-      (habit) => language[habit] > SMALL && perThousand(language[habit], language) > limit[habit],
+      (habit) =>
+        room.language[habit] > SMALL && perThousand(room.language[habit], room.language) > LIMIT[habit],
     );
-    expect(above.map((habit) => `${habit}: ${language[habit]} times, most in ${worst}`)).toEqual([]);
+    expect(above.map((habit) => `${habit}: ${room.language[habit]} times, most in ${room.worst}`)).toEqual(
+      [],
+    );
   });
 
-  test("together they are within the limits of the whole", () => {
+  test("all together have less than one “where” and ten such openings in a thousand words", () => {
     const all = total(rooms);
-    expect(perThousand(all.where, all)).toBeLessThan(4.8);
+    expect(perThousand(all.where, all)).toBeLessThan(1);
     expect(perThousand(all.openings, all)).toBeLessThan(10);
   });
 });

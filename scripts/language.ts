@@ -5,7 +5,7 @@ import { commentsOf } from "./comments.ts";
 /** The counts of a file or of a room: words of comments, and habits that make comments hard to read. */
 export interface Language {
   readonly words: number;
-  /** The word "where", nearly always written for "if". */
+  /** The word for a place, nearly always written for "if". */
   readonly where: number;
   /** Sentences that begin with What or Whether. */
   readonly openings: number;

@@ -1,6 +1,6 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** The test files that take the longest, by far, the longest first. */
+/** The test files that take the longest by far, the longest first. */
 export const SLOW_FILES: readonly string[] = [
   "test/model/even-histories.test.ts",
   "test/model/odd-histories.test.ts",
@@ -25,7 +25,7 @@ export const SLOW_FILES: readonly string[] = [
   "test/cluster/storage-version.test.ts",
 ];
 
-/** The place of a file among the slow ones, after all of them if it is none. */
+/** Returns the place of a file among the slow files, or a place after all of them. */
 function rank(file: string): number {
   const place = SLOW_FILES.findIndex((slow) => file.endsWith(`/${slow}`));
   return place < 0 ? SLOW_FILES.length : place;
@@ -37,13 +37,13 @@ interface TestFile {
 }
 const groupOf = ({ project }: TestFile): number => project.config.sequence.groupOrder;
 
-/** Orders files: in each group the slow ones first, the others as they were. */
+/** Orders files: in each group the slow files first, the others in their old order. */
 export const slowestFirst = <T extends TestFile>(files: readonly T[]): T[] =>
   files.toSorted((one, other) => groupOf(one) - groupOf(other) || rank(one.moduleId) - rank(other.moduleId));
 
 /**
- * Starts the slow files first. Of several workers none then runs one of them alone at the end. On a clean
- * clone vitest knows no durations, and would go by the sizes of the files.
+ * Starts the slow files first, so that no worker runs one of them alone at the end. On a clean clone vitest
+ * knows no durations, and would order files by size.
  */
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

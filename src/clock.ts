@@ -3,13 +3,18 @@ import { HOUR_MILLISECONDS } from "./times.ts";
 /** The time for schedules and waiting periods. */
 export interface Clock {
   now(): Date;
-  /** The time that this machine shows, in epoch milliseconds. Other machines compare it with theirs. */
+  /**
+   * Returns the time that this machine shows, in epoch milliseconds. Other machines compare it with theirs.
+   */
   wall(): number;
-  /** Milliseconds since some moment, by a clock that never steps. */
+  /** Returns milliseconds since some moment, by a clock that never steps. */
   uptime(): number;
-  /** The milliseconds that have passed in addition to those of `wall` and `uptime`: a test lets months pass. */
+  /**
+   * Returns milliseconds that have passed in addition to those of `wall` and `uptime`: a test lets months
+   * pass.
+   */
   ahead(): number;
-  /** No timer is longer than this, in milliseconds. */
+  /** The longest timer, in milliseconds. */
   readonly longestPause: number;
 }
 

@@ -9,7 +9,7 @@ const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" })
   .map((name) => ({ name, text: readFileSync(join(SRC, name), "utf8") }))
   .concat({ name: "bin/claviger.js", text: readFileSync(PROGRAM, "utf8") });
 
-/** Every way to the environment, with the name that is read if the source has one. */
+/** Returns every access to the environment, with the variable's name if the source has it. */
 const readsOf = (text: string): string[] =>
   [
     ...text.matchAll(/\benv\b(?:iron\w*)?\.(\w+)|\bprocess\.env\b(?!\.)|\bprocess\[|\bimport\.meta\.env\b/g),
@@ -25,7 +25,7 @@ test("the program reads these variables of the environment and no others: none w
   const reads = sources.flatMap(({ name, text }) => readsOf(text).map((read) => `${name}: ${read}`));
   expect(reads.sort()).toEqual([
     "cli/site/target.ts: KUBECONFIG",
-    // The environment of a credential plugin that the kubeconfig names, as kubectl has it.
+    // The environment of a credential plugin in the kubeconfig, as kubectl passes it.
     "kube/credential-plugin.ts: process.env",
     // Kills the program at a write: a crash at that moment, which must harm nothing at any time.
     "write-points.ts: CLAVIGER_KILL_AT",

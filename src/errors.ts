@@ -1,7 +1,6 @@
 /**
- * The one error union of claviger. Thrown where a thing goes wrong, rendered
- * only at the doors: gRPC codes (plugin/grpc-status.ts), Conditions (operator)
- * and exit codes (cli).
+ * The only error union of claviger. Errors are thrown at their origin and rendered only at the doors: gRPC
+ * codes (plugin/grpc-status.ts), conditions (operator) and exit codes (cli).
  */
 export type ErrorCode =
   /** The caller's request breaks a bound or a rule. */
@@ -10,21 +9,21 @@ export type ErrorCode =
   | "InvalidCiphertext"
   /** No key, alias or version of that name or id is in the keyring. */
   | "NotFound"
-  /** The key exists and must not be used now. */
+  /** The key exists and must not be used at present. */
   | "KeyDisabled"
   /** Imported material has reached its validTo; importing it again helps. */
   | "MaterialExpired"
-  /** The key waits for its destruction and must not be used; its deletion can be cancelled. */
+  /** The key waits for its destruction and must not be used. Its deletion can be cancelled. */
   | "KeyPendingDeletion"
   /** The version's material was destroyed on purpose. Nothing brings it back. */
   | "VersionDestroyed"
-  /** A key that has no usable current version yet; trying again later helps. */
+  /** A key that has no usable current version yet. A later retry helps. */
   | "NotReady"
   /** The root key is missing, unsafe or wrong. */
   | "SealUnavailable"
-  /** Material was sealed under another root key than ours, or swapped. */
+  /** Material was sealed under another root key than ours, or was swapped. */
   | "SealMismatch"
-  /** keyring.db cannot be read or written; trying again later may help. */
+  /** keyring.db cannot be read or written. A later retry may help. */
   | "KeyringUnavailable"
   /** keyring.db or a backup of it is damaged, or written by a newer release. */
   | "KeyringCorrupt"
@@ -32,11 +31,11 @@ export type ErrorCode =
   | "ConfigInvalid"
   /** Another process owns the socket or the state folder. */
   | "InUse"
-  /** Somebody else changed the object first; observe again. */
+  /** Another client changed the object first. Read it again. */
   | "Conflict"
-  /** The API server refused or could not be reached. */
+  /** The API server refused, or could not be reached. */
   | "ApiServer"
-  /** etcd refused or could not be reached. */
+  /** etcd refused, or could not be reached. */
   | "Etcd"
   /** A defect of claviger. */
   | "Internal";
@@ -56,8 +55,8 @@ export class ClavigerError extends Error {
 }
 
 /**
- * Why a ciphertext did not open. For logs and test vectors only: the doors send
- * one and the same answer for all of them, so that nobody learns from the difference.
+ * The reason why a ciphertext did not open. It is for logs and test vectors only: the doors send the same
+ * answer for all reasons, so that nobody learns from the difference.
  */
 export type CiphertextFlaw =
   | "Truncated"
@@ -68,7 +67,7 @@ export type CiphertextFlaw =
   | "CommitmentMismatch"
   | "TagMismatch";
 
-/** A ciphertext that did not open. `flaw` stays inside; the message is the same for every flaw. */
+/** A ciphertext that did not open. `flaw` stays inside, and the message is the same for every flaw. */
 export class InvalidCiphertext extends ClavigerError {
   readonly flaw: CiphertextFlaw;
 
@@ -78,12 +77,12 @@ export class InvalidCiphertext extends ClavigerError {
   }
 }
 
-/** The text of anything thrown, for logs and conditions. */
+/** Returns the text of anything thrown, for logs and conditions. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The code of anything thrown; what is not ours is a defect ("Internal"). */
+/** Returns the code of anything thrown. Anything but a ClavigerError is a defect ("Internal"). */
 export function codeOf(error: unknown): ErrorCode {
   return error instanceof ClavigerError ? error.code : "Internal";
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type LogFields, stderrLog } from "./log.ts";
 
-/** A stream whose reader takes nothing until it is told to. */
+/** A stream whose reader takes nothing until `drain`. */
 class Stalled extends Writable {
   readonly taken: string[] = [];
   #waiting: (() => void) | undefined;
@@ -13,7 +13,7 @@ class Stalled extends Writable {
     this.#waiting = done;
   }
 
-  /** Takes all that waits. */
+  /** Takes everything that waits. */
   async drain(): Promise<void> {
     while (this.writableLength > 0) {
       const done = this.#waiting;
@@ -43,7 +43,7 @@ it("keeps no more than four megabytes for a reader that has stalled, and says ho
   expect(rest).toEqual([expect.stringMatching(/ INFO {2}plugin: and stays\n$/)]);
 });
 
-/** One line of the log, as a reader has it. */
+/** Returns a line of the log, as a reader sees it. */
 function logged(message: string, fields: LogFields = {}): string {
   let text = "";
   const stream = new Writable({

@@ -5,15 +5,18 @@ import { cut, oneLine, printableJson } from "./printable.ts";
 export type LogLevel = "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** One line per event. What it is given is printed: never pass payloads or secrets. */
+/** Logs one line per event. It prints its arguments, so never pass payloads or secrets. */
 export type Log = (level: LogLevel, message: string, fields?: LogFields) => void;
 
-/** What waits in memory for a reader that has stalled. The log must not take what the sockets need. */
+/**
+ * The limit of output that waits in memory for a stalled reader. The log must not use up the memory that the
+ * sockets need.
+ */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 /**
- * Logs to stderr as `time LEVEL process: message name=value …`. Never waits for who
- * reads it: what does not fit into four megabytes is dropped, and counted in a line of its own.
+ * Logs to stderr as `time LEVEL process: message name=value …`. Never waits for a reader: output beyond four
+ * megabytes is dropped, and counted in a line of its own.
  */
 export function stderrLog(process_: string, stream: Writable = process.stderr): Log {
   let dropped = 0;
@@ -37,13 +40,13 @@ export function stderrLog(process_: string, stream: Writable = process.stderr): 
 
 const MAX_FIELD_LENGTH = 1_024;
 
-/** JSON, unless it is plain. */
+/** Quotes as JSON, unless the value is plain. */
 function quote(value: string): string {
   const shown = cut(value, MAX_FIELD_LENGTH);
   return /^[\w./:@+-]*$/.test(shown) ? shown : printableJson(shown);
 }
 
-/** Says when `signal` stops a process, and why. Returns what is called when it has stopped. */
+/** Logs when `signal` stops a process, and why. Returns a function to call when the process has stopped. */
 export function logStop(log: Log, who: string, signal: AbortSignal): () => void {
   const begins = () => log("info", `this ${who} stops: ${messageOf(signal.reason)}`);
   if (signal.aborted) begins();

@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { oneLine, printable, printableJson, printableLines } from "./printable.ts";
 
-/** Written apart from the code's own list: what a terminal, a log reader or a person could be misled by. */
+/**
+ * Written independently of the code's own list: characters that could mislead a terminal, a log reader or a
+ * person.
+ */
 const HOSTILE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Cs}/u;
@@ -25,7 +28,7 @@ const hostileCharacter = fc.oneof(
 );
 const hostileText = fc.array(hostileCharacter, { maxLength: 40 }).map((parts) => parts.join(""));
 
-/** What a reader does to have the text back. */
+/** Restores the original text, as a reader would. */
 const unescaped = (text: string): string =>
   text.replaceAll(/\\u([0-9a-f]{4})/g, (_, unit: string) => String.fromCharCode(Number.parseInt(unit, 16)));
 

@@ -1,18 +1,18 @@
 /**
- * All that a terminal or a reader takes for something else than itself: controls (C0, DEL, C1),
- * line and paragraph separators, lone surrogates, and what is not seen but changes what is:
- * bidirectional controls (UAX #9), zero-width characters, fillers and tags.
+ * All characters that a terminal or a reader does not show as themselves: controls (C0, DEL, C1), line and
+ * paragraph separators, lone surrogates, and invisible characters that change the visible ones: bidirectional
+ * controls (UAX #9), zero-width characters, fillers and tags.
  */
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 const UNSAFE_BUT_NEWLINE = /(?!\n)[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** More than any message of ours has; what is longer was made to flood whoever reads. */
+/** Longer than any message of ours. A longer message was made to flood its reader. */
 const MAX_LENGTH = 8_192;
 
 /**
- * Returns `text` in one line that is safe to show: each unsafe character as \uXXXX, once per
- * UTF-16 code unit, and a \u of the text's own as \u005cu, so that the text can be told from it.
- * What is longer than `maxLength` is cut off, which is said.
+ * Returns `text` in one line that is safe to show: each unsafe character as \uXXXX, once per UTF-16 code
+ * unit, and a \u in the text itself as \u005cu, so that the original can be restored. Text beyond `maxLength`
+ * is cut off, and the result says so.
  */
 export function printable(text: string, maxLength = MAX_LENGTH): string {
   return cut(text, maxLength).replaceAll("\\u", "\\u005cu").replaceAll(UNSAFE, escapedUnits);
@@ -24,16 +24,16 @@ export function cut(text: string, maxLength: number): string {
   return rest <= 0 ? text : `${text.slice(0, maxLength)}… (${rest} characters more)`;
 }
 
-/** The same for a message that may have several lines: they become one. */
+/** Returns the same for a message that may have several lines, which become one. */
 export const oneLine = (text: string, maxLength = MAX_LENGTH): string =>
   printable(text.trim().replaceAll(/[\r\n]+/g, " "), maxLength);
 
-/** The same for a whole output: its newlines are the printer's own, and it may be long. */
+/** Returns the same for a whole output, whose newlines are the printer's own and which may be long. */
 export const printableLines = (text: string): string => text.replaceAll(UNSAFE_BUT_NEWLINE, escapedUnits);
 
-/** JSON that any program reads back as it was, and that is safe to show. */
+/** Returns JSON that any program parses to the same value, and that is safe to show. */
 export const printableJson = (value: unknown, indent?: number): string =>
-  // Outside of its strings JSON has no such character but newlines.
+  // Outside of its strings JSON has no such character except newlines.
   printableLines(JSON.stringify(value, undefined, indent));
 
 function escapedUnits(character: string): string {

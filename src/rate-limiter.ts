@@ -1,31 +1,37 @@
 export interface Rate {
-  /** How many may happen at once after a quiet time. */
+  /** How many events may happen at once after a quiet time. */
   readonly burst: number;
-  /** How long one takes to come back. */
+  /** The time after which a token comes back. */
   readonly intervalMilliseconds: number;
 }
 
-/** More keys than this are forgotten, those first that were used least recently: each then has its whole burst again. */
+/**
+ * Beyond this many keys, the least recently used keys are forgotten, and each of them then has its whole
+ * burst again.
+ */
 const MOST_KEYS = 10_000;
 
 /** A token bucket for each key. Times are milliseconds of a clock that never goes back. */
 export class RateLimiter {
   readonly #rate: Rate;
-  /** When the bucket of each key will be full again; a key that is missing has a full one. */
+  /** The time at which each key's bucket is full again. A missing key has a full bucket. */
   readonly #fullAt = new Map<string, number>();
 
   constructor(rate: Rate) {
     this.#rate = rate;
   }
 
-  /** Takes one token, if the key has one. */
+  /** Takes a token and returns true, if the key has a token. */
   take(key: string, now: number): boolean {
     if (this.waitFor(key, now) > 0) return false;
     this.spend(key, now);
     return true;
   }
 
-  /** Takes one token for what has happened already. Returns in how many milliseconds the key has another one. */
+  /**
+   * Takes a token for an event that has already happened. Returns in how many milliseconds the key has
+   * another token.
+   */
   spend(key: string, now: number): number {
     const fullAt = Math.max(this.#fullAt.get(key) ?? 0, now) + this.#rate.intervalMilliseconds;
     this.#fullAt.delete(key);

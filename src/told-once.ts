@@ -1,11 +1,11 @@
 import type { Log, LogLevel } from "./log.ts";
 
-/** How often the log repeats that something is still wrong in the same way. */
+/** How often the log repeats that a problem persists. */
 const REPEAT_MILLISECONDS = 600_000;
 
 /**
- * Logs a trouble that is met again and again: once, after ten minutes how often it came again,
- * and when it is over. For a loop that tries something for ever.
+ * Logs a repeated problem once, then every ten minutes with a count, and once more when it is over. For a
+ * loop that retries for ever.
  */
 export class ToldOnce {
   readonly #log: Log;
@@ -32,7 +32,7 @@ export class ToldOnce {
     this.#untold = 0;
   }
 
-  /** Call this after each success. One failure that passed by itself is not worth a second line. */
+  /** Call this after each success. A single failure that passed by itself is not worth a second line. */
   end(success: string): void {
     if (this.#count > 1) this.#log("info", `${success} after ${this.#count} failures`);
     this.#told = undefined;

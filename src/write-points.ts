@@ -1,8 +1,7 @@
 /**
- * The places where claviger changes something that outlives the process. Each
- * is bracketed by writePoint(name, "before") and writePoint(name, "after"), so
- * that a test can kill the process on either side of every one of them
- * (etcd's gofail is the model). A write that is not listed here does not compile.
+ * The places in which claviger changes something that outlives the process. Each is bracketed by
+ * writePoint(name, "before") and writePoint(name, "after"), so that a test can kill the process on either
+ * side of each (after the model of etcd's gofail). A write that is not listed here does not compile.
  */
 export const WRITE_POINTS = [
   "keyring.apply",
@@ -22,18 +21,18 @@ export const WRITE_POINTS = [
 export type WritePoint = (typeof WRITE_POINTS)[number];
 export type WriteSide = "before" | "after";
 
-/** `CLAVIGER_KILL_AT=keyversion.create:after` and, to let the first ones pass, `…:after:2`. */
+/** `CLAVIGER_KILL_AT=keyversion.create:after`; `…:after:2` kills at the second occurrence. */
 const target = parseTarget(process.env.CLAVIGER_KILL_AT);
 let remaining = target?.occurrence ?? 0;
 
-/** Ends the process as kill -9 would when a test asked for this very point; otherwise does nothing. */
+/** Ends the process as kill -9 would, if a test asked for this very point; otherwise does nothing. */
 export function writePoint(name: WritePoint, side: WriteSide): void {
   if (target === undefined || target.name !== name || target.side !== side) return;
   remaining -= 1;
   if (remaining === 0) process.kill(process.pid, "SIGKILL");
 }
 
-/** A write between its two points. */
+/** Runs a write between its two points. */
 export async function atWritePoint<T>(name: WritePoint, write: () => Promise<T>): Promise<T> {
   writePoint(name, "before");
   const result = await write();

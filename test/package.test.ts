@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "clv-"));
 const installed = join(folder, "node_modules", "claviger");
 
-/** npm itself is a script: under the Node of the package's own scripts it runs wherever they do. */
+/** npm itself is a script. Under the Node of the package's own scripts it runs wherever they do. */
 async function succeed(command: string, args: readonly string[], cwd: string): Promise<string> {
   const { code, stdout, stderr } = await run(command, args, { cwd, env: process.env, deadline: 900_000 });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}${stdout}`);
@@ -36,7 +36,10 @@ const { packages }: { readonly packages: Readonly<Record<string, Locked>> } = JS
   readFileSync(join(ROOT, "package-lock.json"), "utf8"),
 );
 
-/** Folders of packages as package-lock.json names them: every package.json directly in a package's own folder. */
+/**
+ * Returns folders of packages as package-lock.json names them: every package.json directly in a package's own
+ * folder.
+ */
 const installedIn = (root: string): string[] =>
   globSync("**/package.json", { cwd: join(root, "node_modules") })
     .map((path) => join("node_modules", path, ".."))
@@ -137,7 +140,7 @@ it("a production checkout installs no development package and no install script,
   ];
   const load = parts.map((path) => `await import("./src/${path}")`).join(";");
   await succeed(node, ["--input-type=module", "-e", load], checkout);
-  // What the systemd units of deploy/README.md start.
+  // The programs that the systemd units of deploy/README.md start.
   const units = readFileSync(join(ROOT, "deploy", "README.md"), "utf8").matchAll(
     /^ExecStart=\/opt\/claviger\/(\S+)/gm,
   );
@@ -153,7 +156,7 @@ it("the image's base is pinned by its digest, and has the Node.js of package-loc
   expect([...text.matchAll(/^FROM (?!\$\{BASE\})/gm)]).toEqual([]);
 });
 
-/** The package of this platform's Node.js. */
+/** Returns the package of this platform's Node.js. */
 function nodePackage(): string {
   const prefix = process.platform === "darwin" && process.arch === "arm64" ? "node-bin" : "node";
   return `${prefix}-${process.platform}-${process.arch}`;

@@ -20,7 +20,7 @@ const RANGE = {
   responseDeserialize: same,
 };
 
-/** A RangeResponse with these keys, of which there are more. */
+/** A RangeResponse with these keys and, if `more`, the mark that further keys follow. */
 function page(keys: readonly string[], more: boolean, modRevision = 1): Buffer {
   const header = Buffer.concat([...varintField(1, 9), ...varintField(3, 7)]);
   const entry = (key: string) =>
@@ -46,7 +46,7 @@ const [configPath, clusterPath] = ["standalone", "cluster"].map((name) => join(f
 ];
 let apiServer: FakeApiServer;
 const etcd = new Server();
-/** What etcd answers, in order; at the end it refuses. */
+/** The answers of etcd, in order. After the last one etcd refuses. */
 let answers: Buffer[] = [];
 
 beforeAll(async () => {
@@ -85,7 +85,7 @@ afterAll(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** Runs the command at a terminal; what it wrote there, and on stdout. */
+/** Runs the command at a terminal. Returns its output on the terminal and on stdout. */
 async function run(path: string, ...replies: Buffer[]) {
   answers = replies;
   const shown = { stdout: "", stderr: "" };

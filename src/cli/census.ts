@@ -29,7 +29,7 @@ export const census: Command = {
     const configPath = needed(options.config, CONFIG);
     const json = isJson(options.output);
     const config = readConfig(configPath);
-    // A program that reads both streams has no use for it.
+    // A program that reads both streams does not need progress.
     const line = process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
     const signal = stopSignal();
     const taken = await censusOfNode(config, {
@@ -43,7 +43,7 @@ export const census: Command = {
   },
 };
 
-/** key_id → the MasterKey version that it stands for, as this node's keyring has it. */
+/** Maps each key_id to its MasterKey version, as recorded in this node's keyring. */
 type VersionNames = ReadonlyMap<string, string>;
 
 function versionNames(config: NodeConfig): VersionNames {

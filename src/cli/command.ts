@@ -7,16 +7,19 @@ import { didYouMean } from "./terminal/nearest.ts";
 export interface Command {
   readonly summary: string;
   readonly usage: string;
-  /** What its options are for, by their spelling in `usage`; those that mean the same everywhere are in help.ts. */
+  /**
+   * Describes each option, by its spelling in `usage`. Options that mean the same everywhere are described in
+   * help.ts.
+   */
   readonly options?: Readonly<Record<string, string>>;
   /**
-   * Runs to the end; throws UsageError, ClavigerError or a defect. Plugin and operator go by `timing`,
-   * the production timing if left out.
+   * Runs the command to its end. Throws UsageError, ClavigerError or a defect. Plugin and operator use
+   * `timing`, or the production timing if it is left out.
    */
   run(args: readonly string[], timing?: Timing): Promise<void>;
 }
 
-/** The command line itself is wrong: exit code 2. */
+/** The command line itself is wrong. Exit code 2. */
 export class UsageError extends ClavigerError {
   constructor(message: string) {
     super("ConfigInvalid", message);
@@ -33,7 +36,10 @@ export function parseOptions<T extends OptionsConfig>(args: readonly string[], o
   ).values;
 }
 
-/** The same with one argument besides the options. Throws UsageError that `what` is needed where it is not exactly one. */
+/**
+ * Parses options and exactly one other argument. Throws UsageError, saying that `what` is needed, if there is
+ * not exactly one.
+ */
 export function parseArgument<T extends OptionsConfig>(args: readonly string[], what: string, options: T) {
   const parsed = strictly(
     () => parseArgs({ args: [...args], options, allowPositionals: true, strict: true }),
@@ -52,7 +58,7 @@ function strictly<T>(parse: () => T, options: OptionsConfig): T {
   }
 }
 
-/** Node's own texts have several lines, or tell of arguments that no command takes. */
+/** Node's own messages have several lines, or mention arguments that no command takes. */
 function parseProblem(error: unknown, options: OptionsConfig): string {
   const message = messageOf(error);
   const [, quoted = ""] = /'(?:-\w, )?([^' ]*)/.exec(message) ?? [];
@@ -70,7 +76,7 @@ function parseProblem(error: unknown, options: OptionsConfig): string {
   }
 }
 
-/** An option's value. Throws UsageError where it was left out. */
+/** Returns an option's value. Throws UsageError if the option was left out. */
 export function needed(value: string | undefined, option: string): string {
   if (value === undefined) throw new UsageError(`${option} is needed`);
   return value;
@@ -82,10 +88,10 @@ export const configOption = (args: readonly string[]): string =>
 
 export const CONFIG = "--config FILE";
 
-/** The option of commands whose table programs can have as JSON. */
+/** The output option of commands whose table can also be printed as JSON. */
 export const OUTPUT = { type: "string", short: "o" } as const;
 
-/** Whether JSON was asked for. Throws UsageError where anything else was. */
+/** Returns true if JSON was asked for. Throws UsageError if any other format was. */
 export function isJson(output: string | undefined): boolean {
   if (output !== undefined && output !== "json") throw new UsageError("-o takes json");
   return output === "json";

@@ -7,13 +7,16 @@ import { objectText } from "../resources/object-text.ts";
 import { GROUP, type KeyServer, type MasterKey } from "../resources/resources.ts";
 import { type Installation, NAMESPACE } from "./site/installation.ts";
 
-/** A node whose Lease was renewed within this time has an operator that runs. */
+/** An operator is running on a node if its Lease was renewed within this time. */
 const ALIVE_MILLISECONDS = 60_000;
 const KEY_SERVERS = `${resources.KeyServer.plural}.${GROUP}`;
-/** How many objects of one kind are named. */
+/** The number of objects of a kind that are listed by name. */
 const NAMED = 10;
 
-/** What is left, in the order in which it goes, and the commands for the first of it. */
+/**
+ * The objects that are left, in the order in which to delete them, and the commands that delete the first of
+ * them.
+ */
 export interface UninstallPlan {
   readonly left: readonly string[];
   readonly next: readonly string[];
@@ -24,7 +27,10 @@ interface Stage {
   readonly next: readonly string[];
 }
 
-/** Decides what is left of claviger. A stage begins when nothing of the one before is left: each needs what the later ones take away. */
+/**
+ * Decides which parts of claviger are left to delete. A stage begins when the stage before it has nothing
+ * left, because it needs what the later stages delete.
+ */
 export function decideUninstall(installation: Installation, now: Date): UninstallPlan {
   const stages = [apiServers, keys, operators, definitions, rights].map((stage) => stage(installation, now));
   return {
@@ -43,7 +49,10 @@ export function uninstallText({ left, next }: UninstallPlan): string {
     : `${list("Left:", left)}\n${list("Next:", next)}`;
 }
 
-/** API servers that may still write or read through claviger: before that ends nothing else may go. */
+/**
+ * API servers that may still write or read through claviger. Nothing else may be deleted until they have
+ * stopped.
+ */
 function apiServers({ keyServers, leases, crds }: Installation, now: Date): Stage {
   const used = keyServers.flatMap((server) =>
     usedProviders(server, isAlive(leases, server.metadata.name, now)),
@@ -51,7 +60,8 @@ function apiServers({ keyServers, leases, crds }: Installation, now: Date): Stag
   const unknown = leases
     .filter(({ node }) => !keyServers.some(({ metadata }) => metadata.name === node))
     .map(({ node }) => `node ${node}, which has a Lease and has not reported what its API server uses`);
-  // Without MasterKeys too: plugins serve on from their keyrings. Without its definition nothing can report.
+  // This holds without MasterKeys too, because plugins continue to serve from their keyrings. Without the CRD
+  // of KeyServers no node can report.
   const reports = crds.some(({ name, leaving }) => name === KEY_SERVERS && !leaving);
   return {
     left: [...used, ...(reports ? unknown : [])],

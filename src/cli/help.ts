@@ -1,6 +1,6 @@
 import type { Command } from "./command.ts";
 
-/** Options that mean the same wherever they are. */
+/** Options that mean the same in every command. */
 const COMMON: Readonly<Record<string, string>> = {
   "--config FILE": "this node's configuration, such as /etc/claviger/claviger.yaml",
   "--kubeconfig FILE":
@@ -8,16 +8,16 @@ const COMMON: Readonly<Record<string, string>> = {
   "-o json": "for programs",
 };
 
-/** The options in a usage line, as it spells them. */
+/** Returns the options in a usage line, as the line spells them. */
 export const optionsIn = (usage: string): string[] => [
   ...new Set([...usage.matchAll(/(?<![\w-])(?:--[a-z-]+(?: [A-Z]+)?|-o json)/g)].map(([option]) => option)),
 ];
 
-/** What an option is for. */
+/** Returns the description of an option. */
 export const optionText = (option: string, { options }: Pick<Command, "options">): string | undefined =>
   options?.[option] ?? COMMON[option];
 
-/** One command with its options. */
+/** Renders the help of one command with its options. */
 export function commandHelp(command: Command): string {
   const options = optionsIn(command.usage);
   const width = Math.max(...options.map(({ length }) => length));
@@ -25,7 +25,7 @@ export function commandHelp(command: Command): string {
   return `claviger ${command.usage}\n\n${command.summary}\n\n${lines.join("")}`;
 }
 
-/** All commands. */
+/** Renders the list of all commands. */
 export function overview(commands: readonly Command[]): string {
   const lines = commands.map(({ usage, summary }) => `  claviger ${usage}\n      ${summary}\n`);
   return `Managed encryption keys for Kubernetes: KMS v2 for API servers, rotation, verified re-encryption.

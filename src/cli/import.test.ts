@@ -29,7 +29,9 @@ const PARAMETERS = {
 };
 const TOKEN = "import-1";
 
-/** The key in an API server that does what is scripted for each read after the offer; the last of them for ever. */
+/**
+ * The key in an API server that follows the script for each read after the offer. The last step is repeated.
+ */
 function cluster(...reads: readonly (Error | "interrupt" | "processed" | "replaced" | "idle")[]) {
   const stop = new AbortController();
   let now = 0;

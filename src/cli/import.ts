@@ -104,7 +104,7 @@ function algorithmOf(name: string | undefined): WrappingAlgorithm {
 
 function expiryOf(time: string | undefined): Pick<Partial<ImportSpec>, "expirationModel" | "validTo"> {
   if (time === undefined) return {};
-  // Without its zone it would be another moment on each machine.
+  // A time without a zone would be another moment on each machine.
   if (!/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/i.test(time) || Number.isNaN(Date.parse(time))) {
     throw new UsageError("--expires takes a time with its zone, such as 2027-01-02T03:04:05Z");
   }
@@ -129,7 +129,10 @@ async function printParameters(importing: Importing, json: boolean): Promise<voi
   print(`${text}\n`);
 }
 
-/** Imports, from the offer until the version is on every node. Throws why not, with nothing left behind where it is interrupted. */
+/**
+ * Imports material, from the offer until the version is on every node. Throws the reason why not, and leaves
+ * nothing behind if it is interrupted.
+ */
 export async function runImport(importing: Importing, request: ImportRequest): Promise<void> {
   const number = await interruptible(importing, (offered) => offer(importing, request, offered));
   try {
@@ -140,7 +143,10 @@ export async function runImport(importing: Importing, request: ImportRequest): P
   }
 }
 
-/** Offers the material, waits until it is taken up, and takes the offer out. The number of its version. */
+/**
+ * Offers the material, waits until the leader has processed it, and removes the offer. Returns the number of
+ * its version.
+ */
 async function offer(
   importing: Importing,
   request: ImportRequest,
@@ -167,7 +173,7 @@ async function offer(
   return after.status?.import?.processed?.number ?? 0;
 }
 
-/** Takes back what was asked for or offered where whoever asked goes away. */
+/** Withdraws the request or the offer if the process is interrupted. */
 async function interruptible<T>(
   importing: Importing,
   work: (offered: (digest: string | undefined) => void) => Promise<T>,

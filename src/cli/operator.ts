@@ -16,7 +16,9 @@ export const operator: Command = {
   },
 };
 
-/** Under `serve` the operator must not outlive its parent: it would hold the state folder's lock. */
+/**
+ * Under `serve` the operator must not outlive its parent, because it would hold the lock on the state folder.
+ */
 function parentGone(): AbortSignal {
   const controller = new AbortController();
   const gone = () => controller.abort(new Error("the serve that started it has ended"));

@@ -7,8 +7,8 @@ import { didYouMean } from "./terminal/nearest.ts";
 import { complain, print } from "./terminal/print.ts";
 
 /**
- * Each command is loaded when asked for: `plugin` must not pay for the
- * Kubernetes client that `operator` imports.
+ * Each command is loaded when it is asked for: `plugin` must not pay for the Kubernetes client that
+ * `operator` imports.
  */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./serve.ts")).serve,
@@ -50,26 +50,26 @@ async function printHelp([name]: readonly string[]): Promise<void> {
 }
 
 function printVersion(): void {
-  // Beside src in a checkout, beside dist in a package.
+  // The package.json is beside src in a checkout, and beside dist in a package.
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const { version } = manifest as { readonly version: string };
   print(`claviger ${version}\n`);
 }
 
 /**
- * Whoever reads our output may end before us (`claviger serve | logger`), and a
- * stream's error without a listener would end us: a plugin must answer on.
+ * A process that reads our output may end before us (`claviger serve | logger`). A stream error without a
+ * listener would end this process, and a plugin must continue to answer.
  */
 function outliveReaders(): void {
   process.stderr.on("error", () => {
-    // There is no place left to say it.
+    // There is no place left to report it.
   });
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") process.exitCode = 1;
   });
 }
 
-/** The whole program: runs the command that `args` name, and sets the exit code. Never rejects. */
+/** Runs the command that `args` name, and sets the exit code. Never rejects. */
 export async function main(args: readonly string[], timing: Timing = TIMING): Promise<void> {
   outliveReaders();
   try {
@@ -78,7 +78,7 @@ export async function main(args: readonly string[], timing: Timing = TIMING): Pr
     complain(messageOf(error));
     process.exitCode = error instanceof UsageError ? 2 : 1;
   } finally {
-    // Under `serve` an open channel to it would keep an operator alive that has ended.
+    // Under `serve`, an open IPC channel would keep an operator alive that has ended.
     if (process.connected) process.disconnect?.();
   }
 }

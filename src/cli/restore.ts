@@ -42,7 +42,7 @@ export const restore: Command = {
   },
 };
 
-/** More than a hundred thousand versions take. */
+/** Enough for more than a hundred thousand versions. */
 const MAX_BACKUP_BYTES = 256 * 1024 * 1024;
 
 function readBackup(path: string): Backup {
@@ -61,7 +61,10 @@ interface Check {
   readonly skip: boolean;
 }
 
-/** The backup, or the part of it that opens here where that was asked for. Throws before anything is written. */
+/**
+ * Returns the backup, or, if that was asked for, the part of it that opens here. Throws before anything is
+ * written.
+ */
 async function restorable(backup: Backup, { path, config, skip }: Check): Promise<Backup> {
   const seals = openSeals(config);
   const { versions } = backup.image;
@@ -79,7 +82,7 @@ async function restorable(backup: Backup, { path, config, skip }: Check): Promis
   return withSoundProofs({ ...backup, image: without(backup.image, faults) }, seals);
 }
 
-/** A version whose owner or validTo is not what its proof says is restored all the same, and said. */
+/** A version whose owner or validTo contradicts its proof is restored all the same, and reported. */
 async function withSoundProofs(backup: Backup, seals: SealSource): Promise<Backup> {
   const { versions, stripped } = await withoutFalseProofs(backup.image.versions, seals);
   if (stripped.length > 0) {
@@ -90,7 +93,10 @@ async function withSoundProofs(backup: Backup, seals: SealSource): Promise<Backu
   return { ...backup, image: { ...backup.image, versions } };
 }
 
-/** A key whose current version is left out has none until the operator finds one. Objects would name what is not there. */
+/**
+ * Removes versions that do not open. A key whose current version is removed has none until the operator finds
+ * one; otherwise objects would name a version that does not exist.
+ */
 function without(image: KeyringImage, faults: readonly VersionFault[]): KeyringImage {
   const unopened = new Set<string>(faults.map(({ versionId }) => versionId));
   return {
@@ -129,7 +135,7 @@ function mergeInto({ stateDir }: NodeConfig, backup: Backup): string {
   }
 }
 
-/** What a merge came to. */
+/** Describes the result of a merge. */
 export function mergeText(path: string, { image, nodeName, takenAt }: Backup, plan: MergePlan): string {
   const total = image.versions.length;
   const { versions, destroyed } = plan;

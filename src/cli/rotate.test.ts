@@ -25,7 +25,7 @@ interface Changes {
   readonly token?: string | undefined;
 }
 
-/** The key with the request in its spec, unless another or none is given. */
+/** The key with the request in its spec, unless another request or `undefined` is given. */
 function key({ spec, status, uid = "uid", ...rest }: Changes = {}): MasterKey {
   const token = "token" in rest ? rest.token : TOKEN;
   return masterKey({
@@ -37,7 +37,7 @@ function key({ spec, status, uid = "uid", ...rest }: Changes = {}): MasterKey {
 
 type Step = MasterKey | Error;
 
-/** An hour passes in no time. */
+/** A pace at which an hour passes at once. */
 function pace(): Pace {
   let now = 0;
   return {
@@ -49,7 +49,7 @@ function pace(): Pace {
   };
 }
 
-/** Follows a request while the key is read as these, the last of them for ever. */
+/** Follows a request while each read returns the next of these keys. The last of them is repeated. */
 async function follow(...given: readonly (Step | AbortSignal)[]) {
   const steps = given.filter((step): step is Step => !(step instanceof AbortSignal));
   const signal = given.find((step) => step instanceof AbortSignal) ?? new AbortController().signal;

@@ -15,12 +15,15 @@ import { stopSignal } from "./terminal/stop-signal.ts";
 
 const MIN_RESTART_MILLISECONDS = 500;
 const MAX_RESTART_MILLISECONDS = 30_000;
-/** An operator that ran this long had begun well: its next restart is quick again. */
+/** After a run of this length the operator counts as healthy, and its next restart is quick again. */
 const GOOD_RUN_MILLISECONDS = 60_000;
 const CHECK_MILLISECONDS = 100;
-/** How long the operator has to end at a stop, which takes it four seconds at most. It may be killed at any moment. */
+/**
+ * The time that the operator has to stop. A stop takes it four seconds at most, and it may be killed at any
+ * moment.
+ */
 const STOP_MILLISECONDS = 10_000;
-/** After this long without a key, say why. */
+/** Say why there is no key yet, after this time. */
 const PATIENCE_MILLISECONDS = 5_000;
 
 export const serve: Command = {
@@ -33,11 +36,11 @@ export const serve: Command = {
     const stop = stopSignal({
       onHangUp: () => log("info", "SIGHUP came: the configuration is read again"),
     });
-    // The operator ends with us, whichever way we end: also when a socket cannot be had.
+    // The operator ends with this process, however this process ends: also if a socket cannot be bound.
     const ended = new AbortController();
     const signal = AbortSignal.any([stop, ended.signal]);
     let operator: Promise<void> | undefined;
-    // Only with the sockets in hand: beside another serve there is one complaint, not two.
+    // Starts the operator only once the sockets are bound, so that a second serve complains once, not twice.
     const onListening = (plugin: Plugin) => {
       operator = superviseOperator(config.path, signal, stderrLog("serve"));
       void introduce(plugin, signal);
@@ -51,7 +54,10 @@ export const serve: Command = {
   },
 };
 
-/** Runs `claviger operator` again and again. It gets an IPC channel only to notice when we are gone. */
+/**
+ * Runs `claviger operator`, and starts it again each time it ends. The IPC channel only lets it notice that
+ * this process is gone.
+ */
 async function superviseOperator(configPath: string, signal: AbortSignal, log: Log): Promise<void> {
   let delay = MIN_RESTART_MILLISECONDS;
   while (!signal.aborted) {
@@ -68,7 +74,7 @@ async function superviseOperator(configPath: string, signal: AbortSignal, log: L
   }
 }
 
-/** How the child ended, by itself or at the stop: then it is asked to, and killed where it does not. */
+/** Returns how the child ended. At the stop it is asked to end, and killed if it does not. */
 function ended(child: ChildProcess, signal: AbortSignal, log: Log): Promise<string> {
   let insist: NodeJS.Timeout | undefined;
   const kill = () => {

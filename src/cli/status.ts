@@ -25,14 +25,17 @@ interface ProviderReport {
   readonly name: string;
   readonly socket: string;
   readonly serves: string;
-  /** "ok", or what the socket answered. */
+  /** "ok", or the socket's answer. */
   readonly status: string;
   readonly kmsKeyId?: string;
-  /** When an API server last asked for Status, or the plugin began, if that is three minutes ago or more. */
+  /**
+   * The time at which an API server last asked for Status, or at which the plugin began, if that is three
+   * minutes ago or more.
+   */
   readonly notAskedSince?: string;
 }
 
-/** What this node's API server says of its EncryptionConfiguration. */
+/** The API server's own report about its EncryptionConfiguration. */
 interface ApiServerReport {
   readonly encryptionConfig: ApiServerStatus["encryptionConfig"];
   readonly message?: string;
@@ -45,11 +48,11 @@ interface KeyReport {
   readonly state: KeyState;
   readonly enabled: boolean;
   readonly deletionDate?: string;
-  /** Until when the current version's imported material may be used. */
+  /** The time until which the current version's imported material may be used. */
   readonly validTo?: string;
   readonly currentVersion?: number;
   readonly kmsKeyId?: string;
-  /** What is stored under it, by the leading operator's word: the condition Reencrypted. */
+  /** The leading operator's report about the data stored under the key, from the condition Reencrypted. */
   readonly storedData?: StoredData | { readonly unknown: string };
 }
 
@@ -76,7 +79,7 @@ export const status: Command = {
       keys = reportKeys(config).map((key) => withStoredData(key, stored));
       manifests = reportManifests(config);
     } finally {
-      // Also where the keyring cannot be read: a plugin may serve on from its memory.
+      // Printed even if the keyring cannot be read, because a plugin may continue to serve from its memory.
       print(
         json
           ? `${printableJson({ providers, ...(apiServer && { apiServer }), keys, manifests }, 2)}\n`
@@ -103,7 +106,7 @@ function mustServe(providers: readonly ProviderReport[], apiServer: ApiServerRep
   );
 }
 
-/** An API server that is down must not hold up what is known without it. */
+/** An API server that is down must not delay what is known without it. */
 const API_SERVER_MILLISECONDS = 3_000;
 
 async function reportApiServer(config: NodeConfig): Promise<ApiServerReport | undefined> {
@@ -125,7 +128,7 @@ async function reportApiServer(config: NodeConfig): Promise<ApiServerReport | un
   }
 }
 
-/** Nobody asks at a socket that the EncryptionConfiguration does not name. */
+/** No API server asks at a socket that the EncryptionConfiguration does not name. */
 function withSilence(providers: readonly ProviderReport[], config: NodeConfig): readonly ProviderReport[] {
   const observations = observationsOfNode(config);
   const scopes = new SocketScopes(config.encryptionConfig).of(config.providers, undefined, undefined);
@@ -155,7 +158,7 @@ function withStoredData(key: KeyReport, stored: StoredDataLook): KeyReport {
   return { ...key, ...(storedData && { storedData }) };
 }
 
-/** One word: the reason, or that nobody could be asked. */
+/** Returns one word: the reason, or that no leader could be asked. */
 function dataText({ storedData }: KeyReport): string {
   if (storedData === undefined) return "";
   return "unknown" in storedData ? "unknown" : storedData.reason;
@@ -182,11 +185,11 @@ function reportKeys(config: NodeConfig): KeyReport[] {
   );
 }
 
-/** Standalone, the objects are in the keyring too. */
+/** Standalone, the keyring also has the objects. */
 function saidState(keyring: KeyringReader, name: ObjectName): NonNullable<MasterKey["status"]>["keyState"] {
   const json = keyring.object("MasterKey", name);
   if (json === undefined) return undefined;
-  // The operator has validated it.
+  // The operator has validated the object.
   const object = parseJson(json, `MasterKey ${nameText(name)} in the keyring`, "KeyringCorrupt");
   return (object as MasterKey).status?.keyState;
 }

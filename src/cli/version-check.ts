@@ -4,14 +4,14 @@ import { VersionTester } from "../keys/version-tester.ts";
 import { nameText } from "../names.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 
-/** Why a version does not open here. */
+/** The reason why a version does not open here. */
 export interface VersionFault {
   readonly versionId: string;
   readonly code: ErrorCode;
   readonly message: string;
 }
 
-/** Opens each version and tests it. Those that fail, in order. */
+/** Opens each version and tests it. Returns those that fail, in order. */
 export async function testVersions(
   versions: readonly VersionRow[],
   seals: SealSource,
@@ -28,8 +28,8 @@ export async function testVersions(
 }
 
 /**
- * The versions, without the ownership proofs that do not fit: material that opens is never left
- * out for the sake of its owner's name or validTo. `stripped` names those versions for people.
+ * Removes ownership proofs that do not fit from the versions. Material that opens is never left out because
+ * of its owner's name or validTo. `stripped` names those versions for people.
  */
 export async function withoutFalseProofs(
   versions: readonly VersionRow[],

@@ -6,7 +6,7 @@ import { MAX_YAML_BYTES, parseYaml } from "./bounded-yaml.ts";
 
 const values = (text: string) => parseYaml(text, "file f").map(({ value }) => value);
 
-/** What the parser makes of it, or the message with which it is refused. */
+/** Returns the parsed value, or the message with which the text is refused. */
 function outcome(text: string): unknown {
   try {
     return values(text);
@@ -16,7 +16,7 @@ function outcome(text: string): unknown {
   }
 }
 
-/** `unit` again and again, up to the longest text that is looked at. */
+/** Repeats `unit` up to the longest text that is accepted. */
 const filled = (unit: (index: number) => string, before = "", after = "") => {
   const parts = [before];
   let length = before.length + after.length;

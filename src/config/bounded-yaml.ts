@@ -16,24 +16,24 @@ import {
 } from "yaml";
 import { ClavigerError } from "../errors.ts";
 
-/** Every text that claviger reads as YAML is far shorter; one of this length takes up to three seconds. */
+/** Every text that claviger reads as YAML is far shorter. A text of this length takes up to three seconds. */
 export const MAX_YAML_BYTES = 512 * 1024;
 const MAX_DOCUMENTS = 5_000;
-/** The parser takes more than a square of this as time, and recurses. */
+/** The parser's time grows faster than the square of this, and it recurses. */
 const MAX_NESTING = 100;
-/** As many as the parser unfolds. */
+/** As many aliases as the parser expands. */
 const MAX_ALIASES = 100;
 
-/** One document, and the plain value that it holds. */
+/** A document and its plain value. */
 export interface YamlDocument {
   readonly document: Document.Parsed;
   readonly value: unknown;
 }
 
 /**
- * Parses all documents of a text, in a time that grows as its length does. Throws
- * ConfigInvalid, which begins with `what` and names the place of the fault; it never quotes
- * the text, which may be a file of secrets that was named by mistake.
+ * Parses all documents of a text, in a time that grows linearly with its length. Throws ConfigInvalid, which
+ * begins with `what` and names the position of the fault. It never quotes the text, which may be a file of
+ * secrets that was named by mistake.
  */
 export function parseYaml(text: string, what: string): YamlDocument[] {
   const lines = new LineCounter();
@@ -55,8 +55,8 @@ export function parseYaml(text: string, what: string): YamlDocument[] {
 export type Refuse = (position: number, fault: string) => never;
 
 /**
- * Composes the documents of a text one by one. As parseAllDocuments does it, but for a look at
- * how deep the text is nested before anything recurses.
+ * Composes the documents of a text one by one, as parseAllDocuments does, but checks how deep the text is
+ * nested before anything recurses.
  */
 export function* composed(
   text: string,
@@ -65,7 +65,7 @@ export function* composed(
   options: ParseOptions & DocumentOptions & SchemaOptions = {},
 ): Generator<Document.Parsed> {
   const parser = new Parser(lines.addNewLine);
-  // The parser's own check of keys compares each with each: see checkNodes.
+  // The parser's own check for duplicate keys compares each key with each: see checkNodes.
   const composer = new Composer({ ...options, uniqueKeys: false, prettyErrors: false, logLevel: "error" });
   lines.addNewLine(0);
   for (const lexeme of new Lexer().lex(text)) {
@@ -76,13 +76,13 @@ export function* composed(
   yield* composer.end();
 }
 
-/** Throws ConfigInvalid for a text that is longer than any that claviger reads as YAML. */
+/** Throws ConfigInvalid if a text is longer than any that claviger reads as YAML. */
 export function mustFit(text: string, what: string): void {
   if (Buffer.byteLength(text) <= MAX_YAML_BYTES) return;
   throw new ClavigerError("ConfigInvalid", `${what} has more than ${MAX_YAML_BYTES} bytes of YAML`);
 }
 
-/** The refusals of a text, which name the line and the column. */
+/** Makes a function that refuses a text and names the line and the column. */
 export const refusal =
   (what: string, lines: LineCounter): Refuse =>
   (position, fault) => {
@@ -92,7 +92,7 @@ export const refusal =
 
 export const faultOf = ({ code }: YAMLError): string => `is not YAML (${code})`;
 
-/** Refuses what is legal YAML and is not meant, or costs more than it says. */
+/** Refuses legal YAML that is never meant, or that costs more than its length suggests. */
 function checkNodes(document: Document.Parsed, refuse: Refuse): void {
   let aliases = 0;
   const check = (node: unknown): void => {
@@ -116,7 +116,7 @@ function checkNodes(document: Document.Parsed, refuse: Refuse): void {
 
 export const startOf = (node: unknown): number => (node as Node).range?.[0] ?? 0;
 
-/** Aliases without an anchor, and those that unfold without end, show only now. */
+/** Only now do aliases without an anchor, and aliases that expand without end, become visible. */
 function plainOf(document: Document.Parsed, what: string): unknown {
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES });

@@ -16,7 +16,7 @@ const MINIMAL = {
   manifests: "./keys",
 };
 
-/** The minimal configuration with some fields changed; undefined takes one away. JSON is YAML. */
+/** Parses the minimal configuration with some fields changed; undefined removes a field. JSON is YAML. */
 const parse = (changes: object = {}) => parseConfig(JSON.stringify({ ...MINIMAL, ...changes }), PATH);
 const refusal = (changes: object): unknown => {
   try {

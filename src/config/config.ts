@@ -7,30 +7,33 @@ import { MAX_YAML_BYTES } from "./bounded-yaml.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { DNS_NAME, Section } from "./yaml-section.ts";
 
-/** Where a node's parts find one another. Paths are absolute. */
+/** A node's configuration: the places at which its parts find one another. Paths are absolute. */
 export interface NodeConfig {
   readonly path: string;
   readonly nodeName: string;
   readonly stateDir: string;
   readonly seal: SealConfig;
-  /** The group that may use the sockets' folder besides the owner. */
+  /** The group that may use the sockets' folder in addition to the owner. */
   readonly socketGroup?: number;
   readonly providers: readonly ProviderConfig[];
   readonly resources: ResourcesConfig;
-  /** A second identity, which may list and patch what is stored; the operator's own if left out. */
+  /**
+   * A second identity, which may list and patch stored objects. The operator's own identity is used if it is
+   * left out.
+   */
   readonly rewriter?: RewriterConfig;
-  /** Where the plugin's and the operator's metrics are served, HOST:PORT. */
+  /** The addresses of the plugin's and the operator's metrics, HOST:PORT. */
   readonly metrics: { readonly plugin?: string; readonly operator?: string };
   /** The namespace of claviger's Leases. */
   readonly leaseNamespace: string;
-  /** The EncryptionConfiguration of the API server beside this node. */
+  /** The EncryptionConfiguration of the API server next to this node. */
   readonly encryptionConfig?: string;
   readonly etcd?: EtcdConfig;
-  /** What a namespace may use while this node's operator leads. */
+  /** The limits of each namespace while this node's operator leads. */
   readonly limits: Limits;
   readonly account: string;
   readonly region: string;
-  /** Things in the file that this release does not do; said at start. */
+  /** Settings in the file that this release does not support; reported at start. */
   readonly warnings: readonly string[];
 }
 
@@ -41,30 +44,32 @@ export interface ProviderConfig {
   readonly name: string;
   readonly socket: string;
   readonly ref: KeyRef;
-  /** Whether tenants may move it to material that somebody imported, and so may know. */
+  /** True if tenants may move it to imported material, which somebody outside may know. */
   readonly allowImported?: boolean;
 }
 
 /** The etcd of the API servers, which claviger only reads. Paths are absolute. */
 export interface EtcdConfig {
-  /** URLs of members of one cluster, tried in this order. */
+  /** URLs of members of a single cluster, tried in this order. */
   readonly endpoints: readonly string[];
-  /** What verifies the members; there where an endpoint is https. */
+  /** The certificate authority of the members, present if an endpoint is https. */
   readonly ca?: string;
-  /** claviger's own certificate, and its key. */
+  /** claviger's own client certificate, and its key. */
   readonly client?: { readonly cert: string; readonly key: string };
   /** The API servers' --etcd-prefix, without a slash at its end. */
   readonly prefix: string;
-  /** How often what was found to be under one key_id is counted again, in milliseconds; an hour if left out. */
+  /**
+   * The interval at which the objects under a key_id are counted again, in milliseconds; an hour if left out.
+   */
   readonly censusInterval?: number;
 }
 
-/** The identity that writes stored objects again. The path is absolute. */
+/** The identity that rewrites stored objects. The path is absolute. */
 export interface RewriterConfig {
   readonly kubeconfig: string;
 }
 
-/** Where the custom resources are: a folder of manifests (standalone) or an API server. */
+/** The place of the custom resources: a folder of manifests (standalone) or an API server. */
 export type ResourcesConfig =
   | { readonly kind: "manifests"; readonly folder: string }
   | { readonly kind: "kubeconfig"; readonly path: string };
@@ -73,12 +78,13 @@ const API_VERSION = "config.claviger.dev/v1alpha1";
 const MAX_LIMIT = 1_000_000;
 const MAX_CENSUS_MINUTES = 10_080;
 const LATER = ["audit"];
-/** Without TLS only where nobody can listen. */
+/** TLS may only be missing if nobody can listen on the connection. */
 const ETCD_ENDPOINT = /^(https:\/\/[^/?#@]+|http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d{1,5}$/;
 
 /**
- * Reads a NodeConfig. Relative paths start at the file's folder. Throws ConfigInvalid naming file
- * and field, or whoever else could change the file: it says which sockets, keys and programs are used.
+ * Reads a NodeConfig. Relative paths start at the file's folder. Throws ConfigInvalid, which names the file
+ * and the field. Also throws if another user could change the file, because it decides which sockets, keys
+ * and programs are used.
  */
 export function readConfig(path: string): NodeConfig {
   const absolute = resolve(path);
@@ -94,7 +100,7 @@ export function readConfig(path: string): NodeConfig {
   }
 }
 
-/** The same for text that is at hand; `path` names it and is where relative paths start. */
+/** Parses the text of a NodeConfig. `path` names it, and relative paths start at its folder. */
 export function parseConfig(text: string, path: string): NodeConfig {
   const root = Section.root(text, path);
   root.expectText("apiVersion", API_VERSION);
@@ -183,7 +189,7 @@ function metricsOf(section: Section | undefined): NodeConfig["metrics"] {
   };
 }
 
-/** Each from 1 to a million: more would be no limit. */
+/** Each limit is from 1 to a million: more would be no limit. */
 function limitsOf(section: Section | undefined): Limits {
   const given = Object.entries(DEFAULT_LIMITS).map(([field, fallback]) => {
     const value = section?.optionalInteger(field) ?? fallback;
@@ -218,7 +224,7 @@ function etcdOf(section: Section | undefined, folder: string): EtcdConfig | unde
   };
 }
 
-/** At least once a week: what is never counted again is not known. */
+/** At least once a week, because a count that is never repeated proves nothing. */
 function censusIntervalOf(section: Section): number | undefined {
   const minutes = section.optionalInteger("censusIntervalMinutes");
   if (minutes === undefined) return undefined;

@@ -1,12 +1,14 @@
-/** How much of claviger one namespace may use. The leader goes by its own node's configuration. */
+/** The share of claviger that one namespace may use. The leader applies its own node's configuration. */
 export interface Limits {
-  /** MasterKeys that have or had a key, those that were deleted included: every node serves them on. */
+  /**
+   * MasterKeys that have or had a keyId, deleted ones included, because every node continues to serve them.
+   */
   readonly masterKeysPerNamespace: number;
-  /** KeyAliases that point or pointed somewhere, likewise. */
+  /** KeyAliases that point or pointed to a key, deleted ones included. */
   readonly keyAliasesPerNamespace: number;
-  /** KeyVersions, those whose MasterKey was deleted and those that were destroyed included. */
+  /** KeyVersions, including those whose MasterKey was deleted and those that were destroyed. */
   readonly keyVersionsPerNamespace: number;
-  /** Rotations that somebody asked for and imports of new material, in any hour. */
+  /** Requested rotations and imports of new material, in any hour. */
   readonly rotationsPerKeyPerHour: number;
   readonly rotationsPerNamespacePerHour: number;
 }

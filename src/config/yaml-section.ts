@@ -2,12 +2,12 @@ import { ClavigerError } from "../errors.ts";
 import type { ObjectName } from "../names.ts";
 import { parseYaml } from "./bounded-yaml.ts";
 
-/** What Kubernetes takes for a name. */
+/** A name that Kubernetes accepts. */
 export const DNS_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
-/** A mapping of the file, which remembers what was asked for, so that a misspelt field is an error. */
+/** A mapping of the file. It records which fields were read, so that a misspelt field is an error. */
 export class Section {
-  /** The noun and the path, as messages begin. */
+  /** The noun and the path at the beginning of messages. */
   readonly #file: string;
   readonly #where: string;
   readonly #values: ReadonlyMap<string, unknown>;
@@ -20,7 +20,10 @@ export class Section {
     this.#values = new Map(Object.entries(values));
   }
 
-  /** Reads the one mapping of a text; messages begin with the noun and the path, and quote no value. Throws ConfigInvalid. */
+  /**
+   * Reads the single mapping of a text. Messages begin with the noun and the path, and quote no value. Throws
+   * ConfigInvalid.
+   */
   static root(text: string, path: string, noun = "configuration"): Section {
     const file = `${noun} ${path}`;
     const documents = parseYaml(text, file);
@@ -106,7 +109,7 @@ export class Section {
     return value.map((entry: unknown, index) => this.#child(`${field}[${index}]`, entry));
   }
 
-  /** A list of texts; empty where the field is not there. */
+  /** Returns a list of texts, empty if the field is missing. */
   texts(field: string, pattern?: RegExp): string[] {
     const value = this.take(field);
     if (value === undefined) return [];

@@ -7,9 +7,9 @@ import { Secret } from "./secret.ts";
 import { deriveMessageKey } from "./suite1.ts";
 
 /**
- * AES-GCM alone lets whoever knows two keys make one ciphertext that opens under
- * both (Dodis, Grubbs, Ristenpart, Woodage: "Fast Message Franking", 2018). This
- * makes such a message and shows that the commitment is what refuses it.
+ * With AES-GCM alone, anybody who knows two keys can make one ciphertext that opens under both (Dodis,
+ * Grubbs, Ristenpart, Woodage: "Fast Message Franking", 2018). This test makes such a message and shows that
+ * the commitment refuses it.
  */
 it("a ciphertext that AES-GCM opens under two keys is refused under all but the committed one", () => {
   const salt = Buffer.alloc(32, 7);
@@ -43,9 +43,9 @@ function openRaw(key: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array, tag: 
 }
 
 /**
- * The one 16-byte ciphertext block whose tags under both keys are equal. With H = E(0) and
- * J = E(nonce ‖ 1), the tag is J + A₁H⁹ + … + A₇H³ + C·H² + L·H (NIST SP 800-38D, section 7.1):
- * two such equations, solved for C.
+ * Returns the 16-byte ciphertext block whose tags under both keys are equal. With H = E(0) and J = E(nonce ‖
+ * 1), the tag is J + A₁H⁹ + … + A₇H³ + C·H² + L·H (NIST SP 800-38D, section 7.1): two such equations, solved
+ * for C.
  */
 function collidingBlock(one: Uint8Array, two: Uint8Array, aad: Uint8Array): Buffer {
   const rest = bits(tagOf(one, aad, Buffer.alloc(16))) ^ bits(tagOf(two, aad, Buffer.alloc(16)));
@@ -53,7 +53,10 @@ function collidingBlock(one: Uint8Array, two: Uint8Array, aad: Uint8Array): Buff
   return blockOf(multiply(rest, inverse(squares)));
 }
 
-/** The tag that GCM gives a 16-byte ciphertext: it encrypts whatever plaintext makes that ciphertext. */
+/**
+ * Returns the tag that GCM gives a 16-byte ciphertext, by encrypting the plaintext that makes this
+ * ciphertext.
+ */
 function tagOf(key: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Buffer {
   const stream = gcm(key, aad, Buffer.alloc(16)).ciphertext;
   return gcm(key, aad, xor(stream, ciphertext)).tag;
@@ -72,7 +75,7 @@ const xor = (a: Uint8Array, b: Uint8Array): Buffer => blockOf(bits(a) ^ bits(b))
 const bits = (block: Uint8Array): bigint => BigInt(`0x${Buffer.from(block).toString("hex")}`);
 const blockOf = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(32, "0"), "hex");
 
-/** Multiplication in GCM's field: the leftmost bit is the coefficient of x⁰ (SP 800-38D, section 6.3). */
+/** Multiplies in GCM's field: the leftmost bit is the coefficient of x⁰ (SP 800-38D, section 6.3). */
 function multiply(x: bigint, y: bigint): bigint {
   let product = 0n;
   let shifted = y;
@@ -85,7 +88,7 @@ function multiply(x: bigint, y: bigint): bigint {
 
 const square = (x: bigint): bigint => multiply(x, x);
 
-/** x to the power of 2¹²⁸ − 2. */
+/** Returns x to the power of 2¹²⁸ − 2. */
 function inverse(x: bigint): bigint {
   let power = x;
   let result = 1n << 127n;

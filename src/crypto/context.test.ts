@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { canonicalContext, type EncryptionContext, MAX_CONTEXT_BYTES } from "./context.ts";
 
 const text = fc.string({ unit: "binary", maxLength: 12 });
-/** Short names of few letters: they collide and begin one another. */
+/** Short names of few letters, so that names are often equal or begin with one another. */
 const tight = fc.string({ unit: fc.constantFrom("a", "b", "\u0000", "\uff5e", "\u{1f600}"), maxLength: 3 });
 const pairs = fc.uniqueArray(fc.tuple(fc.oneof(text, tight), fc.oneof(text, tight)), {
   selector: ([name]) => name,

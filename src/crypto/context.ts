@@ -1,20 +1,20 @@
 import { ClavigerError } from "../errors.ts";
 
-/** AWS KMS's encryption context: names and values that are authenticated, not encrypted. */
+/** An encryption context of AWS KMS: names and values that are authenticated, not encrypted. */
 export type EncryptionContext = Readonly<Record<string, string>>;
 
-/** AWS publishes no limit; this one keeps a context within an SDK's request and an audit line. */
+/** AWS publishes no limit. This limit keeps a context within an SDK's request and an audit line. */
 export const MAX_CONTEXT_BYTES = 8192;
 
 /**
- * The canonical bytes of an encryption context: pairs sorted by the UTF-8 bytes
- * of their names, each name and value preceded by its length (4 bytes, big-endian).
+ * Returns the canonical bytes of an encryption context: pairs sorted by the UTF-8 bytes of their names, each
+ * name and value preceded by its length (4 bytes, big-endian).
  *
  *   length(name) ‖ name ‖ length(value) ‖ value ‖ …        (empty for no pairs)
  *
- * Length prefixes make the encoding injective. Throws InvalidArgument for text
- * that has no UTF-8 form (lone surrogates would all become U+FFFD, and two
- * contexts one) and for more than MAX_CONTEXT_BYTES.
+ * Length prefixes make the encoding injective. Throws InvalidArgument for text that has no UTF-8 form,
+ * because all lone surrogates would become U+FFFD and two contexts would become equal, and for more than
+ * MAX_CONTEXT_BYTES.
  */
 export function canonicalContext(context: EncryptionContext): Buffer {
   const pairs = Object.entries(context).map(([name, value]) => ({ name: utf8(name), value: utf8(value) }));

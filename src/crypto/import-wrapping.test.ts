@@ -31,7 +31,7 @@ interface Published {
 const { privateKeys, vectors }: Published = JSON.parse(readFileSync(VECTORS, "utf8"));
 const secret = (hex: string): Secret => Secret.take(Buffer.from(hex, "hex"));
 
-/** Everything of an error that a caller could tell it by. */
+/** Returns every property of an error that a caller could see. */
 function failureOf(work: () => unknown): object {
   try {
     work();

@@ -15,7 +15,7 @@ import { ClavigerError } from "../errors.ts";
 import { type KeyId, uuidToBytes } from "./ids.ts";
 import { Secret } from "./secret.ts";
 
-/** How material travels into claviger, in AWS KMS's names (GetParametersForImport). */
+/** The ways to wrap material for its transport into claviger, by AWS KMS's names (GetParametersForImport). */
 export const WRAPPING_ALGORITHMS = [
   "RSAES_OAEP_SHA_256",
   "RSAES_OAEP_SHA_1",
@@ -29,7 +29,7 @@ export type WrappingKeySpec = (typeof WRAPPING_KEY_SPECS)[number];
 
 interface AlgorithmRow {
   readonly hash: "sha1" | "sha256";
-  /** Whether RSA wraps an AES key, which wraps the material, instead of the material itself. */
+  /** True if RSA wraps an AES key, which wraps the material, instead of the material itself. */
   readonly viaAes: boolean;
 }
 
@@ -47,7 +47,10 @@ const KWP = "id-aes256-wrap-pad";
 const KWP_IV = Buffer.from("a65959a6", "hex");
 const AES_KEY_BYTES = 32;
 
-/** A key pair for one import: the public half for everybody, the private half only ever sealed. */
+/**
+ * A key pair for a single import. The public half is published, and the private half is only ever stored
+ * sealed.
+ */
 export interface WrappingKeyPair {
   /** SubjectPublicKeyInfo, PEM. */
   readonly publicKey: string;
@@ -66,13 +69,13 @@ export async function generateWrappingKeyPair(spec: WrappingKeySpec): Promise<Wr
 }
 
 /**
- * Wraps material for its way into claviger.
+ * Wraps material for its transport into claviger.
  *
  *   RSAES_OAEP_*          RSA-OAEP(material)
  *   RSA_AES_KEY_WRAP_*    RSA-OAEP(random AES-256 key) ‖ AES-KWP(that key, material)
  *
  * OAEP (RFC 8017, section 7.1) with the named hash, for MGF1 too, and no label.
- * Throws InvalidArgument where the public key is none of RSA.
+ * Throws InvalidArgument if the public key is not an RSA key.
  */
 export function wrapMaterial(
   publicKeyPem: string,
@@ -89,10 +92,9 @@ export function wrapMaterial(
 }
 
 /**
- * Opens wrapped material that must have `size` bytes; wipe it when done.
- * Throws InvalidCiphertext, one and the same whatever is wrong: which step
- * failed would be an oracle for who has a wrapped key and not its contents
- * (Manger, "A chosen ciphertext attack on RSA-OAEP", CRYPTO 2001).
+ * Opens wrapped material that must have `size` bytes; wipe it when done. Throws the same InvalidCiphertext
+ * whatever is wrong: the failed step would be an oracle for somebody who has a wrapped key without its
+ * contents (Manger, "A chosen ciphertext attack on RSA-OAEP", CRYPTO 2001).
  */
 export function unwrapMaterial(
   privateKey: Secret,
@@ -112,11 +114,10 @@ export function unwrapMaterial(
 }
 
 /**
- * A name for material under a key, 64 lowercase hex digits: HKDF-SHA-256 (RFC
- * 5869) of the material, with the keyId as salt. The same material has the same
- * name again, so a re-import is recognised without keeping the material open;
- * other keys give it another name. It tells nothing of uniformly random material
- * (section 3.2). Of a guessable one it confirms a guess, as any ciphertext does.
+ * Returns a name for material under a key, 64 lowercase hex digits: HKDF-SHA-256 (RFC 5869) of the material,
+ * with the keyId as salt. The same material gets the same name again, so a re-import is recognised without
+ * keeping the material open; under another key it gets another name. The name says nothing about uniformly
+ * random material (section 3.2). For guessable material it confirms a guess, as any ciphertext does.
  */
 export function materialId(keyId: KeyId, material: Secret): string {
   const id = hkdfSync(
@@ -137,7 +138,7 @@ function openRsa(key: ReturnType<typeof oaep>, wrapped: Uint8Array): Secret | un
   }
 }
 
-/** Where RSA gave no AES key, a random one is tried: that takes as long, and fails at the same place. */
+/** If RSA gave no AES key, a random key is tried, which takes as long and fails at the same place. */
 function openKwp(opened: Secret | undefined, wrapped: Uint8Array): Secret | undefined {
   using given = opened ?? Secret.random(AES_KEY_BYTES);
   using other = Secret.random(AES_KEY_BYTES);
@@ -166,15 +167,17 @@ function parsePublicKey(pem: string): KeyObject {
     const key = createPublicKey(pem);
     if (key.asymmetricKeyType === "rsa") return key;
   } catch {
-    // Said below, without the parser's words.
+    // Reported below, without the parser's words.
   }
   throw new ClavigerError("InvalidArgument", "the wrapping public key is no RSA key in PEM");
 }
 
-/** It comes out of a token that only claviger makes: what does not parse is a defect of ours. */
+/**
+ * The key comes from a token that only claviger creates, so a key that does not parse is a defect of ours.
+ */
 function parsePrivateKey(privateKey: Secret): KeyObject {
   const { buffer, byteOffset, length } = privateKey.exposeSecretBytes();
-  // A view: a copy would have to be wiped as well.
+  // A view, because a copy would have to be wiped as well.
   return createPrivateKey({ key: Buffer.from(buffer, byteOffset, length), format: "der", type: "pkcs8" });
 }
 

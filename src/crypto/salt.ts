@@ -6,9 +6,9 @@ const pool = Buffer.alloc(SALTS_AT_ONCE * SALT_BYTES);
 let next = pool.length;
 
 /**
- * 32 random bytes that no earlier call returned. Drawn from the system in one
- * go for many: a draw costs as much as the encryption. A salt is public, so a
- * pool of them in memory gives nothing away; each is handed out once, as a copy.
+ * Returns 32 random bytes that no earlier call returned. They are drawn from the system in bulk, because a
+ * draw costs as much as the encryption. A salt is public, so a pool of salts in memory reveals nothing. Each
+ * salt is returned once, as a copy.
  */
 export function freshSalt(): Uint8Array {
   if (next === pool.length) {

@@ -32,7 +32,7 @@ it("an edit of the same size that kept its time of modification, as cp -p and mv
   writeFileSync(path, "a");
   utimesSync(path, longAgo, longAgo);
   const before = appearanceOf(path);
-  // Older kernels' clock of file systems stands still for some milliseconds.
+  // On older kernels the clock of file systems only advances every few milliseconds.
   await vi.waitFor(
     () => {
       writeFileSync(path, "b");

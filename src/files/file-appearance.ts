@@ -1,8 +1,8 @@
 import { type Stats, statSync } from "node:fs";
 
 /**
- * A text that changes when a file is edited, or replaced as editors and Kubernetes
- * volumes do. Never throws: it is asked from timers, of files that anybody may spoil.
+ * Returns a text that changes when a file is edited, or replaced as editors and Kubernetes volumes do. Never
+ * throws: timers call it, for files that anybody may spoil.
  */
 export function appearanceOf(path: string): string {
   try {
@@ -16,7 +16,7 @@ export function appearanceOf(path: string): string {
 }
 
 /**
- * When a file came to be what it is, in epoch milliseconds. `cp -p`, `mv` and `tar`
- * keep an old time of modification; the time of change is the kernel's own.
+ * Returns the time of a file's last change, in epoch milliseconds. `cp -p`, `mv` and `tar` keep an old
+ * modification time, but the kernel itself sets the change time.
  */
 export const editTime = ({ mtimeMs, ctimeMs }: Stats): number => Math.max(mtimeMs, ctimeMs);

@@ -3,13 +3,14 @@ import { flawOnTheWay, isWritableByOthers, octal } from "./private-path.ts";
 import { readRegularText } from "./regular-file.ts";
 
 /**
- * Reads a file that decides what this process does, such as which programs it runs. Others may
- * read the file; nobody but root and our own user may be able to change it or to put another in
- * its place. Throws an Error that says who could and how to mend that, or why there is no such file.
+ * Reads a file that decides what this process does, such as which programs it runs. Others may read the file,
+ * but only root and our own user may be able to change or replace it. Throws an Error that says who else
+ * could and how to fix that, or why there is no such file.
  */
 export function readOwnFile(path: string, maxBytes: number): string {
   const text = readRegularText(path, { maxBytes });
-  // Afterwards: what is on a way that nobody else can change is what was read.
+  // Checked after reading: if nobody else can change the path now, the bytes that were read are the right
+  // ones.
   const flaw = flawOnTheWay(path, { readOnlyMounts: true }) ?? flawOfFile(path);
   if (flaw !== undefined) throw new Error(flaw);
   return text;

@@ -17,7 +17,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { canMount, Tmpfs } from "../testing/tmpfs.ts";
 import { flawOfFolder, flawOnTheWay } from "./private-path.ts";
 
-/** Only root can make folders of other users. */
+/** Only root can create folders of other users. */
 const isRoot = process.getuid?.() === 0;
 const ROOT = 0;
 const ALICE = 1_000;
@@ -46,7 +46,7 @@ function link(name: string, target: string, owner = ROOT): string {
   return path;
 }
 
-/** Runs code as another user, with `input` and the functions under test; returns its `output`. */
+/** Runs code as another user, with `input` and the functions under test. Returns its `output`. */
 function as(user: number, code: string, input: unknown): unknown {
   const source = pathToFileURL(join(import.meta.dirname, "private-path.ts")).href;
   const text = `import fs from "node:fs";
@@ -185,7 +185,7 @@ test.runIf(canMount())(
   },
 );
 
-/** A name on a way: a folder, or a link to another way. */
+/** A name on a path: a folder, or a link to another path. */
 interface Name {
   readonly owner: number;
   readonly mode: number;
@@ -193,7 +193,7 @@ interface Name {
 }
 
 const NAMES: fc.Arbitrary<Name> = fc.record({
-  // Most are as they should be: ways that are safe as a whole must come up, too.
+  // Most are as they should be, so that paths that are safe as a whole occur too.
   owner: fc.oneof({ weight: 5, arbitrary: fc.constant(ROOT) }, fc.constantFrom(ALICE, NOBODY)),
   mode: fc.oneof(
     { weight: 5, arbitrary: fc.constantFrom(0o755, 0o711) },
@@ -203,15 +203,15 @@ const NAMES: fc.Arbitrary<Name> = fc.record({
 });
 
 interface MadeWay {
-  /** What is asked about. */
+  /** The path that is asked about. */
   readonly path: string;
-  /** Every name that the kernel looks up on its way, where it lies. */
+  /** Every name that the kernel looks up on the path, at its real place. */
   readonly names: readonly string[];
 }
 
 let made = 0;
 
-/** Makes the way; a link leads to a sibling folder in which the way goes on. */
+/** Creates the path. A link leads to a sibling folder in which the path continues. */
 function makeWay(chain: readonly Name[]): MadeWay {
   const root = join(base, `w${made++}`);
   mkdirSync(root);
@@ -247,7 +247,7 @@ function makeWay(chain: readonly Name[]): MadeWay {
   return { path: asked, names };
 }
 
-/** Which of these names another user can take away and put something else in the place of. */
+/** Returns which of these names another user can remove and replace. */
 const REPLACE = `const output = input.map(({ names, path }) => [...names, path + "/socket"].filter((name) => {
   try {
     if (name.endsWith("/socket")) fs.mkdirSync(name + "x");

@@ -5,23 +5,26 @@ import { printable } from "../printable.ts";
 const ROOT = 0;
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
-/** As many links as Linux follows in one path (path_resolution(7)). */
+/** The number of links that Linux follows in a path (path_resolution(7)). */
 const MAX_LINKS = 40;
 
 export interface WayOptions {
-  /** Whether a folder may be writable by others if its file system is mounted read-only, as a ConfigMap's volume is. */
+  /**
+   * True if a folder may be writable by others when its file system is mounted read-only, as a ConfigMap's
+   * volume is.
+   */
   readonly readOnlyMounts?: boolean;
 }
 
 /**
- * Returns what lets another user replace the file or folder at `path`, and the command that
- * mends it; undefined if nothing does. Walks from / and follows links as the kernel does:
- * every folder in which a name of the way lies, a link's too, must belong to root or to our
- * effective user and must not be writable by its group or by others. In a folder with the
- * sticky bit (/tmp) a name is safe if it belongs to root or to us itself.
+ * Returns the reason why another user could replace the file or folder at `path`, and the command that fixes
+ * it, or undefined if there is none. Walks from / and follows links as the kernel does: every folder that
+ * contains a name of the path, a link's too, must belong to root or to our effective user and must not be
+ * writable by its group or by others. In a folder with the sticky bit (/tmp) a name is safe if it belongs to
+ * root or to our user.
  *
- * A way that ends early is safe as far as it goes: ask again after making the rest.
- * Throws what the system says if the way cannot be looked at.
+ * If the path ends early, only the existing part is checked: call this again after creating the rest. Throws
+ * the system's error if the path cannot be inspected.
  */
 export function flawOnTheWay(path: string, options: WayOptions = {}): string | undefined {
   const user = process.geteuid?.();
@@ -29,7 +32,10 @@ export function flawOnTheWay(path: string, options: WayOptions = {}): string | u
   return user === undefined ? undefined : walk(resolve(path), user, options).flaw;
 }
 
-/** The same for a folder whose own content must be safe too: a sticky bit on the folder itself does not help. */
+/**
+ * Returns the same for a folder whose own contents must be safe too: a sticky bit on the folder itself does
+ * not help.
+ */
 export function flawOfFolder(folder: string): string | undefined {
   const user = process.geteuid?.();
   if (user === undefined) return undefined;
@@ -42,7 +48,7 @@ export function flawOfFolder(folder: string): string | undefined {
 
 interface Way {
   readonly flaw?: string;
-  /** How far the way goes, without links. */
+  /** The last existing name of the path, without links. */
   readonly end: string;
 }
 
@@ -73,7 +79,10 @@ function walk(path: string, user: number, options: WayOptions): Way {
   return { end: folder };
 }
 
-/** The names of a path, the last one first; `..` stays, as it leads out of where a link leads. */
+/**
+ * Returns the names of a path, the last one first. `..` is kept, because it leads out of the folder that a
+ * link leads to.
+ */
 const namesOf = (path: string): string[] =>
   path
     .split("/")
@@ -83,7 +92,7 @@ const namesOf = (path: string): string[] =>
 interface Step {
   readonly folder: string;
   readonly entry: string;
-  /** The entry's; undefined if it is missing. */
+  /** The stat of the entry; undefined if it is missing. */
   readonly stat: Stats | undefined;
   readonly user: number;
   readonly options: WayOptions;
@@ -101,7 +110,7 @@ function flawOfStep({ folder, entry, stat, user, options }: Step): string | unde
 
 const isTrusted = ({ uid }: Stats, user: number): boolean => uid === ROOT || uid === user;
 
-/** Whether its group or others may write it. */
+/** Returns true if its group or others may write to it. */
 export const isWritableByOthers = ({ mode }: Pick<Stats, "mode">): boolean =>
   (mode & WRITABLE_BY_OTHERS) !== 0;
 
@@ -116,7 +125,7 @@ const writable = (folder: string, stat: Stats): string =>
 const chown = (path: string, user: number): string =>
   `run: chown -h ${user} ${shellWord(path)} (or choose a place of which all folders belong to root${user === ROOT ? "" : ` or user ${user}`})`;
 
-/** Even root is told so: access(2) fails with EROFS before it looks at modes. */
+/** True even for root: access(2) fails with EROFS before it looks at modes. */
 function isMountedReadOnly(folder: string): boolean {
   try {
     accessSync(folder, constants.W_OK);
@@ -126,10 +135,10 @@ function isMountedReadOnly(folder: string): boolean {
   }
 }
 
-/** A mode as chmod has it. */
+/** Formats a mode as chmod does. */
 export const octal = ({ mode }: Pick<Stats, "mode">): string =>
   `0${(mode & 0o7777).toString(8).padStart(3, "0")}`;
 
-/** A link may lead to a folder whose name is a command: the advice is pasted into a root shell. */
+/** A link may lead to a folder whose name is a command, and the advice is pasted into a root shell. */
 const shellWord = (path: string): string =>
   /^[\w./:@+-]+$/.test(path) ? path : `'${printable(path).replaceAll("'", `'\\''`)}'`;

@@ -2,23 +2,24 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSy
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** The file has more bytes than it may have. */
+/** The file is larger than its limit. */
 export class FileTooLarge extends Error {}
 
 export interface ReadOptions {
   readonly maxBytes: number;
-  /** Whether a pipe may be read to its end: for what somebody named on the command line, as with <(…). */
+  /** True if a pipe may be read to its end: for a file named on the command line, as with <(…). */
   readonly pipes?: boolean;
 }
 
 /**
- * Reads a whole file, following links. A path of a configuration can come to name anything:
- * a pipe would hold up the process for ever, a device would be set going by opening it, and
- * /dev/zero has no end. Throws an Error that says why, without the path.
+ * Reads a whole file, following links. A path in a configuration can name anything: a pipe would block the
+ * process for ever, opening a device could activate it, and /dev/zero has no end. Throws an Error that says
+ * why, without the path.
  */
 export function readRegularFile(path: string, options: ReadOptions): Buffer {
   const pipe = options.pipes === true && statSync(path).isFIFO();
-  // Before it is opened, for the sake of devices; and once it is open, as it may be another by then.
+  // Checked before it is opened, because of devices, and again once it is open, because it may have been
+  // replaced.
   if (!pipe) mustBeRegular(statSync(path));
   const wait = pipe ? 0 : constants.O_NONBLOCK | constants.O_NOCTTY;
   const fd = openSync(path, constants.O_RDONLY | wait);
@@ -30,7 +31,7 @@ export function readRegularFile(path: string, options: ReadOptions): Buffer {
   }
 }
 
-/** The same for text in UTF-8. */
+/** Reads a whole file of text in UTF-8, with the same checks. */
 export const readRegularText = (path: string, options: ReadOptions): string =>
   readRegularFile(path, options).toString("utf8");
 
@@ -44,7 +45,7 @@ function kindOf(stat: Stats): string {
   return stat.isSocket() ? "a socket" : "a device";
 }
 
-/** By reading and not by its size, which may change meanwhile, and of which /proc knows nothing. */
+/** Reads to the end and ignores the file's size, which may change meanwhile and is 0 in /proc. */
 function readUpTo(fd: number, maxBytes: number): Buffer {
   const chunks: Buffer[] = [];
   let left = maxBytes + 1;

@@ -10,9 +10,9 @@ import {
 import { readGoYaml } from "./go-yaml.ts";
 
 /**
- * Reads the text of a configuration file of the API server's, as the strict decoder of
- * k8s.io/apimachinery does: JSON if its first character is a brace, else the first document of
- * YAML 1.1. Throws ConfigInvalid, which begins with `what` and quotes nothing of the text.
+ * Reads the text of an API server's configuration file, as the strict decoder of k8s.io/apimachinery does:
+ * JSON if its first character is a brace, otherwise the first document of YAML 1.1. Throws ConfigInvalid,
+ * which begins with `what` and quotes nothing of the text.
  */
 export function readGoConfig(source: Buffer | string, what: string): GoObject {
   const refuse = refusalOf(what);
@@ -34,8 +34,8 @@ function json(text: string, refuse: (fault: string) => never): GoValue {
 }
 
 /**
- * The text of a file: in UTF-16 if its byte order mark says so, as go-yaml knows it, else in UTF-8.
- * Go's JSON decoder replaces bytes that are none. Throws ConfigInvalid, which begins with `what`.
+ * Decodes the text of a file: UTF-16 if its byte order mark says so, as in go-yaml, otherwise UTF-8. Invalid
+ * bytes are replaced as Go's JSON decoder does. Throws ConfigInvalid, which begins with `what`.
  */
 export function goTextOf(bytes: Buffer, what: string): string {
   const [first, second] = bytes;

@@ -1,10 +1,10 @@
-/** A value as Go's JSON decoder knows it. */
+/** A value of Go's JSON decoder. */
 export type GoValue = null | boolean | number | string | GoFraction | readonly GoValue[] | GoObject;
 export interface GoObject {
   readonly [name: string]: GoValue;
 }
 
-/** A number of JSON that is written with a point or an exponent: Go fills no integer with it, be it whole. */
+/** A JSON number with a point or an exponent. Go does not decode it into an integer, even if it is whole. */
 export class GoFraction {
   readonly value: number;
 
@@ -17,14 +17,14 @@ export const isGoObject = (value: GoValue | undefined): value is GoObject =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof GoFraction);
 
 /**
- * Whether the API server and kubectl take a text for JSON: its first character is a brace, but for
- * white space (IsJSONBuffer of k8s.io/apimachinery; unicode.IsSpace knows no byte order mark).
+ * Returns true if the API server and kubectl take a text for JSON: its first character after white space is a
+ * brace (IsJSONBuffer of k8s.io/apimachinery; for unicode.IsSpace a byte order mark is no white space).
  */
 export const looksLikeJson = (text: string): boolean => /^(?:(?!\uFEFF)[\s\u0085])*\{/.test(text);
 
 declare global {
   interface JSON {
-    /** With the reviver of ECMAScript 2026, which is shown the number's own digits. */
+    /** JSON.parse with the reviver of ECMAScript 2026, which receives the number's own digits. */
     parse(
       text: string,
       reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
@@ -32,9 +32,12 @@ declare global {
   }
 }
 
-/** Parses JSON, half a character as U+FFFD. Throws a SyntaxError, which may quote the text: not to be shown. */
+/**
+ * Parses JSON. A lone surrogate becomes U+FFFD. Throws a SyntaxError, which may quote the text, so do not
+ * show it.
+ */
 export function parseGoJson(text: string): GoValue {
-  // JSON.parse makes nothing else.
+  // JSON.parse returns nothing else.
   return JSON.parse(text, (_, value, { source }) => {
     if (typeof value === "string") return value.toWellFormed();
     return typeof value === "number" && /[.eE]/.test(source ?? "") ? new GoFraction(value) : value;
@@ -43,7 +46,7 @@ export function parseGoJson(text: string): GoValue {
 
 const NAMES_AND_BRACKETS = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g;
 
-/** Whether an object of a text that is JSON has a name twice, which parsers pass over. */
+/** Returns true if an object of a JSON text has a name twice, which parsers ignore. */
 export function hasNameTwice(json: string): boolean {
   const open: Set<string>[] = [];
   for (const [token, colon] of json.matchAll(NAMES_AND_BRACKETS)) {

@@ -1,6 +1,6 @@
 import { decodeGoBase64 } from "./go-base64.ts";
 
-/** A scalar of YAML as a value of JSON; NaN and the infinities, which JSON lacks, are refused by the caller. */
+/** A YAML scalar as a JSON value. The caller refuses NaN and the infinities, which JSON lacks. */
 export type GoScalar = null | boolean | number | string;
 
 const LONG_TAG = "tag:yaml.org,2002:";
@@ -8,7 +8,7 @@ const LONG_TAG = "tag:yaml.org,2002:";
 const named = (value: GoScalar, ...texts: string[]): (readonly [string, GoScalar])[] =>
   texts.map((text) => [text, value] as const);
 
-/** YAML 1.1's words, as go-yaml v2 has them. */
+/** The words of YAML 1.1 that go-yaml v2 knows. */
 const WORDS: ReadonlyMap<string, GoScalar> = new Map([
   ...named(true, "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"),
   ...named(false, "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"),
@@ -23,7 +23,7 @@ const FLOAT = /^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$/;
 const INTEGERS = [
   { pattern: /^([-+]?)0[xX]([0-9a-fA-F]+)$/, prefix: "0x" },
   { pattern: /^([-+]?)0[bB]([01]+)$/, prefix: "0b" },
-  // YAML 1.1's octal number, and Go's.
+  // The octal numbers of YAML 1.1, and of Go.
   { pattern: /^([-+]?)0[oO]?([0-7]+)$/, prefix: "0o" },
   { pattern: /^([-+]?)(0|[1-9][0-9]*)$/, prefix: "" },
 ] as const;
@@ -51,14 +51,14 @@ export function resolveGoScalar(text: string, tag?: string): GoScalar | undefine
     case "timestamp":
       return DATE.test(text) ? text : undefined;
     default:
-      // Text, and whatever a tag of somebody's own says.
+      // Text, or a custom tag.
       return text;
   }
 }
 
-/** What ParseInt of Go refuses and the pattern of floats takes. */
+/** Numbers that Go's ParseInt refuses and that the pattern of floats accepts. */
 const FLOATING = /^\.|^[-+]\.|^[-+]?[0-9_]*(\.|[eE])|^[-+]?0[0-9]*[89]/;
-/** go-yaml takes more, and fewer, as times; all of them are texts in JSON. */
+/** go-yaml accepts other forms as times too, and refuses some of these. All of them are texts in JSON. */
 const DATE = /^\d{4}-\d{1,2}-\d{1,2}([Tt ]\d{1,2}:\d{1,2}:\d{1,2}(\.\d+)?(Z|[-+]\d\d:\d\d)?)?$/;
 
 function plain(text: string): GoScalar {
@@ -70,7 +70,7 @@ function plain(text: string): GoScalar {
   return integer(digits) ?? finite(FLOAT.test(digits) ? Number(digits) : undefined) ?? text;
 }
 
-/** Undefined for what has more than 64 bits: go-yaml tries it as a float then. */
+/** Returns undefined for a number of more than 64 bits: go-yaml then tries to read it as a float. */
 function integer(text: string): number | undefined {
   for (const { pattern, prefix } of INTEGERS) {
     const [, sign, digits] = pattern.exec(text) ?? [];
@@ -82,7 +82,7 @@ function integer(text: string): number | undefined {
   return undefined;
 }
 
-/** ParseFloat answers an error, not an infinity, for what is too large. */
+/** For a number that is too large, ParseFloat returns an error, not an infinity. */
 const finite = (value: number | undefined): number | undefined =>
   value !== undefined && Number.isFinite(value) ? value : undefined;
 

@@ -5,21 +5,21 @@ import type { GoValue } from "./go-json.ts";
 import { resolveGoScalar } from "./go-scalar.ts";
 import { indentedWithinBrackets, notYaml11 } from "./yaml11.ts";
 
-/** Scalars stay the texts that they are: resolveGoScalar says what they are to Go. */
+/** Scalars are kept as texts. resolveGoScalar says what they are in Go. */
 const OPTIONS = { version: "1.1", schema: "failsafe", resolveKnownTags: false, merge: false } as const;
 const MAX_DOCUMENTS = 5_000;
-/** Nodes that aliases unfold to. */
+/** The number of nodes to which aliases may expand. */
 const MAX_ALIASED = 100_000;
-/** What go-yaml's reader lets through. */
+/** Characters that go-yaml's reader refuses. */
 const CONTROL = /[^\t\n\r -~\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
-/** Line breaks to YAML 1.1 and none to our parser: the two would read a file differently. */
+/** Line breaks in YAML 1.1 but not for our parser, so the two would read a file differently. */
 const SEPARATOR = /[\u2028\u2029]/;
 
 /**
- * Reads the first document of a text as an API server reads a configuration of its own
- * (sigs.k8s.io/yaml on go-yaml v2, strict): whatever follows the first document is passed over, a
- * key that its mapping has already is refused, also if a merge brings it. Undefined if there is no
- * document. Throws ConfigInvalid, which begins with `what` and quotes nothing of the text.
+ * Reads the first document of a text as an API server reads its own configuration (sigs.k8s.io/yaml on
+ * go-yaml v2, strict). Later documents are ignored. A duplicate key in a mapping is refused, also if a merge
+ * brings it. Returns undefined if there is no document. Throws ConfigInvalid, which begins with `what` and
+ * quotes nothing of the text.
  */
 export function readGoYaml(text: string, what: string): GoValue | undefined {
   for (const document of documentsOf(text, what)) return document(true);
@@ -27,8 +27,8 @@ export function readGoYaml(text: string, what: string): GoValue | undefined {
 }
 
 /**
- * Reads every document of a text as kubectl reads manifests: a merge replaces keys before it. A key
- * that stands twice in one mapping, of which kubectl takes the last, is refused all the same.
+ * Reads every document of a text as kubectl reads manifests: a merge replaces earlier keys. A duplicate key
+ * in a mapping, of which kubectl takes the last, is refused all the same.
  */
 export function readGoYamlDocuments(text: string, what: string): readonly GoValue[] {
   const values: GoValue[] = [];
@@ -61,8 +61,8 @@ interface Composed {
 }
 
 /**
- * YAML 1.1 has no rule for how deep a line within brackets or quotes is indented; our parser has
- * YAML 1.2's. A document that it finds wrong is read once more with such lines indented.
+ * YAML 1.1 has no rule for the indentation of lines within brackets or quotes, but our parser has YAML 1.2's
+ * rule. If it finds a document wrong, the document is read again with such lines indented.
  */
 function* composedLeniently(text: string, what: string): Generator<Composed> {
   let again: Generator<Composed, undefined> | undefined;
@@ -98,12 +98,12 @@ function mustBeYaml11(document: Document.Parsed, source: string, refuse: Refuse)
   if (odd !== undefined) refuse(odd, "is not YAML 1.1");
 }
 
-/** One document on its way to a value, as go-yaml's decoder goes it. */
+/** Evaluates a document as go-yaml's decoder does. */
 class Evaluation {
   readonly #document: Document.Parsed;
   readonly #strict: boolean;
   readonly #refuse: Refuse;
-  /** What each alias stands for: the anchor before it in the text. */
+  /** Maps each alias to the anchor before it in the text. */
   readonly #targets = new Map<Alias, unknown>();
   readonly #open = new Set<unknown>();
   #decoded = 0;
@@ -161,7 +161,9 @@ class Evaluation {
     return value;
   }
 
-  /** Go's own bound on what aliases may unfold to (allowedAliasRatio of go-yaml's decode.go), and one of ours. */
+  /**
+   * Applies Go's own limit on the expansion of aliases (allowedAliasRatio of go-yaml's decode.go), and ours.
+   */
   #count(node: unknown): void {
     this.#decoded += 1;
     if (this.#aliasDepth > 0) this.#aliased += 1;
@@ -169,7 +171,7 @@ class Evaluation {
     if (many || this.#aliased > MAX_ALIASED) this.#refuse(startOf(node), "is one alias too many");
   }
 
-  /** `own` are the keys that the mapping itself has: a merge may bring others twice. */
+  /** `own` has the keys of the mapping itself. A merge may bring other keys twice. */
   #fill(entries: Map<string, GoValue>, pairs: readonly Pair[], own: Set<string>): void {
     for (const { key, value } of pairs) {
       if (isMerge(key)) {

@@ -2,13 +2,13 @@ import { type Document, isNode, isScalar, type Node, visit } from "yaml";
 
 const MAX_KEY = 1_024;
 const ANCHOR = /^[-\w]+$/;
-/** So that the text does not grow past all bounds. */
+/** A limit, so that the text does not grow without end. */
 const MAX_LINES = 10_000;
 const INDENT = " ".repeat(200);
 
 /**
- * Returns the position of something that our parser, which knows YAML 1.2, reads and that libyaml
- * refuses or reads otherwise; undefined if there is nothing of the kind.
+ * Returns the position of something that our parser, which reads YAML 1.2, accepts but libyaml refuses or
+ * reads differently, or undefined if there is none.
  */
 export function notYaml11(document: Document.Parsed, source: string): number | undefined {
   const inner: Node[] = [];
@@ -35,7 +35,7 @@ export function notYaml11(document: Document.Parsed, source: string): number | u
 const isWithinBrackets = (path: readonly object[]): boolean =>
   path.some((one) => "flow" in one && one.flow === true);
 
-/** libyaml wants a key and its colon on one line, within 1,024 characters. */
+/** libyaml requires a key and its colon on one line, within 1,024 characters. */
 function isOddKey(source: string, [start, end]: readonly [number, number, number]): boolean {
   const [after = ""] = /^\s*(?::|$)/.exec(source.slice(end, end + MAX_KEY)) ?? [];
   const key = source.slice(start, end) + after;
@@ -48,7 +48,7 @@ function isOddInFlow(source: string, [start, end]: readonly [number, number, num
   return text.includes("?") || text.startsWith(":") || /^:[,[\]{}]/.test(source.slice(end, end + 2));
 }
 
-/** A line that a tab indents, outside of scalars and brackets. */
+/** Returns a line that is indented by a tab, outside of scalars and brackets. */
 function tabbedLine(document: Document.Parsed, source: string, inner: readonly Node[]): number | undefined {
   const [, content] = document.range;
   const next = /^(?:---|\.\.\.)(?=\s|$)/m.exec(source.slice(content));
@@ -60,7 +60,10 @@ function tabbedLine(document: Document.Parsed, source: string, inner: readonly N
   return undefined;
 }
 
-/** White space and line breaks, comments, scalars in quotes, brackets, indicators and tags, block scalars, plain ones. */
+/**
+ * White space and line breaks, comments, quoted scalars, brackets, indicators and tags, block scalars, plain
+ * scalars.
+ */
 const token = (plain: string): RegExp =>
   new RegExp(
     [
@@ -81,8 +84,8 @@ const IN_BLOCK = token("(?:[^\\s:#]|:(?!\\s|$)|(?<=\\S)#|[ \\t]+(?![#\\s]))+");
 const IN_FLOW = token("(?:[^\\s:#,[\\]{}]|:(?!\\s|$)|(?<=\\S)#|[ \\t]+(?![#\\s,[\\]{}]))+");
 
 /**
- * Returns the same text with each line that begins within brackets or quotes moved far to the
- * right, which YAML 1.1 reads alike, and YAML 1.2 too.
+ * Returns the same text with each line that begins within brackets or quotes moved far to the right, which
+ * YAML 1.1 and YAML 1.2 read alike.
  */
 export function indentedWithinBrackets(text: string): string {
   if (text.split("\n").length > MAX_LINES) return text;
@@ -106,7 +109,10 @@ export function indentedWithinBrackets(text: string): string {
   return parts.join("");
 }
 
-/** A block scalar whose head begins at this position: the lines after it that are deeper than the line of its head, or empty. */
+/**
+ * Returns a block scalar whose head begins at this position: the following lines that are empty or indented
+ * more than the line of its head.
+ */
 function blockScalar(text: string, position: number): string {
   const lineStart = text.lastIndexOf("\n", position) + 1;
   const [indent = ""] = /^ */.exec(text.slice(lineStart, position)) ?? [];

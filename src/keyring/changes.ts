@@ -5,24 +5,30 @@ import type { AliasRow, KeyRow, TombstoneRow, VersionRow } from "./rows.ts";
 export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled" | "deletionDate">;
 
 /**
- * One change to a keyring. A list of them is one transaction: all or nothing, in order. A row
- * that cannot be read is never changed: what it records might be lost.
+ * A change to a keyring. A list of changes is one transaction: all or nothing, in order. An unreadable row is
+ * never changed, because its record might be lost.
  */
 export type KeyringChange =
   /**
-   * Stores a version. Of a version that is stored already, this replaces all that its seal does not bind:
+   * Stores a version. If the version is stored already, this replaces everything that its seal does not bind:
    * the seal itself (re-sealing), the owner and the validTo. The caller has checked their proof.
    */
   | { readonly kind: "putVersion"; readonly version: VersionRow }
-  /** Names a key and says whether it may be used. The current version is left as it is. */
+  /** Names a key and says if it may be used. The current version is not changed. */
   | { readonly kind: "putKey"; readonly key: PutKey }
-  /** Makes a stored version the one that encrypts; never one of a lower number. */
+  /** Makes a stored version the version that encrypts; never one with a lower number. */
   | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
-  /** Gives a name its own key back after it was led to another MasterKey's (repair.ts): the one way back to a former keyId. */
+  /**
+   * Gives a name its own key back after it was moved to another MasterKey's key (repair.ts): the only way
+   * back to a former keyId.
+   */
   | { readonly kind: "reclaimKey"; readonly key: ObjectName; readonly version: VersionRow }
-  /** Points an alias, and records what it leaves; adds the former targets that are given, as a backup has them. */
+  /**
+   * Points an alias to a key, and records the key that it leaves. Adds the given former targets, as in a
+   * backup.
+   */
   | { readonly kind: "putAlias"; readonly alias: AliasRow }
-  /** Records the keyIds that a stored key's name encrypted under before, as a backup has them. */
+  /** Records the keyIds under which a stored key's name encrypted before, as in a backup. */
   | { readonly kind: "putFormerKeyIds"; readonly key: ObjectName; readonly keyIds: readonly KeyId[] }
-  /** Takes a version out for ever and keeps the tombstone, also of a version that never was here. */
+  /** Removes a version for ever and keeps the tombstone, even if the version was never here. */
   | { readonly kind: "destroyVersion"; readonly tombstone: TombstoneRow };

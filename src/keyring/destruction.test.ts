@@ -31,7 +31,7 @@ function open(): KeyringWriter {
 const destroy = (n: number): KeyringChange => ({ kind: "destroyVersion", tombstone: tombstone(n) });
 const withBytes = (n: number, bytes: Buffer): VersionRow =>
   version(n, { sealed: { provider: "file", rootKeyId: "root-1", blob: new Uint8Array(bytes) } });
-/** The keyring's files that hold these bytes. */
+/** Returns the keyring's files that contain these bytes. */
 const filesWith = (bytes: Buffer): string[] =>
   ["", "-wal", "-shm", "-journal"].filter((suffix) => {
     const path = `${file()}${suffix}`;
@@ -131,7 +131,7 @@ describe("the bytes of what was destroyed", () => {
   });
 });
 
-/** The first release's schema, as it was; never to be changed. */
+/** The schema of the first release; never to be changed. */
 const SCHEMA_1 = `
   CREATE TABLE versions (
     version_id TEXT PRIMARY KEY, key_id TEXT NOT NULL, number INTEGER NOT NULL CHECK (number > 0),

@@ -4,9 +4,9 @@ import { ClavigerError, messageOf } from "../errors.ts";
 import { isLocked } from "./sqlite.ts";
 
 /**
- * A lock that the kernel gives back when its process dies, even by kill -9.
+ * A lock that the kernel releases when its process dies, even by kill -9.
  *
- * Node has no flock; SQLite does, well tested on every platform: an exclusive
+ * Node has no flock, but SQLite has locks that are well tested on every platform: this is an exclusive
  * transaction on an empty database that nobody ever writes.
  */
 export class FileLock {
@@ -17,15 +17,15 @@ export class FileLock {
   }
 
   /**
-   * Takes the lock at `path`. Throws InUse with `message` where somebody has it,
-   * KeyringUnavailable where there cannot be a lock. The file stays behind, empty.
+   * Takes the lock at `path`. Throws InUse with `message` if another process holds it, KeyringUnavailable if
+   * there cannot be a lock. The file stays behind, empty.
    */
   static acquire(path: string, message: string): FileLock {
     let db: DatabaseSync | undefined;
     try {
       makePrivateFile(path);
       db = new DatabaseSync(path, { timeout: 0 });
-      // On a file that it may only read, SQLite calls a shared lock exclusive.
+      // On a read-only file, SQLite takes only a shared lock and calls it exclusive.
       accessSync(path, constants.W_OK);
       db.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
       return new FileLock(db);
@@ -44,15 +44,15 @@ export class FileLock {
 }
 
 /**
- * Makes a file that others cannot open, where there is none: SQLite would go by the umask.
- * One that is there is not opened: closing it would give back a lock that this process has on it.
+ * Creates a file that others cannot open, if there is none: SQLite would use the umask. An existing file is
+ * not opened, because closing it would release a lock that this process has on it.
  */
 function makePrivateFile(path: string): void {
   if (existsSync(path)) return;
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch (error) {
-    // Another process was faster.
+    // Another process created it first.
     if (!existsSync(path)) throw error;
   }
 }

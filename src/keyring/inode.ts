@@ -1,7 +1,10 @@
 import { statSync } from "node:fs";
 import { ClavigerError, messageOf } from "../errors.ts";
 
-/** Tells a file from another one at the same path; undefined where there is none. Throws KeyringUnavailable. */
+/**
+ * Returns a number that tells a file from another file at the same path, or undefined if there is none.
+ * Throws KeyringUnavailable.
+ */
 export function inodeOf(path: string): number | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })?.ino;

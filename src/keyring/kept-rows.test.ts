@@ -74,7 +74,7 @@ test("a transaction fails half way => nothing of it is seen", () => {
   put(one);
   keyring.apply([tombstone(two)]);
   expect(numbers()).toEqual([1]);
-  // What was destroyed cannot be stored again.
+  // A destroyed version cannot be stored again.
   expect(() => put(version(3), two)).toThrow("was destroyed");
   expect(numbers()).toEqual([1]);
 });

@@ -7,7 +7,7 @@ import { readVersionRow } from "./tables/versions.ts";
 type Query = (sql: string, ...values: (string | number | null)[]) => RawRow[];
 type StoredVersion = { readonly version: VersionRow } | UnreadableVersion;
 
-/** Small tables of which all rows are kept. */
+/** Small tables. All their rows are kept. */
 export type Table = "keys" | "aliases" | "tombstones";
 
 export interface ReadVersions {
@@ -15,15 +15,15 @@ export interface ReadVersions {
   readonly unreadable: readonly UnreadableVersion[];
 }
 
-/** After this time everything is read again: a file that was damaged meanwhile must not pass for sound for long. */
+/** After this time everything is read again, so that damage to the file is noticed soon. */
 const TRUSTED_MILLISECONDS = 60_000;
 /** If more rows than this changed, reading the whole table is faster. */
 const MOST_TOUCHED = 1_000;
 
 /**
- * Rows of a keyring that were read before. Ten thousand versions take a third of a second to
- * read, and every pass of the operator looks at all of them. Only what changed is read again:
- * the writer names what it changes (`touch`, `change`), another connection shows in `data_version`.
+ * A cache of a keyring's rows. Ten thousand versions take a third of a second to read, and every pass of the
+ * operator looks at all of them. Only changed rows are read again: the writer names the rows that it changes
+ * (`touch`, `change`), and changes by another connection show in `data_version`.
  */
 export class KeptRows {
   readonly #all: Query;
@@ -51,11 +51,11 @@ export class KeptRows {
     this.#tables.delete(table);
   }
 
-  /** All rows of a small table, in the order of some columns. */
+  /** Returns all rows of a small table, ordered by some columns. */
   rows<T>(table: Table, order: string, read: (rows: readonly RawRow[]) => ReadRows<T>): ReadRows<T> {
     this.#forgetIfOld();
     const kept = this.#tables.get(table);
-    // A table is always read by one function.
+    // A table is always read by the same function.
     if (kept !== undefined) return kept as ReadRows<T>;
     const rows = read(this.#all(`SELECT * FROM ${table} ORDER BY ${order}`));
     this.#tables.set(table, rows);
@@ -83,7 +83,7 @@ export class KeptRows {
     return this.#versions;
   }
 
-  /** A version that was written has the highest `seq` now. */
+  /** A version that was just written has the highest `seq`. */
   #readAgain(versionId: string, versions: Map<string, StoredVersion>): void {
     versions.delete(versionId);
     for (const [id, row] of this.#read(" WHERE version_id = ?", versionId)) versions.set(id, row);

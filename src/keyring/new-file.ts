@@ -5,9 +5,9 @@ import { ClavigerError, messageOf } from "../errors.ts";
 import { writePoint } from "../write-points.ts";
 
 /**
- * Makes a file (0600) that holds `text` or is not there at all, and never
- * replaces one: the bytes are synced under another name before the name appears.
- * Throws ConfigInvalid where the file exists, KeyringUnavailable where it cannot be written.
+ * Creates a file (0600) that contains all of `text` or does not exist, and never replaces a file: the bytes
+ * are synced under another name before the name appears. Throws ConfigInvalid if the file exists,
+ * KeyringUnavailable if it cannot be written.
  */
 export function writeNewFile(path: string, text: string): void {
   const draft = `${path}.${randomUUID()}`;
@@ -33,11 +33,11 @@ export function writeNewFile(path: string, text: string): void {
   }
 }
 
-/** The refusal of a path that is taken. */
+/** Makes the refusal of a path that is taken. */
 export const existing = (path: string): ClavigerError =>
   new ClavigerError("ConfigInvalid", `${path} exists and is not written over: choose another name`);
 
-/** Brings a file to disk; or a folder, without which a new name in it is not safe from a power cut. */
+/** Syncs a file to disk, or a folder: without that, a new name in it may be lost in a power cut. */
 export function syncFile(path: string): void {
   const fd = openSync(path, "r");
   try {

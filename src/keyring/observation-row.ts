@@ -3,7 +3,9 @@ import type { ObservationRow } from "./rows.ts";
 import type { RawRow } from "./sqlite.ts";
 import { count, integer, shortText } from "./tables/columns.ts";
 
-/** Reads an observation as its file has it. Throws KeyringCorrupt if a value is none that a plugin writes. */
+/**
+ * Reads an observation from its record in the file. Throws KeyringCorrupt for a value that no plugin writes.
+ */
 export function toObservationRow(row: RawRow): ObservationRow {
   const {
     last_encrypt_at: lastEncryptAt,

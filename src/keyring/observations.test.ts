@@ -32,7 +32,7 @@ test("what is written is read again, each time whole, and nobody else may read i
   expect(statSync(path()).mode & 0o777).toBe(0o600);
 });
 
-/** As a plugin of an older release writes it. */
+/** An observation as a plugin of an older release writes it. */
 const RECORD = {
   provider: "a",
   kms_key_id: "0123456789abcdef0123456789abcdef",

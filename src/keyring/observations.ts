@@ -8,17 +8,16 @@ import type { ObservationRow } from "./rows.ts";
 import type { RawRow } from "./sqlite.ts";
 
 /**
- * A file of its own beside the keyring: SQLite waits for the disk on the thread that
- * answers the API server, and this file is written by Node's thread pool.
+ * Returns the path of the observations, a file next to the keyring. It is not in the keyring because SQLite
+ * waits for the disk on the thread that answers the API server; Node's thread pool writes this file.
  */
 export const observationsPath = (keyringPath: string): string =>
   join(dirname(keyringPath), "observations.json");
 
 /**
- * Writes what the plugin saw of its API server: its only write, never on the way of
- * an answer. Not synced: a plugin begins anew after a power cut, and writes again.
- * One call at a time. Throws KeyringUnavailable where the disk refuses; the caller
- * keeps the rows and tries again.
+ * Writes the plugin's observations of its API server. This is the plugin's only write, and never part of an
+ * answer. It is not synced: after a power cut a plugin observes again from the beginning. Make one call at a
+ * time. Throws KeyringUnavailable if the disk refuses; the caller keeps the rows and retries.
  */
 export async function writeObservations(keyringPath: string, rows: readonly ObservationRow[]): Promise<void> {
   const path = observationsPath(keyringPath);
@@ -32,24 +31,27 @@ export async function writeObservations(keyringPath: string, rows: readonly Obse
   }
 }
 
-/** Some hundred bytes a provider. */
+/** Each provider takes some hundred bytes. */
 const MAX_BYTES = 1024 * 1024;
 
-/** What the plugin saw last; nothing where none has written, or a power cut took the file. */
+/**
+ * Returns the plugin's last observations, or none if no plugin has written any, or a power cut destroyed the
+ * file.
+ */
 export function readObservations(keyringPath: string): ObservationRow[] {
   try {
     return rawRows(readRegularText(observationsPath(keyringPath), { maxBytes: MAX_BYTES })).map(
       toObservationRow,
     );
   } catch (error) {
-    // It holds nothing that the plugin does not write again at its next start.
+    // The plugin writes everything in it again at its next start.
     if (error instanceof SyntaxError || error instanceof ClavigerError) return [];
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
     throw error;
   }
 }
 
-/** Changes with every write. */
+/** Returns a text that changes with every write. */
 export function observationsStamp(keyringPath: string): string {
   const stat = statSync(observationsPath(keyringPath), { throwIfNoEntry: false, bigint: true });
   return stat === undefined ? "none" : `${stat.ino} ${stat.mtimeNs}`;

@@ -6,8 +6,8 @@ import { syncFile } from "./new-file.ts";
 import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
 
 /**
- * Makes a keyring under another name and moves it into place: whatever kills this
- * process, the name has a whole one or none, and an empty one was cut off.
+ * Creates a keyring under another name and moves it into place. Whatever kills this process, the name has a
+ * complete keyring or none, so an empty file was truncated.
  */
 function makeKeyring(path: string): void {
   refuseOrphanedLog(path);
@@ -25,7 +25,9 @@ function makeKeyring(path: string): void {
   syncFile(dirname(path));
 }
 
-/** SQLite would play the log of a keyring that was moved away into the one that is made in its place. */
+/**
+ * SQLite would replay the log of a keyring that was moved away into the keyring that is created in its place.
+ */
 function refuseOrphanedLog(path: string): void {
   const logs = ["-wal", "-journal"].map((suffix) => path + suffix);
   const orphan = logs.find((log) => (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0);
@@ -42,8 +44,8 @@ export function openDatabase(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 10_000 });
   try {
     makePrivate(path);
-    // secure_delete overwrites what is deleted; WAL with FULL syncs every commit;
-    // what VACUUM copies aside stays in memory.
+    // secure_delete overwrites deleted rows; WAL with FULL syncs every commit; VACUUM keeps its temporary
+    // copy in memory.
     db.exec(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;" +
         " PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON",

@@ -28,7 +28,7 @@ const file = () => join(folder.path, KEYRING_FILE);
 const failure = (code: string, message: string | RegExp = "") =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
 
-/** A writer that is closed with `using`. */
+/** Returns a writer that is closed with `using`. */
 function writing(path = folder.path) {
   const keyring = KeyringWriter.open(path);
   return Object.assign(keyring, { [Symbol.dispose]: () => keyring.close() });
@@ -215,7 +215,7 @@ describe("beside a writer", () => {
 describe.skipIf(!existsSync("/proc/self/fd"))("on a disk that cannot be read any more", () => {
   test("the tables are asked for => KeyringUnavailable with the system's own reason", async () => {
     made(...promoted(version(1)));
-    // A descriptor that may not be read in place of SQLite's: reading fails, as from a broken disk.
+    // Replaces SQLite's descriptor by an unreadable one, so that reading fails as from a broken disk.
     await using other = new OtherProcess(`
       const { KeyringReader } = await import_("reader.ts");
       const path = ${JSON.stringify(file())};

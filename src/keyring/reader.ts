@@ -25,28 +25,28 @@ import { readTombstoneRows } from "./tables/tombstones.ts";
 import { readVersionRow, toVersionRow } from "./tables/versions.ts";
 import { type OperatorTime, toOperatorTime } from "./tables/waiting-periods.ts";
 
-/** A call waits behind this in the plugin, which asks again soon. */
+/** In the plugin a call waits for this, and the plugin soon retries. */
 const BUSY_MILLISECONDS = 100;
 
-/** The small tables and what is new of the large one, all of one moment. */
+/** The small tables and the new rows of the large table, all as of one moment. */
 export interface KeyringSnapshot {
   readonly keys: ReadonlyMap<string, KeyRow>;
   readonly aliases: ReadonlyMap<string, AliasRow>;
   /** The keys and aliases that cannot be read. */
   readonly unreadable: readonly UnreadableRow[];
-  /** What the operator wrote of time; absent if it has not, or is of an older release. */
+  /** The operator's record of time; absent if there is none yet, or the operator is of an older release. */
   readonly time?: OperatorTime | undefined;
-  /** What was served through aliases (servedImportText); absent in a keyring of an older release, which refused nothing. */
+  /** What was served through aliases (servedImportText); older keyrings do not have it. */
   readonly servedImports?: ReadonlySet<string> | undefined;
 }
 
-/** All of a keyring that can be read, and the rest by name. */
+/** All readable rows of a keyring, and the names of the others. */
 export interface ReadImage {
   readonly image: KeyringImage;
   readonly unreadable: readonly UnreadableRow[];
 }
 
-/** One row of the large table. */
+/** A row of the large table. */
 export type StoredVersion = { readonly seq: number } & ({ readonly version: VersionRow } | UnreadableVersion);
 
 /** Reads a keyring that another process writes. Sees whole transactions only. */
@@ -54,7 +54,7 @@ export class KeyringReader {
   readonly #path: string;
   readonly #db: DatabaseSync;
   readonly #inode: number;
-  /** Set where the file is read as one that nobody writes: how it looked when it was opened. */
+  /** Set if the file is read as a file that nobody writes: its appearance when it was opened. */
   readonly #frozen: string | undefined;
   readonly #dataVersion: ReturnType<DatabaseSync["prepare"]>;
   #seen = -1;
@@ -67,7 +67,7 @@ export class KeyringReader {
     this.#dataVersion = db.prepare("PRAGMA data_version");
   }
 
-  /** Throws NotReady while there is no keyring yet, KeyringUnavailable or KeyringCorrupt where it cannot be read. */
+  /** Throws NotReady if there is no keyring yet, KeyringUnavailable or KeyringCorrupt. */
   static open(path: string): KeyringReader {
     const inode = inodeOf(path);
     if (inode === undefined) {
@@ -85,18 +85,18 @@ export class KeyringReader {
     });
   }
 
-  /** Whether anything was committed since the last `snapshot`. Costs a few microseconds. */
+  /** Returns true if anything was committed since the last `snapshot`. Costs a few microseconds. */
   changed(): boolean {
     return withKeyringErrors(this.#path, () => this.#readDataVersion() !== this.#seen);
   }
 
-  /** Whether the file must be opened anew: another one is at our path (a restore), or its disk can be written again. */
+  /** Returns true if another file is at our path (a restore), or its disk is writable again. */
   replaced(): boolean {
     if (this.#frozen !== undefined) return appearance(this.#path) !== this.#frozen;
     return inodeOf(this.#path) !== this.#inode;
   }
 
-  /** All keys and aliases, of one moment. */
+  /** Returns all keys and aliases as of one moment. */
   snapshot(): KeyringSnapshot {
     return this.#atOnce(() => {
       const keys = readKeyRows(this.#all("SELECT * FROM keys"));
@@ -111,7 +111,7 @@ export class KeyringReader {
     });
   }
 
-  /** Everything, of one moment, also while the operator writes. Throws KeyringCorrupt if a row cannot be read. */
+  /** Returns everything as of one moment. Throws KeyringCorrupt if a row cannot be read. */
   image(): KeyringImage {
     const { image, unreadable } = this.readImage();
     const [first] = unreadable;
@@ -119,7 +119,7 @@ export class KeyringReader {
     return image;
   }
 
-  /** The same without the rows that cannot be read. A key whose current version is among those has none. */
+  /** Returns the same without unreadable rows. A key whose current version is unreadable has none. */
   readImage(): ReadImage {
     return this.#atOnce(() => {
       const versions = this.#all("SELECT * FROM versions ORDER BY seq").map(readVersionRow);
@@ -147,7 +147,7 @@ export class KeyringReader {
     });
   }
 
-  /** The rows that cannot be read, versions aside (`rowsAfter`). */
+  /** Returns the rows that cannot be read, except versions (see `rowsAfter`). */
   unreadableRows(): UnreadableRow[] {
     return this.#atOnce(() => [
       ...readKeyRows(this.#all("SELECT * FROM keys")).unreadable,
@@ -157,12 +157,12 @@ export class KeyringReader {
     ]);
   }
 
-  /** An older release's file has no such table. */
+  /** The file of an older release has no such table. */
   #ownership(): ReadonlyMap<string, Ownership> {
     return hasTable(this.#db, "ownership") ? readOwnership((sql) => this.#all(sql)) : new Map();
   }
 
-  /** One version by its id. */
+  /** Returns a version by its id. */
   version(versionId: string): VersionRow | undefined {
     return withKeyringErrors(this.#path, () => {
       const [row] = allRows(this.#db, "SELECT * FROM versions WHERE version_id = ?", versionId);
@@ -170,17 +170,17 @@ export class KeyringReader {
     });
   }
 
-  /** Up to `limit` versions written or re-sealed after `seq`, oldest first, each with its seq. */
+  /** Returns up to `limit` versions written or re-sealed after `seq`, oldest first, each with its seq. */
   versionsAfter(seq: number, limit: number): { readonly seq: number; readonly version: VersionRow }[] {
     return this.#rawAfter(seq, limit).map((row) => ({ seq: Number(row.seq), version: toVersionRow(row) }));
   }
 
-  /** The same, with those that this release cannot read in their places. */
+  /** Returns the same, including the versions that this release cannot read. */
   rowsAfter(seq: number, limit: number): StoredVersion[] {
     return this.#rawAfter(seq, limit).map((row) => ({ seq: Number(row.seq), ...readVersionRow(row) }));
   }
 
-  /** Standalone mode's object of that kind and name, as JSON. */
+  /** Returns standalone mode's object of that kind and name, as JSON. */
   object(kind: string, { namespace, name }: ObjectName): string | undefined {
     return withKeyringErrors(this.#path, () => {
       const row = this.#db
@@ -190,7 +190,7 @@ export class KeyringReader {
     });
   }
 
-  /** All tombstones written after `seq`, oldest first, each with its seq. */
+  /** Returns all tombstones written after `seq`, oldest first, each with its seq. */
   tombstonesAfter(seq: number): { readonly seq: number; readonly tombstone: TombstoneRow }[] {
     return withKeyringErrors(this.#path, () =>
       this.#rawTombstones(seq).flatMap((row) =>
@@ -210,12 +210,12 @@ export class KeyringReader {
   }
 
   #rawTombstones(seq: number): RawRow[] {
-    // A plugin may be of a newer release than the operator that brings the file to its schema.
+    // A plugin may be of a newer release than the operator that migrates the file.
     if (schemaVersion(this.#db, this.#path) < TOMBSTONES_SINCE) return [];
     return allRows(this.#db, "SELECT * FROM tombstones WHERE seq > ? ORDER BY seq", seq);
   }
 
-  /** One read transaction: nothing that is committed meanwhile is seen. */
+  /** Reads in one transaction, so that later commits are not seen. */
   #atOnce<T>(read: () => T): T {
     return withKeyringErrors(this.#path, () => {
       this.#seen = this.#readDataVersion();
@@ -223,7 +223,8 @@ export class KeyringReader {
       try {
         return read();
       } finally {
-        // After an I/O error SQLite has ended it by itself, and a second end would hide the cause.
+        // After an I/O error SQLite has already ended the transaction, and a second COMMIT would hide the
+        // cause.
         if (this.#db.isTransaction) this.#db.exec("COMMIT");
       }
     });
@@ -259,10 +260,9 @@ interface Opened {
 }
 
 /**
- * A WAL database needs its -shm file, which a read-only disk cannot get. With
- * nothing in the log the database file is complete, and `immutable` reads it
- * without: a broken disk must not keep a node from decrypting. SQLite does not
- * see changes of such a file, so we look for them ourselves.
+ * A WAL database needs its -shm file, which cannot be created on a read-only disk. If the log is empty the
+ * database file is complete, and `immutable` reads it without the -shm file: a broken disk must not keep a
+ * node from decrypting. SQLite does not notice changes of such a file, so this code checks for them.
  */
 function openReadable(path: string): Opened {
   const frozen = appearance(path);
@@ -279,7 +279,7 @@ function openReadable(path: string): Opened {
   }
 }
 
-/** A text that changes when the database or its log is written or replaced. */
+/** Returns a text that changes when the database or its log is written or replaced. */
 function appearance(path: string): string {
   return [path, `${path}-wal`]
     .map((name) => {

@@ -20,7 +20,7 @@ afterEach(() => {
 
 const contents = () => ({ keys: keyring.keys(), versions: keyring.versions() });
 
-/** As an earlier release let whoever wrote the MasterKey's status do it. */
+/** Moves the name to another key, as an earlier release allowed to whoever wrote the MasterKey's status. */
 function leadAstray(): void {
   keyring.apply([
     ...promoted(version(1), version(2)),

@@ -4,35 +4,35 @@ import { nameText, type ObjectName } from "../names.ts";
 import type { KeyringChange } from "./changes.ts";
 import { isExpired, isLater, type KeyRow, type VersionRow } from "./rows.ts";
 
-/** What gives a name its own key back; `undefined` if the name has it. */
+/** A plan that gives a name its own key back; `undefined` if the name has it. */
 export interface RepairPlan {
   readonly change: KeyringChange;
-  /** The latest version of the name's own key, which encrypts from now on. */
+  /** The version of the name's own key that encrypts from now on. */
   readonly version: VersionRow;
   /** The version of another MasterKey that encrypted under the name. */
   readonly foreign: VersionRow | undefined;
 }
 
 export interface RepairChoice {
-  /** Which key, if the name had several. */
+  /** The keyId to choose, if the name had several keys. */
   readonly keyId?: KeyId;
-  /** Which version is to encrypt; the latest that has not expired if left out. */
+  /** The number of the version that will encrypt; the latest that has not expired if left out. */
   readonly number?: number;
   /** Epoch milliseconds. */
   readonly now: number;
 }
 
-/** The part of a keyring that a repair looks at. */
+/** The part of a keyring that a repair uses. */
 interface Contents {
   readonly keys: readonly KeyRow[];
   readonly versions: readonly VersionRow[];
 }
 
 /**
- * Decides how a name of a keyring that was led to another MasterKey's key gets its own back.
- * Versions know whose they are; the choice is for names that had several keys, and for a latest
- * version that other nodes do not have yet. Throws NotFound if the keyring lacks the name or a
- * version of its own, InvalidArgument if a choice is needed.
+ * Decides how a name of a keyring that was moved to another MasterKey's key gets its own key back. Versions
+ * record their owner; a choice is only needed for names that had several keys, and for a latest version that
+ * other nodes do not have yet. Throws NotFound if the keyring lacks the name or a version of its own,
+ * InvalidArgument if a choice is needed.
  */
 export function planRepair(
   { keys, versions }: Contents,

@@ -2,16 +2,15 @@ import type { DatabaseSync } from "node:sqlite";
 import { ClavigerError } from "../errors.ts";
 
 /**
- * The schema's history: entry N brings a database from user_version N to N + 1.
- * Entries are never edited once released; a change is a new entry.
+ * The schema's history: entry N migrates a database from user_version N to N + 1. Released entries are never
+ * edited; a change is a new entry.
  *
- * `versions.seq` grows with every insert and re-seal, so that a reader asks for
- * what is new instead of reading ten thousand rows again.
- * `versions.valid_to` (epoch milliseconds) is here so that a plugin knows of it with
- * the API server down.
- * `objects` holds the custom resources' status in standalone mode.
- * `tombstones` names what was destroyed, and never shrinks; `erased` is set once
- * the file was rewritten without the version's bytes.
+ * `versions.seq` grows with every insert and re-seal, so that a reader can ask for new rows instead of
+ * reading ten thousand rows again.
+ * `versions.valid_to` (epoch milliseconds) lets a plugin know the expiry with the API server down.
+ * `objects` holds the status of custom resources in standalone mode.
+ * `tombstones` names destroyed versions, and never shrinks; `erased` is set once the file was rewritten
+ * without the version's bytes.
  */
 const migrations: readonly string[] = [
   `
@@ -65,7 +64,7 @@ const migrations: readonly string[] = [
   ALTER TABLE versions ADD COLUMN valid_to INTEGER;
   `,
   "ALTER TABLE aliases ADD COLUMN former_targets TEXT NOT NULL DEFAULT '';",
-  // The plugin has a file of its own for them (observations.ts).
+  // The plugin has a separate file for them (observations.ts).
   "DROP TABLE observations;",
   `
   ALTER TABLE keys ADD COLUMN deletion_date TEXT;
@@ -92,10 +91,10 @@ const migrations: readonly string[] = [
 export const SCHEMA_VERSION = migrations.length;
 
 /**
- * Tables that a release may add without a new schema version. An older release refuses a
- * keyring of a later version, but it ignores tables that it does not know: a downgrade stays
- * possible. Each must hold only records whose absence an older release can bear. The operator
- * creates them when it opens the file; a reader must expect a file that lacks them (`hasTable`).
+ * Tables that a release may add without a new schema version. An older release refuses a keyring of a later
+ * version, but it ignores tables that it does not know, so a downgrade stays possible. Each table may only
+ * hold records whose absence an older release can bear. The operator creates them when it opens the file; a
+ * reader must expect a file that lacks them (`hasTable`).
  */
 const additions: readonly string[] = [
   // The proof of each version's MasterKey and validTo (seal/ownership.ts).
@@ -108,8 +107,8 @@ const additions: readonly string[] = [
     proof          BLOB NOT NULL
   ) STRICT;
   `,
-  // What this node itself saw of waiting periods, and of time (waiting-periods.ts). Without them
-  // every period begins again, which is later and so safe.
+  // This node's own record of waiting periods and of time (waiting-periods.ts). Without it every period
+  // starts again, which is later and therefore safe.
   `
   CREATE TABLE IF NOT EXISTS waiting_periods (
     kind      TEXT NOT NULL,
@@ -129,9 +128,9 @@ const additions: readonly string[] = [
     doubted   INTEGER NOT NULL
   ) STRICT;
   `,
-  // The aliases through which providers served imported material (served-imports.ts). Made with
-  // the aliases that do so at this moment, in the same statement: a release that knew no
-  // `allowImported` refused none of them, and the plugin must not stop the API server now.
+  // The aliases through which providers served imported material (served-imports.ts). The same statement adds
+  // the aliases that do so at this moment: a release that did not know `allowImported` refused none of them,
+  // and the plugin must not stop the API server now.
   `
   CREATE TABLE IF NOT EXISTS served_imports AS
   SELECT aliases.namespace, aliases.name AS alias, aliases.master_key
@@ -142,10 +141,10 @@ const additions: readonly string[] = [
   `,
 ];
 
-/** The schema that brought the table of tombstones. */
+/** The schema version that added the table of tombstones. */
 export const TOMBSTONES_SINCE = 1 + migrations.findIndex((step) => step.includes("CREATE TABLE tombstones"));
 
-/** A keyring appears complete under its name: one without a schema was cut off. */
+/** A keyring appears complete under its name, so a keyring without a schema was truncated. */
 export const emptyKeyring = (path: string): ClavigerError =>
   new ClavigerError(
     "KeyringCorrupt",
@@ -153,7 +152,7 @@ export const emptyKeyring = (path: string): ClavigerError =>
       " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
   );
 
-/** Brings a database to this release's schema, each step in a transaction of its own. */
+/** Migrates a database to this release's schema, each step in its own transaction. */
 export function migrate(db: DatabaseSync, path: string): void {
   for (let version = schemaVersion(db, path); version < SCHEMA_VERSION; version++) {
     db.exec(`BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT`);
@@ -161,11 +160,11 @@ export function migrate(db: DatabaseSync, path: string): void {
   for (const addition of additions) db.exec(addition);
 }
 
-/** Returns whether the keyring has a table of this name (see `additions`). */
+/** Returns true if the keyring has a table of this name (see `additions`). */
 export const hasTable = (db: DatabaseSync, name: string): boolean =>
   db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name) !== undefined;
 
-/** The schema version of a database. Throws KeyringCorrupt where a newer release wrote it. */
+/** Returns the schema version of a database. Throws KeyringCorrupt if a newer release wrote it. */
 export function schemaVersion(db: DatabaseSync, path: string): number {
   const version = Number(db.prepare("PRAGMA user_version").get()?.user_version);
   if (version > SCHEMA_VERSION) {

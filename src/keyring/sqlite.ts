@@ -1,12 +1,12 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { ClavigerError, messageOf } from "../errors.ts";
 
-/** One row as SQLite gives it. */
+/** A row as SQLite returns it. */
 export type RawRow = Record<string, SQLOutputValue>;
 
 /**
- * Runs a query. An integer that a number does not hold exactly stays a bigint, so that its row
- * alone cannot be read: by default node:sqlite throws, and no row of the query is had.
+ * Runs a query. An integer that is no exact number stays a bigint, so that only its row is unreadable: by
+ * default node:sqlite throws, and no row of the query is returned.
  */
 export function allRows(db: DatabaseSync, sql: string, ...values: readonly SQLInputValue[]): RawRow[] {
   const statement = db.prepare(sql);
@@ -14,7 +14,7 @@ export function allRows(db: DatabaseSync, sql: string, ...values: readonly SQLIn
   return statement.all(...values).map(withNumbers);
 }
 
-/** In place: ten thousand rows are read at once. */
+/** Changes the row in place, because ten thousand rows are read at once. */
 function withNumbers(row: RawRow): RawRow {
   for (const column in row) {
     const value = row[column];
@@ -25,7 +25,7 @@ function withNumbers(row: RawRow): RawRow {
   return row;
 }
 
-/** SQLite's primary result codes (sqlite.org/rescode.html); the extended ones hold them in the low byte. */
+/** SQLite's primary result codes (sqlite.org/rescode.html). Extended codes contain them in the low byte. */
 const code = {
   busy: 5,
   locked: 6,
@@ -37,7 +37,7 @@ const code = {
   notADatabase: 26,
 };
 
-/** Runs `work` and turns SQLite's errors into ours, naming the file and what to do. */
+/** Runs `work` and converts SQLite's errors into ours, which name the file and the remedy. */
 export function withKeyringErrors<T>(path: string, work: () => T): T {
   try {
     return work();
@@ -46,10 +46,10 @@ export function withKeyringErrors<T>(path: string, work: () => T): T {
   }
 }
 
-/** Returns whether somebody else holds the lock that was needed. */
+/** Returns true if another process holds the required lock. */
 export const isLocked = (error: unknown): boolean => codeOf(error) === code.busy;
 
-/** SQLite's primary result code, where the error is one of its. */
+/** Returns SQLite's primary result code, if the error is SQLite's. */
 const codeOf = (error: unknown): number | undefined =>
   error instanceof Error && "errcode" in error && typeof error.errcode === "number"
     ? error.errcode & 0xff

@@ -48,7 +48,7 @@ const OTHER = key({ name: "other", keyId: keyId(2) });
 const OTHERS_VERSION = version(9, { keyId: keyId(2), masterKey: { namespace: "apps", name: "other" } });
 const SECRETS = "namespace = 'apps' AND name = 'secrets'";
 
-/** What no release writes, each into one row of another table. */
+/** Values that no release writes, each in a row of another table. */
 const damages: readonly (readonly [string, string, RegExp])[] = [
   [
     "a version's number is past what a number holds",

@@ -56,7 +56,7 @@ function close(keyring: KeyringWriter): void {
   keyring.close();
   opened = opened.filter((other) => other !== keyring);
 }
-/** A closed keyring with this in it. */
+/** Creates a keyring with these contents and closes it. */
 function made(...changes: readonly KeyringChange[]): void {
   const keyring = open();
   keyring.apply(changes);

@@ -19,7 +19,7 @@ import type { ReadRows } from "./tables/read-rows.ts";
 import type { Sql } from "./tables/sql.ts";
 import { readTombstoneRows, tombstoneId } from "./tables/tombstones.ts";
 
-/** The one writer of a keyring: the node's operator. Others open it for reading. */
+/** The only writer of a keyring: the node's operator. Others open it for reading. */
 export class KeyringWriter implements Sql {
   readonly path: string;
   readonly #db: DatabaseSync;
@@ -37,9 +37,9 @@ export class KeyringWriter implements Sql {
   }
 
   /**
-   * Opens or makes `stateDir`/keyring.db (0600 in a 0700 folder) and brings it to this release's schema.
-   * Throws InUse where another operator has it, KeyringCorrupt where it is
-   * damaged, KeyringUnavailable where it cannot be written.
+   * Opens or creates `stateDir`/keyring.db (0600 in a 0700 folder) and migrates it to this release's schema.
+   * Throws InUse if another operator has it, KeyringCorrupt if it is damaged, KeyringUnavailable if it cannot
+   * be written.
    */
   static open(stateDir: string, remedyInUse?: string): KeyringWriter {
     const path = join(stateDir, KEYRING_FILE);
@@ -52,14 +52,14 @@ export class KeyringWriter implements Sql {
     }
   }
 
-  /** What lies at our path now. Of another file, or of none, SQLite would not tell us. */
+  /** Says which file is at our path now. SQLite would not notice another file, or a missing one. */
   get place(): "ours" | "another" | "none" {
     const inode = inodeOf(this.path);
     if (inode === undefined) return "none";
     return inode === this.#inode ? "ours" : "another";
   }
 
-  /** Why our file is not at our path, if so. */
+  /** The reason why our file is not at our path, if so. */
   get displaced(): ClavigerError | undefined {
     const { place } = this;
     if (place === "ours") return undefined;
@@ -72,8 +72,8 @@ export class KeyringWriter implements Sql {
   }
 
   /**
-   * Throws KeyringUnavailable unless our file is at our path: what is written to a
-   * file that was moved away, no plugin sees. Asked before every read and write.
+   * Throws KeyringUnavailable unless our file is at our path: no plugin would see writes to a file that was
+   * moved away. Called before every read and write.
    */
   mustBeInPlace(): void {
     const { displaced } = this;
@@ -104,14 +104,14 @@ export class KeyringWriter implements Sql {
     return this.#aliasRows().rows;
   }
 
-  /** The rows that cannot be read, versions aside (`readVersions`). */
+  /** Returns the rows that cannot be read, except versions (see `readVersions`). */
   unreadableRows(): UnreadableRow[] {
     return [this.#keyRows(), this.#aliasRows(), this.#tombstoneRows(), this.objects.read()].flatMap(
       ({ unreadable }) => unreadable,
     );
   }
 
-  /** versionIds of what was destroyed, those too whose tombstone cannot be read. */
+  /** Returns the versionIds of destroyed versions, including those whose tombstone cannot be read. */
   destroyedIds(): Set<string> {
     const { rows, unreadable } = this.#tombstoneRows();
     return new Set([...rows.map(({ versionId }) => versionId), ...unreadable.flatMap(tombstoneIds)]);
@@ -133,41 +133,41 @@ export class KeyringWriter implements Sql {
     return this.readVersions().versions;
   }
 
-  /** The versions, and those that this release cannot read. */
+  /** Returns the versions, and those that this release cannot read. */
   readVersions(): ReadVersions {
     return this.#kept.versions();
   }
 
-  /** Returns whether anything here is or was sealed under a root key, readable or not. */
+  /** Returns true if anything here is or was sealed under a root key, readable or not. */
   holdsAnySealed(): boolean {
     const sql = "SELECT EXISTS (SELECT 1 FROM versions) OR EXISTS (SELECT 1 FROM tombstones) AS any";
     return Number(this.all(sql)[0]?.any) === 1;
   }
 
-  /** What was destroyed, oldest first. */
+  /** Returns the tombstones, oldest first. */
   tombstones(): readonly KeptTombstone[] {
     return this.#tombstoneRows().rows;
   }
 
-  /** A number that grows with every row that this process writes. */
+  /** Returns a number that grows with every row that this process writes. */
   stamp(): number {
     return Number(this.all("SELECT total_changes() AS changes")[0]?.changes);
   }
 
-  /** What the plugin of this node saw. */
+  /** Returns the observations of this node's plugin. */
   observations(): ObservationRow[] {
     return readObservations(this.path);
   }
 
-  /** A text that changes when the plugin has observed something. */
+  /** Returns a text that changes when the plugin has written observations. */
   observationsStamp(): string {
     return observationsStamp(this.path);
   }
 
   /**
-   * Rewrites the file and empties its log, so that no bytes of destroyed versions
-   * stay in free pages, in the gaps of others, or in the log. Does nothing where
-   * that was done. Throws KeyringUnavailable where it cannot be done just now.
+   * Rewrites the file and empties its log, so that no bytes of destroyed versions stay in free pages, in
+   * unused parts of other pages, or in the log. Does nothing if that was done. Throws KeyringUnavailable if
+   * it cannot be done at present.
    */
   scrub(): void {
     if (this.all("SELECT 1 FROM tombstones WHERE erased = 0 LIMIT 1").length === 0) return;
@@ -205,7 +205,7 @@ export class KeyringWriter implements Sql {
         work();
         this.#db.exec("COMMIT");
       } catch (error) {
-        // After an I/O error SQLite has rolled back by itself and a second ROLLBACK would hide the cause.
+        // After an I/O error SQLite has rolled back by itself, and a second ROLLBACK would hide the cause.
         if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
         throw error;
       }
@@ -214,10 +214,11 @@ export class KeyringWriter implements Sql {
 
   close(): void {
     try {
-      // A plugin that reads on cannot do it: a copy of the file alone would lack what is in the log.
+      // A plugin that reads all the time prevents it, and then a copy of the file alone would lack the
+      // contents of the log.
       this.#db.exec("PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)");
     } catch {
-      // On a full or damaged disk: what is in the log is read from there, and nothing is lost.
+      // The disk is full or damaged: the contents of the log are read from there, and nothing is lost.
     }
     this.#db.close();
     this.#lock.release();

@@ -18,7 +18,7 @@ export interface KeyTables {
   absent(object: string): ClavigerError;
 }
 
-/** A key and the version of it that encrypts now. */
+/** A key and its version that encrypts now. */
 export interface CurrentVersion {
   readonly key: KeyRow;
   readonly version: VersionRow;

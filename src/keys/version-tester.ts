@@ -51,7 +51,10 @@ export class VersionTester {
     return undefined;
   }
 
-  /** Returns whether the version's ownership proof is this root key's, for this owner and validTo. Throws SealUnavailable. */
+  /**
+   * Returns true if the version's ownership proof was made under this root key, for this owner and validTo.
+   * Throws SealUnavailable.
+   */
   async isProven(version: VersionRow): Promise<boolean> {
     const { ownership } = version;
     if (ownership === undefined) return false;

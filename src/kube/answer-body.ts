@@ -1,6 +1,9 @@
 import type { IncomingMessage } from "node:http";
 
-/** Yields an answer's lines, without the empty ones. node:readline would hang for ever if the connection broke: it does not pass its input's errors on. */
+/**
+ * Yields an answer's lines, without empty lines. node:readline would hang for ever if the connection broke,
+ * because it does not pass on its input's errors.
+ */
 export async function* linesOf(
   response: IncomingMessage,
   onChunk: (length: number) => void = () => undefined,
@@ -17,14 +20,17 @@ export async function* linesOf(
   }
 }
 
-/** Reads a whole answer, by events: a for-await over the response costs a small answer more than its parsing. */
+/**
+ * Reads a whole answer. Uses events, because for-await over the response costs more than parsing a small
+ * answer.
+ */
 export function readAll(response: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     response.on("data", (chunk: Buffer) => chunks.push(chunk));
     response.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
     response.once("error", reject);
-    // After "end" or "error" it changes nothing.
+    // After "end" or "error" this has no effect.
     response.once("close", () => reject(new Error("the connection was closed within the answer")));
   });
 }

@@ -105,7 +105,7 @@ describe("what an API server's metrics say", () => {
 });
 
 describe("an API server that is asked", () => {
-  /** Its metrics, and what it says of its release elsewhere. */
+  /** Asks an API server that has these metrics and this release. */
   async function asked(metrics: string, version: unknown) {
     const server = await FakeApiServer.start();
     onTestFinished(() => server.stop());

@@ -1,27 +1,29 @@
 /**
- * What a kube-apiserver's /metrics says of its EncryptionConfiguration, read line by line
+ * Reads, line by line, what a kube-apiserver's /metrics say about its EncryptionConfiguration
  * (pkg/server/options/encryptionconfig/metrics of k8s.io/apiserver).
  */
 import type { KubeClient } from "./client.ts";
 
-/** What an API server says of itself. */
+/** An API server's report about itself. */
 export interface ApiServerWord {
-  /** When its process was started, in epoch milliseconds. */
+  /** The start time of its process, in epoch milliseconds. */
   readonly startTime?: number;
   /** The hash of its identity; undefined if no series has it. */
   readonly idHash?: string;
-  /** The hash of the file that it uses, as it was read at its start or at the last reload. */
+  /** The hash of the file that it uses, as of its start or its last reload. */
   readonly configHash?: string;
   /** Kubernetes 1.MINOR. */
   readonly minor?: number;
   /** Reloads that succeeded since its start. */
   readonly reloads: number;
-  /** When it last took up, and last tried and dropped, another file, in epoch milliseconds. */
+  /**
+   * The time of its last reload of another file, and of its last attempt that failed, in epoch milliseconds.
+   */
   readonly reloadedAt?: number;
   readonly droppedAt?: number;
-  /** Whether any series is there that an API server without a file does not have. */
+  /** True if there is a series that only an API server with a file has. */
   readonly hasFile: boolean;
-  /** The address that the connection led to. */
+  /** The address of the other end of the connection. */
   readonly address?: string;
 }
 
@@ -33,14 +35,14 @@ const START = "process_start_time_seconds";
 const BUILD = "kubernetes_build_info";
 const NAMES = [CONFIG_INFO, RELOADS, RELOAD_TIME, KMS_STATUS, START, BUILD] as const;
 
-/** The release from which on an API server that has a file names its hash. */
+/** The first release in which an API server with a file reports the file's hash. */
 export const FIRST_MINOR_WITH_HASH = 34;
-/** That of an API server with thousands of resources has less. */
+/** The metrics of an API server with thousands of resources are smaller. */
 const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_LINE_LENGTH = 4_096;
 const MAX_SERIES = 1_000;
 const HASH = /^sha256:[0-9a-f]{64}$/;
-/** Newer releases send what is named here alone, older ones everything. */
+/** Newer releases only send the metrics named here, and older releases send all. */
 const PATH = `/metrics?${NAMES.map((name) => `name%5B%5D=${name}`).join("&")}`;
 
 /** Asks the API server behind a kubeconfig. Throws KubeError or ApiServer. */
@@ -49,19 +51,19 @@ export async function askApiServer(client: KubeClient, signal: AbortSignal): Pro
   const address = await client.scan({ path: PATH, maxBytes: MAX_BYTES, signal }, (line) => scan.line(line));
   const word = { ...scan.word, ...(address !== undefined && { address }) };
   if (word.hasFile || word.minor !== undefined) return word;
-  // Its release decides what it means that there is no series of a file.
+  // If there is no series about a file, the meaning depends on the release.
   const minor = await askRelease(client, signal);
   return { ...word, ...(minor !== undefined && { minor }) };
 }
 
-/** Kubernetes 1.MINOR, by its own word elsewhere. */
+/** Returns the minor release of Kubernetes 1.MINOR from the version endpoint. */
 async function askRelease(client: KubeClient, signal: AbortSignal): Promise<number | undefined> {
   const answer = await client.request({ method: "GET", path: "/version", signal });
   const fields = new Map(typeof answer === "object" && answer !== null ? Object.entries(answer) : []);
   return minorOf(String(fields.get("major")), String(fields.get("minor")));
 }
 
-/** Collects the few series that matter. What it does not understand it ignores. */
+/** Collects the few series that matter, and ignores lines that it does not understand. */
 export class MetricsScan {
   readonly #ids = new Set<string>();
   readonly #hashes = new Set<string>();
@@ -125,7 +127,7 @@ export class MetricsScan {
   }
 }
 
-/** Two that differ say nothing. */
+/** Two different values say nothing. */
 const only = <K extends string>(key: K, values: ReadonlySet<string>): { readonly [P in K]?: string } =>
   values.size === 1 ? ({ [key]: [...values][0] } as { readonly [P in K]?: string }) : {};
 
@@ -140,7 +142,7 @@ function labelsOf(line: string): ReadonlyMap<string, string> {
   return new Map([...pairs].map(([, name = "", value = ""]) => [name, value]));
 }
 
-/** Distributions write `34+`. Of Kubernetes 2 nobody knows anything. */
+/** Distributions write `34+`. Nothing is known about Kubernetes 2. */
 function minorOf(major: string | undefined, minor: string | undefined): number | undefined {
   const [, digits] = /^(\d{1,4})\+?$/.exec(minor ?? "") ?? [];
   return major === "1" && digits !== undefined ? Number(digits) : undefined;

@@ -29,7 +29,7 @@ const CREDENTIAL = JSON.stringify({
   status: { token: "from-the-plugin" },
 });
 
-/** A kubeconfig whose credentials come from a shell script. */
+/** Writes a kubeconfig whose credentials come from a shell script. */
 function withPlugin(script: string, exec: object = {}): string {
   writeFileSync(path("plugin"), `#!/bin/sh\n${script}\n`);
   chmodSync(path("plugin"), 0o755);
@@ -44,7 +44,7 @@ function withUser(user: object): string {
   return path("kubeconfig");
 }
 
-/** Answers every call, and keeps what each authenticated with. */
+/** Answers every call, and records the credentials of each. */
 function answering(): (string | undefined)[] {
   const seen: (string | undefined)[] = [];
   server.script(
@@ -62,7 +62,7 @@ function answering(): (string | undefined)[] {
 const get = (client: KubeClient, signal?: AbortSignal) =>
   client.request({ method: "GET", path: server.path, ...(signal && { signal }) });
 const eventually = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 5 });
-/** Of 0, which would be this very process' group: whoever was to write its id was ended before. */
+/** The id 0 would mean this process's own group: the script was killed before it wrote its id. */
 const isRunning = (pid: number): boolean => {
   try {
     if (pid === 0) return false;
@@ -107,7 +107,7 @@ describe("credentials from a plugin", () => {
     answering();
     const script = `sh -c 'echo $$ > ${path("pid")}; exec sleep 1000' & wait`;
     const kubeconfig = withPlugin(script);
-    // It must have started something before it is ended: a slow machine is given longer.
+    // The script must have started something before it is killed, so a slow machine gets more time.
     for (const seconds of [1, 5, 25]) {
       const client = new KubeClient(kubeconfig, { credentialMilliseconds: seconds * 1000 });
       await expect(get(client)).rejects.toThrow(`none came within ${seconds} s`);
@@ -243,7 +243,7 @@ test("an answer that is not JSON => is said without a word of it", async () => {
 
 describe("watches, one after another on a connection that is kept", () => {
   const WATCHES = 12;
-  /** Each ends by itself, as the server's do after some minutes. */
+  /** Each watch ends by itself, as the server's watches do after some minutes. */
   async function watchAgain(client: KubeClient, signal: AbortSignal): Promise<void> {
     for (let count = 0; count < WATCHES; count += 1)
       for await (const _ of client.watch({ path: server.path, query: {}, seconds: 60, signal }));
@@ -261,7 +261,7 @@ describe("watches, one after another on a connection that is kept", () => {
     const stop = new AbortController();
     await watchAgain(new KubeClient(withUser({ token: "a-token" })), stop.signal);
     for (const [socket] of used.mock.calls) sockets.set(socket, (sockets.get(socket) ?? 0) + 1);
-    // They did share a connection.
+    // Proves that watches did share a connection.
     expect(Math.max(...sockets.values())).toBe(WATCHES);
     for (const socket of sockets.keys()) expect(socket.listenerCount("timeout")).toBeLessThan(3);
     expect(getEventListeners(stop.signal, "abort")).toHaveLength(0);
@@ -270,7 +270,7 @@ describe("watches, one after another on a connection that is kept", () => {
 });
 
 describe("connections", () => {
-  /** Counts the calls by the port that they came from. */
+  /** Counts the calls by their source port. */
   function countingPorts(): Set<number | undefined> {
     const ports = new Set<number | undefined>();
     server.script(
@@ -307,7 +307,7 @@ describe("connections", () => {
       [
         (call) => {
           const port = call.response.req.socket.remotePort;
-          // Two calls at once have a connection each; from then on nothing comes back on them.
+          // Two concurrent calls have a connection each, and from then on both connections are dead.
           if (dead.size < 2) {
             dead.add(port);
             held.push(() => json({})(call));
@@ -392,7 +392,7 @@ describe("a text that is read line by line", () => {
 });
 
 describe("429", () => {
-  /** Answers so many calls by 429, and then all by 200. Returns how many there were. */
+  /** Answers this many calls with 429, and then all with 200. Returns how many calls there were. */
   const busyFor = (times: number, retryAfter?: string) => {
     let calls = 0;
     const answer = (call: Call) => {

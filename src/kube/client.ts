@@ -8,28 +8,30 @@ import { brokenOff, errorOf, KubeError } from "./kube-error.ts";
 import { retryMilliseconds } from "./refusal.ts";
 import type { ApplyRequest, KubeRequest, WatchCall } from "./request.ts";
 
-/** Unary calls end within this time; watches have their own, by which their server ends them. */
+/** The timeout of calls other than watches. The server ends a watch after the watch's own time. */
 const CALL_TIMEOUT_MILLISECONDS = 30_000;
-/** The first byte of every answer comes within this time, a watch's too: what comes later is another matter. */
+/**
+ * The timeout of the first byte of every answer, a watch's too. The rest of an answer has its own timeout.
+ */
 const ANSWER_MILLISECONDS = 30_000;
-/** A watch that its server has not ended so long after its time has lost its connection. */
+/** If the server has not ended a watch this long after its time, its connection is lost. */
 const WATCH_GRACE_MILLISECONDS = 5_000;
 
 /**
  * For a program that makes each call once: 429 with a Retry-After is retried as often as kubectl does
- * (client-go). An API server that was just started answers so until it has filled its watch caches.
- * The loops of the operator do not use this: they wait by themselves, with all their calls.
+ * (client-go). An API server that was just started answers 429 until it has filled its watch caches. The
+ * loops of the operator do not use this: they wait by themselves, with all their calls.
  */
 export const LIKE_KUBECTL = { busyRetries: 10 } as const;
 
-/** Of a text that is read line by line. */
+/** The limit of a line, for a text that is read line by line. */
 const MAX_LINE_LENGTH = 256 * 1024;
-/** Within the time of a call, so that what is overdue is named. */
+/** Shorter than the timeout of a call, so that the error names the credential plugin and not the call. */
 const CREDENTIAL_MILLISECONDS = 20_000;
 
 /**
- * JSON over HTTPS to one API server, with the credentials of a kubeconfig. Reads
- * and connects when first used, so that it can be made while the server is down.
+ * Sends JSON over HTTPS to one API server, with the credentials of a kubeconfig. Reads the kubeconfig and
+ * connects at the first call, so that it can be created while the server is down.
  */
 export class KubeClient {
   readonly #connection: ConnectionSource;
@@ -55,12 +57,12 @@ export class KubeClient {
     this.#answerMilliseconds = answerMilliseconds;
   }
 
-  /** One call; the parsed body. Throws KubeError (NotFound, Conflict or ApiServer). */
+  /** Makes a call and returns the parsed body. Throws KubeError (NotFound, Conflict or ApiServer). */
   request(call: KubeRequest): Promise<unknown> {
     return this.#inTime(call, (timed) => this.#patientAnswer(timed));
   }
 
-  /** 429 says that nothing was carried out: every call may be made again. */
+  /** 429 means that nothing was carried out, so every call may be repeated. */
   async #patientAnswer(call: KubeRequest): Promise<unknown> {
     const end = performance.now() + this.#callMilliseconds;
     for (let retries = 0; ; retries += 1) {
@@ -70,7 +72,7 @@ export class KubeClient {
         const pause = busyMilliseconds(error);
         if (pause === undefined || retries === this.#busyRetries || performance.now() + pause >= end)
           throw error;
-        // If the caller gives up meanwhile, what the server said is the reason.
+        // If the caller gives up meanwhile, throw the server's own answer.
         await sleep(pause, undefined, { ...(call.signal && { signal: call.signal }) }).catch(() => {
           throw error;
         });
@@ -79,8 +81,8 @@ export class KubeClient {
   }
 
   /**
-   * Reads a text line by line, and keeps none of it. Returns the address of whoever sent it.
-   * Throws KubeError, or ApiServer if it has more bytes than it may have.
+   * Reads a text line by line, without storing it. Returns the address of its sender. Throws KubeError, or
+   * ApiServer if the text is larger than its limit.
    */
   scan(
     {
@@ -110,7 +112,7 @@ export class KubeClient {
   }
 
   async #inTime<T>(call: KubeRequest, answer: (timed: KubeRequest) => Promise<T>): Promise<T> {
-    // Not AbortSignal.timeout, which keeps what belongs to an answered call until its time is over.
+    // AbortSignal.timeout would keep the objects of an answered call in memory until its time is over.
     const deadline = new AbortController();
     let expired: Error | undefined;
     const expiry = () => {
@@ -119,14 +121,14 @@ export class KubeClient {
       deadline.abort(expired);
     };
     const timer = setTimeout(expiry, this.#callMilliseconds);
-    // Nor AbortSignal.any, which costs each call more than its TLS does.
+    // AbortSignal.any costs each call more than its TLS does.
     const stop = () => deadline.abort(call.signal?.reason);
     call.signal?.addEventListener("abort", stop, { once: true });
     if (call.signal?.aborted) stop();
     try {
       return await answer({ ...call, signal: deadline.signal });
     } catch (error) {
-      // The call itself says only that its connection was lost.
+      // The error of the call only says that its connection was lost.
       throw expired === undefined ? error : brokenOff(call, expired);
     } finally {
       clearTimeout(timer);
@@ -134,7 +136,7 @@ export class KubeClient {
     }
   }
 
-  /** Ends every connection and the calls on them; a later call connects again. */
+  /** Closes every connection and ends the calls on them. A later call connects again. */
   close(): void {
     this.#connection.close();
   }
@@ -149,7 +151,10 @@ export class KubeClient {
     return text === "" ? undefined : parseJson(text, `${call.method} ${call.path}: the answer`, "ApiServer");
   }
 
-  /** The server's clock by its Date header (RFC 9110), in epoch milliseconds and whole seconds. Throws ApiServer. */
+  /**
+   * Returns the server's clock from its Date header (RFC 9110), in epoch milliseconds, to whole seconds.
+   * Throws ApiServer.
+   */
   serverTime(signal: AbortSignal): Promise<number> {
     const call: KubeRequest = { method: "GET", path: "/version", signal };
     return this.#inTime(call, async (timed) => {
@@ -163,7 +168,9 @@ export class KubeClient {
     });
   }
 
-  /** Server-side apply (KEP-555). `object` may carry a resourceVersion, and then must still have it. */
+  /**
+   * Makes a server-side apply (KEP-555). If `object` has a resourceVersion, the apply fails if it is stale.
+   */
   apply({ path, object, fieldManager, signal }: ApplyRequest): Promise<unknown> {
     return this.request({
       method: "PATCH",
@@ -175,13 +182,17 @@ export class KubeClient {
     });
   }
 
-  /** A watch's events, one by one, until the server ends it. Throws KubeError, or what broke the connection. */
+  /**
+   * Yields a watch's events, one by one, until the server ends it. Throws KubeError, or the error that broke
+   * the connection.
+   */
   async *watch({ path, query, seconds, signal }: WatchCall): AsyncGenerator<unknown> {
     const asked = { ...query, watch: "true", timeoutSeconds: String(seconds) };
     const call: KubeRequest = { method: "GET", path, query: asked, signal };
     const response = await this.#send(call);
     if (response.statusCode !== 200) throw errorOf(call, response, await readAll(response));
-    // Not the socket's own timeout: the connection outlives this watch, and would keep a listener of each.
+    // The socket's own timeout is no help: the connection outlives this watch, and would keep a listener for
+    // each watch.
     const overdue = setTimeout(
       () =>
         response.destroy(new Error(`the watch was not ended after its ${seconds} s: its connection is dead`)),

@@ -3,7 +3,7 @@ import { ClavigerError } from "../errors.ts";
 import { keepAliveAgent } from "./keep-alive-agent.ts";
 import { faultOf, type Kubeconfig, loadCredentials, readKubeconfig, serverOf } from "./kubeconfig.ts";
 
-/** The address of an API server, and how to authenticate there. */
+/** The address of an API server and the credentials for it. */
 export interface Connection {
   readonly server: URL;
   readonly options: RequestOptions;
@@ -19,7 +19,10 @@ interface Load {
   waiting: number;
 }
 
-/** The connection that a kubeconfig describes, loaded when it is needed, and reloaded when it is a minute old. */
+/**
+ * Holds the connection that a kubeconfig describes. It is loaded when needed, and reloaded when it is a
+ * minute old.
+ */
 export class ConnectionSource {
   readonly #kubeconfigPath: string;
   readonly #deadlineMilliseconds: number;
@@ -32,7 +35,10 @@ export class ConnectionSource {
     this.#deadlineMilliseconds = deadlineMilliseconds;
   }
 
-  /** Callers share one load, which ends when none of them waits any more. Throws ConfigInvalid, ApiServer, or why the signal aborted. */
+  /**
+   * Returns the connection. Callers share one load, which ends when none of them waits any more. Throws
+   * ConfigInvalid, ApiServer, or the signal's reason.
+   */
   async get(signal: AbortSignal | undefined): Promise<Connection> {
     signal?.throwIfAborted();
     if (this.#last !== undefined && Date.now() - this.#last.loadedAt <= CREDENTIAL_AGE_MILLISECONDS) {
@@ -49,12 +55,15 @@ export class ConnectionSource {
     }
   }
 
-  /** Forgets the connection. Call this after a timeout: a dead connection gives no sign of it, and each would cost another call its full timeout. */
+  /**
+   * Drops all pooled connections. Call this after a timeout: a dead connection gives no sign, and each would
+   * cost another call its full timeout.
+   */
   forget(): void {
     this.#last = undefined;
   }
 
-  /** Ends every connection, also those of credentials that were replaced since. */
+  /** Closes every connection, also those with credentials that were replaced since. */
   close(): void {
     this.forget();
     for (const agent of this.#agents) agent.destroy();
@@ -64,12 +73,12 @@ export class ConnectionSource {
   #begin(): Load {
     const ended = new AbortController();
     const connection = this.#loaded(ended.signal);
-    // Whoever waits for it is told; it may be that nobody does any more.
+    // The callers that wait get the error. Perhaps none of them waits any more.
     connection.catch(() => undefined);
     return { connection, ended, waiting: 0 };
   }
 
-  /** Also what failed: the next caller tries anew. */
+  /** Forgets a failed load too, so that the next caller retries. */
   #end(load: Load): void {
     load.ended.abort(new Error("nobody waits for it any more"));
     if (this.#load === load) this.#load = undefined;
@@ -89,7 +98,7 @@ export class ConnectionSource {
     return this.#last;
   }
 
-  /** Plugins, token files and identity providers may hang, or be gone for a moment. */
+  /** Plugins, token files and identity providers may hang, or be unavailable for a moment. */
   async #authenticate(kubeconfig: Kubeconfig, ended: AbortSignal): Promise<RequestOptions> {
     const limit = this.#deadlineMilliseconds;
     const overdue = new AbortController();

@@ -12,7 +12,7 @@ export interface CredentialPlugin {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** What a plugin gave, as the user of a kubeconfig has it. */
+/** The output of a plugin, in the fields of a kubeconfig's user. */
 export interface PluginCredential {
   readonly token?: string;
   /** PEM in base64. */
@@ -20,13 +20,16 @@ export interface PluginCredential {
   readonly keyData?: string;
 }
 
-/** How long the output of a plugin that has ended may still come. */
+/** How long output may still arrive after the plugin has ended. */
 const LAST_WORDS_MILLISECONDS = 1_000;
 const MAX_OUTPUT_CHARACTERS = 1 << 20;
-/** What a plugin has to say to people is at its end, and short. */
+/** A plugin's message for people is short, and at the end of its output. */
 const MAX_COMPLAINT_CHARACTERS = 500;
 
-/** Reads the `exec` of a user; a command that is a path is one beside the kubeconfig, as for kubectl. Throws an Error. */
+/**
+ * Reads the `exec` of a user. If the command is a relative path, it starts at the kubeconfig's folder, as in
+ * kubectl. Throws an Error.
+ */
 export function pluginOf(exec: unknown, folder: string): CredentialPlugin {
   const { apiVersion, command, args, env } = fieldsOf(exec);
   if (typeof command !== "string" || command === "") throw new Error("its exec names no command");
@@ -43,12 +46,15 @@ export function pluginOf(exec: unknown, folder: string): CredentialPlugin {
   };
 }
 
-/** Runs a plugin to its end, or until the signal aborts, which kills it. Throws an Error without its output. */
+/**
+ * Runs a plugin to its end, or until the signal aborts, which kills it. Throws an Error without the plugin's
+ * output.
+ */
 export async function runCredentialPlugin(
   plugin: CredentialPlugin,
   signal: AbortSignal,
 ): Promise<PluginCredential> {
-  // What else it printed may be a secret.
+  // The rest of its output may be secret.
   const status = fieldsOf(fieldsOf(parsedJson(await outputOf(plugin, signal))).status);
   const credential = {
     ...textAs("token", status.token),
@@ -62,7 +68,7 @@ export async function runCredentialPlugin(
 function outputOf({ apiVersion, command, args, env }: CredentialPlugin, signal: AbortSignal) {
   const info = { apiVersion, kind: "ExecCredential", spec: { interactive: false } };
   const child = spawn(command, args, {
-    // A group of its own, so that what the plugin started ends with it.
+    // A process group of its own, so that the processes that the plugin started end with it.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, KUBERNETES_EXEC_INFO: JSON.stringify(info), ...env },
@@ -78,7 +84,7 @@ function outputOf({ apiVersion, command, args, env }: CredentialPlugin, signal: 
   return new Promise<string>((resolve, reject) => {
     const abort = () => {
       killGroup(child);
-      // What the plugin started may hold them open.
+      // Processes that the plugin started may hold them open.
       child.stdout.destroy();
       child.stderr.destroy();
       reject(new Error(`${command}: ${messageOf(signal.reason)}`));
@@ -86,7 +92,7 @@ function outputOf({ apiVersion, command, args, env }: CredentialPlugin, signal: 
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
     child.once("error", ({ message }) => reject(new Error(`${command} cannot be run: ${message}`)));
-    // It has said all, whatever it left running has its output open still.
+    // The plugin has written everything, but processes that it left running may hold its output open.
     child.once("exit", () =>
       setTimeout(() => {
         child.stdout.destroy();
@@ -106,7 +112,7 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
-    // It has ended already.
+    // The plugin has ended already.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

@@ -4,15 +4,16 @@ import { Agent, type RequestOptions } from "node:https";
 const IDENTITY = ["ca", "cert", "key", "rejectUnauthorized", "servername"] as const;
 
 /**
- * Returns the agent to use: the former one if nothing has changed, or one that keeps its connections.
- * client-node's agent opens a connection per call; behind a proxy it stays, as it alone knows the way.
+ * Returns the agent to use: the former agent if nothing has changed, or a new agent that keeps its
+ * connections. client-node's agent opens a connection per call, but behind a proxy only it knows how to
+ * connect.
  */
 export function keepAliveAgent(
   options: RequestOptions,
   previous: RequestOptions | undefined,
 ): RequestOptions["agent"] {
   if (!(options.agent instanceof Agent) || options.agent.constructor !== Agent) return options.agent;
-  // Certificates and keys are read anew each time, so that no two are the same object.
+  // Certificates and keys are read again each time, so they are compared by their contents.
   const isSame = IDENTITY.every((name) => String(previous?.[name]) === String(options[name]));
   if (isSame && previous?.agent instanceof OneIdentityAgent) return previous.agent;
   const identity = IDENTITY.filter((name) => options[name] !== undefined);
@@ -23,8 +24,8 @@ export function keepAliveAgent(
 }
 
 /**
- * For calls that differ in their address alone. node:https otherwise writes certificates
- * and keys into the name of a connection, of several kilobytes, several times per call.
+ * An agent for calls that differ only in their address. node:https otherwise computes the name of a
+ * connection from its certificates and keys, several kilobytes, several times per call.
  */
 class OneIdentityAgent extends Agent {
   override getName({ host, port }: RequestOptions = {}): string {

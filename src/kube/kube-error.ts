@@ -15,7 +15,7 @@ export class KubeError extends ClavigerError {
   }
 }
 
-/** Makes the error of a call that got no answer, or half of one. An abort has its reason in its cause. */
+/** Makes the error of a call that got no answer, or a part of one. The cause of an abort is in its reason. */
 export function brokenOff(call: KubeRequest, error: unknown): ClavigerError {
   const cause = error instanceof Error && error.name === "AbortError" ? (error.cause ?? error) : error;
   return new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause });

@@ -5,7 +5,9 @@ import { readOwnFile } from "../files/own-file.ts";
 import { readRegularFile } from "../files/regular-file.ts";
 import { pluginOf, runCredentialPlugin } from "./credential-plugin.ts";
 
-/** A kubeconfig of hundreds of clusters has less, and so has a token or a bundle of authorities. */
+/**
+ * A kubeconfig of hundreds of clusters is smaller, and so is a token or a bundle of certificate authorities.
+ */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** A kubeconfig that was read, and its text. */
 export interface Kubeconfig {
@@ -13,7 +15,10 @@ export interface Kubeconfig {
   readonly text: string;
 }
 
-/** Reads a kubeconfig. The file names programs to run and servers to believe: nobody else may change it. Throws ConfigInvalid. */
+/**
+ * Reads a kubeconfig. The file names programs to run and servers to trust, so nobody else may be able to
+ * change it. Throws ConfigInvalid.
+ */
 export function readKubeconfig(path: string): Kubeconfig {
   const config = new KubeConfig();
   try {
@@ -35,8 +40,8 @@ export function serverOf(config: KubeConfig, path: string): URL {
 }
 
 /**
- * Puts the credentials that a kubeconfig names into it: a plugin's answer, a token file, certificates.
- * Throws an Error that says why they cannot be had.
+ * Loads the credentials that a kubeconfig names into it: a plugin's answer, a token file, certificates.
+ * Throws an Error that says why they cannot be loaded.
  */
 export async function loadCredentials(
   { config, text }: Kubeconfig,
@@ -49,7 +54,7 @@ export async function loadCredentials(
   readCertificates(config);
 }
 
-/** The plugin's answer takes the place of what the kubeconfig says of its user. */
+/** The plugin's answer replaces the credentials of the kubeconfig's user. */
 async function authenticateBy(
   exec: unknown,
   config: KubeConfig,
@@ -67,7 +72,7 @@ async function authenticateBy(
   config.users = config.users.map((each) => (each === user ? { ...rest, ...credential } : each));
 }
 
-/** client-node leaves a user's tokenFile out, which takes precedence over its token (client-go). */
+/** client-node ignores a user's tokenFile, which takes precedence over its token (client-go). */
 function authenticateByFile(config: KubeConfig, path: string, text: string): void {
   const user = config.getCurrentUser();
   if (user === null) return;
@@ -80,7 +85,7 @@ function authenticateByFile(config: KubeConfig, path: string, text: string): voi
   config.users = config.users.map((each) => (each === user ? { ...user, token } : each));
 }
 
-/** client-node would read whatever lies at these paths, and wait for ever for a pipe. */
+/** client-node would read any file at these paths, and wait for ever for a pipe. */
 function readCertificates(config: KubeConfig): void {
   const inBase64 = (path: string) => readSmall(path).toString("base64");
   const cluster = config.getCurrentCluster();
@@ -109,7 +114,10 @@ function readSmall(path: string): Buffer {
   }
 }
 
-/** Returns the message of an error; of a parser's error only the place, as its message may quote the file, which has tokens in it. */
+/**
+ * Returns the message of an error; for a parser's error only the position, because the parser may quote the
+ * file, which has tokens in it.
+ */
 export function faultOf(error: unknown): string {
   const { reason, mark } = error as { readonly reason?: unknown; readonly mark?: Mark };
   if (typeof reason !== "string") return messageOf(error);
@@ -117,13 +125,13 @@ export function faultOf(error: unknown): string {
   return `line ${mark.line + 1}, column ${mark.column + 1} is not YAML`;
 }
 
-/** Where js-yaml found a fault, from 0. */
+/** The position of a fault for js-yaml, from 0. */
 interface Mark {
   readonly line: number;
   readonly column: number;
 }
 
-/** As far as client-node leaves it out. It has read the same file before. */
+/** The parts of a kubeconfig that client-node leaves out. It has read the same file before. */
 interface RawKubeconfig {
   readonly users?: readonly {
     readonly name?: unknown;

@@ -101,7 +101,7 @@ describe("a leader whose renewal comes after the last one ran out", () => {
     const answer = async ({ method, body }: KubeRequest): Promise<unknown> => {
       now += 1_000;
       if (method === "GET") return stored;
-      // The one before it runs out at 10 s, and this one counts from when it was begun.
+      // The renewal before runs out at 10 s, and this one counts from its beginning.
       if (slow) now += 7_500;
       slow = false;
       stored = { ...(body as Lease), metadata: stored.metadata };
@@ -116,7 +116,7 @@ describe("a leader whose renewal comes after the last one ran out", () => {
       log: () => undefined,
       onChange(leading) {
         if (leading) begun.push(elector.leading);
-        // The first time it leads, its next renewal is made slow; then all is well again.
+        // When it leads for the first time, its next renewal is slow, and later ones are quick.
         if (begun.length === 1) slow = true;
         if (begun.at(-1) === true && begun.length > 1) stop.abort();
       },

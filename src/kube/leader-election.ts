@@ -6,7 +6,10 @@ import type { KubeClient } from "./client.ts";
 import { type Lease, type LeaseRef, type LeaseSpec, microTime, readLease, writeLease } from "./leases.ts";
 import { retryAfterOf } from "./unanswered.ts";
 
-/** client-go's defaults. A holder stops acting `renew` after its last good renewal, others wait `lease`. */
+/**
+ * client-go's defaults. A holder stops acting `renew` after its last successful renewal, and others wait
+ * `lease`.
+ */
 const LEASE_SECONDS = 15;
 const LONGEST_LEASE_SECONDS = 60;
 const MOST_TRANSITIONS = 2 ** 31 - 1;
@@ -19,9 +22,8 @@ export type ElectionMove =
   | { readonly kind: "follow"; readonly holder: string };
 
 /**
- * What a candidate does about a Lease that it has seen unchanged for `unchanged`
- * milliseconds, by a clock of its own that never jumps: the clocks of two
- * machines are never compared.
+ * Decides what a candidate does about a Lease that it has seen unchanged for `unchanged` milliseconds, by its
+ * own clock that never jumps. The clocks of two machines are never compared.
  */
 export function decideElection(
   lease: Lease | undefined,
@@ -39,19 +41,19 @@ export function decideElection(
     return { kind: "renew", spec: { ...spec, ...renewed } };
   }
   const held = spec?.holderIdentity !== undefined && spec.holderIdentity !== "";
-  // A holder that claims years and is gone must not keep the others from leading.
+  // A dead holder that asked for years must not keep the others from leading.
   const duration = Math.min(spec?.leaseDurationSeconds ?? LEASE_SECONDS, LONGEST_LEASE_SECONDS) * 1000;
   if (held && unchanged <= duration) return { kind: "follow", holder: spec.holderIdentity ?? "" };
-  // An int32 of Kubernetes: at its end it begins again, or nobody could ever lead.
+  // An int32 in Kubernetes. It starts again at its end, otherwise nobody could ever lead again.
   const before = spec?.leaseTransitions ?? 0;
   const transitions = spec === undefined || before >= MOST_TRANSITIONS ? 0 : before + 1;
   return { kind: "take", spec: { ...renewed, acquireTime: microTime(now), leaseTransitions: transitions } };
 }
 
 /**
- * Elects one leader among the operators by a Lease. Leadership here only says
- * who works: every write that matters also names the resourceVersion it was
- * decided on, so that two leaders for a moment could not undo one another.
+ * Elects a leader among the operators by a Lease. Leadership only decides who works: every write that matters
+ * also names the resourceVersion on which it was decided, so that two leaders for a moment cannot undo each
+ * other's work.
  */
 export class LeaderElector {
   readonly #client: KubeClient;
@@ -63,7 +65,7 @@ export class LeaderElector {
   readonly #onAttempt: (failure: unknown) => void | Promise<void>;
   readonly #now: () => number;
   readonly #retryMilliseconds: number;
-  /** The Lease as last seen, and when it was first seen so. */
+  /** The Lease as last seen, and the time at which it was first seen in this state. */
   #seen: { readonly resourceVersion: string; readonly since: number } | undefined;
   #lastRenewal = 0;
   #leading = false;
@@ -75,9 +77,9 @@ export class LeaderElector {
     readonly identity: string;
     readonly log: Log;
     readonly onChange: (leading: boolean) => void;
-    /** Called after each attempt to lead or to follow, with what it failed of. Must not throw. */
+    /** Called after each attempt to lead or to follow, with its error if it failed. Must not throw. */
     readonly onAttempt?: (failure: unknown) => void | Promise<void>;
-    /** A clock that never goes back, in milliseconds. */
+    /** Returns milliseconds of a clock that never goes back. */
     readonly now?: () => number;
     readonly retryMilliseconds?: number;
   }) {
@@ -92,12 +94,12 @@ export class LeaderElector {
     this.#retryMilliseconds = options.retryMilliseconds ?? RETRY_MILLISECONDS;
   }
 
-  /** Whether this operator may act as leader at this moment. */
+  /** True if this operator may act as leader at this moment. */
   get leading(): boolean {
     return this.#leading && this.#now() - this.#lastRenewal < RENEW_MILLISECONDS;
   }
 
-  /** Runs until aborted, then gives the Lease back. */
+  /** Runs until aborted, then releases the Lease. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       let asked = 0;
@@ -107,14 +109,14 @@ export class LeaderElector {
         await this.#onAttempt(undefined);
       } catch (error) {
         if (signal.aborted) break;
-        // No longer than client-go's leaders would wait for a renewal.
+        // Waits no longer than client-go's leaders would wait for a renewal.
         asked = Math.min(retryAfterOf(error) ?? 0, RENEW_MILLISECONDS);
         this.#trouble.meet(`leader election failed and is tried again: ${messageOf(error)}`);
         if (this.#leading && !this.leading) this.#set(false);
         await this.#onAttempt(error);
       }
       if (this.#leading && !this.leading) this.#set(false);
-      // So that many operators that lost one API server do not come back in step.
+      // Jitter, so that many operators that lost the same API server do not come back in step.
       const pause = this.#retryMilliseconds * (0.75 + Math.random() / 2);
       await sleep(Math.max(asked, pause), undefined, { signal }).catch(() => undefined);
     }
@@ -129,9 +131,9 @@ export class LeaderElector {
     const move = decideElection(lease, started - this.#seen.since, this.#identity, Date.now());
     if (move.kind === "follow") return this.#set(false);
     await writeLease(this.#client, this.#ref, lease, move.spec, signal);
-    // Work that came while the last renewal had run out was passed over: it begins anew.
+    // Work was skipped while the last renewal had run out, so leading starts again from the beginning.
     if (this.#leading && !this.leading) this.#set(false);
-    // Counted from before the call: the others count from when they see it.
+    // Counted from before the call, because the others count from when they see the renewal.
     this.#lastRenewal = started;
     this.#set(true);
   }
@@ -143,7 +145,7 @@ export class LeaderElector {
     this.#onChange(leading);
   }
 
-  /** A clean stop hands over at once instead of after 15 s. */
+  /** After a clean stop another operator can lead at once instead of after 15 s. */
   async #release(): Promise<void> {
     if (!this.leading) return;
     this.#set(false);

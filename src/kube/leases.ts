@@ -2,7 +2,7 @@ import type { KubeClient } from "./client.ts";
 import { KubeError } from "./kube-error.ts";
 import { leasesPath } from "./paths.ts";
 
-/** coordination.k8s.io/v1 Lease, as far as it is used. */
+/** The fields of a coordination.k8s.io/v1 Lease that are used here. */
 export interface Lease {
   readonly metadata: {
     readonly name: string;
@@ -24,7 +24,7 @@ export interface LeaseSpec {
   readonly leaseTransitions?: number;
 }
 
-/** Which Lease, and the labels and annotations that each write sets; others on it stay. */
+/** A Lease, and the labels and annotations that each write sets. Its other labels and annotations stay. */
 export interface LeaseRef {
   readonly namespace: string;
   readonly name: string;
@@ -32,7 +32,7 @@ export interface LeaseRef {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Reads a Lease, or undefined. */
+/** Reads a Lease; undefined if there is none. */
 export async function readLease(
   client: KubeClient,
   ref: LeaseRef,
@@ -47,7 +47,7 @@ export async function readLease(
   }
 }
 
-/** Makes or replaces a Lease. Throws Conflict where somebody else wrote it since `before` was read. */
+/** Creates or replaces a Lease. Throws Conflict if another client wrote it since `before` was read. */
 export async function writeLease(
   client: KubeClient,
   ref: LeaseRef,
@@ -60,7 +60,7 @@ export async function writeLease(
     kind: "Lease",
     metadata: {
       ...(before?.metadata ?? { namespace: ref.namespace, name: ref.name }),
-      // A label that somebody took away would hide the Lease from those who list by it.
+      // If somebody removed a label, lists by that label would not show the Lease, so it is set again.
       labels: { ...before?.metadata.labels, ...ref.labels },
       annotations: { ...before?.metadata.annotations, ...ref.annotations },
     },
@@ -74,7 +74,10 @@ export async function writeLease(
   return (await client.request(call)) as Lease;
 }
 
-/** Deletes a Lease as it was read: throws Conflict if it was renewed since. One that is gone already is no failure. */
+/**
+ * Deletes a Lease as it was read. Throws Conflict if it was renewed since. A Lease that is already gone is no
+ * failure.
+ */
 export async function deleteLease(
   client: KubeClient,
   { metadata }: Lease,
@@ -89,6 +92,6 @@ export async function deleteLease(
   }
 }
 
-/** Kubernetes' MicroTime. */
+/** Formats Kubernetes' MicroTime. */
 export const microTime = (milliseconds: number): string =>
   new Date(milliseconds).toISOString().replace("Z", "000Z");

@@ -2,10 +2,10 @@ import type { ObjectName } from "../names.ts";
 import { resources } from "../resources/definitions.ts";
 import { GROUP, type Kind, VERSION } from "../resources/resources.ts";
 
-/** The path of all objects of a kind. */
+/** Returns the path of all objects of a kind. */
 export const collectionPath = (kind: Kind): string => `/apis/${GROUP}/${VERSION}/${resources[kind].plural}`;
 
-/** The path of one object. */
+/** Returns the path of one object. */
 export function objectPath(
   kind: Kind,
   { namespace, name }: Partial<ObjectName> & { readonly name: string },
@@ -15,6 +15,6 @@ export function objectPath(
   return `/apis/${GROUP}/${VERSION}${scope}/${plural}/${name}`;
 }
 
-/** The path of the Leases of a namespace. */
+/** Returns the path of the Leases of a namespace. */
 export const leasesPath = (namespace: string): string =>
   `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;

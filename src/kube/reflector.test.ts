@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 afterAll(() => server.stop());
 
-/** A reflector that follows the scripted server. */
+/** Starts a reflector that follows the scripted server. */
 function follow(
   onList: readonly Answer[],
   onWatch: readonly Answer[],
@@ -124,7 +124,7 @@ test("added, changed, deleted => the copy follows, and each is told once", async
   expect([names(), reflector.resourceVersion]).toEqual([["a@12"], "13"]);
 });
 
-/** Each look at the clock finds that more time has passed than any watch is given. */
+/** Makes each reading of the clock find that more time has passed than any watch is given. */
 function everyWatchLasts(): void {
   let now = 0;
   vi.spyOn(performance, "now").mockImplementation(() => (now += 3_600_000));

@@ -8,7 +8,7 @@ import { KubeError } from "./kube-error.ts";
 import { refusalOf } from "./refusal.ts";
 import { retryAfterOf } from "./unanswered.ts";
 
-/** What a reflector needs to know of an object. */
+/** The fields of an object that a reflector needs. */
 export interface Reflectable {
   readonly metadata: {
     readonly name: string;
@@ -34,23 +34,21 @@ const PAGE = "500";
 const MIN_DELAY_MILLISECONDS = 200;
 const MAX_DELAY_MILLISECONDS = 10_000;
 /**
- * A watch is asked for so short a time that its end, which only a living connection brings, comes
- * within a minute. Spread, so that many nodes do not reconnect at once.
+ * The duration of a watch: so short that its end, which only a living connection delivers, comes within a
+ * minute. Random, so that many nodes do not reconnect at once.
  */
 const WATCH_SECONDS = { least: 35, most: 50 };
-/** A write of our own shows up in its watch within this time, or the watch is given up. */
+/** Our own write must appear in the watch within this time, otherwise the watch is given up. */
 const EXPECTED_MILLISECONDS = 10_000;
 
 /**
- * A copy of one collection that follows the API server: list in pages, then
- * watch with bookmarks, for as long as it takes, with jitter after failures. A watch that
- * stalled without a sign is noticed within a minute, or as soon as it does not show what
- * the caller knows to have changed (`expect`).
+ * A copy of one collection that follows the API server: lists in pages, then watches with bookmarks, for as
+ * long as necessary, with jitter after failures. It notices a watch that stalled without a sign within a
+ * minute, or as soon as the watch does not show a change that the caller knows of (`expect`).
  *
- * After a watch that did not last its time it lists anew. A server that went away
- * may come back with a restored etcd: another history, in which our revision lies
- * in the future or means something else. The API server does not say so; a watch
- * from such a place is quiet, or misses what happened before it.
+ * If a watch ends before its time it lists again. A server that went away may come back with a restored etcd:
+ * another history, in which our revision lies in the future or means something else. The API server does not
+ * say so; a watch from such a revision is silent, or misses earlier events.
  */
 export class Reflector<T extends Reflectable> {
   readonly #client: KubeClient;
@@ -62,11 +60,11 @@ export class Reflector<T extends Reflectable> {
   readonly #watchSeconds: typeof WATCH_SECONDS;
   readonly #expectedMilliseconds: number;
   #objects = new Map<string, T>();
-  /** The same as a list, until the copy changes. */
+  /** The copy as a list, until the copy changes. */
   #listed: readonly T[] | undefined;
   #resourceVersion: string | undefined;
   #failures = 0;
-  /** Ends the watch that runs. */
+  /** Ends the current watch. */
   #watching = new AbortController();
   #expecting: NodeJS.Timeout | undefined;
 
@@ -77,7 +75,7 @@ export class Reflector<T extends Reflectable> {
     readonly log: Log;
     /** Called after the copy changed, once per object. */
     readonly onChange: (object: T, event: "set" | "deleted") => void;
-    /** Called after the first list is in place and was told. */
+    /** Called after the first list is stored and its changes were reported. */
     readonly onSynced?: () => void;
     readonly watchSeconds?: typeof WATCH_SECONDS;
     readonly expectedMilliseconds?: number;
@@ -92,12 +90,12 @@ export class Reflector<T extends Reflectable> {
     this.#onSynced = options.onSynced ?? (() => {});
   }
 
-  /** Whether a full list has ever arrived. */
+  /** True if a full list has ever arrived. */
   get synced(): boolean {
     return this.#resourceVersion !== undefined;
   }
 
-  /** Every change up to here is in `objects`; undefined before the first list. */
+  /** Every change up to this resourceVersion is in `objects`; undefined before the first list. */
   get resourceVersion(): string | undefined {
     return this.#resourceVersion;
   }
@@ -108,13 +106,13 @@ export class Reflector<T extends Reflectable> {
   }
 
   /**
-   * Says that an object does not have this resourceVersion any more (or, without one, that it
-   * exists): it was written, or a write was refused because somebody else had changed it. If the
-   * copy does not show that within ten seconds, the watch has stalled, and all is listed again.
+   * Tells the reflector that an object no longer has this resourceVersion (or, without one, that it exists),
+   * because it was written, or because a write was refused as stale. If the copy does not show this within
+   * ten seconds, the watch has stalled, and everything is listed again.
    */
   expect({ namespace = "", name }: ObjectOf, stale: string | undefined): void {
     const isLate = () => this.#objects.get(`${namespace}/${name}`)?.metadata.resourceVersion === stale;
-    // One at a time is enough: if it comes, the watch is alive.
+    // One expectation at a time is enough: if it is met, the watch is alive.
     if (this.#expecting !== undefined || !isLate()) return;
     this.#expecting = setTimeout(() => {
       this.#expecting = undefined;
@@ -140,7 +138,8 @@ export class Reflector<T extends Reflectable> {
         if (!isGone(error)) this.#say(error);
         asked = retryAfterOf(error) ?? 0;
       }
-      // Also after 410 or an early end: a server that answers nothing else must not be asked without a pause.
+      // Pauses also after 410 or an early end: a server that answers nothing else must not be asked without a
+      // pause.
       await this.#pause(asked, signal);
     }
     clearTimeout(this.#expecting);
@@ -158,7 +157,7 @@ export class Reflector<T extends Reflectable> {
     let token = "";
     do {
       const query = { ...this.#query, limit: PAGE, ...(token !== "" && { continue: token }) };
-      // The API server answers a list of the collection that was asked for.
+      // The API server answers with a list of the requested collection.
       page = (await this.#client.request({ method: "GET", path: this.#path, query, signal })) as ListBody<T>;
       for (const object of page.items) found.set(keyOf(object), slim(object));
       token = page.metadata.continue ?? "";
@@ -166,7 +165,10 @@ export class Reflector<T extends Reflectable> {
     this.#replace(found, page.metadata.resourceVersion);
   }
 
-  /** Changes are told after the whole copy is in place. A name that came back with another uid is another object. */
+  /**
+   * Changes are reported after the whole copy is replaced. A name that came back with another uid is another
+   * object.
+   */
   #replace(found: Map<string, T>, resourceVersion: string): void {
     const before = this.#objects;
     const first = !this.synced;
@@ -177,13 +179,13 @@ export class Reflector<T extends Reflectable> {
       if (found.get(key)?.metadata.uid !== object.metadata.uid) this.#onChange(object, "deleted");
     }
     for (const [key, object] of found) {
-      // Whole objects: in another history one resourceVersion may be two states.
+      // Compares whole objects: in another history the same resourceVersion may be another state.
       if (first || !isDeepStrictEqual(before.get(key), object)) this.#onChange(object, "set");
     }
     if (first) this.#onSynced();
   }
 
-  /** Returns whether the watch lasted the time that was asked for: the same server was there all along. */
+  /** Returns true if the watch lasted the requested time: then the same server was there all along. */
   async #watch(signal: AbortSignal): Promise<boolean> {
     const { least, most } = this.#watchSeconds;
     const seconds = least + Math.floor(Math.random() * (most - least));
@@ -202,7 +204,7 @@ export class Reflector<T extends Reflectable> {
       }
       return performance.now() - started >= seconds * 1000;
     } finally {
-      // A quiet watch that lasted was a good one.
+      // A quiet watch that lasted was a successful watch.
       if (performance.now() - started > MAX_DELAY_MILLISECONDS) this.#failures = 0;
     }
   }
@@ -218,7 +220,7 @@ export class Reflector<T extends Reflectable> {
     this.#onChange(event.object, event.type === "DELETED" ? "deleted" : "set");
   }
 
-  /** At least for as long as the API server asked. */
+  /** Waits at least as long as the API server asked. */
   async #pause(asked: number, signal: AbortSignal): Promise<void> {
     const delay = Math.min(MAX_DELAY_MILLISECONDS, MIN_DELAY_MILLISECONDS * 2 ** this.#failures);
     this.#failures += 1;
@@ -226,7 +228,7 @@ export class Reflector<T extends Reflectable> {
   }
 }
 
-/** managedFields are larger than a KeyVersion itself, and nobody asks for them. */
+/** managedFields are larger than a KeyVersion itself, and nobody reads them. */
 function slim<T extends Reflectable>(object: T): T {
   delete (object.metadata as { managedFields?: unknown }).managedFields;
   return object;

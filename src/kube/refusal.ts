@@ -1,34 +1,44 @@
 import { fieldsOf, parsedJson, textAs } from "../json.ts";
 
-/** What a Kubernetes Status object says beside its HTTP status (meta/v1 Status), as far as it is used. */
+/** The fields of a Kubernetes Status object that are used here, besides the HTTP status (meta/v1 Status). */
 export interface Refusal {
   readonly message?: string;
   /** Such as `Forbidden`, `Invalid`, `StorageReadError`. */
   readonly reason?: string;
   readonly causes: readonly RefusalCause[];
-  /** How long the server asks to be left alone. */
+  /** How many seconds the server asks to be left alone. */
   readonly retryAfterSeconds?: number;
-  /** Of a list whose place was forgotten (410): where to go on, at the cost of a consistent snapshot. */
+  /**
+   * For a list whose revision was compacted (410): the token with which to continue, at the cost of a
+   * consistent snapshot.
+   */
   readonly continue?: string;
 }
 
 export interface RefusalCause {
   readonly reason?: string;
   readonly field?: string;
-  /** Only of a value that the API server cannot read: of an invalid field it would quote the value. */
+  /**
+   * Only for a value that the API server cannot read: for an invalid field the message would quote the value.
+   */
   readonly message?: string;
 }
 
-/** Of each value in etcd that a list could not read (NewAPIStatusError of k8s.io/apiserver, pkg/storage/etcd3). */
+/**
+ * The reason of each value in etcd that a list could not read (NewAPIStatusError of k8s.io/apiserver,
+ * pkg/storage/etcd3).
+ */
 const STORAGE_CAUSE = "UnexpectedServerResponse";
 
-/** Of an answer that is no Status, such as a proxy's HTML page. */
+/** For an answer that is no Status, such as a proxy's HTML page. */
 export const NO_REASON: Refusal = { causes: [] };
 
-/** No Retry-After is believed beyond this. */
+/** A longer Retry-After is shortened to this. */
 const MAX_RETRY_AFTER_SECONDS = 60;
 
-/** For how many milliseconds the server asked to be left alone, as far as it is believed; undefined if it did not ask. */
+/**
+ * Returns how many milliseconds to leave the server alone, up to the maximum, or undefined if it did not ask.
+ */
 export const retryMilliseconds = ({
   retryAfterSeconds: seconds,
 }: Pick<Refusal, "retryAfterSeconds">): number | undefined =>
@@ -36,7 +46,7 @@ export const retryMilliseconds = ({
 
 /** Reads the body of an answer that is not 2xx, and its Retry-After header. Never throws. */
 export function refusalOf(body: string, retryAfter: string | undefined): Refusal {
-  // Of a proxy's HTML page, for instance, the HTTP status is what we can say.
+  // For a proxy's HTML page, for example, only the HTTP status is known.
   const status = fieldsOf(parsedJson(body));
   const details = fieldsOf(status.details);
   const causes = Array.isArray(details.causes) ? details.causes.map(causeOf) : [];
@@ -51,8 +61,8 @@ export function refusalOf(body: string, retryAfter: string | undefined): Refusal
 }
 
 /**
- * Without the port that a connection of the server's own happened to have, as in `read tcp
- * 10.0.0.1:43210->10.0.0.2:443: reset`: the same refusal is to be the same text in a status.
+ * Removes the port of the server's own connection, as in `read tcp 10.0.0.1:43210->10.0.0.2:443: reset`, so
+ * that the same refusal is always the same text in a status.
  */
 const stable = (message: unknown): unknown =>
   typeof message === "string" ? message.replace(/:\d+->/g, "->") : message;
@@ -66,7 +76,7 @@ function causeOf(value: unknown): RefusalCause {
   };
 }
 
-/** Retry-After may also be a date (RFC 9110); the API server sends seconds. */
+/** Retry-After may also be a date (RFC 9110), but the API server sends seconds. */
 function secondsOf(value: unknown): number | undefined {
   const seconds = typeof value === "string" && value !== "" ? Number(value) : value;
   return typeof seconds === "number" && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;

@@ -5,7 +5,7 @@ export interface KubeRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly contentType?: string;
-  /** Media types; JSON if left out. What comes back is read as JSON in any case. */
+  /** Accepted media types; JSON if left out. The answer is parsed as JSON in any case. */
   readonly accept?: string;
   readonly signal?: AbortSignal;
 }
@@ -22,7 +22,10 @@ export interface ApplyRequest {
 export interface WatchCall {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
-  /** After so many seconds the server ends the watch. One that it does not end is given up: nothing comes through. */
+  /**
+   * The server ends the watch after this many seconds. If it does not, the watch is given up, because its
+   * connection is dead.
+   */
   readonly seconds: number;
   readonly signal: AbortSignal;
 }

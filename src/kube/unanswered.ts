@@ -2,17 +2,22 @@ import { ClavigerError, codeOf } from "../errors.ts";
 import { KubeError } from "./kube-error.ts";
 import { retryMilliseconds } from "./refusal.ts";
 
-/** Statuses of an API server, or of a proxy before it, that can serve nobody just now. */
+/**
+ * The status codes with which an API server, or a proxy before it, says that it cannot serve anybody at
+ * present.
+ */
 const BUSY = new Set([429, 502, 503, 504]);
 
 /**
- * Returns whether a call came to no answer at all: the next call would wait as long, and meet
- * the same. A refusal, which has an HTTP status, is of one object only.
+ * Returns true if a call got no answer at all: the next call would wait as long, in vain. A refusal, which
+ * has an HTTP status, is about one object only.
  */
 export const isUnanswered = (error: unknown): boolean =>
   codeOf(error) === "ApiServer" && !(error instanceof KubeError);
 
-/** Returns whether an error says of the API server, and not of the call's object, that it can do nothing just now. */
+/**
+ * Returns true if an error says that the API server, and not the call's object, can do nothing at present.
+ */
 export const isBusy = (error: unknown): boolean =>
   isUnanswered(error) || (error instanceof KubeError && BUSY.has(error.httpStatus));
 

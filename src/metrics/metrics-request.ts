@@ -1,7 +1,7 @@
 /** A request's head has at most this many bytes; Prometheus sends about 300. */
 export const MAX_HEAD_BYTES = 8 * 1024;
 
-/** What a request for metrics is answered with. `text` asks for the rendered metrics as the body. */
+/** The answer to a request for metrics. `text` asks for the rendered metrics as the body. */
 export interface Reply {
   readonly status: 200 | 400 | 404 | 405 | 431 | 500;
   readonly text: boolean;
@@ -11,8 +11,8 @@ const END_OF_HEAD = "\r\n\r\n";
 const PATH = "/metrics";
 
 /**
- * Decides the reply from the bytes that a caller has sent so far; undefined if the head is not
- * complete. The request line alone decides, as no header changes what is answered (RFC 9112, 3).
+ * Decides the reply from the bytes that a caller has sent so far; undefined if the head is not complete. Only
+ * the request line matters, because no header changes the answer (RFC 9112, 3).
  */
 export function decideReply(received: Buffer): Reply | undefined {
   // RFC 9112, 2.2: an empty line before the request line is ignored.
@@ -27,7 +27,7 @@ export function decideReply(received: Buffer): Reply | undefined {
   return method === "GET" ? { status: 200, text: true } : { status: 405, text: false };
 }
 
-/** The path of a target in origin form or absolute form (RFC 9112, 3.2). */
+/** Returns the path of a target in origin form or absolute form (RFC 9112, 3.2). */
 function pathOf(target: string): string {
   return target.replace(/^http:\/\/[^/?#]*/i, "").replace(/[?#].*$/, "");
 }
@@ -41,7 +41,10 @@ const REASONS: Readonly<Record<Reply["status"], string>> = {
   500: "Internal Server Error",
 };
 
-/** The head of a response, with the length of its body if that is known. Every response ends its connection. */
+/**
+ * Renders the head of a response, with the length of its body if that is known. Every response ends its
+ * connection.
+ */
 export function responseHead(status: Reply["status"], bytes: number | undefined): string {
   const lines = [
     `HTTP/1.1 ${status} ${REASONS[status]}`,

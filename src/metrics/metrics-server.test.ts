@@ -8,7 +8,7 @@ const complain = (error: unknown): never => {
   throw error;
 };
 
-/** A port of 127.0.0.1 that was free a moment ago: another process may have it by now. */
+/** Returns a port of 127.0.0.1 that was free a moment ago. Another process may have it by now. */
 async function freeAddress(): Promise<string> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -18,7 +18,7 @@ async function freeAddress(): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
-/** An open door and where it is. */
+/** Opens a metrics server and returns it with its address. */
 async function doorOf(render: () => Promise<string>): Promise<{ address: string; door: MetricsDoor }> {
   for (let attempt = 0; attempt < 20; attempt += 1) {
     const address = await freeAddress();
@@ -44,7 +44,7 @@ it("a request that was sent by half does not keep a door open that is closed", a
   const { address, door } = await doorOf(async () => "");
   const socket = await halfARequest(address);
   socket.resume();
-  // The server has the connection once it has answered a later one.
+  // The server has accepted the connection once it has answered a later connection.
   await fetch(`http://${address}/metrics`);
   const hungUp = once(socket, "close");
   await door.close();
@@ -77,7 +77,7 @@ it("a door whose address was not to be had yet closes too", async () => {
   taken.close();
 });
 
-/** Everything that is answered to these bytes, until the server hangs up. */
+/** Sends these bytes and returns everything that the server answers until it hangs up. */
 async function exchange(address: string, ...parts: readonly string[]): Promise<string> {
   const [host = "", port = ""] = address.split(":");
   const socket = connect(Number(port), host);

@@ -4,7 +4,7 @@ import { ClavigerError, messageOf } from "../errors.ts";
 import type { FromWorker, ToWorker, WorkerData } from "./metrics-worker.ts";
 
 const RETRY_MILLISECONDS = 1_000;
-/** How long a scrape in flight has to end at a stop. */
+/** How long a scrape in flight may take to end at a stop. */
 const DRAIN_MILLISECONDS = 1_000;
 /** The text is held outside of the heap, and a caller can make this thread hold little else. */
 const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 };
@@ -13,23 +13,22 @@ type Render = () => Promise<string>;
 /** Called with each new problem, and without an error when it is over. */
 type Complain = (error: unknown) => void;
 
-/** Metrics that are served, or will be as soon as their address can be had. */
+/** A metrics server, or one that will listen as soon as its address is free. */
 export interface MetricsDoor {
-  /** Answers what is in flight, within a second, and cuts off what is not through by then. */
+  /** Answers requests in flight, within a second, and cuts off the rest. */
   close(): Promise<void>;
 }
 
 /**
- * Serves metrics for a process that must not end for want of an address: tries
- * again every second until closed.
+ * Serves metrics for a process that must not end if the address is taken: retries every second until closed.
  */
 export function keepServingMetrics(address: string, render: Render, complain: Complain): MetricsDoor {
   return new MetricsKeeper(address, render, complain).begin();
 }
 
 /**
- * Serves `render` at GET /metrics on HOST:PORT until closed, at most one rendering a second.
- * Throws ConfigInvalid if the address cannot be had.
+ * Serves `render` at GET /metrics on HOST:PORT until closed, with at most one rendering a second. Throws
+ * ConfigInvalid if it cannot listen on the address.
  */
 export async function serveMetrics(
   address: string,
@@ -39,7 +38,10 @@ export async function serveMetrics(
   return new MetricsKeeper(address, render, complain).keep(await MetricsThread.start(address, render));
 }
 
-/** Keeps a metrics thread alive: if one cannot start or ends by itself, another one follows a second later. */
+/**
+ * Keeps a metrics thread alive: if a thread cannot start or ends by itself, another one follows a second
+ * later.
+ */
 class MetricsKeeper implements MetricsDoor {
   readonly #address: string;
   readonly #render: Render;
@@ -97,10 +99,10 @@ class MetricsKeeper implements MetricsDoor {
   }
 }
 
-/** The worker thread that listens; it asks this thread for a text, and never more than once a second. */
+/** The worker thread that listens. It asks this thread for a text, at most once a second. */
 class MetricsThread {
   readonly #worker: Worker;
-  /** Resolves with the reason when the thread has ended, however it did. */
+  /** Resolves with the reason when the thread has ended. */
   readonly ended: Promise<Error>;
 
   private constructor(worker: Worker, ended: Promise<Error>) {
@@ -108,7 +110,7 @@ class MetricsThread {
     this.ended = ended;
   }
 
-  /** Throws ConfigInvalid if the address cannot be had. */
+  /** Throws ConfigInvalid if it cannot listen on the address. */
   static async start(address: string, render: Render): Promise<MetricsThread> {
     const worker = startWorker(address);
     const ended = endOf(worker, address);
@@ -128,7 +130,7 @@ class MetricsThread {
     }
   }
 
-  /** A request that was sent by half never ends by itself. */
+  /** A half-sent request never ends by itself. */
   async close(): Promise<void> {
     const insist = setTimeout(() => void this.#worker.terminate(), DRAIN_MILLISECONDS);
     this.#worker.postMessage({ kind: "close" } satisfies ToWorker);
@@ -140,7 +142,7 @@ class MetricsThread {
 function startWorker(address: string): Worker {
   const split = address.lastIndexOf(":");
   const host = address.slice(0, split).replace(/^\[(.*)\]$/, "$1");
-  // As this file itself: a source in a checkout, compiled in a package.
+  // The same extension as this file: a source in a checkout, compiled in a package.
   const file = new URL(`./metrics-worker${extname(import.meta.filename)}`, import.meta.url);
   return new Worker(file, {
     name: "metrics",
@@ -161,7 +163,7 @@ function endOf(worker: Worker, address: string): Promise<Error> {
 const unusable = (address: string, reason: string, cause?: unknown): ClavigerError =>
   new ClavigerError("ConfigInvalid", `metrics address ${address}: ${reason}`, { cause });
 
-/** Never rejects: a text that cannot be rendered is answered as an error. */
+/** Never rejects: if the text cannot be rendered, the answer is an error. */
 async function renderFor(worker: Worker, render: Render): Promise<void> {
   const body = await render().then(
     (text) => new TextEncoder().encode(text),

@@ -1,6 +1,6 @@
 /**
- * The thread that speaks HTTP for metrics-server.ts. Anybody who can reach the address decides how
- * much work there is here, so none of that work is done on the thread that answers the API server.
+ * The thread that speaks HTTP for metrics-server.ts. Anybody who can reach the address decides how much work
+ * it has, so none of that work is done on the thread that answers the API server.
  */
 import { createServer, type Socket } from "node:net";
 import { setPriority } from "node:os";
@@ -8,39 +8,42 @@ import { parentPort, workerData } from "node:worker_threads";
 import { RateLimiter } from "../rate-limiter.ts";
 import { decideReply, MAX_HEAD_BYTES, type Reply, responseHead } from "./metrics-request.ts";
 
-/** What the main thread tells this one. */
+/** A message from the main thread to this thread. */
 export type ToWorker =
-  /** The answer to `render`; without a body the rendering failed. */
+  /** The answer to `render`. Without a body the rendering failed. */
   { readonly kind: "rendered"; readonly body: Uint8Array | undefined } | { readonly kind: "close" };
 
-/** What this thread tells the main one. */
+/** A message from this thread to the main thread. */
 export type FromWorker =
   | { readonly kind: "listening" }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "render" };
 
-/** Where to listen. */
+/** The address to listen on. */
 export interface WorkerData {
   readonly host: string;
   readonly port: number;
 }
 
-/** For how long one rendering is given to everybody who asks. */
+/** How long one rendering is returned to everybody who asks. */
 const FRESH_MILLISECONDS = 1_000;
-/** Open connections. Prometheus needs one for a moment; another one takes the place of the oldest. */
+/** The limit of open connections. Prometheus needs one for a moment; a new connection replaces the oldest. */
 const MAX_CONNECTIONS = 32;
 /** Fifty connections at once, then fifty a second. */
 const ACCEPTS = { burst: 50, intervalMilliseconds: 20 };
-/** Connections that wait in the kernel; it lets others try again after a second. */
+/** Connections that wait in the kernel. The kernel lets further callers retry after a second. */
 const BACKLOG = 32;
 const REQUEST_MILLISECONDS = 2_000;
-/** A whole connection, with the time that a slow reader needs for the response. */
+/** The timeout of a whole connection, including the time that a slow reader needs for the response. */
 const CONNECTION_MILLISECONDS = 10_000;
-/** How long a caller has to hang up after its response. */
+/** How long a caller may take to hang up after its response. */
 const LINGER_MILLISECONDS = 1_000;
-/** What is read and thrown away after the request. Closing at once could take the response from its reader (RFC 9112, 9.6). */
+/**
+ * How much is read and discarded after the request. Closing at once could take the response from its reader
+ * (RFC 9112, 9.6).
+ */
 const MAX_DISCARDED_BYTES = 64 * 1024;
-/** Linux: of this thread alone. Keys come first on a busy machine. */
+/** On Linux this applies to this thread alone. Keys come first on a busy machine. */
 const NICE = 10;
 const EMPTY = new Uint8Array();
 
@@ -58,11 +61,11 @@ const accepts = new RateLimiter(ACCEPTS);
 let rendering = false;
 let rendered: { readonly body: Uint8Array | undefined; readonly until: number } | undefined;
 
-// A caller may end its half after the request, and gets the response all the same.
+// A caller may close its half after the request, and still gets the response.
 const server = createServer({ allowHalfOpen: true }, accept);
 server.on("error", (error) => tell({ kind: "refused", reason: error.message }));
 server.listen({ host, port: number, backlog: BACKLOG }, () => {
-  // From here on: a connection that cannot be accepted is no reason to end.
+  // From here on, a connection that cannot be accepted does not end the thread.
   server.removeAllListeners("error").on("error", () => undefined);
   tell({ kind: "listening" });
 });
@@ -74,8 +77,8 @@ port.on("message", (message: ToWorker) => {
 
 function accept(socket: Socket): void {
   admit(socket);
-  // Node cannot stop to accept without giving the address up, which another user could then take.
-  // This thread may sleep: callers wait in the kernel, and cost nothing there.
+  // Node cannot stop accepting without giving up the address, which another user could then take. This thread
+  // may sleep: callers wait in the kernel, and cost nothing there.
   const pause = accepts.spend("all", performance.now());
   if (pause > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
 }
@@ -98,7 +101,7 @@ function admit(socket: Socket): void {
   read(socket);
 }
 
-/** Reads one request; whatever follows it on the connection is thrown away. */
+/** Reads one request, and discards everything after it on the connection. */
 function read(socket: Socket): void {
   let received = Buffer.alloc(0);
   let discarded = 0;
@@ -108,7 +111,7 @@ function read(socket: Socket): void {
       if (discarded > MAX_DISCARDED_BYTES) socket.destroySoon();
       return;
     }
-    // One byte more than a head may have shows that it has too many.
+    // One byte more than the limit of a head shows that the head is too large.
     received = Buffer.concat([received, chunk.subarray(0, MAX_HEAD_BYTES + 1 - received.length)]);
     const reply = decideReply(received);
     if (reply === undefined) return;
@@ -119,13 +122,13 @@ function read(socket: Socket): void {
 }
 
 function answer(socket: Socket, { status, text }: Reply): void {
-  // HEAD renders nothing, and so does not know how long the text would be.
+  // HEAD renders nothing, and so does not know the length of the text.
   if (!text) respond(socket, status, status === 200 ? undefined : EMPTY);
   else if (rendered !== undefined && performance.now() < rendered.until) respondText(socket, rendered.body);
   else wait(socket);
 }
 
-/** One rendering is in flight, whoever waits for it. */
+/** Only one rendering is in flight, however many callers wait for it. */
 function wait(socket: Socket): void {
   waiting.add(socket);
   if (rendering) return;
@@ -155,7 +158,7 @@ function respond(socket: Socket, status: Reply["status"], body: Uint8Array | und
   });
 }
 
-/** Ends when what was asked is answered; the main thread does not wait for long. */
+/** Ends when the requests are answered. The main thread does not wait for long. */
 function close(): void {
   server.close(() => port?.close());
   for (const socket of open) if (!asked.has(socket)) socket.destroy();

@@ -4,7 +4,7 @@ import type { KeyAliasStatus } from "../resources/schemas/key-alias.ts";
 import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import type { ResourceEvent } from "../store/events.ts";
 
-/** What happened to a MasterKey, read off the difference of its status. */
+/** Returns the events of a MasterKey, from the difference of its status. */
 export function masterKeyEvents(before: MasterKey["status"], after: MasterKeyStatus): ResourceEvent[] {
   const events: ResourceEvent[] = [];
   if (before?.keyId === undefined && after.keyId !== undefined) {
@@ -49,7 +49,7 @@ function rotationEvents(before: MasterKey["status"], after: MasterKeyStatus): Re
   if (is?.status === "True" && was?.status !== "True") {
     events.push({ type: "Normal", reason: "Reencrypted", message: is.message });
   }
-  // A rotation says of itself that it begins; what needs somebody is a warning of its own.
+  // A rotation has its own event when it begins, and a state that needs somebody has its own warning.
   const isSame = before?.reencryption?.kmsKeyId === after.reencryption?.kmsKeyId;
   if (was?.status === "True" && is?.status === "False" && isSame && ordinary.has(is.reason)) {
     const message = `what is stored is proven again, as API servers have changed: ${is.message}`;
@@ -58,7 +58,7 @@ function rotationEvents(before: MasterKey["status"], after: MasterKeyStatus): Re
   return events;
 }
 
-/** What happened to a KeyAlias. */
+/** Returns the events of a KeyAlias. */
 export function keyAliasEvents(before: KeyAlias["status"], after: KeyAliasStatus): ResourceEvent[] {
   const moved: ResourceEvent[] =
     after.masterKey !== undefined && before?.masterKey !== after.masterKey
@@ -75,7 +75,7 @@ export function keyAliasEvents(before: KeyAlias["status"], after: KeyAliasStatus
 
 type WithConditions = Pick<MasterKeyStatus, "conditions"> | undefined;
 
-/** How every key begins, and what passes by itself: no news. */
+/** Reasons that every key begins with, or that pass by themselves: these are no news. */
 const ordinary = new Set([
   "Creating",
   "WaitingForNodes",
@@ -89,7 +89,7 @@ const ordinary = new Set([
   "RateLimited",
 ]);
 
-/** A warning when a condition falls, or falls for another reason. */
+/** Returns a warning if a condition becomes False, or changes its reason while it is False. */
 function changedCondition(
   before: WithConditions,
   after: WithConditions,

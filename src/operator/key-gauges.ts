@@ -12,13 +12,13 @@ export interface KeyGauge {
 const seconds = (time: string | undefined): number | undefined =>
   time === undefined ? undefined : timeOf(time) / 1000;
 
-/** 1 where a condition is True, 0 where it is False; nothing where it is neither. */
+/** Returns 1 if a condition is True, 0 if it is False, and undefined otherwise. */
 const holds = (type: string) => (masterKey: MasterKey) => {
   const status = conditionOf(masterKey.status?.conditions, type)?.status;
   return status === "True" ? 1 : status === "False" ? 0 : undefined;
 };
 
-/** What says of each key whether it rotates in time, whether its data follows, and when it is to go. */
+/** Gauges that show for each key if it rotates in time, if its data follow, and when it will be destroyed. */
 export const keyGauges: readonly KeyGauge[] = [
   {
     name: "claviger_key_rotation_next_timestamp_seconds",

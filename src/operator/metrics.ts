@@ -3,13 +3,13 @@ import type { View } from "../store/view.ts";
 import { expiriesOf } from "./import/material-expiry.ts";
 import { keyGauges } from "./key-gauges.ts";
 
-/** What the gauges are read from when somebody scrapes. */
+/** The sources of the gauges, read at each scrape. */
 export interface OperatorGauges {
   readonly leading: () => boolean;
   readonly view: () => View | undefined;
-  /** Passes that failed and are tried again, since the start. */
+  /** Passes that failed and are retried, since the start. */
   readonly failures: () => number;
-  /** Passes that met a conflict and are tried again, since the start. */
+  /** Passes that met a conflict and are retried, since the start. */
   readonly conflicts: () => number;
   /** Objects that wait for the leader's next pass. */
   readonly waiting: () => number;

@@ -2,9 +2,9 @@ import { ClavigerError } from "../errors.ts";
 import type { Leadership } from "../store/roles.ts";
 
 /**
- * Throws Conflict if this operator does not lead any more. Call this directly before a write: a process
- * that was stopped continues in the middle of a pass, with what it read before. The resourceVersion
- * stops its write only if the next leader has changed the same object.
+ * Throws Conflict if this operator does not lead any more. Call this directly before a write: a process that
+ * was stopped continues in the middle of a pass, with stale data. The resourceVersion stops its write only if
+ * the next leader has changed the same object.
  */
 export function mustLead(store: Leadership, what: string): void {
   if (store.leading) return;

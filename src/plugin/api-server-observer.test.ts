@@ -35,7 +35,7 @@ function started(former?: ObservationRow, { boot }: { boot?: string } = { boot: 
   });
 }
 
-/** One that serves, whose API server asks every minute from the start. */
+/** Returns an observer that serves and whose API server asks every minute from the start. */
 function serving(): ApiServerObserver {
   const observer = started();
   observer.serve(ONE);
@@ -50,7 +50,7 @@ function askFor(observer: ApiServerObserver, minutes: number): void {
   }
 }
 
-/** What a plugin that ends in order, or one that is killed, leaves for the next one. */
+/** Returns the record that a plugin leaves for the next one after a clean stop, or after it was killed. */
 function left(observer: ApiServerObserver, whole: boolean): ObservationRow {
   observer.close();
   const { row } = observer;

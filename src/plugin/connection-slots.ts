@@ -1,12 +1,12 @@
 /**
- * The connections of one socket, of which only so many may be open at a time. If another one
- * comes, the least useful one has to go: the oldest that no call was answered on, else the one
- * whose last answer is longest ago. An API server asks for Status every ten seconds on each of
- * its connections, so that callers who only hold connections cannot take its place.
+ * The connections of one socket, with a limit. A new connection beyond the limit replaces the least useful
+ * connection: the oldest on which no call was answered, or otherwise the one whose last answer is longest
+ * ago. An API server asks for Status every ten seconds on each of its connections, so callers who only hold
+ * connections cannot displace it.
  */
 export class ConnectionSlots<Connection> {
   readonly #limit: number;
-  /** Both in the order in which they would have to go. */
+  /** Both are in the order in which their connections would be closed. */
   readonly #unanswered = new Set<Connection>();
   readonly #answered = new Set<Connection>();
 
@@ -14,7 +14,7 @@ export class ConnectionSlots<Connection> {
     this.#limit = limit;
   }
 
-  /** Adds a connection; returns the one that has to go for it, if the limit is exceeded. */
+  /** Adds a connection. If the limit is exceeded, returns the connection that must be closed. */
   add(connection: Connection): Connection | undefined {
     const [leastUseful] = [...first(this.#unanswered), ...first(this.#answered)];
     const full = this.#unanswered.size + this.#answered.size >= this.#limit;
@@ -24,7 +24,7 @@ export class ConnectionSlots<Connection> {
     return leastUseful;
   }
 
-  /** Notes that a call on this connection was answered. */
+  /** Records that a call on this connection was answered. */
   answered(connection: Connection): void {
     if (!this.#unanswered.delete(connection) && !this.#answered.delete(connection)) return;
     this.#answered.add(connection);

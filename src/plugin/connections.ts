@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { ConnectionSlots } from "./connection-slots.ts";
 
-/** The open connections of a socket, by the names that calls have them by. */
+/** The open connections of a socket, by the peer name that their calls report. */
 export class Connections {
   readonly #slots: ConnectionSlots<Socket>;
   readonly #byName = new Map<string, Socket>();
@@ -11,13 +11,13 @@ export class Connections {
     this.#slots = new ConnectionSlots(limit);
   }
 
-  /** Adds a connection; returns whether another one was closed for it. */
+  /** Adds a connection. Returns true if another connection was closed for it. */
   admit(connection: Socket): boolean {
     const leastUseful = this.#slots.add(connection);
     leastUseful?.destroy();
     this.#accepted += 1;
     const name = `connection ${this.#accepted}`;
-    // A Unix socket has no remote address: this is how a call tells which connection it came on.
+    // A Unix socket has no remote address, so this name tells on which connection a call came.
     Object.defineProperty(connection, "remoteAddress", { value: name });
     this.#byName.set(name, connection);
     connection.once("close", () => {
@@ -27,7 +27,7 @@ export class Connections {
     return leastUseful !== undefined;
   }
 
-  /** Notes that this call was answered. */
+  /** Records that this call was answered. */
   answered(call: { getPeer(): string }): void {
     const connection = this.#byName.get(call.getPeer());
     if (connection !== undefined) this.#slots.answered(connection);

@@ -1,7 +1,7 @@
 import { type Metadata, status } from "@grpc/grpc-js";
 import { ClavigerError, type ErrorCode } from "../errors.ts";
 
-/** What grpc-js sends to the caller. */
+/** The error that grpc-js sends to the caller. */
 export interface GrpcError {
   readonly code: status;
   readonly details: string;
@@ -9,8 +9,8 @@ export interface GrpcError {
 }
 
 /**
- * The gRPC error of anything thrown. Defects are not explained to the caller:
- * their text could hold anything, and the log has it.
+ * Converts anything thrown into a gRPC error. Defects are not explained to the caller, because their text
+ * could contain anything; the log has it.
  */
 export function grpcError(error: unknown): GrpcError {
   if (error instanceof ClavigerError) return { code: grpcCode(error.code), details: error.message };

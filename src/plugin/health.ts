@@ -12,8 +12,8 @@ import type { Codec } from "./kms-messages.ts";
 import { unary } from "./kms-service.ts";
 
 /**
- * grpc.health.v1.Health (the gRPC Health Checking Protocol), which the kubelet's
- * gRPC probes ask. Known services: "" and "v2.KeyManagementService".
+ * grpc.health.v1.Health (the gRPC Health Checking Protocol), which the kubelet's gRPC probes use. Known
+ * services: "" and "v2.KeyManagementService".
  */
 interface HealthRequest {
   readonly service: string;
@@ -59,11 +59,11 @@ export const healthService: HealthService = {
   Watch: { ...unary("/grpc.health.v1.Health/Watch", healthRequest, healthResponse), responseStream: true },
 };
 
-/** Tells whether a provider can encrypt, when asked and to those who watch. */
+/** Reports if a provider can encrypt, to callers and to watchers. */
 export class Health {
   readonly #isServing: () => boolean;
   readonly #watchers = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
-  /** Those of services that there are not: they are told no more. */
+  /** Watchers of unknown services, who get no further messages. */
   readonly #strangers = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
   #told: number | undefined;
 
@@ -87,7 +87,7 @@ export class Health {
     };
   }
 
-  /** Tells the watchers, if the answer is another one than before. */
+  /** Sends the answer to the watchers, if it has changed. */
   refresh(): void {
     const now = this.#status();
     if (now === this.#told) return;
@@ -95,7 +95,7 @@ export class Health {
     for (const watcher of this.#watchers) watcher.write({ status: now });
   }
 
-  /** A watch never ends by itself: a server that stops ends them. */
+  /** A watch never ends by itself, so a server that stops ends all watches. */
   close(): void {
     for (const watchers of [this.#watchers, this.#strangers]) {
       for (const watcher of watchers) watcher.end();

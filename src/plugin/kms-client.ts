@@ -8,8 +8,8 @@ import { selfCheckMetadata } from "./self-check.ts";
 const DEADLINE_MILLISECONDS = 3_000;
 
 /**
- * Calls a KMS v2 provider as an API server does, and says that it is none: the plugin must not take a
- * self-check for a sign that its API server is alive. Calls reject with grpc-js's ServiceError.
+ * Calls a KMS v2 provider as an API server does, but marks its calls: the plugin must not take a self-check
+ * for a sign that its API server is alive. Calls reject with grpc-js's ServiceError.
  */
 export class KmsClient {
   readonly #client: Client;
@@ -19,7 +19,7 @@ export class KmsClient {
   constructor(socket: string, { passesForApiServer = false } = {}) {
     this.#metadata = passesForApiServer ? new Metadata() : selfCheckMetadata();
     this.#client = new Client(`unix:${socket}`, credentials.createInsecure(), {
-      // The path of a socket is not an authority; newer API servers say localhost too.
+      // A socket's path is not a valid authority; newer API servers also use localhost.
       "grpc.default_authority": "localhost",
     });
   }
@@ -60,7 +60,10 @@ export class KmsClient {
   }
 }
 
-/** Why a call failed, for people: where there is no connection, grpc-js hides the reason in words of its own. */
+/**
+ * Returns why a call failed, for people: if there is no connection, grpc-js hides the reason in its own
+ * words.
+ */
 export function callFault(error: unknown): string {
   const text = messageOf(error);
   const reason = /No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/.exec(

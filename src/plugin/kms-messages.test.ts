@@ -14,16 +14,16 @@ import {
 } from "./kms-messages.ts";
 
 /**
- * Our codecs against protobufjs with proto/kms-v2.proto, which no other code of
- * ours reads: field numbers that differ show here.
+ * Compares our codecs with protobufjs and proto/kms-v2.proto, which no other code of ours reads, so that
+ * wrong field numbers are found.
  */
 const PROTO = join(import.meta.dirname, "..", "..", "proto", "kms-v2.proto");
 const definitions = loadSync(PROTO, { defaults: true });
 
-/** One message in the form that protobufjs has it: annotations are an object. */
+/** A message in the form of protobufjs: annotations are an object. */
 type Plain = object;
 
-/** How a field is read: as it is, as a map entry, or not at all. */
+/** How a field is read: unchanged, as a map entry, or not at all. */
 type Kind = "leaf" | "entry" | "skipped";
 
 interface Subject {
@@ -36,14 +36,14 @@ interface Subject {
     readonly decode: (bytes: Buffer) => Plain;
   };
   readonly values: fc.Arbitrary<Plain>;
-  /** What is there but not ours to keep (the annotations of a response). */
+  /** Fields that our decoder ignores (the annotations of a response). */
   readonly ignored: readonly string[];
   readonly fields: ReadonlyMap<number, Kind>;
 }
 
 const text = fc.string({ unit: "binary", maxLength: 40 });
 const bytes = fc.uint8Array({ maxLength: 300, size: "max" }).map((value) => Buffer.from(value));
-/** protobufjs cannot keep __proto__ as a name in the objects that it makes. */
+/** protobufjs cannot keep __proto__ as a name in its objects. */
 const annotationName = text.filter((name) => name !== "__proto__");
 const annotations = fc.dictionary(annotationName, bytes, { maxKeys: 4, noNullPrototype: true });
 
@@ -114,7 +114,7 @@ interface Reference {
   readonly annotations?: Readonly<Record<string, Uint8Array>>;
 }
 
-/** An entry without a value has an array there in protobufjs, where all others have a Buffer. */
+/** protobufjs represents a missing value of an entry as an array, and every other value as a Buffer. */
 function withBuffers({ annotations, ...rest }: Reference): Plain {
   if (annotations === undefined) return rest;
   const entries = Object.entries(annotations).map(([name, value]) => [name, Buffer.from(value)]);
@@ -136,7 +136,7 @@ function decryptRequestOf(plain: Plain) {
   return { ciphertext, uid, keyId, annotations: new Map(Object.entries(given)) };
 }
 
-/** What our decoder is to give for what the reference gives. */
+/** Returns the result that our decoder must return for the result of the reference. */
 function ours({ ignored }: Subject, plain: Plain): Plain {
   return Object.fromEntries(Object.entries(plain).filter(([name]) => !ignored.includes(name)));
 }
@@ -253,7 +253,7 @@ it("an error of a decoder shows none of the bytes", () => {
   }
 });
 
-/** Whether no value in it is empty, nor a name or value of an annotation. */
+/** Returns true if no value in it is empty, nor a name or value of an annotation. */
 function isFilled(value: unknown): boolean {
   if (typeof value === "string" || value instanceof Uint8Array) return value.length > 0;
   return Object.entries(value ?? {}).every(([name, part]) => name !== "" && isFilled(part));
@@ -283,10 +283,10 @@ function varint(value: number): Buffer {
   return Buffer.from([...digits, Number(rest)]);
 }
 
-/** Noise, and true messages with some of their bytes changed, taken out or put in. */
+/** Noise, and valid messages with some of their bytes changed, removed or inserted. */
 function hostile({ values, reference }: Subject): fc.Arbitrary<Uint8Array> {
   const noise = fc.uint8Array({ maxLength: 80 });
-  // Tags of the known fields and short lengths get past the first byte more often than noise does.
+  // Tags of the known fields and short lengths get past the first byte more often than noise.
   const likely = fc
     .array(fc.constantFrom(0, 1, 2, 3, 5, 0x08, 0x0a, 0x0d, 0x12, 0x1a, 0x22, 0x2a, 0x61, 0x80, 0xff), {
       maxLength: 40,
@@ -307,13 +307,13 @@ function hostile({ values, reference }: Subject): fc.Arbitrary<Uint8Array> {
   return fc.oneof(noise, likely, edited);
 }
 
-/** Decodes with both. Whatever we accept, protobufjs must read in the same way. */
+/** Decodes with both. If we accept a message, protobufjs must read it in the same way. */
 function agrees(message: Subject, bytes: Buffer): void {
   let decoded: Plain;
   try {
     decoded = message.decode(bytes);
   } catch (error) {
-    // Nothing else may come out: grpc-js sends the text of what is thrown to the caller.
+    // No other error may be thrown, because grpc-js sends its text to the caller.
     expect(error).toBeInstanceOf(MalformedMessage);
     return;
   }
@@ -322,12 +322,12 @@ function agrees(message: Subject, bytes: Buffer): void {
 }
 
 /**
- * Whether the two may be compared. They differ, by intent, in what protobufjs makes of
- * - a known field of another wire type (it reads the bytes as if they had the right one;
- *   we skip 32- and 64-bit ones as unknown, as Google's implementations do),
+ * Returns true if the two may be compared. They differ, by intent, in how protobufjs reads
+ * - a known field of another wire type (it reads the bytes as if they had the right type;
+ *   we skip 32- and 64-bit fields as unknown, as Google's implementations do),
  * - a number of 6 to 9 bytes where it wants 32 bits (it takes ten).
  * - an entry that our decoder skips unread.
- * Groups, text that is not UTF-8, field number 0 and lengths past 32 bits we refuse.
+ * We refuse groups, text that is not UTF-8, field number 0 and lengths above 32 bits.
  */
 function readAlike(bytes: Buffer, known: ReadonlyMap<number, Kind>): boolean {
   let position = 0;

@@ -14,7 +14,7 @@ import {
   statusResponse,
 } from "./kms-messages.ts";
 
-/** A unary method, for a server and for a client. */
+/** Defines a unary method, for a server and for a client. */
 export function unary<Request, Response>(
   path: string,
   request: Codec<Request>,

@@ -2,7 +2,7 @@ import type { ErrorCode } from "../errors.ts";
 
 export type Operation = "Status" | "Encrypt" | "Decrypt";
 
-/** One answered call. */
+/** An answered call. */
 export interface Observation {
   readonly provider: string;
   readonly operation: Operation;
@@ -10,19 +10,22 @@ export interface Observation {
   readonly seconds: number;
 }
 
-/** What the gauges are read from when somebody scrapes. */
+/** The source of the gauges, read at each scrape. */
 export interface GaugeSource {
   readonly providers: () => Iterable<{
     readonly name: string;
     readonly keyId: string | undefined;
-    /** When the API server last asked Status, in epoch milliseconds. */
+    /** When the API server last asked for Status, in epoch milliseconds. */
     readonly lastStatusAt: number | undefined;
     readonly isSilent: boolean;
   }>;
   readonly versions: () => number;
 }
 
-/** Upper bounds in seconds; an answer takes a fraction of a millisecond, a slow disk some tens of them. */
+/**
+ * Upper bounds in seconds. An answer takes a fraction of a millisecond, and with a slow disk some tens of
+ * milliseconds.
+ */
 const LATENCY_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1];
 
 /** Counts calls, and renders them in Prometheus' text format. */
@@ -32,8 +35,8 @@ export interface PluginMetrics {
 }
 
 /**
- * Loads prom-client, which costs 20 ms and 3 MB: called after the sockets
- * answer, and only where a metrics address is configured.
+ * Loads prom-client, which costs 20 ms and 3 MB, so this is called after the sockets answer, and only if a
+ * metrics address is configured.
  */
 export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetrics> {
   const { Gauge, Histogram, Registry, collectDefaultMetrics } = await import("prom-client");

@@ -4,12 +4,12 @@ import type { ObservationRow } from "../keyring/rows.ts";
 
 /** Observations are written together, and no more often than this. */
 const OBSERVE_MILLISECONDS = 250;
-/** A disk that stands still must not keep the sockets from listening. */
+/** A stalled disk must not keep the sockets from listening. */
 const FIRST_MILLISECONDS = 1_000;
 
 /**
- * Writes what the providers saw, for the operator. One write at a time: a disk that
- * stands still holds a thread of the pool, and no call.
+ * Writes the providers' observations for the operator. One write at a time: a stalled disk then blocks one
+ * thread of the pool, and no call.
  */
 export class ObservationRecorder {
   readonly #keyringPath: string;
@@ -23,7 +23,7 @@ export class ObservationRecorder {
   constructor(options: {
     readonly keyringPath: string;
     readonly rows: () => readonly ObservationRow[];
-    /** Called after each write, without an error where it went well. */
+    /** Called after each write, without an error if it succeeded. */
     readonly complain: (error: unknown) => void;
   }) {
     this.#keyringPath = options.keyringPath;
@@ -31,7 +31,7 @@ export class ObservationRecorder {
     this.#complain = options.complain;
   }
 
-  /** Writes these rows at once, before any others. Returns whether that was done within a second. */
+  /** Writes these rows at once, before any others. Returns true if that was done within a second. */
   async writeFirst(rows: readonly ObservationRow[]): Promise<boolean> {
     this.#hasWritten = true;
     const written = writeObservations(this.#keyringPath, rows).then(
@@ -45,13 +45,13 @@ export class ObservationRecorder {
     return Promise.race([written, sleep(FIRST_MILLISECONDS, false, { ref: false })]);
   }
 
-  /** Something was seen: it is written soon, and again and again until it was. */
+  /** Call this after a new observation: it is written soon, and retried until it is written. */
   changed(): void {
     this.#pending = true;
     this.#recording ??= this.#record();
   }
 
-  /** Writes what is not written yet, once, and nothing afterwards. */
+  /** Writes the remaining observations once, and nothing afterwards. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#recording;
@@ -63,7 +63,7 @@ export class ObservationRecorder {
       await sleep(OBSERVE_MILLISECONDS, undefined, { signal }).catch(() => undefined);
       this.#pending = false;
       const rows = this.#rows();
-      // Before a first key is served there is nothing to tell, and perhaps no folder yet.
+      // Before a first key is served there is nothing to write, and perhaps no folder yet.
       if (rows.length === 0 && !this.#hasWritten) continue;
       this.#hasWritten = true;
       try {

@@ -72,7 +72,7 @@ it("the plugin is restarted while its API server asks => the episode goes on; af
       manifests: "./keys",
     }),
   );
-  /** One life of the plugin, in which its API server does the calls and what they say is in the file. */
+  /** Runs the plugin once, with these calls of its API server. Returns the contents of the file. */
   const life = async (encrypts: number): Promise<ObservationRow | undefined> => {
     const stop = new AbortController();
     const ended = runPlugin({ configPath, log: () => undefined, signal: stop.signal });
@@ -104,7 +104,7 @@ it("the plugin is restarted while its API server asks => the episode goes on; af
   expect(third?.episode).not.toBe(first?.episode);
 });
 
-/** A state folder with version 1 of the key apps/secrets, and a root key beside it. */
+/** Creates a state folder with version 1 of the key apps/secrets, and a root key next to it. */
 async function makeKeyring(folder: string): Promise<void> {
   const rootKey = join(folder, "root.key");
   createRootKey(rootKey);

@@ -17,9 +17,9 @@ import { ObservationRecorder } from "./observation-recorder.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 
-/** How soon something that is wrong is looked at again. */
+/** How soon a failed check is repeated. */
 const RETRY_MILLISECONDS = 1_000;
-/** How soon an edited configuration is seen. */
+/** How soon an edited configuration is noticed. */
 const LOOK_MILLISECONDS = 500;
 
 export interface PluginOptions {
@@ -33,15 +33,14 @@ export interface PluginOptions {
 }
 
 /**
- * Serves the sockets of a configuration until aborted. Throws ConfigInvalid or
- * InUse where it cannot begin; afterwards it never stops by itself: what goes
- * wrong is answered to the API server, logged, and tried again.
+ * Serves the sockets of a configuration until aborted. Throws ConfigInvalid or InUse if it cannot start.
+ * Afterwards it never stops by itself: a failure is answered to the API server, logged, and retried.
  */
 export async function runPlugin(options: PluginOptions): Promise<void> {
-  // Before it is read: an edit from here on is seen, however long the start takes.
+  // Taken before the file is read, so that a later edit is noticed, however long the start takes.
   const appearance = appearanceOf(options.configPath);
   const config = readConfig(options.configPath);
-  // Sockets and their folders belong to us alone, or to us and one group.
+  // Sockets and their folders belong only to our user, or to our user and one group.
   process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
   const plugin = new Plugin(config, options.log, options.timing ?? TIMING);
   const stopped = logStop(options.log, "plugin", options.signal);
@@ -63,21 +62,21 @@ export class Plugin {
   readonly #keyring: LiveKeyring;
   readonly #recorder: ObservationRecorder;
   readonly #servers = new Map<string, SocketServer>();
-  /** What the plugin before this one observed, by provider. */
+  /** The observations of the former plugin, by provider. */
   readonly #before: ReadonlyMap<string, ObservationRow>;
-  /** Those of them that their provider has not taken up yet. */
+  /** Those of them that their provider has not continued yet. */
   readonly #formers = new Map<string, ObservationRow>();
   #isClosed = false;
   #config: NodeConfig;
   #metrics: PluginMetrics | undefined;
   #metricsDoor: MetricsDoor | undefined;
-  /** Calls answered before prom-client was there. */
+  /** Calls answered before prom-client was loaded. */
   #early: Observation[] | undefined = [];
   #timer: NodeJS.Timeout | undefined;
   #reloading: Promise<void> = Promise.resolve();
-  /** What was last said of something that is tried again and again: it is said once. */
+  /** The last message about each repeated failure, so that it is logged once. */
   readonly #complaints = new Map<string, string>();
-  /** What was wrong with the keyring at the last look. */
+  /** The problem of the keyring at the last look. */
   #keyringProblem: string | undefined;
 
   constructor(config: NodeConfig, log: Log, timing: Timing) {
@@ -95,7 +94,7 @@ export class Plugin {
 
   start(): Promise<void> {
     const started = this.#start();
-    // A change in the meantime is taken up afterwards.
+    // A change in the meantime is loaded afterwards.
     this.#reloading = started.catch(() => undefined);
     return started;
   }
@@ -110,8 +109,8 @@ export class Plugin {
   }
 
   /**
-   * Before a call is taken, the file says that it is not whole any more: if this plugin is killed, the
-   * next one must not take what is written now for all that happened.
+   * Before the first call, marks the file as incomplete: if this plugin is killed, the next one must not take
+   * the present contents for everything that happened.
    */
   async #takeOver(): Promise<void> {
     if (this.#before.size === 0) return;
@@ -120,7 +119,10 @@ export class Plugin {
     for (const row of isTaken ? rows : rows.map(asNotWhole)) this.#formers.set(row.provider, row);
   }
 
-  /** For the first provider of that name: one that is made later in this process does not continue it. */
+  /**
+   * Only for the first provider of that name: a provider that is created later in this process does not
+   * continue the record.
+   */
   #takeFormer(name: string): ObservationRow | undefined {
     const former = this.#formers.get(name);
     this.#formers.delete(name);
@@ -136,9 +138,8 @@ export class Plugin {
   }
 
   /**
-   * Reads the configuration again at SIGHUP and when its file no longer has the
-   * appearance that it had when it was read. By looking, not by inotify: on a busy
-   * node there may be no watch left to have.
+   * Reloads the configuration at SIGHUP and when its file no longer has the appearance that it had when it
+   * was read. It polls and does not use inotify: on a busy node there may be no watch left.
    */
   followConfiguration(appearance: string): { close(): void } {
     const reload = () => void this.reload();
@@ -157,7 +158,10 @@ export class Plugin {
     };
   }
 
-  /** Takes up a changed configuration; a bad one changes nothing. Reloads follow one another. Never rejects. */
+  /**
+   * Loads a changed configuration; a bad configuration changes nothing. Reloads follow one another. Never
+   * rejects.
+   */
   reload(): Promise<void> {
     return this.#inTurn(() => this.#reload());
   }
@@ -176,7 +180,7 @@ export class Plugin {
     await this.#reloading;
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
     await this.#metricsDoor?.close();
-    // No call can come any more: what is written now is all that happened.
+    // No more calls can come, so the record that is written now is complete.
     this.#isClosed = true;
     this.#recorder.changed();
     await this.#recorder.close();
@@ -215,7 +219,7 @@ export class Plugin {
     for (const provider of this.#config.providers) await this.#addLater(provider);
   }
 
-  /** On a reload a socket that cannot be had must not take the others down. */
+  /** On a reload, a socket that cannot be bound must not take the others down. */
   async #addLater(provider: ProviderConfig): Promise<void> {
     const key = identity(provider);
     try {
@@ -248,10 +252,10 @@ export class Plugin {
   }
 
   /**
-   * Who may edit a KeyAlias chooses its key, so an alias begins with imported material only if
-   * the configuration allows it. What was served before continues: the operator lets no served
-   * alias move to imported material. The keyring has a record of it too (`servedImport`), but
-   * an older release may have run since and not have kept it.
+   * Whoever may edit a KeyAlias chooses its key, so an alias may start with imported material only if the
+   * configuration allows it. A key that was served before continues: the operator lets no served alias move
+   * to imported material. The keyring has a record of it too (`servedImport`), but an older release may have
+   * run since and not have kept it.
    */
   #refusesImported({ name, ref, allowImported }: ProviderConfig): boolean {
     if ("key" in ref || allowImported === true) return false;
@@ -274,9 +278,9 @@ export class Plugin {
     for (const server of this.#servers.values()) void server.follow();
   }
 
-  /** What was wrong may have been put right: a root key, a socket's owner, a full disk. */
+  /** The fault may have been fixed: a root key, a socket's owner, a full disk. */
   #mend(): void {
-    // While nothing is served yet, each provider says why.
+    // While nothing is served yet, each provider reports why.
     const serving = this.servers.some(({ provider }) => provider.usable);
     const problem = serving ? this.#keyring.problem : undefined;
     // A keyring that is being written at this moment can be read at the next look.
@@ -289,7 +293,7 @@ export class Plugin {
       if (problem !== undefined || useHasChanged) void server.follow();
       void this.#mendSocket(server);
     }
-    // Of the configuration that was taken up: its file may have been broken since.
+    // Uses the loaded configuration, because its file may have been broken since.
     const missing = this.#config.providers.some((provider) => !this.#servers.has(identity(provider)));
     if (missing) void this.#inTurn(() => this.#addMissing());
   }
@@ -335,7 +339,7 @@ export class Plugin {
 const identity = ({ name, socket, ref, allowImported = false }: ProviderConfig): string =>
   `${name} ${socket} ${keyRefText(ref)} ${allowImported}`;
 
-/** Nothing if the file cannot be read: the operator tells of that. */
+/** Empty if the file cannot be read: the operator reports that. */
 function observedBefore(keyringPath: string): ReadonlyMap<string, ObservationRow> {
   try {
     return new Map(readObservations(keyringPath).map((row) => [row.provider, row]));

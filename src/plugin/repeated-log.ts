@@ -4,7 +4,7 @@ import type { Log, LogFields, LogLevel } from "../log.ts";
 const LINES = 10;
 const WINDOW_MILLISECONDS = 10_000;
 
-/** One line. Lines of a kind are counted together; callers must not be able to make kinds. */
+/** A line. Lines of the same kind are counted together; callers must not be able to invent kinds. */
 export interface RepeatedLine {
   readonly kind: string;
   readonly level: LogLevel;
@@ -19,8 +19,8 @@ interface Window {
 }
 
 /**
- * A log for what callers cause as often as they like: of each kind it has ten lines within ten
- * seconds, and at their end a line with how many more there were.
+ * A log for messages that callers can cause as often as they like: it has ten lines of each kind within ten
+ * seconds, and at their end a line with the number of further lines.
  */
 export class RepeatedLog {
   readonly #log: Log;
@@ -37,7 +37,7 @@ export class RepeatedLog {
     if (window.lines <= LINES) this.#log(line.level, line.message, line.fields);
   }
 
-  /** Logs what was only counted. */
+  /** Logs the counts of lines that were left out. */
   close(): void {
     for (const kind of this.#windows.keys()) this.#end(kind);
   }

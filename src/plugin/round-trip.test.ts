@@ -35,7 +35,7 @@ it("is not taken for an API server that asks for Status, which would hide that n
   expect(server.provider.observation).toMatchObject({ lastStatusAt: 1_000 });
 });
 
-/** A socket that serves a key. */
+/** Starts a socket that serves a key. */
 async function serving(): Promise<SocketServer> {
   const folder = temporaryFolder();
   const rootKey = join(folder.path, "root.key");

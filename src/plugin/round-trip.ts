@@ -3,14 +3,14 @@ import { ClavigerError } from "../errors.ts";
 import { KmsClient } from "./kms-client.ts";
 import { selfCheckUid } from "./self-check.ts";
 
-/** What a provider showed of itself over its socket. */
+/** The results of a provider's calls over its socket. */
 export interface RoundTrip {
   readonly keyId: string;
   readonly ciphertextBytes: number;
   readonly milliseconds: number;
 }
 
-/** Status, Encrypt and Decrypt of 32 random bytes, over the socket. Throws what the provider answered. */
+/** Calls Status, Encrypt and Decrypt with 32 random bytes over the socket. Throws the provider's error. */
 export async function roundTrip(socket: string): Promise<RoundTrip> {
   const client = new KmsClient(socket);
   try {

@@ -3,13 +3,13 @@ import { Metadata } from "@grpc/grpc-js";
 
 const PREFIX = "self-check-";
 
-/** The uid of a call that claviger makes to its own socket. Those of API servers are UUIDs. */
+/** Returns a uid for a call that claviger makes to its own socket. Those of API servers are UUIDs. */
 export const selfCheckUid = (): string => PREFIX + randomUUID();
 
-/** Whether a call is such a one: it says nothing of what an API server does. */
+/** Returns true if a call is such a self-check, which says nothing about an API server. */
 export const isSelfCheck = (uid: string): boolean => uid.startsWith(PREFIX);
 
-/** A Status has no uid: a header says that claviger itself asks. */
+/** Status has no uid, so a header marks claviger's own calls. */
 const HEADER = "claviger-self-check";
 
 export function selfCheckMetadata(): Metadata {

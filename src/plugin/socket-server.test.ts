@@ -44,7 +44,7 @@ it("whose path has another socket by now => leaves it while somebody listens, an
   renameSync(join(folder.path, "foreign.sock"), path);
   await expect(server.mend()).rejects.toThrow(`another process serves ${path}: stop it first`);
   expect(existsSync(path)).toBe(true);
-  // What is left is as that of a killed process: it goes by its first name.
+  // The remaining socket is like that of a killed process: it is found under its first name.
   foreign.close();
   await once(foreign, "close");
   expect(existsSync(path)).toBe(true);

@@ -11,20 +11,19 @@ const OTHERS = 0o007;
 const GROUP = 0o070;
 const GROUP_WRITE = 0o020;
 
-/** A socket path that this process alone may bind until `release`. */
+/** A socket path that only this process may bind until `release`. */
 export interface ClaimedSocket {
   readonly path: string;
-  /** Gives the path back and removes the socket. Throws what the system says where it cannot be removed. */
+  /** Releases the path and removes the socket. Throws the system's error if the socket cannot be removed. */
   release(): void;
 }
 
 /**
- * Makes a path ready to be bound: its folder exists and is closed to others, no
- * other claviger holds it, and a socket that a killed process left is removed,
- * after a connection to it was refused.
+ * Prepares a path to be bound: its folder exists and is closed to others, no other claviger holds it, and a
+ * socket that a killed process left is removed after a connection to it was refused.
  *
- * Throws InUse where somebody serves it, ConfigInvalid where the path cannot be
- * a socket or its folder is open to others.
+ * Throws InUse if another process serves it, ConfigInvalid if the path cannot be a socket or its folder is
+ * open to others.
  */
 export async function claimSocket(path: string, group: number | undefined): Promise<ClaimedSocket> {
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
@@ -34,7 +33,7 @@ export async function claimSocket(path: string, group: number | undefined): Prom
     );
   }
   preparePrivateFolder(dirname(path), group);
-  // Held until release: between the probe and the bind nobody else can do the same.
+  // Held until release, so that between the probe and the bind nobody else can do the same.
   const lock = FileLock.acquire(`${path}.lock`, `another claviger plugin serves ${path}: stop it first`);
   try {
     await removeStaleSocket(path);
@@ -55,20 +54,20 @@ export async function claimSocket(path: string, group: number | undefined): Prom
 }
 
 /**
- * Lets a group use a socket, which the system gave to the group of its process.
- * Throws what the system says where it does not let us.
+ * Lets a group use a socket, which the system gave to the group of its process. Throws the system's error if
+ * it does not allow this.
  */
 export function giveToGroup(path: string, group: number): void {
   if (lstatSync(path).gid !== group) lchownSync(path, -1, group);
 }
 
 /**
- * The folder is what protects the socket: it gets its mode when made, never a chmod after the bind.
- * Throws ConfigInvalid if it is open to others, or if another user could replace it or the socket:
- * the API server would send that user's socket the seeds of its data keys.
+ * The folder protects the socket: it gets its mode when it is created, never by a chmod after the bind.
+ * Throws ConfigInvalid if the folder is open to others, or if another user could replace it or the socket:
+ * the API server would send the seeds of its data keys to that user's socket.
  */
 export function preparePrivateFolder(folder: string, group: number | undefined): void {
-  // Before anything is made there, and once it is there.
+  // Checked before anything is created there, and again afterwards.
   refuseReplaceable(folder, flawOnTheWay(folder));
   const made = mkdirSync(folder, { recursive: true, mode: group === undefined ? 0o700 : 0o750 });
   if (made !== undefined && group !== undefined) {
@@ -95,7 +94,7 @@ function refuseReplaceable(folder: string, flaw: string | undefined): void {
   if (flaw !== undefined) throw new ClavigerError("ConfigInvalid", `socket folder ${folder}: ${flaw}`);
 }
 
-/** Throws InUse where somebody listens there, ConfigInvalid where it is no socket. */
+/** Throws InUse if another process listens there, ConfigInvalid if it is no socket. */
 export async function removeStaleSocket(path: string): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
@@ -111,7 +110,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
   rmSync(path);
 }
 
-/** Only a refused connection proves that nobody listens; any other failure counts as somebody. */
+/** Only a refused connection proves that nobody listens; after any other failure, somebody may. */
 function somebodyListens(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);

@@ -2,7 +2,7 @@ import { oneLine } from "../printable.ts";
 import { rfc3339 } from "../times.ts";
 import type { Condition } from "./schemas/fields.ts";
 
-/** Of a condition (metav1.Condition). Escapes can make six characters of one. */
+/** The limit of a condition's message (metav1.Condition). Escapes can turn one character into six. */
 const MAX_MESSAGE_LENGTH = 5_000;
 
 /** A condition as a decision states it; times and generations are added when it is set. */
@@ -14,8 +14,8 @@ export interface Finding {
 }
 
 /**
- * The conditions after new findings: lastTransitionTime moves only when the
- * status of that type does (Kubernetes API conventions, "Typical status properties").
+ * Returns the conditions after new findings. lastTransitionTime changes only when the status of that type
+ * does (Kubernetes API conventions, "Typical status properties").
  */
 export function withFindings(
   before: readonly Condition[] | undefined,
@@ -29,7 +29,7 @@ export function withFindings(
     const unchanged = old?.status === finding.status;
     return {
       ...finding,
-      // kubectl prints it, and others' texts are in it: what webhooks, nodes and etcd say.
+      // kubectl prints it, and it may contain texts of webhooks, nodes and etcd.
       message: oneLine(finding.message, MAX_MESSAGE_LENGTH),
       ...(generation !== undefined && { observedGeneration: generation }),
       lastTransitionTime: unchanged && old ? old.lastTransitionTime : rfc3339(now),
@@ -38,7 +38,7 @@ export function withFindings(
   return [...kept, ...stated].sort((a, b) => (a.type < b.type ? -1 : 1));
 }
 
-/** The named condition. */
+/** Returns the named condition. */
 export const conditionOf = (
   conditions: readonly Condition[] | undefined,
   type: string,

@@ -9,7 +9,7 @@ import type { Kind } from "./resources.ts";
 const folder = join(import.meta.dirname, "..", "..", "crds");
 const kinds = Object.keys(resources) as Kind[];
 
-/** A CRD's schema as far as the tests walk it. */
+/** The parts of a CRD's schema that the tests walk. */
 interface Node {
   readonly type?: string;
   readonly description?: string;
@@ -41,11 +41,11 @@ interface Definition {
     ];
   };
 }
-// What we made ourselves a line above.
+// Our own object from the line above.
 const definitionOf = (kind: Kind) => customResourceDefinition(kind) as unknown as Definition;
 const rootOf = (kind: Kind) => definitionOf(kind).spec.versions[0].schema.openAPIV3Schema;
 
-/** Every schema under this one, by its path. */
+/** Returns every schema under this schema, by its path. */
 function walk(node: Node, path: string): { readonly path: string; readonly node: Node }[] {
   const children = [
     ...Object.entries(node.properties ?? {}),
@@ -91,7 +91,7 @@ describe.each(kinds)("%s", (kind) => {
     expect(version.subresources).toEqual({ status: {} });
   });
   test("every field at any depth is described", () => {
-    // The API server describes metadata itself and drops what is said here.
+    // The API server describes metadata itself and drops descriptions here.
     const bare = nodes.filter(({ path, node }) => path !== `${kind}.metadata` && !node.description?.trim());
     expect(bare.map(({ path }) => path)).toEqual([]);
   });

@@ -4,7 +4,7 @@ import type { JsonSchema, Rule } from "./schemas/schema.ts";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
-/** The CustomResourceDefinition of a kind (apiextensions.k8s.io/v1). */
+/** Returns the CustomResourceDefinition of a kind (apiextensions.k8s.io/v1). */
 export function customResourceDefinition(kind: Kind): Json {
   const definition = resources[kind];
   const { plural, shortName } = definition;
@@ -55,7 +55,7 @@ function rootSchema(kind: Kind): Json {
   };
 }
 
-/** A schema in the CRD's dialect: lists and rules are `x-kubernetes-` extensions there. */
+/** Converts a schema to the CRD's dialect, in which lists and rules are `x-kubernetes-` extensions. */
 function toJson(schema: JsonSchema): Json {
   const { items, properties, additionalProperties, listType, listMapKeys, rules, ...plain } = schema;
   return {

@@ -1,2 +1,2 @@
-/** Held until the key is not in use. */
+/** Holds a MasterKey until the key is not in use. */
 export const FINALIZER = "kms.claviger.dev/material";

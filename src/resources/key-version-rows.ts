@@ -7,20 +7,20 @@ import { parseTime, rfc3339 } from "../times.ts";
 import type { KeyVersion } from "./resources.ts";
 import type { OwnershipSpec } from "./schemas/ownership.ts";
 
-/** What of a KeyVersion its seal does not bind, as this node has it. */
+/** Returns the fields of a KeyVersion that its seal does not bind, as this node has them. */
 export const bindingOf = ({ validTo, ownership }: Pick<VersionRow, "validTo" | "ownership">): Binding => ({
   ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
   ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
 });
 
-/** A KeyVersion's usual name. */
+/** Returns a KeyVersion's usual name. */
 export const keyVersionName = ({ keyId, number }: Pick<KeyVersion["spec"], "keyId" | "number">): string =>
   `${keyId}-${number}`;
 
-/** Rows of specs that were read before: each pass looks at every version several times. */
+/** A cache of rows by spec, because each pass looks at every version several times. */
 const known = new WeakMap<KeyVersion["spec"], VersionRow>();
 
-/** A KeyVersion's row. Throws Internal for a tombstone, which has no material: see `hasMaterial`. */
+/** Returns a KeyVersion's row. Throws Internal for a tombstone, which has no material: see `hasMaterial`. */
 export function toVersionRow({ spec }: Pick<KeyVersion, "spec">): VersionRow {
   const before = known.get(spec);
   if (before !== undefined) return before;
@@ -40,7 +40,7 @@ function readVersionSpec(spec: KeyVersion["spec"]): VersionRow {
       blob: Buffer.from(spec.seal.sealed, "base64"),
     },
     ...(spec.materialId !== undefined && { materialId: spec.materialId }),
-    // What claviger made does not expire, whoever wrote a date there.
+    // Generated material does not expire, whoever wrote a date there.
     ...(validTo !== undefined && spec.origin === "EXTERNAL" && { validTo }),
     ...(spec.ownership !== undefined && { ownership: toOwnership(spec.ownership) }),
   };
@@ -59,7 +59,7 @@ export const toOwnershipSpec = ({ revision, proof }: Ownership): OwnershipSpec =
   sealed: Buffer.from(proof.blob).toString("base64"),
 });
 
-/** Which version a KeyVersion is, tombstones included. */
+/** Returns the identity of a KeyVersion, tombstones included. */
 export const identityOf = (spec: KeyVersion["spec"]): VersionIdentity => ({
   versionId: parseVersionId(spec.versionId),
   keyId: parseKeyId(spec.keyId),
@@ -84,7 +84,10 @@ export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] & { re
   };
 }
 
-/** Whether one sealed blob can open as either: what its seal is bound to is the same (seal.ts). */
+/**
+ * Returns true if one sealed blob can open as either, because their seals are bound to the same data
+ * (seal.ts).
+ */
 export function sameBinding(a: VersionRow, b: VersionRow): boolean {
   return (
     a.versionId === b.versionId &&
@@ -95,7 +98,7 @@ export function sameBinding(a: VersionRow, b: VersionRow): boolean {
   );
 }
 
-/** Whether two rows are one version also in what its seal does not bind. */
+/** Returns true if two rows are the same version, including the fields that its seal does not bind. */
 export function sameIdentity(a: VersionRow, b: VersionRow): boolean {
   return (
     sameBinding(a, b) &&
@@ -115,5 +118,8 @@ export function sameSeal(a: VersionRow, b: VersionRow): boolean {
 
 export type Seal = NonNullable<KeyVersion["spec"]["seal"]>;
 
-/** The part of a KeyVersion's spec that its seal does not bind and that may change; a field that is left out is removed. */
+/**
+ * The fields of a KeyVersion's spec that its seal does not bind and that may change. A field that is left out
+ * is removed.
+ */
 export type Binding = Pick<KeyVersion["spec"], "validTo" | "ownership">;

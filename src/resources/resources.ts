@@ -41,7 +41,7 @@ export interface KeyServer extends Resource<"KeyServer"> {
   readonly status?: KeyServerStatus;
 }
 
-/** Each kind's object type. */
+/** Maps each kind to its object type. */
 export interface ResourceOf {
   readonly MasterKey: MasterKey;
   readonly KeyVersion: KeyVersion;

@@ -2,18 +2,20 @@ import { parseTime } from "../times.ts";
 import type { Fields, JsonSchema } from "./schemas/schema.ts";
 
 /**
- * What the API server does to an object, for objects that come from a folder:
- * fills in defaults, checks the structural schema, and runs the rules, those
- * about change against the object as it was before.
+ * Treats objects from a folder as the API server would: fills in defaults, checks the structural schema, and
+ * runs the rules, those about changes against the former object.
  */
 export interface Validation {
   /** The value with its defaults. */
   readonly value: unknown;
-  /** Sentences that begin with the field's path; empty when all is well. */
+  /** Sentences that begin with the field's path; empty if all is well. */
   readonly problems: readonly string[];
 }
 
-/** Checks `value` against `schema`; `path` names it in messages. Rules run only on a value that fits. */
+/**
+ * Checks `value` against `schema`; `path` names it in messages. Rules run only on a value that fits the
+ * schema.
+ */
 export function validate(schema: JsonSchema, value: unknown, old: unknown, path: string): Validation {
   const completed = withDefaults(schema, value);
   const misfits = structure(schema, completed, path);
@@ -69,7 +71,7 @@ function text(schema: JsonSchema, value: string, path: string): string[] {
   if (schema.format === "date-time" && parseTime(value) === undefined) {
     problems.push(`${path} must be a time such as 2026-01-02T03:04:05Z`);
   }
-  // A time's pattern says the same as its format, less clearly.
+  // A time's pattern says the same as its format, but less clearly.
   if (
     schema.pattern !== undefined &&
     schema.format !== "date-time" &&

@@ -5,24 +5,24 @@ import { isVersionNumber } from "../keyring/version-number.ts";
 import { firstFew } from "./first-few.ts";
 import type { KeyVersion, MasterKey } from "./resources.ts";
 
-/** The keyId of a MasterKey that has one. Throws Internal otherwise: whoever asks has looked. */
+/** Returns the keyId of a MasterKey that has one. Throws Internal otherwise: the caller must check before. */
 export function toKeyId({ metadata, status }: MasterKey): KeyId {
   if (status?.keyId !== undefined) return parseKeyId(status.keyId);
   throw new ClavigerError("Internal", `MasterKey ${metadata.namespace}/${metadata.name} has no keyId`);
 }
 
-/** What a key is for: it never changes, for a key as for a name that nodes serve. */
+/** The spec and usage of a key, which never change, neither for a key nor for a name that nodes serve. */
 export type KeyKind = Pick<KeyVersion["spec"], "keySpec" | "keyUsage">;
 
 export const isAlike = (a: KeyKind, b: KeyKind): boolean =>
   a.keySpec === b.keySpec && a.keyUsage === b.keyUsage;
 
-/** Earliest first. */
+/** Compares versions by their order, earliest first. */
 export const byPosition = (a: KeyVersion, b: KeyVersion): number => (isLater(a.spec, b.spec) ? 1 : -1);
 
 /**
- * Oldest first; those of one second by number and name, so that everybody has one order:
- * a copy under a later number, made at once, must not come before its original.
+ * Compares versions by age, oldest first, and within a second by number and name, so that everybody has the
+ * same order: a copy under a later number, made at once, must not come before its original.
  */
 export function byAge(a: KeyVersion, b: KeyVersion): number {
   const [older, newer] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
@@ -32,8 +32,8 @@ export function byAge(a: KeyVersion, b: KeyVersion): number {
 }
 
 /**
- * The versions of a key, earliest first. A younger KeyVersion with the versionId of another is
- * no version, nor is one whose number no node can store.
+ * Returns the versions of a key, earliest first. A younger KeyVersion with the versionId of another is left
+ * out, and so is a version whose number no node can store.
  */
 export function versionsOf(keyId: string | undefined, versions: readonly KeyVersion[]): KeyVersion[] {
   const first = new Map<string, KeyVersion>();
@@ -47,8 +47,8 @@ const isOf = (keyId: string | undefined, { spec }: KeyVersion): boolean =>
   spec.keyId === keyId && isVersionNumber(spec.number);
 
 /**
- * The version that should become current next: the newest one, where that is
- * newer than the current one. Nodes test and report it, the leader promotes it.
+ * Returns the version that should become current next: the newest version, if it is newer than the current
+ * version. Nodes test and report it, the leader promotes it.
  */
 export function promotionCandidate(
   masterKey: MasterKey,
@@ -61,24 +61,26 @@ export function promotionCandidate(
   return isLater(newest.spec, current) ? newest : undefined;
 }
 
-/** Their numbers, for a message. */
+/** Lists the versions' numbers, for a message. */
 export const listNumbers = (versions: readonly KeyVersion[]): string =>
   firstFew(
     versions.map(({ spec }) => spec.number),
     20,
   );
 
-/** The key_id that the API server stores with what a version encrypted. */
+/** Returns the key_id that the API server stores with the ciphertexts of a version. */
 export const kmsKeyIdOf = ({ spec }: Pick<KeyVersion, "spec">): KmsKeyId =>
   hashedOnce(spec, spec.keyId as KeyId, spec.versionId as VersionId);
 
-/** The same of a version in the keyring. */
+/** Returns the same for a version in the keyring. */
 export const kmsKeyIdOfRow = (row: { readonly keyId: KeyId; readonly versionId: VersionId }): KmsKeyId =>
   hashedOnce(row, row.keyId, row.versionId);
 
 const kmsKeyIds = new WeakMap<object, KmsKeyId>();
 
-/** Each pass asks it of every version. Objects of a view and rows of a keyring never change. */
+/**
+ * A cache, because each pass asks for every version. Objects of a view and rows of a keyring never change.
+ */
 function hashedOnce(of: object, keyId: KeyId, versionId: VersionId): KmsKeyId {
   const known = kmsKeyIds.get(of);
   if (known !== undefined) return known;
@@ -87,5 +89,5 @@ function hashedOnce(of: object, keyId: KeyId, versionId: VersionId): KmsKeyId {
   return id;
 }
 
-/** Whether a version is more than a tombstone. */
+/** Returns true if a version is more than a tombstone. */
 export const hasMaterial = ({ spec }: Pick<KeyVersion, "spec">): boolean => spec.seal !== undefined;

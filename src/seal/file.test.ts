@@ -20,7 +20,7 @@ function binding(rest: Partial<SealBinding> = {}): SealBinding {
   };
 }
 
-/** A seal, and the bytes of its root key. */
+/** Creates a seal, and returns it with the bytes of its root key. */
 function newSeal(): { readonly seal: Seal; readonly rootKey: Uint8Array } {
   const secret = Secret.random(32);
   return { seal: fileSeal(secret), rootKey: secret.exposeSecretBytes() };
@@ -187,7 +187,7 @@ function bytesOf(unsealed: Unsealed): Uint8Array {
   return unsealed.material.exposeSecretBytes();
 }
 
-/** How bytes would look where somebody printed them. */
+/** Returns the forms in which bytes could be printed. */
 function canaries(bytes: Uint8Array): string[] {
   const start = Buffer.from(bytes.subarray(0, 9));
   return [start.toString("hex"), start.toString("base64"), start.toString("latin1"), start.join(", ")];

@@ -30,7 +30,7 @@ const MAX_SEALED_BYTES = 8192;
 
 const PROVIDER = "file";
 
-/** A seal whose root key is `rootKey` (32 bytes). */
+/** Creates a seal whose root key is `rootKey` (32 bytes). */
 export function fileSeal(rootKey: Secret): Seal {
   const rootKeyId = identify(rootKey);
   return {
@@ -45,7 +45,10 @@ export function fileSeal(rootKey: Secret): Seal {
   };
 }
 
-/** A public name for a root key: 16 bytes of HKDF, which tell nothing of the key (RFC 5869, section 3.2). */
+/**
+ * Returns a public name for a root key: 16 bytes of HKDF, which reveal nothing about the key (RFC 5869,
+ * section 3.2).
+ */
 function identify(rootKey: Secret): string {
   const info = "claviger/v1/root-key-id";
   const id = hkdfSync("sha256", rootKey.exposeSecretBytes(), new Uint8Array(), info, ROOT_KEY_ID_BYTES);
@@ -54,7 +57,7 @@ function identify(rootKey: Secret): string {
 
 function wrap(rootKey: Secret, rootKeyId: string, material: Secret, aad: Uint8Array): Buffer {
   if (HEADER_BYTES + material.size + TAG_BYTES > MAX_SEALED_BYTES) {
-    // unwrap would refuse it: nobody could ever open it.
+    // unwrap would refuse it, so nobody could ever open it.
     throw new ClavigerError("InvalidArgument", `material of ${material.size} bytes is too long to be sealed`);
   }
   const salt = randomBytes(SALT_BYTES);
@@ -84,7 +87,7 @@ function unwrap(rootKey: Secret, rootKeyId: string, sealed: Sealed, aad: Uint8Ar
   }
   const named = Buffer.from(blob.subarray(2, SALT_AT)).toString("hex");
   if (named !== rootKeyId) {
-    // The record said that it is ours. Another root key would not help.
+    // The record names our root key, so another root key would not help.
     throw new ClavigerError(
       "SealMismatch",
       "sealed material names another root key than its record: it was altered",

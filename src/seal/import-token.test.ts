@@ -15,7 +15,7 @@ const seal = fileSeal(Secret.take(Buffer.alloc(32, 1)));
 const issue = () =>
   issueImportToken(seal, { keyId: KEY, validTo: VALID_TO }, Secret.take(Buffer.from(PRIVATE)));
 
-/** A token with one byte changed, or cut. */
+/** Returns a token with one byte changed, or truncated. */
 const changed = (token: string, change: (bytes: Buffer) => Buffer): string =>
   change(Buffer.from(token, "base64")).toString("base64");
 const flipped = (token: string, at: number): string =>

@@ -5,28 +5,28 @@ import { ClavigerError, codeOf } from "../errors.ts";
 import type { Seal } from "./seal.ts";
 
 /**
- * An import token: the private half of a wrapping key, sealed, with all that is
- * needed to open it. No node keeps anything for it, so any of them can lead.
+ * An import token: the private half of a wrapping key, sealed, with everything that is needed to open it. No
+ * node stores anything for it, so any node can lead.
  *
  *   0       1           9
  *   format  validTo(8)  length(provider)(1) ‖ provider ‖ length(rootKeyId)(1) ‖ rootKeyId ‖ sealed
  *
- * validTo is in epoch seconds. It is in the seal's AAD with the keyId, and with a
- * purpose that no version's seal has: neither opens as the other.
+ * validTo is in epoch seconds. It is in the seal's AAD with the keyId, and with a purpose that no version's
+ * seal has: neither opens as the other.
  */
 const FORMAT = 1;
 const VALID_TO_AT = 1;
 const NAMES_AT = 9;
 const MAX_TOKEN_BYTES = 8192;
 
-/** What a token is bound to. */
+/** The data that a token is bound to. */
 export interface TokenBinding {
   readonly keyId: KeyId;
-  /** Epoch milliseconds, whole seconds. */
+  /** In epoch milliseconds, whole seconds. */
   readonly validTo: number;
 }
 
-/** Makes a token, base64. */
+/** Creates a token, in base64. */
 export async function issueImportToken(
   seal: Seal,
   binding: TokenBinding,
@@ -40,15 +40,15 @@ export async function issueImportToken(
 }
 
 /**
- * Until when a token says it is valid, in epoch milliseconds. Trusted only once
- * it was opened; undefined where the text is no token.
+ * Returns the time until which a token claims to be valid, in epoch milliseconds, or undefined if the text is
+ * no token. Trust it only after the token was opened.
  */
 export const tokenValidTo = (token: string): number | undefined => parse(token)?.validTo;
 
 /**
- * The private key in a token that was made for this key; wipe it when done.
- * Throws InvalidArgument for a token that is malformed, altered, of another key
- * or sealed under another root key: one error, as nobody can mend the one or the other.
+ * Returns the private key in a token that was made for this key; wipe it when done. Throws InvalidArgument
+ * for a token that is malformed, altered, for another key or sealed under another root key: the same error,
+ * because the user cannot fix any of these.
  */
 export async function openImportToken(seal: Seal, keyId: KeyId, token: string): Promise<Secret> {
   const parsed = parse(token);

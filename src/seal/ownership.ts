@@ -4,24 +4,26 @@ import { isProof, prove } from "./proof.ts";
 import type { SealBinding, Sealed } from "./seal.ts";
 import type { SealSource } from "./seal-source.ts";
 
-/** What an ownership proof binds to a version, beyond what the version's seal does. */
+/** The data that an ownership proof binds to a version, in addition to those of the version's seal. */
 export interface OwnershipText extends SealBinding {
   /** The MasterKey that the version belongs to. */
   readonly masterKey: { readonly namespace: string; readonly name: string };
   readonly origin: Origin;
-  /** Tells imported material from other material of its key. */
+  /** Identifies imported material among the material of its key. */
   readonly materialId?: string;
-  /** Until when imported material may be used, in epoch milliseconds; the proof binds whole seconds. */
+  /**
+   * The time until which imported material may be used, in epoch milliseconds; the proof binds whole seconds.
+   */
   readonly validTo?: number;
 }
 
 /**
- * Says under the root key which MasterKey a version belongs to and until when its material may be
- * used. The version's seal binds neither. A proof of a higher revision replaces one of a lower:
- * nobody can put an older validTo back.
+ * A statement under the root key of the MasterKey that a version belongs to and of its material's expiry,
+ * which the version's seal does not bind. A proof with a higher revision replaces one with a lower, so nobody
+ * can restore an older validTo.
  */
 export interface Ownership {
-  /** From 1, and one more with every proof of the version. */
+  /** From 1, incremented with every proof of the version. */
   readonly revision: number;
   readonly proof: Sealed;
 }
@@ -35,14 +37,19 @@ export async function proveOwnership(
   return { revision, proof: await prove(seals, ownershipStatement(text, revision)) };
 }
 
-/** Returns whether the proof was made under this node's root key for this very text. Throws SealUnavailable. */
+/**
+ * Returns true if the proof was made under this node's root key for this very text. Throws SealUnavailable.
+ */
 export const isOwnershipProven = (
   seals: SealSource,
   text: OwnershipText,
   { revision, proof }: Ownership,
 ): Promise<boolean> => isProof(seals, ownershipStatement(text, revision), proof);
 
-/** docs/formats.md, Ownership proof. Its names differ from those of seals and tombstones: none opens as another. */
+/**
+ * docs/formats.md, Ownership proof. Its names differ from those of seals and tombstones, so none opens as
+ * another.
+ */
 export const ownershipStatement = (text: OwnershipText, revision: number): Buffer =>
   canonicalContext({
     keyId: text.keyId,

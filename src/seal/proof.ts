@@ -5,15 +5,18 @@ import type { Sealed } from "./seal.ts";
 import type { SealSource } from "./seal-source.ts";
 
 /**
- * Proves a statement: its SHA-256, sealed under the root key as material is, with the statement
- * itself as associated data. Only a holder of the root key can make such a proof.
- * `statement` is a canonical context (crypto/context.ts). Throws SealUnavailable.
+ * Proves a statement: its SHA-256, sealed under the root key like material, with the statement itself as
+ * associated data. Only a holder of the root key can make such a proof. `statement` is a canonical context
+ * (crypto/context.ts). Throws SealUnavailable.
  */
 export function prove(seals: SealSource, statement: Uint8Array): Promise<Sealed> {
   return seals.forSealing().wrap(Secret.take(digest(statement)), statement);
 }
 
-/** Returns whether `proof` was made for `statement` under this node's root key. Throws SealUnavailable if there is none. */
+/**
+ * Returns true if `proof` was made for `statement` under this node's root key. Throws SealUnavailable if
+ * there is none.
+ */
 export async function isProof(seals: SealSource, statement: Uint8Array, proof: Sealed): Promise<boolean> {
   try {
     const opened = await seals.get().unwrap(proof, statement);

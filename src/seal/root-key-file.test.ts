@@ -31,7 +31,7 @@ beforeEach(() => {
   onTestFinished(() => rmSync(made, { recursive: true }));
 });
 
-/** Writes a root key file; `chmod`, because a umask changes the mode that a file is made with. */
+/** Writes a root key file. Uses `chmod`, because a umask changes the mode of a new file. */
 function write(bytes: Uint8Array, mode = 0o600): void {
   writeFileSync(path, bytes);
   chmodSync(path, mode);

@@ -22,15 +22,14 @@ const ROOT_KEY_BYTES = 32;
 const GROUP_OR_OTHERS = 0o077;
 
 /**
- * Reads the root key: exactly 32 bytes, in a file that only its owner may open
- * (0600 or stricter), on a way that only root and our user may change.
- * Throws SealUnavailable, which says what is wrong with which file and what to do:
- * that depends on whether anything on this node is sealed under a root key.
+ * Reads the root key: exactly 32 bytes, in a file that only its owner may open (0600 or stricter), on a path
+ * that only root and our user may change. Throws SealUnavailable, which says what is wrong with which file
+ * and what to do; the latter depends on whether anything on this node is sealed under a root key.
  */
 export function readRootKey(path: string, anySealed = true): Secret {
   const fd = openForReading(path, anySealed);
   try {
-    // fstat of the open file: what is checked is what is read.
+    // fstat of the open file, so that the checked file is the file that is read.
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw unsafe(path, "is not a regular file");
     if ((stat.mode & GROUP_OR_OTHERS) !== 0) {
@@ -57,9 +56,9 @@ export function readRootKey(path: string, anySealed = true): Secret {
 }
 
 /**
- * Makes a new root key file (0600, its folder 0700) and never replaces one: the
- * bytes are complete and synced under another name before the name appears.
- * Throws SealUnavailable where the file exists or cannot be written.
+ * Creates a new root key file (0600, its folder 0700) and never replaces one: the bytes are complete and
+ * synced under another name before the name appears. Throws SealUnavailable if the file exists or cannot be
+ * written.
  */
 export function createRootKey(path: string): void {
   const draft = `${path}.${randomUUID()}`;
@@ -87,7 +86,7 @@ export function createRootKey(path: string): void {
 
 function openForReading(path: string, anySealed: boolean): number {
   try {
-    // O_NONBLOCK: a pipe in its place must not hold up the start for ever.
+    // O_NONBLOCK: a pipe in its place must not block the start for ever.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
@@ -111,7 +110,7 @@ function syncFolder(folder: string): void {
   }
 }
 
-/** Whoever can change a folder on the way, that of a link included, can put another key in its place. */
+/** Whoever can change a folder on the path, also that of a link, can replace the key. */
 function refuseUnsafeWay(path: string): void {
   const folder = dirname(realpathSync(path));
   const stat = statSync(folder);

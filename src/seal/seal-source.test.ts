@@ -41,7 +41,7 @@ function put(rootKey: Uint8Array, mode = 0o600): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Sealed under a root key that this node never had. */
+/** Returns material sealed under a root key that this node never had. */
 const foreign = () =>
   seal(Buffer.alloc(32, "canary-three")).wrap(Secret.take(Buffer.from(MATERIAL)), sealAad(BINDING));
 

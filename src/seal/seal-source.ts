@@ -4,29 +4,36 @@ import type { RootKey } from "./root-key.ts";
 import { type Seal, type SealBinding, type Sealed, sealAad } from "./seal.ts";
 
 /**
- * The seal of this node, read when first needed and again after a failure: a
- * root key that was missing, unsafe or wrong and has been put right is used
- * without a restart.
+ * The seal of this node, read when first needed and again after a failure, so that a root key that was
+ * missing, unsafe or wrong can be corrected without a restart.
  */
 export class SealSource {
   readonly #rootKey: RootKey;
   readonly #anySealed: () => boolean;
   #seal: Seal | undefined;
-  /** The one that something is sealed under: it is the right one, whatever the file holds now or opens besides. */
+  /**
+   * The seal under which something is sealed: it is the right seal, whatever the file contains now or opens
+   * besides.
+   */
   #proven: Seal | undefined;
-  /** What has opened or sealed something, by its root key: it can be of use as long as this process runs. */
+  /**
+   * Seals that have opened or sealed something, by root key: they can be useful as long as this process runs.
+   */
   readonly #opened = new Map<string, Seal>();
-  /** How the file looked when it was last asked whether it changed. */
+  /** The appearance of the file at the last call of `changed`. */
   #seen: string;
 
-  /** `anySealed` tells whether anything is known to be sealed under a root key of this node; if left out, it is assumed. */
+  /**
+   * `anySealed` returns true if anything is known to be sealed under a root key of this node; assumed if left
+   * out.
+   */
   constructor(rootKey: RootKey, anySealed: () => boolean = () => true) {
     this.#rootKey = rootKey;
     this.#anySealed = anySealed;
     this.#seen = rootKey.appearance();
   }
 
-  /** Throws SealUnavailable where the root key cannot be used. */
+  /** Returns the seal. Throws SealUnavailable if the root key cannot be used. */
   get(): Seal {
     this.#seal ??= this.#read();
     return this.#seal;
@@ -40,12 +47,12 @@ export class SealSource {
     return this.#proven !== undefined || this.#anySealed();
   }
 
-  /** What is in use already, whatever became of the file. */
+  /** Returns the seal that is already in use, whatever became of the file. */
   get held(): Seal | undefined {
     return this.#proven ?? this.#seal;
   }
 
-  /** Whether the file is another one than at the last call. */
+  /** Returns true if the file is another file than at the last call. */
   changed(): boolean {
     const before = this.#seen;
     this.#seen = this.#rootKey.appearance();
@@ -53,8 +60,8 @@ export class SealSource {
   }
 
   /**
-   * Throws SealUnavailable where the file no longer has the root key in use: what
-   * starts here next could open nothing. One that nothing is sealed under is given up for another.
+   * Throws SealUnavailable if the file no longer has the root key in use, because the next process here could
+   * not open anything. A root key under which nothing is sealed may be replaced.
    */
   mustBeInPlace(): void {
     const found = this.#rootKey.identify(this.#hasSealed());
@@ -68,20 +75,23 @@ export class SealSource {
     if (this.get().rootKeyId !== found) this.#seal = this.#proven ?? this.#read();
   }
 
-  /** For what is to be sealed: under a root key that only this process still has it would open no more after its end. */
+  /**
+   * Returns the seal for new material: under a root key that only this process still has, it could not be
+   * opened after the process ends.
+   */
   forSealing(): Seal {
     this.mustBeInPlace();
     return this.#keep(this.get());
   }
 
-  /** Returns the first one that was kept: under it this node's versions are sealed. */
+  /** Returns the first seal that was kept, under which this node's versions are sealed. */
   #keep(seal: Seal): Seal {
     this.#opened.set(seal.rootKeyId, seal);
     this.#proven ??= seal;
     return this.#proven;
   }
 
-  /** What opened something stays for that, also after the file was read again for something else. */
+  /** A seal that opened something is kept for that, even after the file was read again for something else. */
   #sealOf({ rootKeyId }: Sealed): Seal {
     return this.#opened.get(rootKeyId) ?? this.get();
   }

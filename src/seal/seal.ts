@@ -3,18 +3,18 @@ import type { KeyId, VersionId } from "../crypto/ids.ts";
 import type { KeySpec, KeyUsage } from "../crypto/key-specs.ts";
 import type { Secret } from "../crypto/secret.ts";
 
-/** Sealed material as it is kept in keyring.db and in a KeyVersion. */
+/** Sealed material in keyring.db and in a KeyVersion. */
 export interface Sealed {
-  /** Which seal made it: "file". */
+  /** The seal that made it: "file". */
   readonly provider: string;
-  /** Which root key it needs: not secret, 32 hex digits. */
+  /** The root key that it needs: not secret, 32 hex digits. */
   readonly rootKeyId: string;
   readonly blob: Uint8Array;
 }
 
 /**
- * "Not mine, try the next" is an outcome and steers; every other failure stops.
- * (age's Identity interface has the same rule.)
+ * The outcome of unwrapping. "Not mine, try the next" is an outcome; every other failure is thrown. (age's
+ * Identity interface has the same rule.)
  */
 export type Unsealed = { readonly material: Secret } | { readonly notMine: true };
 
@@ -23,11 +23,11 @@ export interface Seal {
   readonly provider: string;
   readonly rootKeyId: string;
   wrap(material: Secret, aad: Uint8Array, signal?: AbortSignal): Promise<Sealed>;
-  /** Throws SealMismatch where the blob is ours and does not open: altered, or swapped with another's. */
+  /** Throws SealMismatch if the blob is ours and does not open: altered, or swapped with another blob. */
   unwrap(sealed: Sealed, aad: Uint8Array, signal?: AbortSignal): Promise<Unsealed>;
 }
 
-/** What a sealed blob belongs to. */
+/** The version that a sealed blob belongs to. */
 export interface SealBinding {
   readonly keyId: KeyId;
   readonly versionId: VersionId;
@@ -36,7 +36,7 @@ export interface SealBinding {
   readonly keyUsage: KeyUsage;
 }
 
-/** The AAD of a version's seal: two blobs that change places no longer open. */
+/** Returns the AAD of a version's seal, so that two swapped blobs no longer open. */
 export function sealAad(binding: SealBinding): Buffer {
   return canonicalContext({
     keyId: binding.keyId,

@@ -38,7 +38,7 @@ describe("what is behind a socket", () => {
     const [secrets, maps] = [rule("secrets", kms("a"), identity), rule("configmaps", kms("b"))];
     expect(hash(secrets, maps)).toMatch(/^[0-9a-f]{32}$/);
     expect(hash(maps, rule("widgets", identity), secrets)).toBe(hash(secrets, maps));
-    // A rule that leaves it to another one does not write.
+    // A rule does not write if another rule writes in its place.
     expect(hash(secrets, maps, rule("secrets", kms("c")))).toBe(hash(secrets, maps));
   });
   test("other names, or names that are exchanged => another hash", () => {

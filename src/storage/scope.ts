@@ -16,26 +16,28 @@ import {
 } from "./served/group-resource.ts";
 
 /**
- * Which resources are written under a provider: patterns of the
- * EncryptionConfiguration in its order, those that another provider writes
- * marked with "!". The first that covers a resource decides, as in the API server.
+ * The resources that are written under a provider: patterns of the EncryptionConfiguration in its order. A
+ * "!" marks those that another provider writes. The first pattern that covers a resource decides, as in the
+ * API server.
  */
 export type Scope = readonly string[];
 
 const OUT = "!";
 
-/** What an EncryptionConfiguration puts on a socket. */
+/** The resources that an EncryptionConfiguration assigns to a socket. */
 export interface SocketScope {
-  /** How many kms entries name the socket, first in their rule or not: each has a DEK seed of its own. */
+  /**
+   * The number of kms entries that name the socket, first in their rule or not. Each has its own DEK seed.
+   */
   readonly entries: number;
   readonly resources: Scope;
-  /** Of which resources what is stored under the provider can be read, first in its entry or not. */
+  /** The resources whose objects stored under the provider can be read, first in its entry or not. */
   readonly reads: Scope;
   /** Equal if the same resources are written under the same provider names; undefined if nothing is written. */
   readonly namesHash?: string;
 }
 
-/** Reads off what is behind a socket. */
+/** Returns the scope of a socket. */
 export function scopeOf(file: EncryptionConfig, socketPath: string): SocketScope {
   const config = withNames(file);
   const here = new Set(
@@ -56,15 +58,15 @@ export function scopeOf(file: EncryptionConfig, socketPath: string): SocketScope
 }
 
 /**
- * The API server writes the provider's name in front of each value, and finds the provider that reads
- * it by that name. A hash, as names can be long and a KeyServer has many sockets.
+ * The API server writes the provider's name in front of each value, and finds the provider that reads the
+ * value by that name. This is a hash, because names can be long and a KeyServer has many sockets.
  */
 function namesHashOf(config: EncryptionConfig, here: ReadonlySet<string>): string | undefined {
   const names = new Map<string, string>();
   for (const { resources, providers } of config.rules.toReversed()) {
     const [first] = providers;
     for (const pattern of resources) {
-      // An earlier rule of the same pattern decides who writes.
+      // An earlier rule of the same pattern decides which provider writes.
       if (first?.kind === "kms" && here.has(first.name)) names.set(pattern, first.name);
       else names.delete(pattern);
     }
@@ -74,7 +76,7 @@ function namesHashOf(config: EncryptionConfig, here: ReadonlySet<string>): strin
   return createHash("sha256").update(JSON.stringify(sorted)).digest("hex").slice(0, 32);
 }
 
-/** The API server reads a resource by all rules that name the very same pattern. */
+/** The API server reads a resource by all rules that have the very same pattern. */
 function readsOf(config: EncryptionConfig, socketPath: string): Scope {
   const patterns = config.rules.flatMap(({ resources }) => resources);
   const reading = config.rules
@@ -83,13 +85,13 @@ function readsOf(config: EncryptionConfig, socketPath: string): Scope {
   return decisive(patterns.map((pattern) => (reading.includes(pattern) ? pattern : OUT + pattern)));
 }
 
-/** Leaves out patterns that can be for no resource, such as the empty one, which API servers take. */
+/** Removes patterns that match no resource, such as the empty pattern, which API servers accept. */
 const withNames = (config: EncryptionConfig): EncryptionConfig => ({
   ...config,
   rules: config.rules.map((rule) => ({ ...rule, resources: rule.resources.filter(namesResource) })),
 });
 
-/** What follows the last resource that is in the scope decides nothing. */
+/** Patterns after the last resource that is in the scope decide nothing. */
 function decisive(patterns: readonly string[]): Scope {
   const last = patterns.findLastIndex((pattern) => !pattern.startsWith(OUT));
   return [...new Set(patterns.slice(0, last + 1))];
@@ -99,33 +101,36 @@ function writer({ providers: [first] }: EncryptionRule, names: ReadonlySet<strin
   return first?.kind === "kms" && names.has(first.name);
 }
 
-/** Whether a resource is written under the provider. */
+/** Returns true if a resource is written under the provider. */
 export function inScope(scope: Scope, resource: GroupResource): boolean {
   const decisive = scope.find((pattern) => covers(pattern.replace(OUT, ""), resource));
   return decisive !== undefined && !decisive.startsWith(OUT);
 }
 
-/** The patterns that say what is written, for people. */
+/** Returns the patterns of the resources that are written, for people. */
 export const scopeText = (scope: Scope): string =>
   scope.filter((pattern) => !pattern.startsWith(OUT)).join(", ");
 
 /**
- * One scope of several nodes' scopes: theirs where they agree, as they should; else what
- * any of them writes. Each pattern is decided by each scope for what it alone decides
- * there, and the narrower ones come first, so that what one file leaves out of a wildcard
- * does not leave out what another writes.
+ * Merges the scopes of several nodes: the common scope if they agree, as they should; otherwise every
+ * resource that any of them writes. Each scope decides only the patterns that it lists, and narrower patterns
+ * come first, so that an exception from a wildcard in one file does not remove a resource that another file
+ * writes.
  */
 export function mergeScopes(scopes: readonly Scope[]): Scope {
-  // A node that has just come, or writes nothing, does not change the others' order.
+  // A node that has just joined, or writes nothing, does not change the order of the others.
   const [first = [], ...others] = scopes.filter((scope) => scope.length > 0);
   return others.every((scope) => isDeepStrictEqual(scope, first)) ? first : union(scopes);
 }
 
-/** Whether two scopes are of the same resources, in whatever order they say so. */
+/** Returns true if two scopes have the same resources, in whatever order. */
 export const sameScope = (a: Scope, b: Scope): boolean =>
   isDeepStrictEqual(canonicalScope(a), canonicalScope(b));
 
-/** One text for all scopes of the same resources: without the patterns of which a wider one says the same. */
+/**
+ * Returns one form for all scopes of the same resources, without the patterns that a wider pattern already
+ * covers.
+ */
 export const canonicalScope = (scope: Scope): Scope =>
   union([scope]).filter((pattern, index, all) => {
     const resource = parseGroupResource(pattern.replace(OUT, ""));
@@ -141,7 +146,10 @@ function union(scopes: readonly Scope[]): Scope {
   return merged.slice(0, merged.findLastIndex((pattern) => !pattern.startsWith(OUT)) + 1);
 }
 
-/** `secrets`, then `*.apps`, then `*.*`; of the same width by name, so that the order of nodes changes nothing. */
+/**
+ * Orders `secrets`, then `*.apps`, then `*.*`. Patterns of the same width are ordered by name, so that the
+ * order of nodes changes nothing.
+ */
 function narrowerFirst(a: string, b: string): number {
   return width(a) - width(b) || (a < b ? -1 : 1);
 }
@@ -151,6 +159,6 @@ function width(pattern: string): number {
   return parseGroupResource(pattern).group === "*" ? 2 : 1;
 }
 
-/** The same for a census. */
+/** Returns the same scope for a census. */
 export const censusScopeOf = (scope: Scope): CensusScope =>
   scope.map((pattern) => ({ pattern: pattern.replace(OUT, ""), counted: !pattern.startsWith(OUT) }));

@@ -2,7 +2,7 @@ import type { MasterKeySpec } from "../resources/schemas/master-key.ts";
 import type { ReencryptionStatus } from "../resources/schemas/reencryption.ts";
 import type { Scope } from "./scope.ts";
 
-/** What one round over the stored objects has come to. */
+/** The result of a round over the stored objects. */
 export interface Round {
   readonly done: number;
   readonly total?: number;
@@ -13,13 +13,13 @@ export interface Round {
   readonly cursor?: ReencryptionStatus["cursor"];
 }
 
-/** What a census found in the scope of a key. */
+/** The result of a census in the scope of a key. */
 export interface StoredCount {
-  /** How many objects are under another key_id or none. */
+  /** The number of objects under another key_id or none. */
   readonly remaining: number;
-  /** The first of them. */
+  /** The first of these objects. */
   readonly strays: Strays;
-  /** etcd's revision of which this is. */
+  /** The etcd revision of the count. */
   readonly revision: number;
 }
 
@@ -27,9 +27,12 @@ export type Strays = NonNullable<ReencryptionStatus["strays"]>;
 
 export type Engine = NonNullable<MasterKeySpec["reencryption"]>["engine"];
 
-/** What can be done with the objects that API servers stored. */
+/** The operations on the objects that API servers stored. */
 export interface StoredObjects {
-  /** Writes all objects of the resources again, from `cursor` on. Throws where it cannot go on; what cannot be written is in the Round. */
+  /**
+   * Rewrites all objects of the resources, from `cursor` on. Throws if it cannot continue. Objects that
+   * cannot be written are in the Round.
+   */
   rewrite(
     request: RewriteRequest,
     options: { readonly signal: AbortSignal; readonly onProgress: (round: Round) => void },
@@ -37,9 +40,9 @@ export interface StoredObjects {
   /** Counts and names the objects of the resources that are stored under another key_id than this one, or under none. */
   count(resources: readonly string[], kmsKeyId: string, signal: AbortSignal): Promise<StoredCount>;
   /**
-   * How many objects of any resource are stored under each key_id; undefined where this
-   * operator has no etcd. Rejects where not all can be counted, or the etcd is not the one
-   * that API servers store in.
+   * Returns how many objects of any resource are stored under each key_id, or undefined if this operator has
+   * no etcd. Rejects if not all objects can be counted, or if the etcd is not the one in which the API
+   * servers store.
    */
   countAll(signal: AbortSignal): Promise<((kmsKeyId: string) => number) | undefined>;
 }
@@ -49,7 +52,7 @@ export type RewritableObjects = Omit<StoredObjects, "countAll">;
 export interface RewriteRequest {
   readonly resources: Scope;
   readonly engine: Engine;
-  /** What everything is to be stored under. */
+  /** The key_id under which everything must be stored. */
   readonly kmsKeyId: string;
   readonly cursor?: ReencryptionStatus["cursor"];
 }

@@ -5,19 +5,25 @@ import type { ObjectRef, ResourceEvent } from "./events.ts";
 /** client-go's figures for one object (EventSourceObjectSpamFilter). */
 const PER_OBJECT = { burst: 25, intervalMilliseconds: 300_000 };
 const PER_NAMESPACE = { burst: 500, intervalMilliseconds: 2_000 };
-/** They are told whatever else is: they cannot be undone, and each took a version. */
+/** These are always reported, because they cannot be undone, and each used up a version. */
 const ALWAYS = new Set(["VersionDestroyed"]);
-/** So many objects are remembered of which an event was left out. */
+/** The number of objects that are remembered because an event of theirs was left out. */
 const MOST_REMEMBERED = 10_000;
 
-/** Bounds the Events and log lines about one object and one namespace: its editors cause them as they like. */
+/**
+ * Limits the Events and log lines about an object and about a namespace, because their editors can cause as
+ * many as they like.
+ */
 export class EventLimiter {
   readonly #objects = new RateLimiter(PER_OBJECT);
   readonly #namespaces = new RateLimiter(PER_NAMESPACE);
-  /** How many of each object were left out since its last one. */
+  /** The number of events of each object that were left out since its last event. */
   readonly #leftOut = new Map<string, number>();
 
-  /** Returns the event as it may be told, or undefined if there were too many. `now` is of a clock that never goes back. */
+  /**
+   * Returns the event to report, or undefined if there were too many. `now` is by a clock that never goes
+   * back.
+   */
   admit({ kind, metadata }: ObjectRef, event: ResourceEvent, now: number): ResourceEvent | undefined {
     if (ALWAYS.has(event.reason)) return event;
     const { namespace = "", name } = metadata;

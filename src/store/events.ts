@@ -1,6 +1,6 @@
 import type { Kind, ObjectMeta } from "../resources/resources.ts";
 
-/** Something that happened to an object, for `kubectl describe` or the log. */
+/** An event of an object, for `kubectl describe` or the log. */
 export interface ResourceEvent {
   readonly type: "Normal" | "Warning";
   readonly reason: string;
@@ -13,8 +13,11 @@ export interface ObjectRef {
   readonly metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion">;
 }
 
-/** Tells people what happened. */
+/** Reports events to people. */
 export interface Events {
-  /** Logs an event, and records it if there is a place for it: best effort, and bounded for each object and namespace. */
+  /**
+   * Logs an event, and records it if there is a place for it: best effort, and limited for each object and
+   * namespace.
+   */
   recordEvent(object: ObjectRef, event: ResourceEvent): Promise<void>;
 }

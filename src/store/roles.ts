@@ -9,10 +9,9 @@ import type { NodeClocks } from "./nodes/lease-clocks.ts";
 import type { NodeLease } from "./nodes/node-leases.ts";
 import type { Change, View } from "./view.ts";
 
-/*
- * The roles of a store of custom resources: each user asks for the roles that it uses.
- * A write that names an object names it as it was when the decision was made, and throws
- * Conflict if the object has changed since.
+/**
+ * The roles of a store of custom resources: each user asks for the roles that it uses. A write that names an
+ * object names it as it was at the decision, and throws Conflict if the object has changed since.
  */
 
 /** The latest view of the resources. */
@@ -21,9 +20,9 @@ export interface Resources {
   view(): View | undefined;
 }
 
-/** Tells of changes. */
+/** Reports changes. */
 export interface Following {
-  /** Follows the resources, and stands for election if there are other operators, until aborted. */
+  /** Follows the resources, and takes part in the election if there are other operators, until aborted. */
   run(signal: AbortSignal, listener: StoreListener): Promise<void>;
 }
 
@@ -36,7 +35,7 @@ export interface StoreListener {
 
 /** Reads past every cache. */
 export interface FreshObjects {
-  /** Reads all objects of a kind, for a decision that must miss none or that cannot be undone. */
+  /** Reads all objects of a kind, for a decision that must not miss any or that cannot be undone. */
   fresh<K extends Kind>(kind: K, signal: AbortSignal): Promise<readonly ResourceOf[K][]>;
 }
 
@@ -46,7 +45,7 @@ export interface KeyVersionLookup {
 }
 
 export interface Leadership {
-  /** Whether this operator decides for the whole cluster at this moment. */
+  /** True if this operator decides for the whole cluster at this moment. */
   readonly leading: boolean;
 }
 
@@ -65,7 +64,7 @@ export interface KeyVersionCreation {
 }
 
 export interface SealWrites {
-  /** Replaces a KeyVersion's seal, which is mutable as its validTo is. */
+  /** Replaces a KeyVersion's seal, which is mutable like its validTo. */
   replaceSeal(version: KeyVersion, seal: Seal): Promise<void>;
 }
 
@@ -79,14 +78,14 @@ export interface TombstoneWrites {
   destroyVersion(version: KeyVersion, destroyed: Destroyed): Promise<void>;
 }
 
-/** All that can be written to the spec of a KeyVersion. */
+/** All writes to the spec of a KeyVersion. */
 export interface VersionWrites extends KeyVersionCreation, SealWrites, BindingWrites, TombstoneWrites {}
 
 /** This node's own report, and the reasons why nobody may believe it. */
 export interface OwnReport {
-  /** Whether another operator runs under this node's name: its reports pass for this node's. */
+  /** True if another operator runs under this node's name: its reports pass for this node's. */
   readonly nameIsShared: boolean;
-  /** Why no operator can lead at the moment, if the API server refuses it the Lease for that. */
+  /** The reason why no operator can lead at the moment, if the API server refuses the Lease for that. */
   readonly leaseFault?: string | undefined;
   /** Creates or updates this node's own KeyServer. The first report also starts the node's heartbeat, if it has one. */
   reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
@@ -109,7 +108,10 @@ export interface NodeRecordWrites {
 
 /** The clocks of others, to compare ours with. */
 export interface OtherClocks {
-  /** Returns the API server's clock, in epoch milliseconds; undefined if there is none. Rejects if it does not say. */
+  /**
+   * Returns the API server's clock, in epoch milliseconds; undefined if there is none. Rejects if it does not
+   * answer.
+   */
   serverTime(signal: AbortSignal): Promise<number | undefined>;
   /**
    * Returns the other nodes' clocks, at this time of our wall clock and uptime; undefined until
@@ -118,9 +120,12 @@ export interface OtherClocks {
   nodeClocks?(wall: number, uptime: number): NodeClocks | undefined;
 }
 
-/** The API server beside this operator. */
+/** The API server next to this operator. */
 export interface OwnApiServer {
-  /** Returns what this node's API server says of itself. The method is absent if there is none. Throws KubeError or ApiServer. */
+  /**
+   * Asks this node's API server about itself. The method is absent if there is none. Throws KubeError or
+   * ApiServer.
+   */
   askApiServer?(signal: AbortSignal): Promise<ApiServerWord>;
 }
 

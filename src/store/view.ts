@@ -1,7 +1,7 @@
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../resources/resources.ts";
 import type { NodeLease } from "./nodes/node-leases.ts";
 
-/** The custom resources at one moment, and when each node was last heard of. */
+/** The custom resources at one moment, and the last renewals of Leases. */
 export interface View {
   readonly masterKeys: readonly MasterKey[];
   readonly keyVersions: readonly KeyVersion[];

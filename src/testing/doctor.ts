@@ -1,4 +1,4 @@
-/** A node on which all is well, for the tests of the checks. */
+/** A healthy node, for the tests of the checks. */
 import { stringify } from "yaml";
 import type { ClusterResources, Observed, Sights } from "../cli/doctor/observed.ts";
 import { type NodeConfig, parseConfig } from "../config/config.ts";
@@ -40,7 +40,7 @@ export const rule = (resources: string, ...providers: object[]) => ({
   providers,
 });
 
-/** The EncryptionConfiguration of these rules. */
+/** Returns the EncryptionConfiguration of these rules. */
 export const encryption = (...resources: object[]): Pick<Sights, "encryptionConfig"> => ({
   encryptionConfig: parseEncryptionConfig(
     stringify({ apiVersion: "apiserver.config.k8s.io/v1", kind: "EncryptionConfiguration", resources }),
@@ -48,7 +48,7 @@ export const encryption = (...resources: object[]): Pick<Sights, "encryptionConf
   ),
 });
 
-/** A census of these rows. */
+/** Returns a census of these rows. */
 export const stored = (...rows: Omit<CensusRow, "examples">[]): Pick<Sights, "etcd"> => ({
   etcd: {
     revision: 7,
@@ -58,7 +58,7 @@ export const stored = (...rows: Omit<CensusRow, "examples">[]): Pick<Sights, "et
   },
 });
 
-/** The MasterKey that the node serves, with these conditions beside Ready. */
+/** Returns the MasterKey that the node serves, with these conditions in addition to Ready. */
 export const key = (changes: Partial<MasterKey["spec"]> = {}, ...conditions: Condition[]): MasterKey =>
   masterKey({
     spec: { rotation: { enabled: true, onDemandLimit: 25 }, ...changes },
@@ -81,7 +81,7 @@ export const provider = (changes: Partial<Provider> = {}): Provider => ({
   ...changes,
 });
 
-/** A node's KeyServer that is in step. */
+/** Returns a node's KeyServer that is in step. */
 export const server = (name: string, changes: Partial<KeyServerStatus> = {}) =>
   keyServer(name, {
     seal: { provider: "file", rootKeyId: "root-1" },
@@ -114,7 +114,7 @@ const HEALTHY: Sights = {
   }),
 };
 
-/** What is seen on a node where all is well but for these sights. */
+/** Returns the observations on a node that is healthy except for these sights. */
 export function observed(
   sights: Partial<Sights> = {},
   changes: Partial<Omit<Observed, "looks">> & { readonly looks?: Partial<Observed["looks"]> } = {},

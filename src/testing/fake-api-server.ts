@@ -1,4 +1,4 @@
-/** A small HTTPS server that answers as an API server does, and misbehaves when told to. For tests. */
+/** A small HTTPS server for tests that answers as an API server does, and misbehaves on request. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,12 +16,12 @@ export interface Call {
   readonly response: ServerResponse;
 }
 
-/** Answers one call; scripted answers are used up in order, the last one for ever. */
+/** Answers one call. Scripted answers are used up in order, and the last is repeated. */
 export type Answer = (call: Call) => void;
 
 export class FakeApiServer {
   readonly kubeconfig: string;
-  /** Another one for each script. */
+  /** A different path for each script. */
   path = "/0";
   readonly lists: URLSearchParams[] = [];
   readonly watches: URLSearchParams[] = [];
@@ -44,7 +44,7 @@ export class FakeApiServer {
         body: text(request),
         response,
       };
-      // It is read to its end or cut off, whether or not somebody waits for it.
+      // It is read to its end or cut off, even if nobody waits for it.
       call.body.catch(() => undefined);
       if (this.#onAny !== undefined) return this.#onAny(call);
       // A call of an earlier script may still have been on its way.
@@ -76,21 +76,21 @@ export class FakeApiServer {
     return fake;
   }
 
-  /** The kubeconfig of another user, whose token is its name. */
+  /** Writes the kubeconfig of another user, whose token is its name. */
   kubeconfigOf(user: string): string {
     const path = join(this.#folder, `${user}.kubeconfig`);
     writeFileSync(path, readFileSync(this.kubeconfig, "utf8").replace('"a-token"', JSON.stringify(user)));
     return path;
   }
 
-  /** Connections that clients hold open. */
+  /** Returns how many connections clients hold open. */
   connections(): Promise<number> {
     return new Promise((resolve, reject) =>
       this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
     );
   }
 
-  /** What lists and watches of a new path are answered with. */
+  /** Sets the answers to lists and watches of a new path. */
   script(onList: readonly Answer[], onWatch: readonly Answer[]): void {
     this.path = `/${Number(this.path.slice(1)) + 1}`;
     this.#onList = onList;
@@ -99,7 +99,10 @@ export class FakeApiServer {
     this.watches.length = 0;
   }
 
-  /** Answers every call, whatever its path, in place of a script. One that does nothing is never answered. */
+  /**
+   * Answers every call, whatever its path, instead of a script. If `onAny` does nothing, the call is never
+   * answered.
+   */
   answer(onAny: Answer): void {
     this.#onAny = onAny;
   }
@@ -123,7 +126,7 @@ function kubeconfigOf(server: string, ca: Buffer): string {
   });
 }
 
-/** An object as a list or an event carries it. */
+/** Makes an object for a list or an event. */
 export const object = (name: string, resourceVersion: number, uid = `uid-of-${name}`) => ({
   metadata: { name, uid, resourceVersion: String(resourceVersion) },
 });
@@ -142,7 +145,7 @@ export const failure = (code: number, message: string): Answer =>
   json({ kind: "Status", code, message }, code);
 
 type Line = readonly [type: string, object: object] | string;
-/** How a watch goes on after its lines: the server holds it, ends it, or the connection is cut. */
+/** What happens to a watch after its lines: the server holds it, ends it, or the connection is cut. */
 export type Ending = "hold" | "end" | "cut";
 
 export const watch =

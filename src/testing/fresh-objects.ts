@@ -2,7 +2,7 @@ import type { Kind, ResourceOf } from "../resources/resources.ts";
 import type { FreshObjects } from "../store/roles.ts";
 import type { View } from "../store/view.ts";
 
-/** The reading past every cache of a store whose objects are these. */
+/** Reads past every cache in a store with these objects. */
 export function freshObjects(objects: () => View): FreshObjects {
   return {
     fresh: async <K extends Kind>(kind: K) => {

@@ -13,7 +13,7 @@ import type { KeyRow, TombstoneRow, VersionRow } from "../keyring/rows.ts";
 /** Only ends a test that hangs. */
 export const deadline = { timeout: 60_000, interval: 5 };
 
-/** A folder that is removed with `using`. */
+/** Creates a folder that is removed with `using`. */
 export function temporaryFolder() {
   const path = mkdtempSync(join(tmpdir(), "claviger-keyring-"));
   const remove = () => rmSync(path, { recursive: true, force: true });
@@ -24,7 +24,7 @@ export const keyId = (n: number): KeyId => parseKeyId(`aaaaaaaa-0000-4000-8000-$
 export const versionId = (n: number): VersionId => parseVersionId(`bbbbbbbb-0000-4000-8000-${digits(n)}`);
 const digits = (n: number): string => String(n).padStart(12, "0");
 
-/** The n-th version of key 1, apps/secrets. */
+/** Returns the n-th version of key 1, apps/secrets. */
 export const version = (n: number, changes: Partial<VersionRow> = {}): VersionRow => ({
   versionId: versionId(n),
   keyId: keyId(1),
@@ -37,7 +37,7 @@ export const version = (n: number, changes: Partial<VersionRow> = {}): VersionRo
   ...changes,
 });
 
-/** What is left of the n-th version of key 1. */
+/** Returns the tombstone of the n-th version of key 1. */
 export function tombstone(n: number): TombstoneRow {
   const { sealed: _, ...identity } = version(n);
   const proof = { provider: "file", rootKeyId: "root-1", blob: new Uint8Array(Buffer.from(`proof ${n}`)) };
@@ -53,7 +53,7 @@ export const key = (changes: Partial<KeyRow> = {}): Omit<KeyRow, "current"> => (
   ...changes,
 });
 
-/** What makes these versions known, the last one current. */
+/** Returns changes that add these versions, the last one current. */
 export function promoted(...versions: readonly VersionRow[]): KeyringChange[] {
   const last = versions.at(-1);
   return [
@@ -64,8 +64,8 @@ export function promoted(...versions: readonly VersionRow[]): KeyringChange[] {
 }
 
 /**
- * Another process that runs `code`, in which `say` prints a line for `heard`,
- * `hang` blocks for ever, and the modules of src/keyring are there as `import_`.
+ * Another process that runs `code`. In it, `say` prints a line for `heard`, `hang` blocks for ever, and
+ * `import_` loads the modules of src/keyring.
  */
 export class OtherProcess {
   readonly #child: ChildProcess;
@@ -86,14 +86,14 @@ export class OtherProcess {
     this.#child.stderr?.on("data", (chunk) => this.#errors.push(String(chunk)));
   }
 
-  /** Whether it said so; throws where it has died. */
+  /** Returns true if it printed the line. Throws if it has died. */
   heard(line: string): boolean {
     if (this.#lines.includes(line)) return true;
     if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.#errors.join("")}`);
     return false;
   }
 
-  /** kill -9, and gone when this returns. */
+  /** Sends kill -9 and waits until it is gone. */
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = once(this.#child, "exit");

@@ -1,4 +1,4 @@
-/** A small file system of its own, for disks that are full or cannot be written. Only root may mount. For tests. */
+/** A small file system for tests, for disks that are full or cannot be written. Only root may mount it. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ export class Tmpfs {
   }
 }
 
-/** Whether this process may mount at all. */
+/** Returns true if this process may mount at all. */
 export const canMount = (): boolean => {
   const path = mkdtempSync(join(tmpdir(), "claviger-tmpfs-"));
   const { status } = spawnSync("mount", ["-t", "tmpfs", "tmpfs", path]);

@@ -5,7 +5,7 @@ import { sealsIn } from "../../src/testing/seals.ts";
 import { eventually } from "../controlplane/wait.ts";
 import type { ClavigerNode } from "./node.ts";
 
-/** The forms in which bytes could turn up in a text or a file. */
+/** Returns the forms in which bytes could appear in a text or a file. */
 export function encodings(secret: Buffer): Buffer[] {
   const hex = secret.toString("hex");
   return [
@@ -16,22 +16,25 @@ export function encodings(secret: Buffer): Buffer[] {
       const text = base64Inside(secret, shift);
       return [Buffer.from(text), Buffer.from(text.replaceAll("+", "-").replaceAll("/", "_"))];
     }),
-    // How a Buffer prints, in a log and in JSON.
+    // The form in which a Buffer is printed in a log and in JSON.
     Buffer.from(hex.replaceAll(/(..)(?=.)/g, "$1 ")),
     Buffer.from(JSON.stringify([...secret]).slice(1, -1)),
   ];
 }
 
-/** Base64 of something longer has a secret in one of three forms, by where it begins. */
+/** Inside a longer text, base64 shows a secret in one of three forms, depending on its offset. */
 const BASE64_SHIFTS = [0, 1, 2];
 
-/** The characters that depend on the secret alone where `shift` bytes, or a multiple of three more, come before it. */
+/**
+ * Returns the base64 characters that depend on the secret alone, if `shift` bytes, or a multiple of three
+ * more, precede it.
+ */
 function base64Inside(secret: Buffer, shift: number): string {
   const text = Buffer.concat([Buffer.alloc(shift), secret]).toString("base64");
   return text.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + secret.length) * 8) / 6));
 }
 
-/** The plaintext material of every version in a node's keyring, opened with its root key. */
+/** Returns the plaintext material of every version in a node's keyring, opened with its root key. */
 export async function materialsOf(
   node: Pick<ClavigerNode, "rootKeyPath" | "keyringPath">,
 ): Promise<Buffer[]> {
@@ -47,8 +50,8 @@ export async function materialsOf(
 }
 
 /**
- * What the files under a folder hold, by path. Where one goes while they are read, as a
- * draft does that gets its name, all are read again: it may be there under another one.
+ * Returns the contents of the files under a folder, by path. If a file disappears meanwhile, as a draft does
+ * when it is renamed, all are read again, because it may have another name now.
  */
 export function contentsOf(folder: string): Promise<ReadonlyMap<string, Buffer>> {
   return eventually(`every file under ${folder} is read`, async () => {

@@ -21,9 +21,9 @@ import {
 
 const binaries = await controlPlaneBinaries();
 const CLAVIGER = `${import.meta.dirname}/../../bin/claviger.js`;
-/** As k3s and RKE2 name the keys that they rotate. */
+/** A name as k3s and RKE2 give to the keys that they rotate. */
 const TIMED_KEY = "secretboxkey-2026-03-09T09:46:54+01:00";
-/** Secrets and carts by claviger, under two names; ConfigMaps by a key of the file. */
+/** Encrypts Secrets and carts by claviger, under two names, and ConfigMaps by a key of the file. */
 function encryption({ name, socket }: { readonly name: string; readonly socket: string }): string {
   const secretbox = {
     secretbox: { keys: [{ name: TIMED_KEY, secret: randomBytes(32).toString("base64") }] },
@@ -42,7 +42,7 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
 
   beforeAll(async () => {
     cluster = await startCluster({ serves: { alias: "claviger-system/main" }, encryption });
-    // What is written again, and when, is this test's affair.
+    // The test itself decides what is rewritten, and when.
     const spec = { reencryption: { engine: "None" } };
     const keys = [claviger("MasterKey", "first", spec), claviger("MasterKey", "second", spec)];
     await apply(manifests(...keys, claviger("KeyAlias", "main", { masterKey: "first" }), cartDefinition));
@@ -61,7 +61,7 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
       ...["get", "mk", "-n", "claviger-system", name],
       ...["-o", "jsonpath={.status.currentVersion.kmsKeyId}"],
     ]);
-  /** What an API server without encryption stored. */
+  /** Stores an object as an API server without encryption would. */
   const putPlain = async (key: string, value: object) => {
     const [encodedKey, encodedValue] = [key, JSON.stringify(value)].map((text) =>
       Buffer.from(text).toString("base64"),
@@ -141,7 +141,7 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
     const alias = JSON.stringify({ spec: { masterKey: "second" } });
     await cluster.kubectl(["patch", "ka", "-n", "claviger-system", "main", "--type=merge", "-p", alias]);
     await eventually("both providers write under the second key", async () => {
-      // A health probe is also when the API server asks for the key_id.
+      // A health probe makes the API server ask for the key_id.
       await cluster.ready();
       await cluster.kubectl(["replace", "-f", "-"], secrets("b", "c"));
       await cluster.kubectl(["annotate", "--overwrite", "cart/cart", `at=${Date.now()}`]);
@@ -158,7 +158,7 @@ describe.skipIf(binaries === undefined)("a census of a real etcd", () => {
     expect(isClean(census, expected)).toBe(false);
     await cluster.kubectl(["replace", "-f", "-"], secrets("a", "plain"));
     const rewritten = await take();
-    // ConfigMaps are another provider's by design.
+    // ConfigMaps belong to another provider by design.
     const rows = rewritten.rows.filter(({ resource }) => resource !== "configmaps");
     expect(isClean({ ...rewritten, rows }, expected)).toBe(true);
     expect(rowsOf(rewritten, "secrets")).toMatchObject([{ stored: under(second), objects: 4 }]);

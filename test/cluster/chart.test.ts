@@ -41,7 +41,7 @@ const crds = async (): Promise<Manifest[]> => {
   return texts.flatMap(manifests);
 };
 
-/** What the chart marks to outlive the release. */
+/** Marks a manifest that outlives the release, as the chart does. */
 const kept = (manifest: Manifest): Manifest =>
   ["CustomResourceDefinition", "Namespace"].includes(manifest.kind)
     ? { ...manifest, metadata: { ...manifest.metadata, annotations: KEEP } }
@@ -50,7 +50,7 @@ const kept = (manifest: Manifest): Manifest =>
 const id = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.name}`;
 const inOrder = (all: readonly Manifest[]): Manifest[] => all.toSorted((a, b) => id(a).localeCompare(id(b)));
 
-/** Helm's exit code is 0, or this shows what it said. */
+/** Expects Helm's exit code 0, otherwise shows its output. */
 async function succeeds(helm: Helm, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await helm(args);
   expect(code, `helm ${args.join(" ")}\n${stderr}${stdout}`).toBe(0);
@@ -162,7 +162,7 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
   });
 });
 
-/** A value of --set as it is where it is JSON, so that lists and numbers are what they look like. */
+/** Passes a value of --set unchanged if it is JSON, so that lists and numbers keep their types. */
 function asJson(value: string): string[] {
   const text = value.slice(value.indexOf("=") + 1);
   return [/^[[\d]/.test(text) ? "--set-json" : "--set", value];
@@ -175,7 +175,7 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
   beforeAll(async () => {
     cluster = await startCluster({
       controllers: true,
-      // As README.md says for an installation: Secrets, Helm's own included, work before the key is there.
+      // As README.md says for an installation: Secrets, including Helm's own, work before the key exists.
       encryption: identityFirst,
       install: async (plane: ControlPlane) => {
         helm = await createHelm(
@@ -225,7 +225,7 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
     expect(await keys()).toBe(before);
   });
 
-  /** What an uninstallation leaves, and what it takes. */
+  /** Expects the objects that an uninstallation keeps, and no others. */
   const expectUninstalled = async () => {
     expect(await kubectl("get", "-f", CRDS, "-o", "name")).toMatch(/^(customresource.*\n){4}$/);
     const phase = ["get", "namespace", "claviger-system", "-o", "jsonpath={.status.phase}"];

@@ -12,12 +12,12 @@ import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, PROVIDER, startCluster } from "./cluster.ts";
 
 const binaries = await controlPlaneBinaries();
-/** Whoever holds one node's kubeconfig. */
+/** The identity of somebody who has one node's kubeconfig. */
 const AS_NODE = ["--as=claviger-node", "--as-group=claviger:nodes"];
 const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
 const TENANT = "tenant";
 const SYSTEM = "claviger-system";
-/** Before the claim is made and after it: as long as an operator takes to act on a wrong status. */
+/** Passes before the claim is made and after it: as many as an operator needs to act on a wrong status. */
 const ROUNDS = 3;
 
 describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a key is a claim", () => {
@@ -56,7 +56,7 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
       ...["patch", "mk", "-n", namespace, name, "--type=merge", "-p", JSON.stringify(change)],
       ...more,
     ]);
-  /** N's patch of a MasterKey's status. */
+  /** Patches a MasterKey's status with the node's identity. */
   const claim = (namespace: string, name: string, status: object | null) =>
     patch(namespace, name, { status }, ["--subresource=status", ...AS_NODE]);
   const versionsOf = async (namespace: string, name: string): Promise<KeyVersion[]> => {
@@ -72,7 +72,10 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
     });
   const keyServer = async (): Promise<KeyServer> =>
     JSON.parse(await cluster.kubectl(["get", "ks", "node-1", "-o", "json"]));
-  /** The operator has seen what was written: each of its passes reports the KeyVersions up to a resourceVersion. */
+  /**
+   * Waits until the operator has seen the write: each of its passes reports the resourceVersion up to which
+   * it has seen KeyVersions.
+   */
   const operatorHasPassed = async () => {
     for (let round = 0; round < ROUNDS; round++) {
       await create(`marker-${randomBytes(4).toString("hex")}`).then(async (made) => {
@@ -81,7 +84,7 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
       });
     }
   };
-  /** Secrets are written and read under the real key, which says that it is well. */
+  /** Expects that Secrets are written and read under the real key, and that the key reports no problem. */
   const expectUnharmed = async (before: MasterKey) => {
     expect((await kms.status()).keyId).toBe(before.status?.currentVersion?.kmsKeyId);
     const name = `probe-${randomBytes(4).toString("hex")}`;
@@ -247,7 +250,7 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
       return conditionOf(key.status?.conditions, "Ready")?.reason === "KeyIdForeign" && key;
     });
     expect(claimant.status?.currentVersion).toBeUndefined();
-    // Else its import would bring known material into the other key, as a genuine version.
+    // Otherwise its import would bring known material into the other key, as a genuine version.
     expect(claimant.status?.import).toBeUndefined();
     expect((await patch(TENANT, "claimant", { spec: { enabled: false } })).stderr).toBe("");
     await operatorHasPassed();
@@ -262,7 +265,7 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
     const before = await real();
     const [node] = cluster.nodes;
     if (node === undefined) throw new Error("there is no node");
-    // Not an imported one, which a plugin would refuse in the place of what claviger made.
+    // Not an imported key, which a plugin would refuse in place of material that claviger generated.
     await create("elsewhere");
     const other = await ready(TENANT, "elsewhere");
     await node.stop("operator");

@@ -34,7 +34,7 @@ describe.skipIf(binaries === undefined)("commands that change a MasterKey", () =
     eventually(`${name} is ${wanted}`, async () => (await masterKey(name)).status?.keyState === wanted);
 
   it("say what to use in place of a node's kubeconfig", async () => {
-    // The policy is in force some time after it was applied.
+    // The policy is enforced some time after it was applied.
     await eventually("the node is refused", async () => {
       const { code, stderr } = await claviger("rotate", KEY, "--config", node.configPath);
       return code === 1 && /is that of a node of claviger, .+ --kubeconfig FILE\n$/.test(stderr);

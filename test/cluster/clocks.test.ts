@@ -16,10 +16,10 @@ const binaries = await controlPlaneBinaries();
 const NAMESPACE = "claviger-system";
 const DAY_SECONDS = 86_400;
 const FORTY_DAYS = 40 * DAY_SECONDS;
-/** Leases are heard every ten seconds, and a leader that was killed is replaced after 15. */
+/** Leases are renewed every ten seconds, and a killed leader is replaced after 15. */
 const PATIENCE = { deadline: 240_000 };
 
-/** A cluster each of whose machines has a clock of its own: the operator's, and that of the API server beside it. */
+/** A cluster in which each machine has its own clock, for its operator and for its API server. */
 class Machines {
   readonly folder: string;
   readonly servers: SkewedServer[] = [];
@@ -33,7 +33,7 @@ class Machines {
     const machines = new Machines(await mkdtemp(join(tmpdir(), "claviger-clocks-")));
     machines.cluster = await startCluster({
       nodes,
-      // Nothing here is about the four minutes after which an API server counts as settled.
+      // The four minutes after which an API server is settled do not matter here.
       environment: { CLAVIGER_TEST_SETTLE_SECONDS: "10" },
       operatorKubeconfig: async (kubeconfig, index) => {
         const server = await SkewedServer.before(kubeconfig);
@@ -59,7 +59,7 @@ class Machines {
     return node;
   }
 
-  /** With the clock that its machine has; the first one leads. */
+  /** Starts an operator with the clock of its machine. The first operator leads. */
   async startOperator(index: number): Promise<void> {
     const clock = join(this.folder, `clock-${index}`);
     if (!existsSync(clock)) await writeFile(clock, "0");
@@ -73,7 +73,7 @@ class Machines {
     return this.cluster.kubectl([...args, "jsonpath={.spec.holderIdentity}"]);
   }
 
-  /** This machine's clock is wrong by so much, while so much time has passed for all of them. */
+  /** Sets this machine's clock wrong by this much, while this much time has passed for all machines. */
   async setClock(index: number, { wrong = 0, passed = 0 }): Promise<void> {
     const server = this.servers[index];
     if (server !== undefined) server.seconds = wrong;
@@ -97,7 +97,7 @@ class Machines {
     return conditionOf((await this.key(name)).status?.conditions, "DeletionBlocked");
   }
 
-  /** Waits until DeletionBlocked is so. */
+  /** Waits until DeletionBlocked has this reason. */
   async isBlocked(name: string, reason: string, message = /./): Promise<void> {
     await eventually(
       `${name} is not destroyed: ${reason}`,
@@ -131,7 +131,7 @@ class Machines {
     );
   }
 
-  /** Changes an object's status as whoever has a node's kubeconfig may. */
+  /** Changes an object's status, as anybody with a node's kubeconfig may. */
   async forgeStatus(resource: readonly string[], status: object): Promise<void> {
     const who = ["--as=claviger-node", "--as-group=claviger:nodes"];
     const patch = ["--subresource=status", "--type=merge", "-p", JSON.stringify({ status })];
@@ -228,7 +228,7 @@ describe.skipIf(binaries === undefined)("a waiting period in a cluster of two no
     await machines.setClock(0, {});
     await machines.isBlocked("early", "Scheduled");
     await machines.isScheduled("late");
-    // The leader alone sees the time pass: its API server, and all that it hears, seem to agree.
+    // Only the leader sees the time pass: its API server, and everything that it hears, seem to agree.
     await machines.setClock(0, { passed: FORTY_DAYS });
     await eventually(
       "the leader has destroyed it",

@@ -19,62 +19,70 @@ export const RIGHTS = ["rbac.yaml", "rewriter.yaml", "admission.yaml"].flatMap((
   "-f",
   join(ROOT, "deploy", name),
 ]);
-/** What a node's operator authenticates as: no administrator, as in a real cluster. */
+/** The user of a node's operator: not an administrator, as in a real cluster. */
 export const NODE_USER = "claviger-node";
-/** What it authenticates as to write stored objects again. */
+/** The user with which it rewrites stored objects. */
 export const REWRITER_USER = "claviger-rewriter";
 export const PROVIDER = "secrets";
 export const KEY = "claviger-system/secrets";
 
 export interface ClusterOptions {
-  /** API servers, each with a claviger node beside it; 1 if left out. */
+  /** The number of API servers, each with a claviger node; 1 if left out. */
   readonly nodes?: number;
   readonly dir?: string;
   readonly controllers?: ControlPlaneOptions["controllers"];
   readonly flags?: ControlPlaneOptions["flags"];
-  /** What the provider serves; the MasterKey `claviger-system/secrets` if left out. */
+  /** The key that the provider serves; the MasterKey `claviger-system/secrets` if left out. */
   readonly serves?: { readonly key: string } | { readonly alias: string };
-  /** What each of several providers serves, by name; `serves` is then not looked at. */
+  /** The keys of several providers, by the provider's name; `serves` is then ignored. */
   readonly providers?: NodeOptions["providers"];
-  /** Which API server every operator talks to, as through a load balancer; the one beside it if left out. */
+  /**
+   * The index of the API server that every operator uses, as through a load balancer; each uses its own if
+   * left out.
+   */
   readonly operatorsUse?: number;
   /** Added to the environment of every claviger process. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** What the operator of a node gets in place of the kubeconfig that it would have. */
+  /** Replaces the kubeconfig of a node's operator. */
   readonly operatorKubeconfig?: (kubeconfig: string, index: number) => Promise<string>;
-  /** The same for the identity that writes stored objects again. */
+  /** Replaces the kubeconfig of the identity that rewrites stored objects. */
   readonly rewriterKubeconfig?: (kubeconfig: string, index: number) => Promise<string>;
-  /** Each API server's EncryptionConfiguration, of the provider beside it; what claviger prints if left out. */
+  /**
+   * Returns each API server's EncryptionConfiguration for the provider next to it; the configuration that
+   * claviger prints if left out.
+   */
   readonly encryption?: (provider: Pick<ProviderConfig, "name" | "socket">, site: EncryptionSite) => string;
-  /** The folder of the release that the nodes run; this checkout's if left out. */
+  /** The folder of the release that the nodes run; this checkout if left out. */
   readonly release?: string;
-  /** Whether the nodes have no identity for the rewriter, and so none of its rights. */
+  /** True if the nodes have no identity for the rewriter, and so none of its rights. */
   readonly withoutRewriter?: boolean;
-  /** Who else there is, beside the admin and the nodes. */
+  /** Further users, in addition to the admin and the nodes. */
   readonly users?: ControlPlaneOptions["users"];
   /** The `limits` of every node's configuration. */
   readonly limits?: Partial<Limits>;
-  /** How often every node counts again what is complete; an hour if left out. */
+  /** How often every node counts complete data again; an hour if left out. */
   readonly censusIntervalMinutes?: number;
-  /** Brings resources and rights; kubectl apply of crds/ and deploy/ if left out. */
+  /** Installs resources and rights; kubectl apply of crds/ and deploy/ if left out. */
   readonly install?: (plane: ControlPlane) => Promise<void>;
 }
 
-/** Which node's EncryptionConfiguration is asked for, and where its providers listen. */
+/** The node whose EncryptionConfiguration is needed, and the sockets of its providers. */
 export interface EncryptionSite {
   readonly index: number;
   socket(provider: string): string;
 }
 
-/** A control plane whose Secrets are encrypted by claviger, every part a process of its own on loopback. */
+/**
+ * A control plane whose Secrets are encrypted by claviger. Every part is a process of its own on loopback.
+ */
 export interface Cluster extends AsyncDisposable {
   readonly plane: ControlPlane;
   readonly nodes: readonly ClavigerNode[];
-  /** The root key that all nodes share, for tests that look for it where it must not be. */
+  /** The root key of all nodes, for tests that search for it in places that must not have it. */
   readonly rootKey: Buffer;
   /** Gets a path as the admin and returns what it holds; rejects unless it is 200. For polls: it costs far less than a kubectl. */
   read<T>(path: string): Promise<T>;
-  /** Runs kubectl as the admin and returns its output; rejects where it fails. */
+  /** Runs kubectl as the admin and returns its output. Rejects if it fails. */
   kubectl(args: readonly string[], stdin?: string): Promise<string>;
   /** Waits until every API server answers /readyz, KMS included. */
   ready(): Promise<void>;
@@ -82,9 +90,9 @@ export interface Cluster extends AsyncDisposable {
 }
 
 /**
- * Starts etcd, API servers configured for KMS v2, the CRDs, and a claviger node
- * beside each. The API servers come up without their key, as on a first install:
- * Secrets work once the MasterKey is applied.
+ * Starts etcd, API servers configured for KMS v2, the CRDs, and a claviger node next to each API server. The
+ * API servers start without their key, as in a first installation: Secrets work once the MasterKey is
+ * applied.
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const plane = await startControlPlane({
@@ -128,7 +136,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-/** Applies the MasterKey that the provider serves and waits until Secrets work on every API server. */
+/** Applies the MasterKey that the provider serves, and waits until Secrets work on every API server. */
 export async function applyKey(cluster: Cluster, text = exampleKey()): Promise<void> {
   await cluster.kubectl(["apply", "-f", "-"], text);
   await cluster.kubectl([
@@ -204,7 +212,7 @@ async function readFrom<T>({ apiServers: [server] }: ControlPlane, path: string)
   if (server === undefined) throw new Error("there is no API server");
   const { status, body } = await server.request("GET", path, { deadline: 30_000 });
   if (status !== 200) throw new Error(`GET ${path}: HTTP ${status} ${JSON.stringify(body)}`);
-  // The API server holds every object to its CRD.
+  // The API server validates every object against its CRD.
   return body as T;
 }
 

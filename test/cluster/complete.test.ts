@@ -14,11 +14,11 @@ const binaries = await controlPlaneBinaries();
 const LONG = { deadline: 300_000, every: 300 };
 const SECRETS = "/registry/secrets/default";
 
-/** Complete is said of two API servers that are edited, restarted and gone around one by one. */
+/** Complete is reported for two API servers that are edited, restarted and bypassed one by one. */
 describe.skipIf(binaries === undefined)("Complete holds only while every API server bears it out", () => {
   let cluster: Cluster;
 
-  /** node-2's API server knows nothing of claviger at first. */
+  /** node-2's API server does not use claviger at first. */
   beforeAll(async () => {
     cluster = await startCluster({
       nodes: 2,

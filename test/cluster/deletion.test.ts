@@ -22,7 +22,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
   let cluster: Cluster;
   let folder: string;
   let clients: KmsClient[] = [];
-  /** What was encrypted under the key that is to go. */
+  /** A seed that was encrypted under the key that will be destroyed. */
   let encrypted: { readonly ciphertext: Buffer; readonly keyId: string };
   let version: KeyVersion;
   /** A Secret as it is stored under that key. */
@@ -86,7 +86,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
   const cancel = () => patch("masterkey/old", { spec: { deletion: null } });
   const decrypt = (index: number) =>
     client(index).decrypt({ ...encrypted, annotations: new Map(), uid: randomUUID() });
-  /** Throws what keeps a namespace that is being deleted. */
+  /** Returns true if a namespace is gone. Throws the reason that keeps a namespace that is being deleted. */
   async function isGone(namespace: string): Promise<boolean> {
     const found = await cluster.kubectl(["get", "ns", namespace, "--ignore-not-found", "-o", "json"]);
     if (found === "") return true;
@@ -94,7 +94,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     throw new Error(JSON.stringify(status.conditions));
   }
 
-  /** A start asks for the key_id at once; otherwise it takes up to a minute. */
+  /** Restarts the API servers. A start asks for the key_id at once; otherwise it takes up to a minute. */
   async function restartServers(): Promise<void> {
     await Promise.all(cluster.plane.apiServers.map((server) => server.restart()));
     await cluster.ready();
@@ -382,7 +382,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     });
   });
 
-  /** Where bytes lie: etcd's live values, the files of each node's keyring. */
+  /** Returns the places with these bytes: etcd's live values, and the files of each node's keyring. */
   async function placesWith(bytes: Buffer): Promise<string[]> {
     const base64 = Buffer.from(bytes.toString("base64"));
     const values = (await cluster.plane.etcd.get("")).map(({ value }) => value);

@@ -40,7 +40,7 @@ describe.skipIf(binaries === undefined)("claviger doctor on a real control plane
     const report: Diagnosis = JSON.parse(stdout);
     return { ...report, code, found: report.findings.map(({ severity, check }) => `${severity} ${check}`) };
   };
-  /** The first report that is as expected. */
+  /** Returns the first report that is as expected. */
   const until = async (what: string, holds: (report: Awaited<ReturnType<typeof doctor>>) => boolean) => {
     let report = await doctor();
     await eventually(what, async () => {
@@ -58,7 +58,7 @@ describe.skipIf(binaries === undefined)("claviger doctor on a real control plane
     const times = metadata.managedFields.map(({ time }: { readonly time: string }) => Date.parse(time));
     return { renewed: Date.parse(spec.renewTime), written: Math.max(...times) };
   };
-  /** A configuration of the same node with some fields changed. */
+  /** Writes a configuration of the same node with some fields changed. */
   const changed = async (name: string, changes: object): Promise<string> => {
     const path = join(node().dir, name);
     await writeFile(path, stringify({ ...parse(await readFile(node().configPath, "utf8")), ...changes }));
@@ -71,9 +71,9 @@ describe.skipIf(binaries === undefined)("claviger doctor on a real control plane
   };
 
   it("finds no error where all is well, makes every check, and says what nobody can check", async () => {
-    // The Leases' and the sockets' first reports take some seconds.
+    // The first reports of the Leases and the sockets take some seconds.
     const { found, made, unchecked } = await until("the node is well", ({ code }) => code === 0);
-    // The API server may not have asked for the new key_id by all its entries yet.
+    // Perhaps not all of the API server's entries have asked for the new key_id yet.
     expect(found.filter((name) => name !== "warning NotSwitched")).toEqual([]);
     expect(made).toEqual(expect.arrayContaining(["PlainValues", "ClockSkew", "RewriterRights"]));
     expect(unchecked.map(({ what }) => what)).toContain("whether the root key has a backup");
@@ -83,7 +83,7 @@ describe.skipIf(binaries === undefined)("claviger doctor on a real control plane
   });
 
   it("can tell a node's clock by its Lease: managedFields follow each renewal", async () => {
-    // A busy API server may take longer for one of them.
+    // A busy API server may take longer for one of the renewals.
     await eventually("a renewal is written when it is made", async () => {
       const after = await readLease();
       expect(after.renewed).toBeGreaterThan(leaseBefore.renewed);

@@ -13,7 +13,7 @@ describe.skipIf(binaries === undefined)("an EncryptionConfiguration that is edit
   let cluster: Cluster;
   let path: string;
 
-  /** The API server does not look at the file again by itself, as is its default. */
+  /** The API server does not reload the file by itself, as is its default. */
   beforeAll(async () => {
     cluster = await startCluster({
       flags: () => ["--encryption-provider-config-automatic-reload=false"],

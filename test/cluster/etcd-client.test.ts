@@ -194,7 +194,7 @@ describe.skipIf(binaries === undefined)("the client of etcd", () => {
   });
 });
 
-/** One certificate for all: self-signed, it is its own authority. */
+/** Creates one self-signed certificate for all, which is its own certificate authority. */
 function certificate(folder: string, name: string): { readonly cert: string; readonly key: string } {
   const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
   const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];

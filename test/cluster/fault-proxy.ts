@@ -9,7 +9,7 @@ interface Kubeconfig {
   readonly clusters: { readonly cluster: { server: string; "certificate-authority-data": string } }[];
 }
 
-/** A call as it reaches the proxy. */
+/** A call that reaches the proxy. */
 export interface ProxiedCall {
   readonly method: string;
   /** Without the query. */
@@ -17,7 +17,7 @@ export interface ProxiedCall {
   readonly isWatch: boolean;
 }
 
-/** What becomes of a call instead: an answer of the proxy's own, or the real one once something has happened. */
+/** A replacement for a call's answer: an answer by the proxy itself, or the real answer after some event. */
 export type Fault =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly heldUntil: Promise<void> };
@@ -28,10 +28,10 @@ interface Watch {
   readonly response: ServerResponse;
 }
 
-/** Stands before an API server, with that server's own certificate, and does to its calls what a test says. */
+/** A proxy before an API server, with that server's own certificate. It disturbs calls as a test says. */
 export class FaultProxy {
   readonly kubeconfig: string;
-  /** Says what is wrong with a call, if anything. */
+  /** Returns the fault of a call, if any. */
   fault: (call: ProxiedCall) => Fault | undefined = () => undefined;
   /** Every call since the last `forget`. */
   calls: ProxiedCall[] = [];
@@ -75,12 +75,15 @@ export class FaultProxy {
     return this.calls.filter((call) => call.method === method && path.test(call.path)).length;
   }
 
-  /** How many watches events come through. */
+  /** The number of open watches. */
   get watches(): number {
     return this.#watches.size;
   }
 
-  /** From now on nothing comes through the watches of these paths that are there, nor their end; the connections stay. */
+  /**
+   * From now on, the present watches of these paths receive nothing, not even their end. The connections stay
+   * open.
+   */
   stallWatches(paths = /./): void {
     for (const watch of this.#watches) {
       if (!paths.test(watch.path)) continue;
@@ -108,7 +111,7 @@ export class FaultProxy {
       return;
     }
     if (fault !== undefined) await fault.heldUntil;
-    // Its client has given it up meanwhile.
+    // The client has given up meanwhile.
     if (response.destroyed) return;
     this.#forward(request, response, call, new URL(url, target), ca);
   }

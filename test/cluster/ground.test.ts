@@ -17,12 +17,12 @@ import { Probes } from "./traffic.ts";
 
 const binaries = await controlPlaneBinaries();
 const ENCRYPTED = "k8s:enc:kms:v2:";
-/** As kube-apiserver has it after `kubeadm upgrade apply`: without the flag. */
+/** The flags of kube-apiserver after `kubeadm upgrade apply`, without ours. */
 const WITHOUT_FILE = [
   "--encryption-provider-config=",
   "--encryption-provider-config-automatic-reload=false",
 ] as const;
-/** A scope as a KeyServer has it: claviger's own resources come first and are left out. */
+/** Formats a scope as a KeyServer does: claviger's own resources come first and are excluded. */
 const written = (...resources: readonly string[]): readonly string[] =>
   resources.length === 0 ? [] : ["!*.kms.claviger.dev", ...resources];
 /** Three times as long as an API server with the probes goes without asking. */
@@ -66,7 +66,7 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
   const masterKey = () =>
     cluster.read<MasterKey>(objectPath("MasterKey", { namespace: "claviger-system", name: "secrets" }));
   const reencrypted = async () => conditionOf((await masterKey()).status?.conditions, "Reencrypted");
-  /** Nothing says any more that what is stored is under the key. */
+  /** Waits until nothing reports any more that stored data are under the key. */
   const notComplete = () =>
     eventually("nothing says that all is stored under the key", async () => {
       const { conditions, reencryption } = (await masterKey()).status ?? {};
@@ -93,7 +93,7 @@ describe.skipIf(binaries === undefined)("by which file an API server goes, and w
   };
   const claviger = (command: string): Promise<CommandResult> =>
     run(process.execPath, [CLAVIGER, command, "--config", node.configPath]);
-  /** What the plugin counted, probes and all. */
+  /** Returns the Encrypts that the plugin counted, including probes. */
   const counted = () => readObservations(node.keyringPath)[0]?.encrypts ?? 0;
   const loaded = (resources: readonly string[]) =>
     eventually(

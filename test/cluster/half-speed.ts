@@ -5,8 +5,8 @@ import type { Etcd } from "../controlplane/etcd.ts";
 const TURN_MILLISECONDS = 20;
 
 /**
- * Lets a process run for half of the time: it is paused and continued in turns, as on a
- * machine that gives it half of the CPU time that it needs. `stop` lets it run again.
+ * Lets a process run for half of the time: it is paused and continued in turns, as on a machine that gives it
+ * half of the CPU time that it needs. `stop` lets it run normally again.
  */
 export class HalfSpeed {
   readonly #pid: number;
@@ -32,15 +32,15 @@ export class HalfSpeed {
       } finally {
         process.kill(this.#pid, "SIGCONT");
       }
-      // On a busy machine the pause may have been longer: it runs for as long as it was paused.
+      // On a busy machine the pause may have been longer, so the process runs for as long as it was paused.
       await sleep(performance.now() - begun);
     }
   }
 }
 
-/** Writes values one after another, past every API server. Returns the mean time of a write. */
+/** Writes values one after another, directly to etcd. Returns the mean time of a write. */
 export async function millisecondsOfWrite(etcd: Etcd): Promise<number> {
-  // The first calls of a process take longer than its later ones.
+  // The first calls of a process take longer than its later calls.
   await writeValues(etcd);
   const begun = performance.now();
   await writeValues(etcd);

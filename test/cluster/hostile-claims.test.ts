@@ -19,7 +19,7 @@ const TENANT = "tenant";
 const LONG = "x".repeat(40_000);
 const ESCAPES = "\u001b[2J\u009b31m\u202eevil\nline";
 
-/** What is true of a victim's objects, and what of another namespace's. */
+/** The true values of a victim's objects, and the values of another namespace's objects. */
 interface Targets {
   readonly victim: { readonly key: MasterKey; readonly version: KeyVersion };
   readonly other: { readonly key: MasterKey; readonly version: KeyVersion };
@@ -66,7 +66,7 @@ describe.skipIf(binaries === undefined)(
       JSON.parse(await cluster.kubectl(["get", ...args, "-o", "json"]));
     const masterKey = (namespace: string, name: string) => getJson<MasterKey>("mk", "-n", namespace, name);
     const versions = async () => (await getJson<{ readonly items: readonly KeyVersion[] }>("kv")).items;
-    /** A MasterKey that works once this returns: no operator has stopped. */
+    /** Creates a MasterKey. If this returns, the MasterKey works, so no operator has stopped. */
     async function create(namespace: string, name: string): Promise<void> {
       await apply("MasterKey", namespace, name, {});
       await eventually(`${namespace}/${name} is ready`, async () => {
@@ -83,7 +83,7 @@ describe.skipIf(binaries === undefined)(
       return { key, version };
     }
 
-    /** The values for a field, another key's among them. */
+    /** Returns hostile values for a field, among them another key's. */
     function hostile({ type, enum: allowed }: JsonSchema): unknown[] {
       const { key, version } = targets.other;
       if (type === "boolean") return [true, false];
@@ -103,7 +103,7 @@ describe.skipIf(binaries === undefined)(
       ];
     }
 
-    /** Every write that the API server takes must be borne; what it refuses is borne by it. */
+    /** Writes a value. The operators must bear every write that the API server accepts. */
     async function write(kind: Kind, part: "spec" | "status", value: unknown): Promise<void> {
       const { victim } = targets;
       const objects = {
@@ -124,7 +124,8 @@ describe.skipIf(binaries === undefined)(
     async function writeAll(kind: Kind, part: "spec" | "status", schema: JsonSchema): Promise<void> {
       for (const leaf of leaves(schema)) {
         for (const value of hostile(leaf.schema)) {
-          // A spec is there already: the one field alone. A status may be empty: all that the field needs.
+          // The object already has a spec, so the patch contains only the field. A status may be empty, so
+          // the patch contains everything that the field needs.
           const patch = part === "spec" ? nested(leaf.path, value) : sample(schema, leaf.path, value);
           await write(kind, part, patch);
         }
@@ -178,7 +179,7 @@ describe.skipIf(binaries === undefined)(
       const { spec } = resources.KeyVersion;
       if (spec === undefined) throw new Error("a KeyVersion has a spec");
       await writeAll("KeyVersion", "spec", spec.json);
-      // In one write, as the API server wants it: the seal goes and a tombstone comes.
+      // Removes the seal and adds a tombstone in one write, as the API server requires.
       const { ownership } = targets.other.version.spec;
       const proof = { provider: "file", rootKeyId: ownership?.rootKeyId, sealed: ownership?.sealed };
       await write("KeyVersion", "spec", {
@@ -190,7 +191,7 @@ describe.skipIf(binaries === undefined)(
   },
 );
 
-/** `value` at the end of a path of fields. */
+/** Returns an object with `value` at the end of a path of fields. */
 function nested([step, ...rest]: readonly string[], value: unknown): unknown {
   return step === undefined ? value : { [step]: nested(rest, value) };
 }

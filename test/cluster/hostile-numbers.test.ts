@@ -64,7 +64,7 @@ describe.skipIf(binaries === undefined)(
     const readiness = (object: MasterKey | KeyServer) =>
       object.status?.conditions?.find(({ type }) => type === "Ready")?.status;
 
-    /** Returns whether the API server took it. */
+    /** Returns true if the API server accepted it. */
     async function taken(kind: Kind, status: unknown): Promise<boolean> {
       const target = targets[kind];
       if (target === undefined) throw new Error(`there is no ${kind} to write to`);
@@ -79,7 +79,7 @@ describe.skipIf(binaries === undefined)(
       }
     }
 
-    /** The operators and the plugin go on, whatever the objects say. */
+    /** Expects that the operators and the plugin continue to work, whatever the objects contain. */
     async function expectAlive(name: string): Promise<void> {
       await cluster.kubectl(["apply", "-f", "-"], manifests(claviger("MasterKey", name)));
       await eventually(`${name}, which is made afterwards, is ready`, async () => {

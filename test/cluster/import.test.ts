@@ -33,7 +33,7 @@ spec: { origin: EXTERNAL }
 
 const specOf = ({ spec }: Pick<KeyVersion, "spec">) => spec;
 
-/** The ends of material in a node's keyring. */
+/** Returns the expiry of each version in a node's keyring. */
 function validTosOf(node: ClavigerNode): (number | undefined)[] {
   const reader = KeyringReader.open(node.keyringPath);
   try {
@@ -45,7 +45,7 @@ function validTosOf(node: ClavigerNode): (number | undefined)[] {
 
 describe.skipIf(binaries === undefined)("key material imported into a cluster of two nodes", () => {
   let cluster: Cluster;
-  /** Where the commands of the manual run: the material lies here, and nowhere else. */
+  /** The folder in which the commands of the manual run. The material is here, and nowhere else. */
   let elsewhere: string;
   let environment: NodeJS.ProcessEnv;
   const materials: Buffer[] = [];
@@ -71,7 +71,7 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
     await rm(elsewhere, { recursive: true, force: true });
   });
 
-  /** As somebody at a terminal beside the material. */
+  /** Runs a command as somebody at a terminal next to the material. */
   async function shell(text: string, more: NodeJS.ProcessEnv = {}): Promise<string> {
     const env = { ...environment, ...more };
     const { code, stdout, stderr } = await run("bash", ["-euo", "pipefail", "-c", text], {
@@ -212,7 +212,7 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
       expect(after.status?.currentVersion).toEqual(before.status?.currentVersion);
       const versions = await cluster.kubectl(["get", "kv", "-o", "jsonpath={.items[*].spec.number}"]);
       expect(versions).toBe("1");
-      // Taken up again: the next row waits for its own refusal.
+      // The offer is made again, so that the next row waits for its own refusal.
       const again = `again-${requestToken}`;
       await patch({ requestToken: again, wrappingKeySpec: "RSA_3072" });
       const anew = await published("external", again);
@@ -249,7 +249,7 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
     await keep();
     const current = await currentNumber(2);
     expect(current.kmsKeyId).not.toBe(before);
-    // Asked anew, not in up to a minute, which key_id is served.
+    // Makes the API servers ask at once which key_id is served; otherwise it takes up to a minute.
     await Promise.all(cluster.plane.apiServers.map((server) => server.restart()));
     await cluster.ready();
     await cluster.kubectl(["create", "secret", "generic", "second", "--from-literal=text=secret"]);

@@ -16,9 +16,9 @@ const NAMESPACE = "claviger-system";
 /** The flow of one key passes no write point as often as this. */
 const MOST_ATTEMPTS = 14;
 
-/** Those of commands have tests of their own. */
+/** The write points of commands have tests of their own. */
 const operatorPoints = WRITE_POINTS.filter((point) => !/^(backup|restore)\./.test(point));
-/** Points that the flow of a new key and alias does not pass: they have tests of their own. */
+/** Write points that the flow of a new key and alias does not pass: they have tests of their own. */
 const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
 const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];
 const MONTH_SECONDS = 31 * 86_400;
@@ -102,7 +102,7 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
    */
   const killWhileMaking = async (name: string, target: string): Promise<"died" | "alive" | "deposed"> => {
     victim = await leader();
-    // Not in good order, which would hand the lead over.
+    // Not a clean stop, which would release the Lease.
     await victim.kill9("operator");
     const running = await victim.start("operator", { CLAVIGER_KILL_AT: target });
     await applyKeyAndAlias(name);
@@ -163,7 +163,7 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
       const environment = { CLAVIGER_TEST_CLOCK: clock };
       await writeFile(clock, "0");
       for (const node of cluster.nodes) await node.kill9("operator");
-      // The leader is who destroys.
+      // The leader destroys.
       await victim.start("operator", { ...environment, CLAVIGER_KILL_AT: `${point}:${side}` });
       await eventually("the victim leads", async () => (await leader()) === victim);
       for (const node of cluster.nodes.filter((other) => other !== victim)) {

@@ -15,10 +15,10 @@ describe.skipIf(binaries === undefined)("npm run cluster", () => {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
-    // With all that it printed, which its exit does not promise.
+    // "close" comes after all of its output, which its exit does not promise.
     const closed = once(child, "close");
     try {
-      // Each part of it may take as long as a test elsewhere waits for it.
+      // Each part of it may take as long as other tests wait for it.
       await eventually(
         "it is ready",
         async () => {
@@ -29,7 +29,7 @@ describe.skipIf(binaries === undefined)("npm run cluster", () => {
       );
       const folder = /Everything lies in (\S+)\./.exec(output)?.[1] ?? "";
       expect(existsSync(folder)).toBe(true);
-      // By the Node that runs this: the one in PATH may be too old.
+      // Run by the Node of this test, because the Node in PATH may be too old.
       expect(output).toContain(
         `alias claviger='${process.execPath} ${join(process.cwd(), "bin", "claviger.js")}'`,
       );

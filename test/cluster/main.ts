@@ -1,6 +1,6 @@
 /**
- * `npm run cluster`: a control plane on this machine whose Secrets are encrypted
- * by claviger, to look at and play with. Ctrl-C stops and removes everything.
+ * `npm run cluster`: a control plane on this machine whose Secrets are encrypted by claviger, for
+ * experiments. Ctrl-C stops and removes everything.
  */
 import { once } from "node:events";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ async function main(nodes: number): Promise<void> {
   say(
     `Starting etcd, ${nodes} kube-apiserver${nodes > 1 ? "s" : ""}, controllers, and claviger beside each …`,
   );
-  // From the beginning, so that Ctrl-C leaves no half cluster behind.
+  // Installed first, so that Ctrl-C leaves no half-started cluster behind.
   const stop = stopSignal();
   await using cluster = await startCluster({ nodes, controllers: true });
   say(`Applying the MasterKey ${KEY} …`);
@@ -59,7 +59,7 @@ Ctrl-C stops and removes everything.
   say("Stopping …");
 }
 
-/** Every process with its id, and how claviger's are started by hand. */
+/** Lists every process with its id, and how to start claviger's processes by hand. */
 function processesOf({ plane, nodes }: Cluster): string[] {
   const part = (node: ClavigerNode, name: Part) =>
     `  ${node.running(name)?.pid}  ${name} of ${node.name}; again: claviger ${name} --config ${node.configPath}`;

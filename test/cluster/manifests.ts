@@ -1,10 +1,10 @@
 import { stringify } from "yaml";
 
-/** Objects as one text for kubectl. */
+/** Renders objects as one text for kubectl. */
 export const manifests = (...objects: readonly object[]): string =>
   objects.map((object) => stringify(object)).join("---\n");
 
-/** An object of the namespace default. */
+/** Makes an object of the namespace default. */
 export const object = (kind: string, name: string, more: object = {}, apiVersion = "v1"): object => ({
   apiVersion,
   kind,
@@ -12,7 +12,7 @@ export const object = (kind: string, name: string, more: object = {}, apiVersion
   ...more,
 });
 
-/** One of claviger's resources. */
+/** Makes one of claviger's resources. */
 export const claviger = (kind: string, name: string, spec: object = {}): object => ({
   apiVersion: "kms.claviger.dev/v1alpha1",
   kind,
@@ -42,7 +42,7 @@ interface Rule {
   readonly providers: readonly object[];
 }
 
-/** An EncryptionConfiguration; claviger's own resources come first and stay plain. */
+/** Renders an EncryptionConfiguration. claviger's own resources come first and stay plain. */
 export const encryptionRules = (...rules: readonly Rule[]): string =>
   stringify({
     apiVersion: "apiserver.config.k8s.io/v1",
@@ -56,7 +56,7 @@ export const kms = (name: string, socket: string): object => ({
   kms: { apiVersion: "v2", name, endpoint: `unix://${socket}`, timeout: "3s" },
 });
 
-/** A role for the identity that writes stored objects again. */
+/** Renders a role for the identity that rewrites stored objects. */
 export const roleOfRewriters = (name: string, rules: readonly object[]): string =>
   manifests(
     { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name }, rules },

@@ -8,7 +8,7 @@ import type { Cluster } from "./cluster.ts";
 
 /** An administrator who follows docs/operations.md in a checkout, with kubectl and claviger on the PATH. */
 export class Manual {
-  /** Takes the place of folders that the manual names. */
+  /** Replaces folders that the manual names. */
   readonly folder: string;
   readonly #cluster: Cluster;
 
@@ -30,7 +30,10 @@ export class Manual {
     return rm(this.folder, { recursive: true, force: true });
   }
 
-  /** Runs a block of the manual to the letter, but for names and paths. Returns its output; rejects if it fails. */
+  /**
+   * Runs a block of the manual literally, except for names and paths. Returns its output. Rejects if it
+   * fails.
+   */
   async follow(block: string, names: Readonly<Record<string, string>> = {}): Promise<string> {
     let text = testedBlock("docs/operations.md", block);
     const paths = {

@@ -15,17 +15,17 @@ import {
   type Sockets,
 } from "./matrix-scenarios.ts";
 
-/** No API server keeps an old key_id over the restart that each edit ends with. */
+/** No API server keeps an old key_id over the restart with which each edit ends. */
 const SETTLE_SECONDS = 4;
 
-/** Which node is asked for, and how many phases it has behind it. */
+/** A node, and the number of phases that it has finished. */
 interface Place {
   readonly index: number;
   readonly phase: number;
   readonly nodes: number;
 }
 
-/** The EncryptionConfiguration of a node in a phase. */
+/** Renders the EncryptionConfiguration of a node in a phase. */
 export function encryptionAt(
   scenarios: readonly Scenario[],
   { index, phase, nodes }: Place,
@@ -38,7 +38,7 @@ export function encryptionAt(
   return encryptionOf(chains, sockets);
 }
 
-/** A cluster in which every scenario has its MasterKey, and its chain from before the first edit. */
+/** Starts a cluster in which every scenario has its MasterKey, and its chain from before the first edit. */
 export async function startMatrixCluster(
   scenarios: readonly Scenario[],
   nodes: number,
@@ -91,7 +91,7 @@ function definitionOf({ kind, apiVersion, pattern }: Resource): object[] {
   ];
 }
 
-/** The KMS plugin of before, which speaks both versions, for all nodes. */
+/** The former KMS plugin, which speaks both versions, for all nodes. */
 export interface Others {
   sockets(ours: Sockets["claviger"]): Sockets;
   stop(): Promise<void>;

@@ -8,15 +8,17 @@ import type { Resource } from "./matrix-scenarios.ts";
 import { write } from "./matrix-traffic.ts";
 import type { ClavigerNode } from "./node.ts";
 
-/** With the probes every API server asks for Status within 20 s: only then no old key_id is written any more. */
+/**
+ * With the probes every API server asks for Status within 20 s, and after that it no longer writes an old
+ * key_id.
+ */
 const SETTLES_AFTER_ROTATION = { CLAVIGER_TEST_SETTLE_SECONDS: "30" };
 const LONG = { deadline: 300_000, every: 300 };
 
 /**
- * Node 2's disk is put back to an image from before a rotation: its API server writes
- * under version 1 until its operator has caught up, while the leader is paused and so
- * sees only that node 2 serves version 2, as before. Returns when that is over, in epoch
- * milliseconds.
+ * Restores node 2's disk to an image from before a rotation: its API server writes under version 1 until its
+ * operator has caught up, while the leader is paused and so only sees that node 2 serves version 2, as
+ * before. Returns when that is over, in epoch milliseconds.
  */
 export async function returnFromImage(run: MatrixRun, name: string, resource: Resource): Promise<number> {
   const [leading, returning] = run.cluster.nodes;
@@ -54,7 +56,7 @@ interface Return {
   readonly old: string | undefined;
 }
 
-/** While its API server is up, and no client uses it but this one. */
+/** Lets the node catch up while its API server is running and only this client uses it. */
 async function catchUp(run: MatrixRun, { leading, returning, name, resource, old }: Return): Promise<void> {
   const server = run.doors[1]?.server;
   if (server === undefined) throw new Error("there is no second API server");

@@ -1,8 +1,8 @@
-/** Collects what must not be, by scenario; of repetitions the first one. */
+/** Collects violations by scenario; of repeated violations only the first. */
 export class Ledger {
   readonly #problems = new Map<string, Map<string, string>>();
   readonly #checks = new Map<string, number>();
-  /** When somebody last ended doing something to a node, in epoch milliseconds. */
+  /** When a disturbance of a node last ended, in epoch milliseconds. */
   #disturbedUntil = 0;
 
   note(scenario: string, kind: string, detail: string): void {
@@ -15,7 +15,7 @@ export class Ledger {
     return [...(this.#problems.get(scenario)?.values() ?? [])];
   }
 
-  /** Counts what was checked and found right, so that a promise that was never looked at does not pass. */
+  /** Counts successful checks, so that a promise that was never checked does not pass. */
   checked(what: string): void {
     this.#checks.set(what, this.checks(what) + 1);
   }
@@ -34,9 +34,9 @@ export class Ledger {
   }
 
   /**
-   * Whether a claim of that time may still stand although it is not true: nobody can know at once. While an
-   * API server is restarted the operator beside it cannot report either, and a leader may claim anew by
-   * the report of before.
+   * Returns true if a claim of that time may still stand although it is not true, because nobody can know at
+   * once. While an API server restarts, the operator next to it cannot report either, and a leader may make a
+   * new claim by an earlier report.
    */
   mayBeLate(claimedAt: number): boolean {
     const reported = this.#disturbedUntil + REPORT_MILLISECONDS;
@@ -46,5 +46,5 @@ export class Ledger {
 
 /** An operator asks its API server every 15 s which file it uses. */
 const REPORT_MILLISECONDS = 15_000;
-/** Within this time after that report, a claim that it contradicts must be withdrawn. */
+/** A claim that contradicts that report must be withdrawn within this time after it. */
 const REACTION_MILLISECONDS = 15_000;

@@ -8,7 +8,10 @@ const binaries = await controlPlaneBinaries();
 const READS: Chain = ["identity", "claviger"];
 const WRITES: Chain = ["claviger", "identity"];
 
-/** An API server looks at its file once a minute: few phases, and in each of them every scenario's edit. */
+/**
+ * An API server looks at its file once a minute, so there are few phases, and each has an edit of every
+ * scenario.
+ */
 const SCENARIOS: readonly Scenario[] = [
   scenario({
     name: "secrets",

@@ -21,14 +21,13 @@ import { Probes } from "./traffic.ts";
 
 const SEEDS = 3;
 
-/** How an API server comes by an edited file: it is restarted, or reloads the file by itself within a minute. */
+/** How an API server loads an edited file: it is restarted, or reloads the file by itself within a minute. */
 export type TakeUp = "restart" | "reload";
 
 /**
- * Many scenarios in one control plane, in step: in each phase every scenario's next
- * edit is made, and the API servers of the nodes that were edited are restarted, or
- * reload their files, one after another. Each scenario has a MasterKey, a socket on every node and a
- * resource of its own, so that the others are traffic to it.
+ * Runs many scenarios in one control plane, in step: in each phase every scenario's next edit is made, and
+ * the API servers of the edited nodes are restarted, or reload their files, one after another. Each scenario
+ * has its own MasterKey, resource, and socket on every node, so that the others are traffic for it.
  */
 export class MatrixRun implements AsyncDisposable {
   readonly cluster: Cluster;
@@ -40,9 +39,9 @@ export class MatrixRun implements AsyncDisposable {
   readonly #others: Others;
   readonly #probes: Probes;
   readonly #takeUp: TakeUp;
-  /** How many phases each node has behind it. */
+  /** The number of phases that each node has finished. */
   readonly #phases: number[];
-  /** The node whose API server may have loaded the file of another phase, and may not have. */
+  /** The node whose API server may, or may not, have loaded the file of another phase. */
   #reloading: { readonly index: number; readonly phase: number } | undefined;
 
   private constructor(cluster: Cluster, scenarios: readonly Scenario[], others: Others, takeUp: TakeUp) {
@@ -59,7 +58,10 @@ export class MatrixRun implements AsyncDisposable {
     this.watcher = new MatrixWatcher({ ...site, etcd: cluster.plane.etcd });
   }
 
-  /** A cluster in which every scenario is as before its first edit, with objects, clients and the watcher. */
+  /**
+   * Starts a cluster in which every scenario is as before its first edit, with objects, clients and the
+   * watcher.
+   */
   static async start(
     scenarios: readonly Scenario[],
     nodes: number,
@@ -87,7 +89,7 @@ export class MatrixRun implements AsyncDisposable {
     await this.#others.stop();
   }
 
-  /** Makes all edits of all scenarios, and waits after each phase for what must then be said. */
+  /** Makes all edits of all scenarios, and waits after each phase for the status that must follow. */
   async allPhases(deadline?: number): Promise<void> {
     const last = Math.max(...this.#scenarios.map(({ edits }) => edits.length));
     await this.standing(deadline);
@@ -97,7 +99,10 @@ export class MatrixRun implements AsyncDisposable {
     }
   }
 
-  /** Restarts an API server while no client uses it, and does something while it is down, or before clients come back. */
+  /**
+   * Restarts an API server while no client uses it. Does `whileDown` while it is down, and `beforeClients`
+   * before clients come back.
+   */
   async restart(index: number, whileDown: Work, beforeClients: Work = async () => {}): Promise<void> {
     const door = this.doors[index];
     await door?.outage(async () => {
@@ -111,13 +116,13 @@ export class MatrixRun implements AsyncDisposable {
     });
   }
 
-  /** Waits until every scenario's status says what the nodes' chains call for, and etcd was compared with it. */
+  /** Waits until every scenario's status matches the nodes' chains, and was compared with etcd. */
   async standing(deadline = 300_000): Promise<void> {
     await Promise.all(this.#scenarios.map((scenario) => this.#standing(scenario, deadline)));
     await this.watcher.looked();
   }
 
-  /** Fails if something was never looked at, so that nothing passes for want of checks. */
+  /** Fails if something was never checked. */
   expectLooked(): void {
     expect(this.ledger.problemsOf("watcher")).toEqual([]);
     for (const [index] of this.doors.entries()) {
@@ -184,13 +189,16 @@ export class MatrixRun implements AsyncDisposable {
     });
   }
 
-  /** Puts the file in place, and waits until the API server, which clients go on using, says that it has loaded it. */
+  /**
+   * Replaces the file, and waits until the API server, which clients continue to use, reports that it has
+   * loaded it.
+   */
   async #reload({ index, phase, path, text }: ReloadedEdit): Promise<void> {
     const server = this.doors[index]?.server;
     const before = server?.pid;
     const hash = `sha256:${createHash("sha256").update(text).digest("hex")}`;
     this.#reloading = { index, phase };
-    // At one stroke: the API server may look at any moment.
+    // In one step, because the API server may read the file at any moment.
     await writeFile(`${path}.new`, text);
     await rename(`${path}.new`, path);
     const what = `API server ${index + 1} has loaded the file of phase ${phase}`;
@@ -216,7 +224,7 @@ export class MatrixRun implements AsyncDisposable {
     );
   }
 
-  /** An API server that is ready may still know nothing of custom resources, and of rights, for a moment. */
+  /** A ready API server may not know custom resources and rights yet. */
   async #serves({ server }: Door): Promise<void> {
     for (const { path } of this.#scenarios.flatMap(resourcesOf)) {
       await eventually(`${server.url} knows ${path}`, async () => {
@@ -239,15 +247,15 @@ type Work = () => Promise<void>;
 interface ReloadedEdit {
   readonly index: number;
   readonly phase: number;
-  /** Of the EncryptionConfiguration. */
+  /** The path of the EncryptionConfiguration. */
   readonly path: string;
   readonly text: string;
 }
 
-/** The one series that has the hash of the file that the API server uses. */
+/** The series with the hash of the file that the API server uses. */
 const LOADED_FILE = "/metrics?name[]=apiserver_encryption_config_controller_last_config_info";
 
-/** Whether a MasterKey's status says what the nodes' chains call for. */
+/** Returns true if a MasterKey's status is the status that the nodes' chains require. */
 function isSaid(key: MasterKey | undefined, scenario: Scenario, chains: Chains): boolean {
   const claim = claimOf(key);
   switch (standingOf(scenario, chains)) {
@@ -269,7 +277,7 @@ function isSaid(key: MasterKey | undefined, scenario: Scenario, chains: Chains):
   }
 }
 
-/** A named state, with the nodes that somebody has to see to. */
+/** Returns true if the status reports a difference and names the nodes that somebody has to fix. */
 function namesDifference(key: MasterKey | undefined, chains: Chains): boolean {
   const condition = conditionOf(key?.status?.conditions, "Reencrypted");
   const others = chains.flatMap(([first], index) => (first === "claviger" ? [] : [`node-${index + 1}`]));

@@ -1,46 +1,52 @@
 import { randomBytes } from "node:crypto";
 import { encryptionRules, identity, kms } from "./manifests.ts";
 
-/** A provider of an EncryptionConfiguration. `renamed` is claviger's socket by another name; `kms-v1`, `kms-v2` and `aescbc` are what a cluster had before. */
+/**
+ * A provider of an EncryptionConfiguration. `renamed` is claviger's socket by another name; `kms-v1`,
+ * `kms-v2` and `aescbc` are the cluster's former providers.
+ */
 export type Link = "claviger" | "renamed" | "identity" | "aescbc" | "kms-v1" | "kms-v2";
-/** The providers of a rule in their order: the first one writes. An empty chain is no rule: plain. */
+/**
+ * The providers of a rule in their order. The first provider writes. An empty chain is no rule, and means
+ * plain.
+ */
 export type Chain = readonly Link[];
 /** The chain of each node, in their order. */
 export type Chains = readonly Chain[];
 /**
- * Tells which chains the API servers have for a scenario: one answer, or two while an API
- * server may have loaded an edited file and may not have.
+ * Returns the chains that the API servers have for a scenario: one answer, or two while an API server may or
+ * may not have loaded an edited file.
  */
 export type PossibleChains = (scenario: Scenario) => readonly Chains[];
 
-/** What somebody does to the EncryptionConfiguration of one node. */
+/** An edit of the EncryptionConfiguration of one node. */
 interface Edit {
-  /** From 1. */
+  /** The node's number, from 1. */
   readonly node: number;
   readonly chain: Chain;
 }
 
-/** One resource that is moved from one chain to another on one node after another, under a MasterKey of its own. */
+/** A resource that is moved from one chain to another on one node after another, under its own MasterKey. */
 export interface Scenario {
   /** Names the MasterKey, the provider and the custom resource. */
   readonly name: string;
   readonly title: string;
   readonly resource: Resource;
-  /** Is on the same socket from the start, and stays there. */
+  /** A resource that is on the same socket from the start, and stays there. */
   readonly beside?: Resource;
   readonly before: Chain;
   /** The first edit is made in the first phase, and so on. */
   readonly edits: readonly Edit[];
 }
 
-/** A resource of the namespace default whose objects hold one text. */
+/** A resource of the namespace default whose objects contain one text. */
 export interface Resource {
   readonly kind: string;
   readonly apiVersion: string;
-  /** As an EncryptionConfiguration names it. */
+  /** Its pattern in an EncryptionConfiguration. */
   readonly pattern: string;
   readonly path: string;
-  /** In etcd. */
+  /** Its prefix in etcd. */
   readonly prefix: string;
 }
 
@@ -48,7 +54,7 @@ export const GROUP = "matrix.example.com";
 export const SECRETS: Resource = core("Secret", "secrets");
 export const CONFIG_MAPS: Resource = core("ConfigMap", "configmaps");
 
-/** The custom resource of a scenario. */
+/** Returns the custom resource of a scenario. */
 export function customResource(name: string): Resource {
   const plural = `${name}s`;
   return {
@@ -73,7 +79,7 @@ function core(kind: string, plural: string): Resource {
 export const resourcesOf = ({ resource, beside }: Scenario): readonly Resource[] =>
   beside === undefined ? [resource] : [beside, resource];
 
-/** The order of nodes in which a chain is brought to them. */
+/** The order of nodes in which a chain is rolled out. */
 interface Step {
   readonly chain: Chain;
   readonly nodes: readonly number[];
@@ -88,7 +94,7 @@ export const scenario = ({ steps, ...rest }: Move): Scenario => ({
   edits: steps.flatMap(({ chain, nodes }) => nodes.map((node) => ({ node, chain }))),
 });
 
-/** Each node's chain after so many phases. */
+/** Returns each node's chain after this many phases. */
 export function chainsAfter({ before, edits }: Scenario, phases: number, nodes: number): Chains {
   const chains = Array.from({ length: nodes }, () => before);
   for (const { node, chain } of edits.slice(0, phases)) chains[node - 1] = chain;
@@ -96,9 +102,8 @@ export function chainsAfter({ before, edits }: Scenario, phases: number, nodes: 
 }
 
 /**
- * What must be said of the stored data while the API servers have these chains:
- * complete in the end if all write under claviger; that the nodes differ if some
- * do; nothing that claims success if none does.
+ * The required report about the stored data while the API servers have these chains: complete in the end if
+ * all write under claviger; a difference between nodes if some do; no claim of success if none does.
  */
 export type Standing = "complete" | "differs" | "nothing";
 
@@ -110,18 +115,20 @@ export function standingOf({ beside }: Scenario, chains: Chains): Standing {
   return beside === undefined ? "nothing" : "complete";
 }
 
-/** Whether an API server with this chain can read what one with the other chain writes. */
+/**
+ * Returns true if an API server with this chain can read the writes of an API server with the other chain.
+ */
 export const canRead = (reader: Chain, [written = "identity"]: Chain): boolean =>
   written === "identity" ? reader.length === 0 || reader.includes("identity") : reader.includes(written);
 
-/** Where the providers listen; the sockets of `kms-v1` and `kms-v2` are the same for all nodes. */
+/** The sockets of the providers. Those of `kms-v1` and `kms-v2` are the same for all nodes. */
 export interface Sockets {
   readonly v1: string;
   readonly v2: string;
   claviger(provider: string): string;
 }
 
-/** A node's EncryptionConfiguration with one chain for each scenario. */
+/** Renders a node's EncryptionConfiguration with one chain for each scenario. */
 export function encryptionOf(
   chains: readonly { readonly scenario: Scenario; readonly chain: Chain }[],
   sockets: Sockets,

@@ -15,7 +15,7 @@ const binaries = await controlPlaneBinaries();
 const READS: Chain = ["identity", "claviger"];
 const WRITES: Chain = ["claviger", "identity"];
 
-/** The same for all scenarios, so that each phase restarts one API server. */
+/** The same for all scenarios, so that each phase restarts only one API server. */
 const FIRST = [2, 3, 1];
 const SECOND = [3, 1, 2];
 

@@ -9,13 +9,15 @@ import {
   type Scenario,
 } from "./matrix-scenarios.ts";
 
-/** Between two calls of a lane: two cores have to bear all API servers beside it. */
+/** The pause between two calls of a lane, because two cores also run all API servers. */
 const PAUSE_MILLISECONDS = 10;
-/** Of each writer, the objects that are read again and again. */
+/** The number of each writer's objects that are read again and again. */
 const NEWEST = 4;
 const EVERY_NEW = 5;
 
-/** An API server that clients use, but for the time when it is restarted: then they wait, as behind a load balancer. */
+/**
+ * An API server that clients use, except while it is restarted. They wait then, as behind a load balancer.
+ */
 export class Door {
   readonly server: ApiServer;
   #inside = 0;
@@ -62,14 +64,14 @@ interface Written {
   readonly text: string | undefined;
 }
 
-/** Writes and reads objects of every scenario through every API server all the time, and records what fails. */
+/** Writes and reads objects of every scenario through every API server all the time, and records failures. */
 export class MatrixTraffic {
   readonly #doors: readonly Door[];
   readonly #scenarios: readonly Scenario[];
   readonly #chains: PossibleChains;
   readonly #ledger: Ledger;
   readonly #stop = new AbortController();
-  /** Resource and number of the API server → what was last written there. */
+  /** Maps a resource and an API server's number to the objects last written there. */
   readonly #written = new Map<string, Written[]>();
   readonly #seeds = new Map<string, Written[]>();
   #lanes: Promise<unknown> = Promise.resolve();
@@ -86,7 +88,7 @@ export class MatrixTraffic {
     this.#ledger = options.ledger;
   }
 
-  /** Makes the objects that nobody but claviger writes again. */
+  /** Creates the objects that only claviger rewrites. */
   async seed(count: number): Promise<void> {
     for (const scenario of this.#scenarios) {
       for (const resource of resourcesOf(scenario)) {
@@ -147,7 +149,7 @@ export class MatrixTraffic {
     }
   }
 
-  /** Seeds always; what an API server writes that has a provider first which this one does not have cannot be. */
+  /** Seeds are always readable. Objects of an API server are not, if its first provider is missing here. */
   #readable(scenario: Scenario, resource: Resource, reader: number): readonly Written[] {
     const possible = this.#chains(scenario);
     const written = this.#doors.flatMap((_, writer) =>
@@ -184,7 +186,7 @@ export async function write(
   if (answer.status !== 200 && answer.status !== 201) throw failure(name, answer);
 }
 
-/** Past the watch cache, which would still have what etcd no longer gives. */
+/** Reads past the watch cache, which could still have objects that etcd no longer returns. */
 async function read(server: ApiServer, { kind, path }: Resource, { name, text }: Written): Promise<void> {
   const answer = await server.request("GET", `${path}/${name}`);
   if (answer.status !== 200) throw failure(name, answer);

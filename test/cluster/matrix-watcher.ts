@@ -19,7 +19,7 @@ import type { Door } from "./matrix-traffic.ts";
 const MASTER_KEYS = "/apis/kms.claviger.dev/v1alpha1/namespaces/claviger-system/masterkeys";
 const PAUSE_MILLISECONDS = 100;
 
-/** What a MasterKey's status claims: that everything in this scope is stored under this key_id. */
+/** A claim in a MasterKey's status: everything in this scope is stored under this key_id. */
 interface Claim {
   readonly kmsKeyId: string;
   readonly completedAt: string;
@@ -27,8 +27,8 @@ interface Claim {
 }
 
 /**
- * Compares what claviger says with what etcd holds, all the time. Nothing of
- * claviger's but the reading of a value's first bytes is used for it.
+ * Compares claviger's reports with the contents of etcd, all the time. Of claviger's code it only uses the
+ * parser of a value's first bytes.
  */
 export class MatrixWatcher {
   readonly #options: Options;
@@ -52,11 +52,11 @@ export class MatrixWatcher {
   /** Waits until a look has ended that began after this call. */
   async looked(): Promise<void> {
     const before = this.#looks;
-    // The one that is under way may have begun before.
+    // The look in progress may have begun before this call.
     await eventually("the watcher has looked", async () => this.#looks >= before + 2);
   }
 
-  /** The MasterKeys by name, as the API server has them now. */
+  /** Returns the MasterKeys by name, as the API server has them now. */
   async masterKeys(): Promise<ReadonlyMap<string, MasterKey>> {
     const door = this.#options.doors.find(({ open }) => open) ?? this.#options.doors[0];
     if (door === undefined) throw new Error("there is no API server");
@@ -78,7 +78,7 @@ export class MatrixWatcher {
     }
   }
 
-  /** A claim counts if it was there, and was the same, before and after etcd was read. */
+  /** Checks only claims that were there, unchanged, before and after etcd was read. */
   async #look(): Promise<void> {
     const before = await this.masterKeys();
     const found = new Map<string, readonly string[]>();
@@ -114,7 +114,7 @@ export class MatrixWatcher {
     const { ledger, chains } = this.#options;
     const said = `Complete of ${claim.scope.join(", ") || "nothing"} at ${claim.completedAt} under ${claim.kmsKeyId}`;
     const standing = chains(scenario).map((possible) => standingContradiction(scenario, possible, claim));
-    // A claim that is true of one possible state of an API server that is loading its file is not false.
+    // While an API server loads its file, a claim that is true of one of its possible states is not false.
     const contradictions = [
       ...wrong,
       ...(standing.some((texts) => texts.length === 0) ? [] : standing.flat()),
@@ -133,7 +133,7 @@ interface Options {
   readonly ledger: Ledger;
 }
 
-/** Whatever looks like success to a person or a program: the phase, the condition, or both. */
+/** Returns everything that looks like success to a person or a program: the phase, the condition, or both. */
 export function claimOf(key: MasterKey | undefined): Claim | undefined {
   const { reencryption, conditions } = key?.status ?? {};
   const condition = conditionOf(conditions, "Reencrypted");
@@ -152,7 +152,10 @@ export function covers(scope: readonly string[], pattern: string): boolean {
 
 const same = (a: Claim, b: Claim | undefined): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-/** Also if nothing is wrong in etcd yet: an API server that writes otherwise makes the next object wrong. */
+/**
+ * A contradiction even if nothing is wrong in etcd yet, because an API server that writes otherwise makes the
+ * next object wrong.
+ */
 function standingContradiction(scenario: Scenario, chains: Chains, claim: Claim): string[] {
   if (standingOf(scenario, chains) === "nothing") return ["no API server writes under the key"];
   if (!covers(claim.scope, scenario.resource.pattern)) return [];

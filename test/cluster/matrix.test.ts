@@ -22,7 +22,10 @@ const WRITES: Chain = ["claviger", "identity"];
 const first = [1, 2];
 const second = [2, 1];
 
-/** The three steps of the manual (docs/operations.md): claviger second, claviger first, the old provider gone. */
+/**
+ * The three steps of the manual (docs/operations.md): claviger second, claviger first, the old provider
+ * removed.
+ */
 const moveIn = (old: "kms-v1" | "kms-v2" | "aescbc") => ({
   before: [old, "identity"] as Chain,
   second: [old, "claviger", "identity"] as Chain,
@@ -33,7 +36,9 @@ const V1 = moveIn("kms-v1");
 const V2 = moveIn("kms-v2");
 const AES = moveIn("aescbc");
 
-/** Orders are chosen in pairs: each order of the first step meets each order of the second one somewhere. */
+/**
+ * Orders are chosen in pairs, so that each order of the first step occurs with each order of the second step.
+ */
 const SCENARIOS: readonly Scenario[] = [
   scenario({
     name: "secrets",

@@ -20,7 +20,10 @@ const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
 const AES_KEY = randomBytes(32).toString("base64");
 const NUMBERS = Array.from({ length: 10 }, (_, index) => index);
 
-/** Secrets by a key of the file, ConfigMaps by Kubernetes' own example of a KMS v2 plugin, and some of both still plain. */
+/**
+ * Secrets are encrypted by a key of the file, ConfigMaps by Kubernetes' own example of a KMS v2 plugin, and
+ * some of both are still plain.
+ */
 describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise", () => {
   let cluster: Cluster;
   let manual: Manual;
@@ -92,7 +95,7 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
       expect(new Set(things.map(({ data }: Named) => data.text))).toEqual(new Set([expected]));
     }
   };
-  /** How etcd holds the objects of a resource. */
+  /** Returns how etcd stores the objects of a resource. */
   const stored = async (resource: string) => {
     const entries = await cluster.plane.etcd.get(`/registry/${resource}/`);
     return [...new Set(entries.map(({ value }) => text(storedValue(value))))].sort();
@@ -124,7 +127,7 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
     await eventually(
       "everything is under the key",
       async () => {
-        // Where claviger was faster than the restart, it goes round again after a pause.
+        // If claviger was faster than the restart, it starts another round after a pause.
         await writeFile(clock, String(Math.round(performance.now())));
         const { status } = JSON.parse(
           await cluster.kubectl(["get", "mk", "-n", "claviger-system", "secrets", "-o", "json"]),
@@ -234,7 +237,7 @@ const after = (socket: string): string =>
     { resources: ["configmaps"], providers: [kms("configmaps", socket), identity] },
   );
 
-/** A configuration of docs/operations.md with this test's sockets and key. */
+/** Returns a configuration of docs/operations.md with this test's sockets and key. */
 const documented = (name: string, socket: string, other: string): string =>
   testedBlock("docs/operations.md", name)
     .replaceAll("/var/run/claviger/secrets.sock", socket)

@@ -6,23 +6,23 @@ import { type RunningProcess, startProcess } from "../controlplane/processes.ts"
 import { hasTestTiming, TEST_PROGRAM } from "../program/timing.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-/** What the package's own scripts use for the long-running processes. */
+/** The flags that the package's own scripts use for the long-running processes. */
 const NODE_FLAGS = ["--max-semi-space-size=1"];
 
 export type Part = "plugin" | "operator";
 
 export interface NodeOptions {
   readonly name: string;
-  /** Everything of this node lies in here. */
+  /** Everything of this node is in this folder. */
   readonly dir: string;
-  /** The one root key of the cluster. */
+  /** The root key, which all nodes of the cluster share. */
   readonly rootKey: Buffer;
   readonly kubeconfig: string;
-  /** Of the identity that writes stored objects again. */
+  /** The kubeconfig of the identity that rewrites stored objects. */
   readonly rewriterKubeconfig: string | undefined;
-  /** Provider name → what it serves, `NAMESPACE/NAME` of a MasterKey or a KeyAlias. */
+  /** Maps a provider's name to what it serves: `NAMESPACE/NAME` of a MasterKey or a KeyAlias. */
   readonly providers: Readonly<Record<string, { readonly key: string } | { readonly alias: string }>>;
-  /** The EncryptionConfiguration of the API server beside it. */
+  /** The EncryptionConfiguration of the API server next to it. */
   readonly encryptionConfig: string;
   readonly etcd: { readonly endpoints: readonly string[]; readonly censusIntervalMinutes?: number };
   readonly limits?: Partial<Limits>;
@@ -30,12 +30,12 @@ export interface NodeOptions {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** One control-plane node's claviger: plugin and operator as processes of their own. */
+/** The claviger of one control-plane node: plugin and operator as separate processes. */
 export class ClavigerNode {
   readonly name: string;
   readonly dir: string;
   readonly configPath: string;
-  /** The folder of the release whose programs are started next; this checkout's at first. */
+  /** The folder of the release whose programs are started next; at first this checkout. */
   release = ROOT;
   readonly #options: NodeOptions;
   readonly #running = new Map<Part, RunningProcess>();
@@ -47,7 +47,7 @@ export class ClavigerNode {
     this.#options = options;
   }
 
-  /** Writes configuration and root key; `start` starts the parts. */
+  /** Writes configuration and root key. `start` starts the parts. */
   static async create(options: NodeOptions): Promise<ClavigerNode> {
     const node = new ClavigerNode(options);
     await mkdir(node.dir, { recursive: true, mode: 0o700 });
@@ -89,7 +89,7 @@ export class ClavigerNode {
     return process_?.alive ? process_ : undefined;
   }
 
-  /** Starts a part; `environment` adds to its environment. Does not wait until it is ready. */
+  /** Starts a part; `environment` is added to its environment. Does not wait until it is ready. */
   async start(part: Part, environment: Readonly<Record<string, string>> = {}): Promise<RunningProcess> {
     const all = { ...this.#options.environment, ...environment };
     const started = await startProcess({
@@ -108,7 +108,10 @@ export class ClavigerNode {
     return started;
   }
 
-  /** The program that users run, unless it needs another clock or shorter waits. A former release read them itself. */
+  /**
+   * Returns the program that users run, unless the test needs another clock or shorter waits. A former
+   * release read the variables itself.
+   */
   #program(environment: Readonly<Record<string, string>>): string {
     if (this.release === ROOT && hasTestTiming(environment)) return TEST_PROGRAM;
     return join(this.release, "bin", "claviger.js");

@@ -161,7 +161,7 @@ describe.skipIf(binaries === undefined)(
       const get = async (...what: readonly string[]): Promise<number> =>
         Number(await cluster.kubectl(["get", ...what, "-o", "jsonpath={.metadata.resourceVersion}"]));
       const lease = ["lease", "-n", "claviger-system", "claviger-node-late"];
-      // One etcd numbers all its writes: the later one has the higher number.
+      // One etcd numbers all its writes, so the later write has the higher number.
       const reported = await get("ks", "late");
       expect(await eventually("the Lease is there", () => get(...lease))).toBeGreaterThan(reported);
       stop.abort();

@@ -19,7 +19,7 @@ describe.skipIf(binaries === undefined)("an etcd that is not where the API serve
   let other: Etcd;
   let cluster: Cluster;
 
-  /** The API server keeps its ConfigMaps in an etcd of their own. */
+  /** The API server keeps its ConfigMaps in a separate etcd. */
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "clv-etcd-"));
     other = await Etcd.create(binaries?.etcd ?? "", folder);
@@ -89,7 +89,7 @@ describe.skipIf(binaries === undefined)("an etcd that is not where the API serve
     expect(census.code).not.toBe(0);
     expect(census.stderr).toMatch(none);
     const doctor = await run(process.execPath, [CLAVIGER, "doctor", "--config", path, "-o", "json"]);
-    // It looks for this node's Lease first.
+    // The command looks for this node's Lease first.
     expect(doctor.stdout).toMatch(
       /not the API server's etcd: .* etcd under \/other lacks it; check etcd\.endpoints and etcd\.prefix/,
     );

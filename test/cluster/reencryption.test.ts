@@ -32,7 +32,7 @@ const LONG = { deadline: 600_000, every: 300 };
 const SETTLE_SECONDS = 25;
 const CARTS = "/registry/shop.example.com/carts/default";
 
-/** Two entries on one socket: each has a data key of its own. */
+/** Two entries on one socket, each with its own data key. */
 const twoEntries = ({ name, socket }: { readonly name: string; readonly socket: string }): string =>
   encryptionRules(
     { resources: ["secrets"], providers: [kms(name, socket), identity] },
@@ -120,7 +120,7 @@ describe.skipIf(binaries === undefined)("stored data follows its key", () => {
     );
   const condition = async (name: string) =>
     (await masterKey(name)).status?.conditions?.find(({ type }) => type === "Reencrypted");
-  /** The pause between two rounds is over. */
+  /** Waits until the pause between two rounds is over. */
   const pauseIsOver = async () => {
     ahead += 600;
     await writeFile(clock, String(ahead));
@@ -132,7 +132,7 @@ describe.skipIf(binaries === undefined)("stored data follows its key", () => {
     });
     return status === 200;
   };
-  /** Of all that is encrypted in etcd, apart from what is named. */
+  /** Returns the key_ids of everything that is encrypted in etcd, apart from the named objects. */
   const keyIds = async (prefix = "/registry/") => {
     const entries = await cluster.plane.etcd.get(prefix);
     const stored = entries.map(({ key, value }) => ({ key, stored: storedValue(value) }));
@@ -226,7 +226,8 @@ describe.skipIf(binaries === undefined)("stored data follows its key", () => {
     await cluster.kubectl(["delete", "clusterrole,clusterrolebinding", "rewrite-all", "claviger-rewriter"]);
     await cluster.kubectl(["apply", "-f", join(ROOT, "deploy", "storage-version-migration.yaml")]);
     await patch("ka", "main", { masterKey: "second" });
-    // Kubernetes' controller waits until its caches are as new as the migration: an idle resource takes a minute.
+    // Kubernetes' controller waits until its caches are as new as the migration, which takes a minute for an
+    // idle resource.
     await using _ = new Stirring(async () => {
       await touch("thing-0");
       await cluster.kubectl(["annotate", "--overwrite", "carts/thing-0", `at=${performance.now()}`]);
@@ -268,7 +269,7 @@ describe.skipIf(binaries === undefined)("stored data follows its key", () => {
   });
 });
 
-/** claviger's own, and what API servers keep for themselves. */
+/** claviger's own resources, and those that API servers keep for themselves. */
 const KEPT_PLAIN = /^\/registry\/(kms\.claviger\.dev|masterleases|peerserverleases|ranges)\//;
 
 const REWRITE_ALL = [{ apiGroups: ["*"], resources: ["*"], verbs: ["get", "list", "patch"] }];
@@ -312,19 +313,19 @@ class Stirring implements AsyncDisposable {
 
   async #run(work: () => Promise<void>): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      // A call that fails is made again, and must not end the run of the tests.
+      // A failed call is repeated, and must not end the test run.
       await work().catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
   }
 }
 
-/** Alters a byte of what etcd holds: it does not decrypt any more. */
+/** Changes a byte of a value in etcd, so that it no longer decrypts. */
 async function spoil(endpoint: string, key: string): Promise<void> {
   const name = base64(key);
   const { kvs } = await etcdCall(endpoint, "range", { key: name });
   const value = Buffer.from(kvs[0]?.value ?? "", "base64");
-  // The message begins with the encrypted data: this byte is of it.
+  // The message begins with the encrypted data, and this byte is part of it.
   const place = value.lastIndexOf(Buffer.from(SPOILT_AFTER)) + SPOILT_AFTER.length + 8;
   value.writeUInt8(value.readUInt8(place) ^ 1, place);
   await etcdCall(endpoint, "put", { key: name, value: value.toString("base64") });

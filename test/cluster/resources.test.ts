@@ -173,7 +173,7 @@ describe.skipIf(binaries === undefined)("resources applied with kubectl", () => 
         ...["wait", `--for=jsonpath=${served}`, "--timeout=120s", "-n", "payments", "keyalias/moving"],
       ]);
     }
-    // The alias is on record where it is served, which takes a moment.
+    // A node that serves the alias records it, which takes a moment.
     await eventually("the node serves the second key", async () => {
       const reader = KeyringReader.open(cluster.nodes[0]?.keyringPath ?? "");
       const { aliases } = reader.snapshot();

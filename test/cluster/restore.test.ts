@@ -16,7 +16,7 @@ const SECRETS = "/api/v1/namespaces/default/secrets";
 
 describe.skipIf(binaries === undefined)("three nodes, and Secrets under two versions of the key", () => {
   let cluster: Cluster;
-  /** What must be readable: name → text. */
+  /** The Secrets that must be readable, as name → text. */
   const written = new Map<string, string>();
 
   beforeAll(async () => {
@@ -58,7 +58,7 @@ describe.skipIf(binaries === undefined)("three nodes, and Secrets under two vers
     return stdout;
   };
 
-  /** Writes a Secret through each API server, and sees in etcd that it is under the current version. */
+  /** Writes a Secret through each API server, and checks in etcd that it is under the current version. */
   const write = async (name: string): Promise<void> => {
     for (const [index, server] of cluster.plane.apiServers.entries()) {
       const metadata = { name: `${name}-by-${index}` };
@@ -84,7 +84,7 @@ describe.skipIf(binaries === undefined)("three nodes, and Secrets under two vers
       expect(Object.fromEntries(texts)).toEqual(Object.fromEntries(written));
     }
   };
-  /** Rotates until the next version is current on every node and in use by every API server. */
+  /** Rotates until the next version is current on every node and used by every API server. */
   const rotate = async (): Promise<void> => {
     const number = ((await masterKey()).status?.currentVersion?.number ?? 0) + 1;
     const kubeconfig = (await cluster.plane.apiServers[0]?.kubeconfig()) ?? "";
@@ -138,7 +138,7 @@ describe.skipIf(binaries === undefined)("three nodes, and Secrets under two vers
 
     await Promise.all(cluster.nodes.map((node) => node.killAll()));
     await Promise.all(cluster.nodes.map((node) => rm(node.stateDir, { recursive: true })));
-    // Nobody can delete it while it is in use; etcd loses it.
+    // Nobody can delete it while it is in use, so it is removed from etcd.
     await cluster.plane.etcd.delete("/registry/kms.claviger.dev/masterkeys/claviger-system/secrets");
     await eventually("it is gone", async () => {
       const args = ["get", "mk", "-n", "claviger-system", "secrets", "--ignore-not-found"];
@@ -172,7 +172,7 @@ describe.skipIf(binaries === undefined)("three nodes, and Secrets under two vers
     const before = await specs();
     expect(before).toHaveLength(3);
 
-    // Plugins and operators go on all the while.
+    // Plugins and operators continue to run.
     await Promise.all(cluster.plane.apiServers.map((server) => server.stop()));
     await cluster.plane.etcd.restoreData(copy);
     await Promise.all(cluster.plane.apiServers.map((server) => server.start()));

@@ -80,7 +80,7 @@ class Site {
     expect(await run(process.execPath, args)).toMatchObject({ code: 0, stderr: "" });
   }
 
-  /** Every Secret of etcd is under this version of the key, and a census said so. */
+  /** Expects that every Secret in etcd is under this version of the key, and that a census confirmed it. */
   async isVerified(number: number): Promise<void> {
     const { kmsKeyId } = await eventually(
       `version ${number} is verified`,
@@ -99,7 +99,10 @@ class Site {
     expect(new Set(keyIds)).toEqual(new Set([kmsKeyId]));
   }
 
-  /** No Secret of any namespace can be had by this user: neither by asking, nor by what the API server says of its rights. */
+  /**
+   * Expects that this user cannot read any Secret in any namespace: neither by trying, nor according to the
+   * API server's report of its rights.
+   */
   async readsNoSecret(user: string): Promise<void> {
     const list = await this.server.request("GET", "/api/v1/namespaces");
     const { items } = list.body as {
@@ -153,7 +156,7 @@ interface Audited {
   readonly objectRef?: { readonly resource?: string; readonly apiGroup?: string };
 }
 
-/** What users asked for, one line each, of the API server's audit log. */
+/** Returns the requests of users, one line each, from the API server's audit log. */
 async function asked(log: string, user: string): Promise<ReadonlySet<string>> {
   const lines = (await readFile(log, "utf8")).trim().split("\n");
   const events = lines.map((line): Audited => JSON.parse(line)).filter((one) => one.user.username === user);
@@ -221,7 +224,7 @@ describe.skipIf(binaries === undefined)("the documented installation with a rewr
     expect(JSON.stringify(listed.body)).toContain(TEXT);
     const patched = await site.as(REWRITER_USER, "PATCH", `${SECRETS}/seed-0`, {});
     expect([patched.status, JSON.stringify(patched.body)]).toEqual([200, expect.stringContaining(TEXT)]);
-    // With nothing but the right to patch, too.
+    // Also with nothing but the right to patch.
     await cluster.kubectl(["delete", "clusterrolebinding", "claviger-rewriter"]);
     const patching = [{ apiGroups: [""], resources: ["secrets"], verbs: ["patch"] }];
     await cluster.kubectl(["apply", "-f", "-"], roleOfRewriters("patch-only", patching));
@@ -335,7 +338,7 @@ describe.skipIf(binaries === undefined)("the documented installation with a rewr
       severity: "warning",
       message: expect.stringContaining("may get, list, patch Secrets of every namespace"),
     });
-    // The way out, as docs/operations.md has it.
+    // The remedy in docs/operations.md.
     await writeFile(site.node.configPath, stringify({ ...config, rewriter: { kubeconfig } }));
     await site.node.stop("operator");
     await site.node.start("operator");
@@ -381,7 +384,8 @@ describe.skipIf(binaries === undefined)(
     it("a rotation is re-encrypted and verified, and no identity of claviger reads a Secret", async () => {
       for (const user of [NODE_USER, REWRITER_USER]) await site.readsNoSecret(user);
       await site.rotate();
-      // Kubernetes' controller waits until its caches are as new as the migration: an idle resource takes a minute.
+      // Kubernetes' controller waits until its caches are as new as the migration, which takes a minute for
+      // an idle resource.
       const stirring = setInterval(() => {
         cluster
           .kubectl(

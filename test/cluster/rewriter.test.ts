@@ -20,10 +20,10 @@ const binaries = await controlPlaneBinaries();
 
 const RESOURCES = ["secrets", "configmaps", "widgets.test.claviger.dev"];
 const [OLD, NEW] = ["old", "new"].map((name) => ({ name, secret: randomBytes(32).toString("base64") }));
-/** As the rewriter needs it, and no administrator: those are never told that the server is busy. */
+/** A user with the rewriter's rights. An administrator is never told that the server is busy. */
 const USER = { name: "rewriter", token: randomBytes(16).toString("hex"), groups: ["rewriters"] };
 
-/** Two API servers share an etcd: what the first one wrote is stale to the second one. */
+/** Two API servers share an etcd: objects of the first are stale for the second. */
 describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", () => {
   let plane: ControlPlane;
   let client: KubeClient;
@@ -67,7 +67,7 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
   ) => {
     const reply = await server(index).request(method, path, { body, ...(contentType && { contentType }) });
     if (reply.status > 299) throw new Error(`${method} ${path}: ${JSON.stringify(reply.body)}`);
-    // The API server answers the object that was asked for.
+    // The API server answers with the requested object.
     return reply.body as { readonly metadata: ObjectMetadata; readonly data?: unknown };
   };
   const namespace = async (name: string) => {
@@ -84,7 +84,7 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
   };
   const run = async (patterns: string[], options: Partial<RewriteOptions> = {}) =>
     rewrite({ client: admin, resources: await resources(...patterns), signal, ...options });
-  /** The names of the keys of encryption under which etcd holds what is under a prefix. */
+  /** Returns the names of the encryption keys of the values under a prefix in etcd. */
   const keysUsed = async (prefix: string) => {
     const entries = await plane.etcd.get(`/registry/${prefix}`);
     return new Set(entries.map(({ value }) => value.toString("latin1").split(":")[4]));
@@ -135,13 +135,13 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     const progress: RewriteProgress[] = [];
     const recorder = new Recorder(await server(1).kubeconfig());
     const report = await run(RESOURCES, { client: recorder, onProgress: (seen) => progress.push(seen) });
-    // The list of resources says which version of a custom one is stored; the others are of objects.
+    // The list of resources says at which version a custom resource is stored; the other answers are objects.
     expect(recorder.kinds).toEqual(
       new Set(["APIResourceList", "PartialObjectMetadataList", "PartialObjectMetadata"]),
     );
     expect(report).toMatchObject({ gone: 0, failed: 0, failures: [] });
     expect(report.rewritten).toBeGreaterThanOrEqual(60);
-    // The second API server makes a ConfigMap, too.
+    // The second API server also creates a ConfigMap.
     const all = report.rewritten + report.unchanged;
     const after = await Promise.all(paths.map((path) => request(0, "GET", path)));
     expect(after.map(withoutVersion)).toEqual(before.map(withoutVersion));
@@ -172,7 +172,7 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     expect(await attempt(deleted)).toBe("gone");
     expect(await attempt({ ...anew, resourceVersion: metadata.resourceVersion })).toBe("rewritten");
     expect(await attempt(anew)).toBe("unchanged");
-    // Somebody else is always faster.
+    // Another client always writes first.
     const racing: Pick<KubeClient, "request"> = {
       request: async (call) => {
         if (call.method === "PATCH" && JSON.stringify(call.body).includes("resourceVersion"))
@@ -267,7 +267,7 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
     for (let index = 10; index < 30; index += 1) await secret(folder, `s-${index}`);
     for (const name of ["s-13", "s-14", "s-20", "s-29"])
       await spoil(plane.etcd.endpoint, `/registry/secrets/spoilt/${name}`);
-    // Else its watch cache stands still and lets lists wait, until it gives up after half a minute.
+    // Otherwise its watch cache does not advance and makes lists wait, until it gives up after half a minute.
     await server(1).restart();
     await eventually("the second API server knows its users' rights", () => resources("secrets"));
     const { failed, failures } = await run(["secrets"]);
@@ -314,7 +314,7 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
       const { status } = await server(0).request("POST", path, { body });
       return status === 201;
     });
-    // v2 is stored and preferred from now on; t is there as v1.
+    // v2 is stored and preferred from now on; t exists as v1.
     await apply(definition({ conversion, versions: [version("v1", false), version("v2", true)] }));
     await eventually("a read of v2 asks the webhook", async () => {
       const { body } = await server(1).request("GET", path.replace("/v1/", "/v2/"));
@@ -334,7 +334,7 @@ describe.skipIf(binaries === undefined)("a rewrite of what API servers stored", 
   });
 });
 
-/** Keeps what kinds of objects came back. */
+/** Records the kinds of the objects that came back. */
 class Recorder extends KubeClient {
   readonly kinds = new Set<unknown>();
 
@@ -364,7 +364,7 @@ const widget = (name: string) => ({
   spec: { size: 3 },
 });
 
-/** How often a key was written since it was made. */
+/** Returns how often a key was written since it was created. */
 async function writesOf(endpoint: string, key: string): Promise<number> {
   const body = { key: Buffer.from(key).toString("base64") };
   const reply = await fetch(`${endpoint}/v3/kv/range`, { method: "POST", body: JSON.stringify(body) });
@@ -372,7 +372,7 @@ async function writesOf(endpoint: string, key: string): Promise<number> {
   return Number(kvs[0]?.version);
 }
 
-/** Has etcd hold a value that no key of ours decrypts. */
+/** Puts a value into etcd that none of our keys decrypts. */
 async function spoil(endpoint: string, key: string): Promise<void> {
   const value = Buffer.from("k8s:enc:secretbox:v1:lost:a-key-that-is-no-more");
   const body = { key: Buffer.from(key).toString("base64"), value: value.toString("base64") };

@@ -120,7 +120,7 @@ describe.skipIf(binaries === undefined)("rotation on three API servers with 5,00
     expect(status.rotation?.last).toMatchObject({ trigger: "Automatic", number: 2, verified: true });
     expect(status.reencryption).toMatchObject({ kmsKeyId, phase: "Complete", verified: true, remaining: 0 });
     expect(keyIdsIn(await census())).toEqual([{ kind: "kms-v2", keyId: kmsKeyId, objects: SEEDS + 3 }]);
-    // The age of each Secret's one and only rewrite.
+    // The number of each Secret's writes after exactly one rewrite.
     const twice = new Map(writes.map((entry) => [entry.key, entry.writes + 1]));
     const wrong = (await seeds()).filter((entry) => entry.writes !== twice.get(entry.key));
     expect(wrong.map((entry) => [entry.key, entry.writes])).toEqual([]);
@@ -240,7 +240,7 @@ describe.skipIf(binaries === undefined)("rotation on three API servers with 5,00
   }
 
   it("is seen at a glance: kubectl get, and the KeyServers say what each socket's API server does", async () => {
-    // API server 3 has just been started: what was proven without it is proven anew.
+    // API server 3 has just been started, so whatever was proven without it is proven again.
     await eventually(
       "kubectl get says Complete again",
       async () => {

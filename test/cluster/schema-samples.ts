@@ -3,20 +3,20 @@ import type { JsonSchema } from "../../src/resources/schemas/schema.ts";
 const SOME_TIME = "2026-01-02T03:04:05Z";
 const UUID = "11111111-1111-4111-8111-111111111111";
 
-/** A field that holds a value of its own. */
+/** A field that has a value of its own. */
 export interface Leaf {
   readonly path: readonly string[];
   readonly schema: JsonSchema;
 }
 
-/** The leaves of a schema; an item of a list is `[]`. */
+/** Returns the leaves of a schema; an item of a list is `[]`. */
 export function leaves(schema: JsonSchema, path: readonly string[] = []): Leaf[] {
   if (["integer", "string", "boolean"].includes(schema.type)) return [{ path, schema }];
   if (schema.items) return leaves(schema.items, [...path, "[]"]);
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => leaves(field, [...path, name]));
 }
 
-/** The least that fits a schema, with `value` at the end of `path`. */
+/** Returns the smallest object that fits a schema, with `value` at the end of `path`. */
 export function sample(
   schema: JsonSchema,
   [step, ...rest]: readonly string[] = [],

@@ -33,7 +33,7 @@ describe.skipIf(binaries === undefined)("a Secret in a cluster with one claviger
     const data = await cluster.kubectl(["get", "secret", name, "-o", "jsonpath={.data.text}"]);
     return Buffer.from(data, "base64").toString("utf8");
   };
-  /** After a restart the API server has no data key in memory: a read goes through the plugin. */
+  /** After a restart the API server has no data key in memory, so a read uses the plugin. */
   const expectReadable = async (name: string) => {
     await cluster.ready();
     expect(await readSecret(name)).toBe(text);
@@ -132,7 +132,7 @@ describe.skipIf(binaries === undefined)("a Secret in a cluster with one claviger
     ]);
     await server().kill9();
     await server().start();
-    // Not for /livez, which waits a minute for the Secrets that it cannot list.
+    // /livez would wait a minute for the Secrets that the API server cannot list.
     await eventually("a read of the Secret is refused", async () => {
       const { status } = await server().request("GET", "/api/v1/namespaces/default/secrets/first");
       return status >= 500;

@@ -10,11 +10,11 @@ interface Kubeconfig {
 }
 
 /**
- * An API server as it is on a machine whose clock is wrong: a proxy before the real one that
- * changes the Date of its answers, and nothing else.
+ * An API server on a machine whose clock is wrong: a proxy before the real API server that changes the Date
+ * of its answers, and nothing else.
  */
 export class SkewedServer {
-  /** By how many seconds the API server's clock is ahead. */
+  /** How many seconds the API server's clock is ahead. */
   seconds = 0;
   readonly kubeconfig: string;
   readonly #server: Server;
@@ -24,7 +24,7 @@ export class SkewedServer {
     this.kubeconfig = kubeconfig;
   }
 
-  /** Stands before the API server of this kubeconfig, with that server's own certificate. */
+  /** Starts a proxy before the API server of this kubeconfig, with that server's own certificate. */
   static async before(kubeconfig: string): Promise<SkewedServer> {
     const config = JSON.parse(await readFile(kubeconfig, "utf8")) as Kubeconfig;
     const cluster = config.clusters[0]?.cluster;

@@ -11,7 +11,7 @@ import { eventually } from "../controlplane/wait.ts";
 const binaries = await controlPlaneBinaries();
 const MIGRATIONS = "/apis/storagemigration.k8s.io/v1/storageversionmigrations";
 
-/** Kubernetes' own controller takes minutes to begin: the tests play its part. */
+/** Kubernetes' own controller takes minutes to begin, so the tests play its part. */
 describe.skipIf(binaries === undefined)("a migration by StorageVersionMigrations", () => {
   let plane: ControlPlane;
   let client: KubeClient;
@@ -65,7 +65,7 @@ describe.skipIf(binaries === undefined)("a migration by StorageVersionMigrations
   it("is followed to its end, told, and cleaned up", async () => {
     const seen: RewriteProgress[] = [];
     const report = start("0a", (progress) => seen.push(progress));
-    // Awaited below; until then a failure must not end the run of the tests.
+    // The promise is awaited below, and until then a failure must not end the test run.
     report.catch(() => undefined);
     const [configmaps, secrets] = ["claviger-0a-configmaps", "claviger-0a-secrets"] as const;
     await exist([configmaps, secrets]);

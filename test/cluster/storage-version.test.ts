@@ -21,7 +21,10 @@ const GROUP = "shop.example.com";
 const MIGRATIONS = "/apis/storagemigration.k8s.io/v1/storageversionmigrations";
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-/** v1 has a field `old` and v2 a field `fresh`; with the strategy None each version's schema drops the other's. */
+/**
+ * v1 has a field `old` and v2 a field `fresh`. With the strategy None each version's schema drops the other's
+ * field.
+ */
 const definition = (plural: string, kind: string, storage: "v1" | "v2"): object => ({
   apiVersion: "apiextensions.k8s.io/v1",
   kind: "CustomResourceDefinition",
@@ -185,7 +188,7 @@ describe.skipIf(binaries === undefined)("custom resources of several versions ar
         request: async (call: KubeRequest) => {
           if (call.method === "PATCH") patched.push(call.path);
           const answer = await admin.request(call);
-          // The second list is that of the page; the first one counts.
+          // The second list is the list of the page; the first counts.
           if (call.path.endsWith("/carts") && call.query?.limit === "500") await edit("carts");
           return answer;
         },

@@ -36,7 +36,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
   let probes: Probes;
   let writer: SecretWriter;
   const proxies: FaultProxy[] = [];
-  /** Those of the identity that writes stored objects again. */
+  /** The proxies of the identity that rewrites stored objects. */
   const rewriters: FaultProxy[] = [];
   let tokens = 0;
 
@@ -61,7 +61,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
     const [server] = cluster.plane.apiServers;
     if (server === undefined) throw new Error("there is no API server");
     await createSecrets(server, SEEDS);
-    // Somebody writes all the time: what is said to be complete must hold for this too.
+    // Writes all the time: a report of complete must be true for these writes too.
     writer = new SecretWriter(server, "written");
     await complete(1);
   });
@@ -78,7 +78,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
     await cluster?.stop();
   });
 
-  /** By the API server itself: a phase of some seconds is not to be missed for the start of kubectl. */
+  /** Reads directly from the API server: a phase of some seconds must not be missed while kubectl starts. */
   const read = async (path: string): Promise<unknown> => {
     const { status, body } = (await cluster.plane.apiServers[0]?.request("GET", path)) ?? {};
     if (status !== 200) throw new Error(`HTTP ${status} for ${path}`);
@@ -91,7 +91,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
     proxies.reduce((sum, proxy) => sum + proxy.count(method, path), 0);
   const writes = () => proxies.reduce((sum, { calls }) => sum + calls.filter(isWrite).length, 0);
 
-  /** Asks for the next version. Returns its number. */
+  /** Requests the next version. Returns its number. */
   const rotate = async (): Promise<number> => {
     const { status } = await masterKey();
     tokens += 1;
@@ -103,21 +103,20 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
   };
   const rewritten = () => rewriters.reduce((sum, proxy) => sum + proxy.count("PATCH", SECRET), 0);
 
-  /** How far the rotation to version `number` is; undefined before it begins. */
+  /** Returns the phase of the rotation to version `number`, or undefined before it begins. */
   const phaseOf = async (number: number): Promise<Phase | undefined> => {
     const { rotation, reencryption, currentVersion } = (await masterKey()).status ?? {};
     const isCurrent = currentVersion?.number === number;
     if (rotation?.running === undefined) return isCurrent ? "Complete" : undefined;
-    // Right after the promotion it is still said of the former version that all is complete.
+    // Right after the promotion the status still says that everything is complete for the former version.
     const isOfThis = isCurrent && reencryption?.kmsKeyId === currentVersion.kmsKeyId;
     const phases = [rotation.running.phase, isOfThis ? reencryption?.phase : undefined];
     return PHASES[Math.max(...phases.map(place))];
   };
   /**
-   * Makes a phase last until `release` is called, by what is held on its way: the nodes' reports that
-   * they have stored the version, the writes of stored objects, or, once `begun` says that it is time,
-   * the nodes' reports that their API servers have settled. Switching lasts until the API servers ask
-   * for Status again.
+   * Makes a phase last until `release` is called, by holding back requests: the nodes' reports that they have
+   * stored the version, the writes of stored objects, or, once `begun` returns true, the nodes' reports that
+   * their API servers have settled. Switching lasts until the API servers ask for Status again.
    */
   const hold = (phase: Phase) => {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -146,7 +145,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
         const now = await phaseOf(number);
         begun(now);
         if (place(now) > place(phase)) {
-          // It was over before anybody looked: it comes again.
+          // The phase was over before anybody looked, so it is repeated.
           await complete(number);
           for (const proxy of [...proxies, ...rewriters]) proxy.forget();
           number = await rotate();
@@ -172,7 +171,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
     if (pid === undefined) throw new Error(`the operator of ${found.name} leads and does not run`);
     return { name: found.name, pid };
   };
-  /** Waits until version `number` is said to be complete and verified, and then counts by itself. */
+  /** Waits until version `number` is reported complete and verified, and then counts by itself. */
   const complete = async (number: number): Promise<void> => {
     const kmsKeyId = await eventually(
       `version ${number} is complete and verified`,
@@ -212,7 +211,7 @@ describe.skipIf(binaries === undefined)("two operators whose API server storms",
     const begun = performance.now();
     const number = await rotate();
     await eventually(`version ${number} exists`, async () => (await versions()).length > before, LONG);
-    // A minute, and what a busy machine adds.
+    // A minute, and an allowance for a busy machine.
     expect(performance.now() - begun).toBeLessThan(90_000);
     await complete(number);
     expect((await versions()).length).toBe(before + 1);

@@ -25,7 +25,7 @@ const object = (kind: string, namespace: string, name: string, spec: object): ob
 });
 const namespace = (name: string): object => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
 const RBAC = "rbac.authorization.k8s.io";
-/** An editor of one namespace's keys: specs, and no status. */
+/** The rights of an editor of one namespace's keys: specs, and no status. */
 const tenantRights: readonly object[] = [
   {
     ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: TENANT, name: "keys" } },
@@ -61,7 +61,7 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
   });
   afterAll(() => cluster?.stop());
 
-  /** As the tenant, who may do no more than its Role says. */
+  /** Runs kubectl as the tenant, who may do no more than its Role allows. */
   async function tenant(args: readonly string[], stdin = ""): Promise<string> {
     const { code, stdout, stderr } = await cluster.plane.kubectl(["-n", TENANT, ...args], {
       stdin,
@@ -98,7 +98,7 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
       const condition = conditionOf((await key(name)).status?.conditions, type);
       return condition?.reason === reason && condition;
     });
-  /** Another namespace is served: its new key is current. */
+  /** Waits until another namespace's new key is current. */
   const shopGetsKey = async (name: string): Promise<void> => {
     await cluster.kubectl(["apply", "-f", "-"], manifests(object("MasterKey", SHOP, name, {})));
     await ready(name, SHOP);
@@ -208,7 +208,7 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
     await ask("last");
     const { message } = await keySays("rotating", "RotationOnTime", "RateLimited");
     expect(message).toMatch(/it goes on by itself at \d{4}-/);
-    // The first, five that were asked for, and at most one more that was not counted yet.
+    // The first version, five requested ones, and at most one more that was not counted yet.
     expect(await count()).toBeLessThanOrEqual(7);
     expect((await key("rotating")).status?.rotation?.handledToken).not.toBe("last");
   });

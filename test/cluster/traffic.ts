@@ -15,7 +15,7 @@ export async function inParallel(
   await Promise.all(Array.from({ length: width }, lane));
 }
 
-/** Makes Secrets seed-0…, eight at once. */
+/** Creates Secrets seed-0…, eight at once. */
 export async function createSecrets(server: ApiServer, count: number, prefix = "seed"): Promise<void> {
   await inParallel(count, 8, async (index) => {
     const body = {
@@ -37,9 +37,8 @@ export interface Counts {
 }
 
 /**
- * Reads and writes Secrets through every given API server without a pause, as the
- * workloads of a cluster would, and counts what failed. Reads go past the watch
- * cache every other time.
+ * Reads and writes Secrets through every given API server without a pause, as the workloads of a cluster
+ * would, and counts failures. Every other read goes past the watch cache.
  */
 export class Traffic implements AsyncDisposable {
   readonly #stop = new AbortController();
@@ -97,7 +96,7 @@ export class Traffic implements AsyncDisposable {
   }
 }
 
-/** A connection that broke counts as an answer of status 0. */
+/** A broken connection counts as an answer of status 0. */
 const answerOf = (call: ReturnType<ApiServer["request"]>): Promise<{ status: number; body: unknown }> =>
   call.catch((error: unknown) => ({ status: 0, body: String(error) }));
 
@@ -105,8 +104,8 @@ const textOf = (secret: unknown): string | undefined =>
   (secret as { readonly data?: { readonly value?: string } }).data?.value;
 
 /**
- * Probes /readyz of the API servers all the time: each probe makes them ask for
- * Status again after 20 s at most, where they would otherwise wait for a minute.
+ * Probes /readyz of the API servers all the time. Each probe makes them ask for Status again after 20 s at
+ * most; without probes they would wait for a minute.
  */
 export class Probes {
   readonly #stop = new AbortController();
@@ -123,14 +122,14 @@ export class Probes {
 
   async #probe(server: ApiServer): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      // A server that is down just now is part of some tests.
+      // Some tests have a server that is down at the moment.
       await server.request("GET", "/readyz").catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
   }
 }
 
-/** Writes one Secret through an API server without a pause. */
+/** Writes the same Secret through an API server without a pause. */
 export class SecretWriter implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
@@ -141,7 +140,7 @@ export class SecretWriter implements AsyncDisposable {
     this.#done = this.#run(server, name);
   }
 
-  /** What failed. */
+  /** Stops, and returns the failures. */
   async stop(): Promise<readonly string[]> {
     this.#stop.abort();
     await this.#done;

@@ -22,7 +22,7 @@ describe.skipIf(binaries === undefined)("an upgrade from 0.1.0 under load, and b
   let traffic: Traffic;
 
   beforeAll(async () => {
-    // Not under node_modules, where Node strips no types: it runs from sources, as this release does.
+    // Not under node_modules, because Node strips no types there: it runs from sources, as this release does.
     former = await mkdtemp(join(tmpdir(), "claviger-0.1.0-"));
     const unpacked = await run("tar", ["-xzf", FORMER, "-C", former]);
     expect(unpacked.code, unpacked.stderr).toBe(0);
@@ -30,7 +30,7 @@ describe.skipIf(binaries === undefined)("an upgrade from 0.1.0 under load, and b
     cluster = await startCluster({
       nodes: 2,
       release: former,
-      // The former release knows no such field, and does all as the node.
+      // The former release does not know this field, and does everything as the node.
       withoutRewriter: true,
       install: async (plane) => {
         const rights = ["rbac.yaml", "rewriter.yaml", "admission.yaml"].map((name) =>
@@ -57,7 +57,7 @@ describe.skipIf(binaries === undefined)("an upgrade from 0.1.0 under load, and b
     JSON.parse(await cluster.kubectl(["get", "mk", "-n", "claviger-system", "secrets", "-o", "json"]));
   const versions = async (): Promise<KeyVersion[]> =>
     (JSON.parse(await cluster.kubectl(["get", "kv", "-o", "json"])) as { items: KeyVersion[] }).items;
-  /** One after the other, as an administrator replaces them. */
+  /** Replaces the releases one after the other, as an administrator does. */
   const turnTo = async (release: string) => {
     for (const node of cluster.nodes) {
       await replace(node, release);
@@ -86,7 +86,7 @@ describe.skipIf(binaries === undefined)("an upgrade from 0.1.0 under load, and b
       async () => (await masterKey()).status?.currentVersion?.number === number,
     );
   };
-  /** An API server that starts anew has no data key in memory: it reads through the plugin. */
+  /** A new API server process has no data key in memory, so it reads through the plugin. */
   const readsAfterRestart = async () => {
     const [server] = cluster.plane.apiServers;
     await traffic.stop();

@@ -10,15 +10,15 @@ import { eventually, type Patience } from "./wait.ts";
 
 export interface ApiServerOptions {
   readonly binary: string;
-  /** Its own folder, for its certificate, its kubeconfigs and its log; created if need be. */
+  /** Its own folder, for its certificate, its kubeconfigs and its log; created if necessary. */
   readonly dir: string;
   readonly etcd: string;
   readonly identities: Identities;
-  /** A file with an EncryptionConfiguration, which is reloaded when it changes. */
+  /** The path of an EncryptionConfiguration, which is reloaded when it changes. */
   readonly encryptionConfig?: string | undefined;
   /** Further command-line flags. */
   readonly flags?: readonly string[];
-  /** Of the host that it runs on; this machine's if left out. */
+  /** The name of its host; this machine's name if left out. */
   readonly hostname?: string | undefined;
 }
 
@@ -27,9 +27,9 @@ export interface ApiCall {
   readonly body?: unknown;
   /** The bearer token; the admin's if left out. */
   readonly token?: string;
-  /** Of the body; a PATCH needs one of the patch types. */
+  /** The content type of the body; a PATCH needs one of the patch types. */
   readonly contentType?: string;
-  /** Milliseconds for the whole call. */
+  /** The timeout of the whole call, in milliseconds. */
   readonly deadline?: number;
 }
 
@@ -69,14 +69,17 @@ export class ApiServer {
     return join(this.dir, "kube-apiserver.log");
   }
 
-  /** The PEM certificates that verify this server; there from its first start on. */
+  /** Returns the PEM certificates that verify this server, which exist after its first start. */
   ca(): Promise<string> {
     return readFile(join(this.dir, "apiserver.crt"), "utf8");
   }
 
-  /** Starts the process and does not wait until it serves: `ready` does. `more` are flags for this start only. */
+  /**
+   * Starts the process without waiting until it serves: `ready` does that. `more` are flags for this start
+   * only.
+   */
   async start(more: readonly string[] = []): Promise<void> {
-    // Connections to the process before would fail the first calls to this one.
+    // Connections to the former process would make the first calls to this process fail.
     this.#agent.destroy();
     this.#agent = new Agent({ keepAlive: true });
     const { binary, hostname } = this.#options;
@@ -90,8 +93,8 @@ export class ApiServer {
   }
 
   /**
-   * Waits until a GET of `path` by the admin gives 200. "/readyz" also asks the KMS
-   * plugins and etcd; "/readyz?exclude=…", "/livez" or an object's path ask for less.
+   * Waits until a GET of `path` by the admin returns 200. "/readyz" also asks the KMS plugins and etcd;
+   * "/readyz?exclude=…", "/livez" or an object's path ask for less.
    */
   async ready(path = "/readyz", patience?: Patience): Promise<void> {
     await eventually(
@@ -117,13 +120,13 @@ export class ApiServer {
     await this.#process?.kill9();
   }
 
-  /** Stops and starts on the same port; `ready` tells when it serves again. */
+  /** Stops and starts on the same port. Use `ready` to wait until it serves again. */
   async restart(more: readonly string[] = []): Promise<void> {
     await this.stop();
     await this.start(more);
   }
 
-  /** One API call; any answer of the server resolves, a failed connection rejects. */
+  /** Makes an API call. Any answer of the server resolves, and a failed connection rejects. */
   async request(method: string, path: string, options: ApiCall = {}): Promise<HttpsReply> {
     const { body, token = this.token, contentType = "application/json", deadline } = options;
     const ca = this.#provenCa ?? (await this.ca());
@@ -135,12 +138,12 @@ export class ApiServer {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(deadline === undefined ? {} : { deadline }),
     });
-    // Kept only now: at the first start, the server may have been writing the file still.
+    // Kept only now: at the first start, the server may still have been writing the file.
     this.#provenCa = ca;
     return reply;
   }
 
-  /** Writes a kubeconfig for the user of that name (the admin) and returns its path. */
+  /** Writes a kubeconfig for the user of that name (the admin if left out) and returns its path. */
   async kubeconfig(name = "admin"): Promise<string> {
     const user = this.users.find((candidate) => candidate.name === name);
     if (user === undefined) throw new Error(`no user ${name} in the token file`);
@@ -175,13 +178,13 @@ function flags(options: ApiServerOptions, port: number): string[] {
     `--token-auth-file=${identities.tokenFile}`,
     "--authorization-mode=RBAC",
     "--service-cluster-ip-range=10.96.0.0/16",
-    // All servers share one issuer and key pair: a token of one is good at the others.
+    // All servers share one issuer and key pair, so a token of one server is valid at the others.
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${identities.serviceAccountPublicKey}`,
     `--service-account-signing-key-file=${identities.serviceAccountKey}`,
-    // Several servers at one loopback address would fight over the endpoints of "kubernetes".
+    // Several servers at one loopback address would overwrite each other's endpoints of "kubernetes".
     "--endpoint-reconciler-type=none",
-    // Else a stop waits on open watches, for more than half a minute.
+    // Otherwise a stop waits for open watches, for more than half a minute.
     "--shutdown-watch-termination-grace-period=1s",
     ...(encryptionConfig === undefined ? [] : encryption),
     ...more,

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { BINARY_NAMES, type BinaryName, buildBinaries, isExecutable, say } from "./build.ts";
 
-/** Absolute paths of the programs that make a control plane. */
+/** Absolute paths of the programs of a control plane. */
 export interface Binaries {
   readonly etcd: string;
   readonly kubeApiserver: string;
@@ -10,10 +10,10 @@ export interface Binaries {
 }
 
 /**
- * Finds the control plane's programs: in KUBEBUILDER_ASSETS, else in the user's
- * cache, else by a build from Go modules, which takes minutes the first time.
- * Where a build is needed and there is no Go: undefined, after one line on stderr;
- * throws instead where CI is set, so that no pipeline passes by skipping.
+ * Finds the control plane's programs: in KUBEBUILDER_ASSETS, otherwise in the user's cache, otherwise by a
+ * build from Go modules, which takes minutes the first time. If a build is necessary and there is no Go:
+ * returns undefined, after one line on stderr; but throws if CI is set, so that no pipeline passes by
+ * skipping.
  */
 export async function controlPlaneBinaries(): Promise<Binaries | undefined> {
   const assets = await kubebuilderAssets();
@@ -29,7 +29,10 @@ export async function controlPlaneBinaries(): Promise<Binaries | undefined> {
   };
 }
 
-/** envtest's folder: used if it has all that it usually has, which leaves out the controller manager. */
+/**
+ * Returns envtest's folder if it has all programs that it usually has, which do not include the controller
+ * manager.
+ */
 async function kubebuilderAssets(): Promise<ReadonlyMap<BinaryName, string>> {
   const found = new Map<BinaryName, string>();
   const folder = process.env.KUBEBUILDER_ASSETS;

@@ -8,7 +8,7 @@ import { run } from "./run.ts";
 
 const MODULE = import.meta.dirname;
 
-/** How long a first build takes on two cores, so that nobody takes it for a hang. */
+/** How long a first build takes on two cores, so that nobody thinks it hangs. */
 const USUAL_TIME = {
   etcd: "40 seconds",
   "kube-apiserver": "4 minutes",
@@ -26,9 +26,9 @@ export const BINARY_NAMES: readonly BinaryName[] = [
 ];
 
 /**
- * The named binaries out of this folder's Go module, from the user's cache or built
- * into it; the result has their absolute paths in the order of `names`. Undefined
- * where one would have to be built and there is no Go. A failed build throws.
+ * Returns the absolute paths of the named programs of this folder's Go module, in the order of `names`, from
+ * the user's cache or built into it. Returns undefined if a program would have to be built and there is no
+ * Go. Throws if a build fails.
  */
 export async function buildBinaries(names: readonly BinaryName[]): Promise<readonly string[] | undefined> {
   const versions = await moduleVersions();
@@ -55,7 +55,9 @@ export interface Program {
   readonly flags: readonly string[];
 }
 
-/** As `buildBinaries`, for any programs; `key` changes whenever they would be others. */
+/**
+ * Does the same as `buildBinaries` for any programs. `key` must change whenever the programs would differ.
+ */
 export async function buildPrograms(
   kind: string,
   key: string,
@@ -76,14 +78,14 @@ export async function buildPrograms(
   return paths;
 }
 
-/** The version of a module that a text of go.mod requires. */
+/** Returns the version of a module that a text of go.mod requires. */
 export function requiredVersion(gomod: string, module: string): string {
   const found = new RegExp(`^\\s*${module} v(\\S+)`, "m").exec(gomod)?.[1];
   if (found === undefined) throw new Error(`go.mod does not require ${module}`);
   return found;
 }
 
-/** Whether `path` is a file that this user may execute. */
+/** Returns true if `path` is a file that this user may execute. */
 export function isExecutable(path: string): Promise<boolean> {
   return access(path, constants.X_OK).then(
     () => true,
@@ -91,7 +93,7 @@ export function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** One line on stderr about the test control plane. */
+/** Writes one line about the test control plane to stderr. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
@@ -133,7 +135,7 @@ async function missing(folder: string, programs: readonly Program[]): Promise<Pr
   return absent;
 }
 
-/** Runs under the lock: whatever else lies in a build folder is a dead builder's. */
+/** Runs under the lock, so anything else in a build folder was left by a dead builder. */
 async function buildMissing(go: string, folder: string, programs: readonly Program[]): Promise<void> {
   for (const entry of await readdir(folder)) {
     if (entry.startsWith("building-")) await rm(join(folder, entry), { recursive: true, force: true });

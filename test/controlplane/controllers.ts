@@ -6,7 +6,7 @@ import { freePort } from "./ports.ts";
 import { type Launch, type RunningProcess, startProcess } from "./processes.ts";
 import { eventually } from "./wait.ts";
 
-/** The controllers without which a cluster's API does not behave like one. */
+/** The controllers without which a cluster's API would behave differently. */
 export const USUAL_CONTROLLERS: readonly string[] = [
   "namespace-controller",
   "garbage-collector-controller",
@@ -15,21 +15,20 @@ export const USUAL_CONTROLLERS: readonly string[] = [
 
 export interface ControllersOptions {
   readonly binary: string;
-  /** Its own folder, for its certificate and its log; created if need be. */
+  /** Its own folder, for its certificate and its log; created if necessary. */
   readonly dir: string;
-  /** The kubeconfig file of a user who may do everything. */
+  /** The kubeconfig of a user who may do everything. */
   readonly kubeconfig: string;
   readonly controllers?: readonly string[];
 }
 
-/** How soon a process that ended by itself is started again. */
+/** The pause before a process that ended by itself is started again. */
 const RESTART_MILLISECONDS = 1_000;
 
 /**
- * A kube-controller-manager with a few controllers and no leader election: run one per
- * control plane. One that ends by itself is started again, as the kubelet does it: it
- * gives up where the API server is not healthy for ten seconds, KMS included, as
- * while no key is there yet.
+ * A kube-controller-manager with a few controllers and no leader election: run one per control plane. If it
+ * ends by itself it is started again, as by the kubelet: it gives up if the API server is not healthy for ten
+ * seconds, KMS included, as while there is no key.
  */
 export class Controllers {
   readonly #options: ControllersOptions;
@@ -51,7 +50,7 @@ export class Controllers {
     return this.#process?.pid;
   }
 
-  /** Starts the process; resolves when its health check passes, which is before all caches are filled. */
+  /** Starts the process. Resolves when its health check passes, which is before all caches are filled. */
   async start(): Promise<void> {
     const { binary, dir, kubeconfig, controllers = USUAL_CONTROLLERS } = this.#options;
     const args = [
@@ -85,7 +84,7 @@ export class Controllers {
       if (stopped.aborted) return;
       running = await startProcess(launch);
       this.#process = running;
-      // Stopped while it was being started.
+      // It was stopped while it was being started.
       if (stopped.aborted) await running.kill9();
     }
   }

@@ -22,7 +22,7 @@ function named(name: string, data: Record<string, string> = {}) {
   return { metadata: { name }, data };
 }
 
-/** The nth API server, which the test has started. */
+/** Returns the nth API server, which the test has started. */
 function server(plane: ControlPlane, index: number) {
   const found = plane.apiServers[index];
   if (found === undefined) throw new Error(`no API server ${index}`);
@@ -115,7 +115,7 @@ describe.skipIf(binaries === undefined)("three API servers on one etcd", () => {
     const made = await plane.kubectl(["create", "token", "default"]);
     expect(made).toMatchObject({ code: 0, stderr: "" });
     const token = made.stdout.trim();
-    // 403 and not 401: known, but not allowed.
+    // 403 and not 401: the user is known, but not allowed.
     expect((await server(plane, 1).request("GET", SECRETS, { token })).status).toBe(403);
   });
 

@@ -12,22 +12,27 @@ import { keepOnExit, removeOnExit } from "./reaper.ts";
 export interface ControlPlaneOptions {
   /** How many API servers share the etcd; 1 if left out. */
   readonly apiServers?: number;
-  /** A folder to keep the data in over stops; without it a new one, removed by `stop`. */
+  /** A folder that keeps the data over stops; if left out, a new folder, which `stop` removes. */
   readonly dir?: string;
-  /** The EncryptionConfiguration file of API server `index`; `dir` is the control plane's folder. */
+  /**
+   * Returns the path of the EncryptionConfiguration of API server `index`; `dir` is the control plane's
+   * folder.
+   */
   readonly encryptionConfig?: (
     index: number,
     dir: string,
   ) => string | undefined | Promise<string | undefined>;
-  /** Further command-line flags for API server `index`. */
+  /** Returns further command-line flags for API server `index`. */
   readonly flags?: (index: number, dir: string) => readonly string[];
-  /** The name of the host on which API server `index` runs; this machine's if left out. */
+  /** Returns the name of the host of API server `index`; this machine's name if left out. */
   readonly hostname?: (index: number) => string;
-  /** Users beside the admin. */
+  /** Users in addition to the admin. */
   readonly users?: readonly User[];
-  /** Whether kube-controller-manager runs, or with which controllers instead of the usual ones. */
+  /**
+   * False if kube-controller-manager does not run; or a list of controllers to run instead of the usual ones.
+   */
   readonly controllers?: boolean | readonly string[];
-  /** What each API server must answer before the start is done; see `ApiServer.ready`. */
+  /** The path that must return 200 at each API server before the start is done; see `ApiServer.ready`. */
   readonly readyPath?: string;
 }
 
@@ -36,16 +41,16 @@ export interface ControlPlane extends AsyncDisposable {
   readonly etcd: Etcd;
   readonly apiServers: readonly ApiServer[];
   readonly controllers: Controllers | undefined;
-  /** As the admin at the first API server. */
+  /** Runs kubectl as the admin at the first API server. */
   readonly kubectl: Kubectl;
-  /** Ends every process; removes the folder too, unless the caller named it. */
+  /** Ends every process. Removes the folder too, unless the caller named it. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts etcd, API servers and, if asked, controllers on loopback; resolves when all
- * are ready, and leaves nothing behind when it fails. Throws without binaries: tests
- * ask `controlPlaneBinaries` first, and skip.
+ * Starts etcd, API servers and, if requested, controllers on loopback. Resolves when all are ready, and
+ * leaves nothing behind if it fails. Throws without binaries: tests ask `controlPlaneBinaries` first, and
+ * skip.
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const binaries = await controlPlaneBinaries();
@@ -138,7 +143,7 @@ async function makeFolder(dir: string | undefined): Promise<string> {
 }
 
 async function stopAll(parts: readonly Part[], dir: string, keep: boolean): Promise<void> {
-  // Data that is thrown away needs no orderly end, which takes seconds.
+  // Temporary data need no clean stop, which takes seconds.
   for (const part of parts.toReversed()) await (keep ? part.stop() : part.kill9());
   if (keep) return;
   await rm(dir, { recursive: true, force: true, maxRetries: 10 });

@@ -8,9 +8,9 @@ import { eventually } from "./wait.ts";
 export interface EtcdEntry {
   readonly key: string;
   readonly value: Buffer;
-  /** The revision of the last write: it grows when an object is rewritten. */
+  /** The revision of the last write. It grows when an object is rewritten. */
   readonly modRevision: number;
-  /** How many times it was written since it was made. */
+  /** The number of writes since it was created. */
   readonly writes: number;
 }
 
@@ -27,7 +27,7 @@ export class Etcd {
     this.#launch = launch;
   }
 
-  /** Picks ports and prepares to keep data in `dir`/etcd; `start` starts it. */
+  /** Picks ports and prepares to keep data in `dir`/etcd. `start` starts it. */
   static async create(binary: string, dir: string): Promise<Etcd> {
     const client = `http://127.0.0.1:${await freePort()}`;
     const peer = `http://127.0.0.1:${await freePort()}`;
@@ -51,7 +51,7 @@ export class Etcd {
     return this.#process?.pid;
   }
 
-  /** Starts etcd, also again on the same data and ports; resolves when it serves. */
+  /** Starts etcd, on the same data and ports if it ran before. Resolves when it serves. */
   async start(): Promise<void> {
     const started = await startProcess(this.#launch);
     this.#process = started;
@@ -79,7 +79,7 @@ export class Etcd {
     await this.start();
   }
 
-  /** Stops, puts the data back to a copy, and starts again, at a lower revision and without raising it. */
+  /** Stops, restores the data from a copy, and starts again, at a lower revision and without raising it. */
   async restoreData(folder: string): Promise<void> {
     await this.stop();
     await rm(this.#dataDir, { recursive: true });
@@ -92,12 +92,12 @@ export class Etcd {
     await call(this.endpoint, "put", { key: base64(key), value: value.toString("base64") });
   }
 
-  /** Takes a key out past every API server. */
+  /** Deletes a key past every API server. */
   async delete(key: string): Promise<void> {
     await call(this.endpoint, "deleterange", { key: base64(key) });
   }
 
-  /** All keys that begin with `prefix`, and what etcd holds for them. */
+  /** Returns all keys that begin with `prefix`, and their values. */
   get(prefix: string): Promise<EtcdEntry[]> {
     return etcdGet(this.endpoint, prefix);
   }
@@ -113,14 +113,14 @@ export async function etcdGet(endpoint: string, prefix: string): Promise<EtcdEnt
   return entries;
 }
 
-/** Like `etcdGet`, one entry at a time, for more than fits into memory. */
+/** Does the same as `etcdGet`, one entry at a time, for more data than fit into memory. */
 export async function* etcdEntries(endpoint: string, prefix: string): AsyncGenerator<EtcdEntry> {
   const end = rangeEnd(prefix);
   let from = prefix === "" ? Buffer.from([0]) : Buffer.from(prefix);
   let revision = "0";
   for (;;) {
     const page = await range(endpoint, { key: from, end, revision });
-    // The first page's revision pins the others, so that writes in between neither hide nor repeat a key.
+    // All pages use the first page's revision, so that writes in between neither hide nor repeat a key.
     revision = page.header.revision;
     const entries = (page.kvs ?? []).map(decode);
     yield* entries;
@@ -182,11 +182,11 @@ function decode(raw: RawEntry): EtcdEntry {
   };
 }
 
-/** The first key after all that begin with `prefix`; a zero byte means "to the end" to etcd. */
+/** Returns the first key after all keys that begin with `prefix`; a zero byte means "to the end" in etcd. */
 function rangeEnd(prefix: string): Buffer {
   if (prefix === "") return Buffer.from([0]);
   const end = Buffer.from(prefix);
-  // UTF-8 has no 0xff byte, so this cannot carry over.
+  // UTF-8 has no byte 0xff, so this cannot overflow.
   end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
   return end;
 }

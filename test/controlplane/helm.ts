@@ -11,9 +11,8 @@ const MODULE = join(import.meta.dirname, "helm");
 const FLAGS = ["-trimpath", "-buildvcs=false", "-ldflags", "-s -w"];
 
 /**
- * The path of helm: in the user's cache, else built from Go modules. Where it would
- * have to be built and there is no Go: undefined, after one line on stderr; throws
- * instead where CI is set.
+ * Returns the path of helm, from the user's cache or built from Go modules. If it would have to be built and
+ * there is no Go: returns undefined, after one line on stderr; but throws if CI is set.
  */
 export async function helmBinary(): Promise<string | undefined> {
   const gomod = await readFile(join(MODULE, "go.mod"), "utf8");
@@ -43,10 +42,10 @@ function withoutGo(): undefined {
   return undefined;
 }
 
-/** Runs helm; a failing one resolves too, with its exit code. */
+/** Runs helm. Resolves with its exit code, also if it fails. */
 export type Helm = (args: readonly string[]) => Promise<CommandResult>;
 
-/** A helm of its own home: nothing of the user's settings, plugins or repositories gets in. */
+/** Creates a helm with its own home, without the user's settings, plugins or repositories. */
 export async function createHelm(binary: string, home: string, kubeconfig?: string): Promise<Helm> {
   await mkdir(home, { recursive: true });
   const env = { ...childEnvironment(home), ...(kubeconfig !== undefined && { KUBECONFIG: kubeconfig }) };

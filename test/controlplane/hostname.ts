@@ -9,12 +9,12 @@ export interface Invocation {
 const WAYS: readonly (readonly string[])[] = [["--uts"], ["--user", "--map-root-user", "--uts"]];
 const way = WAYS.find((flags) => spawnSync("unshare", [...flags, "true"]).status === 0);
 
-/** Whether several hosts can be had on this machine. */
+/** True if this machine can simulate several hosts. */
 export const hasHostnames = way !== undefined;
 
 /**
- * Runs a program as on a host of that name, in a UTS namespace of its own (uts_namespaces(7)): an API
- * server tells by the name of its host who it is. Without the right to it, the host is this machine.
+ * Runs a program as on a host of that name, in its own UTS namespace (uts_namespaces(7)), because an API
+ * server identifies itself by the name of its host. Without the right to do so, the host is this machine.
  */
 export function onHost(hostname: string, { binary, args }: Invocation): Invocation {
   if (way === undefined) return { binary, args };

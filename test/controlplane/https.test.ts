@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FakeApiServer, json } from "../../src/testing/fake-api-server.ts";
 import { call } from "./https.ts";
 
-/** As an API server answers while a watch cache is being filled. */
+/** An API server's answer while a watch cache is being filled. */
 const busy = { kind: "Status", code: 429, message: "storage is (re)initializing" };
 
 describe("a test's own calls", () => {
@@ -20,7 +20,7 @@ describe("a test's own calls", () => {
   });
   afterAll(() => server.stop());
 
-  /** Answers so many calls by 429, and then all by 200. */
+  /** Answers this many calls with 429, and then all with 200. */
   const busyFor = (times: number, retryAfter?: string) => {
     calls = 0;
     server.answer((one) => {

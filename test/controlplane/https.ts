@@ -10,18 +10,18 @@ export interface HttpsCall {
   /** PEM of the certificates to trust. */
   readonly ca: string;
   readonly agent?: Agent;
-  /** Milliseconds for the whole call. */
+  /** The timeout of the whole call, in milliseconds. */
   readonly deadline?: number;
 }
 
-/** `body` is the parsed value where the server sent JSON, else the text. */
+/** `body` is the parsed value if the server sent JSON, otherwise the text. */
 export interface HttpsReply {
   readonly status: number;
   readonly body: unknown;
 }
 
 interface Answer extends HttpsReply {
-  /** The seconds of a 429's Retry-After; undefined if the answer is to be taken as it is. */
+  /** The seconds of a 429's Retry-After; undefined if the answer is not retried. */
   readonly retryAfter: number | undefined;
 }
 
@@ -29,14 +29,15 @@ interface Answer extends HttpsReply {
 const MOST_RETRIES = 10;
 
 /**
- * One HTTPS call; node:https because the built-in fetch takes no CA. Rejects on transport errors only.
+ * Makes an HTTPS call, with node:https because the built-in fetch takes no CA. Rejects only on transport
+ * errors.
  *
- * An answer 429 with a Retry-After is retried as client-go and kubectl do, ten times at most and
- * within the deadline: the API server carried nothing out. The cause seen here is a LIST without a
- * limit while the API server fills the watch cache of that resource (KEP-4568, "storage is
- * (re)initializing"). For a custom resource that begins with the first request after a start or
- * after a change of its definition, so that /readyz does not wait for it. The other cause is
- * priority and fairness, if too many calls are in work. A 429 that lasts is returned.
+ * An answer 429 with a Retry-After is retried as client-go and kubectl do, ten times at most and within the
+ * deadline, because the API server carried nothing out. The cause seen here is a LIST without a limit while
+ * the API server fills the watch cache of that resource (KEP-4568, "storage is (re)initializing"). For a
+ * custom resource that begins with the first request after a start or after a change of its definition, so
+ * /readyz does not wait for it. The other cause is priority and fairness, if too many calls are in progress.
+ * A 429 that lasts is returned.
  */
 export async function call(url: string, { deadline = 60_000, ...rest }: HttpsCall): Promise<HttpsReply> {
   const signal = AbortSignal.timeout(deadline);

@@ -20,9 +20,9 @@ export interface Identities {
 }
 
 /**
- * Writes the token file and the service-account key pair into `dir`; a key pair that
- * lies there is kept, as tokens may have been issued with it. The users are an admin
- * (system:masters) with a new token, and those given.
+ * Writes the token file and the service-account key pair into `dir`. An existing key pair is kept, because
+ * tokens may have been issued with it. The users are an admin (system:masters) with a new token, and the
+ * given users.
  */
 export async function writeIdentities(dir: string, others: readonly User[]): Promise<Identities> {
   const admin = { name: "admin", token: randomBytes(16).toString("hex"), groups: ["system:masters"] };

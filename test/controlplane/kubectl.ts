@@ -4,16 +4,19 @@ import { type CommandResult, run } from "./run.ts";
 
 export interface KubectlOptions {
   readonly stdin?: string;
-  /** Another kubeconfig file than the one this kubectl was made with. */
+  /** Another kubeconfig than the default of this kubectl. */
   readonly kubeconfig?: string;
-  /** Milliseconds after which kubectl is killed: later than any --timeout of its own, which says what it waited for. */
+  /**
+   * Milliseconds after which kubectl is killed. This is longer than any --timeout of kubectl, whose message
+   * says what it waited for.
+   */
   readonly deadline?: number;
 }
 
-/** Runs kubectl; a failing one resolves too, with its exit code. */
+/** Runs kubectl. Resolves with its exit code, also if it fails. */
 export type Kubectl = (args: readonly string[], options?: KubectlOptions) => Promise<CommandResult>;
 
-/** A kubectl of its own home: nothing of the user's settings, plugins or discovery cache gets in. */
+/** Creates a kubectl with its own home, without the user's settings, plugins or discovery cache. */
 export async function createKubectl(binary: string, kubeconfig: string, home: string): Promise<Kubectl> {
   await mkdir(home, { recursive: true });
   return (args, { kubeconfig: other, stdin = "", deadline = 600_000 } = {}) =>

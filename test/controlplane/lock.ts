@@ -4,9 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 const SQLITE_BUSY = 5;
 
 /**
- * Runs `action` while no other process (or caller in this one) holds the lock of
- * that name; `onWait` is called once if somebody else holds it now. The lock is
- * SQLite's on an empty database: the kernel frees it when its holder dies.
+ * Runs `action` while no other process (or caller in this one) holds the lock of that name. Calls `onWait`
+ * once if somebody else holds it now. The lock is SQLite's on an empty database: the kernel releases it when
+ * its holder dies.
  */
 export async function withLock<T>(file: string, action: () => Promise<T>, onWait?: () => void): Promise<T> {
   const database = new DatabaseSync(file, { timeout: 0 });

@@ -15,7 +15,7 @@ it("no port is handed out twice, neither here nor to another process", async () 
     expect({ code, stderr }).toMatchObject({ code: 0 });
     ports.push(...JSON.parse(stdout));
   }
-  // The other processes have ended one by one, so only what was held here must be apart from all.
+  // The other processes have ended one by one, so only the ports held here must differ from all others.
   expect(new Set(ports.slice(0, 30)).size).toBe(30);
   expect(ports.slice(30).filter((port) => ports.indexOf(port) < 30)).toEqual([]);
 });

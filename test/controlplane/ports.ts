@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 
-// Below the range from which Linux (32768…) and macOS (49152…) draw the ports of
-// outgoing connections, so that none of these takes a port while its server restarts.
+// Below the range from which Linux (32768…) and macOS (49152…) choose the ports of outgoing connections, so
+// that no connection takes a port while its server restarts.
 const FIRST = 20_000;
 const BLOCK = 20;
 const BLOCKS = 500;
 
-/** The first port of a block is held open: it reserves the others for this process. */
+/** A block of ports. Its first port is held open, which reserves the others for this process. */
 interface Block {
   readonly base: number;
   used: number;
@@ -16,8 +16,8 @@ interface Block {
 let current: Promise<Block> | undefined;
 
 /**
- * A loopback TCP port that nothing listens on, and that no other process gets from
- * here while this process lives. A port is handed out once; a restart may keep it.
+ * Returns a loopback TCP port that nothing listens on, and that this function gives to no other process while
+ * this process lives. A port is returned once; a restart may keep it.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
@@ -34,7 +34,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** The kernel gives the block back when this process ends, even by kill -9: no stale locks. */
+/** The kernel releases the block when this process ends, even by kill -9, so there are no stale locks. */
 async function reserveBlock(): Promise<Block> {
   const start = Math.floor(Math.random() * BLOCKS);
   for (let step = 0; step < BLOCKS; step += 1) {

@@ -4,7 +4,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { spawnTracked } from "./reaper.ts";
 import { Hopeless } from "./wait.ts";
 
-/** What to run: `log` is appended to, `home` is all of the environment besides PATH. */
+/** A program to run. Its output is appended to `log`; `home` is its whole environment besides PATH. */
 export interface Launch {
   readonly name: string;
   readonly binary: string;
@@ -15,13 +15,13 @@ export interface Launch {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** How a process ended: one of the two is not null. */
+/** How a process ended. One of the two fields is not null. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Starts a child process; resolves when it has an id, not when it is ready. */
+/** Starts a child process. Resolves when it has an id, not when it is ready. */
 export async function startProcess(launch: Launch): Promise<RunningProcess> {
   const log = openSync(launch.log, "a");
   try {
@@ -36,7 +36,9 @@ export async function startProcess(launch: Launch): Promise<RunningProcess> {
   }
 }
 
-/** The environment of a child: bare, because etcd and kubectl read settings from theirs. */
+/**
+ * Returns the environment of a child. It is nearly empty, because etcd and kubectl read settings from theirs.
+ */
 export function childEnvironment(home: string): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, HOME: home };
 }
@@ -44,7 +46,7 @@ export function childEnvironment(home: string): NodeJS.ProcessEnv {
 /** One run of a child process. */
 export class RunningProcess {
   readonly pid: number;
-  /** Resolves when the process has ended, however it did; never rejects. */
+  /** Resolves when the process has ended, for whatever reason; never rejects. */
   readonly exited: Promise<Exit>;
   readonly #launch: Launch;
   readonly #child: ChildProcess;
@@ -64,7 +66,7 @@ export class RunningProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Asks with SIGTERM, and insists with SIGKILL after `deadline` milliseconds. */
+  /** Sends SIGTERM, and SIGKILL after `deadline` milliseconds. */
   async stop(deadline = 30_000): Promise<Exit> {
     this.#child.kill("SIGTERM");
     const insist = setTimeout(() => this.#child.kill("SIGKILL"), deadline);
@@ -81,14 +83,14 @@ export class RunningProcess {
     return this.exited;
   }
 
-  /** For probes that wait on this process: throws `Hopeless`, with the log's end, once it is gone. */
+  /** For probes that wait for this process: throws `Hopeless`, with the log's end, once it is gone. */
   mustLive(): void {
     if (this.alive) return;
     const how = this.#child.signalCode ?? `code ${this.#child.exitCode}`;
     throw new Hopeless(`${this.#launch.name} ended (${how}); the end of its log:\n${this.lastLines()}`);
   }
 
-  /** The end of the log, for error messages. */
+  /** Returns the end of the log, for error messages. */
   lastLines(lines = 15): string {
     const log = openSync(this.#launch.log, "r");
     try {

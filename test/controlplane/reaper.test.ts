@@ -17,7 +17,7 @@ interface Runner {
   readonly childPid: number;
 }
 
-/** A process with a tracked child and folder, which then runs `ending`. */
+/** Starts a process with a tracked child and folder, which then runs `ending`. */
 async function startRunner(ending: string): Promise<Runner> {
   const folder = await mkdtemp(join(tmpdir(), "clv-"));
   const script = `
@@ -34,7 +34,10 @@ async function startRunner(ending: string): Promise<Runner> {
   return { process: process_, folder, childPid: Number(String(output)) };
 }
 
-/** An orphan that has ended may stay a zombie for as long as init likes, so a signal 0 does not tell. */
+/**
+ * Returns true if a process has ended. Signal 0 does not show this, because an orphan may stay a zombie for
+ * as long as init likes.
+ */
 async function isGone(pid: number): Promise<boolean> {
   const { stdout } = await run("ps", ["-o", "stat=", "-p", String(pid)]);
   return stdout.trim() === "" || stdout.startsWith("Z");

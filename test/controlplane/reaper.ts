@@ -6,14 +6,13 @@ const folders = new Set<string>();
 let armed = false;
 
 /**
- * Like child_process.spawn, but the child does not outlive this process: it is
- * killed by its id when this process exits or is ended by a signal, and by the
- * kernel, where util-linux' setpriv can ask for that, when this process is killed.
+ * Spawns a child that does not outlive this process. It is killed by its id when this process exits or is
+ * ended by a signal, and by the kernel, if util-linux' setpriv can arrange that, when this process is killed.
  */
 export function spawnTracked(binary: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   arm();
-  // A group of its own keeps a terminal's Ctrl-C from stopping etcd before the API
-  // servers; only where the kernel's death signal reaches what a group kill would.
+  // A process group of its own keeps a terminal's Ctrl-C from stopping etcd before the API servers. It is
+  // only used if the kernel's death signal reaches the processes that a group kill would.
   const child = canTether()
     ? spawn("setpriv", ["--pdeathsig", "KILL", "--", binary, ...args], { ...options, detached: true })
     : spawn(binary, args, options);
@@ -29,7 +28,7 @@ export function removeOnExit(folder: string): void {
   folders.add(folder);
 }
 
-/** Takes back `removeOnExit`. */
+/** Cancels `removeOnExit`. */
 export function keepOnExit(folder: string): void {
   folders.delete(folder);
 }
@@ -44,13 +43,13 @@ function canTether(): boolean {
 function arm(): void {
   if (armed) return;
   armed = true;
-  // An uncaught exception ends in "exit" too; a signal without a listener does not.
+  // An uncaught exception ends in "exit" too, but a signal without a listener does not.
   process.on("exit", reap);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
 }
 
 function onSignal(signal: NodeJS.Signals): void {
-  // Another listener means that somebody shuts down in good order; "exit" follows.
+  // Another listener means that somebody else shuts down cleanly, and "exit" follows.
   if (process.listenerCount(signal) > 1) return;
   reap();
   process.off(signal, onSignal);

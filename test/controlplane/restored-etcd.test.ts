@@ -71,7 +71,7 @@ describe.skipIf(binaries === undefined)("a reflector whose API server's etcd is 
       { deadline: 60_000 },
     );
   };
-  /** Every API server is stopped, as etcd's documentation asks for; the followed one comes back last. */
+  /** Stops every API server, as etcd's documentation requires. The followed API server comes back last. */
   const restore = async (meanwhile: () => Promise<void>): Promise<void> => {
     await Promise.all(plane.apiServers.map((server) => server.stop()));
     await plane.etcd.restoreData(copy);

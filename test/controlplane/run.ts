@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { spawnTracked } from "./reaper.ts";
 
-/** What a finished command gave; `code` is null where a signal ended it. */
+/** The result of a finished command; `code` is null if a signal ended it. */
 export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;
@@ -18,7 +18,7 @@ export interface CommandOptions {
   readonly deadline?: number;
 }
 
-/** Runs a command to its end and collects its output; rejects only where it could not start. */
+/** Runs a command to its end and collects its output. Rejects only if it could not start. */
 export async function run(
   binary: string,
   args: readonly string[],
@@ -28,7 +28,7 @@ export async function run(
   const child = spawnTracked(binary, args, options);
   if (!child.stdin || !child.stdout || !child.stderr) throw new Error(`${binary} has no pipes`);
   const ended = once(child, "close");
-  // A command that ends before it has read all of its input breaks the pipe; its exit code tells.
+  // A command that ends before it has read all of its input breaks the pipe. Its exit code is enough.
   child.stdin.on("error", () => undefined);
   child.stdin.end(stdin);
   const killer = deadline === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), deadline);

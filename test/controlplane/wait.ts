@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How long `eventually` waits in all, and between two probes, in milliseconds. */
+/** How long `eventually` waits in total, and between two probes, in milliseconds. */
 export interface Patience {
   readonly deadline?: number;
   readonly every?: number;
@@ -16,15 +16,15 @@ const LONGEST_REST = 3_000;
 export const pauseAfter = (took: number, every: number): number =>
   Math.max(every, Math.min(LONGEST_REST, 2 * took));
 
-/** Thrown by a probe, it ends the wait at once: the condition cannot come true any more. */
+/** A probe throws this to end the wait at once, because the condition cannot become true any more. */
 export class Hopeless extends Error {
   override readonly name = "Hopeless";
 }
 
 /**
- * Polls `probe` until it gives something other than undefined or false, and
- * returns that. A probe that throws is tried again, unless it throws `Hopeless`.
- * Past the deadline, throws an Error that names `what` and carries the last error.
+ * Polls `probe` until it returns something other than undefined or false, and returns that. A probe that
+ * throws is retried, unless it throws `Hopeless`. After the deadline, throws an Error that names `what` and
+ * has the last error as its cause.
  */
 export async function eventually<T>(
   what: string,
@@ -41,7 +41,7 @@ export async function eventually<T>(
       last = undefined;
     } catch (error) {
       if (error instanceof Hopeless) throw error;
-      // What the probe before it saw says more than that this one was cut short.
+      // The error of the probe before says more than the timeout of this probe.
       if (!(error instanceof Unanswered) || last === undefined) last = error;
     }
     await sleep(pauseAfter(performance.now() - begun, every));
@@ -54,7 +54,7 @@ class Unanswered extends Error {
   override readonly name = "Unanswered";
 }
 
-/** A probe that hangs must not outlive the deadline, or the test would end without a reason. */
+/** A probe that hangs must not outlive the deadline, otherwise the test would end without a reason. */
 async function within<T>(limit: number, probe: Promise<T>): Promise<T> {
   const done = new AbortController();
   const expiry = sleep(limit, undefined, { signal: done.signal }).then(() => {
@@ -68,7 +68,7 @@ async function within<T>(limit: number, probe: Promise<T>): Promise<T> {
   }
 }
 
-/** fetch says only "fetch failed"; the reason is in the cause. */
+/** fetch only says "fetch failed"; the reason is in the cause. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;

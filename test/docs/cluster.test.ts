@@ -49,7 +49,7 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** As somebody at a terminal, in the checkout. */
+  /** Runs a command as somebody at a terminal in the checkout. */
   const shell = (text: string): Promise<CommandResult> =>
     run("bash", ["-euo", "pipefail", "-c", text], { cwd: ROOT, env: environment, deadline: 600_000 });
   const succeeds = async (text: string): Promise<string> => {
@@ -81,7 +81,7 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
     const [look, ...rewrite] = testedBlocks("README.md", "verify");
     await succeeds(look?.text ?? "");
     for (const { text } of rewrite) {
-      // Another client may change a Secret in between; the page says to run it again.
+      // Another client may change a Secret in between, and the page says to run the command again.
       await eventually("every command succeeded", async () => (await shell(text)).code === 0, {
         deadline: 600_000,
         every: 1_000,
@@ -115,7 +115,7 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
     expect(counted).not.toMatch(/v1|plain/);
   });
 
-  /** The commands of a block as a node's administrator runs them, its paths in a folder of ours. */
+  /** Runs the commands of a block as a node's administrator, with its paths in a folder of ours. */
   const onNode = (node: ClavigerNode, name: string) =>
     succeeds(
       testedBlock("docs/operations.md", name)
@@ -166,11 +166,11 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
   });
 });
 
-/** The first line of each table of kubectl's, however wide. */
+/** Returns the first line of each of kubectl's tables, whatever its widths. */
 const headers = (tables: string): string[] =>
   [...tables.matchAll(/^NAMESPACE .*$/gm)].map(([line]) => line.replaceAll(/ +/g, " "));
 
-/** The configuration of README.md, with the addresses and folders of a test cluster in place of a machine's. */
+/** Writes the configuration of README.md, with the addresses and folders of a test cluster. */
 async function configureAsShown(node: ClavigerNode, etcd: string): Promise<void> {
   const shown = parse(testedBlock("README.md", "configuration"));
   const { kubeconfig, rewriter } = parse(await readFile(node.configPath, "utf8"));
@@ -185,7 +185,7 @@ async function configureAsShown(node: ClavigerNode, etcd: string): Promise<void>
     ...(shown.rewriter && { rewriter }),
     ...(shown.encryptionConfig && { encryptionConfig: node.encryptionConfigPath }),
     ...(shown.etcd && { etcd: { endpoints: [etcd] } }),
-    // Any free one: the nodes share a machine.
+    // Any free port, because the nodes share a machine.
     metrics: { listen: "127.0.0.1:0", operatorListen: "127.0.0.1:0" },
   };
   await writeFile(node.configPath, stringify(config));

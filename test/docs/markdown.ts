@@ -7,11 +7,11 @@ export const ROOT = join(import.meta.dirname, "..", "..");
 export interface Block {
   readonly language: string;
   readonly text: string;
-  /** What the comment `<!-- tested: NAME -->` before it says; tests run these blocks. */
+  /** The name in the comment `<!-- tested: NAME -->` before it. Tests run these blocks. */
   readonly tested?: string;
 }
 
-/** The project's own documents, by their path from its root. */
+/** Returns the paths of the project's own documents. */
 export function documents(): string[] {
   const files = [ROOT, join(ROOT, "docs"), join(ROOT, "deploy"), join(ROOT, "charts", "claviger")].flatMap(
     (folder) =>
@@ -24,7 +24,7 @@ export function documents(): string[] {
 
 export const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
-/** The fenced blocks of a text, in order. */
+/** Returns the fenced blocks of a text, in order. */
 export function blocks(text: string): Block[] {
   const fence = /(?:^<!-- tested: (.+?) -->\n)?^```(\w*)\n(.*?)^```$/gms;
   return [...text.matchAll(fence)].map(([, tested, language = "", body = ""]) => ({
@@ -34,30 +34,30 @@ export function blocks(text: string): Block[] {
   }));
 }
 
-/** The blocks of a document that are marked with a name. Throws where there are none. */
+/** Returns the blocks of a document that are marked with a name. Throws if there are none. */
 export function testedBlocks(path: string, name: string): Block[] {
   const found = blocks(read(path)).filter(({ tested }) => tested === name);
   if (found.length === 0) throw new Error(`${path} has no block that is marked <!-- tested: ${name} -->`);
   return found;
 }
 
-/** The one block of a document that is marked with a name. */
+/** Returns the only block of a document that is marked with a name. */
 export function testedBlock(path: string, name: string): string {
   const [block, ...more] = testedBlocks(path, name);
   if (block === undefined || more.length > 0) throw new Error(`${path} has several blocks marked ${name}`);
   return block.text;
 }
 
-/** A text without its fenced blocks. */
+/** Returns a text without its fenced blocks. */
 export const prose = (text: string): string => text.replaceAll(/^```\w*\n.*?^```$/gms, "");
 
-/** The anchor that GitHub makes of a heading. */
+/** Returns the anchor that GitHub generates for a heading. */
 export const anchor = (title: string): string =>
   title
     .toLowerCase()
     .replaceAll(/[^\w\- ]/g, "")
     .replaceAll(" ", "-");
 
-/** What stands in `code` in a text's prose. */
+/** Returns the `code` spans in a text's prose. */
 export const codeSpans = (text: string): string[] =>
   [...prose(text).matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span);

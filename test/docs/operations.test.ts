@@ -8,12 +8,12 @@ const sources = globSync("src/**/*.ts", { cwd: `${import.meta.dirname}/../..` })
   .filter((path) => !/\.test\.ts$|^src\/testing\//.test(path))
   .map((path) => ({ path, text: joined(read(path)) }));
 
-/** Texts that are written in several pieces, in one. */
+/** Joins texts that are written in several pieces. */
 function joined(text: string): string {
   return text.replaceAll(/["`]\s*\+\s*["`]/g, "");
 }
 
-/** Words in quotes that look like reasons and are something else: kinds, types, states, statuses. */
+/** Quoted words that look like reasons but are kinds, types, states or statuses. */
 const notReasons = new Set(
   [
     ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer", "KeyServers", "Retirement", "Event", "Namespace"],
@@ -88,7 +88,7 @@ describe("docs/operations.md", () => {
   });
 });
 
-/** Defects and bounds of calls that only programs make are left out. */
+/** Codes of messages for people. Defects, and bounds of calls that only programs make, are left out. */
 const FOR_OPERATORS =
   "ConfigInvalid|Etcd|InUse|KeyDisabled|KeyPendingDeletion|KeyringCorrupt|KeyringUnavailable|NotFound|NotReady|SealMismatch|SealUnavailable";
 
@@ -106,7 +106,7 @@ function errorMessages(text: string): string[] {
   return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map(([, message = ""]) => message));
 }
 
-/** The longest piece of a message that does not vary. */
+/** Returns the longest constant piece of a message. */
 function longest(message: string): string {
   const pieces = message.split(/\$\{(?:[^{}]|\{[^{}]*\})*(?:\}|$)/).map((piece) => piece.trim());
   return pieces.toSorted((a, b) => b.length - a.length)[0] ?? "";

@@ -11,15 +11,15 @@ import { eventually } from "../controlplane/wait.ts";
 import { ROOT, testedBlock } from "./markdown.ts";
 
 let checkout: string;
-/** Vitest sets variables that a stranger's shell has not; npm comes from its own PATH. */
+/** Vitest sets variables that a stranger's shell does not have; npm comes from its own PATH. */
 const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
 
 const shell = (text: string, deadline = 120_000): Promise<CommandResult> =>
   run("bash", ["-euo", "pipefail", "-c", text], { cwd: checkout, env: environment, deadline });
 
-/** What a stranger has after a clone and `npm ci`. */
+/** Copies the files that a stranger has after a clone and `npm ci`. */
 async function copyCheckout(): Promise<void> {
-  // Short: a socket's path has 107 bytes at most.
+  // Short, because a socket's path has at most 107 bytes.
   checkout = await mkdtemp(join(tmpdir(), "clvd-"));
   removeOnExit(checkout);
   const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
@@ -29,7 +29,7 @@ async function copyCheckout(): Promise<void> {
   for (const file of listed.split("\0").filter((name) => /^(bin|src|examples|crds|package)/.test(name))) {
     await mkdir(join(checkout, dirname(file)), { recursive: true });
     await cp(join(ROOT, file), join(checkout, file)).catch((error: NodeJS.ErrnoException) => {
-      // Listed, and deleted since.
+      // The file was listed, and deleted since.
       if (error.code !== "ENOENT") throw error;
     });
   }
@@ -42,7 +42,7 @@ describe("the standalone path of README.md, in a copy of the checkout", () => {
   beforeAll(async () => {
     await copyCheckout();
     const start = testedBlock("README.md", "start").trim();
-    // By process group, as a terminal's Ctrl-C: npm, its shell, claviger and its operator.
+    // Signals the process group, as a terminal's Ctrl-C does: npm, its shell, claviger and its operator.
     const pidFile = join(checkout, "pid");
     ended = shell(`setsid ${start} & echo $! > ${pidFile}; wait $! || true`, 1_200_000);
     await eventually("the first status is well", async () => {

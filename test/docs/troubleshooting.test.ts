@@ -13,7 +13,10 @@ import { prose, ROOT, read } from "./markdown.ts";
 
 const binaries = await controlPlaneBinaries();
 
-/** What docs/troubleshooting.md quotes in its headings, by the trouble in which it is said; `…` is what varies. */
+/**
+ * The quotations in the headings of docs/troubleshooting.md, by the problem that causes them; `…` stands for
+ * the variable parts.
+ */
 const QUOTES = {
   firstStart: ["got unexpected nil transformer", "[-]kms-providers failed: reason withheld"],
   noPlugin: ["dial unix …: connect: no such file or directory", "dial unix …: connect: connection refused"],
@@ -52,17 +55,20 @@ describe("the headings of docs/troubleshooting.md", () => {
   });
 });
 
-/** Whether a text has what a heading quotes. */
+/** Returns true if a text contains the quotation of a heading. */
 function occurs(quote: string, text: string): boolean {
   const parts = quote.split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
   return new RegExp(parts.join(String.raw`[^\n]*?`)).test(text);
 }
 
-/** No message but that of an expired data key takes as long as its three minutes. */
+/** Only the message about an expired data key takes as long as its three minutes. */
 const PATIENCE = { deadline: 300_000, every: 500 };
 const SECRETS = "/registry/secrets/default";
 
-/** Two nodes: the second one's plugin is away from the second test on, as what it causes takes three minutes. */
+/**
+ * Two nodes. The second node's plugin is stopped from the second test on, because the consequence takes three
+ * minutes.
+ */
 describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is said", () => {
   let cluster: Cluster;
   let goodConfig: string;
@@ -75,7 +81,7 @@ describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is 
 
   const server = (number: 1 | 2): ApiServer => at(cluster.plane.apiServers, number);
   const node = (number: 1 | 2): ClavigerNode => at(cluster.nodes, number);
-  /** What somebody at a terminal sees, through the API server of that number. */
+  /** Returns the output that somebody at a terminal sees, through the API server of that number. */
   const kubectl = async (number: 1 | 2, args: readonly string[], user?: string): Promise<string> => {
     const kubeconfig = await server(number).kubeconfig(user);
     const { stdout, stderr } = await cluster.plane.kubectl(args, { kubeconfig });
@@ -96,7 +102,7 @@ describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is 
       },
       PATIENCE,
     );
-  /** Has etcd hold something else as Secret `name`, while `look` looks. */
+  /** Puts another value of Secret `name` into etcd while `look` runs. */
   const withValue = async (name: string, change: (text: string) => string, look: () => Promise<unknown>) => {
     const [entry] = await cluster.plane.etcd.get(`${SECRETS}/${name}`);
     if (entry === undefined) throw new Error(`there is no Secret ${name}`);
@@ -119,10 +125,10 @@ describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is 
     );
     if (status?.keyId === undefined || status.currentVersion === undefined) throw new Error("no key yet");
     const { versionId, kmsKeyId: id } = status.currentVersion;
-    // The API server has what claviger wrote.
+    // The API server has stored claviger's own values.
     return { keyId: status.keyId as KeyId, versionId: versionId as VersionId, kmsKeyId: id };
   };
-  /** Ends the first API server at once, which waits a minute for its own calls if they fail, and starts it. */
+  /** Kills the first API server, which would wait a minute for its own failing calls, and starts it again. */
   const startAgain = async () => {
     await server(1).kill9();
     await server(1).start();
@@ -221,7 +227,7 @@ describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is 
   });
 
   it("by an API server that goes by another EncryptionConfiguration", async () => {
-    // To an API server that has no rule for a resource, or no file at all, it is plain.
+    // For an API server without a rule for the resource, or without a file, it is plain.
     await startWith(encryptionRules({ resources: ["configmaps"], providers: [identity] }));
     await server(1).ready("/livez");
     await sees("identity", () => get("a"));
@@ -255,7 +261,7 @@ describe.skipIf(binaries === undefined)("what docs/troubleshooting.md quotes is 
     await sees("noStatus", () => createSecret(2, "late"));
   });
 
-  /** As that of the first node, with the socket of this one. */
+  /** Returns the configuration of the first node, with the socket of this node. */
   function goodConfigOf(number: 1 | 2): string {
     return goodConfig.replaceAll(node(1).socket("secrets"), node(number).socket("secrets"));
   }
@@ -267,7 +273,10 @@ interface Ids {
   readonly kmsKeyId: string;
 }
 
-/** As if it had been written under a later version of the same key, of which no copy is left. */
+/**
+ * Returns the value as if it had been written under a later version of the same key, of which no copy is
+ * left.
+ */
 function asOfLostVersion(value: string, { keyId, versionId, kmsKeyId: id }: Ids): string {
   const lost = newVersionId();
   return value.replace(bytesOf(versionId), bytesOf(lost)).replace(id, kmsKeyId(keyId, lost));
@@ -275,7 +284,10 @@ function asOfLostVersion(value: string, { keyId, versionId, kmsKeyId: id }: Ids)
 
 const bytesOf = (uuid: string): string => Buffer.from(uuid.replaceAll("-", ""), "hex").toString("latin1");
 
-/** One byte of the object's own text, which comes first in the envelope (KEP-3299, EncryptedObject). */
+/**
+ * Changes one byte of the object's own ciphertext, which comes first in the envelope (KEP-3299,
+ * EncryptedObject).
+ */
 function withBrokenText(value: string): string {
   const at_ = "k8s:enc:kms:v2:secrets:".length + 40;
   return `${value.slice(0, at_)}${String.fromCharCode(value.charCodeAt(at_) ^ 1)}${value.slice(at_ + 1)}`;

@@ -17,7 +17,7 @@ import { type Answer, askOracle, encryptionConfigOracle, type Provider } from ".
 
 const program = await encryptionConfigOracle();
 const inputs: readonly Input[] = [...fileInputs(), ...oddInputs()];
-/** Nobody thought of these; another seed finds others. */
+/** Inputs that nobody thought of. Another seed makes others. */
 const mutated = mutations(fileInputs(), Number(process.env.CLAVIGER_ENC_SEED ?? 1), 600);
 const stricter = Object.entries(STRICTER).map(([name, { text }]) => ({ name, bytes: Buffer.from(text) }));
 
@@ -45,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder !== "" && rmSync(folder, { recursive: true, force: true }));
 
-/** What the loader says of an input, and what claviger makes of it. */
+/** Returns the loader's answer about an input, and claviger's. */
 function both(name: string): {
   readonly said: Answer;
   readonly config?: EncryptionConfig;
@@ -61,13 +61,13 @@ function both(name: string): {
   }
 }
 
-/** Our providers in the loader's words. */
+/** Returns our provider in the loader's words. */
 function asSaid(provider: EncryptionProvider, said: Provider | undefined): Provider {
   if (provider.kind === "identity") return { kind: "identity" };
   if (provider.kind !== "kms") return provider;
   const { kind, apiVersion, name, endpoint, timeoutMilliseconds } = provider;
   const socket = said?.socket ?? "";
-  // Abstract sockets have no path, and claviger has none of them.
+  // Abstract sockets have no path, and claviger matches none of them.
   const same = namesSocket(provider, socket) !== (socket === "" || socket.startsWith("@"));
   return {
     kind,
@@ -79,7 +79,7 @@ function asSaid(provider: EncryptionProvider, said: Provider | undefined): Provi
   };
 }
 
-/** What an input says, to claviger and to the loader, in the same words. */
+/** Returns the meaning of an input for claviger and for the loader, in the same words. */
 function meanings(name: string) {
   const { said, config } = both(name);
   const ours = {

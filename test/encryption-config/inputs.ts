@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** A text that somebody might give the API server, and its name in messages. */
+/** A text that somebody might give to the API server, and its name in messages. */
 export interface Input {
   readonly name: string;
   readonly bytes: Buffer;
@@ -14,13 +14,13 @@ const KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 const HEAD = "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\n";
 const JSON_HEAD = '"apiVersion":"apiserver.config.k8s.io/v1","kind":"EncryptionConfiguration"';
 
-/** The files of the folder beside this one: what operators of other systems have. */
+/** Returns the files of the folder next to this file: configurations of other systems' operators. */
 export const fileInputs = (): Input[] =>
   readdirSync(FILES)
     .sort()
     .map((name) => ({ name, bytes: readFileSync(join(FILES, name)) }));
 
-/** An entry for secrets, or for the resources named. */
+/** Renders an entry for secrets, or for the named resources. */
 const entry = (providers: string, resources = "[secrets]"): string =>
   `${HEAD}resources:\n  - resources: ${resources}\n    providers:\n${providers}`;
 const kms = (fields: string, resources?: string): string =>
@@ -35,7 +35,7 @@ const resources = (list: string): string => kms("apiVersion: v2", list);
 const json = (rest: string): string => `{${JSON_HEAD}${rest}}`;
 const JSON_RULES = '"resources":[{"resources":["secrets"],"providers":[{"identity":{}}]}]';
 
-/** Hostile and odd ones. */
+/** Hostile and odd inputs. */
 export const ODD: Readonly<Record<string, string | Buffer>> = {
   nothing: "",
   "a comment alone": "# nothing yet\n",
@@ -254,7 +254,10 @@ export const ODD: Readonly<Record<string, string | Buffer>> = {
   "JSON that is cut short": json(`,${JSON_RULES}`).slice(0, -1),
 };
 
-/** What claviger refuses on purpose though the API server takes it, and why (docs/operations.md has it too). */
+/**
+ * Inputs that claviger refuses on purpose although the API server accepts them, and why (docs/operations.md
+ * has it too).
+ */
 export const STRICTER: Readonly<Record<string, { readonly text: string; readonly why: string }>> = {
   "the API server's internal version": {
     text: `apiVersion: apiserver.config.k8s.io/__internal\nkind: EncryptionConfiguration\nResources:\n  - Resources: [secrets]\n    Providers:\n      - Identity: {}\n`,

@@ -1,6 +1,6 @@
 import type { Input } from "./inputs.ts";
 
-/** What somebody's editor, template or hand may put anywhere. */
+/** Pieces that somebody's editor, template or hand may insert anywhere. */
 const BITS = [
   ...[
     " ",
@@ -104,7 +104,7 @@ const VALUES = [
   ...["unix:x", "unix://a:b/x", "unix://u@h/x", "UNIX:/x", "unix:///a%20b", "unix:///a%2", "unix:///a?b#c"],
 ];
 
-/** Changed copies of inputs, the same ones for a seed. */
+/** Returns changed copies of inputs, the same ones for a seed. */
 export function mutations(inputs: readonly Input[], seed: number, count: number): Input[] {
   const random = generator(seed);
   const pick = <T>(list: readonly T[]): T => {

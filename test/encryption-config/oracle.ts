@@ -9,13 +9,13 @@ const PACKAGE = "encryption-config";
 // Without -buildvcs=false, Go runs git, which refuses a checkout of another user.
 const FLAGS = ["-trimpath", "-buildvcs=false", "-ldflags", "-s -w"];
 
-/** What kube-apiserver's own loader makes of a file. */
+/** The answer of kube-apiserver's own loader about a file. */
 export interface Answer {
   readonly file: string;
-  /** Its error, without automatic reload and with it; left out if it takes the file. */
+  /** Its error, without automatic reload and with it; left out if it accepts the file. */
   readonly refused?: string;
   readonly refusedReload?: string;
-  /** What validation finds wrong. */
+  /** The faults that validation finds. */
   readonly faults?: readonly { readonly field: string; readonly detail: string }[];
   readonly rules?: readonly Rule[];
 }
@@ -36,8 +36,8 @@ export interface Provider {
 }
 
 /**
- * The program that asks kube-apiserver's loader, built from Go modules. Undefined if it would have
- * to be built and there is no Go, after one line on stderr; throws instead if CI is set.
+ * Returns the program that asks kube-apiserver's loader, built from Go modules. Returns undefined, after one
+ * line on stderr, if it would have to be built and there is no Go; but throws if CI is set.
  */
 export async function encryptionConfigOracle(): Promise<string | undefined> {
   const hash = createHash("sha256").update(FLAGS.join("\0"));

@@ -6,7 +6,7 @@ import { giveWay } from "./give-way.ts";
 
 giveWay();
 
-/** In how many of a thousand histories it is to be so, at the least. */
+/** The least number of histories in a thousand in which each must occur. */
 const reached = {
   Switching: 500,
   Reencrypting: 500,

@@ -1,11 +1,11 @@
 /**
- * The program with the clock and the waits that the environment asks for (timing.ts). Only tests
- * start it: neither the package nor the image has this file, and what they have reads none of it.
+ * The program with the clock and the timing of the environment (timing.ts). Only tests start it: neither the
+ * package nor the image has this file, and their programs do not read these variables.
  */
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
 
-// As bin/claviger.js has it, before anything else is loaded.
+// As in bin/claviger.js, before anything else is loaded.
 enableCompileCache(join(import.meta.dirname, "..", "..", "node_modules", ".cache", "claviger"));
 const { main } = await import("../../src/cli/program.ts");
 const { stderrLog } = await import("../../src/log.ts");

@@ -4,10 +4,13 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Log } from "../../src/log.ts";
 import { TIMING, type Timing } from "../../src/timing.ts";
 
-/** The program that goes by the variables of `testTiming`. */
+/** The program that uses the variables of `testTiming`. */
 export const TEST_PROGRAM = join(import.meta.dirname, "claviger.ts");
 
-/** Whether a process with this environment needs the tests' program: the shipped one does not read them. */
+/**
+ * Returns true if a process with this environment needs the tests' program, because the shipped program does
+ * not read these variables.
+ */
 export const hasTestTiming = (environment: Readonly<Record<string, string | undefined>>): boolean =>
   Object.keys(environment).some((name) => name.startsWith("CLAVIGER_TEST_"));
 
@@ -43,7 +46,8 @@ function changedClock(file: string, log: Log): Clock {
   const wall = () => Date.now() + changes(file).wall * 1000;
   let isRead = false;
   const ahead = () => {
-    // The operator's parts read it first when they are made, all in one turn: a test may move the clock after this line.
+    // The operator's parts read the clock first when they are created, all in one turn. A test may move the
+    // clock after this line.
     if (!isRead) setImmediate(() => log("warn", `the clock is changed by what ${file} says`));
     isRead = true;
     return changes(file).ahead * 1000;

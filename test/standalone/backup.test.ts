@@ -12,7 +12,7 @@ import { encryptSeed, expectOpens } from "./kms.ts";
 const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
 const SIDES: readonly WriteSide[] = ["before", "after"];
 
-/** An installation whose root key lies apart from its state folder, as on a control-plane node. */
+/** Creates an installation whose root key is outside its state folder, as on a control-plane node. */
 const create = () =>
   Installation.create((config) => ({ ...config, seal: { file: { path: "./etc/root.key" } } }));
 const rootKeyOf = ({ dir }: Installation) => join(dir, "etc", "root.key");
@@ -35,7 +35,7 @@ const failsWith = async (command: Promise<CommandResult>, message: RegExp): Prom
 };
 const loseState = ({ stateDir }: Installation) => rm(stateDir, { recursive: true });
 
-/** Waits until the keyring has a key: an operator works on it. */
+/** Waits until the keyring has a key, so that an operator works on it. */
 const has = (installation: Installation, key: string): Promise<true> =>
   eventually(
     `the keyring has ${key}`,
@@ -51,7 +51,7 @@ async function killedAt(installation: Installation, target: string, ...args: rea
   expect([code, stderr]).toEqual([null, ""]);
 }
 
-/** An installation with a backup, stopped, and something that was encrypted before. */
+/** Prepares an installation with a backup, stopped, and a seed that was encrypted before. */
 async function backedUp(installation: Installation) {
   const serve = await installation.start("serve");
   const keyId = await installation.serving();

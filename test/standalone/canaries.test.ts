@@ -11,7 +11,7 @@ import { encryptSeed, eventuallyRefused, expectOpens, expectRefused, type Sealed
 
 const ROOT_KEY = Buffer.from("claviger-canary-root-key-0123456");
 
-/** Something that was written or answered, and where. */
+/** A text that was written or answered, and its place. */
 interface Output {
   readonly where: string;
   readonly bytes: Buffer;
@@ -40,7 +40,7 @@ it("no root key, material or plaintext is in a log, a file, a metric or a status
   expect(secrets.length).toBeGreaterThanOrEqual(5);
   expect(leaks(secrets, outputs)).toEqual([]);
 
-  // The search finds what is there: in the one file that may have it, and in each form.
+  // Proves that the search works: it finds each form in the only file that may have it.
   const rootKeyFile = { where: "root.key", bytes: await readFile(installation.rootKeyPath) };
   expect(leaks([ROOT_KEY], [rootKeyFile])).toHaveLength(1);
   for (const form of encodings(ROOT_KEY)) {
@@ -60,7 +60,7 @@ it("no root key, material or plaintext is in a log, a file, a metric or a status
   );
 });
 
-/** All that makes claviger write or say something: good days and bad ones. It still runs afterwards. */
+/** Makes claviger write and print everything that it can, in good times and bad. It still runs afterwards. */
 async function eventfulLife(installation: Installation): Promise<readonly Sealed[]> {
   const serve = await installation.start("serve");
   const keyId = await installation.serving();
@@ -89,7 +89,7 @@ async function eventfulLife(installation: Installation): Promise<readonly Sealed
   return sealed;
 }
 
-/** Another root key is there for a while: both processes start with it and complain. */
+/** Installs another root key for a while: both processes start with it and complain. */
 async function wrongRootKey(installation: Installation): Promise<void> {
   await installation.runs.at(-1)?.process.stop();
   const away = join(installation.dir, "..", `${installation.dir.split("/").at(-1)}.key`);
@@ -101,7 +101,7 @@ async function wrongRootKey(installation: Installation): Promise<void> {
   await installation.serving();
 }
 
-/** What claviger tells those who ask. */
+/** Returns claviger's answers to all callers. */
 async function answers(installation: Installation, addresses: readonly string[]): Promise<Output[]> {
   const outputs: Output[] = [];
   for (const address of addresses) {
@@ -116,7 +116,7 @@ async function answers(installation: Installation, addresses: readonly string[])
   return outputs;
 }
 
-/** Every file of the installation, its logs and the keyring's log too, but the root key. */
+/** Returns every file of the installation, including its logs and the keyring's log, except the root key. */
 async function filesOf(installation: Installation): Promise<Output[]> {
   return [...(await contentsOf(installation.dir))]
     .filter(([path]) => path !== installation.rootKeyPath)

@@ -18,7 +18,7 @@ const onDisk = (disk: Tmpfs) =>
     seal: { file: { path: join(disk.path, "root.key") } },
   }));
 
-/** Takes all room that is left; what it returns gives it back. */
+/** Fills the remaining space. Returns a function that frees it. */
 async function fill(disk: Tmpfs): Promise<() => Promise<void>> {
   const path = join(disk.path, "filler");
   const file = await open(path, "w");
@@ -63,7 +63,7 @@ describe.skipIf(!mountable)("a disk", () => {
     const keyId = await installation.serving();
     const prepared = { keyId, sealed: await encryptSeed(installation.client(), randomBytes(32)) };
     const makeRoom = await fill(disk);
-    // A transaction that fits into what the log file has already would go through: many do not.
+    // A transaction that fits into the present log file would succeed, but many do not fit.
     const names = Array.from({ length: 40 }, (_, index) => `later-${index}`);
     await installation.manifest(
       "later.yaml",
@@ -115,7 +115,7 @@ describe.skipIf(!mountable)("a disk", () => {
   });
 });
 
-/** Whether an operator could begin now. */
+/** Returns true if an operator could start now. */
 async function lockIsFree(installation: Installation): Promise<boolean> {
   const { FileLock } = await import("../../src/keyring/file-lock.ts");
   try {

@@ -8,7 +8,7 @@ export interface Prepared {
   readonly sealed: Sealed;
 }
 
-/** A keyring with one key that has served, and no process on it any more. */
+/** Prepares a keyring with one key that has served, and no process that uses it. */
 export async function prepare(installation: Installation): Promise<Prepared> {
   const serve = await installation.start("serve");
   const keyId = await installation.serving();
@@ -17,7 +17,7 @@ export async function prepare(installation: Installation): Promise<Prepared> {
   return { keyId, sealed };
 }
 
-/** What must hold of a plugin as long as it lives. */
+/** Expects everything that a plugin must do as long as it lives. */
 export async function expectServes(installation: Installation, { keyId, sealed }: Prepared): Promise<void> {
   const client = installation.client();
   expect((await client.status()).key_id).toBe(keyId);
@@ -25,7 +25,7 @@ export async function expectServes(installation: Installation, { keyId, sealed }
   await expectOpens(client, await encryptSeed(client, randomBytes(32)));
 }
 
-/** Runs a command that cannot begin; returns its one line. */
+/** Runs a command that cannot start. Returns its only line. */
 export async function failing(installation: Installation, command: string): Promise<string> {
   const { code, stdout, stderr } = await installation.runWithConfig(command);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });

@@ -23,7 +23,7 @@ const METHODS = ["Status", "Encrypt", "Decrypt"].map((method) => `/v2.KeyManagem
 const [STATUS = "", ENCRYPT = ""] = METHODS;
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/** Bytes that look random and are the same in every run. */
+/** Returns bytes that look random and are the same in every run. */
 const noise = (seed: string, length: number): Buffer =>
   createHash("shake256", { outputLength: length }).update(seed).digest();
 
@@ -51,7 +51,7 @@ describe("a socket that gets what it should not", () => {
   });
   afterAll(() => installation?.[Symbol.asyncDispose]());
 
-  /** On the connection that had the trouble, and on a new one. */
+  /** Checks the connection that had the fault, and a new connection. */
   afterEach(async () => {
     using fresh = new KmsTestClient(installation.socket());
     for (const one of [client, fresh]) {
@@ -94,7 +94,7 @@ describe("a socket that gets what it should not", () => {
       expect(refused.length).toBeGreaterThan(10);
       expect(refused.join("\n")).not.toContain("nobody");
       for (const run of installation.runs) {
-        // The uid is printed on purpose: it is how a call is found in the logs of both sides.
+        // The uid is printed on purpose, to find a call in the logs of both sides.
         const lines = (await run.text()).split("\n").map((line) => line.replace(/ uid=\S+/, ""));
         expect(lines.filter((line) => line.includes("nobody"))).toEqual([]);
       }
@@ -163,7 +163,7 @@ describe("a socket that gets what it should not", () => {
       const socket = connect(installation.socket());
       socket.on("error", () => undefined);
       const closed = once(socket, "close");
-      // Whether the server answers or not: what it sends must be read for the end to be seen.
+      // The socket must be read to see its end, even if the server sends nothing.
       socket.resume();
       socket.write(bytes, "latin1");
       await closed;

@@ -27,7 +27,9 @@ kind: MasterKey
 metadata: { namespace: shop, name: payments }
 `;
 
-/** Material and what it is wrapped with lie apart from the installation, which is searched for them. */
+/**
+ * The folder of the material and of its wrapping, outside of the installation, which is searched for them.
+ */
 let elsewhere: string;
 let installation: Installation;
 beforeAll(async () => {
@@ -52,7 +54,10 @@ const importing = (...args: readonly string[]) =>
   installation.run("import", KEY, "--config", installation.configPath, ...args);
 const manifest = () => readFile(join(installation.keysDir, "secrets.yaml"), "utf8");
 
-/** The end must lie in the future when the import is taken up, and come soon: a slow machine is given longer. */
+/**
+ * Imports with an expiry that must be in the future when the import is accepted, and soon. A slow machine
+ * gets more time.
+ */
 async function importUntilSoon(file: string): Promise<void> {
   for (const seconds of [6, 24, 96]) {
     const soon = new Date(Date.now() + seconds * 1000).toISOString();
@@ -63,7 +68,7 @@ async function importUntilSoon(file: string): Promise<void> {
   throw new Error("no import was fast enough");
 }
 
-/** Runs a block of docs/operations.md where the material is. */
+/** Runs a block of docs/operations.md in the folder of the material. */
 async function runDocumented(name: string): Promise<void> {
   const script = testedBlock("docs/operations.md", name);
   const { code, stderr } = await run("bash", ["-euc", script], { cwd: elsewhere });
@@ -212,7 +217,7 @@ describe("claviger import that is interrupted, standalone", () => {
         const { code } = await other.run("import", KEY, "--config", other.configPath, "--parameters");
         return code === 0;
       });
-      // Nobody takes the offer up.
+      // Nobody accepts the offer.
       await operator.process.stop();
       const args = ["--config", other.configPath, "--material", await material(`${signal}.bin`)];
       const child = spawnTracked(process.execPath, [CLAVIGER, "import", KEY, ...args], {

@@ -31,7 +31,7 @@ export interface ConfigFile {
   readonly metrics?: { readonly listen: string; readonly operatorListen?: string };
 }
 
-/** One run of a command, with everything that it wrote. */
+/** One run of a command, with all of its output. */
 export class Run {
   readonly process: RunningProcess;
   readonly logPath: string;
@@ -45,7 +45,9 @@ export class Run {
     return readFile(this.logPath, "utf8");
   }
 
-  /** The first line that matches; waits for it, and gives up when the process has ended without. */
+  /**
+   * Returns the first line that matches. Waits for it, and gives up when the process has ended without it.
+   */
   line(pattern: RegExp): Promise<string> {
     return eventually(`a line like ${pattern} in ${basename(this.logPath)}`, async () => {
       const wasAlive = this.process.alive;
@@ -56,7 +58,10 @@ export class Run {
   }
 }
 
-/** A copy of examples/standalone in a folder of its own, and what runs in it. `await using` ends and removes all. */
+/**
+ * A copy of examples/standalone in its own folder, and the processes in it. `await using` ends and removes
+ * all.
+ */
 export class Installation {
   readonly dir: string;
   readonly #runs: Run[] = [];
@@ -67,11 +72,11 @@ export class Installation {
   }
 
   static async create(change?: (config: ConfigFile) => ConfigFile): Promise<Installation> {
-    // Short: a socket's path has at most 107 bytes.
+    // Short, because a socket's path has at most 107 bytes.
     const dir = await mkdtemp(join(tmpdir(), "cs-"));
     removeOnExit(dir);
     const installation = new Installation(dir);
-    // Somebody may have run the example in place: only what is checked in.
+    // Copies only files that are checked in, because somebody may have run the example in place.
     await cp(join(EXAMPLE, "claviger.yaml"), installation.configPath);
     await cp(join(EXAMPLE, "keys"), installation.keysDir, { recursive: true });
     if (change !== undefined) await installation.configure(change);
@@ -119,7 +124,7 @@ export class Installation {
     return parse(await readFile(this.configPath, "utf8"));
   }
 
-  /** Puts `text` at `path` in one step. */
+  /** Writes `text` to `path` in one step. */
   async replace(path: string, text: string): Promise<void> {
     const draft = `${path}.draft`;
     await writeFile(draft, text);
@@ -134,12 +139,12 @@ export class Installation {
     );
   }
 
-  /** Starts a command; does not wait until it is ready. */
+  /** Starts a command. Does not wait until it is ready. */
   start(command: Command, environment: Readonly<Record<string, string>> = {}): Promise<Run> {
     return this.startAs([process.execPath], command, environment);
   }
 
-  /** The same through a program that starts Node, such as setpriv or prlimit. */
+  /** Does the same through a program that starts Node, such as setpriv or prlimit. */
   async startAs(
     [binary = "", ...prefix]: readonly string[],
     command: Command,
@@ -163,7 +168,7 @@ export class Installation {
     return this.run(command, "--config", this.configPath, ...args);
   }
 
-  /** A client of a socket; closed with the installation. */
+  /** Returns a client of a socket, which is closed with the installation. */
   client(provider?: string): KmsTestClient {
     const client = new KmsTestClient(this.socket(provider));
     this.#clients.push(client);
@@ -186,7 +191,7 @@ export class Installation {
   }
 }
 
-/** Runs the command line to its end; its output is on two pipes. */
+/** Runs the command line to its end. Its output is on two pipes. */
 export function claviger(args: readonly string[], cwd: string = tmpdir()): Promise<CommandResult> {
   const env = { PATH: process.env.PATH, HOME: cwd };
   return run(process.execPath, [CLAVIGER, ...args], { cwd, env, deadline: 120_000 });
@@ -206,7 +211,7 @@ export const keyAlias = (name: string, masterKeyName: string, namespace = "clavi
   spec: { masterKey: masterKeyName },
 });
 
-/** The ids of the processes that `pid` has started. */
+/** Returns the ids of the processes that `pid` has started. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const { stdout } = await run("ps", ["-A", "-o", "pid=,ppid="]);
   const rows = stdout
@@ -216,7 +221,7 @@ export async function childrenOf(pid: number): Promise<number[]> {
   return rows.flatMap(([id, parent]) => (parent === pid && id !== undefined ? [id] : []));
 }
 
-/** Whether there is such a process, and it has not ended yet. */
+/** Returns true if there is such a process and it has not ended yet. */
 export async function isRunning(pid: number): Promise<boolean> {
   const { stdout } = await run("ps", ["-o", "stat=", "-p", String(pid)]);
   const state = stdout.trim();

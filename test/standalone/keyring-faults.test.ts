@@ -11,10 +11,10 @@ import { Installation, masterKey } from "./installation.ts";
 import { eventuallyRefused } from "./kms.ts";
 
 const isRoot = process.getuid?.() === 0;
-/** nobody, by the number that it has nearly everywhere. */
+/** The user nobody, by the number that it has nearly everywhere. */
 const NOBODY = 65_534;
 
-/** Brings all that is in the log into the file itself, so that damage to it is damage. */
+/** Moves everything from the log into the file itself, so that damage to the file has an effect. */
 function consolidate(path: string): void {
   using db = new DatabaseSync(path);
   db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -29,7 +29,7 @@ const damages = [
     what: "overwritten in its middle",
     damage: async (path: string) => {
       const bytes = await readFile(path);
-      // The first page has the schema: what follows is the tables.
+      // The first page has the schema, and the tables follow.
       createHash("shake256", { outputLength: bytes.length - 4096 })
         .digest()
         .copy(bytes, 4096);
@@ -186,7 +186,7 @@ describe("a keyring", () => {
   });
 });
 
-/** Waits until the keyring that lies at its path has a current version of that key. */
+/** Waits until the keyring that is at its path has a current version of that key. */
 const holds = (installation: Installation, name: string): Promise<true> =>
   eventually(`the keyring has ${name}`, async () => {
     const { stdout } = await installation.runWithConfig("status", "-o", "json");

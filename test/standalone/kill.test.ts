@@ -9,13 +9,13 @@ import { eventually, Hopeless } from "../controlplane/wait.ts";
 import { Installation, keyAlias, masterKey } from "./installation.ts";
 
 const KEY = { namespace: "claviger-system", name: "secrets" };
-/** The flow of one key passes no write point more often than this. */
+/** The flow of one key does not pass any write point more often than this. */
 const MOST_OCCURRENCES = 12;
 const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
-/** These have tests below; backups have theirs in backup.test.ts. */
+/** These have tests below. Those of backups are in backup.test.ts. */
 const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];
 const backupPoints: readonly WritePoint[] = ["backup.publish", "restore.publish"];
-/** Manifests have no finalizers: nothing is written there. */
+/** Manifests have no finalizers, so nothing is written there. */
 const otherFlows: readonly WritePoint[] = [...ownTests, ...backupPoints, "masterkey.finalizers"];
 const MONTH_SECONDS = 31 * 86_400;
 const flowPoints = WRITE_POINTS.filter((point) => !otherFlows.includes(point));
@@ -30,7 +30,7 @@ interface Stored {
   readonly versions: number;
 }
 
-/** What is on disk of resources and keyring; undefined while there is nothing. */
+/** Returns the resources and the keyring on disk, or undefined while there is nothing. */
 function stored(installation: Installation): Stored | undefined {
   let reader: KeyringReader;
   try {
@@ -58,7 +58,10 @@ function stored(installation: Installation): Stored | undefined {
 const isReady = (object: MasterKey | KeyAlias | undefined): boolean =>
   object?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 
-/** One version, current in resources and keyring alike, served by key and alias, reported. */
+/**
+ * Returns the key_id if there is one version, current in resources and keyring alike, served by key and
+ * alias, and reported.
+ */
 function settled(installation: Installation): string | undefined {
   const now = stored(installation);
   const [masterKey, alias] = [now?.masterKeys[0], now?.keyAliases[0]];
@@ -84,7 +87,10 @@ function settled(installation: Installation): string | undefined {
 describe("an operator killed at every one of its write points", () => {
   const killedAt = new Set<string>();
 
-  /** Whether it died there during the first start of all; then the next start must end as if nothing had happened. */
+  /**
+   * Returns true if it died at the point during the very first start. Then the next start must end as if
+   * nothing had happened.
+   */
   const killedAndConverges = async (target: string): Promise<boolean> => {
     await using installation = await Installation.create();
     await installation.manifest("alias.yaml", keyAlias("main", KEY.name));
@@ -92,7 +98,7 @@ describe("an operator killed at every one of its write points", () => {
     await eventually(`it is settled, or dead at ${target}`, async () => {
       return !operator.process.alive || settled(installation) !== undefined;
     });
-    // One that its last write killed looks settled before its end is heard of: only its end tells.
+    // An operator that its last write killed looks settled before its end is noticed: only its exit shows it.
     const { code, signal } = await operator.process.stop(120_000);
     if (signal === null) {
       expect(code).toBe(0);
@@ -102,7 +108,7 @@ describe("an operator killed at every one of its write points", () => {
     const before = stored(installation);
     await installation.start("operator");
     const versionId = await eventually(`it is settled after ${target}`, async () => settled(installation));
-    // What somebody may have encrypted under already is what stays.
+    // The version under which somebody may have encrypted already must stay.
     expect(before?.current ?? versionId).toBe(versionId);
     expect(before?.keyVersions[0]?.spec.versionId ?? versionId).toBe(versionId);
     return true;
@@ -161,7 +167,7 @@ describe("an operator killed at every one of its write points", () => {
         ...environment,
         CLAVIGER_KILL_AT: `${point}:${side}`,
       });
-      // Of time that passes while no operator runs, the only node of an installation knows nothing.
+      // The only node of an installation cannot know how much time passes while no operator runs.
       await killed.line(/the clock is changed/);
       await writeFile(clock, String(MONTH_SECONDS));
       expect((await killed.process.exited).signal).toBe("SIGKILL");
@@ -179,7 +185,7 @@ describe("an operator killed at every one of its write points", () => {
   });
 });
 
-/** Alters the KeyVersion's seal behind the operator's back; returns the genuine one. */
+/** Alters the KeyVersion's seal behind the operator's back. Returns the genuine seal. */
 function alterSeal(installation: Installation): string {
   using db = new DatabaseSync(installation.keyringPath);
   const row = db.prepare("SELECT name, json FROM objects WHERE kind = 'KeyVersion'").get();

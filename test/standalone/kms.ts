@@ -14,7 +14,7 @@ import { eventually } from "../controlplane/wait.ts";
 /** Only ends a call that hangs. */
 const DEADLINE_MILLISECONDS = 60_000;
 
-// Not claviger's own codec: what this client sends and reads is protobufjs' view of the contract.
+// Not claviger's own codec: this client sends and reads protobufjs' view of the contract.
 const protos = loadSync(
   [join(import.meta.dirname, "..", "..", "proto", "kms-v2.proto"), join(import.meta.dirname, "health.proto")],
   {
@@ -47,7 +47,7 @@ export interface DecryptRequest {
   readonly annotations?: Readonly<Record<string, Buffer>>;
 }
 
-/** A KMS v2 and health client on one socket, on a connection of its own. */
+/** A KMS v2 and health client of one socket, with its own connection. */
 export class KmsTestClient {
   readonly #client: Client;
 
@@ -57,7 +57,7 @@ export class KmsTestClient {
       target.startsWith("/") ? `unix:${target}` : target,
       credentials.createInsecure(),
       {
-        // The back-off of one client is nothing to another one.
+        // Otherwise the back-off of one client would delay another.
         "grpc.use_local_subchannel_pool": 1,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 500,
@@ -83,7 +83,7 @@ export class KmsTestClient {
     return (await this.#unary<{ status: string }>("grpc.health.v1.Health", "Check", { service })).status;
   }
 
-  /** What the server tells a watcher, growing; ends with `cancel`. */
+  /** Returns the answers to a watcher, a list that grows. Ends with `cancel`. */
   watchHealth(service: string): { readonly seen: readonly string[]; cancel(): void } {
     const { path, requestSerialize, responseDeserialize } = methodOf("grpc.health.v1.Health", "Watch");
     const call: ClientReadableStream<object> = this.#client.makeServerStreamRequest(
@@ -98,7 +98,7 @@ export class KmsTestClient {
     return { seen, cancel: () => call.cancel() };
   }
 
-  /** Sends bytes as a request message, whatever they are, and returns the answer's. */
+  /** Sends bytes as a request message, whatever they are, and returns the bytes of the answer. */
   raw(path: string, message: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(
@@ -144,7 +144,7 @@ function answer<Response>(resolve: (response: Response) => void, reject: (error:
   };
 }
 
-/** An encrypted seed, and what it was. */
+/** An encrypted seed, and its plaintext. */
 export interface Sealed {
   readonly plaintext: Buffer;
   readonly ciphertext: Buffer;
@@ -183,7 +183,7 @@ export async function expectRefused(call: Promise<unknown>, code: status, detail
   await expect(call).rejects.toMatchObject({ code, details: expect.stringMatching(details) });
 }
 
-/** How a call ended, as `OK` or a gRPC code's name. */
+/** Returns the outcome of a call, as `OK` or a gRPC code's name. */
 export function outcomeOf(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => "OK",
@@ -191,7 +191,7 @@ export function outcomeOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
-/** The code's name and the text of a refusal. */
+/** Returns the code's name and the text of a refusal. */
 export async function answerTo(call: Promise<unknown>): Promise<string> {
   const { code, details } = await call.then(() => {
     throw new Error("it was answered");

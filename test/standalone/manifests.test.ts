@@ -9,10 +9,10 @@ import { eventually } from "../controlplane/wait.ts";
 import { type ConfigFile, Installation, keyAlias, masterKey } from "./installation.ts";
 import { encryptSeed, eventuallyRefused, expectOpens, expectRefused } from "./kms.ts";
 
-/** Manifests that were exported from a cluster, or written by hand for one. */
+/** Manifests that were exported from a cluster, or written by hand for a cluster. */
 const EXPORTED = join(import.meta.dirname, "exported");
 
-/** The example with one provider more per entry: its name, and what it serves. */
+/** Returns the example with one more provider per entry: its name, and what it serves. */
 const withProviders =
   (more: Readonly<Record<string, { readonly key: string } | { readonly alias: string }>>) =>
   (config: ConfigFile): ConfigFile => ({
@@ -66,7 +66,7 @@ describe("a manifest", () => {
     await expectRefused(client.encrypt(randomBytes(32)), status.FAILED_PRECONDITION, disabled);
     await expectRefused(client.decrypt(sealed), status.FAILED_PRECONDITION, disabled);
 
-    // Also after a restart, where nothing is in memory.
+    // Also after a restart, when nothing is in memory.
     await serve.process.stop();
     await installation.start("serve");
     await eventuallyRefused(() => installation.client().status(), status.FAILED_PRECONDITION, disabled);
@@ -124,7 +124,7 @@ describe("a manifest", () => {
     expect((await installation.runWithConfig("status")).stdout).toMatch(/^refused +.*secrets\.yaml: /m);
     await expectOpens(installation.client(), sealed);
 
-    // What is put right is taken up, and the operator has gone on in the meantime.
+    // A corrected manifest is loaded, and the operator has continued in the meantime.
     await installation.manifest("secrets.yaml", masterKey("secrets", { description: "put right" }));
     await installation.manifest("next.yaml", masterKey("next"));
     await serve.line(/MasterKey claviger-system\/next: version 1 is current/);
@@ -168,7 +168,7 @@ describe("a manifest", () => {
     const keyId = await installation.serving();
     const sealed = await encryptSeed(installation.client(), randomBytes(32));
     await rm(join(installation.keysDir, "secrets.yaml"));
-    // A later change has been taken up, so the removal was as well.
+    // A later change has been loaded, so the removal was as well.
     await installation.manifest("other.yaml", masterKey("other"));
     await serve.line(/MasterKey claviger-system\/other: version 1 is current/);
     expect(await installation.serving()).toBe(keyId);
@@ -205,7 +205,7 @@ describe("a manifest", () => {
       expect(message).toMatch(/ is in .* already; that one is used$/);
     // The list has the example's key too, with a requestToken that asks for another version.
     await servingKeyId(installation, "secrets", (now) => now !== keyId);
-    // `enabled: no` is a boolean, as kubectl has it.
+    // `enabled: no` is a boolean, as in kubectl.
     const { stdout } = await installation.runWithConfig("status");
     expect(stdout).toMatch(/^shop\/said-yes +Disabled /m);
   });

@@ -10,7 +10,7 @@ import { MetricsFlooder } from "./metrics-flooder.ts";
 
 const ROUNDS = 100;
 
-/** Status, Encrypt and Decrypt with the API server's deadline of 3 s for each. */
+/** Makes a Status, an Encrypt and a Decrypt call with the API server's deadline of 3 s for each. */
 async function oneRound(client: KmsClient): Promise<void> {
   const seed = randomBytes(32);
   const { keyId } = await client.status();

@@ -18,7 +18,7 @@ const port = Number(process.argv[2]);
 let connections = 0;
 let answers = 0;
 
-/** One connection with as many requests, and the next one when it has ended. */
+/** Opens a connection with this many requests, and the next when it has ended. */
 function flood(requests: number): void {
   let unanswered = 0;
   const ask = () => {
@@ -34,10 +34,10 @@ function flood(requests: number): void {
     const answered = chunk.toString("latin1").split("HTTP/1.1 200 OK").length - 1;
     answers += answered;
     unanswered -= answered;
-    // A server that keeps the connection gets as many again.
+    // A server that keeps the connection open gets as many again.
     if (unanswered === 0) ask();
   });
-  // Whoever is refused tries again at once.
+  // After a refusal it retries at once.
   socket.once("close", () => setImmediate(flood, requests));
 }
 

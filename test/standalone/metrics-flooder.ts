@@ -5,13 +5,13 @@ import { eventually } from "../controlplane/wait.ts";
 
 const PROGRAM = join(import.meta.dirname, "metrics-flood.ts");
 
-/** What a flood has done so far. */
+/** The progress of a flood. */
 export interface FloodCount {
   readonly connections: number;
   readonly answers: number;
 }
 
-/** A running metrics-flood.ts, which has had its first answer. `await using` ends it. */
+/** A running metrics-flood.ts, which has received its first answer. `await using` ends it. */
 export class MetricsFlooder implements AsyncDisposable {
   readonly #process: RunningProcess;
   readonly #log: string;

@@ -10,7 +10,7 @@ import { KmsTestClient } from "./kms.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-/** A folder in which `npm start` is this checkout's, with a state of its own. */
+/** Creates a folder in which `npm start` runs this checkout, with its own state. */
 async function checkout(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "cn-"));
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
@@ -22,7 +22,7 @@ async function checkout(): Promise<string> {
   return folder;
 }
 
-/** Every process below `pid`. */
+/** Returns every process below `pid`. */
 async function below(pid: number): Promise<number[]> {
   const children = await childrenOf(pid);
   return [...children, ...(await Promise.all(children.map(below))).flat()];
@@ -31,7 +31,7 @@ async function below(pid: number): Promise<number[]> {
 it("SIGTERM to npm start ends claviger in good order, and leaves no process behind", async () => {
   const folder = await checkout();
   const log = join(folder, "npm.log");
-  // npm is a script for whichever node is on the PATH: the package's own.
+  // npm is a script for whichever node is on the PATH: here the package's own.
   const environment = { PATH: `${join(ROOT, "node_modules", ".bin")}:${process.env.PATH}` };
   const args = ["--prefix", folder, "start"];
   const npm = await startProcess({ name: "npm start", binary: "npm", args, log, home: folder, environment });

@@ -14,7 +14,7 @@ interface Series {
   readonly value: number;
 }
 
-/** One look at an endpoint, as Prometheus takes it. */
+/** One scrape of an endpoint, as Prometheus makes it. */
 class Scrape {
   readonly #text: string;
 
@@ -38,7 +38,7 @@ class Scrape {
     }));
   }
 
-  /** The sum of the series with these labels, as PromQL's sum() has it; 0 where there is none. */
+  /** Returns the sum of the series with these labels, as PromQL's sum() does; 0 if there is none. */
   sum(name: string, wanted: Labels = {}): number {
     return this.series(name)
       .filter(({ labels }) => Object.entries(wanted).every(([label, value]) => labels[label] === value))
@@ -49,7 +49,7 @@ class Scrape {
 const SERVING = "claviger_kms_provider_serving";
 const CALLS = "claviger_kms_request_duration_seconds_count";
 
-/** An installation whose two processes can be scraped. */
+/** Starts an installation whose two processes can be scraped. */
 async function observed() {
   const metrics = {
     listen: `127.0.0.1:${await freePort()}`,
@@ -58,7 +58,7 @@ async function observed() {
   return { metrics, installation: await Installation.create((config) => ({ ...config, metrics })) };
 }
 
-/** Waits until a scrape of `address` is as it should be. */
+/** Waits until a scrape of `address` is as expected. */
 const shows = (address: string, what: string, holds: (scrape: Scrape) => boolean): Promise<true> =>
   eventually(what, async () => holds(await Scrape.of(address)));
 

@@ -7,7 +7,10 @@ import { eventually } from "../controlplane/wait.ts";
 import { CLAVIGER, Installation, masterKey } from "./installation.ts";
 import { encryptSeed, expectOpens, expectRefused } from "./kms.ts";
 
-/** A command whose output goes into two pipes, as under `claviger serve | logger`. Ended with `await using`. */
+/**
+ * Starts a command whose output goes into two pipes, as under `claviger serve | logger`. Ends with `await
+ * using`.
+ */
 function piped(installation: Installation, command: string) {
   const child: ChildProcess = spawnTracked(
     process.execPath,

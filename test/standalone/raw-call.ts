@@ -3,7 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { connect as connectSocket } from "node:net";
 
 export interface RawAnswer {
-  /** grpc-status as text, or undefined where the stream ended without. */
+  /** grpc-status as text, or undefined if the stream ended without it. */
   readonly status: string | undefined;
   readonly message: string | undefined;
   readonly body: Buffer;
@@ -14,12 +14,12 @@ export interface RawHeaders {
   readonly encoding?: string;
 }
 
-/** One gRPC call as bare HTTP/2, whose request is sent when the test wants it. */
+/** A gRPC call as bare HTTP/2, whose request is sent when the test wants it. */
 export class RawCall {
   readonly #session: ClientHttp2Session;
   readonly #stream: ClientHttp2Stream;
   readonly #answer: Promise<RawAnswer>;
-  /** The server has said that it stops taking calls. */
+  /** Resolves when the server has announced that it stops taking calls. */
   readonly goaway: Promise<unknown>;
 
   private constructor(session: ClientHttp2Session, path: string, headers: RawHeaders) {
@@ -66,7 +66,7 @@ export class RawCall {
     return this.#answer;
   }
 
-  /** Whether the connection has ended. */
+  /** True if the connection has ended. */
   get closed(): boolean {
     return this.#session.closed;
   }

@@ -22,7 +22,7 @@ const withoutSecond = (config: ConfigFile): ConfigFile => ({
   providers: config.providers.filter(({ name }) => name !== "second"),
 });
 
-/** A running plugin with a key for a second provider. */
+/** Starts a plugin with a key for a second provider. */
 async function started(installation: Installation) {
   await installation.manifest("second.yaml", masterKey("second"));
   const operator = await installation.start("operator");
@@ -68,7 +68,7 @@ it("a provider that is removed finishes its calls in flight and loses its socket
 
 it("SIGHUP takes up a file that changed where nobody watches", async () => {
   await using installation = await Installation.create();
-  // The watched folder holds a link only.
+  // The watched folder has only a link.
   const elsewhere = join(installation.dir, "elsewhere");
   const target = join(elsewhere, "claviger.yaml");
   await mkdir(elsewhere);
@@ -163,7 +163,7 @@ it("a configuration file that the system does not let us look at is logged, and 
   const plugin = await started(installation);
   const keyId = await installation.serving();
   const good = await readFile(installation.configPath, "utf8");
-  // ELOOP, as EACCES does not stop a test that runs as root.
+  // ELOOP, because EACCES does not stop a test that runs as root.
   await rm(installation.configPath);
   await symlink("claviger.yaml", installation.configPath);
   await plugin.line(/ERROR plugin: the configuration stays as it was: .*ELOOP/);
@@ -178,7 +178,7 @@ it("a socket that cannot be removed with its provider is logged, and later chang
   await using installation = await Installation.create(withSecond);
   const plugin = await started(installation);
   await installation.serving("second");
-  // A folder at the path, as a file that may not be removed does not stop a test that runs as root.
+  // A folder at the path, because a file that may not be removed does not stop a test that runs as root.
   await putFolderAt(installation.socket("second"));
   await installation.configure(withoutSecond);
   await plugin.line(/ERROR plugin: provider second: its socket .*second\.sock could not be removed: /);
@@ -209,7 +209,7 @@ it("an added provider whose socket another process has is logged once, disturbs 
   await plugin.line(/ERROR plugin: provider second: another process serves .*second\.sock: stop it first/);
   expect(await installation.serving()).toBe(keyId);
   expect(foreign.listening).toBe(true);
-  // It tries again every second: a later message of another kind shows that it has.
+  // It retries every second: a later message of another kind shows that it has.
   await eventually("it was tried again", async () => (await probesOf(foreign)) >= 3);
   expect((await plugin.text()).match(/provider second: another process serves/g)).toHaveLength(1);
   foreign.close();
@@ -233,7 +233,10 @@ it("a provider that waits for its socket gets it also while the file is broken, 
   expect((await plugin.text()).match(/the configuration stays as it was/g)).toHaveLength(1);
 });
 
-/** In a socket's place. The plugin, which makes one that was removed again, may be faster: then once more. */
+/**
+ * Puts a folder in a socket's place. The plugin, which creates a removed socket again, may be faster; then
+ * this is repeated.
+ */
 const putFolderAt = (path: string): Promise<true> =>
   eventually(`a folder lies at ${path}`, async () => {
     await rm(path, { force: true });

@@ -27,7 +27,7 @@ describe("a root key", () => {
       what: "lies in a folder that others may change",
       damage: (path: string) => chmod(join(path, ".."), 0o777),
       mend: (path: string) => chmod(join(path, ".."), 0o700),
-      // The keyring lies there too, and is looked at first.
+      // The keyring is there too, and is checked first.
       says: /state folder .* has mode 0777, and others can replace what lies in it; run: chmod go-w .*state/,
     },
     {
@@ -87,7 +87,7 @@ describe("a root key", () => {
       await mend(installation.rootKeyPath);
       expect(await installation.serving()).toBe(keyId);
       await expectServes(installation, { keyId, sealed });
-      // A second key can be made: the operator has healed as well.
+      // A second key can be created, so the operator has recovered as well.
       await installation.manifest("later.yaml", masterKey("later"));
       const operator = installation.runs.at(-1);
       await operator?.line(/MasterKey claviger-system\/later: version 1 is current/);

@@ -9,7 +9,7 @@ import { childrenOf, claviger, Installation, isRunning, masterKey } from "./inst
 import { encryptSeed, expectOpens } from "./kms.ts";
 import { RawCall } from "./raw-call.ts";
 
-/** The operator that a `serve` has as its child; waits until it is there. */
+/** Returns the operator that is a child of a `serve`. Waits until it exists. */
 const operatorOf = (pid: number): Promise<number> =>
   eventually("the operator runs", async () => (await childrenOf(pid))[0]);
 
@@ -96,7 +96,7 @@ describe("claviger serve", () => {
     for (let round = 0; round < 6; round++) {
       const serve = await installation.start("serve");
       const operator = await operatorOf(serve.process.pid);
-      // Later in each round: before the keyring is there, while it is made, after it served.
+      // Later in each round: before the keyring exists, while it is created, after it served.
       if (round > 0) await serve.line(/listens/);
       if (round > 1) await eventually("there is a keyring", async () => existsSync(installation.keyringPath));
       if (round > 2) served.add(await installation.serving());
@@ -116,7 +116,7 @@ describe("claviger serve", () => {
     const operator = await operatorOf(serve.process.pid);
     process.kill(operator, "SIGKILL");
     await serve.line(/the operator ended \(SIGKILL\) and is started again in [\d.]+ s; the sockets go on/);
-    // Kept, as what a probe throws only has it tried again.
+    // Collected, because a probe that throws is retried.
     const failures: unknown[] = [];
     const answers = async () => {
       await expectOpens(client, sealed);

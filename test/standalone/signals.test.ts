@@ -23,13 +23,13 @@ it("a terminal that closes (SIGHUP) ends no process, each says so, and SIGTERM e
     const runs = [];
     for (const command of commands) runs.push({ command, run: await installation.start(command) });
     const keyId = await installation.serving();
-    // The operator has begun: before that, Node itself would end at the signal.
+    // The operator has started: before that, Node itself would end at the signal.
     await installation.manifest(`${commands[0]}-1.yaml`, masterKey(`${commands[0]}-1`));
     await runs[0]?.run.line(new RegExp(`/${commands[0]}-1: version 1 is current`));
     const sealed = await encryptSeed(installation.client(), randomBytes(32));
     for (const { command, run } of runs) {
       process.kill(run.process.pid, "SIGHUP");
-      // A terminal tells all processes of its group.
+      // A terminal signals all processes of its group.
       if (command === "serve")
         for (const child of await childrenOf(run.process.pid)) process.kill(child, "SIGHUP");
       await run.line(HANG_UP[command]);

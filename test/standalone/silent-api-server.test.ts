@@ -13,7 +13,7 @@ const KEY_SERVER = {
   metadata: { name: NODE, uid: "uid", resourceVersion: "1", generation: 1, creationTimestamp: "" },
 };
 
-/** Answers lists and watches, and accepts every other call without a word. */
+/** Answers lists and watches, and accepts every other call without an answer. */
 function onlyReads(onWrite: (what: string) => void): Answer {
   return (call) => {
     const { method, path, query } = call;
@@ -31,7 +31,7 @@ it("a stop is no matter of the API server's answers: two versions that it does n
   const standalone = await installation.start("serve");
   await standalone.line(/MasterKey claviger-system\/second: version 1 is current/);
   await standalone.line(/MasterKey claviger-system\/secrets: version 1 is current/);
-  // Said by the leader: what the node has made of it shows in what it serves.
+  // The leader has decided it. The key that the node serves shows that the node has followed.
   await installation.serving();
   await standalone.process.stop();
 

@@ -10,8 +10,8 @@ import { Installation } from "./installation.ts";
 import { encryptSeed, expectOpens } from "./kms.ts";
 
 /**
- * A disk that stands still while the file of STALL exists: whoever syncs or renames
- * something waits, and says so by making the file of STALLED.
+ * A disk that stalls while the file STALL exists: whoever syncs or renames something waits, and creates the
+ * file STALLED to show it.
  */
 const SOURCE = `
 #define _GNU_SOURCE
@@ -78,7 +78,7 @@ describe.skipIf(!compiler)("a disk that stands still", () => {
   });
 });
 
-/** What the node's KeyServer says of the one provider; 0 before it says anything. */
+/** Returns the Encrypts in the node's KeyServer of its only provider; 0 before there is a report. */
 async function encryptsReported(installation: Installation): Promise<number> {
   const { DatabaseSync } = await import("node:sqlite");
   using db = new DatabaseSync(installation.keyringPath, { readOnly: true });

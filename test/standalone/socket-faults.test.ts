@@ -49,7 +49,7 @@ describe("a socket path", () => {
     const disturbed = vi.fn();
     open.goaway.then(disturbed, () => undefined);
     for (const path of [installation.socket(), installation.runDir]) {
-      // The plugin may make its socket again while the folder is being removed.
+      // The plugin may create its socket again while the folder is being removed.
       await eventually(`${path} is removed`, async () => {
         await rm(path, { recursive: true, force: true });
         return true;
@@ -94,7 +94,7 @@ describe("a socket path", () => {
   it("on which a foreign process listens is not taken from it", async () => {
     await using installation = await Installation.create();
     const prepared = await prepare(installation);
-    // The plugin only looks whether somebody answers, and may hang up before the greeting is through.
+    // The plugin only checks if somebody answers, and may hang up before the greeting is complete.
     const foreign = createServer((socket) => socket.on("error", () => undefined).end("still here"));
     foreign.listen(installation.socket());
     await once(foreign, "listening");
@@ -155,7 +155,8 @@ describe("a socket path", () => {
       await chmod(installation.dir, 0o711);
       await chown(installation.runDir, 65_534, 65_534);
       await expectServes(installation, prepared);
-      // As that user, who may do so in a folder of their own; what they put there gets no seed.
+      // Acts as that user, who may do so in their own folder. The socket that they create there receives no
+      // seed.
       execFileSync("rm", [installation.socket()], { uid: 65_534, gid: 65_534 });
       await plugin.line(
         /ERROR plugin: provider secrets: its socket .* cannot be made again: socket folder .*: folder .*run \(mode 0700\) belongs to user 65534, who can replace what lies in it; run: chown -h 0 /,

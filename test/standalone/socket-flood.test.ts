@@ -13,13 +13,13 @@ import { RawCall } from "./raw-call.ts";
 import { RawFrames } from "./raw-frames.ts";
 
 const PROGRAM = join(import.meta.dirname, "socket-flood.ts");
-/** As MAX_CONNECTIONS of socket-server.ts. */
+/** The same as MAX_CONNECTIONS of socket-server.ts. */
 const SLOTS = 64;
 /** As MAX_STREAMS of socket-server.ts. */
 const STREAMS = 50;
 const MEGABYTE = 1024 * 1024;
 
-/** The highest resident memory of a process's life. */
+/** Returns the highest resident memory of a process so far. */
 async function peakBytes(pid: number): Promise<number> {
   const [, kilobytes = ""] = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, "utf8")) ?? [];
   return Number(kilobytes) * 1024;

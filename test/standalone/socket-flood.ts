@@ -1,6 +1,7 @@
 /**
- * A program that takes as much of SOCKET as it is given, until it is ended: 128 connections, on
- * each 128 calls with long headers and a message that never ends. What is cut off comes again.
+ * A program that takes as much of SOCKET as it can get, until it is ended: 128 connections, each with 128
+ * calls that have long headers and a message that never ends. Connections and calls that are cut off are
+ * started again.
  */
 import { connect as connectHttp2, constants } from "node:http2";
 import { connect } from "node:net";
@@ -14,7 +15,7 @@ const HEADERS = Object.fromEntries(
 );
 
 const socket = process.argv[2] ?? "";
-/** Says that one byte more follows than is sent. */
+/** Announces one byte more than is sent. */
 const unfinished = Buffer.alloc(5 + MESSAGE_BYTES);
 unfinished.writeUInt32BE(MESSAGE_BYTES + 1, 1);
 let connections = 0;
@@ -24,7 +25,7 @@ function flood(): void {
   const session = connectHttp2("http://localhost", { createConnection: () => connect(socket) });
   session.on("error", () => undefined);
   session.once("close", () => setTimeout(flood, AGAIN_MILLISECONDS));
-  // The server's settings, with its bound on calls, have come.
+  // The server's settings have arrived, with its limit on calls.
   session.once("remoteSettings", ({ maxConcurrentStreams = CALLS }) => {
     connections += 1;
     for (let index = 0; index < Math.min(CALLS, maxConcurrentStreams); index += 1) call(session);

@@ -13,11 +13,11 @@ export type ContextVector =
   | (Given & { readonly outcome: "ok"; readonly bytes: string })
   | (Given & { readonly outcome: "InvalidArgument" });
 
-/** U+FF5E sorts before U+1F600 in UTF-8 (EF < F0) and behind it in UTF-16 (FF5E > D83D). */
+/** U+FF5E sorts before U+1F600 in UTF-8 (EF < F0) and after it in UTF-16 (FF5E > D83D). */
 export const UTF16_TRAP: EncryptionContext = { "\u{1f600}": "face", "\uff5e": "tilde" };
 export const LONE_SURROGATE = "\ud83d";
 
-/** The value that makes {a: value} exactly `size` canonical bytes long. */
+/** Returns the context {a: value} whose canonical bytes have exactly this `size`. */
 export const contextOf = (size: number): EncryptionContext => ({ a: "x".repeat(size - 9) });
 
 export function contextVectors(): ContextVector[] {

@@ -10,7 +10,7 @@ export const MESSAGE_ABOUT =
   "A message opened under keyId, versionId, material, purpose and context. outcome ok: plaintext, salt and material make exactly " +
   "these bytes, and the bytes open to the plaintext. Any other outcome names why the message does not open.";
 
-/** Under what a message is opened. Material and bytes in hex. */
+/** The key with which a message is opened. Material and bytes are in hex. */
 export interface Opener {
   readonly keyId: KeyId;
   readonly versionId: VersionId;

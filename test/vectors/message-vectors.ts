@@ -15,7 +15,7 @@ import {
   scopeOf,
 } from "./message-vector.ts";
 
-/** Where the parts of a message begin. */
+/** The offsets of the parts of a message. */
 const KEY_ID_AT = 2;
 const VERSION_ID_AT = 18;
 const SALT_AT = 34;
@@ -189,7 +189,7 @@ function otherContexts(): MessageVector[] {
   ];
 }
 
-/** What an implementation with the usual mistake makes of UTF16_TRAP. */
+/** Returns the encoding of UTF16_TRAP by an implementation with the usual mistake. */
 function sortedByUtf16(): Buffer {
   const opener = { ...AWS, context: UTF16_TRAP };
   const header = encrypted("sorted by UTF-16", opener).subarray(0, HEADER_BYTES);

@@ -72,7 +72,7 @@ function proves(name: string, text: OwnershipText, revision: number): OwnershipV
 
 const rootKey = (bytes: Uint8Array) => ({ rootKey: hex(bytes), rootKeyId: idOf(bytes) });
 
-/** The proof of `text`, held against a text that was changed. */
+/** Checks the proof of `text` against a changed text. */
 const refuses = (
   name: string,
   text: OwnershipText,

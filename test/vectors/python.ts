@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 const REQUIREMENTS = join(import.meta.dirname, "requirements.txt");
 
-/** How a command ended, and what it printed. */
+/** How a command ended, and its output. */
 export interface Ended {
   readonly status: number | null;
   readonly output: string;
@@ -17,19 +17,22 @@ export function run(command: string, ...args: readonly string[]): Ended {
   return { status, output: error === undefined ? stdout + stderr : String(error) };
 }
 
-/** A Python that can import `cryptography`: the system's own, or one in a folder of ours; undefined without python3. */
+/**
+ * Returns a Python that can import `cryptography`: the system's own, or one in a folder of ours; undefined
+ * without python3.
+ */
 export function pythonWithCryptography(): string | undefined {
   if (run("python3", "--version").status !== 0) return undefined;
   if (run("python3", "-c", "import cryptography").status === 0) return "python3";
   return join(environment(), "bin", "python3");
 }
 
-/** A virtual environment with our requirements, made once per version of them. */
+/** Returns a virtual environment with our requirements, created once per version of them. */
 function environment(): string {
   const hash = createHash("sha256").update(readFileSync(REQUIREMENTS)).digest("hex").slice(0, 16);
   const folder = join(tmpdir(), `claviger-vectors-${hash}`);
   if (existsSync(folder)) return ours(folder);
-  // Complete before it has its name: another run may be looking for it now.
+  // Complete before it gets its name, because another run may be looking for it now.
   const draft = mkdtempSync(`${folder}-`);
   succeed("python3", "-m", "venv", draft);
   succeed(join(draft, "bin", "python3"), "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS);
@@ -42,7 +45,7 @@ function environment(): string {
   return ours(folder);
 }
 
-/** Anybody can make a folder of that name in /tmp; we run programs out of ours only. */
+/** Anybody can create a folder of that name in /tmp, and we run programs only from our own. */
 function ours(folder: string): string {
   const { uid } = lstatSync(folder);
   if (uid !== process.getuid?.()) throw new Error(`${folder} belongs to uid ${uid}: remove it`);

@@ -47,7 +47,7 @@ const SECOND: SealBinding = { ...FIRST, versionId: ids.otherVersion, number: 2 }
 const secret = (bytes: Uint8Array): Secret => Secret.take(Buffer.from(bytes));
 export const idOf = (rootKey: Uint8Array): string => fileSeal(secret(rootKey)).rootKeyId;
 
-/** What `fileSeal.wrap` makes, with a known salt. */
+/** Seals as `fileSeal.wrap` does, with a known salt. */
 export function sealWithSalt(
   rootKey: Uint8Array,
   binding: SealBinding,
@@ -57,7 +57,7 @@ export function sealWithSalt(
   return sealWithAad(rootKey, sealAad(binding), material, salt);
 }
 
-/** The same under any associated data. */
+/** Seals under any associated data. */
 export function sealWithAad(
   rootKey: Uint8Array,
   aad: Uint8Array,

@@ -23,7 +23,7 @@ import type { OwnershipVector } from "./ownership-vectors.ts";
 import { pythonWithCryptography, run } from "./python.ts";
 import { type SealFileVector, sealWithAad, sealWithSalt } from "./seal-file-vectors.ts";
 
-/** The vectors as they are published. The first test proves that they are of their type. */
+/** Reads the published vectors. The first test proves that they have their type. */
 function published<Vector>(file: string): Vector[] {
   return (JSON.parse(readFileSync(join(VECTORS_FOLDER, file), "utf8")) as { vectors: Vector[] }).vectors;
 }

@@ -13,13 +13,19 @@ import type { ClusterResources, Observed } from "./observed.ts";
 
 type Provider = NonNullable<KeyServerStatus["providers"]>[number];
 
-/** Clocks this far apart, in seconds, are said; and from then on they disturb (a day's expiry, a Lease). */
+/**
+ * Differences between clocks, in seconds: a difference that is reported, and a difference that disturbs (a
+ * day's expiry, a Lease).
+ */
 const SKEW_SECONDS = 5;
 const GREAT_SKEW_SECONDS = 60;
-/** API servers ask once a minute, and a socket is settled after four: what takes longer hangs. */
+/**
+ * API servers ask for Status once a minute, and a socket is settled after four minutes: a switch that takes
+ * longer hangs.
+ */
 const SWITCH_MILLISECONDS = 360_000;
 
-/** The nodes, as their KeyServers and Leases tell. */
+/** Checks of the nodes, by their KeyServers and Leases. */
 export const clusterChecks: readonly Check[] = [
   check("KeyServerSilent", ["resources", "leases"], ({ resources, leases }, observed, now) =>
     resources.keyServers.flatMap(({ metadata: { name } }) => {
@@ -60,7 +66,7 @@ export const clusterChecks: readonly Check[] = [
     }),
   ),
   check("ApiServerNotInStep", ["resources"], ({ resources: { keyServers } }, observed) =>
-    // Of this node the API server itself says it.
+    // For this node, the API server's own answer is used instead.
     keyServers
       .filter(({ metadata: { name } }) => name !== observed.config.nodeName || !hasOwnWord(observed))
       .flatMap(({ metadata: { name }, status }) => {
@@ -110,7 +116,7 @@ export const clusterChecks: readonly Check[] = [
   ),
 ];
 
-/** A silence only the operator reports. */
+/** A silence that only the operator reports. */
 const hasOwnWord = ({ looks: { apiServer } }: Observed): boolean =>
   apiServer.kind === "seen" && apiServer.value.finding !== undefined;
 
@@ -167,7 +173,7 @@ function switchProblems(
 const severityAfter = (since: string, now: Date): Severity =>
   now.getTime() - timeOf(since) > SWITCH_MILLISECONDS ? "error" : "warning";
 
-/** The MasterKey behind what a KeyServer says that it serves: NAMESPACE/NAME, or alias NAMESPACE/NAME. */
+/** Returns the MasterKey behind a KeyServer's `serves`, which is NAMESPACE/NAME or "alias NAMESPACE/NAME". */
 export function servedKey(serves: string, { masterKeys, keyAliases }: ClusterResources) {
   const alias = keyAliases.find((candidate) => servedAlias(objectText(candidate)) === serves);
   const key = alias === undefined ? serves : `${alias.metadata.namespace}/${alias.status?.masterKey}`;

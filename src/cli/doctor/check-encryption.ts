@@ -13,11 +13,14 @@ import {
 import { parseGroupResource } from "../../storage/served/group-resource.ts";
 import { type Check, check, when } from "./check.ts";
 
-/** Of these a slow disk or a busy node needs the second, and the API server's own default is the first. */
+/**
+ * The recommended timeout. One second of it covers a slow disk or a busy node; three seconds are the API
+ * server's own default.
+ */
 const USUAL_TIMEOUT_MILLISECONDS = 3_000;
 const LEAST_TIMEOUT_MILLISECONDS = 1_000;
 
-/** What the EncryptionConfiguration says, beside this node's configuration. */
+/** Checks of the EncryptionConfiguration against this node's configuration. */
 export const encryptionChecks: readonly Check[] = [
   check("NoEncryptionConfig", [], (_, { config, looks }) =>
     when(looks.encryptionConfig.kind === "absent" && config.resources.kind === "kubeconfig", () => ({
@@ -149,7 +152,10 @@ function kmsEntriesOf({ rules }: EncryptionConfig) {
   );
 }
 
-/** Who writes the resources of a rule: an earlier rule that names one of them decides. */
+/**
+ * Returns the providers that write the resources of a rule. If an earlier rule names one of them, that rule
+ * decides.
+ */
 const writersOf = ({ resources: patterns }: EncryptionRule, config: EncryptionConfig): EncryptionProvider[] =>
   patterns.flatMap((pattern) => ruleFor(config, parseGroupResource(pattern))?.providers[0] ?? []);
 
@@ -158,7 +164,7 @@ const ours =
   (provider: EncryptionProvider): boolean =>
     providers.some(({ socket }) => servesSocket(provider, socket));
 
-/** Whether its endpoint is a socket of this node, whichever version it speaks. */
+/** Returns true if the provider's endpoint is a socket of this node, whichever KMS version it speaks. */
 const isNamed = (provider: KmsProvider, { providers }: NodeConfig): boolean =>
   providers.some(({ socket }) => namesSocket(provider, socket));
 

@@ -7,10 +7,10 @@ import { servedKey } from "./check-cluster.ts";
 import type { ClusterResources } from "./observed.ts";
 
 const CONDITIONS = "docs/operations.md, Conditions, has the reason and what to do";
-/** Reasons of Reencrypted that do not pass by themselves. */
+/** Reasons of the condition Reencrypted that do not pass by themselves. */
 const STUCK = ["ObjectsLeft", "RewriteFailed", "CensusFailed", "StraysFound"];
 
-/** The MasterKeys and what is to become of them. */
+/** Checks of the MasterKeys and of what will become of them. */
 export const keyChecks: readonly Check[] = [
   check("MasterKeyNotReady", ["resources"], ({ resources }) =>
     resources.masterKeys.flatMap((key) => {

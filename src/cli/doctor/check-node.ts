@@ -3,7 +3,7 @@ import { isWritableByOthers, octal } from "../../files/private-path.ts";
 import { type Check, check, type Problem, when } from "./check.ts";
 import type { RootKeyFile } from "./observed.ts";
 
-/** This node: its root key, its keyring, its sockets. */
+/** Checks of this node: its root key, its keyring, its sockets. */
 export const nodeChecks: readonly Check[] = [
   check("RootKeyUnsafe", [], (_, { rootKey }) => rootKeyProblems(rootKey)),
   check("FolderUnsafe", [], (_, { unsafeFolders }) =>

@@ -12,10 +12,10 @@ import type { StoredValue } from "../../storage/etcd/stored-value.ts";
 import { parseGroupResource } from "../../storage/served/group-resource.ts";
 import { type Check, check, when } from "./check.ts";
 
-/** Of a key that does not tell its group. */
+/** Stands for the group of an etcd key that does not name its group. */
 const UNKNOWN_GROUP = ".?";
 
-/** What etcd holds, beside what the EncryptionConfiguration can read. */
+/** Checks of the objects in etcd against what the EncryptionConfiguration can read. */
 export const storedChecks: readonly Check[] = [
   check("NoEtcd", [], (_, { config, looks }) =>
     when(looks.etcd.kind === "absent" && config.resources.kind === "kubeconfig", () => ({
@@ -99,7 +99,10 @@ export const storedChecks: readonly Check[] = [
   ),
 ];
 
-/** The rule for a row's resource; "none" where there is none, undefined where nobody can tell. */
+/**
+ * Returns the rule for a row's resource, "none" if no rule names it, or undefined if the row does not say
+ * enough to tell.
+ */
 function ruleOf(
   { resource, stored }: CensusRow,
   config: EncryptionConfig,
@@ -110,7 +113,7 @@ function ruleOf(
 }
 
 function canBeRead(stored: StoredValue, rule: EncryptionRule | "none"): boolean {
-  // Without a rule the API server stores and reads plain.
+  // Without a rule the API server stores and reads plain objects.
   if (rule === "none") return stored.kind === "plain" || stored.kind === "damaged";
   return stored.kind === "damaged" || rule.providers.some((provider) => reads(provider, stored));
 }

@@ -2,11 +2,11 @@ import type { Observed, Sight, Sights } from "./observed.ts";
 
 export type Severity = "error" | "warning";
 
-/** Something that bites or will, and what to do. */
+/** A problem, present or coming, and its remedy. */
 export interface Finding {
   readonly check: string;
   readonly severity: Severity;
-  /** What it is about: a file, a resource, a node. */
+  /** The object that has the problem: a file, a resource, a node. */
   readonly object: string;
   readonly message: string;
   readonly remedy: string;
@@ -14,17 +14,19 @@ export interface Finding {
 
 export type Problem = Omit<Finding, "check">;
 
-/** A question that is asked of what was observed. */
+/** A question that is asked of the observations. */
 export interface Check {
   readonly name: string;
   readonly needs: readonly Sight[];
-  /** The problems; or, where something that is needed was not seen, undefined. */
+  /** Returns the problems, or undefined if an observation that the check needs is missing. */
   find(observed: Observed, now: Date): readonly Problem[] | undefined;
 }
 
 type Seen<S extends Sight> = { readonly [K in S]: Sights[K] };
 
-/** A check by its name, what it must have seen, and what it finds then. */
+/**
+ * Makes a check from its name, the observations that it needs, and a function that finds problems in them.
+ */
 export function check<S extends Sight = never>(
   name: string,
   needs: readonly S[],
@@ -40,12 +42,12 @@ export function check<S extends Sight = never>(
         if (look.kind !== "seen") return undefined;
         seen[sight] = look.value;
       }
-      // Every sight of S is there now, each from the look of its own name.
+      // Every sight of S is present now, and each was stored under its own name.
       return find(seen as Seen<S>, observed, now);
     },
   };
 }
 
-/** Whether something holds as a list of at most one problem. */
+/** Returns the problem as a list if the condition holds, else an empty list. */
 export const when = (holds: boolean, problem: () => Problem): readonly Problem[] =>
   holds ? [problem()] : [];

@@ -7,18 +7,18 @@ import { storedChecks } from "./check-stored.ts";
 import type { Observed, Sight } from "./observed.ts";
 
 export interface Diagnosis {
-  /** Errors first, else in the order of the checks. */
+  /** Errors first, otherwise in the order of the checks. */
   readonly findings: readonly Finding[];
   readonly unchecked: readonly Unchecked[];
-  /** Names of the checks that were made. */
+  /** Names of the checks that were run. */
   readonly made: readonly string[];
 }
 
-/** What nothing is claimed about. */
+/** A subject about which the report says nothing. */
 export interface Unchecked {
   readonly what: string;
   readonly why: string;
-  /** Checks that were not made for want of it. */
+  /** Names of the checks that were not run because this was missing. */
   readonly checks: readonly string[];
   readonly remedy: string;
 }
@@ -64,7 +64,7 @@ const sights: { readonly [S in Sight]: SightText } = {
   },
 };
 
-/** What could be looked at and did not answer is an error too: nobody knows whether all is well. */
+/** A source that exists and does not answer is an error too, because nobody knows whether all is well. */
 const couldNotLook: Check = check("CouldNotLook", [], (_, { looks }) => {
   const failed = new Map<string, Sight[]>();
   for (const sight of Object.keys(sights) as Sight[]) {
@@ -79,7 +79,7 @@ const couldNotLook: Check = check("CouldNotLook", [], (_, { looks }) => {
   }));
 });
 
-/** Every check, in the order in which they are made. */
+/** All checks, in the order in which they run. */
 export const checks: readonly Check[] = [
   couldNotLook,
   ...encryptionChecks,
@@ -89,7 +89,7 @@ export const checks: readonly Check[] = [
   ...storedChecks,
 ];
 
-/** What no program on this node can know. */
+/** Subjects that no program on this node can know. */
 const reminders: readonly Unchecked[] = [
   {
     what: "whether the root key has a backup",
@@ -111,7 +111,7 @@ const reminders: readonly Unchecked[] = [
   },
 ];
 
-/** Where the API server does not say so itself. */
+/** Added if the API server does not report its file itself. */
 const unknownFile: Unchecked = {
   what: "whether the API server runs with this EncryptionConfiguration",
   why: "a file that was edited is used after a restart, or after a reload where that is switched on",
@@ -122,7 +122,7 @@ const unknownFile: Unchecked = {
 const saysItsFile = ({ looks: { apiServer } }: Observed): boolean =>
   apiServer.kind === "seen" && apiServer.value.status.encryptionConfig !== "Unknown";
 
-/** Makes every check that what was observed allows. */
+/** Runs every check for which there are enough observations. */
 export function diagnose(observed: Observed, now: Date): Diagnosis {
   const results = checks.map(({ name, needs, find }) => ({ name, needs, problems: find(observed, now) }));
   const findings = results.flatMap(({ name, problems = [] }) =>

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => fake.stop());
 
-/** A cluster in which this node's operator has a right unless it is said here. */
+/** A cluster in which this node's operator has every right except the given ones. */
 const lacking =
   (...missing: string[]): Answer =>
   async (call) => {

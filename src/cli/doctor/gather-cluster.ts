@@ -18,11 +18,14 @@ type ClusterLooks = Pick<
   "resources" | "leases" | "apiServer" | "clock" | "rights" | "secretRights"
 >;
 
-/** How long the API server may take for its first answer, in milliseconds: one that is down must not hold up the rest. */
+/**
+ * The time that the API server may take for its first answer, in milliseconds. An API server that is down
+ * must not delay the other checks.
+ */
 const PATIENCE = 10_000;
-/** What the rewriter does to each resource: it reads an object anew where somebody else was faster. */
+/** The rewriter's calls for each resource. It reads an object again if another client wrote it first. */
 const VERBS = ["list", "get", "patch"] as const;
-/** Each of these answers with whole Secrets, a patch too. */
+/** Each of these verbs returns whole Secrets, patch too. */
 const READING_VERBS = ["get", "list", "watch", "patch"] as const;
 
 /** Looks at the API server, with the credentials of this node's operator, and of the rewriter for its rights. */
@@ -40,7 +43,7 @@ export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Pr
   }
   const client = new KubeClient(config.resources.path, LIKE_KUBECTL);
   const clock = await look(() => lookAtClock(client, signal));
-  // Where the first call gets no answer, the others would wait for it in vain, one after another.
+  // If the first call gets no answer, each of the others would wait for its full timeout in vain.
   if (clock.kind !== "seen")
     return { resources: clock, leases: clock, apiServer: clock, clock, rights: clock, secretRights: clock };
   const [resources, leases, apiServer, secretRights] = await Promise.all([
@@ -56,7 +59,7 @@ export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Pr
 async function lookAtClock(client: KubeClient, signal: AbortSignal): Promise<ServerClock> {
   const asked = Date.now();
   const server = await client.serverTime(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
-  // The header has whole seconds: on average half of one is cut off.
+  // The Date header has whole seconds, so it is half a second too early on average.
   return { ahead: server + 500 - (asked + Date.now()) / 2 };
 }
 
@@ -70,7 +73,7 @@ async function readResources(client: KubeClient, signal: AbortSignal): Promise<C
     list("KeyAlias"),
     list("KeyServer"),
   ]);
-  // The API server holds every object to its CRD.
+  // The API server validates every object against its CRD.
   return {
     masterKeys: masterKeys as readonly MasterKey[],
     keyAliases: keyAliases as readonly KeyAlias[],
@@ -112,7 +115,10 @@ async function lookAtRights(
   return look(() => identity.use((client) => missingRights(client, scope, signal)));
 }
 
-/** Asks for each resource that the rewriter would go through; wildcards stand for what there is. */
+/**
+ * Asks for the rights on each resource that the rewriter would list. Wildcards are expanded to the resources
+ * that exist.
+ */
 async function missingRights(
   client: KubeClient,
   scope: readonly string[],
@@ -138,7 +144,7 @@ async function missingRights(
   return missing;
 }
 
-/** Which of these verbs the client's user may use, on objects of every namespace. */
+/** Returns those of the verbs that the client's user may use on objects of every namespace. */
 async function allowed(
   client: KubeClient,
   { resource, verbs }: { readonly resource: string; readonly verbs: readonly string[] },
@@ -149,7 +155,7 @@ async function allowed(
   return granted;
 }
 
-/** SelfSubjectAccessReview of authorization.k8s.io/v1, for objects of every namespace. */
+/** Sends a SelfSubjectAccessReview of authorization.k8s.io/v1 for objects of every namespace. */
 async function mayI(
   client: KubeClient,
   verb: string,

@@ -14,7 +14,10 @@ import { gatherCluster } from "./gather-cluster.ts";
 import { absent, type Look, look } from "./look.ts";
 import type { Observed, RootKeyFile, SocketAnswer, UnsafeFolder } from "./observed.ts";
 
-/** Looks at everything that `claviger doctor` judges by, and changes nothing. Rejects with the signal's reason only. */
+/**
+ * Gathers everything that `claviger doctor` checks, and changes nothing. Rejects only with the signal's
+ * reason.
+ */
 export async function gather(config: NodeConfig, signal: AbortSignal): Promise<Observed> {
   const [sockets, cluster, etcd] = await Promise.all([
     Promise.all(config.providers.map(askSocket)),
@@ -40,7 +43,8 @@ async function lookAtEncryptionConfig({ path, encryptionConfig }: NodeConfig) {
 
 async function lookAtEtcd(config: NodeConfig, signal: AbortSignal) {
   if (config.etcd === undefined) return absent(`configuration ${config.path} has no etcd`);
-  // All of it: what an older EncryptionConfiguration stored is what nobody looks for.
+  // Counts all of etcd: objects stored by an older EncryptionConfiguration are the ones that nobody looks
+  // for.
   return look(async () => {
     await mustBeOwnEtcd(config, signal);
     return await censusOfNode(config, { all: true, signal });
@@ -59,7 +63,7 @@ async function askSocket({ name, socket }: ProviderConfig): Promise<SocketAnswer
   }
 }
 
-/** A process that runs has its folders; the next start would be refused. */
+/** A running process has its folders already, but its next start would be refused. */
 function unsafeFolders({ stateDir, providers }: NodeConfig): UnsafeFolder[] {
   const folders = new Map([[stateDir, `state folder ${stateDir}`]]);
   for (const { socket } of providers) folders.set(dirname(socket), `socket folder ${dirname(socket)}`);
@@ -89,11 +93,11 @@ function lookAtRootKey({ seal, stateDir }: NodeConfig, keyring: Look<KeyringFact
 
 function modesOf(path: string): Pick<RootKeyFile, "mode" | "folderMode"> {
   try {
-    // Of the file itself: a link may lie anywhere.
+    // Checks the folder of the file itself, because a link may lie anywhere.
     const folder = dirname(realpathSync(path));
     return { mode: statSync(path).mode & 0o777, folderMode: statSync(folder).mode & 0o777 };
   } catch {
-    // Reading it fails too, and says why.
+    // Reading the file fails too, and that error says why.
     return {};
   }
 }

@@ -1,11 +1,11 @@
 import { messageOf } from "../../errors.ts";
 
-/** What was seen; or why it could not be, or is not there to be seen. */
+/** An observation, or the reason why it failed or why there is nothing to observe. */
 export type Look<T> =
   | { readonly kind: "seen"; readonly value: T }
   | { readonly kind: "failed" | "absent"; readonly reason: string };
 
-/** What a look gave, or why it failed. */
+/** Runs an observation and returns its result, or the reason why it failed. */
 export async function look<T>(read: () => T | Promise<T>): Promise<Look<T>> {
   try {
     return { kind: "seen", value: await read() };
@@ -14,5 +14,5 @@ export async function look<T>(read: () => T | Promise<T>): Promise<Look<T>> {
   }
 }
 
-/** Nothing is to be seen, and that is no failure. */
+/** Returns a look that found nothing to observe, which is no failure. */
 export const absent = (reason: string): Look<never> => ({ kind: "absent", reason });

@@ -6,17 +6,17 @@ import type { EncryptionConfig } from "../../storage/encryption-config/encryptio
 import type { KeyringFacts } from "../site/keyring-facts.ts";
 import type { Look } from "./look.ts";
 
-/** What can be seen, each of which may fail without the others. */
+/** All observations. Each may fail without the others. */
 export interface Sights {
   readonly encryptionConfig: EncryptionConfig;
   readonly keyring: KeyringFacts;
   readonly resources: ClusterResources;
   readonly leases: readonly NodeLease[];
-  /** Which EncryptionConfiguration this node's API server uses. */
+  /** The EncryptionConfiguration that this node's API server uses. */
   readonly apiServer: ApiServerState;
   readonly clock: ServerClock;
   readonly rights: readonly MissingRight[];
-  /** Verbs by which this node's own kubeconfig reads Secrets. */
+  /** Verbs with which this node's own kubeconfig may read Secrets. */
   readonly secretRights: readonly string[];
   readonly etcd: Census;
 }
@@ -32,9 +32,9 @@ export interface ClusterResources {
 /** A node's Lease. Times are epoch milliseconds. */
 export interface NodeLease {
   readonly node: string;
-  /** By the node's clock. */
+  /** The time of the last renewal, by the node's clock. */
   readonly renewedAt: number;
-  /** The same moment by the API server's clock, where its managedFields tell. */
+  /** The same moment by the API server's clock, if the managedFields have it. */
   readonly writtenAt?: number;
 }
 
@@ -43,7 +43,7 @@ export interface ServerClock {
   readonly ahead: number;
 }
 
-/** What the rewriter does and its user may not do. */
+/** A verb that the rewriter needs and its user may not use. */
 export interface MissingRight {
   readonly resource: string;
   readonly verbs: readonly string[];
@@ -51,10 +51,10 @@ export interface MissingRight {
 
 export interface RootKeyFile {
   readonly path: string;
-  /** Permission bits of the file and of its folder, where they can be seen. */
+  /** Permission bits of the file and of its folder, if they can be read. */
   readonly mode?: number;
   readonly folderMode?: number;
-  /** Of a root key that can be used; else `fault` says why it cannot. */
+  /** The id of a root key that can be used; otherwise `fault` says why it cannot. */
   readonly rootKeyId?: string;
   readonly fault?: string;
 }
@@ -65,15 +65,15 @@ export interface UnsafeFolder {
   readonly flaw: string;
 }
 
-/** What a provider's socket answered to Status. */
+/** A socket's answer to Status. */
 export interface SocketAnswer {
   readonly name: string;
   readonly socket: string;
-  /** Why it is not well. */
+  /** The reason why the socket is not healthy. */
   readonly fault?: string;
 }
 
-/** All that `claviger doctor` judges by. */
+/** Everything that `claviger doctor` checks. */
 export interface Observed {
   readonly config: NodeConfig;
   readonly rootKey: RootKeyFile;

@@ -3,14 +3,14 @@ import { table } from "../terminal/table.ts";
 import type { Finding, Severity } from "./check.ts";
 import { checks, type Diagnosis, type Unchecked } from "./diagnose.ts";
 
-/** A diagnosis for programs. */
+/** Renders a diagnosis as JSON for programs. */
 export function asJson(diagnosis: Diagnosis): string {
   const { findings, unchecked, made } = diagnosis;
   const counts = { errors: count(findings, "error"), warnings: count(findings, "warning") };
   return `${printableJson({ ...counts, findings, unchecked, made }, 2)}\n`;
 }
 
-/** The same for people. Names come from the cluster: none may steer the terminal. */
+/** Renders a diagnosis as text for people. Names come from the cluster, so unsafe characters are escaped. */
 export function asTable({ findings, unchecked, made }: Diagnosis): string {
   const rows = findings.map((finding) => [finding.severity, finding.check, finding.object]);
   const [header = "", ...lines] = table(["SEVERITY", "CHECK", "OBJECT"], rows).split("\n");

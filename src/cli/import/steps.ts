@@ -13,22 +13,22 @@ import { type Pace, POLL_MILLISECONDS, readPatiently } from "../terminal/patienc
 import type { ImportTarget } from "./target.ts";
 
 const PATIENCE_MILLISECONDS = 300_000;
-/** Public key and token that end sooner are not begun with. */
+/** A public key and token that end sooner than this are not used. */
 const ENOUGH_MILLISECONDS = 600_000;
-/** A wrapped key of RSA-4096 has 584 bytes, a token 3.3 KiB in base64. */
+/** A key wrapped with RSA-4096 has 584 bytes, a token 3.3 KiB in base64. */
 const MAX_FILE_BYTES = 8192;
 
-/** What to import: material to be wrapped here, or wrapped elsewhere. */
+/** The material to import: to be wrapped here, or wrapped elsewhere. */
 export interface ImportRequest {
   readonly kind: "material" | "wrapped";
   readonly file: string;
-  /** Only for what was wrapped elsewhere. */
+  /** Only for material that was wrapped elsewhere. */
   readonly tokenFile?: string;
   readonly algorithm: WrappingAlgorithm;
   readonly rest: Pick<Partial<ImportSpec>, "importType" | "expirationModel" | "validTo">;
 }
 
-/** The import that is going on. */
+/** An import in progress. */
 export interface Importing {
   /** NAMESPACE/NAME. */
   readonly name: string;
@@ -42,7 +42,7 @@ export interface Importing {
 type Say = (text: string) => void;
 type Wrapped = Required<Pick<ImportSpec, "wrappedMaterial" | "wrappingAlgorithm" | "importToken">>;
 
-/** What was wrapped elsewhere. */
+/** Returns an offer of material that was wrapped elsewhere. */
 export function wrappedOffer({ file, tokenFile = "", algorithm }: ImportRequest): Wrapped {
   return {
     wrappedMaterial: readSmall(file).toString("base64"),
@@ -51,7 +51,9 @@ export function wrappedOffer({ file, tokenFile = "", algorithm }: ImportRequest)
   };
 }
 
-/** Wraps material on this machine. Throws InvalidArgument where it is not as long as the key needs. */
+/**
+ * Wraps material on this machine. Throws InvalidArgument if its length is not the length that the key needs.
+ */
 export async function wrapHere(importing: Importing, { file, algorithm }: ImportRequest): Promise<Wrapped> {
   using material = Secret.take(readSmall(file));
   const { keySpec } = (await importing.target.read()).spec;
@@ -80,7 +82,7 @@ function readSmall(file: string): Buffer {
   }
 }
 
-/** Public key and token: those that are there, or new ones that are asked for. */
+/** Returns the public key and the token: the present ones, or new ones that it requests. */
 export async function parametersOf(importing: Importing) {
   const { target, requestToken, say } = importing;
   const there = parametersIn(await target.read());
@@ -110,7 +112,7 @@ function parametersIn({ metadata, spec, status }: MasterKey) {
   return { publicKey, importToken, algorithms, validTo };
 }
 
-/** Until this very import was taken up or refused. */
+/** Waits until the leader has accepted or refused this very import. */
 export function untilProcessed(importing: Importing, spec: Partial<ImportSpec>): Promise<MasterKey> {
   const told = once(importing.say);
   const digest = offerOf(spec)?.digest;
@@ -123,7 +125,7 @@ export function untilProcessed(importing: Importing, spec: Partial<ImportSpec>):
   });
 }
 
-/** Until the version is current, which means on every node. */
+/** Waits until the version is current, which means that it is on every node. */
 export async function untilCurrent(importing: Importing, number: number): Promise<void> {
   const told = once(importing.say);
   await until(importing, `version ${number} has the material and is not current yet`, ({ status }) => {
@@ -135,7 +137,7 @@ export async function untilCurrent(importing: Importing, number: number): Promis
   importing.say(`version ${number} is on every node`);
 }
 
-/** Passes each text on when it differs from the last. */
+/** Passes a text on only if it differs from the last. */
 function once(say: Say): Say {
   let last: string | undefined;
   return (text) => {
@@ -144,7 +146,7 @@ function once(say: Say): Say {
   };
 }
 
-/** Reads the key again and again until `check` gives something. Throws NotReady after five minutes. */
+/** Reads the key again and again until `check` returns a value. Throws NotReady after five minutes. */
 async function until<T>(
   { name, target, say, pace, signal }: Importing,
   otherwise: string,
@@ -166,7 +168,7 @@ async function until<T>(
   throw new ClavigerError("NotReady", otherwise);
 }
 
-/** What becomes of an import that is interrupted: nothing of it is to be taken up later unseen. */
+/** Withdraws an interrupted import, so that the leader cannot accept it later unseen. */
 export async function takeBack({ name, target, requestToken }: Importing, digest: string | undefined) {
   try {
     const { processed } = (await target.read()).status?.import ?? {};

@@ -116,7 +116,7 @@ test("in a cluster, an offer is taken out of the MasterKey that was read => not 
   fake.answer(async (call) => {
     if (call.method === "GET") return json(key())(call);
     patches.push(JSON.parse(await call.body));
-    // Somebody else was faster.
+    // Another client wrote first.
     resourceVersion = 8;
     requestToken = "theirs";
     return json({ message: "conflict" }, 409)(call);

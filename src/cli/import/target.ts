@@ -22,17 +22,20 @@ import { manifestFiles, readManifests } from "../../store/manifests/manifests.ts
 import { readKeyring } from "../site/read-keyring.ts";
 import { ClusterMasterKey } from "../site/target.ts";
 
-/** The MasterKey that material is imported into, wherever it is kept. */
+/** The MasterKey that material is imported into, in an API server or in a folder of manifests. */
 export interface ImportTarget {
-  /** As it is now. Throws NotFound where there is none. */
+  /** Reads the MasterKey. Throws NotFound if there is none. */
   read(signal?: AbortSignal): Promise<MasterKey>;
   /** Replaces spec.import as a whole. */
   write(spec: Partial<ImportSpec>): Promise<void>;
-  /** Takes spec.import away where it is this request's yet; whether it was. Somebody else's stays. */
+  /**
+   * Removes spec.import if it still belongs to this request, and returns whether it did. The offer of another
+   * request stays.
+   */
   takeOut(requestToken: string): Promise<boolean>;
 }
 
-/** What a merge patch has to name so that nothing of an earlier import stays. */
+/** A merge patch that leaves nothing of an earlier import. */
 const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
   requestToken: null,
   wrappingKeySpec: null,
@@ -44,7 +47,7 @@ const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
   validTo: null,
 };
 
-/** A MasterKey of an API server. */
+/** A MasterKey in an API server. */
 export function clusterTarget(kubeconfigPath: string, name: ObjectName): ImportTarget {
   const masterKey = new ClusterMasterKey(kubeconfigPath, name);
   return {
@@ -70,7 +73,7 @@ async function takeOutOf(masterKey: ClusterMasterKey, requestToken: string): Pro
   }
 }
 
-/** A MasterKey of a folder of manifests: spec in its file, the rest in the keyring. */
+/** A MasterKey in a folder of manifests: its spec is in its file, the rest in the keyring. */
 export function standaloneTarget(folder: string, config: NodeConfig, name: ObjectName): ImportTarget {
   return {
     read: async () => readObject(config, name),
@@ -87,13 +90,13 @@ export function standaloneTarget(folder: string, config: NodeConfig, name: Objec
 function readObject(config: NodeConfig, name: ObjectName): MasterKey {
   const json = readKeyring(config, (keyring) => keyring.object("MasterKey", name));
   if (json !== undefined) {
-    // The operator has validated it.
+    // The operator has validated the object.
     return parseJson(json, `MasterKey ${nameText(name)} in the keyring`, "KeyringCorrupt") as MasterKey;
   }
   throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} was not taken up by the operator`);
 }
 
-/** Changes one field of one document and leaves the rest of its file, comments too, as it is. */
+/** Changes one field of one document. The rest of the file, comments too, stays as it is. */
 function editManifest(folder: string, name: ObjectName, spec: Partial<ImportSpec> | undefined): void {
   const { file, documents, document } = findManifest(folder, name);
   if (spec === undefined) document.deleteIn(["spec", "import"]);
@@ -101,7 +104,7 @@ function editManifest(folder: string, name: ObjectName, spec: Partial<ImportSpec
   replaceFile(file, documents.map(String).join(""));
 }
 
-/** The document that has the MasterKey, and its file. Throws NotFound. */
+/** Returns the document that has the MasterKey, and its file. Throws NotFound. */
 function findManifest(folder: string, name: ObjectName) {
   const faults: string[] = [];
   for (const file of manifestFiles(folder)) {
@@ -111,7 +114,7 @@ function findManifest(folder: string, name: ObjectName) {
       const documents = parsed.map(({ document }) => document);
       if (found !== undefined) return { file, documents, document: found.document };
     } catch (error) {
-      // It may be in another file.
+      // The document may be in another file.
       faults.push(error instanceof ClavigerError ? error.message : `${file}: ${messageOf(error)}`);
     }
   }
@@ -119,7 +122,7 @@ function findManifest(folder: string, name: ObjectName) {
   throw new ClavigerError("NotFound", what);
 }
 
-/** The operator reads what this command cannot edit. */
+/** The operator can read files that this command cannot edit. */
 function notFound(folder: string, name: ObjectName): string {
   const read = readManifests(folder).manifests.find(
     (one) => one.kind === "MasterKey" && nameText(one) === nameText(name),
@@ -134,10 +137,13 @@ function isMasterKey(value: unknown, { namespace, name }: ObjectName): boolean {
   return kind === "MasterKey" && metadata?.name === name && (metadata.namespace ?? "default") === namespace;
 }
 
-/** In one step, as the folder is watched. Whoever could read the file can do so afterwards: an operator may have another user. */
+/**
+ * Replaces the file in one step, because the folder is watched. Everybody who could read the file before can
+ * read it afterwards: an operator may run as another user.
+ */
 function replaceFile(path: string, text: string): void {
   const file = realpathSync(path);
-  // A name that nobody can have made a link of: others may write the folder, and this may be root.
+  // A name that nobody can have made a link: others may write to the folder, and this process may be root.
   const draft = `${file}.${randomUUID()}`;
   try {
     const { mode, uid, gid } = statSync(file);

@@ -6,11 +6,11 @@ import { type Pace, POLL_MILLISECONDS, readPatiently } from "../terminal/patienc
 import type { Progress, ProgressLine } from "../terminal/progress.ts";
 import { type RotationRequest, type RotationSight, sightOf } from "./watch.ts";
 
-/** The MasterKey that is asked to rotate. */
+/** The MasterKey whose rotation was requested. */
 export interface RotationTarget {
-  /** As it is now. Throws NotFound or ApiServer. */
+  /** Reads the MasterKey. Throws NotFound or ApiServer. */
   read(signal?: AbortSignal): Promise<MasterKey>;
-  /** Changes these fields of its spec; where a resourceVersion is given and is not its own any more, throws Conflict. */
+  /** Changes these fields of its spec. Throws Conflict if a resourceVersion is given and is stale. */
   patch(spec: object, resourceVersion?: string): Promise<void>;
 }
 
@@ -19,14 +19,16 @@ export interface Following {
   readonly name: string;
   readonly target: RotationTarget;
   readonly request: Pick<RotationRequest, "token" | "uid">;
-  /** What was in spec.rotation.requestToken before. */
+  /** The value of spec.rotation.requestToken before the request. */
   readonly tokenBefore: string | undefined;
   readonly line: Pick<ProgressLine, "show" | "end" | "clear">;
   readonly pace: Pace;
   readonly signal: AbortSignal;
 }
 
-/** Shows how the rotation that was asked for goes, until it is finished. Throws why it will not be. */
+/**
+ * Shows the progress of the requested rotation until it is finished. Throws the reason if it will not finish.
+ */
 export async function followRotation(following: Following): Promise<void> {
   const { line, signal, name } = following;
   try {
@@ -92,7 +94,7 @@ function kubectlName(name: string): string {
   return `-n ${namespace} ${object}`;
 }
 
-/** What is over is not to begin later behind the back of whoever was told so. */
+/** A request that was reported as over must not start a rotation later, so it is withdrawn. */
 async function ended(
   following: Following,
   { armed, begun, why }: Extract<RotationSight, { kind: "over" }>,
@@ -102,7 +104,7 @@ async function ended(
   return new ClavigerError("InvalidArgument", `${following.name} ${what} ${why}${end}`);
 }
 
-/** Takes the request back where it is there and was not acted upon; says what became of it. */
+/** Withdraws the request if it is still there and nothing was done about it. Returns what became of it. */
 async function withdraw({ target, request, tokenBefore }: Following): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -135,24 +137,27 @@ function progressOf(name: string, key: MasterKey, number: number | undefined): P
   return { text, done, total, ...(secondsLeft !== undefined && { secondsLeft }) };
 }
 
-/** Counts change all the time and are the bar's; a plain line says what is waited for. */
+/** The bar shows counts, which change all the time. A plain line says what the rotation waits for. */
 function waitingFor(key: MasterKey, { phase, number }: Running): string {
   if (phase === "Reencrypting") return "";
   if (phase === "Distributing") return falseFinding(key, "Distributed");
-  // The condition may be that of the version before, or of the phase before.
+  // The condition may be about the version before, or about the phase before.
   const isOfThis = key.status?.currentVersion?.number === number && ofCurrent(key)?.phase === phase;
   return isOfThis ? falseFinding(key, "Reencrypted") : "";
 }
 
 type Running = NonNullable<RotationStatus["running"]>;
 
-/** How far stored data has followed the version that is current now; undefined if the status is about another one. */
+/**
+ * Returns how far stored data has followed the current version, or undefined if the status is about another
+ * version.
+ */
 function ofCurrent({ status }: MasterKey) {
   const { reencryption, currentVersion } = status ?? {};
   return reencryption?.kmsKeyId === currentVersion?.kmsKeyId ? reencryption : undefined;
 }
 
-/** Why the request is not acted upon, if the condition is about the spec that has it. */
+/** Returns why the request is not acted upon, if the condition is about the spec that has the request. */
 const sinceRequest = (key: MasterKey): string => {
   const finding = conditionOf(key.status?.conditions, "Distributed");
   return finding?.observedGeneration === key.metadata.generation ? falseFinding(key, "Distributed") : "";

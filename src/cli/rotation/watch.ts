@@ -4,31 +4,36 @@ import { conditionOf } from "../../resources/conditions.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import type { RotationStatus } from "../../resources/schemas/rotation-status.ts";
 
-/** No leader takes longer than this to see a request. */
+/** Every leader sees a request within this time. */
 export const UNSEEN_MILLISECONDS = 300_000;
 
-/** A rotation that was asked for, and what has been seen of it. */
+/** A requested rotation, and what has been seen of it. */
 export interface RotationRequest {
   readonly token: string;
-  /** Of the MasterKey that was asked: one of the same name that is made later is another. */
+  /**
+   * The uid of the MasterKey whose rotation was requested. A MasterKey that is created later under the same
+   * name is another key.
+   */
   readonly uid: string;
-  /** The version that it makes, once it has begun. */
+  /** The number of the version that the rotation creates, once it has begun. */
   readonly number?: number;
-  /** How long ago it was asked for. */
+  /** The time since the request, in milliseconds. */
   readonly milliseconds: number;
 }
 
 export type RotationSight =
   | { readonly kind: "done"; readonly last: NonNullable<RotationStatus["last"]> }
   /**
-   * Nothing more is to be waited for. `armed`: the request is in the spec yet, and might
-   * be acted upon later. `begun`: there is a version, and stored data has not followed it.
+   * Waiting is over. `armed`: the request is still in the spec and might be acted upon later. `begun`: the
+   * version exists, and stored data has not followed it.
    */
   | { readonly kind: "over"; readonly armed?: true; readonly begun?: true; readonly why: string }
   | { readonly kind: "waiting" }
   | { readonly kind: "running"; readonly number: number };
 
-/** Why the key does not rotate when it is asked to, as AWS KMS refuses RotateKeyOnDemand. */
+/**
+ * Returns why the key will not rotate on request, in the cases in which AWS KMS refuses RotateKeyOnDemand.
+ */
 export function rotationObjection(key: MasterKey): string | undefined {
   const { spec, status } = key;
   if (spec.origin !== "AWS_KMS") return "its material is imported; use claviger import --new";
@@ -44,14 +49,16 @@ export function rotationObjection(key: MasterKey): string | undefined {
   return `${used} of ${limit} rotations were asked for; ${remedy}`;
 }
 
-/** What becomes of a rotation that runs when another one is asked for; "" if none runs. */
+/**
+ * Returns what will become of a running rotation if another rotation is requested, or "" if none is running.
+ */
 export function supersededText({ status }: MasterKey): string {
   const running = status?.rotation?.running;
   if (running === undefined) return "";
   return `. The rotation to version ${running.number}, which is ${running.phase}, does not finish by itself: the new one takes its place, and writes again under its own version what is stored under version ${running.number} and earlier ones. No version is lost`;
 }
 
-/** What stops a rotation that has begun, too. */
+/** Returns the reason that also stops a rotation that has begun. */
 function restingObjection({ spec, status }: MasterKey): string | undefined {
   if (status?.keyState === "Destroyed") return "its material was destroyed; make another MasterKey";
   if (spec.deletion !== undefined && status?.deletion !== undefined) {
@@ -60,7 +67,7 @@ function restingObjection({ spec, status }: MasterKey): string | undefined {
   return spec.enabled ? undefined : "it is disabled; set spec.enabled to true first";
 }
 
-/** Decides what the MasterKey as it is now says of the request. */
+/** Decides what the present MasterKey says about the request. */
 export function sightOf(key: MasterKey, request: RotationRequest): RotationSight {
   const { handledToken, running, last } = key.status?.rotation ?? {};
   if (key.metadata.uid !== request.uid) {
@@ -102,7 +109,10 @@ const REPLACED =
   "another request took the place of this one in spec.rotation.requestToken before it was acted upon; if that makes no new version, ask again";
 const UNSEEN = `no operator acted upon the request in ${UNSEEN_MILLISECONDS / 60_000} minutes; see in kubectl get keyservers whether operators report, and in their logs whether one leads`;
 
-/** What the leader says of this very spec. While a request is open, the condition is about nothing else. */
+/**
+ * Returns the leader's refusal for this very spec. While a request is open, the condition is about nothing
+ * else.
+ */
 function refusalOf({ metadata, status }: MasterKey): string | undefined {
   const finding = conditionOf(status?.conditions, "RotationOnTime");
   const current = finding?.status === "False" && finding.observedGeneration === metadata.generation;

@@ -29,7 +29,7 @@ export async function apiServerOfNode(
   });
 }
 
-/** What the plugin saw of its API server; nothing if this user may not read it. */
+/** Returns the plugin's observations of its API server, or none if this user may not read the file. */
 export function observationsOfNode({ stateDir }: NodeConfig): readonly ObservationRow[] {
   try {
     return readObservations(join(stateDir, KEYRING_FILE));

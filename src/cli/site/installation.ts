@@ -13,19 +13,19 @@ import {
 import { nodeLeaseFrom } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
 
-/** The namespace that deploy/rbac.yaml has. */
+/** The namespace in deploy/rbac.yaml. */
 export const NAMESPACE = "claviger-system";
 const RBAC = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-/** What there is of claviger in a cluster. */
+/** The parts of claviger that exist in a cluster. */
 export interface Installation {
   readonly masterKeys: readonly MasterKey[];
   readonly keyAliases: readonly KeyAlias[];
   readonly keyServers: readonly KeyServer[];
   readonly keyVersions: number;
-  /** Of nodes, with the time of the last renewal in epoch milliseconds. */
+  /** The Leases of nodes, with the time of their last renewal in epoch milliseconds. */
   readonly leases: readonly { readonly node: string; readonly renewedAt: number }[];
   readonly crds: readonly { readonly name: string; readonly leaving: boolean }[];
   readonly namespace: "there" | "leaving" | "gone";
@@ -38,7 +38,7 @@ interface Metadata {
   readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
 }
 
-/** Looks at all of it. Throws if the API server refuses or does not answer. */
+/** Reads all parts of claviger in a cluster. Throws if the API server refuses or does not answer. */
 export async function lookAtInstallation(client: KubeClient, signal: AbortSignal): Promise<Installation> {
   const list = (path: string) => itemsOf(client, path, signal);
   const kind = (name: Kind) => list(collectionPath(name));
@@ -58,7 +58,7 @@ export async function lookAtInstallation(client: KubeClient, signal: AbortSignal
     list(ADMISSION),
   ]);
   return {
-    // The API server holds every object to its CRD.
+    // The API server validates every object against its CRD.
     masterKeys: masterKeys as readonly MasterKey[],
     keyAliases: keyAliases as readonly KeyAlias[],
     keyServers: keyServers as readonly KeyServer[],
@@ -83,7 +83,9 @@ function leaseOf(lease: Lease): { node: string; renewedAt: number }[] {
   return record === undefined ? [] : [{ node: record.node, renewedAt: timeOf(lease.spec?.renewTime ?? "") }];
 }
 
-/** All objects of a collection, in pages; none if the API server does not have such a collection. */
+/**
+ * Returns all objects of a collection, page by page, or none if the API server does not have the collection.
+ */
 async function itemsOf(client: KubeClient, path: string, signal: AbortSignal): Promise<readonly unknown[]> {
   const items: unknown[] = [];
   let token: string | undefined = "";

@@ -22,7 +22,7 @@ export function keyState(
   if (said === "Destroyed") return said;
   const obstacle = decideUse({ owner: key, version }, now);
   if (obstacle !== undefined) return STATES[obstacle.code];
-  // Nothing encrypts under it, whatever the object was said to be a moment ago.
+  // Nothing encrypts under the key, whatever state the object last had.
   if (key.current === undefined) return said === undefined || said === "Enabled" ? "NoVersion" : said;
   return "Enabled";
 }

@@ -4,20 +4,20 @@ import type { KeyringReader } from "../../keyring/reader.ts";
 import { nameText } from "../../names.ts";
 import { readKeyring } from "./read-keyring.ts";
 
-/** What a node's keyring says of its versions, without any material. */
+/** Facts about the versions in a node's keyring, without any material. */
 export interface KeyringFacts {
-  /** key_id → the MasterKey version that it stands for. */
+  /** Maps each key_id to its MasterKey version. */
   readonly versionNames: ReadonlyMap<string, string>;
-  /** rootKeyId → how many versions are sealed under it. */
+  /** Maps each rootKeyId to the number of versions sealed under it. */
   readonly sealedUnder: ReadonlyMap<string, number>;
-  /** Why rows cannot be read by this release. */
+  /** Reasons why rows cannot be read by this release. */
   readonly unreadable: readonly string[];
 }
 
-/** Versions read at a time. */
+/** The number of versions read at a time. */
 const BATCH = 500;
 
-/** Throws NotReady, KeyringUnavailable or KeyringCorrupt. */
+/** Reads the facts of this node's keyring. Throws NotReady, KeyringUnavailable or KeyringCorrupt. */
 export const readKeyringFacts = (config: Pick<NodeConfig, "stateDir">): KeyringFacts =>
   readKeyring(config, factsOf);
 
@@ -37,7 +37,7 @@ function factsOf(keyring: KeyringReader): KeyringFacts {
       sealedUnder.set(sealed.rootKeyId, (sealedUnder.get(sealed.rootKeyId) ?? 0) + 1);
     }
     const last = batch.at(-1);
-    // A seq that no number holds exactly is read again and again.
+    // Above the largest exact number, `seq` does not grow, and the same rows would be read for ever.
     if (last === undefined || last.seq <= seq) return { versionNames, sealedUnder, unreadable };
     seq = last.seq;
   }

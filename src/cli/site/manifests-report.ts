@@ -11,8 +11,8 @@ import { table } from "../terminal/table.ts";
 import { readKeyring } from "./read-keyring.ts";
 
 /**
- * Returns, standalone, what of the folder of manifests is refused or gone; undefined if an API server
- * has the objects. Throws ConfigInvalid if there is no such folder, or what reading the keyring does.
+ * Returns the manifests that are refused or gone in standalone mode, or undefined if an API server has the
+ * objects. Throws ConfigInvalid if the folder of manifests is missing, or the error of reading the keyring.
  */
 export function reportManifests(config: NodeConfig): readonly ManifestProblem[] | undefined {
   const { resources } = config;
@@ -37,7 +37,7 @@ function knownObject(
   return { kind, namespace, name, spec: fieldsOf(parseJson(json, what, "KeyringCorrupt")).spec };
 }
 
-/** A table of them; nothing if all is well. */
+/** Renders them as a table, or as "" if all is well. */
 export function manifestsText(problems: readonly ManifestProblem[] = []): string {
   if (problems.length === 0) return "";
   return `\n${table(

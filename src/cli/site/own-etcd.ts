@@ -5,13 +5,13 @@ import { EtcdClient } from "../../storage/etcd/etcd-client.ts";
 import { mustBeEtcdOf } from "../../storage/etcd/etcd-identity.ts";
 import { nodeLeaseOf } from "../../store/nodes/node-leases.ts";
 
-/** How long the API server may take for its first answer, in milliseconds. */
+/** The time that the API server may take for its first answer, in milliseconds. */
 const PATIENCE = 10_000;
 
 /**
- * Rejects with Etcd where this node's Lease shows that its etcd is not the one that its
- * API server stores in. Nothing is said where none can be asked: standalone, with the API
- * server down, and before this node's operator was ever started.
+ * Rejects with Etcd if this node's Lease shows that its etcd is not the etcd in which its API server stores.
+ * Does nothing if there is no Lease to compare: standalone, with the API server down, and before this node's
+ * operator was started for the first time.
  */
 export async function mustBeOwnEtcd(config: NodeConfig, signal: AbortSignal): Promise<void> {
   if (config.etcd === undefined || config.resources.kind === "manifests") return;

@@ -4,8 +4,8 @@ import { KeyringReader } from "../../keyring/reader.ts";
 import { KEYRING_FILE } from "../../keyring/state-folder.ts";
 
 /**
- * Reads a node's keyring, also while its operator writes. Throws what `read` does,
- * or NotReady, KeyringUnavailable or KeyringCorrupt where it cannot be opened.
+ * Reads a node's keyring, also while its operator writes. Throws the errors of `read`, or NotReady,
+ * KeyringUnavailable or KeyringCorrupt if the keyring cannot be opened.
  */
 export function readKeyring<T>(
   { stateDir }: Pick<NodeConfig, "stateDir">,

@@ -9,26 +9,26 @@ import type { RotationStatus } from "../../resources/schemas/rotation-status.ts"
 import { LEADER_LEASE } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
 
-/** What the leading operator says of what is stored under a key. */
+/** The leading operator's report about the data stored under a key. */
 export interface StoredData {
-  /** "Verified", "Switching", "NodesDiffer": the reason of the condition Reencrypted. */
+  /** The reason of the condition Reencrypted: "Verified", "Switching", "NodesDiffer". */
   readonly reason: string;
   readonly message: string;
-  /** Whether it stays so until somebody acts. */
+  /** True if this does not change until somebody acts. */
   readonly needsSomebody: boolean;
   /** The last rotations, the latest first. */
   readonly history?: NonNullable<RotationStatus["history"]>;
 }
 
-/** By the key's NAMESPACE/NAME, or why it cannot be told; nothing standalone. */
+/** The reports by the key's NAMESPACE/NAME, or the reason why there are none. Standalone has none. */
 export type StoredDataLook =
   | { readonly kind: "seen"; readonly keys: ReadonlyMap<string, StoredData> }
   | { readonly kind: "unknown"; readonly why: string };
 
-/** A leader renews its Lease every few seconds; clocks may differ by some. */
+/** A leader renews its Lease every few seconds, and clocks may differ by some seconds. */
 const LEADER_SILENCE_MILLISECONDS = 120_000;
 
-/** An API server that does not answer must not hold up what this node can tell by itself. */
+/** An API server that does not answer must not delay what this node can report by itself. */
 const PATIENCE_MILLISECONDS = 5_000;
 
 /** Asks the API server, with the credentials of this node's operator. Never throws. */
@@ -44,7 +44,7 @@ export async function lookAtStoredData({ resources, leaseNamespace }: NodeConfig
     const lease = await readLease(client, { namespace: leaseNamespace, name: LEADER_LEASE }, signal);
     const silence = leaderSilence(lease?.spec?.renewTime, await client.serverTime(signal));
     if (silence !== undefined) return { kind: "unknown", why: silence };
-    // The API server holds every object to its CRD.
+    // The API server validates every object against its CRD.
     const { items } = answer as { readonly items: readonly MasterKey[] };
     return { kind: "seen", keys: storedDataOf(items) };
   } catch (error) {
@@ -52,7 +52,9 @@ export async function lookAtStoredData({ resources, leaseNamespace }: NodeConfig
   }
 }
 
-/** Why nobody keeps what is said of stored data true, if so. `now` is by the API server's clock. */
+/**
+ * Returns why no leader keeps the reports about stored data true, if so. `now` is by the API server's clock.
+ */
 export function leaderSilence(renewTime: string | undefined, now: number): string | undefined {
   if (Math.abs(now - timeOf(renewTime)) <= LEADER_SILENCE_MILLISECONDS) return undefined;
   const since = renewTime === undefined ? "" : ` since ${renewTime}`;
@@ -77,7 +79,7 @@ export function storedDataOf(masterKeys: readonly MasterKey[]): ReadonlyMap<stri
   );
 }
 
-/** The keys of which nothing proves that what is stored is under them, each with why. */
+/** Returns the keys for which nothing proves that all stored data is under them, each with the reason. */
 export function unprovenKeys(look: StoredDataLook): string[] {
   if (look.kind !== "seen") return [];
   return [...look.keys]

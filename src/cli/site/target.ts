@@ -21,7 +21,7 @@ export interface ClusterOptions {
   readonly kubeconfig?: string;
 }
 
-/** The kubeconfig to use, as kubectl looks for it where neither option is given. */
+/** Returns the path of the kubeconfig. Without either option it is looked for as kubectl does. */
 export function kubeconfigOf({ config, kubeconfig }: ClusterOptions): string {
   if (config !== undefined && kubeconfig !== undefined) {
     throw new UsageError("--config and --kubeconfig exclude one another");
@@ -38,10 +38,10 @@ export function kubeconfigOf({ config, kubeconfig }: ClusterOptions): string {
   return kubeconfig ?? first ?? join(homedir(), ".kube", "config");
 }
 
-/** The policy of deploy/admission.yaml that keeps nodes from changing what a key is to be. */
+/** The policy of deploy/admission.yaml that keeps nodes from changing the spec of a key. */
 const NODES_POLICY = "nodes-leave-spec.kms.claviger.dev";
 
-/** A MasterKey of an API server. */
+/** A MasterKey in an API server. */
 export class ClusterMasterKey {
   readonly #kubeconfigPath: string;
   readonly #client: KubeClient;
@@ -55,7 +55,7 @@ export class ClusterMasterKey {
     this.#path = objectPath("MasterKey", name);
   }
 
-  /** As it is now. Throws NotFound or ApiServer. */
+  /** Reads the MasterKey. Throws NotFound or ApiServer. */
   async read(signal?: AbortSignal): Promise<MasterKey> {
     try {
       // The CRD's schema has validated it.
@@ -70,8 +70,8 @@ export class ClusterMasterKey {
   }
 
   /**
-   * Changes these fields of its spec and no others; null takes one away (RFC 7396).
-   * Throws Conflict where it has not the given resourceVersion any more.
+   * Changes these fields of its spec and no others; null removes a field (RFC 7396). Throws Conflict if the
+   * given resourceVersion is stale.
    */
   async patch(spec: object, resourceVersion?: string): Promise<void> {
     try {
@@ -86,7 +86,7 @@ export class ClusterMasterKey {
     }
   }
 
-  /** An API server that does not know the kind at all gives no reason. */
+  /** An API server that does not know the kind gives no reason. */
   #notFound(cause: KubeError): ClavigerError {
     if (cause.refusal.reason === "NotFound") {
       return new ClavigerError(

@@ -1,4 +1,4 @@
-/** " (did you mean …?)" where one of the words is like this one, else nothing. */
+/** Returns " (did you mean …?)" if one of the words is similar to this word, else "". */
 export function didYouMean(word: string, words: readonly string[]): string {
   const near = words
     .map((candidate) => ({ candidate, distance: distance(word, candidate) }))
@@ -7,9 +7,12 @@ export function didYouMean(word: string, words: readonly string[]): string {
   return near[0] === undefined ? "" : ` (did you mean ${near[0].candidate}?)`;
 }
 
-/** How many letters have to be put in, taken out, replaced, or swapped with the next (optimal string alignment). */
+/**
+ * Returns how many letters have to be inserted, removed, replaced, or swapped with the next (optimal string
+ * alignment).
+ */
 function distance(from: string, to: string): number {
-  // Longer than any word that there is: not worth the time.
+  // No word that exists is that long, and comparing takes time.
   if (from.length > 40) return Number.POSITIVE_INFINITY;
   let before: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError, messageOf } from "../../errors.ts";
 import { KubeError } from "../../kube/kube-error.ts";
 
-/** How what is waited for passes; tests have one of their own. */
+/** A clock and a way to wait. Tests have their own. */
 export interface Pace {
-  /** In milliseconds, never backwards. */
+  /** Returns milliseconds that never go backwards. */
   now(): number;
-  /** Rejects when the signal aborts. */
+  /** Waits. Rejects when the signal aborts. */
   pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
@@ -16,11 +16,11 @@ export const realPace: Pace = {
 };
 
 export const POLL_MILLISECONDS = 500;
-/** An API server that restarts is back by then. */
+/** An API server that restarts is back within this time. */
 export const OUTAGE_MILLISECONDS = 120_000;
 
 interface Attempt<T> {
-  /** What is read, for people. */
+  /** Names the object that is read, for people. */
   readonly what: string;
   readonly read: () => Promise<T>;
   readonly say: (text: string) => void;
@@ -28,7 +28,10 @@ interface Attempt<T> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Reads, again and again while the API server does not answer. Throws what helps no more, and the last failure after two minutes. */
+/**
+ * Reads, and retries while the API server does not answer. Throws errors that a retry cannot help at once,
+ * and the last failure after two minutes.
+ */
 export async function readPatiently<T>({ what, read, say, pace, signal }: Attempt<T>): Promise<T> {
   const started = pace.now();
   for (;;) {
@@ -45,7 +48,10 @@ export async function readPatiently<T>({ what, read, say, pace, signal }: Attemp
   }
 }
 
-/** An API server that starts or is overloaded, or whose authorizer does not know its rules yet, may answer later. */
+/**
+ * Returns true if the error may pass by itself: the API server is starting, is overloaded, or its authorizer
+ * has not loaded its rules yet.
+ */
 function mayPass(error: unknown): boolean {
   if (error instanceof KubeError) {
     const { httpStatus } = error;

@@ -1,12 +1,12 @@
 import { printable } from "../../printable.ts";
 
 const WIDTH = 30;
-/** To the line's beginning, and nothing on it. */
+/** Moves to the beginning of the line and clears it. */
 const CLEAR = "\r\x1b[K";
-/** To the line above, and nothing on it. */
+/** Moves to the line above and clears it. */
 const CLEAR_ABOVE = "\x1b[1A\x1b[K";
 
-/** One state of long work. */
+/** A state of long work. */
 export interface Progress {
   readonly text: string;
   readonly done?: number;
@@ -22,13 +22,13 @@ export interface Output {
 }
 
 /**
- * On a terminal a text with a bar that changes in its place, on as many lines as it needs; elsewhere
- * a line for each new text. Nothing in a text steers the terminal.
+ * Shows progress. On a terminal, a text with a bar changes in place, on as many lines as it needs. Elsewhere
+ * each new text is a line. Unsafe characters are escaped.
  */
 export class ProgressLine {
   readonly #output: Output;
   #shown = "";
-  /** Lines of the terminal that the text takes. */
+  /** The number of terminal lines that the text takes. */
   #lines = 1;
 
   constructor(output: Output = process.stdout) {
@@ -44,7 +44,7 @@ export class ProgressLine {
     else this.#output.write(`${line}\n`);
   }
 
-  /** Wraps by itself: of lines that the terminal wraps nobody knows how many to clear. */
+  /** Wraps the text itself, because nobody knows how many lines to clear if the terminal wraps it. */
   #draw(line: string): void {
     const { columns = 80, rows = 24 } = this.#output;
     const lines = wrapped(line, Math.max(1, columns - 1)).slice(0, Math.max(1, rows - 1));
@@ -56,14 +56,14 @@ export class ProgressLine {
     return `${CLEAR}${CLEAR_ABOVE.repeat(this.#lines - 1)}`;
   }
 
-  /** Takes the text away. */
+  /** Clears the text. */
   clear(): void {
     if (this.#output.isTTY && this.#shown !== "") this.#output.write(this.#cleared());
     this.#shown = "";
     this.#lines = 1;
   }
 
-  /** Leaves a last line in its place. */
+  /** Replaces the text by a last line that stays. */
   end(text: string): void {
     this.clear();
     this.#output.write(`${printable(text)}\n`);
@@ -78,7 +78,7 @@ function barOf({ text, done, total, secondsLeft }: Progress): string {
   return `[${"#".repeat(filled)}${"-".repeat(WIDTH - filled)}] ${Math.floor(share * 100)} % ${done}/${total}${left}  ${text}`;
 }
 
-/** Breaks a text into lines of this width at most: at spaces, or within a word that is longer. */
+/** Breaks a text into lines of at most this width: at spaces, or within a word that is longer. */
 function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   let rest = text;

@@ -1,9 +1,12 @@
 import { printable } from "../../printable.ts";
 
-/** What is longer would push every other column off the screen. */
+/** A longer cell would push every other column off the screen. */
 const MAX_CELL_LENGTH = 512;
 
-/** Columns as wide as their widest cell, two spaces apart. Nothing in a cell steers the terminal or begins a row. */
+/**
+ * Renders columns as wide as their widest cell, two spaces apart. Unsafe characters in a cell are escaped,
+ * and no cell starts a new row.
+ */
 export function table(header: readonly string[], cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map((cell) => printable(cell, MAX_CELL_LENGTH)));
   const widths = header.map((title, column) =>

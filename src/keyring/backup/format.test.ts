@@ -29,7 +29,7 @@ const parse = (text: string) => parseBackup(Buffer.from(text), "/backup/b");
 const failure = (message: string | RegExp) =>
   expect.objectContaining({ code: "KeyringCorrupt", message: expect.stringMatching(message) });
 
-/** A text with a last line that vouches for it, as somebody who knows the format can make one. */
+/** Returns a text with a valid last line, as somebody who knows the format can make it. */
 function vouched(lines: readonly string[]): string {
   const body = lines.map((line) => `${line}\n`).join("");
   const end = { lines: lines.length, sha256: createHash("sha256").update(body).digest("hex") };

@@ -20,14 +20,13 @@ export interface Backup {
 }
 
 const FORMAT = 1;
-/** An old copy is not read as something that it is not: the first line says what the file is. */
+/** The first line says what the file is, so that no other file is taken for a backup. */
 const BEGINNING = '{"clavigerBackup":';
 
 /**
- * The text of a backup: one JSON object a line (docs/formats.md). The first line
- * says what it is, the last one counts the others and has their SHA-256, so that
- * a copy that was cut off or altered is not taken for a whole one. Nothing in it
- * is plaintext: versions stay sealed.
+ * Renders a backup: one JSON object per line (docs/formats.md). The first line says what it is. The last line
+ * has the number of the other lines and their SHA-256, so that a truncated or altered copy is detected. It
+ * contains no plaintext: versions stay sealed.
  */
 export function encodeBackup({ takenAt, nodeName, image }: Backup): string {
   const lines = [
@@ -43,8 +42,8 @@ export function encodeBackup({ takenAt, nodeName, image }: Backup): string {
 }
 
 /**
- * Reads a backup; `path` only names it. Throws KeyringCorrupt where it is not a
- * backup, is cut off, was altered, or is of a format that this release does not know.
+ * Reads a backup; `path` is only for messages. Throws KeyringCorrupt if it is not a backup, is truncated, was
+ * altered, or has a format that this release does not know.
  */
 export function parseBackup(bytes: Buffer, path: string): Backup {
   const header = headerOf(bytes, path);
@@ -61,7 +60,7 @@ export function parseBackup(bytes: Buffer, path: string): Backup {
   };
 }
 
-/** Asked first, so that a newer format is called that and not damage. */
+/** Checked first, so that a newer format is reported as such and not as damage. */
 function headerOf(bytes: Buffer, path: string): Pick<Backup, "takenAt" | "nodeName"> {
   const first = bytes.subarray(0, Math.max(0, bytes.indexOf("\n"))).toString("utf8");
   if (!first.startsWith(BEGINNING)) {
@@ -77,7 +76,7 @@ function headerOf(bytes: Buffer, path: string): Pick<Backup, "takenAt" | "nodeNa
   return { takenAt: String(header.takenAt), nodeName: String(header.node) };
 }
 
-/** The lines before the last one, which must vouch for them. */
+/** Returns the lines before the last line, which must confirm them. */
 function checkedLines(bytes: Buffer, path: string): string[] {
   const end = bytes.lastIndexOf('{"end":');
   if (end < 0 || bytes.at(-1) !== 0x0a || bytes.indexOf("\n", end) !== bytes.length - 1) {
@@ -114,7 +113,7 @@ function recordOf(line: string, path: string, number: number): BackupRecord {
   } catch (cause) {
     throw wrongLine(path, number, messageOf(cause), cause);
   }
-  // A newer release may have more to say of a version than this one would put back.
+  // A newer release may have stored more about a version than this release would restore.
   if (!holds(JSON.parse(JSON.stringify(lineOf(known))), record))
     throw wrongLine(
       path,
@@ -132,11 +131,11 @@ function knownRecord(kind: string, fields: Fields): BackupRecord {
   return {};
 }
 
-/** What a line holds, as it is written. */
+/** Returns the object of a line, as it is written. */
 const lineOf = ({ version, ...others }: BackupRecord): object =>
   version === undefined ? others : { version: versionRecord(version) };
 
-/** Whether all that is in `part` is in `whole` too. */
+/** Returns true if everything in `part` is also in `whole`. */
 function holds(whole: unknown, part: unknown): boolean {
   if (typeof part !== "object" || part === null) return Object.is(whole, part);
   const fields = fieldsOf(whole);
@@ -148,7 +147,7 @@ function holds(whole: unknown, part: unknown): boolean {
 const wrongLine = (path: string, number: number, what: string, cause?: unknown): ClavigerError =>
   new ClavigerError("KeyringCorrupt", `backup ${path}, line ${number}: ${what}`, { cause });
 
-/** As a KeyVersion's spec has it. */
+/** Returns a version in the form of a KeyVersion's spec. */
 function versionRecord({ sealed, ownership, ...identity }: VersionRow) {
   return {
     ...identity,

@@ -3,20 +3,20 @@ import type { KeyringChange } from "../changes.ts";
 import { type AliasRow, isLater, type KeyRow, type KeyringImage, type VersionRow } from "../rows.ts";
 
 export interface MergePlan {
-  /** One transaction, versions before what refers to them. */
+  /** A single transaction, with versions before the rows that refer to them. */
   readonly changes: readonly KeyringChange[];
-  /** Versions that the keyring lacked. */
+  /** The number of versions that the keyring lacked. */
   readonly versions: number;
-  /** Versions of the backup that the keyring saw destroyed, and does not take. */
+  /** The number of versions of the backup that the keyring knows as destroyed, and that are not added. */
   readonly destroyed: number;
-  /** Names that the keyring has under another keyId than the backup, and keeps: a sentence each. */
+  /** Names that have another keyId in the keyring than in the backup, and keep it: a sentence each. */
   readonly kept: readonly string[];
 }
 
 /**
- * Decides what a backup adds to a keyring. Nothing is taken out, no seal is
- * replaced, no key changes to one that it left, and a current version only moves
- * forward. What the keyring saw `destroyed` (versionIds) does not come back.
+ * Decides what a backup adds to a keyring. Nothing is removed, no seal is replaced, no name returns to a key
+ * that it left, and a current version only moves forward. Versions that are `destroyed` in the keyring
+ * (versionIds) do not come back.
  */
 export function planMerge(
   backup: KeyringImage,
@@ -54,7 +54,7 @@ function planKey(theirs: KeyRow, mine: KeyRow | undefined, have: ReadonlyMap<str
   }
   const { namespace, name, keyId } = theirs;
   const { enabled } = mine ?? theirs;
-  // Of the key, not of its name.
+  // The date belongs to the key, not to its name.
   const { deletionDate } = mine?.keyId === keyId ? mine : theirs;
   const key = { namespace, name, keyId, enabled, ...(deletionDate !== undefined && { deletionDate }) };
   const left = mine === undefined || mine.keyId === keyId ? [] : [mine.keyId];
@@ -70,11 +70,11 @@ function planKey(theirs: KeyRow, mine: KeyRow | undefined, have: ReadonlyMap<str
   };
 }
 
-/** Whether the backup's key left the keyring's one behind. */
+/** Returns true if the name had the keyring's key before and left it for the backup's key. */
 const hasLeft = (theirs: KeyRow, mine: KeyRow): boolean =>
   theirs.formerKeyIds.includes(mine.keyId) && !mine.formerKeyIds.includes(theirs.keyId);
 
-/** An alias stays where it is here, and keeps to what the backup knows that it left. */
+/** An alias keeps its target here, and its record of the keys that it left is extended by the backup's. */
 function planAlias(theirs: AliasRow, aliases: readonly AliasRow[]): KeyringChange[] {
   const mine = aliases.find((held) => nameText(held) === nameText(theirs));
   if (mine === undefined) return [{ kind: "putAlias", alias: theirs }];

@@ -41,13 +41,13 @@ function backupOf(stateDir = source()): Backup {
 }
 const written = () => encodeBackup(backupOf(target()));
 
-/** A writer that is closed with `using`. */
+/** Returns a writer that is closed with `using`. */
 function writing(path: string) {
   const keyring = KeyringWriter.open(path);
   return Object.assign(keyring, { [Symbol.dispose]: () => keyring.close() });
 }
 
-/** A keyring with two versions, a name that passed to another key, an alias and an object. */
+/** Fills a keyring with two versions, a name that passed to another key, an alias and an object. */
 function fill(keyring: KeyringWriter): void {
   const other = version(1, { keyId: keyId(2), versionId: version(99).versionId });
   keyring.apply([
@@ -111,8 +111,8 @@ describe("restored into a state folder without a keyring", () => {
             value === null ? `${table}.${column}` : [],
           ),
     );
-    // Waiting periods begin again with the restored keyring, which is later and so safe.
-    // What was destroyed the resources tell; a backup has nothing that could come back.
+    // Waiting periods start again with the restored keyring, which is later and therefore safe. The resources
+    // say which versions were destroyed, and a backup contains nothing that could come back.
     expect(empty).toEqual(["operator_time", "served_imports", "tombstones", "waiting_periods"]);
   });
 
@@ -206,7 +206,7 @@ test("added to a keyring that is there => the plan's effect is what it says", ()
   expect(versions.map(({ versionId }) => versionId)).toEqual(
     backup.image.versions.map(({ versionId }) => versionId),
   );
-  // Enabled here, disabled in the backup: what is in use stays in use.
+  // Enabled here, disabled in the backup: a key that is in use stays in use.
   expect(keys).toEqual([{ ...backup.image.keys[0], enabled: true }]);
   expect(aliases).toEqual([alias]);
   keyring.apply(planMerge(backup.image, backupOf(target()).image).changes);

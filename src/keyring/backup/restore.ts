@@ -14,10 +14,9 @@ const NOTHING: KeyringImage = { versions: [], keys: [], aliases: [], objects: []
 const DRAFT = "restoring";
 
 /**
- * Makes `stateDir`/keyring.db from a backup: all of it appears at once, or
- * nothing does. The caller has seen that every version opens.
- * Throws InUse where there is a keyring or an operator runs, KeyringUnavailable
- * where it cannot be written.
+ * Creates `stateDir`/keyring.db from a backup, completely or not at all. The caller has checked that every
+ * version opens. Throws InUse if there is a keyring or an operator runs, KeyringUnavailable if the file
+ * cannot be written.
  */
 export function restoreKeyring(stateDir: string, backup: Backup): void {
   const lock = lockStateFolder(stateDir, STOP_IT_FIRST);
@@ -30,7 +29,7 @@ export function restoreKeyring(stateDir: string, backup: Backup): void {
     compare(file, backup);
     syncFile(file);
     writePoint("restore.publish", "before");
-    // Under the lock nobody else makes a keyring.
+    // Under the lock nobody else creates a keyring.
     renameSync(file, join(stateDir, KEYRING_FILE));
     syncFile(stateDir);
     writePoint("restore.publish", "after");
@@ -40,7 +39,7 @@ export function restoreKeyring(stateDir: string, backup: Backup): void {
   }
 }
 
-/** A log that was left behind would be played into whatever database lies beside it. */
+/** A leftover log would be replayed into any database next to it. */
 function refuseExisting(stateDir: string): void {
   const names = ["", "-wal", "-shm", "-journal"].map((suffix) => join(stateDir, KEYRING_FILE + suffix));
   const path = names.find((name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined);
@@ -58,14 +57,14 @@ function fill(folder: string, image: KeyringImage): void {
     keyring.transaction(() => {
       for (const object of image.objects) keyring.objects.put(object);
     });
-    // Into the one file that is then renamed.
+    // Into the main file, which is then renamed.
     keyring.all("PRAGMA wal_checkpoint(TRUNCATE)");
   } finally {
     keyring.close();
   }
 }
 
-/** What was written is what the backup holds, read the way the plugin reads it. */
+/** Checks that the file has the contents of the backup, read as the plugin reads it. */
 function compare(file: string, backup: Backup): void {
   const reader = KeyringReader.open(file);
   try {

@@ -4,8 +4,8 @@ import { type FormerTarget, isLater, type KeyRow } from "../rows.ts";
 import { isVersionNumber } from "../version-number.ts";
 
 /**
- * Where an alias was when it left a key, if pointing to that key now would bring
- * its key_id back: the key's current version is no later one.
+ * Returns the former target if pointing the alias back to it would reuse an old key_id, that is, if that key
+ * has not been rotated since the alias left it.
  */
 export function leftAt(
   formerTargets: readonly FormerTarget[] | undefined,
@@ -15,7 +15,7 @@ export function leftAt(
   return left === undefined || (current !== undefined && isLater(current, left)) ? undefined : left;
 }
 
-/** Each key once, with the latest version of both. */
+/** Merges former targets. Each key occurs once, with the later version. */
 export function mergeFormerTargets(
   targets: readonly FormerTarget[],
   more: readonly FormerTarget[],
@@ -28,11 +28,11 @@ export function mergeFormerTargets(
   return [...byKey.values()];
 }
 
-/** As the keyring's column has them: KEYID:NUMBER:VERSIONID, with spaces between. */
+/** Formats former targets for the keyring's column: KEYID:NUMBER:VERSIONID, separated by spaces. */
 export const formatFormerTargets = (targets: readonly FormerTarget[]): string =>
   targets.map(({ keyId, number, versionId }) => `${keyId}:${number}:${versionId}`).join(" ");
 
-/** Throws InvalidArgument if an id or a number is none. */
+/** Parses that column. Throws InvalidArgument for a malformed id or number. */
 export function parseFormerTargets(text: string): FormerTarget[] {
   return text
     .split(" ")

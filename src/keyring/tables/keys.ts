@@ -35,7 +35,7 @@ const rowsOf = (sql: Sql, { namespace, name }: ObjectName): ReadRows<KeyRow> =>
 
 const isUnreadable = (sql: Sql, name: ObjectName): boolean => rowsOf(sql, name).unreadable.length > 0;
 
-/** If a name passes to another keyId, the old key's versions stay, and its keyId is on record. */
+/** If a name passes to another keyId, the old key's versions stay, and its keyId is recorded. */
 export function putKey(sql: Sql, key: PutKey): void {
   if (isUnreadable(sql, key)) return;
   sql.run(
@@ -84,7 +84,10 @@ export function reclaimKey(sql: Sql, name: ObjectName, version: VersionRow): voi
   );
 }
 
-/** Makes a stored version the one that encrypts. Throws Internal if the key is another one or is further on. */
+/**
+ * Makes a stored version the version that encrypts. Throws Internal if it belongs to another key, or if the
+ * key already has a later current version.
+ */
 export function setCurrent(sql: Sql, key: ObjectName, version: VersionRow): void {
   if (isUnreadable(sql, key)) return;
   const changes = sql.run(

@@ -24,7 +24,7 @@ export class ObjectTable {
     this.#sql = sql;
   }
 
-  /** All objects and the rows that cannot be read, in order. */
+  /** Returns all objects and the rows that cannot be read, in order. */
   read(): ReadRows<ObjectRow> {
     return readObjectRows(this.#sql.all("SELECT * FROM objects ORDER BY kind, namespace, name"));
   }

@@ -25,7 +25,10 @@ export function putOwnership(sql: Sql, versionId: string, { revision, proof }: O
   );
 }
 
-/** The ownership proofs of a keyring, by versionId. A proof that cannot be read counts as none: it is made again. */
+/**
+ * Reads the ownership proofs of a keyring, by versionId. An unreadable proof counts as missing, and is
+ * created again.
+ */
 export function readOwnership(all: (sql: string) => RawRow[]): ReadonlyMap<string, Ownership> {
   const rows = all("SELECT * FROM ownership");
   return new Map(
@@ -44,7 +47,7 @@ function readable(row: RawRow): Ownership | undefined {
   }
 }
 
-/** A version with its proof, if the keyring has one. */
+/** Returns a version with its proof, if the keyring has one. */
 export function withOwnership(version: VersionRow, known: ReadonlyMap<string, Ownership>): VersionRow {
   const ownership = known.get(version.versionId);
   return ownership === undefined ? version : { ...version, ownership };

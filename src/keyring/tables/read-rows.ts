@@ -2,13 +2,13 @@ import { ClavigerError, messageOf } from "../../errors.ts";
 import type { UnreadableRow } from "../rows.ts";
 import type { RawRow } from "../sqlite.ts";
 
-/** The rows that can be read, and the others by name. */
+/** The readable rows, and the names of the others. */
 export interface ReadRows<T> {
   readonly rows: T[];
   readonly unreadable: UnreadableRow[];
 }
 
-/** Reads rows one by one: one that cannot be read never stops the others. */
+/** Reads rows one by one, so that an unreadable row never stops the others. */
 export function readRows<T>(
   rows: readonly RawRow[],
   read: (row: RawRow) => T,

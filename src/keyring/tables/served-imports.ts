@@ -2,7 +2,7 @@ import { nameText, type ObjectName } from "../../names.ts";
 import type { RawRow } from "../sqlite.ts";
 import type { Sql } from "./sql.ts";
 
-/** A KeyAlias through which a provider served the imported material of this MasterKey of its namespace. */
+/** A KeyAlias through which a provider served the imported material of a MasterKey in the same namespace. */
 export interface ServedImport {
   readonly alias: ObjectName;
   readonly masterKey: string;
@@ -16,7 +16,7 @@ export const toServedImport = (row: RawRow): ServedImport => ({
   masterKey: String(row.master_key),
 });
 
-/** Records that these were served, in the keyring, which a power cut leaves whole. */
+/** Records these served imports in the keyring, which stays intact in a power cut. */
 export function recordServedImports(keyring: Sql, served: readonly ServedImport[]): void {
   if (served.length === 0) return;
   const known = new Set(

@@ -8,7 +8,10 @@ import { type ReadRows, readRows } from "./read-rows.ts";
 import type { Sql } from "./sql.ts";
 import { toBinding } from "./versions.ts";
 
-/** What a newer release destroyed may be of a kind that this one does not know: nobody uses it any more. */
+/**
+ * A version that a newer release destroyed may be of a kind that this release does not know; nobody uses it
+ * any more.
+ */
 function toTombstone(row: RawRow): KeptTombstone {
   return {
     ...toBinding(row),
@@ -32,7 +35,7 @@ export const readTombstoneRows = (rows: readonly RawRow[]): ReadRows<KeptTombsto
 
 const TOMBSTONE = "the tombstone of version ";
 
-/** The versionId of an unreadable tombstone. */
+/** Returns the versionId of an unreadable tombstone. */
 export const tombstoneId = ({ name }: UnreadableRow): string | undefined =>
   name.startsWith(TOMBSTONE) ? name.slice(TOMBSTONE.length) : undefined;
 

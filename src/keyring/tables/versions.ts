@@ -24,7 +24,7 @@ export function toVersionRow(row: RawRow): VersionRow {
   };
 }
 
-/** Reads a version's row among others, which must not go down with it. */
+/** Reads a version's row among others, which must stay readable if this row is not. */
 export function readVersionRow(row: RawRow): { readonly version: VersionRow } | UnreadableVersion {
   try {
     return { version: toVersionRow(row) };
@@ -45,7 +45,7 @@ function toIdentity(row: RawRow): VersionIdentity {
   };
 }
 
-/** Reads what a version belongs to. */
+/** Reads the key and the numbers that a version belongs to. */
 export const toBinding = (row: RawRow) => ({
   versionId: parseVersionId(text(row, "version_id")),
   keyId: parseKeyId(text(row, "key_id")),
@@ -53,7 +53,10 @@ export const toBinding = (row: RawRow) => ({
   masterKey: { namespace: text(row, "namespace"), name: text(row, "name") },
 });
 
-/** Stores a version, or replaces what the seal of a stored one does not bind. A row that cannot be read stays. */
+/**
+ * Stores a version, or replaces the fields that the seal of a stored version does not bind. An unreadable row
+ * is not changed.
+ */
 export function putVersion(sql: Sql, version: VersionRow): void {
   const unknown = unknownPart(version);
   if (unknown !== undefined) throw unknownVersion(version, unknown);

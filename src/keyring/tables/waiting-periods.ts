@@ -1,35 +1,37 @@
 import type { RawRow } from "../sqlite.ts";
 import type { KeyringWriter } from "../writer.ts";
 
-/** A waiting period that is under way, as this node saw it. Times are epoch milliseconds of this node's clock. */
+/** A waiting period in progress, as this node saw it. Times are epoch milliseconds of this node's clock. */
 export interface WaitingPeriod {
   readonly kind: "deletion" | "retention";
-  /** The keyId of a deletion; for a retention, the key_id of the version that replaced the earlier ones. */
+  /**
+   * The keyId of a deletion; for a retention, the key_id of the version that replaced the earlier versions.
+   */
   readonly subject: string;
-  /** When this node first saw that it was under way. */
+  /** When this node first saw it in progress. */
   readonly since: number;
-  /** The latest end that anybody has stated; 0 if nobody has. */
+  /** The latest end that anybody has claimed; 0 if nobody has. */
   readonly until: number;
-  /** The longest period that was asked for, in milliseconds. */
+  /** The longest period that was requested, in milliseconds. */
   readonly length: number;
   /** How much time this node's operators had seen pass at `since` (`OperatorTime.seen`). */
   readonly seenAt: number;
-  /** Whether `since` is by a clock that another machine's agreed with. */
+  /** True if another machine's clock agreed with ours at `since`. */
   readonly agreed: boolean;
-  /** Whether a MasterKey was seen that asked for it in its spec, which no node may write. */
+  /** True if a MasterKey asked for it in its spec, which no node may write. */
   readonly asked: boolean;
 }
 
-/** What this node's operator knows of time, for its next life and for the plugin. */
+/** The operator's record of time, for its next start and for the plugin. */
 export interface OperatorTime {
   /** The milliseconds for which operators of this node have run, by a clock that never steps. */
   readonly seen: number;
   /**
-   * The time at this write, in epoch milliseconds: by this node's clock when it was last known to be
-   * right, and since then by a clock that never steps. 0 if it was never known to be right.
+   * The time of this write, in epoch milliseconds: by this node's clock when it was last known to be right,
+   * and since then by a clock that never steps. 0 if it was never known to be right.
    */
   readonly agreedAt: number;
-  /** Whether this node's clock may be wrong. */
+  /** True if this node's clock may be wrong. */
   readonly doubted: boolean;
 }
 
@@ -85,7 +87,7 @@ export class WaitingPeriods {
     );
   }
 
-  /** The keyIds of which this node holds versions. */
+  /** Returns the keyIds of which this node holds versions. */
   held(): Set<string> {
     return new Set(
       this.#keyring.all("SELECT DISTINCT key_id FROM versions").map((row) => String(row.key_id)),

@@ -15,7 +15,7 @@ import {
 } from "../../testing/objects.ts";
 import { decideKeyAlias, type ObservedKeyAlias } from "./decide-key-alias.ts";
 
-/** A key of its own keyId, at version `number`. */
+/** A key with its own keyId, at version `number`. */
 function key(name: string, id: number, number?: number, spec: Partial<MasterKey["spec"]> = {}): MasterKey {
   const status =
     number === undefined

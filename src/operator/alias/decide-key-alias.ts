@@ -14,18 +14,18 @@ export interface ObservedKeyAlias {
   readonly served: MasterKey | undefined;
   /** The target's current version. */
   readonly targetVersion?: KeyVersion | undefined;
-  /** Whether a KMS v2 provider serves the alias: an API server then depends on where it points. */
+  /** True if a KMS v2 provider serves the alias: an API server then depends on the key that it points to. */
   readonly inService: boolean;
-  /** Whether every such provider takes material that somebody imported. */
+  /** True if every such provider accepts imported material. */
   readonly importedAllowed: boolean;
-  /** Why the namespace has no room for an alias that points nowhere yet, if it has none. */
+  /** The reason why the namespace has no room for an alias that does not point anywhere yet. */
   readonly lack?: Lack | undefined;
   readonly nodes: readonly NodeView[];
   /** `arn:aws:kms:<region>:<account>:alias/` */
   readonly arnPrefix: string;
 }
 
-/** "point" switches the nodes to the target; "stay" leaves them where they are and says why. */
+/** "point" switches the nodes to the target; "stay" leaves them on the present key and says why. */
 export type KeyAliasStep = { readonly kind: "point" } | { readonly kind: "stay"; readonly finding: Finding };
 
 export interface KeyAliasPlan {
@@ -34,10 +34,9 @@ export interface KeyAliasPlan {
 }
 
 /**
- * Decides where an alias points. The nodes follow status, not spec, and status
- * moves only to a key whose current version is on every node, as a promotion does. An
- * alias that API servers depend on moves only to a key that encrypts, and while every
- * node can follow.
+ * Decides which key an alias points to. The nodes follow status, not spec, and status moves only to a key
+ * whose current version is on every node, as in a promotion. An alias that API servers depend on moves only
+ * to a key that encrypts, and only while every node can follow.
  */
 export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasPlan {
   const { alias, target, arnPrefix } = observed;
@@ -62,7 +61,7 @@ export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasP
 
 type Check = (observed: ObservedKeyAlias, now: Date) => Finding | undefined;
 
-/** In this order: the first that fails is the one to mend. */
+/** The first check that fails is reported, so the order is the order in which to fix them. */
 const checks: readonly Check[] = [
   servedExists,
   targetExists,
@@ -85,7 +84,7 @@ function firstObstacle(observed: ObservedKeyAlias, now: Date): Finding | undefin
   return undefined;
 }
 
-/** Which version the alias leaves must be on record before it leaves. */
+/** The version that the alias leaves must be recorded before it leaves. */
 function servedExists({ alias, served }: ObservedKeyAlias): Finding | undefined {
   const { masterKey } = alias.status ?? {};
   if (masterKey === undefined || served !== undefined || masterKey === alias.spec.masterKey) return undefined;
@@ -120,11 +119,14 @@ function targetIsKept({ alias, target }: ObservedKeyAlias): Finding | undefined 
   return notReady(alias, "PendingDeletion", message);
 }
 
-/** Whether API servers would be moved from one key to another. */
+/** Returns true if API servers would be moved from one key to another. */
 const movesApiServers = ({ alias, inService }: ObservedKeyAlias): boolean =>
   inService && alias.status?.masterKey !== undefined && alias.status.masterKey !== alias.spec.masterKey;
 
-/** AWS KMS lets an alias point to such a key; an API server that is moved there can store nothing more. */
+/**
+ * AWS KMS lets an alias point to such a key, but an API server that is moved to it cannot store anything any
+ * more.
+ */
 function targetEncrypts(observed: ObservedKeyAlias, now: Date): Finding | undefined {
   const { alias, target, targetVersion } = observed;
   if (target === undefined || !movesApiServers(observed)) return undefined;
@@ -142,8 +144,8 @@ function targetEncrypts(observed: ObservedKeyAlias, now: Date): Finding | undefi
 }
 
 /**
- * Who imported material may know it: an editor of a namespace could choose the key under which
- * Secrets are encrypted. An alias that points to the key already stays there.
+ * Whoever imported material may know it, and so an editor of a namespace could choose the key under which
+ * Secrets are encrypted. An alias that already points to the key stays there.
  */
 function targetIsNotImported(observed: ObservedKeyAlias): Finding | undefined {
   const { alias, target, targetVersion, inService, importedAllowed } = observed;
@@ -153,13 +155,16 @@ function targetIsNotImported(observed: ObservedKeyAlias): Finding | undefined {
   return notReady(alias, "ImportedNotAllowed", message);
 }
 
-/** What may be mended by the very move: the key that is left was destroyed, or is not what the node left. */
+/**
+ * Problems that the move itself may fix: the key that is left was destroyed, or is not the key that the node
+ * left.
+ */
 const MENDED_BY_MOVING = new Set(["DestroyedVersionServed", "Contradiction"]);
 
 const isUnwell = ({ problem, problemReason = "" }: NodeView): boolean =>
   problem !== undefined && !MENDED_BY_MOVING.has(problemReason);
 
-/** A node that stays behind would go on storing under the key that was left. */
+/** A node that does not follow would continue to store under the former key. */
 function everyNodeFollows(observed: ObservedKeyAlias): Finding | undefined {
   if (!movesApiServers(observed)) return undefined;
   const { alias, nodes } = observed;
@@ -205,7 +210,10 @@ function namespaceHasRoom({ alias, lack }: ObservedKeyAlias): Finding | undefine
   return notReady(alias, lack.reason, lack.message);
 }
 
-/** The key that is left, with its current version; once per key. */
+/**
+ * Returns the former targets, including the key that is left now, with its current version. Each key occurs
+ * once.
+ */
 function formerTargets({ alias, target, served }: ObservedKeyAlias): KeyAliasStatus["formerTargets"] {
   const before = alias.status?.formerTargets;
   const keyId = served?.status?.keyId;

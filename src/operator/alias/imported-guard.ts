@@ -2,13 +2,13 @@ import type { AliasRow, VersionRow } from "../../keyring/rows.ts";
 import { nameText, servedAlias } from "../../names.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 
-/** A version or what is left of it. */
+/** A version, or the remains of a destroyed version. */
 type Known = Pick<VersionRow, "versionId" | "keyId" | "origin" | "masterKey">;
 
 /**
- * Keeps what this node's providers serve from moving to imported material, which whoever
- * imported it may know: an editor of MasterKeys and KeyAliases could choose the key that
- * Secrets are encrypted under. A provider's `allowImported` lifts it.
+ * Keeps the keys that this node's providers serve from moving to imported material. Whoever imported it may
+ * know it, and so an editor of MasterKeys and KeyAliases could choose the key under which Secrets are
+ * encrypted. A provider's `allowImported` turns this off.
  */
 export class ImportedGuard {
   readonly #guarded: ReadonlySet<string>;
@@ -16,8 +16,8 @@ export class ImportedGuard {
   readonly #madeHere: ReadonlySet<string>;
 
   /**
-   * `guarded` has what providers without `allowImported` serve (keyRefText). `known` has every
-   * version that this node holds and every one of which it has a tombstone.
+   * `guarded` has the keys and aliases of providers without `allowImported` (keyRefText). `known` has every
+   * version that this node holds, and every version of which it has a tombstone.
    */
   constructor(guarded: ReadonlySet<string>, aliases: readonly AliasRow[], known: Iterable<Known>) {
     this.#guarded = guarded;
@@ -33,7 +33,7 @@ export class ImportedGuard {
     return this.#guarded.has(servedAlias(alias));
   }
 
-  /** Returns whether a provider serves this name, which had claviger's own material, and `next` is imported. */
+  /** Returns true if a provider serves this name, its material was claviger's own, and `next` is imported. */
   refuses(name: string, next: VersionRow | undefined, current: VersionRow | undefined): boolean {
     if (next?.origin !== "EXTERNAL" || current?.origin === "EXTERNAL") return false;
     return this.#names.has(name) && this.#madeHere.has(name);

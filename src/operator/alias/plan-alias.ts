@@ -6,13 +6,16 @@ import type { KeyAlias } from "../../resources/resources.ts";
 import { isAlike } from "../../resources/versions.ts";
 import { type ImportedGuard, importedUnderAlias } from "./imported-guard.ts";
 
-/** A key that encrypts: its current version, and the row of it where this node can read it. */
+/** A key that encrypts: its current version, and the version's row if this node can read it. */
 export interface WithCurrent extends Pick<KeyRow, "keyId"> {
   readonly current: NonNullable<KeyRow["current"]>;
   readonly version: VersionRow | undefined;
 }
 
-/** The keys that have a current version once `changes` are made, by name; `have` are the versions then. */
+/**
+ * Returns the keys that have a current version once `changes` are made, by name. `have` are the versions at
+ * that time.
+ */
 export function currentsAfter(
   keys: readonly KeyRow[],
   changes: readonly KeyringChange[],
@@ -38,7 +41,10 @@ export interface AliasPlan {
 
 const STAYS: AliasPlan = { changes: [], contradictions: [] };
 
-/** Watches of two kinds keep no order: an alias moves once its new target can encrypt here. `aliases` are this node's, by name. */
+/**
+ * Plans the move of an alias. Watches of two kinds arrive in any order, so an alias moves once its new target
+ * can encrypt here. `aliases` are this node's, by name.
+ */
 export function planAlias(
   { metadata, status }: KeyAlias,
   aliases: ReadonlyMap<string, AliasRow>,
@@ -51,7 +57,7 @@ export function planAlias(
   if (row?.masterKey === alias.masterKey) return STAYS;
   const target = currents.get(nameText({ namespace: alias.namespace, name: alias.masterKey }));
   if (guard.guardsAlias(nameText(alias))) {
-    // Only the version tells whether the material is imported: the alias waits for it.
+    // Only the version says if the material is imported, so the alias waits for it.
     if (target?.version === undefined) return STAYS;
     if (target.version.origin === "EXTERNAL")
       return { changes: [], contradictions: [importedUnderAlias(alias, row?.masterKey)] };

@@ -3,16 +3,16 @@ import type { AliasRow } from "../../keyring/rows.ts";
 import type { KeyAlias, MasterKey } from "../../resources/resources.ts";
 import type { KeyAliasStatus } from "../../resources/schemas/key-alias.ts";
 
-/** What the leader's own keyring serves under an alias. */
+/** The leader's own record of an alias that its keyring serves. */
 export interface HeldAlias extends Pick<AliasRow, "masterKey" | "formerTargets"> {
-  /** The key of that MasterKey, where the keyring knows it. */
+  /** The keyId of that MasterKey, if the keyring has it. */
   readonly keyId?: KeyId;
 }
 
 /**
- * An alias with the status that it had, where the API server has lost it or was
- * put back to an earlier one: where it points on the nodes, and which keys it left.
- * `served` is the MasterKey that its status names.
+ * Returns an alias with its former status, if the API server has lost the status or was restored to an
+ * earlier one: the key to which it points on the nodes, and the keys that it left. `served` is the MasterKey
+ * that its status names.
  */
 export function rememberAlias(
   alias: KeyAlias,
@@ -31,7 +31,9 @@ export function rememberAlias(
   return { ...alias, status: { ...rest, ...points, ...formerTargets } };
 }
 
-/** Whether the node has left what the status names, with no later version there since. */
+/**
+ * Returns true if the node has left the key that the status names, and that key has no later version since.
+ */
 function isBehind({ keyId, masterKey }: KeyAliasStatus, held: HeldAlias, served: MasterKey | undefined) {
   if (masterKey === held.masterKey) return false;
   const left = held.formerTargets?.find((former) => former.keyId === keyId);
@@ -40,7 +42,7 @@ function isBehind({ keyId, masterKey }: KeyAliasStatus, held: HeldAlias, served:
 
 type FormerTargets = NonNullable<KeyAliasStatus["formerTargets"]>;
 
-/** Each key once, with the higher number. */
+/** Merges former targets. Each key occurs once, with the higher number. */
 function mergeFormer(stated: FormerTargets, held: FormerTargets): FormerTargets {
   const byKey = new Map(stated.map(({ keyId, number }) => [keyId, number]));
   for (const { keyId, number } of held) byKey.set(keyId, Math.max(number, byKey.get(keyId) ?? 0));

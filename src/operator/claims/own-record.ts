@@ -10,7 +10,7 @@ interface Recorded extends VersionIdentity, Pick<VersionRow, "validTo" | "owners
   readonly destroyed: boolean;
 }
 
-/** A keyring gives the same list of versions until one of them changes or is destroyed. */
+/** The keyring. It returns the same list of versions until a version changes or is destroyed. */
 type Recorder = Pick<KeyringWriter, "versions" | "tombstones">;
 const latest = new WeakMap<
   Recorder,
@@ -18,8 +18,8 @@ const latest = new WeakMap<
 >();
 
 /**
- * What this node's own keyring says of the versions in a view. What the API server says of them
- * is a claim of whoever may write KeyVersions: the record tells whose they are.
+ * This node's own record of the versions in a view. The API server's data about them are a claim, because
+ * others may write KeyVersions; the record says to which MasterKey each belongs.
  */
 export class OwnRecord {
   readonly #versions: ReadonlyMap<string, Recorded>;
@@ -36,7 +36,10 @@ export class OwnRecord {
     this.#destroyed = new Set(tombstones.map(({ keyId }) => keyId));
   }
 
-  /** The record of a keyring, made once for each state of its versions: whoever asks in between gets the same one. */
+  /**
+   * Returns the record of a keyring. It is created once for each state of the versions, and shared until they
+   * change.
+   */
   static of(keyring: Recorder): OwnRecord {
     const versions = keyring.versions();
     const known = latest.get(keyring);
@@ -47,14 +50,14 @@ export class OwnRecord {
   }
 
   /**
-   * "own": on record as just this; "foreign": on record as another key's, number or owner, or as a version that
-   * was not destroyed where this is a tombstone; "unknown": not on record yet.
+   * "own": recorded exactly so; "foreign": recorded with another key, number or owner, or recorded as not
+   * destroyed although this is a tombstone; "unknown": not recorded yet.
    */
   verdict(version: KeyVersion): "own" | "foreign" | "unknown" {
     const { spec } = version;
     const mine = this.#versions.get(spec.versionId);
     if (mine === undefined) return "unknown";
-    // A node that believes a tombstone has no material of it any more.
+    // A node that believes a tombstone no longer has the material.
     if (!hasMaterial(version) && !mine.destroyed) return "foreign";
     const same =
       mine.keyId === spec.keyId &&
@@ -63,10 +66,10 @@ export class OwnRecord {
     return same ? "own" : "foreign";
   }
 
-  /** Whether a KeyVersion is no other than the one on record, if there is one. */
+  /** Returns true unless the record has another version under this versionId. */
   readonly bears = (version: KeyVersion): boolean => this.verdict(version) !== "foreign";
 
-  /** The version with the validTo and the ownership proof that are on record. */
+  /** Returns the version with the recorded validTo and ownership proof. */
   asRecorded(version: KeyVersion): KeyVersion {
     const mine = this.#versions.get(version.spec.versionId);
     if (mine === undefined) return version;
@@ -75,8 +78,8 @@ export class OwnRecord {
   }
 
   /**
-   * The MasterKeys, with the keyId of another MasterKey in a status left out: whoever may write status could
-   * otherwise have a say in the deletion and retention of any key.
+   * Returns the MasterKeys, without a keyId in status that belongs to another MasterKey. Otherwise anybody
+   * who may write status could influence the deletion and retention of any key.
    */
   checked(masterKeys: readonly MasterKey[]): readonly MasterKey[] {
     return masterKeys.map((masterKey) => {
@@ -94,23 +97,23 @@ export class OwnRecord {
     });
   }
 
-  /** Whether a version of a keyId was destroyed here. */
+  /** Returns true if a version of the keyId was destroyed here. */
   hasDestroyed(keyId: string): boolean {
     return this.#destroyed.has(keyId);
   }
 
-  /** The identity that is on record under a versionId. */
+  /** Returns the recorded identity of a versionId. */
   identity(versionId: string): VersionIdentity | undefined {
     return this.#versions.get(versionId);
   }
 
-  /** Whether the versions of a keyId are on record as another MasterKey's, and none as this one's. */
+  /** Returns true if the versions of a keyId are recorded as another MasterKey's, and none as this one's. */
   isForeign(keyId: string, name: ObjectName): boolean {
     return isForeignKeyId(keyId, name, this.#owners);
   }
 }
 
-/** Ten thousand sealed blobs need not be held beside those of the view. */
+/** Ten thousand sealed blobs need not be in memory in addition to those of the view. */
 function withoutMaterial(row: VersionRow): Omit<VersionRow, "sealed"> {
   const { sealed: _, ...recorded } = row;
   return recorded;

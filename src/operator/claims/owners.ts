@@ -1,10 +1,10 @@
 import type { VersionIdentity } from "../../keyring/rows.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 
-/** NAMESPACE/NAME of the MasterKeys that own the versions of each keyId. */
+/** Maps each keyId to the NAMESPACE/NAME of the MasterKeys that own its versions. */
 export type Owners = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** The MasterKeys that versions belong to. */
+/** Returns the MasterKeys that own the versions. */
 export function ownersOf(versions: Iterable<Pick<VersionIdentity, "keyId" | "masterKey">>): Owners {
   const owners = new Map<string, Set<string>>();
   for (const { keyId, masterKey } of versions) {
@@ -14,7 +14,10 @@ export function ownersOf(versions: Iterable<Pick<VersionIdentity, "keyId" | "mas
   return owners;
 }
 
-/** Whether the versions of a keyId are another MasterKey's, and none is this one's: whoever may write a status could claim any. */
+/**
+ * Returns true if the versions of a keyId belong to another MasterKey, and none to this MasterKey. Anybody
+ * who may write a status could claim any keyId.
+ */
 export function isForeignKeyId(keyId: string, name: ObjectName, owners: Owners): boolean {
   const names = owners.get(keyId);
   return names !== undefined && !names.has(nameText(name));

@@ -11,9 +11,8 @@ import { parseTime } from "../../times.ts";
 import { toTombstoneRow } from "../node/decide-erasure.ts";
 
 /**
- * Splits a view into the objects that a node can read and a problem for each of the others.
- * An object that is left out is treated as one that was deleted: nothing that the node holds
- * is taken out because of it, and no other object waits for it.
+ * Splits a view into the objects that a node can read and a problem for each of the others. An unreadable
+ * object is treated as deleted: the node erases nothing because of it, and no other object waits for it.
  */
 export function soundView(view: View): { readonly view: View; readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
@@ -28,7 +27,7 @@ export function soundView(view: View): { readonly view: View; readonly problems:
   return { view: problems.length === 0 ? view : { ...view, keyVersions, masterKeys }, problems };
 }
 
-/** What was found of an object, which does not change: another state of it is another object. */
+/** The result for an object, which never changes: another state of it is another JavaScript object. */
 const known = new WeakMap<object, string | false>();
 
 function faultOnce<T extends object>(

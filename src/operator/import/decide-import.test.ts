@@ -7,7 +7,9 @@ import { decideMasterKey } from "../master-key/decide-master-key.ts";
 import { decideImport, isPendingImport } from "./decide-import.ts";
 import { offerOf } from "./import-offer.ts";
 
-/** A token as far as the decision reads it: its end, a day from NOW. Whether it opens is another matter. */
+/**
+ * A token as far as the decision reads it: its end, a day after NOW. Only the importer checks that it opens.
+ */
 const TOKEN = Buffer.concat([
   Buffer.of(1, 0, 0, 0, 0),
   Buffer.from(Math.floor(NOW.getTime() / 1000 + 86_400).toString(16), "hex"),

@@ -7,23 +7,23 @@ import type { Offer } from "./import-offer.ts";
 /** AWS KMS's figure (ImportKeyMaterial). */
 const MAX_VALIDITY_MILLISECONDS = 365 * DAY_MILLISECONDS;
 
-/** What an offer is held against. */
+/** The facts that an offer is checked against. */
 export interface OfferFacts {
-  /** The key's own. */
+  /** All versions of the key. */
   readonly versions: readonly KeyVersion[];
   readonly keySpec: KeySpec;
-  /** Whether the key is to be deleted. */
+  /** True if the key is pending deletion. */
   readonly pendingDeletion: boolean;
 }
 
-/** Why an offer is refused for good: a word for programs and a sentence for people. */
+/** The reason why an offer is refused for good: a word for programs and a sentence for people. */
 export type Objection = readonly [reason: string, message: string];
 type Check = (facts: OfferFacts, offer: Offer, now: Date) => Objection | undefined;
 
-/** In this order: the first that objects is the one to mend. */
+/** The first check that objects is reported, so the order is the order in which to fix them. */
 const checks: readonly Check[] = [notPendingDeletion, allImported, tokenIsValid, validToIsInRange, typeFits];
 
-/** What speaks against an offer before it is opened, if anything. */
+/** Returns the first objection to an offer that has not been opened yet, if any. */
 export function firstObjection(facts: OfferFacts, offer: Offer, now: Date): Objection | undefined {
   for (const check of checks) {
     const objection = check(facts, offer, now);
@@ -39,8 +39,8 @@ function notPendingDeletion({ pendingDeletion }: OfferFacts): Objection | undefi
 }
 
 /**
- * A MasterKey that was made again with origin EXTERNAL adopts versions that
- * claviger made: whoever may write MasterKeys must not bring a key of theirs there.
+ * A MasterKey that was created again with origin EXTERNAL adopts versions whose material claviger generated.
+ * Whoever may write MasterKeys must not add a key of their own there.
  */
 function allImported({ versions }: OfferFacts): Objection | undefined {
   const made = versions.find(({ spec }) => spec.origin !== "EXTERNAL");
@@ -51,7 +51,7 @@ function allImported({ versions }: OfferFacts): Objection | undefined {
   ];
 }
 
-/** What the token says of itself; that it was not altered shows when it is opened. */
+/** Checks the readable part of the token. A change of it is detected when the token is opened. */
 function tokenIsValid(_: OfferFacts, { importToken }: Offer, now: Date): Objection | undefined {
   const validTo = tokenValidTo(importToken);
   if (validTo === undefined) return INVALID_TOKEN;

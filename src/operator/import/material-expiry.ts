@@ -4,8 +4,8 @@ import type { KeyVersion } from "../../resources/resources.ts";
 import { DAY_MILLISECONDS, parseTime, timeOf } from "../../times.ts";
 
 /**
- * How long before material expires it is warned of, and in which words: a
- * re-import may need a ceremony with people. Each new reason is a new event.
+ * The times before the expiry of material at which it is reported, and the words: a re-import may need a
+ * ceremony with people. Each new reason is a new event.
  */
 const WARNINGS = [
   { ahead: DAY_MILLISECONDS, reason: "MaterialExpiresWithinADay" },
@@ -13,13 +13,13 @@ const WARNINGS = [
   { ahead: 30 * DAY_MILLISECONDS, reason: "MaterialExpiresSoon" },
 ] as const;
 
-/** A version whose material expires, and when (epoch milliseconds). */
+/** A version whose material expires, and the time (epoch milliseconds). */
 export interface Expiry {
   readonly version: KeyVersion;
   readonly at: number;
 }
 
-/** The versions whose material expires, the first to do so first. */
+/** Returns the versions whose material expires, the earliest first. */
 export function expiriesOf(versions: readonly KeyVersion[]): Expiry[] {
   return versions
     .flatMap((version) => {
@@ -29,10 +29,10 @@ export function expiriesOf(versions: readonly KeyVersion[]): Expiry[] {
     .sort((a, b) => a.at - b.at);
 }
 
-/** Whether a version's material has expired. */
+/** Returns true if a version's material has expired. */
 export const hasExpired = ({ spec }: KeyVersion, now: Date): boolean => timeOf(spec.validTo) <= now.getTime();
 
-/** The condition MaterialExpiring; undefined for a key none of whose material expires. */
+/** Returns the condition MaterialExpiring, or undefined if none of the key's material expires. */
 export function expiryFinding(versions: readonly KeyVersion[], now: Date): Finding | undefined {
   const expiries = expiriesOf(versions);
   const [first] = expiries;
@@ -56,7 +56,7 @@ const list = (expiries: readonly Expiry[]): string => firstFew(expiries.map(desc
 
 const describe = ({ version }: Expiry): string => `version ${version.spec.number} (${version.spec.validTo})`;
 
-/** In how many milliseconds the condition changes by itself; undefined where it does not. */
+/** Returns in how many milliseconds the condition changes by itself, or undefined if it does not. */
 export function nextExpiryChange(versions: readonly KeyVersion[], now: Date): number | undefined {
   const moments = expiriesOf(versions).flatMap(({ at }) => [...WARNINGS.map(({ ahead }) => at - ahead), at]);
   const ahead = moments.map((moment) => moment - now.getTime()).filter((distance) => distance > 0);

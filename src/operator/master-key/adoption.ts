@@ -5,21 +5,23 @@ import { objectText } from "../../resources/object-text.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { byAge, isAlike, type KeyKind } from "../../resources/versions.ts";
 
-/** Under what a keyring encrypts for a name: the keyId, and what its current version is for. */
+/**
+ * The key under which a keyring encrypts for a name: its keyId, and the spec and usage of its current
+ * version.
+ */
 export type HeldKey = Pick<VersionRow, "keyId" | "keySpec" | "keyUsage">;
 
 export type Adoption =
   | { readonly kind: "adopt"; readonly keyId: KeyId }
-  /** The name is another kind of key on the nodes: a sentence that says so. */
+  /** The nodes serve another kind of key under this name: a sentence that says so. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "nothing" };
 
 /**
- * Which keyId a MasterKey without one takes on: that of the newest version that
- * names it, whoever made it and whenever, or else of the leader's own keyring, whose
- * versions may be on their way back. Only versions of its keySpec and keyUsage can
- * be its own. Where there are only others, a fresh keyId would take the name from
- * the key that the nodes serve under it.
+ * Decides which keyId a MasterKey without one adopts: the keyId of the newest version that names it, whoever
+ * created it and whenever, or otherwise the keyId in the leader's own keyring, whose versions may be on their
+ * way back. Only versions of its keySpec and keyUsage can be its own. If there are only others, a new keyId
+ * would take the name from the key that the nodes serve under it.
  */
 export function decideAdoption(
   masterKey: MasterKey,
@@ -38,7 +40,7 @@ export function decideAdoption(
   };
 }
 
-/** The versions that name a MasterKey and cannot be its own, in a few words; undefined where there are none. */
+/** Describes the versions that name a MasterKey and cannot be its own; undefined if there are none. */
 export function foreignVersions(masterKey: MasterKey, versions: readonly KeyVersion[]): string | undefined {
   const foreign = versionsNaming(masterKey, versions).filter(({ spec }) => !isAlike(spec, masterKey.spec));
   const [first] = foreign.sort(byAge);

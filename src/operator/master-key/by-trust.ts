@@ -3,11 +3,11 @@ import type { KeyVersion } from "../../resources/resources.ts";
 import { byAge } from "../../resources/versions.ts";
 
 /**
- * The order in which KeyVersions that share a versionId are believed: those whose ownership is
- * proven first, then that of the version's usual name, which nobody else can have taken, then by age.
+ * Orders KeyVersions that share a versionId by trust: first those whose ownership is proven, then the one
+ * with the version's usual name, which nobody else can have taken, then by age.
  */
 export function inOrderOfTrust(versions: readonly KeyVersion[], proven: ReadonlySet<string>): KeyVersion[] {
-  // If none share one there is nothing to choose, and ten thousand need not be sorted.
+  // If none share a versionId there is nothing to choose, and ten thousand versions need not be sorted.
   if (new Set(versions.map(({ spec }) => spec.versionId)).size === versions.length) return [...versions];
   const rank = ({ metadata, spec }: KeyVersion): number => {
     if (proven.has(metadata.name)) return 0;

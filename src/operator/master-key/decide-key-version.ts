@@ -4,9 +4,8 @@ import type { KeyVersionStatus } from "../../resources/schemas/key-version.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
 
 /**
- * Where a version is in its life, by its MasterKey's current one. Without its
- * MasterKey a version stays as it is: it still decrypts, and can be adopted; a
- * deletion that was under way goes on.
+ * Decides the state of a version by its MasterKey's current version. Without its MasterKey a version keeps
+ * its state: it still decrypts, and can be adopted; a deletion in progress continues.
  */
 export function decideKeyVersionStatus(
   version: KeyVersion,
@@ -28,7 +27,7 @@ export function decideKeyVersionStatus(
   };
 }
 
-/** Known while its rotation is the running or the last one. */
+/** Known while its rotation is the running or the last rotation. */
 function triggerOf({ spec }: KeyVersion, masterKey: MasterKey | undefined): KeyVersionStatus["trigger"] {
   if (masterKey?.status?.keyId !== spec.keyId) return undefined;
   const { running, last } = masterKey.status.rotation ?? {};
@@ -45,7 +44,8 @@ function datesOf(
   const retiredAt = status?.retiredAt ?? (state === "Retired" ? turned : undefined);
   return {
     ...(promotedAt !== undefined && { promotedAt }),
-    // A restored MasterKey can make a retired version current again until the nodes bring the later one back.
+    // A restored MasterKey can make a retired version current again until the nodes hand the later version
+    // back.
     ...(retiredAt !== undefined && (state === "Retired" || state === "Destroyed") && { retiredAt }),
   };
 }

@@ -1,14 +1,14 @@
 import type { Limits } from "../../config/limits.ts";
 import { HOUR_MILLISECONDS, rfc3339 } from "../../times.ts";
 
-/** How much a namespace uses. */
+/** The resources that a namespace uses. */
 export interface NamespaceUsage {
-  /** Names of MasterKeys that have or had a key. */
+  /** Names of MasterKeys that have or had a keyId. */
   readonly masterKeys: ReadonlySet<string>;
-  /** Names of KeyAliases that point or pointed somewhere. */
+  /** Names of KeyAliases that point or pointed to a key. */
   readonly keyAliases: ReadonlySet<string>;
   readonly keyVersions: number;
-  /** Versions that were made because somebody asked, within the last hour or so. */
+  /** Versions that were created on request, within the last hour or so. */
   readonly asked: readonly AskedVersion[];
 }
 
@@ -18,30 +18,30 @@ export interface AskedVersion {
   readonly madeAt: Date;
 }
 
-/** Why there is no room for something, for programs and for people. */
+/** The reason why there is no room for something, for programs and for people. */
 export interface Lack {
   readonly reason: "QuotaExceeded" | "RateLimited";
   readonly message: string;
-  /** When there is room again, if time alone makes it. */
+  /** When there will be room again, if time alone makes room. */
   readonly until?: Date;
 }
 
-/** What a MasterKey's namespace has no room for; empty if it has room for all. */
+/** The lacks of room that concern a MasterKey; empty if there is room for everything. */
 export interface Room {
-  /** Another MasterKey with a key of its own. */
+  /** Another MasterKey with its own keyId. */
   readonly newKey?: Lack;
   /** The first version of a key. */
   readonly firstVersion?: Lack;
-  /** A version that somebody asks for. */
+  /** A version on request. */
   readonly askedVersion?: Lack;
-  /** The version of a rotation that is due. */
+  /** The version of a scheduled rotation. */
   readonly dueVersion?: Lack;
 }
 
-/** Automatic rotations continue until the namespace has so many times its quota. */
+/** Automatic rotations continue until the namespace has this many times its quota. */
 const RESERVE = 2;
 
-/** Returns what the namespace has no room for, as regards one of its MasterKeys; `hasKey` if that has a keyId. */
+/** Returns the lacks of room that concern one MasterKey of the namespace; `hasKey` if that has a keyId. */
 export function roomFor(
   {
     namespace,
@@ -52,7 +52,7 @@ export function roomFor(
   limits: Limits,
   now: Date,
 ): Room {
-  // Names are counted only if they matter: for most passes it is work for nothing.
+  // Names are counted only if they matter, because most passes do not need them.
   const newKey = hasKey ? undefined : newKeyLack(namespace, name, usage.masterKeys, limits);
   const firstVersion = versionQuota(namespace, usage, limits, 1);
   const askedVersion = firstVersion ?? rateOf(namespace, name, usage, limits, now);
@@ -114,7 +114,7 @@ function rateOf(
   limits: Limits,
   now: Date,
 ): Lack | undefined {
-  // By the difference either way: a clock that is wrong by days must not stop rotations for days.
+  // Uses the difference in either direction: a clock that is wrong by days must not stop rotations for days.
   const recent = asked.filter(({ madeAt }) => Math.abs(now.getTime() - madeAt.getTime()) < HOUR_MILLISECONDS);
   const own = recent.filter(({ masterKey }) => masterKey === name);
   return (

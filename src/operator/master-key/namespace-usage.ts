@@ -2,16 +2,16 @@ import type { AliasRow, KeyRow } from "../../keyring/rows.ts";
 import type { NamespaceIndex, ViewIndex } from "../claims/view-index.ts";
 import type { AskedVersion, NamespaceUsage } from "./namespace-room.ts";
 
-/** What the leader's own keyring has, which may be more than the API server has. */
+/** The contents of the leader's own keyring, which may have more objects than the API server. */
 interface Held {
   keys(): readonly Pick<KeyRow, "namespace" | "name">[];
   aliases(): readonly Pick<AliasRow, "namespace" | "name">[];
 }
 
 /**
- * Counts what a namespace uses, each part only when it is asked for: most passes need none of the
- * names. What was deleted from the API server counts, as long as its versions or the leader's
- * keyring tell of it.
+ * Counts the resources of a namespace, each part only on request, because most passes do not need the names.
+ * An object that was deleted from the API server counts, as long as its versions or the leader's keyring show
+ * it.
  */
 export class CountedUsage implements NamespaceUsage {
   readonly #name: string;

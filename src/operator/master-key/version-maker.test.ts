@@ -22,7 +22,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const key = masterKey({ status: { keyId: keyId(1) } });
 const step = { keyId: keyId(1), number: 2 };
 
-/** An API server whose watch may stand still: `seen` is what the view shows. */
+/** An API server whose watch may stall: `seen` is the content of the view. */
 class Server {
   readonly seals = new Set<string>();
   readonly objects = new Set<string>();

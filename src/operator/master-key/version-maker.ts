@@ -12,14 +12,14 @@ import { createVersion } from "./create-version.ts";
 type Store = KeyVersionCreation & KeyVersionLookup;
 
 /**
- * Creates a key's next version. New material exists in memory, then sealed in a KeyVersion; the
- * name lets one of two leaders win. While the view does not show a KeyVersion that was created
- * or refused under a name, no other material is made for that name: the view is late, or its watch stalled.
+ * Creates a key's next version. New material exists in memory, then sealed in a KeyVersion. If there are two
+ * leaders, the name lets only one succeed. While the view does not show a KeyVersion whose name was created
+ * or refused, no other material is generated for that name: the view is late, or its watch stalled.
  */
 export class VersionMaker {
   readonly #store: Store;
   readonly #seals: SealSource;
-  /** Names that may be taken although the view did not show it. */
+  /** Names that may be taken although the view did not show them. */
   readonly #asked = new Set<string>();
 
   constructor(options: { readonly store: Store; readonly seals: SealSource }) {
@@ -27,7 +27,7 @@ export class VersionMaker {
     this.#seals = options.seals;
   }
 
-  /** Throws Conflict if the name is taken, NotReady if what has it is not this key's version. */
+  /** Throws Conflict if the name is taken, NotReady if the object with the name is not this key's version. */
   async make(
     masterKey: MasterKey,
     step: { readonly keyId: KeyId; readonly number: number },

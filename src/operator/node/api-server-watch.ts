@@ -8,15 +8,18 @@ import { type Heard, idOf, isOwnWord, type Machine } from "./decide-api-server.t
 
 /** How often an API server is asked. */
 const USUAL_MILLISECONDS = 15_000;
-/** While it uses another file than is on the disk, and while it is being started. */
+/** How often while it uses another file than the file on the disk, and while it is being started. */
 const AWAITED_MILLISECONDS = 5_000;
 const STARTING_MILLISECONDS = 2_000;
-/** A start does not wait longer for its first word. */
+/** A start does not wait longer for its first answer. */
 const FIRST_MILLISECONDS = 20_000;
-/** The last word stands for so long if none comes: an API server is restarted, or is asked by way of a load balancer. */
+/**
+ * How long the last answer is used if no other comes: the API server is being restarted, or is asked through
+ * a load balancer.
+ */
 const LINGER_MILLISECONDS = 300_000;
 
-/** Asks this node's API server time and again which EncryptionConfiguration it uses. */
+/** Asks this node's API server again and again which EncryptionConfiguration it uses. */
 export class ApiServerWatch {
   readonly #ask: (signal: AbortSignal) => Promise<ApiServerWord>;
   readonly #machine: Machine;
@@ -26,7 +29,7 @@ export class ApiServerWatch {
   #why = "it was not asked yet";
   #askedAt = Number.NEGATIVE_INFINITY;
   #pause = 0;
-  /** The API server asked to be left alone until then. */
+  /** The time until which the API server asked to be left alone. */
   #notBefore = Number.NEGATIVE_INFINITY;
   #asking = false;
 
@@ -47,17 +50,20 @@ export class ApiServerWatch {
     return isFresh && this.#word !== undefined ? this.#word : { kind: "unknown", why: this.#why };
   }
 
-  /** Resolves once it has answered, or after some time: a decision without its word rests on less. */
+  /** Resolves once it has answered, or after some time; a decision without its answer knows less. */
   get first(): Promise<void> {
     return this.#first.promise;
   }
 
-  /** To be asked at the next tick: something happened that it has a word to say about. */
+  /** Makes the next tick ask, because something happened that changes the answer. */
   hurry(): void {
     this.#pause = 0;
   }
 
-  /** Asks if it is time; `isAwaited` is whether another answer is expected. Returns whether there is one. Never rejects. */
+  /**
+   * Asks if it is time; `isAwaited` is true if another answer is expected. Returns true if there is another
+   * answer. Never rejects.
+   */
   async tick(isAwaited: boolean, signal: AbortSignal): Promise<boolean> {
     const pause = isAwaited ? Math.min(this.#pause, AWAITED_MILLISECONDS) : this.#pause;
     if (this.#asking || this.#uptime() < Math.max(this.#notBefore, this.#askedAt + pause)) return false;
@@ -76,7 +82,7 @@ export class ApiServerWatch {
     return textOf(this.heard) !== before;
   }
 
-  /** One that is not there yet is asked again soon. */
+  /** An API server that is not running yet is asked again soon. */
   #fail(error: unknown): void {
     this.#why = whyNot(error);
     this.#notBefore = this.#uptime() + (retryAfterOf(error) ?? 0);
@@ -105,7 +111,10 @@ function whyNot(error: unknown): string {
   return `its metrics cannot be read: ${messageOf(error)} (${codeOf(error)})`;
 }
 
-/** This machine; the API server may run under the host's name or, beside an operator in a container, under the node's. */
+/**
+ * Returns this machine. Its API server may run under the host's name or, if the operator is in a container,
+ * under the node's name.
+ */
 export function thisMachine(nodeName: string): Machine {
   return { hostnames: [...new Set([hostname(), nodeName])], isOwnAddress };
 }

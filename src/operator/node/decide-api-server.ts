@@ -4,22 +4,22 @@ import type { Finding } from "../../resources/conditions.ts";
 import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { isoTime, rfc3339 } from "../../times.ts";
 
-/** What the operator heard last of the API server of its node. */
+/** The last answer, or failure, of the API server of the operator's node. */
 export type Heard =
-  /** `at` is when it was said, by a clock that never steps. */
+  /** `at` is the time of the answer, by a clock that never steps. */
   | { readonly kind: "word"; readonly word: ApiServerWord; readonly id?: string; readonly at: number }
   | { readonly kind: "unknown"; readonly why: string };
 
 /** The EncryptionConfiguration on the disk. */
 export interface ConfigFile {
   readonly path: string;
-  /** As the API server computes it; undefined if the file cannot be read. */
+  /** The hash as the API server computes it; undefined if the file cannot be read. */
   readonly hash: string | undefined;
-  /** When it was edited or put in its place, in epoch milliseconds. */
+  /** When it was edited or replaced, in epoch milliseconds. */
   readonly editedAt: number;
-  /** Why claviger cannot read it, or why the API server would refuse it. */
+  /** The reason why claviger cannot read it, or why the API server would refuse it. */
   readonly fault?: string;
-  /** Why the API server would refuse it if it reloads files by itself, and take it if it is restarted. */
+  /** The reason why the API server would refuse it on a reload, but accept it on a restart. */
   readonly refusedOnReload?: string;
 }
 
@@ -27,16 +27,16 @@ export interface ObservedApiServer {
   readonly heard: Heard;
   /** Undefined without encryptionConfig in the configuration. */
   readonly file: ConfigFile | undefined;
-  /** When Status was last asked on any of the node's sockets, in epoch milliseconds. */
+  /** When Status was last asked for on any of the node's sockets, in epoch milliseconds. */
   readonly lastStatusAt: number | undefined;
 }
 
 export type ApiServerStatus = NonNullable<KeyServerStatus["apiServer"]>;
 
-/** What an API server says, and what to say of it. */
+/** An API server's own report, and the finding about it. */
 export interface ApiServerState {
   readonly status: ApiServerStatus;
-  /** Whether it tried the file as it is now on the disk, and dropped it. */
+  /** True if it tried the file that is now on the disk, and dropped it. */
   readonly refused: boolean;
   /** Undefined while it uses the file on the disk. */
   readonly finding: Finding | undefined;
@@ -46,7 +46,10 @@ const TYPE = "ApiServerInStep";
 /** The system's times of files and of a process's start come from different clocks. */
 const SLACK_MILLISECONDS = 5_000;
 
-/** Decides which EncryptionConfiguration the node's API server uses: by its own word, or nobody knows. */
+/**
+ * Decides which EncryptionConfiguration the node's API server uses, by its own report; without a report
+ * nobody knows.
+ */
 export function decideApiServer(observed: ObservedApiServer): ApiServerState {
   const { heard, file } = observed;
   if (heard.kind === "unknown") return unknown({}, heard.why);
@@ -139,7 +142,7 @@ function unknown(said: ApiServerStatus, why: string): ApiServerState {
   };
 }
 
-/** This machine, as far as an API server's word can be told from another one's. */
+/** This machine's properties that distinguish its API server's answer from another's. */
 export interface Machine {
   /** Names under which its API server may run. */
   readonly hostnames: readonly string[];
@@ -147,8 +150,9 @@ export interface Machine {
 }
 
 /**
- * Whether a word is that of this machine's API server: a load balancer may have asked another one.
- * One without an identity counts if it came from this machine, and from no older process than before.
+ * Returns true if an answer comes from this machine's API server, because a load balancer may have asked
+ * another. An answer without an identity counts if it came from this machine, and from no older process than
+ * before.
  */
 export function isOwnWord(
   word: ApiServerWord,
@@ -171,6 +175,6 @@ export function isOwnWord(
 
 const LOCAL = "let the kubeconfig name this machine's own API server, not a load balancer";
 
-/** The identity that a word bears. */
+/** Returns the identity in an answer. */
 export const idOf = ({ idHash }: ApiServerWord, { hostnames }: Machine): string | undefined =>
   hostnames.map(apiServerId).find((id) => apiServerIdHash(id) === idHash);

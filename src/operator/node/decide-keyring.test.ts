@@ -37,10 +37,10 @@ const decide = (
     { acceptable: new Set(acceptable), proven: new Set(proven), served: new Set(served) },
   );
 
-/** The n-th proof of a version, as its KeyVersion has it. */
+/** Returns the n-th proof of a version, as in its KeyVersion. */
 const proof = (revision: number) => ({ revision, provider: "file", rootKeyId: "root-1", sealed: "cHJvb2Y=" });
 
-/** A change in a few words. */
+/** Describes a change in a few words. */
 function brief(change: KeyringChange): string {
   switch (change.kind) {
     case "putVersion":

@@ -32,13 +32,13 @@ import { OwnRecord } from "../claims/own-record.ts";
 import { toDestroyed } from "./decide-erasure.ts";
 import { Eraser } from "./eraser.ts";
 
-/** What a node does about tombstones, over the real keyring and root key. */
+/** A node's handling of tombstones, over the real keyring and root key. */
 let folder: string;
 let keyring: KeyringWriter;
 let seals: SealSource;
-/** What was written to the API server. */
+/** The writes to the API server. */
 let written: string[];
-/** What the API server does with it. */
+/** The API server's reaction to a write. */
 let takes: () => void;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "claviger-eraser-"));
@@ -70,7 +70,7 @@ async function sealed(number: number): Promise<VersionRow> {
 const object = (row: VersionRow, name = `v${row.number}`): KeyVersion =>
   keyVersion(row.number, { spec: toKeyVersionSpec(row), metadata: { name } });
 
-/** What is left of a version, with a proof of this node's root key or of another. */
+/** Returns the tombstone of a version, with a proof under this node's root key or another. */
 async function gone(row: VersionRow, by = seals, name = `v${row.number}`): Promise<KeyVersion> {
   const text = { ...row, destroyedAt: EARLIER, reason: "it came due" };
   const destroyed = toDestroyed({ ...text, proof: await proveTombstone(by, text) });
@@ -79,7 +79,7 @@ async function gone(row: VersionRow, by = seals, name = `v${row.number}`): Promi
   return { ...rest, spec: { ...identity, destroyed } };
 }
 
-/** One pass. Returns the reasons of its problems and the numbers of the versions that live on. */
+/** Makes one pass. Returns the reasons of its problems and the numbers of the remaining versions. */
 async function pass(keyVersions: readonly KeyVersion[], by = seals, known = waiting()) {
   const problems: Problem[] = [];
   const view: View = {

@@ -31,7 +31,7 @@ export type EraserStore = Resources & KeyVersionCreation & SealWrites & Tombston
 
 export type EraserTime = Pick<TimeKeeper, "note" | "waiting" | "now">;
 
-/** Keeps this node's keyring, and the API server, free of what was destroyed. */
+/** Keeps this node's keyring, and the API server, free of destroyed versions. */
 export class Eraser {
   readonly #config: Pick<NodeConfig, "providers">;
   readonly #store: EraserStore;
@@ -63,7 +63,10 @@ export class Eraser {
     this.#log = options.log;
   }
 
-  /** One pass, by what the keyring has on record. Returns the KeyVersions that are not destroyed; adds what is wrong to `problems`. */
+  /**
+   * Makes one pass, by the keyring's record. Returns the KeyVersions that are not destroyed, and adds
+   * problems to `problems`.
+   */
   async pass(view: View, record: OwnRecord, problems: Problem[]): Promise<readonly KeyVersion[]> {
     const masterKeys = record.checked(view.masterKeys);
     this.#time.note({ ...view, masterKeys, keyVersions: view.keyVersions.filter(record.bears) });
@@ -103,14 +106,14 @@ export class Eraser {
     try {
       await this.#mend(plan, problems);
     } catch (error) {
-      // What is left to mend waits for the next pass.
+      // The rest waits for the next pass.
       if (!isUnanswered(error)) throw error;
       problems.push({ reason: "HandBackFailed", message: messageOf(error) });
     }
     return plan.living;
   }
 
-  /** Without a root key there is no verdict, and nothing is done. */
+  /** Without a root key nothing can be verified, and nothing is done. */
   async #verify(fresh: readonly KeyVersion[], problems: Problem[]) {
     const proven = new Set<string>();
     const unknown = new Set<string>();
@@ -148,7 +151,7 @@ export class Eraser {
     }
     for (const tombstone of handBack) await this.#handBack(tombstone, problems);
     for (const { object, mine } of restore) {
-      // To a node whose own root key is the wrong one, all tombstones look forged.
+      // If a node's own root key is the wrong one, all tombstones look forged to it.
       if ((await this.#tester.fault(mine)) !== undefined) continue;
       const { seal } = toKeyVersionSpec(mine);
       await this.#attempt(problems, () =>
@@ -168,14 +171,14 @@ export class Eraser {
     );
   }
 
-  /** Throws only where the API server did not answer. */
+  /** Throws only if the API server did not answer. */
   async #attempt(problems: Problem[], write: () => Promise<void>): Promise<boolean> {
     try {
       await write();
       return true;
     } catch (error) {
       if (isUnanswered(error)) throw error;
-      // Another node was faster.
+      // Another node wrote first.
       if (codeOf(error) !== "Conflict") {
         problems.push({ reason: "HandBackFailed", message: messageOf(error) });
       }

@@ -6,7 +6,10 @@ import { versionRow } from "../../testing/objects.ts";
 import { sealsIn } from "../../testing/seals.ts";
 import { Giver } from "./giver.ts";
 
-/** The names of the KeyVersions that were to be created, and the problems, where the API server fails so. */
+/**
+ * Returns the names of the KeyVersions that should be created, and the problems, if the API server fails in
+ * this way.
+ */
 async function handBack(failure: Error) {
   const created: string[] = [];
   const problems: Problem[] = [];

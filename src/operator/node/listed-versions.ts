@@ -7,11 +7,11 @@ export interface Listable {
   readonly versionId: string;
   /** The namespace of its MasterKey. */
   readonly namespace: string;
-  /** When it came to be what is listed, by the API server's word, in epoch milliseconds. */
+  /** When it became a candidate or a tombstone, by the API server's clock, in epoch milliseconds. */
   readonly since: number;
 }
 
-/** A candidate for promotion as it may be listed; of a tombstone, since when it is one. */
+/** Returns a candidate for promotion in the form for listing; for a tombstone, since when it is one. */
 export const listable = ({ metadata, spec }: Pick<KeyVersion, "metadata" | "spec">): Listable => ({
   name: metadata.name,
   versionId: spec.versionId,
@@ -19,19 +19,21 @@ export const listable = ({ metadata, spec }: Pick<KeyVersion, "metadata" | "spec
   since: parseTime(spec.destroyed?.at) ?? Date.parse(metadata.creationTimestamp),
 });
 
-/** So many versions have room in a KeyServer, for each of which the API server also notes who wrote it. */
+/** The number of versions that a KeyServer has room for; the API server also notes for each who wrote it. */
 export const MOST_LISTED = 500;
-/** Those that wait for longer are blocked by something: they take turns for what the others leave. */
+/** Versions that wait for longer are blocked by something: they take turns for the remaining room. */
 const FRESH_MILLISECONDS = 600_000;
-/** At least so many of the blocked are listed, however many fresh ones there are. */
+/** At least this many blocked versions are listed, however many fresh versions there are. */
 const LEAST_BLOCKED = 100;
-/** How long one part of the blocked is listed: nodes report and the leader promotes within seconds. */
+/**
+ * How long one part of the blocked versions is listed: nodes report and the leader promotes within seconds.
+ */
 const TURN_MILLISECONDS = 120_000;
 
 /**
- * Chooses which versions a KeyServer lists. A version counts only if every node lists it, so the
- * choice follows from names and times that are the same on every node. Namespaces share the room
- * equally; in each the oldest come first. Blocked versions take turns.
+ * Chooses the versions that a KeyServer lists. A version counts only if every node lists it, so the choice
+ * depends on names and times that are the same on every node. Namespaces share the room equally, and in each
+ * namespace the oldest come first. Blocked versions take turns.
  */
 export function chooseListed<T extends Listable>(versions: readonly T[], now: Date): readonly T[] {
   if (versions.length <= MOST_LISTED) return versions.toSorted(byName);
@@ -43,7 +45,9 @@ export function chooseListed<T extends Listable>(versions: readonly T[], now: Da
   return [...first, ...blocked.slice(0, MOST_LISTED - first.length)].sort(byName);
 }
 
-/** The versions of each namespace, oldest first; namespaces by the age of their oldest. */
+/**
+ * Returns the versions of each namespace, oldest first; namespaces are ordered by the age of their oldest.
+ */
 function byNamespace<T extends Listable>(versions: readonly T[]): T[][] {
   const groups = new Map<string, T[]>();
   for (const version of versions.toSorted(byAge)) {
@@ -54,15 +58,15 @@ function byNamespace<T extends Listable>(versions: readonly T[]): T[][] {
   return [...groups.values()];
 }
 
-/** One of each group, then the next of each. */
+/** Returns the first of each group, then the second of each. */
 function interleaved<T>(groups: readonly (readonly T[])[]): T[] {
   const ranked = groups.flatMap((group) => group.map((version, place) => ({ version, place })));
   return ranked.sort((a, b) => a.place - b.place).map(({ version }) => version);
 }
 
 /**
- * Begins further on with each turn, so that in some turn each version is among the first
- * LEAST_BLOCKED: a group that is at the front goes on from where it was at the front before.
+ * Starts further on with each turn, so that in some turn each version is among the first LEAST_BLOCKED. A
+ * group at the front continues at its former position.
  */
 function rotated<T>(groups: readonly T[][], now: Date): T[][] {
   const turn = Math.floor(now.getTime() / TURN_MILLISECONDS);
@@ -75,7 +79,7 @@ function rotated<T>(groups: readonly T[][], now: Date): T[][] {
   return from(moved, turn * atFront);
 }
 
-/** The same list, beginning at an index that is taken round and round. */
+/** Returns the same list, rotated to begin at an index. */
 function from<T>(list: readonly T[], index: number): T[] {
   const start = list.length === 0 ? 0 : index % list.length;
   return [...list.slice(start), ...list.slice(0, start)];

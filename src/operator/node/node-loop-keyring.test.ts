@@ -19,7 +19,7 @@ import { keyId, NOW, timeKeeper, versionId } from "../../testing/objects.ts";
 import { sealsIn } from "../../testing/seals.ts";
 import { NodeLoop } from "./node-loop.ts";
 
-/** What a node's pass makes of the state of its keyring, over the real store, file and root key. */
+/** A node's pass for each state of its keyring, over the real store, file and root key. */
 let folder: string;
 let keyring: KeyringWriter;
 let store: ManifestStore;
@@ -106,7 +106,7 @@ test("a row of the keyring that cannot be read => named; it is neither stored ag
   const rows = [await sealed(1), await sealed(2)];
   for (const row of rows) await offer(row);
   await pass();
-  // The first pass proves whose they are, and this one keeps the proofs.
+  // The first pass proves the owners, and this pass keeps the proofs.
   await pass();
   using db = new DatabaseSync(keyring.path);
   db.prepare("UPDATE versions SET key_usage = 'SIGN_VERIFY' WHERE version_id = ?").run(versionId(1));

@@ -63,7 +63,7 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** The resources of an API server, as far as a node's pass looks at them and writes them. */
+/** The resources of an API server, as far as a node's pass reads and writes them. */
 class Resources implements Store, VersionWrites, Leadership, ClusterNodes, OwnReport {
   keyVersions: KeyVersion[] = [];
   uid: string | undefined;
@@ -132,7 +132,7 @@ function nodeOf(
   return () => loop.reconcile(NOW, new AbortController().signal);
 }
 
-/** A version sealed under this node's root key. */
+/** Returns a version sealed under this node's root key. */
 async function sealedVersion(number: number): Promise<VersionRow> {
   const identity = {
     versionId: newVersionId(),
@@ -404,7 +404,7 @@ describe("a keyring that cannot be written or read", () => {
   });
 });
 
-/** Overwrites all but the first page, and makes open connections read anew. */
+/** Overwrites all but the first page, and makes open connections read again. */
 function damage(path: string): void {
   using other = new DatabaseSync(path);
   other.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -429,7 +429,7 @@ describe("another operator that runs under this node's name", () => {
     };
     expect(readiness(resources)).toMatchObject(said);
     const { reports, report } = resources;
-    // What the other one has is another thing.
+    // The other operator's versions are another matter.
     resources.report = { ...report, versions: 7 };
     resources.keyVersions = [object(await sealedVersion(1), "one")];
     expect(await pass()).toBe(false);
@@ -648,7 +648,7 @@ describe("what a version's seal does not bind", () => {
   });
 
   test("a clock that may be wrong => a candidate expires by the time that has continued since it was right", async () => {
-    // One version for both: of two with one number the candidate is the one with the later id.
+    // One version for both: if two have the same number, the candidate is the one with the later id.
     const row = await proven({ ...(await imported()), validTo: NOW.getTime() - 60_000 }, 1);
     const preparedAt = async (at: Date) => {
       const resources = new Resources();

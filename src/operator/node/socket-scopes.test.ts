@@ -35,7 +35,7 @@ function look(): { readonly resources: readonly string[] | undefined; readonly f
   return { resources: provider?.scope?.resources, fault: scopes.file()?.fault };
 }
 
-/** What the API server says: that it goes by the file with this text. */
+/** Makes an API server's report that it uses the file with this text. */
 const goesBy = (text: string, encryptionConfig: "Loaded" | "NotLoaded"): ApiServerStatus => ({
   encryptionConfig,
   configHash: `sha256:${createHash("sha256").update(text).digest("hex")}`,
@@ -151,6 +151,6 @@ it("a file put in place with an old time of modification, as cp -p and mv do, wa
   const longAgo = new Date("2026-01-02T03:04:05Z");
   utimesSync(path, longAgo, longAgo);
   const [provider] = scopes.of([PROVIDER], undefined, undefined);
-  // File systems keep time by a coarse clock, some milliseconds behind.
+  // File systems use a coarse clock that is some milliseconds behind.
   expect(provider?.editedAt).toBeGreaterThan(before - 1_000);
 });

@@ -16,32 +16,36 @@ import {
 import { type SocketScope, scopeOf } from "../../storage/scope.ts";
 import type { ApiServerStatus, ConfigFile } from "./decide-api-server.ts";
 
-/** A provider, and what its API server puts on its socket. */
+/** A provider, and the resources that its API server assigns to its socket. */
 export type ScopedProvider = ProviderConfig & {
   readonly scope?: SocketScope;
-  /** When the file was edited or put in its place, in epoch milliseconds. */
+  /** When the file was edited or replaced, in epoch milliseconds. */
   readonly editedAt?: number;
-  /** Whether the API server uses the file as far as this provider is concerned; undefined if it does not tell. */
+  /**
+   * True if the API server uses the file as far as this provider is concerned; undefined if it does not
+   * report its file.
+   */
   readonly takenUp?: boolean;
 };
 
-/** The EncryptionConfiguration as it is on the disk; without `config` if claviger cannot read it. */
+/** The EncryptionConfiguration on the disk; without `config` if claviger cannot read it. */
 interface ReadFile extends ConfigFile {
   readonly config?: EncryptionConfig;
 }
 
-/** Of an API server that was started without a file. */
+/** The scope at an API server that was started without a file. */
 const NOTHING: SocketScope = { entries: 0, resources: [], reads: [] };
 
 /**
- * Says which resources the API server of this node puts on each socket. The API server uses the file that it
- * has loaded, and says which one that is. Until it has loaded an edit, the scopes of the file before stand.
+ * Knows which resources the API server of this node assigns to each socket. The API server uses the file that
+ * it has loaded, and reports which file that is. Until it has loaded an edit, the scopes of the former file
+ * stay.
  */
 export class SocketScopes {
   readonly #path: string | undefined;
-  /** How the file looked when it was last read, or could not be. */
+  /** The appearance of the file when it was last read, or could not be read. */
   #seen: string | undefined;
-  /** How it looked when it was last asked whether it changed. */
+  /** Its appearance at the last call of `changed`. */
   #asked: string | undefined;
   #file: ReadFile | undefined;
   /** The file that the API server uses, if this process has read that file. */
@@ -51,11 +55,11 @@ export class SocketScopes {
     this.#path = encryptionConfigPath;
   }
 
-  /** The file on the disk, read again when it changes; undefined if the configuration names none. */
+  /** Returns the file on the disk, read again when it changes; undefined if the configuration names none. */
   file(): ReadFile | undefined {
     if (this.#path === undefined) return undefined;
     const appearance = appearanceOf(this.#path);
-    // A file that cannot be read is tried at each call.
+    // A file that cannot be read is retried at each call.
     if (this.#file?.config === undefined || this.#seen !== appearance) {
       this.#seen = appearance;
       this.#file = readFile(this.#path);
@@ -63,7 +67,7 @@ export class SocketScopes {
     return this.#file;
   }
 
-  /** `said` is which file the API server says that it uses; undefined if nobody asks it. */
+  /** `said` is the file that the API server reports; undefined if nobody asks it. */
   of(
     providers: readonly ProviderConfig[],
     said: ApiServerStatus | undefined,
@@ -81,7 +85,9 @@ export class SocketScopes {
     });
   }
 
-  /** Whether the file is another one than was last read, and than at the last call. */
+  /**
+   * Returns true if the file differs from the file that was last read, and from the file at the last call.
+   */
   changed(): boolean {
     if (this.#path === undefined) return false;
     const before = this.#asked;
@@ -107,7 +113,7 @@ export class SocketScopes {
     return { ...provider, ...(scope && { scope }), editedAt: file.editedAt, takenUp };
   }
 
-  /** What the file of that hash puts on a socket, if this process or the one before it has read it. */
+  /** Returns the scope of a socket in the file with that hash, if this process or the former has read it. */
   #knownScope(
     provider: ProviderConfig,
     hash: string,
@@ -137,7 +143,7 @@ function bytesOf(path: string): Buffer {
   try {
     return readRegularFile(path, { maxBytes: MAX_YAML_BYTES });
   } catch (error) {
-    // It says what to do.
+    // Its error says what to do.
     readEncryptionConfig(path);
     throw error;
   }
@@ -152,14 +158,17 @@ function editTimeOf(path: string): number {
   }
 }
 
-/** The file on the disk may be one that an API server is to use, and has lost its flag by accident. */
+/** The API server may be meant to use the file on the disk, and have lost its flag by accident. */
 function withoutFile(provider: ProviderConfig, file: ReadFile | undefined): ScopedProvider {
   if (file === undefined) return { ...provider, scope: NOTHING, takenUp: true };
   const takenUp = file.config !== undefined && scopeOf(file.config, provider.socket).entries === 0;
   return { ...provider, scope: NOTHING, editedAt: file.editedAt, takenUp };
 }
 
-/** Goes by the file on the disk; Encrypts must show that the API server uses it. A file in the middle of an edit undoes nothing. */
+/**
+ * Uses the file on the disk; Encrypts must show that the API server uses it. A file in the middle of an edit
+ * changes nothing.
+ */
 function withEditedFile(
   provider: ProviderConfig,
   { config, editedAt }: ReadFile,

@@ -13,7 +13,7 @@ const SOCKETS = [
 ];
 
 describe("the watch of a node's sockets", () => {
-  /** Looks with these faults of secrets.sock, one after another; maps.sock is well. */
+  /** Looks with these faults of secrets.sock, one after another; maps.sock has none. */
   async function watched(...faults: readonly (string | undefined)[]) {
     const left = [...faults];
     const watch = new SocketWatch(SOCKETS, async (path) =>

@@ -9,19 +9,22 @@ export interface WatchedSocket {
   readonly socket: string;
 }
 
-/** A provider's socket on which no plugin answers, and the system's word for why. */
+/** A provider's socket on which no plugin answers, and the system's error code. */
 export interface SilentSocket extends WatchedSocket {
   readonly fault: string;
 }
 
-/** One look may fall into a plugin's restart, which takes a fraction of a second. */
+/** One look may coincide with a plugin's restart, which takes a fraction of a second. */
 const LOOKS = 2;
-/** An API server gives its plugin 3 s by default; a machine under load is not to be taken for a plugin that hangs. */
+/**
+ * An API server gives its plugin 3 s by default. A slow answer on a loaded machine must not count as a plugin
+ * that hangs.
+ */
 const PATIENCE_MILLISECONDS = 10_000;
 
 /**
- * Whether a plugin answers on each of this node's sockets. Without one its API server
- * cannot write what it encrypts, and nobody sees that but who asks on the machine.
+ * Checks if a plugin answers on each of this node's sockets. Without a plugin its API server cannot write
+ * encrypted resources, and only somebody on this machine can notice that.
  */
 export class SocketWatch {
   readonly #sockets: readonly WatchedSocket[];
@@ -34,7 +37,7 @@ export class SocketWatch {
     this.#look = look;
   }
 
-  /** Those that were silent at the last two looks. */
+  /** The sockets that were silent at the last two looks. */
   get silent(): readonly SilentSocket[] {
     return this.#sockets.flatMap(({ name, socket }) => {
       const { fault, times } = this.#faults.get(socket) ?? { fault: "", times: 0 };
@@ -42,9 +45,12 @@ export class SocketWatch {
     });
   }
 
-  /** Looks at all of them, which takes ten seconds at most. Returns whether another set is silent than before. Never rejects. */
+  /**
+   * Looks at all sockets, which takes ten seconds at most. Returns true if another set is silent than before.
+   * Never rejects.
+   */
   async look(): Promise<boolean> {
-    // A look that waits is not joined by another one.
+    // A second look does not start while one is waiting.
     if (this.#looking) return false;
     this.#looking = true;
     const before = textOf(this.silent);
@@ -66,11 +72,11 @@ export class SocketWatch {
 const textOf = (silent: readonly SilentSocket[]): string => silent.map(({ socket }) => socket).join("\n");
 
 /**
- * Asks whoever listens at `path` for the answer to an HTTP/2 PING (RFC 9113, 6.7), which
- * a plugin gives from the same loop as its calls. Undefined where it comes, and where it
- * cannot be told, as in a container without the folder. Otherwise the system's word for
- * what came instead: ECONNREFUSED or ENOENT where nobody listens, ECONNRESET where the
- * connection ended, ETIMEDOUT where nothing came, EAGAIN where more wait already than may.
+ * Sends an HTTP/2 PING (RFC 9113, 6.7) to the listener at `path`, which a plugin answers from the same loop
+ * as its calls. Returns undefined if the answer comes, or if it is impossible to tell, as in a container
+ * without the folder. Otherwise returns the system's error code: ECONNREFUSED or ENOENT if nobody listens,
+ * ECONNRESET if the connection ended, ETIMEDOUT if no answer came, EAGAIN if the queue of connections is
+ * full.
  */
 export function faultOf(
   path: string,

@@ -25,7 +25,7 @@ const row = (changes: Partial<ObservationRow> = {}): ObservationRow => ({
   ...changes,
 });
 
-/** A node's reports, one after another; the API server goes by file "a" and then "b". */
+/** A node's reports, one after another; the API server uses file "a" and then "b". */
 class Node {
   readonly #takeUps = new TakeUps(SETTLE);
   uptime = 1_000_000;

@@ -6,24 +6,24 @@ import type { Heard } from "./decide-api-server.ts";
 
 type ReportedProvider = NonNullable<KeyServerStatus["providers"]>[number];
 
-/** What was last reported of one provider's Encrypts. */
+/** The last report about one provider's Encrypts. */
 interface Reported {
   readonly episode: string | undefined;
   readonly encrypts: number;
-  /** Encrypts that nothing of the API server's own word explains but a file that it tried and dropped. */
+  /** Encrypts that can only be explained by a file that the API server tried and dropped. */
   readonly probes: number;
 }
 
 /**
- * Tells the Encrypts of an API server that was started, or took up a file, from those by which it tries a
- * file on the disk (a probe), which prove nothing; and since when the API server has used its file.
+ * Distinguishes the Encrypts of an API server that was started, or loaded a file, from those with which it
+ * tries a file on the disk (a probe), which prove nothing. Knows since when the API server has used its file.
  */
 export class TakeUps {
   readonly #settleMilliseconds: number;
   readonly #providers = new Map<string, Reported>();
-  /** Providers that were settled before this operator started, and nothing has happened to since. */
+  /** Providers that were settled before this operator started, and to which nothing has happened since. */
   readonly #settledBefore = new Set<string>();
-  /** Which process uses which file, after how many reloads. */
+  /** The process, its file, and its number of reloads. */
   #state: string | undefined;
   #since = 0;
 
@@ -32,8 +32,8 @@ export class TakeUps {
   }
 
   /**
-   * Returns the observations as they are to be reported. `isTrying` is whether the file on the disk is
-   * another one than the API server uses. Without its word they are the plugin's.
+   * Returns the observations to report. `isTrying` is true if the file on the disk differs from the file that
+   * the API server uses. Without its report they are the plugin's.
    */
   reported(
     rows: readonly ObservationRow[],
@@ -47,7 +47,10 @@ export class TakeUps {
     return rows.map((row) => this.#reported(row, said.isTrying, uptime));
   }
 
-  /** When, by the clock of `reported`, the API server has gone by the same for long enough; undefined if there is no telling. */
+  /**
+   * Returns when, by the clock of `reported`, the API server has used the same file for long enough;
+   * undefined if nobody can tell.
+   */
   get lastingAt(): number | undefined {
     return this.#state === undefined ? undefined : this.#since + this.#settleMilliseconds;
   }
@@ -68,7 +71,7 @@ export class TakeUps {
     const isFirst = this.#state === undefined;
     this.#state = `${processOf(word)} ${word.reloads}`;
     this.#since = uptime;
-    // The file that an Encrypt was to try may have been loaded since.
+    // The file that an Encrypt was meant to try may have been loaded since.
     this.#providers.clear();
     this.#settledBefore.clear();
     if (!isFirst || reportedProcessOf(before) !== processOf(word)) return;
@@ -79,7 +82,7 @@ export class TakeUps {
       );
   }
 
-  /** What the operator before this one reported of the same process, file and episode. */
+  /** Takes over the former operator's report about the same process, file and episode. */
   #carryOver({ provider, episode, encrypts }: ObservationRow, reported: ReportedProvider | undefined): void {
     if (episode === undefined || reported?.episode !== episode) return;
     if (reported.settled === true && reported.encrypts === encrypts) this.#settledBefore.add(provider);
@@ -100,17 +103,17 @@ export class TakeUps {
   #isSettled(row: ObservationRow, isTrying: boolean, uptime: number): boolean {
     const isLasting =
       uptime - this.#since >= this.#settleMilliseconds || this.#settledBefore.has(row.provider);
-    // A probe restarts the plugin's own count each time, and says nothing of what is written.
+    // A probe restarts the plugin's own count each time, and says nothing about writes.
     const isQuiet = isTrying ? (row.episodeSettled ?? row.settled) : row.settled;
     return isLasting && isQuiet;
   }
 }
 
-/** Which process uses which file. */
+/** Identifies the process and its file. */
 const processOf = ({ startTime, configHash }: ApiServerWord): string =>
   processText(Math.floor((startTime ?? 0) / 1000), configHash);
 
-/** As a KeyServer has it, to the second: a reload of the very same file in between shows in the Encrypts. */
+/** As in a KeyServer, to the second: a reload of the very same file in between shows in the Encrypts. */
 const reportedProcessOf = (status: KeyServerStatus | undefined): string =>
   processText(Math.floor(timeOf(status?.apiServer?.startTime) / 1000), status?.apiServer?.configHash);
 

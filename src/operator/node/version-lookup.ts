@@ -1,7 +1,10 @@
 import type { KeyVersion } from "../../resources/resources.ts";
 import { difference } from "../claims/view-index.ts";
 
-/** Finds KeyVersions by versionId and by name, in the latest view: for whoever creates thousands, one by one. */
+/**
+ * Finds KeyVersions by versionId and by name, in the latest view, for callers that create thousands, one by
+ * one.
+ */
 export class VersionLookup {
   #versions: readonly KeyVersion[] = [];
   readonly #byId = new Map<string, Set<KeyVersion>>();

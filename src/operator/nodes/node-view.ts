@@ -1,20 +1,20 @@
-/** What the leader knows of one node when it decides. */
+/** The leader's knowledge of one node when it decides. */
 export interface NodeView {
   readonly name: string;
   /** When the node's operator was last heard of. */
   readonly lastHeard: Date;
-  /** Whether that is longer ago than its Lease lasts. */
+  /** True if that is longer ago than its Lease lasts. */
   readonly stale: boolean;
-  /** versionIds stored, opened and tested there, not current yet. */
+  /** versionIds that are stored, opened and tested there, but not current yet. */
   readonly prepared: ReadonlySet<string>;
-  /** versionIds of destroyed versions of which nothing is left there. */
+  /** versionIds of destroyed versions that the node has erased. */
   readonly erased?: ReadonlySet<string>;
-  /** The root key that it seals and opens with, once it has one. */
+  /** The root key with which it seals and opens, once it has one. */
   readonly rootKeyId?: string;
-  /** What the node says is wrong with it. */
+  /** The problem that the node reports. */
   readonly problem?: string;
   /** The same, for programs. */
   readonly problemReason?: string;
-  /** Whether it has not said yet what its providers serve. */
+  /** True if it has not reported yet what its providers serve. */
   readonly unreported?: true;
 }

@@ -1,9 +1,8 @@
 import type { NodeView } from "./node-view.ts";
 
 /**
- * Why no new version may be sealed, if nodes have different root keys: what one
- * node seals, every node must be able to open, and whoever leads may be the one
- * with the wrong root key.
+ * Returns why no new version may be sealed, if nodes have different root keys. Every node must be able to
+ * open what another node seals, and the leader may be the node with the wrong root key.
  */
 export function differingRootKeys(
   nodes: readonly Pick<NodeView, "name" | "rootKeyId">[],

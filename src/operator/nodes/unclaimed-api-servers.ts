@@ -2,9 +2,9 @@ import type { KeyServer } from "../../resources/resources.ts";
 import { isStale } from "./node-views.ts";
 
 /**
- * The identities of living API servers that no node speaks for: each stores and reads without
- * claviger. A node that reports no identity, or another node's (as through a load balancer), may be
- * the one beside any of them, so that only what is more than those is certain.
+ * Returns the identities of living API servers for which no node reports: each stores and reads without
+ * claviger. A node that reports no identity, or another node's (as through a load balancer), may run next to
+ * any of them, so only the number beyond those nodes is certain.
  */
 export function unclaimedApiServers(
   heardOf: ReadonlyMap<string, number>,

@@ -1,8 +1,9 @@
 import type { ObservationRow } from "../../keyring/rows.ts";
 
 /**
- * A plugin writes down at least every two minutes that it was asked, and after three that it was not.
- * Older word is that of a plugin that cannot write, on a disk that is full or read-only, say.
+ * A plugin records at least every two minutes that an API server asked, and after three minutes that none
+ * did. An older record comes from a plugin that cannot write, because the disk is full or read-only, for
+ * example.
  */
 const UNTOLD_MILLISECONDS = 300_000;
 
@@ -12,16 +13,18 @@ interface Told {
   readonly at: number;
 }
 
-/** Tells observations that the plugin does not renew any more from those of the present. */
+/** Distinguishes observations that the plugin no longer renews from present ones. */
 export class UntoldObservations {
   readonly #told = new Map<string, Told>();
 
-  /** Returns the observations, and says of those that are too old that nobody is known to ask. */
+  /** Returns the observations. Those that are too old are marked: it is not known that an API server asks. */
   marked(rows: readonly ObservationRow[], uptime: number): readonly ObservationRow[] {
     return rows.map((row) => this.#marked(row, uptime));
   }
 
-  /** When, by the clock of `marked`, the next one will be too old unless the plugin renews it. */
+  /**
+   * Returns when, by the clock of `marked`, the next observation becomes too old unless the plugin renews it.
+   */
   nextAt(uptime: number): number | undefined {
     const times = [...this.#told.values()].map(({ at }) => at + UNTOLD_MILLISECONDS);
     const ahead = times.filter((time) => time > uptime);

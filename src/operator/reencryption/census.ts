@@ -6,7 +6,7 @@ import { type Sockets, sameSnapshot, snapshotOf } from "./ground.ts";
 import { beginRound, rewriteStrays } from "./rounds.ts";
 import { NO_TASK, type ObservedReencryption, type ReencryptionPlan, type ReencryptionTask } from "./work.ts";
 
-/** How often what is complete is counted again. */
+/** How often complete data are counted again. */
 export const CENSUS_MILLISECONDS = 3_600_000;
 
 export const countTask = ({ resources }: ReencryptionStatus, { switches }: Sockets): ReencryptionTask => ({
@@ -15,7 +15,7 @@ export const countTask = ({ resources }: ReencryptionStatus, { switches }: Socke
   ground: snapshotOf(switches),
 });
 
-/** A count is used only if it began when all was proven already and nothing has changed since. */
+/** A count is used only if it began when everything was already proven and nothing has changed since. */
 export function countOf({ work, switches }: ObservedReencryption): StoredCount | undefined {
   const isSame = work.kind === "counted" && sameSnapshot(work.ground, snapshotOf(switches));
   return isSame ? work.found : undefined;
@@ -34,7 +34,7 @@ export function counted(
     lastCensusRevision: found.revision,
   };
   if (found.remaining === 0) {
-    // What was found once stays on record: somebody may look a day later.
+    // Strays that were found once stay on record, because somebody may look a day later.
     const record = before.straysFoundTime !== undefined && before.strays && { strays: before.strays };
     const provenSince = before.provenSince ?? rfc3339(now);
     return decideComplete({ ...rest, ...record, ...census, provenSince }, true, sockets, now);
@@ -47,7 +47,7 @@ export function counted(
 }
 
 export function withoutCensus(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
-  // A round has not seen what an API server that was restarted meanwhile stored behind its back.
+  // A round has not seen the objects that an API server, restarted meanwhile, stored behind its cursor.
   const isSame = sameSnapshot(before.proof, snapshotOf(sockets.switches));
   const settledRound = before.settledRound === true && isSame;
   const isClean = settledRound && (before.failed ?? 0) === 0;
@@ -79,11 +79,11 @@ export function isCensusDue(
 ): boolean {
   const age = now.getTime() - timeOf(lastCensusTime);
   const { censusInterval = CENSUS_MILLISECONDS } = observed;
-  // A time to come was written by a clock that was ahead.
+  // A time in the future was written by a clock that was ahead.
   return !(age >= 0 && age < censusInterval);
 }
 
-/** When the next census of what is complete is due, if it is. */
+/** Returns when the next census of complete data is due, if it is. */
 export function nextCensus(
   status: ReencryptionStatus | undefined,
   interval = CENSUS_MILLISECONDS,
@@ -98,7 +98,10 @@ export const complete = (status: ReencryptionStatus): ReencryptionPlan => ({
   finding: completed(status),
 });
 
-/** To be proven again: by a census, or without one by another round that begins after the sure proof. */
+/**
+ * Withdraws the proof. It must be proven again: by a census, or without one by another round that begins
+ * after the sure proof.
+ */
 export function withdrawn({ completedAt: _, proof: __, ...status }: ReencryptionStatus): ReencryptionStatus {
   return { ...status, phase: "Verifying", verified: false, settledRound: false };
 }

@@ -23,15 +23,15 @@ const LATER = "2026-01-02T03:10:00Z";
 
 const served = (changes: Partial<Switch> = {}): Switch => socketSwitch({ settled: false, ...changes });
 const settled = socketSwitch();
-/** What a node reports that does not know its API server's EncryptionConfiguration. */
+/** The report of a node that does not know its API server's EncryptionConfiguration. */
 const blind = (changes: Partial<Switch> = {}): Switch => {
   const { entries: _, ...rest } = served({ settled: true, resources: [], ...changes });
   return rest;
 };
-/** The nodes of these sockets. */
+/** Returns the nodes of these sockets. */
 const nodesOf = (switches: readonly Switch[]) =>
   [...new Set(["a", ...switches.map((one) => one.node)])].map((name) => node(name, []));
-/** The second one's operator has made its KeyServer anew. */
+/** The second node's operator has created its KeyServer again. */
 const STARTING = [node("a", []), node("b", [], { unreported: true })];
 const round = (changes: Partial<Round> = {}): Round => ({ done: 10, failed: 0, failures: [], ...changes });
 const lackingRight = {
@@ -50,7 +50,7 @@ const status = (phase: ReencryptionStatus["phase"], changes: Partial<Reencryptio
   ...(phase === "Complete" && { completedAt: EARLIER, proof: snapshotOf([settled]) }),
   ...changes,
 });
-/** Counted five minutes ago, and proven by it. */
+/** Counted five minutes ago, and proven by that count. */
 const VERIFIED = { verified: true, provenSince: EARLIER, lastCensusTime: "2026-01-02T02:59:05Z" } as const;
 const counted = (remaining: number, switches: readonly Switch[] = [settled]): Work =>
   countedOn(remaining, switches);
@@ -64,7 +64,7 @@ interface Row {
   readonly census?: boolean;
   readonly reachable?: boolean;
   readonly spec?: Partial<MasterKey["spec"]>;
-  /** Phase, task and the condition's reason. */
+  /** The phase, the task and the condition's reason. */
   readonly expected: readonly [string | undefined, string, string | undefined];
   readonly also?: Partial<ReencryptionStatus>;
 }
@@ -367,7 +367,7 @@ describe("writing again", () => {
   });
 });
 
-/** A socket that was taken out of the EncryptionConfiguration. */
+/** A socket that was removed from the EncryptionConfiguration. */
 const gone = (changes: Partial<Switch>): Switch =>
   served({ entries: 0, encrypts: 0, resources: [], editNotTakenUp: "2026-01-02T03:00:00Z", ...changes });
 

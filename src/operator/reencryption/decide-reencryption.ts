@@ -11,20 +11,19 @@ import type { Switch } from "./switches.ts";
 import { anew, NO_TASK, type ObservedReencryption, type ReencryptionPlan } from "./work.ts";
 
 /**
- * Decides how stored data follows the current version of a key: once every API
- * server by itself stores the same resources under it (the fast proof of KEP-3299's
- * contract) all objects are written again; once none can write under another key_id
- * any more (the sure proof) a census counts what is left. Nothing left is "Complete";
- * otherwise another round begins. Without a census a round that began after the sure
- * proof and in which nothing failed is complete, unverified. Complete is said only
- * while every socket is as it was when that was decided.
+ * Decides how stored data follow the current version of a key. Once every API server by itself stores the
+ * same resources under it (the fast proof of KEP-3299's contract), all objects are rewritten. Once no API
+ * server can write under another key_id any more (the sure proof), a census counts the objects that are left.
+ * If none is left, the phase is "Complete"; otherwise another round begins. Without a census, a round that
+ * began after the sure proof and in which nothing failed is complete, unverified. Complete is only reported
+ * while every socket is in the same state as when that was decided.
  */
 export function decideReencryption(observed: ObservedReencryption, now: Date): ReencryptionPlan {
   const { masterKey, switches } = observed;
   const current = masterKey.status?.currentVersion;
   if (current === undefined) return nothing(undefined);
   const stated = masterKey.status?.reencryption;
-  // A node that made its KeyServer anew may be the one that all this is about.
+  // A node that created its KeyServer again may be the node that serves this key.
   const stands = stated?.kmsKeyId === current.kmsKeyId && unreported(observed).length > 0;
   const reported = switches.map((one) => one.resources);
   const resources = mergeScopes(stands ? [stated.resources, ...reported] : reported);
@@ -45,7 +44,7 @@ const nothing = (finding: Finding | undefined): ReencryptionPlan => ({
   finding,
 });
 
-/** What was said of stored data before is not left standing when nothing is stored under the key any more. */
+/** An earlier report about stored data is removed when nothing is stored under the key any more. */
 function nothingServed({ status }: MasterKey, switches: readonly Switch[] = []): ReencryptionPlan {
   const said = conditionOf(status?.conditions, "Reencrypted") !== undefined;
   if (!said && status?.reencryption === undefined) return nothing(undefined);
@@ -53,7 +52,10 @@ function nothingServed({ status }: MasterKey, switches: readonly Switch[] = []):
   return nothing(nodes.length > 0 ? flagMissing(nodes) : nothingStored());
 }
 
-/** A new current version, or other resources: all over again; a round of these never has the number of one of others. */
+/**
+ * A new current version, or other resources: everything starts again. A round never has the same number as a
+ * round for other resources.
+ */
 function carriedOver(
   before: ReencryptionStatus | undefined,
   kmsKeyId: string,
@@ -66,24 +68,24 @@ function carriedOver(
   return anew({ kmsKeyId, resources, round }, now);
 }
 
-/** The status as far as it still holds: Complete is no event that has happened, but a state that lasts or ends. */
+/** Returns the status as far as it still holds: Complete is not an event, but a state that lasts or ends. */
 function standing(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionStatus {
   if (before.phase !== "Complete" || proofHolds(before, sockets)) return before;
   const moved = sockets.switches.some(
     ({ kmsKeyId }) => kmsKeyId !== undefined && kmsKeyId !== before.kmsKeyId,
   );
-  // The status is from a backup, or a node was away: what was written meanwhile may be under any key_id.
+  // The status is from a backup, or a node was away: objects written meanwhile may be under any key_id.
   return moved ? anew(before, now) : withdrawn(before);
 }
 
-/** A disabled key opens nothing, so nothing can be written again. */
+/** A disabled key opens nothing, so nothing can be rewritten. */
 const paused = (status: ReencryptionStatus): ReencryptionPlan => ({
   task: NO_TASK,
   status,
   finding: unfinished("KeyDisabled", "the key is disabled: stored data follows when it is enabled again"),
 });
 
-/** Nothing is written, and nothing that was proven before still is. */
+/** Nothing is written, and earlier proofs no longer hold. */
 function scopeUnknown({ status }: MasterKey, switches: readonly Switch[]): ReencryptionPlan {
   const nodes = [...new Set(switches.map(({ node }) => node))].join(", ");
   const before = status?.reencryption;

@@ -7,7 +7,7 @@ import { scopeText } from "../../storage/scope.ts";
 import type { Strays } from "../../storage/stored-objects.ts";
 import { lacksRight } from "../../store/kube/missing-right.ts";
 
-/** The condition Reencrypted while stored data has not followed. */
+/** Makes the condition Reencrypted while stored data have not followed. */
 export const unfinished = (reason: string, message: string): Finding => ({
   type: "Reencrypted",
   status: "False",
@@ -15,7 +15,7 @@ export const unfinished = (reason: string, message: string): Finding => ({
   message,
 });
 
-/** The same if nobody can tell, or claviger has nothing to do with it. */
+/** Makes the same condition if nobody can tell, or if claviger is not involved. */
 export const unknown = (reason: string, message: string): Finding => ({
   ...unfinished(reason, message),
   status: "Unknown",
@@ -24,7 +24,7 @@ export const unknown = (reason: string, message: string): Finding => ({
 /** Reasons that pass by themselves, or that somebody wanted. */
 const PASSING = new Set(["Switching", "Reencrypting", "Verifying", "KeyDisabled", "NodeNotUpgraded"]);
 
-/** Whether the condition Reencrypted says something that stays until somebody acts. */
+/** Returns true if the condition Reencrypted does not change until somebody acts. */
 export const needsSomebody = (reencrypted: Condition | undefined): reencrypted is Condition =>
   reencrypted?.status === "False" && !PASSING.has(reencrypted.reason);
 
@@ -52,7 +52,7 @@ export const flagMissing = (nodes: readonly string[]): Finding =>
     `the API server of ${firstFew(nodes, 5)} was started without --encryption-provider-config: it stores everything plain, and cannot read what is stored under this key: give it the flag and the mount of the file again (kubeadm upgrade takes both out if they are not in its ClusterConfiguration)`,
   );
 
-/** What keeps a round from being the last one. */
+/** Describes what keeps a round from being the last. */
 export function leftText({ failed = 0, failures = [], remaining, strays = [] }: ReencryptionStatus): string {
   const counted =
     remaining === undefined

@@ -6,12 +6,12 @@ import { describeNode } from "../nodes/waiting-nodes.ts";
 import { type Awaited, doubtAbout, isSettled, placeText, reportDoubt } from "./settled.ts";
 import type { Switch } from "./switches.ts";
 
-/** What statements about stored data rest on: the sockets that serve the key, on all nodes. */
+/** The basis of statements about stored data: the sockets that serve the key, on all nodes. */
 export interface Sockets {
   readonly switches: readonly Switch[];
-  /** All nodes: the sockets of one that has not reported yet are not among the switches. */
+  /** All nodes. The sockets of a node that has not reported yet are not among the switches. */
   readonly nodes: readonly NodeView[];
-  /** Living API servers of which no KeyServer tells, by their identity. */
+  /** Identities of living API servers that no KeyServer reports. */
   readonly unclaimed?: readonly string[];
 }
 
@@ -23,7 +23,10 @@ export const textOf = (awaited: readonly Awaited[]): string =>
     2 * NAMED,
   );
 
-/** The first of these that something waits for is the reason: it needs somebody, and the rest passes by itself. */
+/**
+ * If several things are awaited, the first of these reasons is reported: it needs somebody, and the rest
+ * passes by itself.
+ */
 export const GRAVEST = [
   "NodeNotHeardOf",
   "PluginSilent",
@@ -39,7 +42,7 @@ export const GRAVEST = [
 export const reasonOf = (awaited: readonly Awaited[], otherwise: string): string =>
   GRAVEST.find((grave) => awaited.some(({ reason }) => reason === grave)) ?? otherwise;
 
-/** Nodes whose API servers may write under any key_id, for all that they have said. */
+/** Returns nodes whose API servers may write under any key_id, because they have not reported. */
 export function unreported({ nodes }: Pick<Sockets, "nodes">): Awaited[] {
   if (nodes.length === 0) return [{ where: "the nodes (none has reported yet what it serves)" }];
   return nodes
@@ -53,13 +56,13 @@ export function unreported({ nodes }: Pick<Sockets, "nodes">): Awaited[] {
 
 const unheard = (node: NodeView): Awaited => ({ where: describeNode(node), reason: "NodeNotHeardOf" });
 
-/** Sockets behind which an API server may not encrypt under the key_id yet, and nodes that do not tell. */
+/** Returns sockets whose API server may not encrypt under the key_id yet, and nodes that do not report. */
 export const notSwitched = (sockets: Sockets, kmsKeyId: string): Awaited[] => [
   ...socketsWithout(sockets, (one) => hasSwitched(one, sockets.nodes, kmsKeyId)),
   ...silentNodes(sockets),
 ];
 
-/** Sockets behind which an API server may still write under another key_id, and nodes that do not tell. */
+/** Returns sockets whose API server may still write under another key_id, and nodes that do not report. */
 export const notSettled = (sockets: Sockets, kmsKeyId: string): Awaited[] => [
   ...socketsNotSettled(sockets, kmsKeyId),
   ...silentNodes(sockets),
@@ -72,7 +75,10 @@ const hasSwitched = (one: Switch, nodes: readonly NodeView[], kmsKeyId: string):
   isSettled(one, nodes, kmsKeyId) ||
   (one.kmsKeyId === kmsKeyId && one.entries !== undefined && one.encrypts >= one.entries);
 
-/** Stale ones among them: what their API servers do now nobody tells. Those whose sockets are named already are left out. */
+/**
+ * Returns the stale nodes, because nobody knows what their API servers do now. Nodes whose sockets are
+ * already listed are left out.
+ */
 function silentNodes({ switches, nodes }: Sockets): Awaited[] {
   const named = new Set(switches.map(({ node }) => node));
   const stale = nodes.filter((node) => node.stale && node.unreported !== true && !named.has(node.name));
@@ -80,8 +86,8 @@ function silentNodes({ switches, nodes }: Sockets): Awaited[] {
 }
 
 /**
- * API servers that ask nobody and do not tell which file they go by: one that was started without its
- * EncryptionConfiguration looks like that, and could not read what is written again.
+ * Returns API servers that ask no plugin and do not report the file that they use. An API server that was
+ * started without its EncryptionConfiguration looks like this, and could not read the rewritten objects.
  */
 export const unaccountedFor = ({ switches }: Sockets): Awaited[] =>
   switches
@@ -96,7 +102,7 @@ function socketsWithout(sockets: Sockets, hasShown: (one: Switch) => boolean): A
   });
 }
 
-/** Why a socket's report proves nothing now, whatever it says. */
+/** Returns why a socket's report proves nothing now, whatever it says. */
 const doubtOf = (one: Switch, { nodes }: Sockets): Awaited | undefined =>
   reportDoubt(one, nodes) ?? silence(one);
 
@@ -112,7 +118,10 @@ const SILENT_REMEDY = "start it, and see that its EncryptionConfiguration names 
 
 export type Proof = NonNullable<ReencryptionStatus["proof"]>;
 
-/** The sockets as they are now, in one order: what a proof rests on. Without an episode, no socket equals another look at it. */
+/**
+ * Returns the present state of the sockets, in a fixed order, as the basis of a proof. A socket without an
+ * episode never equals a later state of itself.
+ */
 export function snapshotOf(switches: readonly Switch[]): Proof {
   return switches
     .map(({ node, provider, episode = "", encrypts }) => ({ node, provider, episode, encrypts }))

@@ -26,7 +26,8 @@ export const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
   },
   Reencrypting: (before, observed, now) => {
     const { work } = observed;
-    // An API server that does not follow, or that is taken out of claviger, must not be written against.
+    // Nothing may be written that an API server cannot read: one that does not follow, or that is being
+    // removed from claviger.
     const obstacle = scopeObstacle(observed);
     if (obstacle !== undefined) return waits(anew(before, now), obstacle.reason, obstacle.message);
     const silent = unaccountedFor(observed);
@@ -54,7 +55,7 @@ export const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
   },
   Complete: (before, observed, now) => {
     const canProve = observed.census && observed.masterKey.spec.enabled;
-    // This operator can prove what the one that completed it could not.
+    // This operator can prove more than the operator that completed it.
     if (canProve && !before.verified) return phases.Verifying(withdrawn(before), observed, now);
     if (!canProve || !isCensusDue(before, observed, now)) return complete(before);
     const found = countOf(observed);
@@ -66,7 +67,7 @@ export const phases: Readonly<Record<ReencryptionStatus["phase"], Phase>> = {
   },
 };
 
-/** Why nothing can be proven yet, if so. */
+/** Returns why nothing can be proven yet, if so. */
 function unproven(status: ReencryptionStatus, sockets: Sockets): ReencryptionPlan | undefined {
   const obstacle = scopeObstacle(sockets);
   if (obstacle !== undefined) return waits(status, obstacle.reason, obstacle.message);
@@ -82,14 +83,14 @@ function verify(status: ReencryptionStatus, sockets: Sockets): ReencryptionPlan 
   return unproven(status, sockets) ?? { task: countTask(status, sockets), status, finding };
 }
 
-/** Nothing is done, and why. */
+/** Does nothing, and says why. */
 const waits = (status: ReencryptionStatus, reason: string, message: string): ReencryptionPlan => ({
   task: NO_TASK,
   status,
   finding: unfinished(reason, message),
 });
 
-/** Said as it is and tried again: nothing is taken for done. */
+/** Reports the failure and retries: nothing counts as done. */
 const failing = (
   status: ReencryptionStatus,
   task: ReencryptionTask,

@@ -6,14 +6,17 @@ import { leftText, straysFound, unfinished } from "./findings.ts";
 import { notSettled, type Sockets, snapshotOf } from "./ground.ts";
 import { NO_TASK, type ReencryptionPlan, type ReencryptionTask } from "./work.ts";
 
-/** What could not be written is tried again after a minute, then two, four, eight. */
+/** Objects that could not be written are retried after a minute, then two, four, eight. */
 const FIRST_PAUSE = 60_000;
 const LONGEST_PAUSE = 480_000;
 
-/** Beyond what a number holds it begins again: whoever wrote such a number must not stop the rounds. */
+/** The counter starts again at its limit: whoever wrote such a number must not stop the rounds. */
 const nextRound = (round: number): number => (round < Number.MAX_SAFE_INTEGER ? round + 1 : 1);
 
-/** At once the first time or when objects were only found, after a pause when some could not be written. */
+/**
+ * Starts at once the first time or if objects were only found, and after a pause if some could not be
+ * written.
+ */
 export function beginRound(before: ReencryptionStatus, sockets: Sockets, now: Date): ReencryptionPlan {
   const { cursor: _, done: __, total: ___, ...rest } = before;
   const status = {
@@ -21,14 +24,17 @@ export function beginRound(before: ReencryptionStatus, sockets: Sockets, now: Da
     phase: "Reencrypting" as const,
     round: nextRound(before.round),
   };
-  // A census that finds the same again after a settled round: those objects need somebody.
+  // If a census finds the same objects again after a settled round, somebody has to act on them.
   const stuck = (before.failed ?? 0) > 0 || (before.settledRound === true && before.round > 0);
   if (!stuck) return rewriting(withoutFailures(status));
   const pause = Math.min(FIRST_PAUSE * 2 ** Math.max(0, before.round - 1), LONGEST_PAUSE);
   return pausing({ ...status, nextRoundAt: rfc3339(new Date(now.getTime() + pause)) }, sockets, now);
 }
 
-/** A census found objects under a key that was proven: at once, as nothing was tried with them yet, and by name. */
+/**
+ * A census found objects under a key that was already proven. They are rewritten at once, because nothing was
+ * tried with them yet, and reported by name.
+ */
 export function rewriteStrays(
   { provenSince: _, ...before }: ReencryptionStatus,
   sockets: Sockets,
@@ -50,13 +56,16 @@ export function pausing(status: ReencryptionStatus, sockets: Sockets, now: Date)
   return rewriting(withoutFailures(withGround(rest, sockets)));
 }
 
-/** Notes on what sockets a round begins: alone it proves something only if they are the same when it ends. */
+/**
+ * Records the sockets on which a round begins. The round proves something by itself only if they are
+ * unchanged when it ends.
+ */
 function withGround({ proof: _, ...status }: ReencryptionStatus, sockets: Sockets): ReencryptionStatus {
   const settledRound = notSettled(sockets, status.kmsKeyId).length === 0;
   return { ...status, settledRound, ...(settledRound && { proof: snapshotOf(sockets.switches) }) };
 }
 
-/** No pause is that long: a clock that was ahead for a while must not hold a round up for years. */
+/** No pause is that long. A clock that was ahead for a while must not delay a round for years. */
 function isAhead(time: string, now: Date): boolean {
   const ahead = timeOf(time) - now.getTime();
   return ahead > 0 && ahead <= LONGEST_PAUSE;
@@ -72,7 +81,7 @@ export function rewriting(status: ReencryptionStatus): ReencryptionPlan {
   return { task: rewriteTask(status), status, finding: unfinished("Reencrypting", message) };
 }
 
-/** From its beginning, a round counts failures anew; from a cursor, those before it stand. */
+/** A round from its beginning counts failures from 0. From a cursor, the earlier failures are kept. */
 export function rewriteTask({
   resources,
   cursor,

@@ -16,7 +16,10 @@ interface NodeScope {
   readonly switches: readonly Switch[];
 }
 
-/** What each node that has reported puts on the key; nothing if none of its sockets serves the key. */
+/**
+ * Returns the resources that each reporting node stores under the key; none if no socket of the node serves
+ * the key.
+ */
 function nodeScopes({ switches, nodes }: Sockets): NodeScope[] {
   const reported = nodes.filter((node) => node.unreported !== true).map(({ name }) => name);
   const names = [...new Set([...reported, ...switches.map(({ node }) => node)])].sort();
@@ -32,8 +35,9 @@ function nodeScopes({ switches, nodes }: Sockets): NodeScope[] {
 }
 
 /**
- * Why what one API server writes may not be read by another, or what it writes is not known: then
- * nothing is written again, and nothing is proven. Every node by itself puts the same on the key.
+ * Returns why one API server may not be able to read another's writes, or why these are not known. Then
+ * nothing is rewritten, and nothing is proven. Each node by itself must store the same resources under the
+ * key.
  */
 export function scopeObstacle(sockets: Sockets): Obstacle | undefined {
   if (sockets.switches.length > MOST_PROVEN_SOCKETS) return TOO_MANY_SOCKETS;
@@ -64,7 +68,7 @@ const withoutNode = (apiServers: readonly string[]): Obstacle => ({
   message: `no KeyServer tells of API server ${firstFew(apiServers, NAMED)} (its Lease in kube-system is renewed): it stores everything plain, and cannot read what the others store under this key; run claviger beside it and give it the EncryptionConfiguration, or stop it: nothing is written again before`,
 });
 
-/** What to do about nodes that do not know what their API servers store. */
+/** Says what to do about nodes that do not know which resources their API servers store. */
 export const unknownText = (nodes: string): string =>
   `what is stored under this key is not known: set encryptionConfig in the configuration of ${nodes} to the file of the API server's --encryption-provider-config, and restart the operator there; where it is set, the KeyServer says why it cannot be read`;
 
@@ -76,7 +80,7 @@ function nodesDiffer(differing: readonly NodeScope[], merged: Scope): Obstacle {
   return { reason, message };
 }
 
-/** Under other names: what one API server writes, another one does not find the provider for. */
+/** With other provider names, an API server cannot find the provider for another's writes. */
 function namesDiffer(all: readonly NodeScope[]): Obstacle | undefined {
   const known = all.filter(({ switches }) => switches.some(({ namesHash }) => namesHash !== undefined));
   if (new Set(known.map(namesText)).size <= 1) return undefined;
@@ -106,7 +110,7 @@ function lackText(one: NodeScope, merged: Scope): string {
   return `the EncryptionConfiguration of ${one.node} does not store ${what} under this key, as other nodes do${readsText(one, lacking)}`;
 }
 
-/** Whether an API server can at least read what the others write under the key. */
+/** Says if an API server can at least read what the others write under the key. */
 function readsText({ switches }: NodeScope, lacking: readonly string[]): string {
   if (switches.some(({ reads }) => reads === undefined)) return "";
   const reads = switches.flatMap(({ reads = [] }) => reads);
@@ -116,18 +120,21 @@ function readsText({ switches }: NodeScope, lacking: readonly string[]): string 
     : `, and cannot read ${firstFew(blind, NAMED)} that they write`;
 }
 
-/** The patterns of what is merged that a node leaves to something else. */
+/** Returns the patterns of the merged scope that a node stores in another way. */
 const lackingIn = (scope: Scope, merged: Scope): string[] =>
   merged.filter((pattern) => !pattern.startsWith("!") && !inScope(scope, parseGroupResource(pattern)));
 
-/** The nodes whose API servers were started without an EncryptionConfiguration. */
+/** Returns the nodes whose API servers were started without an EncryptionConfiguration. */
 export const withoutFlag = (switches: readonly Switch[]): string[] => [
   ...new Set(
     switches.filter(({ encryptionConfig }) => encryptionConfig === "NotConfigured").map(({ node }) => node),
   ),
 ];
 
-/** Whether Complete is still true: each node alone, and each socket as it was when that was decided. */
+/**
+ * Returns true if Complete still holds: each node by itself, and each socket in the same state as when that
+ * was decided.
+ */
 export function proofHolds({ proof, kmsKeyId }: ReencryptionStatus, sockets: Sockets): boolean {
   return (
     sameSnapshot(proof, snapshotOf(sockets.switches)) &&

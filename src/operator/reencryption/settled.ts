@@ -2,30 +2,33 @@ import type { NodeView } from "../nodes/node-view.ts";
 import { describeNode } from "../nodes/waiting-nodes.ts";
 import type { Blindness, Switch } from "./switches.ts";
 
-/** Something whose API server has yet to show what is waited for. */
+/** A socket or node that has not shown yet what is waited for. */
 export interface Awaited {
   readonly where: string;
-  /** Why it does not pass by itself: a word for programs. */
+  /** The reason why it does not pass by itself, a word for programs. */
   readonly reason?: string;
 }
 
 /**
- * Whether no API server can write through this socket under another key_id than `kmsKeyId` any more.
- * Re-encryption, retention and deletion rest on this one meaning of settled: four quiet minutes, in a
- * report that is not an old one.
+ * Returns true if no API server can write through this socket under another key_id than `kmsKeyId` any more.
+ * Re-encryption, retention and deletion all use this meaning of settled: four quiet minutes, in a report that
+ * is not stale.
  */
 export const isSettled = (one: Switch, nodes: readonly NodeView[], kmsKeyId: string | undefined): boolean =>
   one.kmsKeyId === kmsKeyId && one.settled && reportDoubt(one, nodes) === undefined;
 
 export const placeText = ({ provider, node }: Switch): string => `${provider} on ${node}`;
 
-/** The same with a reason why nothing is proven of that socket. */
+/** Returns the same with a reason why nothing is proven about that socket. */
 export const doubtAbout = (one: Switch, why: string, reason?: string): Awaited => ({
   where: `${placeText(one)} (${why})`,
   ...(reason !== undefined && { reason }),
 });
 
-/** Returns why a socket's report may be an old one, or of another file than the API server's; the gravest reason first. */
+/**
+ * Returns why a socket's report may be stale, or about another file than the API server's. The gravest reason
+ * comes first.
+ */
 export function reportDoubt(one: Switch, nodes: readonly NodeView[]): Awaited | undefined {
   const { provider, node, kmsKeyId, entries, episode, editNotTakenUp } = one;
   const silent = nodes.find(({ name, stale }) => name === node && stale);
@@ -36,7 +39,8 @@ export function reportDoubt(one: Switch, nodes: readonly NodeView[]): Awaited | 
     const edit = editNotTakenUp === undefined ? NOT_LOADED : `${TAKE_UP} ${editNotTakenUp}`;
     return doubtAbout(one, `${edit}: ${REFUSED}`, "EncryptionConfigNotLoaded");
   }
-  // Nobody is to ask through a socket that no entry names, and no Encrypt would show that it was taken out.
+  // No API server asks through a socket that no entry names, and so no Encrypt would show that it was
+  // removed.
   if (entries !== 0 && editNotTakenUp !== undefined) return doubtAbout(one, takeUp(editNotTakenUp));
   if (kmsKeyId !== undefined && episode === undefined)
     return doubtAbout(one, OLDER_RELEASE, "NodeNotUpgraded");
@@ -55,7 +59,7 @@ const BLIND: Readonly<Record<Blindness, string>> = {
 const TAKE_UP = "to take up the EncryptionConfiguration of";
 const takeUp = (edit: string): string => `${TAKE_UP} ${edit}: restart it`;
 const NOT_LOADED = "its API server uses another EncryptionConfiguration than the file on the disk";
-/** A restart with a file that it refuses would be its last. */
+/** A restart with a file that the API server refuses would end it for good. */
 const REFUSED =
   "the condition ApiServerInStep of its KeyServer says whether to restart it, or to mend the file first";
 const OLDER_RELEASE =

@@ -4,29 +4,35 @@ import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import type { Scope } from "../../storage/scope.ts";
 import { NODE_NAME_SHARED } from "../../store/nodes/name-watch.ts";
 
-/** What one KMS v2 socket that serves the key has shown of its API server. */
+/** A KMS v2 socket that serves the key, and what it has shown of its API server. */
 export interface Switch {
   readonly node: string;
   readonly provider: string;
   readonly kmsKeyId?: string;
-  /** Encrypts under kmsKeyId, and how many prove that every entry has switched. Without entries nobody knows. */
+  /**
+   * The number of Encrypts under kmsKeyId, and the number that proves that every entry has switched. Without
+   * `entries` the latter is not known.
+   */
   readonly encrypts: number;
   readonly entries?: number;
   readonly settled: boolean;
   readonly resources: Scope;
-  /** What its API server can read under the provider, if the node reports it. */
+  /** The resources that its API server can read under the provider, if the node reports them. */
   readonly reads?: Scope;
   /** Equal if API servers write the same resources under the same provider names. */
   readonly namesHash?: string;
-  /** The edit of the EncryptionConfiguration that the API server does not go by yet. */
+  /** The edit of the EncryptionConfiguration that the API server has not loaded yet. */
   readonly editNotTakenUp?: string;
   /** Names the unbroken time in which the socket served this key_id; absent in the report of an older release. */
   readonly episode?: string;
-  /** When its API server last asked Status, if that is three minutes ago or more. */
+  /** When its API server last asked for Status, if that is three minutes ago or more. */
   readonly notAskedSince?: string;
-  /** Why the node's report of it may be old: no plugin answers, say, or the EncryptionConfiguration cannot be read. */
+  /**
+   * The reason why the node's report may be stale: no plugin answers, for example, or the
+   * EncryptionConfiguration cannot be read.
+   */
   readonly blind?: Blindness;
-  /** Which EncryptionConfiguration the node's API server goes by, if it tells. */
+  /** The EncryptionConfiguration that the node's API server uses, if it reports it. */
   readonly encryptionConfig?: NonNullable<NonNullable<KeyServerStatus["apiServer"]>["encryptionConfig"]>;
 }
 
@@ -37,10 +43,10 @@ const BLINDNESSES = [
   "KeyringUnavailable",
   "KeyringCorrupt",
 ] as const;
-/** Reasons of a KeyServer with which what it reports of its sockets is the last that it knew. */
+/** Reasons of a KeyServer under which its report about its sockets is only the last that it knew. */
 export type Blindness = (typeof BLINDNESSES)[number];
 
-/** The sockets that serve the key, by name or through an alias. */
+/** Returns the sockets that serve the key, by name or through an alias. */
 export function switchesOf(
   { metadata }: MasterKey,
   aliases: ReadonlySet<string>,
@@ -52,7 +58,7 @@ export function switchesOf(
 
 export type ProviderStatus = NonNullable<KeyServerStatus["providers"]>[number];
 
-/** What the sockets of all nodes show that are asked for, with what makes a node's report doubtful. */
+/** Returns the selected sockets of all nodes, with the reasons that make a node's report doubtful. */
 export const socketsOf = (
   keyServers: readonly KeyServer[],
   isAskedFor: (provider: ProviderStatus) => boolean,
@@ -64,11 +70,14 @@ export const socketsOf = (
     })),
   );
 
-/** Of two machines with one nodeName the KeyServer tells of one at most: nothing is proven of the other. */
+/**
+ * If two machines have the same nodeName, the KeyServer describes at most one of them, and nothing is proven
+ * about the other.
+ */
 const isShared = (status: KeyServer["status"]): boolean =>
   conditionOf(status?.conditions, "Ready")?.reason === NODE_NAME_SHARED;
 
-/** Ready has the gravest reason only, so that ApiServerInStep may have another one. */
+/** Ready has only the gravest reason, so ApiServerInStep may have another. */
 function blindnessOf(status: KeyServer["status"]): Pick<Switch, "blind"> {
   const reasons = ["Ready", "ApiServerInStep"].map((type) => conditionOf(status?.conditions, type)?.reason);
   const blind = BLINDNESSES.find((known) => reasons.includes(known));

@@ -6,37 +6,37 @@ import type { Round, StoredCount } from "../../storage/stored-objects.ts";
 import { rfc3339 } from "../../times.ts";
 import type { Proof, Sockets } from "./ground.ts";
 
-/** What works on the key's stored objects at this moment, in this operator. */
+/** The work on the key's stored objects at this moment, in this operator. */
 export type Work =
   | { readonly kind: "idle" }
   | { readonly kind: "rewriting" | "rewritten"; readonly round: Round }
   | { readonly kind: "counting" }
-  /** `ground`: the sockets as they were when the count began. */
+  /** `ground`: the state of the sockets when the count began. */
   | { readonly kind: "counted"; readonly ground: Proof; readonly found: StoredCount }
   | { readonly kind: "failed"; readonly message: string };
 
-/** What the leader is to have going on; a round or a census that runs already continues. */
+/** The work that the leader must have in progress. A round or a census that already runs continues. */
 export type ReencryptionTask =
   | { readonly kind: "none" }
   | {
       readonly kind: "rewrite";
       readonly resources: Scope;
       readonly cursor?: ReencryptionStatus["cursor"];
-      /** What came of the round before the cursor, under another leader perhaps. */
+      /** The result of the round before the cursor, perhaps under another leader. */
       readonly before?: Pick<Round, "failed" | "failures">;
     }
-  /** A count that began on other sockets than these proves nothing of them. */
+  /** A count that began on other sockets proves nothing about these. */
   | { readonly kind: "count"; readonly resources: Scope; readonly ground: Proof };
 
-/** What is decided on. */
+/** The facts on which re-encryption is decided. */
 export interface ObservedReencryption extends Sockets {
   readonly masterKey: MasterKey;
   readonly work: Work;
-  /** Whether this operator reaches the stored objects at all; standalone it does not. */
+  /** True if this operator can reach the stored objects; standalone it cannot. */
   readonly reachable: boolean;
-  /** Whether this operator can count what etcd holds. */
+  /** True if this operator can count the objects in etcd. */
   readonly census: boolean;
-  /** How often it counts while all is complete, in milliseconds; an hour if left out. */
+  /** How often it counts while everything is complete, in milliseconds; an hour if left out. */
   readonly censusInterval?: number;
 }
 
@@ -51,7 +51,7 @@ export const NO_TASK: ReencryptionTask = { kind: "none" };
 
 const MOST_FAILURES = 20;
 
-/** The round as a whole: what failed before its cursor counts too, each named object once. */
+/** Returns the round as a whole. Failures before its cursor count too, each named object once. */
 export function withEarlier(round: Round, before: Pick<Round, "failed" | "failures"> | undefined): Round {
   if (before === undefined) return round;
   const again = new Set(round.failures.map(({ object }) => object));
@@ -64,7 +64,7 @@ export function withEarlier(round: Round, before: Pick<Round, "failed" | "failur
   };
 }
 
-/** All over again, for this key_id and these resources. */
+/** Starts again from the beginning, for this key_id and these resources. */
 export function anew(
   { kmsKeyId, resources, round }: Pick<ReencryptionStatus, "kmsKeyId" | "resources" | "round">,
   now: Date,

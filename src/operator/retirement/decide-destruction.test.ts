@@ -21,7 +21,7 @@ const v1 = keyVersion(1, { status: { state: "Retired", deletion: due } });
 const v2 = keyVersion(2, { status: { state: "Current", deletion: due } });
 const wanted = { deletion: { pendingWindowInDays: 7 } };
 const asked = masterKey({ spec: wanted, status: { ...statusWith(v2), deletion: due } });
-/** The same, asked for without a count. */
+/** Returns the same object, with a deletion that was requested without a count. */
 const vouched = <T extends MasterKey | KeyVersion>(object: T): T => ({
   ...object,
   ...(object.kind === "MasterKey" && {

@@ -22,21 +22,24 @@ export interface ObservedDestruction {
   /** Providers whose API servers may still write under a key that the provider has left. */
   readonly unsettled: readonly string[];
   readonly nodes: readonly NodeView[];
-  /** What is stored under the key's versions; `uses` has what was found. */
+  /** The state of the count of stored objects; `uses` has its findings. */
   readonly count: UsageCount;
-  /** What this node itself saw of the waiting period. */
+  /** This node's own record of the waiting period. */
   readonly waiting: Waiting;
 }
 
 export type DestructionPlan =
   /** No version waits for its destruction, or its time has not come. */
   | { readonly kind: "none" }
-  /** Something is due and a guard speaks against it. */
+  /** A version is due, but a guard objects. */
   | { readonly kind: "wait"; readonly reason: string; readonly message: string }
-  /** Earliest first: where a crash or a cancellation stops it, the current version is still there. */
+  /**
+   * Earliest version first: if a crash or a cancellation stops the destruction, the current version still
+   * exists.
+   */
   | { readonly kind: "destroy"; readonly versions: readonly KeyVersion[]; readonly why: string };
 
-/** Decides whether the material of a key whose waiting period is over is destroyed now. */
+/** Decides if the material of a key whose waiting period is over is destroyed now. */
 export function decideDestruction(observed: ObservedDestruction, now: Date): DestructionPlan {
   const due = observed.versions.filter((version) => hasMaterial(version) && isDue(version, now));
   const [first] = due;
@@ -54,20 +57,23 @@ const isDue = ({ status }: KeyVersion, now: Date): boolean =>
 
 type Guard = (observed: ObservedDestruction, due: readonly KeyVersion[], now: Date) => Obstacle | undefined;
 
-/** All must pass; the first that does not is told. Counting is work: it comes last. */
+/**
+ * All guards must pass, and the first that objects is reported. The count comes last, because it is
+ * expensive.
+ */
 const guards: readonly Guard[] = [
   wanted,
   windowTooShort,
   asked,
   waited,
   used,
-  // A node that is not heard of never settles: its name says more than its providers'.
+  // A silent node never settles, so its name says more than the names of its providers.
   nodesDisagree,
   settled,
   counted,
 ];
 
-/** A MasterKey that was made again, or whose deletion was cancelled, wants its versions. */
+/** A MasterKey that was created again, or whose deletion was cancelled, needs its versions. */
 function wanted(
   { masterKey, keyId, name }: ObservedDestruction,
   _: unknown,
@@ -77,7 +83,7 @@ function wanted(
   if (masterKey === undefined || (its !== undefined && its !== keyId)) return undefined;
   const { deletion } = masterKey.status ?? {};
   const request = masterKey.spec.deletion;
-  // A longer window, or another one, was asked for since, which the status does not know yet.
+  // A longer or another waiting period was requested, which the status does not reflect yet.
   const sameAsked =
     request !== undefined &&
     deletion !== undefined &&
@@ -90,7 +96,7 @@ function wanted(
   };
 }
 
-/** Dates that no claviger gave. */
+/** The dates were not given by claviger. */
 function windowTooShort(_: ObservedDestruction, due: readonly KeyVersion[]): Obstacle | undefined {
   const short = due.find(({ status }) => {
     const { scheduledAt = "", deletionDate = "" } = status?.deletion ?? {};
@@ -104,8 +110,8 @@ function windowTooShort(_: ObservedDestruction, due: readonly KeyVersion[]): Obs
 }
 
 /**
- * The dates in a status are a claim: whoever has one node's kubeconfig may write them. That a
- * key is to go must be said by its MasterKey, whose spec no node may write, or have been seen there.
+ * The dates in a status are a claim: anybody with the kubeconfig of a node may write them. The MasterKey's
+ * spec, which no node may write, must ask for the deletion, or this node must have seen it ask.
  */
 function asked({ masterKey, keyId, name, waiting }: ObservedDestruction): Obstacle | undefined {
   if (masterKey?.status?.keyId === keyId) return undefined;
@@ -116,7 +122,7 @@ function asked({ masterKey, keyId, name, waiting }: ObservedDestruction): Obstac
   };
 }
 
-/** By this node's own record, and by a clock that others confirm. */
+/** The wait is over by this node's own record, and by a clock that others confirm. */
 function waited(
   { masterKey, keyId, waiting }: ObservedDestruction,
   _: unknown,
@@ -138,7 +144,7 @@ function used({ uses }: ObservedDestruction): Obstacle | undefined {
   return { reason: "InUse", message: `nothing was destroyed: the key is used by ${listUses(uses)}` };
 }
 
-/** Nothing that was counted proves what an API server writes afterwards. */
+/** A count proves nothing about later writes of an API server. */
 function settled({ unsettled }: ObservedDestruction): Obstacle | undefined {
   if (unsettled.length === 0) return undefined;
   const message = `nothing was destroyed: an API server may still write under a key that it used before, through ${firstFew(unsettled, 5)}: this passes four minutes after that API server was last started or took up its file, with claviger's plugin and operator running on the node`;
@@ -150,8 +156,8 @@ function nodesDisagree({ nodes }: ObservedDestruction): Obstacle | undefined {
 }
 
 /**
- * Without a count, all who ask for it must vouch, in the spec of this moment too: the
- * versions' own status is what is left of a MasterKey that is gone.
+ * Without a count, every object that asks for the deletion must vouch, at present and in its spec too. If the
+ * MasterKey is gone, the status of its versions is all that is left of its request.
  */
 function counted(
   { count, masterKey, keyId }: ObservedDestruction,
@@ -166,7 +172,7 @@ function counted(
   return obstacle && { ...obstacle, message: `nothing was destroyed yet: ${obstacle.message}` };
 }
 
-/** Why no material may be destroyed while the nodes are as they are. */
+/** Returns why no material may be destroyed in the present state of the nodes. */
 export function nodeObstacle(nodes: readonly NodeView[]): Obstacle | undefined {
   if (nodes.length === 0) {
     return { reason: "NoKeyServers", message: "nothing was destroyed: no node has reported what it serves" };

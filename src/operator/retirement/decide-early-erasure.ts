@@ -10,15 +10,15 @@ import { SHORTEST_MILLISECONDS, type Waiting, waitingObstacle } from "./waiting-
 export interface ObservedTombstones {
   readonly keyVersions: readonly KeyVersion[];
   readonly masterKeys: readonly MasterKey[];
-  /** versionIds whose material this node holds. Of the others there is nothing to keep. */
+  /** versionIds of material that this node holds. There is nothing to keep of other versions. */
   readonly held: ReadonlySet<string>;
   readonly waiting: Waiting;
 }
 
 /**
- * Decides which tombstones this node does not act on yet, by versionId, and why. Whoever made
- * them had the root key, but maybe a wrong clock: nothing is lost by waiting. A node that has
- * no record of the deletion, because it was away all the time, believes the tombstone.
+ * Decides which tombstones this node does not act on yet, by versionId, and why. Whoever created them had the
+ * root key, but perhaps a wrong clock, and waiting loses nothing. A node without a record of the deletion,
+ * because it was away all the time, believes the tombstone.
  */
 export function decideEarlyErasure(observed: ObservedTombstones, now: Date): Map<string, Obstacle> {
   const early = new Map<string, Obstacle>();

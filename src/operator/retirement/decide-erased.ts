@@ -6,7 +6,10 @@ import { hasMaterial, listNumbers, versionsOf } from "../../resources/versions.t
 import { rfc3339 } from "../../times.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 
-/** The status of a tombstone once it is on every node, or nothing where it is right already. */
+/**
+ * Returns the status of a tombstone once every node has erased it, or undefined if the status is already
+ * right.
+ */
 export function decideErased(
   version: KeyVersion,
   status: KeyVersionStatus,
@@ -19,7 +22,7 @@ export function decideErased(
   return isDeepStrictEqual(next, version.status) ? undefined : next;
 }
 
-/** Whether what was destroyed of a key is gone from every node. */
+/** Returns a finding that says if every node has erased the destroyed versions of a key. */
 export function erasureFinding(
   { status }: MasterKey,
   versions: readonly KeyVersion[],

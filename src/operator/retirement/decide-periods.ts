@@ -7,13 +7,13 @@ import { MAX_SKEW_MILLISECONDS } from "../time/decide-time.ts";
 import type { Waiting } from "./waiting-period.ts";
 import { SHORTEST_MILLISECONDS } from "./waiting-period.ts";
 
-/** The longest waiting period of a deletion. A status that states more was not written by claviger. */
+/** The longest waiting period of a deletion. claviger never wrote a status with a longer one. */
 const LONGEST = PENDING_WINDOW.maximum * DAY_MILLISECONDS;
 
 export interface ObservedPeriods extends Waiting {
   readonly masterKeys: readonly MasterKey[];
   readonly keyVersions: readonly KeyVersion[];
-  /** The keyIds of which this node holds versions. Asked only if something is under way. */
+  /** Returns the keyIds of which this node holds versions. Only called if a period is in progress. */
   readonly held: () => ReadonlySet<string>;
 }
 
@@ -23,16 +23,16 @@ export interface PeriodChanges {
   readonly drop: readonly WaitingPeriod[];
 }
 
-/** What is under way by the resources, before this node's own record of it is consulted. */
+/** A waiting period that the resources claim, before this node's own record is consulted. */
 interface Claim extends Pick<WaitingPeriod, "kind" | "subject" | "until" | "length" | "asked"> {
-  /** When it is said to have begun. */
+  /** The claimed beginning. */
   readonly began: number;
 }
 
 /**
- * Decides what this node records of waiting periods. Whoever may write a status can state any
- * date: only what this node saw counts, from when it saw it first. A recorded end moves later or,
- * if the MasterKey exists and does not ask for its deletion any more, the record goes.
+ * Decides which waiting periods this node records. Whoever may write a status can claim any date, so only the
+ * time since this node first saw the period counts. A recorded end may only move later. The record is removed
+ * if the MasterKey exists and no longer asks for its deletion.
  */
 export function decidePeriods(observed: ObservedPeriods, now: Date): PeriodChanges {
   const claims = new Map([...deletionClaims(observed), ...retentionClaims(observed)].map(keyed));
@@ -79,7 +79,9 @@ function begun(
   return { kind, subject, since, until: 0, length, seenAt, agreed: isConfirmed(observed), asked };
 }
 
-/** A stated end counts only as far as claviger could have stated it now, by a clock that may be believed. */
+/**
+ * A claimed end counts only up to the latest end that claviger could set now, by a clock that may be trusted.
+ */
 function merged(period: WaitingPeriod, claim: Claim, { time }: Waiting, now: number): WaitingPeriod {
   const latest = time.kind === "disagree" ? 0 : now + LONGEST + MAX_SKEW_MILLISECONDS;
   return {
@@ -90,7 +92,10 @@ function merged(period: WaitingPeriod, claim: Claim, { time }: Waiting, now: num
   };
 }
 
-/** Once another machine's clock agrees with ours, the beginning is told by it: by the time that was seen to pass. */
+/**
+ * Once another machine's clock agrees with ours, the beginning is corrected by the time that was seen to
+ * pass.
+ */
 function rebased(period: WaitingPeriod, observed: Waiting, now: number): WaitingPeriod {
   if (period.agreed || !isConfirmed(observed)) return period;
   const since = snapped(now - Math.round(observed.seen - period.seenAt), period.until - period.length);
@@ -99,11 +104,14 @@ function rebased(period: WaitingPeriod, observed: Waiting, now: number): Waiting
 
 const isConfirmed = ({ time }: Waiting): boolean => time.kind === "agreed" && time.independent;
 
-/** The stated beginning, if it was just before: every node then has the same one. */
+/** Uses the claimed beginning if it is shortly before, so that every node has the same beginning. */
 const snapped = (since: number, stated: number): number =>
   since >= stated && since - stated <= MAX_SKEW_MILLISECONDS ? stated : since;
 
-/** Of keys that this node has: anybody who may write KeyVersions can state the deletion of invented ones. */
+/**
+ * Only for keys that this node has: anybody who may write KeyVersions can claim the deletion of invented
+ * keys.
+ */
 function deletionClaims({ masterKeys, keyVersions, held }: ObservedPeriods): Claim[] {
   const living = keyVersions.filter(hasMaterial);
   const stated = new Set(living.flatMap(({ spec, status }) => (status?.deletion ? spec.keyId : [])));
@@ -142,7 +150,8 @@ const isOwnedBy = ({ spec }: KeyVersion, { metadata }: MasterKey): boolean =>
 function retentionClaims({ masterKeys }: ObservedPeriods): Claim[] {
   return masterKeys.flatMap(({ spec, status }): Claim[] => {
     const { kmsKeyId, phase, verified, completedAt, provenSince } = status?.reencryption ?? {};
-    // The period lasts while Complete is taken back for an API server's restart, and a census has found nothing else.
+    // The period continues while Complete is withdrawn for an API server's restart, if a census has found
+    // nothing else.
     const isProven = provenSince !== undefined || (phase === "Complete" && verified === true);
     const isDone = isProven && kmsKeyId === status?.currentVersion?.kmsKeyId;
     if (spec.retention?.policy !== "Destroy" || !isDone || kmsKeyId === undefined) return [];
@@ -152,7 +161,10 @@ function retentionClaims({ masterKeys }: ObservedPeriods): Claim[] {
   });
 }
 
-/** Returns which records are of no use any more: what they wait for was cancelled, or has happened here. */
+/**
+ * Returns the records that are no longer needed: their periods were cancelled, or what they waited for has
+ * happened here.
+ */
 function overPeriods(
   { masterKeys, keyVersions, periods, held }: ObservedPeriods,
   claims: ReadonlyMap<string, Claim>,

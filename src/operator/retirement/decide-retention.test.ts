@@ -26,7 +26,7 @@ const proven = (changes: Partial<NonNullable<UsageProof["reencryption"]>> = {}):
 });
 const { completedAt: _, ...unfinished } = proven().reencryption ?? { kmsKeyId: "", verified: false };
 
-/** This node has seen it from long ago: the stated times decide. */
+/** This node has seen it for long, so the claimed times decide. */
 const period: WaitingPeriod = {
   ...deletionPeriod(1),
   kind: "retention",

@@ -10,14 +10,14 @@ import type { Use } from "./usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
 import { type PeriodQuestion, type Waiting, waitingObstacle } from "./waiting-period.ts";
 
-/** What is known of the key that nothing stored is under its earlier versions. */
+/** The proof that nothing stored is under the earlier versions of a key. */
 export interface UsageProof {
-  /** Providers whose API server may still use an earlier key_id: the sure proof is not there yet. */
+  /** Providers whose API server may still use an earlier key_id, because the sure proof is missing. */
   readonly unsettled: readonly string[];
-  /** The re-encryption of everything under the current version, where one was made. */
+  /** The re-encryption of everything under the current version, if there was one. */
   readonly reencryption?: {
     readonly kmsKeyId: string;
-    /** Whether a census found no object under an earlier key_id. */
+    /** True if a census found no object under an earlier key_id. */
     readonly verified: boolean;
     /** RFC 3339; absent while it is not complete. */
     readonly completedAt?: string;
@@ -31,7 +31,7 @@ export interface ObservedRetention {
   readonly uses: readonly Use[];
   readonly proof: UsageProof;
   readonly count: UsageCount;
-  /** What this node itself saw of the time since the re-encryption was verified. */
+  /** This node's own record of the time since the re-encryption was verified. */
   readonly waiting: Waiting;
 }
 
@@ -42,7 +42,7 @@ export type RetentionPlan =
   | { readonly kind: "wait"; readonly reason: string; readonly message: string }
   | { readonly kind: "destroy"; readonly versions: readonly KeyVersion[]; readonly why: string };
 
-/** Decides whether versions that no longer encrypt are destroyed. */
+/** Decides if versions that no longer encrypt are destroyed. */
 export function decideRetention(observed: ObservedRetention, now: Date): RetentionPlan {
   const { masterKey } = observed;
   const { retention } = masterKey.spec;
@@ -56,7 +56,7 @@ export function decideRetention(observed: ObservedRetention, now: Date): Retenti
   const length = retention.afterDays * DAY_MILLISECONDS;
   const until = retentionBegins(observed, completedAt) + length;
   if (!(until <= now.getTime())) return { kind: "keep", until: rfc3339(new Date(until)) };
-  // Not before its time: a count reads all of etcd.
+  // Checked only when the time has come, because a count reads all of etcd.
   const obstacle = notSeen(observed, length, now) ?? notCounted(observed);
   if (obstacle !== undefined) return { kind: "wait", ...obstacle };
   const { namespace = "", name } = masterKey.metadata;
@@ -65,8 +65,9 @@ export function decideRetention(observed: ObservedRetention, now: Date): Retenti
 }
 
 /**
- * Not before the version was made, which the API server dates, and not before this node saw that
- * it was complete: completedAt is a status, and the clock of whoever wrote it may have been behind.
+ * Not before the version was created, by the API server's date, and not before this node saw that the
+ * re-encryption was complete: completedAt is a status, and the clock of whoever wrote it may have been
+ * behind.
  */
 function retentionBegins(observed: ObservedRetention, completedAt: string): number {
   const { masterKey, versions, waiting } = observed;
@@ -87,12 +88,12 @@ function notSeen(observed: ObservedRetention, length: number, now: Date): Obstac
   return obstacle && keep(obstacle.reason, obstacle.message);
 }
 
-/** Said at once: whoever waits for the date must know that it does not come. */
+/** Reported at once: whoever waits for the date must know that nothing will happen then. */
 function clocksAgree({ waiting: { time } }: ObservedRetention): Obstacle | undefined {
   return time.kind === "disagree" ? keep(time.reason, time.message) : undefined;
 }
 
-/** Versions that have been current and no longer are. */
+/** Returns versions that were current and no longer are. */
 function retiredVersions({ masterKey, versions }: ObservedRetention): KeyVersion[] {
   const current = masterKey.status?.currentVersion;
   if (current === undefined) return [];
@@ -103,11 +104,11 @@ function retiredVersions({ masterKey, versions }: ObservedRetention): KeyVersion
 
 type Check = (observed: ObservedRetention, retired: readonly KeyVersion[]) => Obstacle | undefined;
 
-/** All must pass; the first that does not is told. */
+/** All checks must pass, and the first that fails is reported. */
 const checks: readonly Check[] = [
   pendingDeletion,
   onlyKmsV2,
-  // A node that is not heard of never settles: its name says more than its providers'.
+  // A silent node never settles, so its name says more than the names of its providers.
   nodesWell,
   settled,
   reencrypted,
@@ -120,7 +121,7 @@ function pendingDeletion({ masterKey }: ObservedRetention): Obstacle | undefined
   return keep("PendingDeletion", "the whole key is to be deleted");
 }
 
-/** What applications encrypted nobody can count: only what the API server stored. */
+/** Nobody can count the ciphertexts of applications, only those that the API server stored. */
 function onlyKmsV2({ masterKey, uses }: ObservedRetention): Obstacle | undefined {
   if (masterKey.spec.keyUsage !== "ENCRYPT_DECRYPT") {
     return keep(
@@ -153,7 +154,7 @@ function reencrypted({ masterKey, proof }: ObservedRetention): Obstacle | undefi
 
 function nothingStored({ count }: ObservedRetention, retired: readonly KeyVersion[]): Obstacle | undefined {
   if (count.kind !== "counted") return undefined;
-  // Not by the status, which a version that was just handed back does not have.
+  // Does not use the status, because a version that was just handed back has none.
   const found = retired.filter((version) => count.stored(kmsKeyIdOf(version)) > 0);
   if (found.length === 0) return undefined;
   return keep("ObjectsUnderKey", `objects are stored under version ${listNumbers(found)}`);

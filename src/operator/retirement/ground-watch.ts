@@ -2,9 +2,9 @@ import { SETTLE_MILLISECONDS } from "../../api-server-times.ts";
 import type { KeyServer } from "../../resources/resources.ts";
 
 /**
- * Remembers since when all that nodes report of their API servers is as it is now. A count of
- * stored objects that began before says nothing of what was written until the change. Times
- * are in milliseconds by a clock that never goes back.
+ * Remembers since when the nodes' reports about their API servers are unchanged. A count of stored objects
+ * that began earlier says nothing about writes until the change. Times are in milliseconds, by a clock that
+ * never goes back.
  */
 export class GroundWatch {
   #seen:
@@ -12,26 +12,26 @@ export class GroundWatch {
     | undefined;
   #since = 0;
 
-  /** Looks at what nodes report, and returns since when it has been so: perhaps a time to come. */
+  /** Compares the nodes' reports and returns since when they are unchanged, which may be in the future. */
   since(keyServers: readonly KeyServer[], now: number): number {
     if (this.#seen?.keyServers === keyServers) return this.#since;
     const before = this.#seen?.ground;
     const ground = groundOf(keyServers);
     this.#seen = { keyServers, ground };
     if (before === undefined) this.#since = now;
-    // An API server whose socket nobody reports any more may write for as long as it takes to settle.
+    // If no node reports a socket any more, its API server may still write for as long as it takes to settle.
     else if (isLeft(before, ground)) this.#since = now + SETTLE_MILLISECONDS;
     else if (isChanged(before, ground)) this.#since = Math.max(this.#since, now);
     return this.#since;
   }
 
-  /** What others saw since is not known. */
+  /** Forgets the reports, because nobody knows what other leaders saw since. */
   forget(): void {
     this.#seen = undefined;
   }
 }
 
-/** What each socket shows of its API server, by node and provider. */
+/** Returns what each socket shows about its API server, by node and provider. */
 function groundOf(keyServers: readonly KeyServer[]): ReadonlyMap<string, string> {
   return new Map(
     keyServers.flatMap(({ metadata: { name: node }, status }) => [

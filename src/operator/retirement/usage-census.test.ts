@@ -4,7 +4,7 @@ import { KubeError } from "../../kube/kube-error.ts";
 import type { StoredObjects } from "./usage.ts";
 import { UsageCensus, uncounted } from "./usage-census.ts";
 
-/** A census whose counts the test answers, and whose time it tells. */
+/** A census with counts and a clock that the test controls. */
 function censusOf() {
   const asked: PromiseWithResolvers<StoredObjects | undefined>[] = [];
   let now = 0;

@@ -2,22 +2,25 @@ import { messageOf } from "../../errors.ts";
 import { retryAfterOf } from "../../kube/unanswered.ts";
 import type { StoredObjects } from "./usage.ts";
 
-/** What is known of how much is stored under each key_id. */
+/** The state of the count of objects stored under each key_id. */
 export type UsageCount =
-  /** Nothing can be counted: this operator's configuration has no etcd. Where that is asked anew, nothing rests on it. */
+  /**
+   * Counting is impossible: this operator's configuration has no etcd. With `askedAnew` the question is
+   * repeated, so nothing depends on the answer.
+   */
   | { readonly kind: "impossible"; readonly askedAnew?: true }
-  /** A count is needed, or under way. */
+  /** A count is needed, or in progress. */
   | { readonly kind: "pending" }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "counted"; readonly stored: StoredObjects };
 
-/** Why something is not done: a word for programs, a sentence for people. */
+/** The reason why something is not done: a word for programs, a sentence for people. */
 export interface Obstacle {
   readonly reason: string;
   readonly message: string;
 }
 
-/** Why nothing may be decided on a count; undefined where it may. */
+/** Returns why nothing may be decided on a count, or undefined if it may. */
 export function uncounted(count: UsageCount): Obstacle | undefined {
   const reason = "NotCounted";
   switch (count.kind) {
@@ -41,14 +44,16 @@ export function uncounted(count: UsageCount): Obstacle | undefined {
 
 /** The least age, in milliseconds, at which a count is too old. */
 const LEAST_AGE = 15_000;
-/** A count may be used for so many times as long as it took, so that a large etcd is not read all the time. */
+/**
+ * A count may be used for this many times its own duration, so that a large etcd is not read all the time.
+ */
 const AGE_PER_DURATION = 10;
 const RETRY_MILLISECONDS = 10_000;
 
-/** A count that ended, with times by a clock that never goes back. */
+/** A finished count, with times by a clock that never goes back. */
 export interface Counted {
   readonly began: number;
-  /** Undefined where nothing can be counted. */
+  /** Undefined if counting is impossible. */
   readonly stored: StoredObjects | undefined;
   readonly goodUntil: number;
 }
@@ -56,7 +61,10 @@ export interface Counted {
 export const goodUntil = (began: number, ended: number): number =>
   began + Math.max(LEAST_AGE, AGE_PER_DURATION * (ended - began));
 
-/** What may be decided on a count if what it is combined with holds since `since`; undefined if it must be taken anew. */
+/**
+ * Returns the count if it may be combined with facts that hold since `since`, or undefined if it must be
+ * taken again.
+ */
 export function usableCount(
   counted: Counted | undefined,
   since: number,
@@ -72,9 +80,9 @@ interface Running {
   readonly began: number;
 }
 
-/** Counts what is stored under every key_id, in the background and only when asked to. */
+/** Counts the objects stored under every key_id, in the background and only on request. */
 export class UsageCensus {
-  /** A clock that never goes back, in milliseconds. */
+  /** Returns milliseconds of a clock that never goes back. */
   readonly now: () => number;
   readonly #take: (signal: AbortSignal) => Promise<StoredObjects | undefined>;
   readonly #onChange: () => void;
@@ -83,11 +91,11 @@ export class UsageCensus {
   #failed: { readonly message: string; readonly retryAt: number } | undefined;
 
   constructor(options: {
-    /** Counts all objects there are; gives undefined where that cannot be done, rejects where it fails. */
+    /** Counts all objects. Returns undefined if that is impossible, and rejects if it fails. */
     readonly take: (signal: AbortSignal) => Promise<StoredObjects | undefined>;
-    /** Called when a count has ended, one way or another. */
+    /** Called when a count has ended, successfully or not. */
     readonly onChange: () => void;
-    /** A clock that never goes back, in milliseconds. */
+    /** Returns milliseconds of a clock that never goes back. */
     readonly now: () => number;
   }) {
     this.#take = options.take;
@@ -96,20 +104,23 @@ export class UsageCensus {
   }
 
   /**
-   * What a recent count came to that began at `since` or later, by the clock of `now`. A count
-   * says nothing of what was written after it began: it must be younger than all it is combined with.
+   * Returns the result of a recent count that began at `since` or later, by the clock of `now`. A count says
+   * nothing about writes after it began, so it must be younger than all facts that it is combined with.
    */
   countSince(since: number): UsageCount {
     const counted = this.#counted;
     const count = usableCount(counted, since, this.now());
     if (count !== undefined) return count;
     if (this.#failed !== undefined) return { kind: "failed", message: this.#failed.message };
-    // Said on as it was: a status must not change with each asking.
+    // Reported unchanged, because a status must not change each time it is computed.
     const wasImpossible = counted !== undefined && counted.stored === undefined;
     return wasImpossible ? { kind: "impossible", askedAnew: true } : { kind: "pending" };
   }
 
-  /** Begins a count, unless one that began at `since` or later is there or under way, or one has just failed. */
+  /**
+   * Begins a count, unless a count that began at `since` or later exists or is running, or a count has just
+   * failed.
+   */
   begin(since: number): void {
     const count = this.countSince(since);
     const isGood = count.kind === "counted" || (count.kind === "impossible" && !count.askedAnew);
@@ -128,7 +139,7 @@ export class UsageCensus {
       .then(
         (stored) => {
           if (controller.signal.aborted) return;
-          // That there is no etcd is no count either: it is asked again with each decision.
+          // The lack of an etcd is not a count, so it is checked again with each decision.
           this.#counted = { stored, began, goodUntil: goodUntil(began, this.now()) };
           this.#failed = undefined;
         },
@@ -144,7 +155,7 @@ export class UsageCensus {
       });
   }
 
-  /** Another operator led meanwhile, or etcd was restored: what was counted before is of no use. */
+  /** Drops earlier counts, because another operator led meanwhile, or etcd was restored. */
   forget(): void {
     this.close();
     this.#running = undefined;

@@ -54,7 +54,7 @@ describe("which providers are not settled", () => {
 
 const { episode: _, ...ofOlderRelease } = provider;
 
-/** Each makes nothing of what the report says to be settled. */
+/** Each makes a report about a settled socket doubtful. */
 const doubtful: readonly (readonly [string, Partial<Provider>, Partial<KeyServerStatus>])[] = [
   [
     "its API server goes by another file than the disk has",

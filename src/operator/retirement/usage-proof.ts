@@ -6,9 +6,9 @@ import { type Switch, socketsOf } from "../reencryption/switches.ts";
 import type { UsageProof } from "./decide-retention.ts";
 
 /**
- * What the nodes and the last re-encryption prove of a key: every provider that
- * `serves` it is settled on the current key_id, none that is to serve another key
- * still answers with an earlier one of its `versions`, and a finished re-encryption under it.
+ * Returns the proof that the nodes and the last re-encryption give for a key: every provider that `serves` it
+ * is settled on the current key_id, no provider that must serve another key still answers with an earlier
+ * key_id of `versions`, and a re-encryption under the current key_id is finished.
  */
 export function proofOf(
   { status }: MasterKey,
@@ -31,14 +31,15 @@ export function proofOf(
   if (reencryption === undefined) return { unsettled };
   const { kmsKeyId, verified, completedAt, provenSince, phase } = reencryption;
   const done = phase === "Complete" && completedAt !== undefined;
-  // An API server's restart takes Complete back for minutes: what each census found so since then counts on.
+  // An API server's restart withdraws Complete for minutes, but a proof that each census since has confirmed
+  // continues to count.
   const since = verified ? (provenSince ?? completedAt) : completedAt;
   return { unsettled, reencryption: { kmsKeyId, verified, ...(done && { completedAt: since }) } };
 }
 
 /**
- * The providers whose API servers may still write under another key_id than the provider names
- * now: it may be one of a key that the provider has left.
+ * Returns the providers whose API servers may still write under another key_id than the provider names now.
+ * It may belong to a key that the provider has left.
  */
 export const unsettledProviders = (servers: readonly KeyServer[], nodes: readonly NodeView[]): string[] =>
   socketsOf(servers, ({ kmsKeyId }) => kmsKeyId !== undefined)

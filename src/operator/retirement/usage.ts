@@ -4,21 +4,21 @@ import { objectText } from "../../resources/object-text.ts";
 import type { KeyAlias, KeyServer } from "../../resources/resources.ts";
 import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 
-/** One thing that needs a key: a word for programs, a phrase for people. */
+/** A user of a key: a word for programs, a phrase for people. */
 export interface Use {
   readonly reason: "ProviderUsesKey" | "AliasPointsToKey" | "ObjectsUnderKey" | "NodeNotReported";
   readonly text: string;
 }
 
-/** A key as others name it. */
+/** A key, by the name that others use. */
 export interface NamedKey extends ObjectName {
-  /** Absent before the first one was given. */
+  /** Absent before the first keyId is given. */
   readonly keyId?: string;
   /** The key_ids of its versions. */
   readonly kmsKeyIds: ReadonlySet<string>;
 }
 
-/** How many stored objects are under a key_id, where a census has counted all of them. */
+/** Returns how many stored objects are under a key_id, if a census has counted all of them. */
 export type StoredObjects = (kmsKeyId: string) => number;
 
 export interface UsageSources {
@@ -27,7 +27,7 @@ export interface UsageSources {
   readonly stored?: StoredObjects;
 }
 
-/** Who needs a key, in an order of its own: providers, aliases, stored objects. */
+/** Returns the users of a key in a fixed order: providers, aliases, stored objects. */
 export function usesOf(key: NamedKey, { keyServers, keyAliases, stored }: UsageSources): Use[] {
   const aliases = keyAliases.filter((alias) => pointsTo(alias, key));
   const names = new Set([nameText(key), ...aliases.map((alias) => servedAlias(objectText(alias)))]);
@@ -38,7 +38,7 @@ export function usesOf(key: NamedKey, { keyServers, keyAliases, stored }: UsageS
   ];
 }
 
-/** "a, b and 3 more". */
+/** Formats "a, b and 3 more". */
 export function listUses(uses: readonly Use[], most = 5): string {
   return firstFew(
     uses.map(({ text }) => text),
@@ -46,7 +46,7 @@ export function listUses(uses: readonly Use[], most = 5): string {
   );
 }
 
-/** What the alias should point to counts as what it does. */
+/** The key that the alias should point to counts just as the key to which it points. */
 const pointsTo = ({ metadata, spec, status }: KeyAlias, key: NamedKey): boolean =>
   metadata.namespace === key.namespace &&
   (spec.masterKey === key.name ||
@@ -56,14 +56,18 @@ const pointsTo = ({ metadata, spec, status }: KeyAlias, key: NamedKey): boolean 
 type Provider = NonNullable<KeyServerStatus["providers"]>[number];
 
 /**
- * Whether the API server beside a provider may need its key. It does not if the file that it goes by has
- * no entry on the socket, nor has the one on the disk, and it has not asked Status for three minutes, as it
- * does for every entry. A KeyServer that does not say all of this is no sign that nothing is there.
+ * Returns true if the API server next to a provider may need the provider's key. It does not need it if
+ * neither the file that it uses nor the file on the disk has an entry on the socket, and it has not asked for
+ * Status for three minutes, as it would for every entry. A KeyServer that does not report all of this proves
+ * nothing.
  */
 export const isNeeded = ({ entries, notAskedSince, editNotTakenUp }: Provider): boolean =>
   entries !== 0 || notAskedSince === undefined || editNotTakenUp !== undefined;
 
-/** A provider that names the key or serves a version of it still, before its plugin has followed. */
+/**
+ * Returns the providers that name the key, or that still serve one of its versions before their plugin has
+ * followed.
+ */
 function providerUses({ metadata, status }: KeyServer, names: ReadonlySet<string>, key: NamedKey): Use[] {
   return (status?.providers ?? [])
     .filter(isNeeded)

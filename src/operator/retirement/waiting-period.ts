@@ -7,7 +7,7 @@ import type { Obstacle } from "./usage-census.ts";
 /** No waiting period is shorter, whatever a status says. */
 export const SHORTEST_MILLISECONDS = PENDING_WINDOW.minimum * DAY_MILLISECONDS;
 
-/** What this node itself knows of time, and of what waits for its destruction. */
+/** This node's own knowledge of time, and of everything that waits for destruction. */
 export interface Waiting {
   readonly time: TimeVerdict;
   /** By `periodKey`. */
@@ -16,23 +16,23 @@ export interface Waiting {
   readonly seen: number;
 }
 
-/** From when on, by this node's own record, something may be destroyed. */
+/** Returns when something may be destroyed, by this node's own record. */
 export const endOf = ({ since, until, length: recorded }: WaitingPeriod, asked: number): number =>
   Math.max(until, since + Math.max(asked, recorded));
 
-/** What a waiting period is asked about. */
+/** A question about a waiting period. */
 export interface PeriodQuestion {
   readonly kind: WaitingPeriod["kind"];
   readonly subject: string;
-  /** The shortest period that is allowed, in milliseconds; a longer one that was recorded counts. */
+  /** The shortest allowed period, in milliseconds. A longer recorded period takes precedence. */
   readonly length: number;
   /** The time that an administrator has confirmed to be past, RFC 3339. */
   readonly confirmedDueAt?: string | undefined;
 }
 
 /**
- * Why something must wait on, by what this node itself has seen; undefined if its time has come.
- * If no other machine's clock confirms ours, the whole period must have been seen to pass.
+ * Returns why something must still wait, by what this node itself has seen, or undefined if its time has
+ * come. If no other machine's clock confirms ours, the whole period must have been seen to pass.
  */
 export function waitingObstacle(question: PeriodQuestion, waiting: Waiting, now: Date): Obstacle | undefined {
   const { time, periods, seen } = waiting;
@@ -51,7 +51,7 @@ export function waitingObstacle(question: PeriodQuestion, waiting: Waiting, now:
   };
 }
 
-/** Not by the minute: a message in a status must not change all the time. */
+/** In hours, not minutes: a message in a status must not change all the time. */
 const atLeastHours = (milliseconds: number): string =>
   milliseconds < 2 * HOUR_MILLISECONDS ? "less than 2 hours" : length(milliseconds);
 
@@ -65,7 +65,10 @@ const remedy = ({ kind }: PeriodQuestion): string =>
     ? ": let it run, or, if you know that the deletion date is past, set spec.deletion.confirmedDueAt to that date"
     : ": let it run";
 
-/** A statement about a date that is yet to come by our clock, or that is before the end, confirms nothing. */
+/**
+ * A confirmation of a date that is in the future by our clock, or before the end of the period, confirms
+ * nothing.
+ */
 function isPast(confirmed: string | undefined, end: number, now: Date): boolean {
   const at = timeOf(confirmed);
   // Dates in a status have whole seconds.

@@ -256,6 +256,6 @@ test("a status that says again and again that the period began long ago => not t
   const { begin, status: next } = decideRotation(forged, now, made("2026-05-31T00:00:00Z"));
   expect(begin).toBeUndefined();
   expect(next.nextRotationTime).toBe("2027-05-31T00:00:00Z");
-  // An API server whose clock was ahead does not hold a rotation up for as long.
+  // An API server whose clock was ahead does not delay a rotation for as long.
   expect(decideRotation(forged, now, made("2027-01-01T00:00:00Z")).begin).toBeDefined();
 });

@@ -7,37 +7,37 @@ import { DAY_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import type { Room } from "../master-key/namespace-room.ts";
 import { type MaintenanceWindow, maintenanceWindow, type Opening } from "./maintenance-window.ts";
 
-/** A rotation that is later than this, or runs longer, is overdue. */
+/** A rotation that is later than this, or takes longer, is overdue. */
 const GRACE = DAY_MILLISECONDS;
 /**
- * The most that spec.rotation.onDemandLimit counts for; AWS KMS has 25. In code, as an API
+ * The maximum that spec.rotation.onDemandLimit counts for; AWS KMS has 25. It is in code, because an API
  * server would refuse every change to an object whose value its schema no longer allows.
  */
 export const MOST_ON_DEMAND = 1_000;
 
 export interface RotationPlan {
-  /** A rotation that is to begin now, whatever else is going on. */
+  /** A rotation to begin now, whatever else is in progress. */
   readonly begin?: { readonly trigger: Trigger; readonly token?: string };
-  /** What is known of the next one. */
+  /** The status of the next rotation. */
   readonly status: Pick<RotationStatus, "clockStartedAt" | "nextRotationTime">;
   readonly finding: Finding;
-  /** When one that was asked for can begin, if it waits for that time. */
+  /** When a requested rotation can begin, if it has to wait. */
   readonly waitsUntil?: Date;
 }
 
-/** What a rotation depends on beside the MasterKey. */
+/** The facts beside the MasterKey on which a rotation depends. */
 export interface RotationContext {
   /** The key's versions. */
   readonly own?: readonly KeyVersion[];
-  /** What the key's namespace has no room for. */
+  /** The room that is left in the key's namespace. */
   readonly room?: Room;
 }
 
 /**
- * Decides whether a key with a current version is to rotate (AWS KMS:
- * EnableKeyRotation, RotateKeyOnDemand). By itself it never begins while another
- * rotation runs, and after a long downtime it rotates once; on demand it begins
- * whatever runs. A disabled key pauses both; enabled again, what is due begins.
+ * Decides if a key with a current version is to rotate (AWS KMS: EnableKeyRotation, RotateKeyOnDemand). A
+ * scheduled rotation never begins while another rotation runs, and after a long downtime the key rotates
+ * once; on demand it begins whatever runs. Disabling a key pauses both; once it is enabled again, a due
+ * rotation begins.
  */
 export function decideRotation(
   masterKey: MasterKey,
@@ -56,7 +56,7 @@ export function decideRotation(
     ...(rotation?.enabled === true &&
       scheduled.next !== "never" && { nextRotationTime: rfc3339(scheduled.next ?? due) }),
   };
-  // What was asked for in vain does not stand in the way of what is due.
+  // A request that was refused does not block a scheduled rotation.
   const { begin, finding } = asked?.begin === undefined && scheduled.begin ? scheduled : (asked ?? scheduled);
   const waitsUntil = asked?.waitsUntil;
   return {
@@ -70,7 +70,7 @@ export function decideRotation(
 interface Decision extends Pick<RotationPlan, "waitsUntil"> {
   readonly begin?: RotationPlan["begin"];
   readonly finding: Finding;
-  /** When it rotates by itself; when the period ends, where left out. */
+  /** When it rotates by itself; the end of the period if left out. */
   readonly next?: Date | "never";
 }
 
@@ -85,10 +85,13 @@ const off: Decision = {
   finding: onTime("Off", "spec.rotation.enabled is not true: it rotates on demand only"),
 };
 
-/** AWS KMS: automatic rotation and RotateKeyOnDemand mint material, which imported keys have none of. */
+/**
+ * AWS KMS: automatic rotation and RotateKeyOnDemand generate material, which is not possible for imported
+ * keys.
+ */
 const imported = onTime("Imported", "the material is imported: import new material to rotate it");
 
-/** Undefined where nobody asked for anything that was not done. */
+/** Returns undefined if there is no open request. */
 function decideOnDemand({ spec, status }: MasterKey, { askedVersion }: Room): Decision | undefined {
   const token = spec.rotation?.requestToken;
   const { onDemandCount = 0, handledToken } = status?.rotation ?? {};
@@ -118,9 +121,9 @@ function decideOnDemand({ spec, status }: MasterKey, { askedVersion }: Room): De
 }
 
 /**
- * What the period is counted from. A clock that was far ahead for a while must
- * not keep the key from rotating for years: a start in the future becomes now. But
- * where it is now before the key was made, which the API server dates, now is wrong.
+ * Returns the time from which the period is counted. A clock that was far ahead for a while must not keep the
+ * key from rotating for years, so a start in the future is replaced by the current time, unless our clock is
+ * behind the key's creationTimestamp, which the API server set: then our clock is the wrong one.
  */
 function rotationClock({ metadata, status }: MasterKey, now: Date): Date {
   const started = timeOf(status?.rotation?.clockStartedAt ?? status?.currentVersion?.promotedAt ?? "");
@@ -129,8 +132,9 @@ function rotationClock({ metadata, status }: MasterKey, now: Date): Date {
 }
 
 /**
- * When the newest version was made, which the API server dates: whoever may write the status could
- * otherwise start one rotation after the other. A date to come is left out: that clock was wrong.
+ * Returns when the newest version was created, by the API server's date: otherwise whoever may write the
+ * status could start one rotation after the other. A date in the future is ignored, because that clock was
+ * wrong.
  */
 function newestOf(versions: readonly KeyVersion[], now: Date): number {
   const made = versions.map(({ metadata }) => timeOf(metadata.creationTimestamp));
@@ -161,14 +165,14 @@ function decideScheduled(masterKey: MasterKey, due: Date, now: Date, { dueVersio
   return { next, begin: { trigger: "Automatic" }, finding: onTime("Rotating", `due since ${rfc3339(due)}`) };
 }
 
-/** The opening in which a rotation that is due then may begin; never one that is past. */
+/** Returns the opening in which a rotation that is due then may begin; never an opening in the past. */
 function openingFor(window: MaintenanceWindow, due: Date, now: Date): Opening {
   const earliest = due > now ? due : now;
   const opening = window.kind === "scheduled" ? window.firstSince(earliest) : undefined;
   return opening ?? { from: earliest, until: earliest };
 }
 
-/** Overdue where a window was there and nothing happened in it. */
+/** The rotation is overdue if a window opened and nothing happened in it. */
 function waiting(window: MaintenanceWindow, due: Date, opening: Opening, now: Date): Finding {
   const message = `due since ${rfc3339(due)}, the window opens at ${rfc3339(opening.from)}`;
   const missed = window.kind === "scheduled" ? window.firstSince(due) : undefined;

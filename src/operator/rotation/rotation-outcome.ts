@@ -3,16 +3,16 @@ import type { RotationRecord } from "../../resources/schemas/rotation-status.ts"
 import { type Sockets, socketsNotSettled, unreported } from "../reencryption/ground.ts";
 import type { ReencryptionPlan } from "../reencryption/work.ts";
 
-/** How a rotation ended. */
+/** The outcome of a rotation. */
 export type RotationOutcome = Pick<
   RotationRecord,
   "verified" | "objects" | "rounds" | "censusTime" | "censusRevision"
 >;
 
 /**
- * Whether a rotation to the current version is done, and proven: undefined while
- * it is not. Where nobody stores anything under the key, or nobody knows what, it
- * is done, unproven, once no API server can write under another key_id.
+ * Returns the outcome of a rotation to the current version, or undefined while it is not finished and proven.
+ * If nobody stores anything under the key, or nobody knows what, it is finished, unproven, once no API server
+ * can write under another key_id.
  */
 export function rotationOutcome(
   kmsKeyId: string,
@@ -22,7 +22,7 @@ export function rotationOutcome(
   if (status !== undefined && finding?.status !== "Unknown") {
     return status.phase === "Complete" ? outcomeOf(status) : undefined;
   }
-  // No API server has its EncryptionConfiguration: what was stored under the key is there, and waits.
+  // No API server has its EncryptionConfiguration: the objects stored under the key still exist, and wait.
   if (finding?.status === "False") return undefined;
   const awaited = [...socketsNotSettled(sockets, kmsKeyId), ...unreported(sockets)];
   return awaited.length === 0 ? { verified: false } : undefined;

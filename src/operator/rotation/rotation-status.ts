@@ -11,7 +11,7 @@ import { rfc3339 } from "../../times.ts";
 import type { RotationPlan } from "./decide-rotation.ts";
 import type { RotationOutcome } from "./rotation-outcome.ts";
 
-/** What a pass over a MasterKey did that its rotation must remember. */
+/** An event in a pass over a MasterKey that its rotation must remember. */
 export type RotationEvent =
   | { readonly kind: "keyIdGiven" }
   | { readonly kind: "begun"; readonly trigger: Trigger; readonly token?: string; readonly number: number }
@@ -21,20 +21,20 @@ export type RotationEvent =
 export interface RotationProgress {
   readonly plan: RotationPlan | undefined;
   readonly event: RotationEvent;
-  /** How far stored data has followed the current version, where anything is stored under the key. */
+  /** How far stored data have followed the current version, if anything is stored under the key. */
   readonly phase: NonNullable<MasterKeyStatus["reencryption"]>["phase"] | undefined;
-  /** Set while stored data has followed. */
+  /** Set while stored data have followed. */
   readonly outcome: RotationOutcome | undefined;
 }
 
-/** `status.rotation` after a pass; undefined for a key that never rotated and is not to. */
+/** Returns `status.rotation` after a pass, or undefined for a key that never rotated and is not to. */
 export function rotationStatusAfter(
   { spec, status }: MasterKey,
   progress: RotationProgress,
   now: Date,
 ): RotationStatus | undefined {
   const before = status?.rotation ?? {};
-  // Only the plan says when, if at all.
+  // Only the plan sets the next time, if there is one.
   const { nextRotationTime: _, ...lasting } = before;
   const after = {
     ...(progress.plan === undefined ? before : lasting),
@@ -57,7 +57,7 @@ function changes(
 ): Changes {
   switch (event.kind) {
     case "keyIdGiven":
-      // A key that is made anew, or again, has nothing to rotate away from.
+      // A key that is created, or created again, has nothing to rotate away from.
       return { handledToken: spec.rotation?.requestToken };
     case "begun":
       return begun(before, event, now);
@@ -79,7 +79,7 @@ function begun(
   return { running, handledToken: token, onDemandCount: (before.onDemandCount ?? 0) + 1 };
 }
 
-/** The rotations that had not finished: this one ends them too. */
+/** Returns the unfinished rotations, which this rotation ends too. */
 function supersededBy(
   number: number,
   { running }: RotationStatus,
@@ -94,7 +94,7 @@ function promoted(
   { spec: { number, origin }, status: known }: KeyVersion,
   now: Date,
 ): Changes {
-  // The first version is no rotation; where the key was made again, its age counts on.
+  // The first version is no rotation. If the key was created again, its age continues.
   if (status?.currentVersion === undefined) return { clockStartedAt: known?.promotedAt ?? rfc3339(now) };
   const phase = "Switching";
   const { running } = before;
@@ -104,7 +104,7 @@ function promoted(
   return { running: { trigger, number, startedAt: rfc3339(now), phase, ...superseded } };
 }
 
-/** The clock of the next rotation starts when this one is finished. */
+/** The clock of the next rotation starts when this rotation is finished. */
 function advanced(
   before: RotationStatus,
   status: MasterKey["status"],
@@ -133,7 +133,7 @@ function advanced(
   return { running: undefined, last, clockStartedAt: completedAt, history: withRecord(before, record) };
 }
 
-/** Of a finished rotation, what is proven now; on record, also what a census proved that came later. */
+/** Records on a finished rotation what is proven now, including a later proof by a census. */
 function followed(
   { last, history }: RotationStatus,
   current: number | undefined,

@@ -4,9 +4,8 @@ import { masterKeyOf } from "../../testing/cluster-model/etcd.ts";
 import type { ModelNode } from "../../testing/cluster-model/model-node.ts";
 
 /**
- * Every clock of a cluster wrong by every amount at every stage of a deletion: whatever
- * happens, nothing is destroyed before the time that is true allows it, and all goes on once
- * the clocks are right.
+ * Sets every clock of a cluster wrong by every amount at every stage of a deletion. In every case nothing is
+ * destroyed before the true time allows it, and everything continues once the clocks are right.
  */
 const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
@@ -51,7 +50,7 @@ const cases = ([1, 3] as const).flatMap((nodes) =>
     ),
 );
 
-/** A cluster with a key that nobody uses, whose clocks can be set. */
+/** A cluster with a key that nobody uses. Its clocks can be set. */
 class Clocks {
   readonly cluster: ClusterModel;
   readonly #case: Case;
@@ -76,12 +75,12 @@ class Clocks {
       this.#node.serverSkew = skew;
   }
 
-  /** Operators start again, as whoever sets the clock of an only node is told to have them do. */
+  /** Restarts the operators, as the documentation tells whoever sets the clock of a single node. */
   restart(): void {
     for (const node of this.cluster.nodes) node.skewAtStart = node.skew;
   }
 
-  /** Everybody works for a while. A count of what is stored is good for less than a minute. */
+  /** Lets everybody work for a while. A count of stored objects is valid for less than a minute. */
   work(rounds: number): void {
     for (let round = 0; round < rounds; round++) {
       for (const kind of ["everybody", "operators", "operators"] as const) {
@@ -107,7 +106,7 @@ class Clocks {
     return masterKeyOf(this.cluster.etcd, NAME);
   }
 
-  /** Of the key that is to go, on how many nodes there is material. */
+  /** The number of nodes that hold material of the deleted key. */
   get holders(): number {
     const { keyId } = this.key.status ?? {};
     return this.cluster.nodes.filter(({ keyring }) =>
@@ -132,7 +131,7 @@ describe("the deletion of a key", () => {
     world.ask();
     world.work(10);
     const wasAccepted = world.key.status?.deletion !== undefined;
-    // On an only node nobody can know; the time that it sees pass counts.
+    // A single node cannot know the time, so the time that it sees pass counts.
     expect(wasAccepted).toBe(one.stage !== "before it is asked for" || alone);
     if (one.stage === "during the waiting period") world.set(one.skew);
     for (let day = 0; day < 4; day++) {
@@ -141,7 +140,7 @@ describe("the deletion of a key", () => {
     }
     world.set(0);
     world.restart();
-    // A date that a clock gave which was ahead stays, unless the deletion is cancelled.
+    // A date from a clock that was ahead stays, unless the deletion is cancelled.
     const late =
       alone && wasAccepted && one.skew > 0 && one.stage === "before it is asked for" ? one.skew : 0;
     world.days(8 + late / DAY);

@@ -13,7 +13,7 @@ import { TimeKeeper } from "./time-keeper.ts";
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-/** A machine with a clock, an API server with another, and a keyring that outlives its operators. */
+/** A machine with a clock, an API server with another clock, and a keyring that outlives its operators. */
 let folder: string;
 let keyring: KeyringWriter;
 let wall: number;
@@ -66,7 +66,7 @@ function start(store: ConstructorParameters<typeof TimeKeeper>[0]["store"] = clu
   return { keeper, changes };
 }
 
-/** Time that passes by every clock there is. */
+/** Lets time pass by every clock. */
 function pass(milliseconds: number): void {
   wall += milliseconds;
   uptime += milliseconds;
@@ -112,7 +112,7 @@ test("our own clock is set 40 days forward => known at once, before anybody is a
   expect([keeper.verdict.kind, log.at(-1)]).toEqual(["agreed", "all clocks agree again"]);
 });
 
-/** The clocks of other nodes, by how far each is ahead of this node's. */
+/** Returns the clocks of other nodes, by how far each is ahead of this node's. */
 const others = (...skews: readonly number[]): NodeClocks => ({
   skews: new Map(skews.map((skew, at) => [`node-${at}`, skew])),
   unheard: [],
@@ -224,7 +224,7 @@ test("a clock that may be wrong is told to the plugin, and repeated; once it is 
   pass(MINUTE);
   keeper.tick();
   expect(periods.time().seen).toBeGreaterThan(first.seen);
-  // The next operator does not know yet, and leaves what was said.
+  // The next operator does not know yet, and keeps the last record.
   const next = start().keeper;
   next.tick();
   expect(periods.time().doubted).toBe(true);

@@ -16,37 +16,41 @@ import type { Obstacle } from "../retirement/usage-census.ts";
 import type { Waiting } from "../retirement/waiting-period.ts";
 import { clockObstacle, decideTime, MAX_SKEW_MILLISECONDS, type TimeVerdict } from "./decide-time.ts";
 
-/** How often the time that passed is written down. What has passed since is not counted after a crash. */
+/** How often the passed time is recorded. Time since the last record is lost in a crash. */
 const WRITE_MILLISECONDS = 60_000;
-/** How old the time that is written down may get while nothing else is to be written. */
+/** How old the recorded time may become if there is no other reason to write. */
 const RECORD_MILLISECONDS = 3_600_000;
-/** How long a clock that was set is doubted, if no other clock tells whether it is right now. */
+/** How long a clock that was set is doubted, if no other clock says if it is right. */
 const STEP_MILLISECONDS = HOUR_MILLISECONDS;
-/** How long the API server has to say what time it is. */
+/** The timeout for the API server's answer with its time. */
 const PATIENCE = 10_000;
 
-/** Why this node's clock does not count, and the time that does if it is known. */
+/** The reason why this node's clock does not count, and the time to use instead, if it is known. */
 export interface Doubt {
   readonly at: Date | undefined;
   readonly obstacle: Obstacle;
 }
 
-/** Knows whether this node's clock may be acted on, and what this node itself saw of time and of waiting periods. */
+/**
+ * Knows if this node's clock may be trusted, and what this node itself saw of time and of waiting periods.
+ */
 export class TimeKeeper {
   readonly #clock: Clock;
   readonly #clocks: OtherClocks;
   readonly #periods: WaitingPeriods;
   readonly #log: Log;
   readonly #onChange: () => void;
-  /** Wall clock minus the time that never steps, as it was before any step of late. */
+  /** Wall clock minus the clock that never steps, as it was before any recent step. */
   #usual: number;
-  /** That difference since the clock was set, and at which uptime that was seen. */
+  /** That difference since the clock was set, and the uptime at which it was noticed. */
   #step: { readonly offset: number; readonly seenAt: number } | undefined;
   #byKey: ReadonlyMap<string, WaitingPeriod>;
-  /** What the keyring has of time, and when this process had seen so much. */
+  /** The keyring's record of time, and the time that this process had seen when it was written. */
   #written: OperatorTime;
   #writtenAt: number;
-  /** The time when this node's clock was last known to be right, and what `#passing` was then; 0 if never. */
+  /**
+   * The time when this node's clock was last known to be right, and the value of `#passing` then; 0 if never.
+   */
   #agreed: { readonly at: number; readonly passing: number };
   /** The API server's time minus our uptime, when it was last asked. */
   #server: number | undefined;
@@ -58,7 +62,7 @@ export class TimeKeeper {
     readonly store: OtherClocks;
     readonly keyring: KeyringWriter;
     readonly log: Log;
-    /** Called when clocks come to disagree or agree. */
+    /** Called when clocks begin to disagree, or to agree. */
     readonly onChange: () => void;
   }) {
     this.#clock = options.clock;
@@ -73,7 +77,7 @@ export class TimeKeeper {
     this.#agreed = { at: this.#written.agreedAt, passing: this.#writtenAt };
   }
 
-  /** Asks the API server what time it is. Rejects if it does not say so. */
+  /** Asks the API server for its time. Rejects if it does not answer. */
   async ask(signal: AbortSignal): Promise<void> {
     const time = await this.#clocks.serverTime(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
     this.#server = time === undefined ? undefined : time - this.#clock.uptime();
@@ -89,7 +93,7 @@ export class TimeKeeper {
     return decideTime({ stepped, others: { server, nodes: this.#clocks.nodeClocks(wall, uptime) } });
   }
 
-  /** The time by which waiting periods end. */
+  /** Returns the time by which waiting periods end. */
   now(): Date {
     return this.#clock.now();
   }
@@ -99,8 +103,8 @@ export class TimeKeeper {
   }
 
   /**
-   * Set while this node's clock may be wrong: the time by which material expires meanwhile, as the
-   * plugin reckons it, and what is wrong. `at` is undefined if the clock was never known to be right.
+   * Set while this node's clock may be wrong: the time by which material expires meanwhile, as the plugin
+   * computes it, and the problem. `at` is undefined if the clock was never known to be right.
    */
   get doubt(): Doubt | undefined {
     const time = this.verdict;
@@ -109,7 +113,7 @@ export class TimeKeeper {
     return { at: this.#agreedAt > 0 ? new Date(this.#agreedAt) : undefined, obstacle };
   }
 
-  /** Records what is under way by these resources. */
+  /** Records the waiting periods in these resources. */
   note(view: Pick<View, "masterKeys" | "keyVersions">): void {
     const held = () => this.#periods.held();
     const { put, drop } = decidePeriods({ ...view, ...this.waiting, held }, this.#clock.now());
@@ -119,7 +123,9 @@ export class TimeKeeper {
     this.#byKey = byKey(this.#periods.all());
   }
 
-  /** Called every second or so: notices when a clock steps, and writes down the time that passed. Never throws. */
+  /**
+   * Call this every second or so: it notices when a clock steps, and records the passed time. Never throws.
+   */
   tick(): void {
     try {
       this.#followSteps();
@@ -137,7 +143,10 @@ export class TimeKeeper {
     }
   }
 
-  /** A machine that slept has stepped too: with nobody to ask, a time that stays is taken as right after a while. */
+  /**
+   * A machine that slept has stepped too. If there is nobody to ask, a clock that stays as it is counts as
+   * right after a while.
+   */
   #followSteps(): void {
     const offset = this.#offset;
     if (Math.abs(offset - this.#usual) <= MAX_SKEW_MILLISECONDS) {
@@ -151,7 +160,7 @@ export class TimeKeeper {
     this.#step = undefined;
   }
 
-  /** Writes down the time that passed since it was last written. Never throws. */
+  /** Records the time that passed since the last record. Never throws. */
   close(): void {
     try {
       if (this.#byKey.size > 0 || this.#agreedAt > 0) this.#writeTime(this.verdict);
@@ -160,7 +169,7 @@ export class TimeKeeper {
     }
   }
 
-  /** Until it is known, what the former process knew holds. */
+  /** Until the verdict is known, the former process's verdict holds. */
   #isDoubted(time: TimeVerdict): boolean {
     if (time.kind === "unknown") return this.#written.doubted;
     return time.kind === "disagree" && time.doubted;

@@ -10,7 +10,10 @@ export interface OpenVersion {
   readonly cipher: MessageCipher;
 }
 
-/** The versions that a provider has opened, found by the ids that a message begins with: without UUID or hash. */
+/**
+ * The versions that a provider has opened, found by the ids at the beginning of a message, without UUID or
+ * hash.
+ */
 export class OpenVersions {
   readonly #byIds = new Map<string, OpenVersion>();
 
@@ -18,7 +21,7 @@ export class OpenVersions {
     return this.#byIds.get(ids);
   }
 
-  /** Adds a version with its material; one that was added before stays as it was. */
+  /** Adds a version with its material. A version that was added before is kept. */
   add(version: VersionRow, material: Secret): OpenVersion {
     const { keyId, versionId } = version;
     const cipher = new MessageCipher({ keyId, versionId, material, purpose: "kms-v2", context: {} });

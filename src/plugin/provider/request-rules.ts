@@ -1,7 +1,7 @@
 import { OVERHEAD_BYTES } from "../../crypto/message.ts";
 import { ClavigerError } from "../../errors.ts";
 
-/** The API server refuses a longer ciphertext (KEP-3299); its own seeds have 32 bytes. */
+/** The API server refuses a longer ciphertext (KEP-3299). Its own seeds have 32 bytes. */
 const MAX_CIPHERTEXT_BYTES = 1024;
 const MAX_PLAINTEXT_BYTES = MAX_CIPHERTEXT_BYTES - OVERHEAD_BYTES;
 

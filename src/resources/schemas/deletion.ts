@@ -35,7 +35,7 @@ export const retentionSpec = s.object("What becomes of versions that no longer e
   }),
 });
 
-/** The deletion of a MasterKey or KeyVersion that is under way. */
+/** The deletion of a MasterKey or KeyVersion that is in progress. */
 export const deletionStatus = s.object("The deletion that is under way.", {
   scheduledAt: s.time("When it was asked for and accepted."),
   deletionDate: s.time("From when on the material may be destroyed."),
@@ -44,7 +44,7 @@ export const deletionStatus = s.object("The deletion that is under way.", {
   ),
 });
 
-/** KeyVersion.spec.destroyed: what stands in place of the seal. */
+/** KeyVersion.spec.destroyed, in place of the seal. */
 export const destroyedSpec = s.object(
   "Set in place of the seal: the material was destroyed. Nodes believe it if the proof opens under their root key.",
   {
@@ -74,7 +74,7 @@ export const windowFixed: s.Rule = {
     windowIn(self.deletion) === windowIn(old.deletion),
 };
 
-/** In one write the seal goes and the tombstone comes, or the other way round. */
+/** The seal is removed and the tombstone added in the same write, or the other way round. */
 export const sealedOrDestroyed: s.Rule = {
   cel: "has(self.seal) != has(self.destroyed)",
   message: "a version has either a seal or, once it is destroyed, a tombstone",

@@ -9,7 +9,7 @@ export const objectName = (description: string) =>
 /** A field that is a UUID. */
 export const uuid = (description: string) => s.string(description, { pattern: UUID, maxLength: 36 });
 
-/** Why a version was made. */
+/** The reason why a version was created. */
 export const TRIGGERS = ["Automatic", "OnDemand", "Imported", "Restored"] as const;
 
 const condition = s.object("One aspect of the object's state.", {
@@ -36,7 +36,7 @@ export const unchanged = (field: string): s.Rule => ({
   holds: (self, old) => old === undefined || JSON.stringify(self[field]) === JSON.stringify(old[field]),
 });
 
-/** The field that says why a version was made or became current. */
+/** The field that says why a version was created or became current. */
 export const trigger = () =>
   s.oneOf(
     "Why: Automatic by its period, OnDemand where somebody asked, Imported with new material, Restored where nodes brought a later version back.",

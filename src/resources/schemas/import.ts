@@ -1,13 +1,13 @@
 import { WRAPPING_ALGORITHMS, WRAPPING_KEY_SPECS } from "../../crypto/import-wrapping.ts";
 import * as s from "./schema.ts";
 
-/** AWS KMS's names for what an import does and for how long (ImportKeyMaterial). */
+/** AWS KMS's names for the type of an import and its expiry (ImportKeyMaterial). */
 const IMPORT_TYPES = ["NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"] as const;
 const EXPIRATION_MODELS = ["KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"] as const;
 
 /**
- * A pattern and no format "byte": the API server reads fields of that format,
- * where a CEL rule stands above them, as base64 for URLs, and refuses + and /.
+ * A pattern and not format "byte": if a CEL rule is above a field of that format, the API server reads the
+ * field as base64 for URLs, and refuses + and /.
  */
 const BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
 /** RSA-4096 and the longest material: 584 bytes, 780 in base64. */
@@ -15,7 +15,7 @@ const wrapped = (description: string) => s.string(description, { pattern: BASE64
 const token = (description: string) => s.string(description, { pattern: BASE64, maxLength: 8192 });
 const TOGETHER = ["wrappedMaterial", "wrappingAlgorithm", "importToken"] as const;
 
-/** What somebody who brings material of their own writes into a MasterKey. */
+/** The fields of a MasterKey for somebody who brings their own material. */
 export const importSpec = s.object(
   "Key material to import. Taken up once; claviger import removes it afterwards.",
   {
@@ -55,7 +55,7 @@ export const importSpec = s.object(
   },
 );
 
-/** What claviger answers. */
+/** claviger's answer. */
 export const importStatus = s.object("Importing material of one's own.", {
   requestToken: s.optional(s.string("The last requestToken that was answered.", { maxLength: 64 })),
   publicKey: s.optional(

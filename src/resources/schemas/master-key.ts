@@ -56,7 +56,8 @@ export const masterKeySpec = s.object(
     }),
   },
   {
-    // Written out: the API server runs the rules on this value before it fills in the fields' own defaults.
+    // Written out, because the API server runs the rules on this value before it fills in the fields' own
+    // defaults.
     default: { keySpec: DEFAULT_KEY_SPEC, keyUsage: usageOf(DEFAULT_KEY_SPEC), origin: "AWS_KMS" },
     rules: [
       usageFitsKeySpec,

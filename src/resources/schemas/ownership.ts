@@ -16,7 +16,7 @@ export const ownershipSpec = s.object(
 
 export type OwnershipSpec = s.Infer<typeof ownershipSpec>;
 
-/** Material that claviger made is good for as long as the key is. */
+/** Generated material is valid for as long as the key is. */
 export const expiresIfImported: s.Rule = {
   cel: "!has(self.validTo) || self.origin == 'EXTERNAL'",
   message: "validTo is for imported material only",
@@ -24,8 +24,8 @@ export const expiresIfImported: s.Rule = {
 };
 
 /**
- * A MasterKey whose keyId could change could be pointed at another MasterKey's material. A rule
- * of the whole object: a rule of status alone would not see that status was taken away.
+ * A MasterKey whose keyId could change could be pointed at another MasterKey's material. This is a rule of
+ * the whole object, because a rule of status alone would not see that status was removed.
  */
 export const keyIdNeverChanges: s.Rule = {
   cel: "!has(oldSelf.status) || !has(oldSelf.status.keyId) || (has(self.status) && has(self.status.keyId) && self.status.keyId == oldSelf.status.keyId)",

@@ -1,12 +1,12 @@
 import * as s from "./schema.ts";
 
-/** In this order, and back from Verifying to Reencrypting while something is left. */
+/** In this order, and back from Verifying to Reencrypting while objects are left. */
 export const REENCRYPTION_PHASES = ["Switching", "Reencrypting", "Verifying", "Complete"] as const;
 /** More resources than this would not fit into an object of etcd's usual 1.5 MB. */
 export const MOST_PATTERNS = 4096;
-/** How many sockets may serve one key, so that a proof names each of them. */
+/** The limit of sockets that serve one key, so that a proof can name each of them. */
 export const MOST_PROVEN_SOCKETS = 256;
-/** How many objects a status names that a census found stored otherwise. */
+/** The number of strays that a status names. */
 export const MOST_STRAYS = 10;
 
 export const kmsKeyId = () =>

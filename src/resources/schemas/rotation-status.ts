@@ -2,9 +2,9 @@ import { trigger } from "./fields.ts";
 import { kmsKeyId, REENCRYPTION_PHASES } from "./reencryption.ts";
 import * as s from "./schema.ts";
 
-/** Rotations that one rotation may have taken the place of, as far as they are named. */
+/** The number of replaced rotations that one rotation names. */
 export const MOST_SUPERSEDED = 20;
-/** How many finished rotations a status remembers. */
+/** The number of finished rotations that a status remembers. */
 export const MOST_ROTATIONS = 20;
 const superseded = () =>
   s.optional(

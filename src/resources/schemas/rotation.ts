@@ -5,11 +5,11 @@ export const DEFAULT_ROTATION_DAYS = 365;
 const AWS_MINIMUM_DAYS = 90;
 
 /**
- * cron's five fields by their characters: whether it ever comes, a condition tells. Names
- * are for months and weekdays only; ?, L, W, # and + are those of croner.
+ * Checks cron's five fields by their characters; a condition says if the time ever comes. Names are for
+ * months and weekdays only; ?, L, W, # and + are croner's.
  */
 const SCHEDULE = "^[0-9*/,?-]+ +[0-9*/,?-]+ +[0-9*/,?LlWw-]+ +[0-9A-Za-z*/,?-]+ +[0-9A-Za-z*/,?#+-]+$";
-/** Area/City, as the IANA names zones; which of them there are depends on the machine. */
+/** Area/City, the IANA names of zones. The machine decides which of them exist. */
 const TIME_ZONE = "^(UTC|GMT|[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$";
 
 const windowSpec = s.object(

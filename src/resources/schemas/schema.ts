@@ -1,9 +1,8 @@
 import { MAX_VERSION_NUMBER } from "../../keyring/version-number.ts";
 
 /**
- * One definition of a resource's fields gives three things that cannot drift:
- * the TypeScript type (Infer), the CRD's structural schema (crd.ts), and the
- * checks of standalone mode (validate.ts).
+ * One definition of a resource's fields yields three things that stay consistent: the TypeScript type
+ * (Infer), the CRD's structural schema (crd.ts), and the checks of standalone mode (validate.ts).
  */
 export interface JsonSchema {
   readonly type: "string" | "integer" | "boolean" | "array" | "object";
@@ -27,17 +26,17 @@ export interface JsonSchema {
   readonly rules?: readonly Rule[];
 }
 
-/** A rule in CEL, which the API server runs, and its twin, which standalone mode runs. */
+/** A rule in CEL, which the API server runs, and its equivalent, which standalone mode runs. */
 export interface Rule {
   readonly cel: string;
   readonly message: string;
-  /** `old` is there on an update only; a rule about change must pass without it. */
+  /** `old` is present only on an update; a rule about changes must pass without it. */
   readonly holds: (self: Fields, old: Fields | undefined) => boolean;
 }
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** A schema and, in the type only, what it describes. */
+/** A schema and, in the type only, the type that it describes. */
 export interface Schema<T, Optional extends boolean = false> {
   readonly json: JsonSchema;
   readonly optional: Optional;
@@ -56,7 +55,7 @@ type ObjectOf<P extends Properties> = {
 
 type Options<K extends keyof JsonSchema> = { readonly [P in K]?: NonNullable<JsonSchema[P]> };
 
-/** The bounds that a builder demands, so that no schema can be written without them. */
+/** The bounds that a builder requires, so that no schema can be written without them. */
 type Bounds<K extends keyof JsonSchema> = { readonly [P in K]-?: NonNullable<JsonSchema[P]> };
 
 export function string(
@@ -85,10 +84,10 @@ export function boolean(description: string, options: Options<"default"> = {}): 
   return required({ type: "boolean", description, ...options });
 }
 
-/** The most that a count can come to: larger integers lose digits in JSON readers, this one included. */
+/** The maximum of a count: larger integers lose digits in JSON readers, this one included. */
 const MOST = Number.MAX_SAFE_INTEGER;
 
-/** A count of things, or a generation of Kubernetes. */
+/** A number of things, or a generation of Kubernetes. */
 export function count(description: string): Schema<number> {
   return integer(description, { minimum: 0, maximum: MOST });
 }
@@ -99,8 +98,8 @@ export function versionNumber(description: string): Schema<number> {
 }
 
 /**
- * RFC 3339, as Kubernetes writes times. The pattern closes what the API server's own check of
- * the format leaves open: any character before a fraction, any text after a second T.
+ * RFC 3339, as Kubernetes writes times. The pattern refuses what the API server's own check of the format
+ * accepts: any character before a fraction, any text after a second T.
  */
 const TIME =
   "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
@@ -131,7 +130,7 @@ export function object<const P extends Properties>(
   options: Options<"default" | "rules"> = {},
 ): Schema<ObjectOf<P>> {
   const entries = Object.entries(properties);
-  // A field with a default need not be given, and is always there once stored.
+  // A field with a default need not be given, and always exists once stored.
   const needed = entries.filter(([, field]) => !field.optional && field.json.default === undefined);
   return required({
     type: "object",

@@ -6,16 +6,19 @@ import {
 import { pathsOf, type StoredObject } from "../etcd/storage-key.ts";
 import { covers, isWildcard, namesResource, parseGroupResource } from "../served/group-resource.ts";
 
-/** Which resources a census counts. The first pattern that is for a resource decides. */
+/** The resources that a census counts. The first pattern that matches a resource decides. */
 export type CensusScope = readonly ScopeEntry[];
 
 export interface ScopeEntry {
-  /** As in an EncryptionConfiguration. */
+  /** A pattern as in an EncryptionConfiguration. */
   readonly pattern: string;
   readonly counted: boolean;
 }
 
-/** All that an EncryptionConfiguration stores or reads through a KMS v2 provider at one of these sockets. */
+/**
+ * Returns the scope of everything that an EncryptionConfiguration stores or reads through a KMS v2 provider
+ * at one of these sockets.
+ */
 export function censusScope(config: EncryptionConfig, sockets: readonly string[]): CensusScope {
   const ours = (rule: EncryptionRule) =>
     rule.providers.some((provider) => sockets.some((socket) => servesSocket(provider, socket)));
@@ -25,11 +28,13 @@ export function censusScope(config: EncryptionConfig, sockets: readonly string[]
   );
 }
 
-/** What these patterns are for; `["*.*"]` for all there is. */
+/** Returns the scope of these patterns; `["*.*"]` means every resource. */
 export const scopeOf = (patterns: readonly string[]): CensusScope =>
   patterns.map((pattern) => ({ pattern, counted: true }));
 
-/** Whether a census of this scope counts an object. What cannot be told is counted. */
+/**
+ * Returns true if a census of this scope counts the object. An object whose resource is unclear is counted.
+ */
 export function inScope(scope: CensusScope, { resource }: StoredObject): boolean {
   const { group } = resource;
   const found =
@@ -39,19 +44,22 @@ export function inScope(scope: CensusScope, { resource }: StoredObject): boolean
   return found?.counted ?? false;
 }
 
-/** For a resource whose group is not in its key. */
+/** For a resource whose group is not in its etcd key. */
 function mayCover({ pattern, counted }: ScopeEntry, resource: string): boolean {
   const rule = parseGroupResource(pattern);
   if (rule.group === "*") return true;
-  // The core group is known whole.
+  // All resources of the core group are known.
   return counted && rule.group !== "" && (rule.resource === "*" || rule.resource === resource);
 }
 
-/** Where the keys of a scope begin, none below another, without the API servers' prefix; `[""]` for everywhere. */
+/**
+ * Returns the prefixes of a scope's keys, without the API servers' own prefix. No returned prefix contains
+ * another. `[""]` means all keys.
+ */
 export function scopePaths(scope: CensusScope): readonly string[] {
   const patterns = scope.filter(({ counted }) => counted).map(({ pattern }) => pattern);
   if (patterns.some(isWildcard)) return [""];
   const paths = [...new Set(patterns.flatMap((pattern) => pathsOf(parseGroupResource(pattern))))].sort();
-  // Of `services/` and `services/specs/` the one has what the other has.
+  // `services/` contains `services/specs/`, so the latter is left out.
   return paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(other)));
 }

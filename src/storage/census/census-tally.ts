@@ -2,13 +2,13 @@ import type { StoredObject } from "../etcd/storage-key.ts";
 import type { StoredValue } from "../etcd/stored-value.ts";
 import { groupResourceText } from "../served/group-resource.ts";
 
-/** Objects of one resource that are stored in one way. */
+/** Objects of one resource that are stored in the same way. */
 export interface CensusRow {
-  /** `secrets`, `deployments.apps`; `frobs.?` where the key does not tell the group. */
+  /** `secrets`, `deployments.apps`; `frobs.?` if the key does not name the group. */
   readonly resource: string;
   readonly stored: StoredValue;
   readonly objects: number;
-  /** Some of them, NAMESPACE/NAME or NAME. */
+  /** Some of the objects, as NAMESPACE/NAME or NAME. */
   readonly examples: readonly string[];
 }
 
@@ -16,13 +16,13 @@ export interface CensusRow {
 export const objectsText = (count: number): string => (count === 1 ? "1 object" : `${count} objects`);
 
 export interface TallyLimits {
-  /** Examples of each row. */
+  /** The number of examples in each row. */
   readonly examples: number;
-  /** Rows in all: what etcd holds must not fill our memory. */
+  /** The limit of rows: the contents of etcd must not fill our memory. */
   readonly rows: number;
 }
 
-/** Counts objects by resource and by how they are stored; its size is bounded by its rows. */
+/** Counts objects by resource and by how they are stored. The number of rows bounds its size. */
 export class CensusTally {
   readonly #limits: TallyLimits;
   readonly #rows = new Map<string, { row: CensusRow; objects: number; examples: string[] }>();
@@ -37,7 +37,7 @@ export class CensusTally {
     return this.#objects;
   }
 
-  /** Objects that found no row any more. */
+  /** Objects for which there was no row left. */
   get unlisted(): number {
     return this.#unlisted;
   }
@@ -59,7 +59,7 @@ export class CensusTally {
     if (entry.examples.length < this.#limits.examples) entry.examples.push(objectText(object));
   }
 
-  /** By resource, then by the most objects. */
+  /** Ordered by resource, then by the number of objects, the largest first. */
   rows(): readonly CensusRow[] {
     return [...this.#rows.values()]
       .map(({ row, objects, examples }) => ({ ...row, objects, examples: [...examples] }))
@@ -74,7 +74,7 @@ function resourceText({ resource: { group, resource } }: StoredObject): string {
 const objectText = ({ namespace, name }: StoredObject): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
 
-/** One text for each row; JSON keeps apart what hostile names would run together. */
+/** Identifies a row. JSON keeps hostile names apart that plain concatenation would confuse. */
 function rowKey(resource: string, stored: StoredValue): string {
   switch (stored.kind) {
     case "plain":

@@ -131,7 +131,7 @@ describe("a census that etcd compacts away", () => {
     value: Buffer.alloc(0),
     modRevision: 1,
   });
-  /** Answers one page and then that the revision is gone, so often. */
+  /** Answers one page and then that the revision was compacted, this many times. */
   function reader(compactions: number) {
     const asked: RangeRequest[] = [];
     let left = compactions;

@@ -5,13 +5,13 @@ import { type StoredNames, storedValue } from "../etcd/stored-value.ts";
 import { type CensusScope, inScope, scopePaths } from "./census-scope.ts";
 import { type CensusRow, CensusTally } from "./census-tally.ts";
 
-/** How the objects of a scope are stored in etcd, all as of one revision. */
+/** A count of how the objects of a scope are stored in etcd, all as of one revision. */
 export interface Census {
-  /** etcd's revision: what was written after it is not in the census. */
+  /** etcd's revision. Later writes are not in the census. */
   readonly revision: number;
   readonly objects: number;
   readonly rows: readonly CensusRow[];
-  /** Objects that are in no row, as there are too many kinds; 0 but where somebody fills etcd on purpose. */
+  /** Objects in no row, because there are too many kinds. It is 0 unless somebody fills etcd on purpose. */
   readonly unlisted: number;
 }
 
@@ -19,23 +19,32 @@ export interface CensusOptions {
   /** The API servers' --etcd-prefix. */
   readonly prefix: string;
   readonly signal: AbortSignal;
-  /** Called now and then with the objects that are counted so far; it goes back where the census begins anew. */
+  /**
+   * Called from time to time with the number of objects counted so far. The number goes back if the census
+   * starts again.
+   */
   readonly onProgress?: (objects: number) => void;
-  /** Named objects of each row; 5 if left out. */
+  /** The number of named objects in each row; 5 if left out. */
   readonly examples?: number;
-  /** The names with colons that the EncryptionConfiguration has; without them, such a name is cut. */
+  /**
+   * The names in the EncryptionConfiguration that have colons. A name that is not given here is cut at its
+   * first colon.
+   */
   readonly names?: StoredNames;
 }
 
 const EXAMPLES = 5;
 const ROWS = 10_000;
-/** API servers compact every 5 minutes and keep at least as much; a census takes seconds per 100,000 keys. */
+/**
+ * API servers compact every 5 minutes and keep at least 5 minutes of history; a census takes seconds per
+ * 100,000 keys.
+ */
 const ATTEMPTS = 3;
 
 /**
- * Reads every object of a scope from etcd and counts by resource, provider and
- * key_id. Begins anew where etcd compacts its revision. Its memory does not grow
- * with the number of objects. Rejects with an Etcd error, or the signal's reason.
+ * Reads every object of a scope from etcd and counts by resource, provider and key_id. Starts again if etcd
+ * compacts its revision. Its memory does not grow with the number of objects. Rejects with an Etcd error, or
+ * with the signal's reason.
  */
 export async function takeCensus(
   etcd: EtcdReader,
@@ -76,10 +85,13 @@ async function attemptCensus(
   return { revision, objects: tally.objects, rows: tally.rows(), unlisted: tally.unlisted };
 }
 
-/** The key_id that each provider encrypts under, by the provider's name. */
+/** Maps each provider's name to the key_id under which it encrypts. */
 export type ExpectedKeyIds = ReadonlyMap<string, string>;
 
-/** The rows whose objects still have to be written again: under another key_id, by something else, or plain. */
+/**
+ * Returns the rows whose objects must still be rewritten, because they are under another key_id, under
+ * another provider, or plain.
+ */
 export function staleRows(census: Census, expected: ExpectedKeyIds): readonly CensusRow[] {
   return census.rows.filter(
     ({ resource, stored }) =>
@@ -89,9 +101,9 @@ export function staleRows(census: Census, expected: ExpectedKeyIds): readonly Ce
 }
 
 /**
- * Whether something is as API servers always keep it: what they have for themselves
- * goes past the EncryptionConfiguration, wildcards included (kube-apiserver 1.37,
- * StorageFactory.NewConfig gives no transformer).
+ * Returns true if API servers always keep the resource plain. They store their internal objects without the
+ * EncryptionConfiguration, wildcards included (kube-apiserver 1.37, StorageFactory.NewConfig gives no
+ * transformer).
  */
 export function isKeptPlain(resource: string, { kind }: CensusRow["stored"]): boolean {
   return kind === "plain" && INTERNAL.has(resource);
@@ -104,7 +116,9 @@ const INTERNAL = new Set([
   "servicenodeportallocations",
 ]);
 
-/** Whether everything that was counted is stored under the key_ids that its providers encrypt under. */
+/**
+ * Returns true if everything that was counted is stored under the key_ids under which its providers encrypt.
+ */
 export function isClean(census: Census, expected: ExpectedKeyIds): boolean {
   return census.unlisted === 0 && staleRows(census, expected).length === 0;
 }

@@ -8,14 +8,17 @@ import { type Census, type CensusOptions, takeCensus } from "./census.ts";
 import { type CensusScope, censusScope, scopeOf } from "./census-scope.ts";
 
 export interface NodeCensusOptions extends Omit<CensusOptions, "prefix" | "names"> {
-  /** Counts every resource there is, not only what the EncryptionConfiguration stores through this node's sockets. */
+  /**
+   * Counts every resource, not only those that the EncryptionConfiguration stores through this node's
+   * sockets.
+   */
   readonly all?: boolean;
 }
 
 /**
- * A census by a node's configuration: `etcd` says where, and `encryptionConfig` what
- * is stored through the node's providers. Both files are read anew at each call.
- * Rejects with ConfigInvalid, with Etcd, or with the signal's reason.
+ * Takes a census by a node's configuration: `etcd` says where, and `encryptionConfig` says what is stored
+ * through the node's providers. Both files are read again at each call. Rejects with ConfigInvalid, with
+ * Etcd, or with the signal's reason.
  */
 export async function censusOfNode(config: NodeConfig, options: NodeCensusOptions): Promise<Census> {
   if (config.etcd === undefined) throw missing(config, "etcd");
@@ -30,7 +33,9 @@ export async function censusOfNode(config: NodeConfig, options: NodeCensusOption
   }
 }
 
-/** By key_id, by a census of everything. Throws Etcd where not all could be counted. */
+/**
+ * Returns the counts by key_id of a census of everything. Throws Etcd if not all objects could be counted.
+ */
 export function countsByKeyId({ rows, unlisted }: Census): (kmsKeyId: string) => number {
   if (unlisted > 0) {
     throw new ClavigerError(
@@ -46,8 +51,8 @@ export function countsByKeyId({ rows, unlisted }: Census): (kmsKeyId: string) =>
 }
 
 /**
- * The same where no API server tells whose etcd it is (standalone): something must be
- * stored there under a key_id of this node's. Throws Etcd where nothing is.
+ * Returns the same counts if no API server can tell whose etcd it is (standalone). At least one object must
+ * then be stored under a key_id of this node. Throws Etcd if none is.
  */
 export function countsOfOwnEtcd(census: Census, own: Iterable<string>): (kmsKeyId: string) => number {
   const counts = countsByKeyId(census);
@@ -58,7 +63,10 @@ export function countsOfOwnEtcd(census: Census, own: Iterable<string>): (kmsKeyI
   );
 }
 
-/** What the API server beside this node stores through its sockets. Throws ConfigInvalid where that is nothing. */
+/**
+ * Returns the scope of what the API server next to this node stores through its sockets. Throws ConfigInvalid
+ * if that is nothing.
+ */
 export function nodeScope(config: NodeConfig): CensusScope {
   if (config.encryptionConfig === undefined) throw missing(config, "encryptionConfig");
   const encryption = readEncryptionConfig(config.encryptionConfig);
@@ -73,7 +81,7 @@ export function nodeScope(config: NodeConfig): CensusScope {
   );
 }
 
-/** None if the file cannot be read: a census of everything goes without it. */
+/** Empty if the file cannot be read: a census of everything works without it. */
 function namesOf({ encryptionConfig }: NodeConfig): StoredNames {
   if (encryptionConfig === undefined) return new Map();
   try {

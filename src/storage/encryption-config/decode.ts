@@ -3,7 +3,7 @@ import type { GoObject, GoValue } from "../../go/go-json.ts";
 import { GoFraction, isGoObject } from "../../go/go-json.ts";
 import { durationNanoseconds } from "./go-duration.ts";
 
-/** An EncryptionConfiguration as the file has it: nothing of it is checked but its form. Keys are not kept. */
+/** The contents of an EncryptionConfiguration file. Only its form has been checked. Keys are not kept. */
 export interface DecodedConfig {
   readonly apiVersion: string;
   readonly kind: string;
@@ -15,7 +15,7 @@ export interface DecodedRule {
   readonly providers: readonly DecodedProvider[];
 }
 
-/** As in the file, more than one of them may be there, or none. */
+/** A provider as in the file: it may have several of these fields, or none. */
 export interface DecodedProvider {
   readonly aesgcm?: readonly DecodedKey[];
   readonly aescbc?: readonly DecodedKey[];
@@ -26,12 +26,12 @@ export interface DecodedProvider {
 
 export interface DecodedKey {
   readonly name: string;
-  /** How many bytes it has; "missing" if the file has none. */
+  /** The secret's length in bytes, or "missing" if the file has none. */
   readonly secret: number | "missing" | "not base64";
 }
 
 export interface DecodedKms {
-  /** What the API server takes if the file says nothing: v1, 3 s, and for v1 a cache of 1,000. */
+  /** The defaults of the API server if the file leaves these out: v1, 3 s, and for v1 a cache of 1,000. */
   readonly apiVersion: string;
   readonly name: string;
   readonly endpoint: string;
@@ -39,7 +39,7 @@ export interface DecodedKms {
   readonly cacheSize?: number;
 }
 
-/** A file that has not the form of an EncryptionConfiguration; the message quotes no value. */
+/** The file does not have the form of an EncryptionConfiguration. The message quotes no value. */
 export class Undecodable extends Error {}
 
 const DEFAULT_TIMEOUT = 3_000_000_000n;
@@ -47,9 +47,9 @@ const DEFAULT_CACHE = 1_000;
 const [LEAST_INT32, MOST_INT32] = [-(2 ** 31), 2 ** 31 - 1];
 
 /**
- * Decodes what a file says into the fields of apiserver.config.k8s.io/v1, as the strict decoder of
- * k8s.io/apimachinery does: exact names, no unknown ones, null for a field that is not there.
- * Throws Undecodable, in the decoder's words if they quote no value.
+ * Decodes a file into the fields of apiserver.config.k8s.io/v1, as the strict decoder of k8s.io/apimachinery
+ * does: exact names, no unknown names, null for a missing field. Throws Undecodable, with the decoder's own
+ * message unless it quotes a value.
  */
 export function decodeEncryptionConfig(value: GoValue): DecodedConfig {
   const root = new Fields(value, "");
@@ -108,7 +108,7 @@ function kmsOf(fields: Fields): DecodedKms {
   return { apiVersion, name, endpoint, nanoseconds, ...(cacheSize !== undefined && { cacheSize }) };
 }
 
-/** The fields of one object, which remembers what was asked for: what is left is unknown. */
+/** The fields of one object. It records which fields were read; the others are unknown. */
 class Fields {
   readonly #values: ReadonlyMap<string, GoValue>;
   readonly #path: string;
@@ -131,7 +131,7 @@ class Fields {
     return value.map((item: GoValue, index) => new Item(item, `${this.#of(name)}[${index}]`));
   }
 
-  /** The object in a field; undefined for none. */
+  /** Returns the object in a field, or undefined if the field is missing. */
   optional(name: string): Fields | undefined {
     const value = this.#take(name);
     return value === null ? undefined : new Fields(value, this.#of(name));
@@ -161,7 +161,7 @@ class Fields {
     return nanoseconds;
   }
 
-  /** Throws Undecodable if there is a field that nobody asked for. */
+  /** Throws Undecodable if there is a field that was never read. */
   end(): void {
     for (const name of this.#values.keys()) {
       if (this.#asked.has(name)) continue;
@@ -204,7 +204,10 @@ class Item {
   }
 }
 
-/** A field's name may be a key that lost its own: the shortest key of AES has 24 letters of base64. */
+/**
+ * A misplaced key could stand where a field's name belongs. The shortest AES key has 24 letters of base64, so
+ * such a name is not quoted.
+ */
 const isNoKey = (name: string): boolean => /^[-\w.]{1,20}$/.test(name);
 
 function mismatch(path: string, value: GoValue, wanted: string): Undecodable {

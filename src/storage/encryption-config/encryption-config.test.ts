@@ -16,7 +16,7 @@ import { encryptionConfiguration } from "./print.ts";
 
 const PATH = "/etc/kubernetes/enc.yaml";
 const SOCKET = "/run/claviger/secrets.sock";
-/** Looks like a key, and must be in no message. */
+/** A text that looks like a key. No message may contain it. */
 const SECRET = "dGhpcyBpcyBhIHNlY3JldCBvZiAzMiBieXRlcywgb2s=";
 const identity = { identity: {} };
 const kms = (changes: object = {}) => ({

@@ -24,15 +24,21 @@ import { maskedResource, validateEncryptionConfig } from "./validate.ts";
 
 export { covers, type GroupResource } from "../served/group-resource.ts";
 
-/** What claviger needs of a kube-apiserver's EncryptionConfiguration. The keys in the file are never kept. */
+/**
+ * The parts of a kube-apiserver's EncryptionConfiguration that claviger needs. The keys in the file are never
+ * kept.
+ */
 export interface EncryptionConfig {
   readonly path: string;
   readonly rules: readonly EncryptionRule[];
-  /** Why an API server with automatic reload refuses the file, though one without takes it. */
+  /**
+   * The reason why an API server with automatic reload refuses the file, although an API server without it
+   * accepts it.
+   */
   readonly refusedOnReload?: string;
 }
 
-/** One entry of `resources`: the first provider writes, all of them read. */
+/** One entry of `resources`. Its first provider writes, and all of them read. */
 export interface EncryptionRule {
   readonly resources: readonly string[];
   readonly providers: readonly EncryptionProvider[];
@@ -40,7 +46,7 @@ export interface EncryptionRule {
 
 export type EncryptionProvider = IdentityProvider | KmsProvider | KeyProvider;
 
-/** Stores plain. */
+/** Stores plain data. */
 export interface IdentityProvider {
   readonly kind: "identity";
 }
@@ -53,7 +59,7 @@ export interface KmsProvider {
   readonly timeoutMilliseconds: number;
 }
 
-/** A provider whose keys stand in the file; the first key writes. */
+/** A provider whose keys are in the file. The first key writes. */
 export interface KeyProvider {
   readonly kind: "aescbc" | "aesgcm" | "secretbox";
   readonly keyNames: readonly string[];
@@ -62,7 +68,10 @@ export interface KeyProvider {
 const NOUN = "EncryptionConfiguration";
 const API_VERSION = "apiserver.config.k8s.io/v1";
 
-/** Reads an EncryptionConfiguration. Throws ConfigInvalid naming file and field, and never what a key is. */
+/**
+ * Reads an EncryptionConfiguration. Throws ConfigInvalid, which names the file and the field and never quotes
+ * a key.
+ */
 export function readEncryptionConfig(path: string): EncryptionConfig {
   const absolute = resolve(path);
   let bytes: Buffer;
@@ -79,9 +88,9 @@ export function readEncryptionConfig(path: string): EncryptionConfig {
 }
 
 /**
- * Parses the bytes of a file that `path` names. Whatever the API server's own loader refuses
- * (encryptionconfig.LoadEncryptionConfig of k8s.io/apiserver), is refused, in its words;
- * docs/operations.md lists what is refused besides. Throws ConfigInvalid.
+ * Parses the bytes of the file `path`. Refuses whatever the API server's own loader refuses
+ * (encryptionconfig.LoadEncryptionConfig of k8s.io/apiserver), with the same message; docs/operations.md
+ * lists what else is refused. Throws ConfigInvalid.
  */
 export function parseEncryptionConfig(source: Buffer | string, path: string): EncryptionConfig {
   const what = `${NOUN} ${path}`;
@@ -114,19 +123,20 @@ function decodedFrom(value: GoObject, refuse: Refuse): DecodedConfig {
 }
 
 function mustBeOurKind({ apiVersion, kind }: GoObject, refuse: Refuse): void {
-  // The name that the documentation had by mistake is taken, too: apiserver/v1/register.go of k8s.io/apiserver.
+  // The API server also accepts this name, which its documentation once had by mistake:
+  // apiserver/v1/register.go of k8s.io/apiserver.
   if (apiVersion === "v1" && kind === "EncryptionConfig") return;
   if (apiVersion !== API_VERSION) refuse(`apiVersion must be ${API_VERSION}`);
   if (kind !== NOUN) refuse(`kind must be ${NOUN}`);
 }
 
-/** Every pattern in one spelling: `secrets.` is `secrets`. */
+/** Writes every pattern in its shortest spelling: `secrets.` becomes `secrets`. */
 const ruleOf = ({ resources, providers }: DecodedRule): EncryptionRule => ({
   resources: resources.map((text) => groupResourceText(parseGroupResource(text))),
   providers: providers.map(providerOf),
 });
 
-/** Validation has left exactly one of them. */
+/** Validation guarantees exactly one of them. */
 function providerOf({ kms, aesgcm, aescbc, secretbox }: DecodedProvider): EncryptionProvider {
   if (kms !== undefined) return kmsOf(kms);
   const names = (keys: readonly DecodedKey[]) => keys.map(({ name }) => name);
@@ -145,10 +155,9 @@ const kmsOf = ({ apiVersion, name, endpoint, nanoseconds }: DecodedKms): KmsProv
 });
 
 /**
- * The rule by which an API server stores this resource; undefined where there is
- * none and it is stored plain. The first that matches: the API server goes by the
- * more exact one, and refuses a file in which that is not the first. Where later ones
- * name the very same, their providers read too.
+ * Returns the rule by which an API server stores this resource, or undefined if no rule matches and the
+ * resource is stored plain. The first match decides: the API server uses the most exact rule, and refuses a
+ * file in which that is not the first. If later rules name the very same pattern, their providers read too.
  */
 export function ruleFor({ rules }: EncryptionConfig, resource: GroupResource): EncryptionRule | undefined {
   const pattern = rules.flatMap(({ resources }) => resources).find((one) => covers(one, resource));
@@ -158,20 +167,19 @@ export function ruleFor({ rules }: EncryptionConfig, resource: GroupResource): E
   return { resources: [pattern], providers: [first, ...others].flatMap(({ providers }) => providers) };
 }
 
-/** A kms provider of the file whose socket is ours. */
+/** A kms provider of the file whose socket is one of ours. */
 export interface KmsEntry {
-  /** The provider's name: it is in the prefix of what etcd holds. */
+  /** The provider's name, which is in the prefix of its values in etcd. */
   readonly name: string;
-  /** Patterns of its rule. */
+  /** The patterns of its rule. */
   readonly resources: readonly string[];
-  /** Whether it encrypts what is written, for one of the resources at least; else it only reads. */
+  /** True if it encrypts writes for at least one of the resources; otherwise it only reads. */
   readonly writes: boolean;
 }
 
 /**
- * The KMS v2 providers behind a socket (an absolute path). Each has a data key and
- * a poller of its own. Endpoints of the abstract namespace have no path, and are
- * never among them.
+ * Returns the KMS v2 providers behind a socket (an absolute path). Each has its own data key and poller. An
+ * endpoint of the abstract namespace has no path, so it never matches.
  */
 export function kmsEntries(config: EncryptionConfig, socketPath: string): readonly KmsEntry[] {
   return config.rules.flatMap((rule, index) =>
@@ -183,27 +191,29 @@ export function kmsEntries(config: EncryptionConfig, socketPath: string): readon
   );
 }
 
-/** Whether a provider is a KMS v2 one behind this socket. */
+/** Returns true if the provider is a KMS v2 provider behind this socket. */
 export function servesSocket(provider: EncryptionProvider, socketPath: string): boolean {
   return provider.kind === "kms" && provider.apiVersion === "v2" && namesSocket(provider, socketPath);
 }
 
-/** Whether a kms provider's endpoint is this socket, whichever version of KMS it speaks. */
+/** Returns true if the endpoint of a kms provider is this socket, whichever version of KMS it speaks. */
 export function namesSocket({ endpoint }: KmsProvider, socketPath: string): boolean {
   return socketOf(endpoint) === canonical(socketPath);
 }
 
-/** A resource that an earlier rule names too is written as that rule says. */
+/** If an earlier rule names the resource too, that rule decides how it is written. */
 function reigns(config: EncryptionConfig, index: number): boolean {
   const earlier = config.rules.slice(0, index).flatMap(({ resources }) => resources);
   return config.rules[index]?.resources.some((pattern) => !earlier.includes(pattern)) ?? false;
 }
 
-/** The path in an endpoint, as the API server reads it: `unix://a/b` has the host a and the path /b. */
+/**
+ * Returns the path in an endpoint as the API server reads it: `unix://a/b` has the host a and the path /b.
+ */
 function socketOf(endpoint: string): string | undefined {
   const { path } = parseGoUrl(endpoint);
   return path === "" || path.startsWith("/@") ? undefined : canonical(path);
 }
 
-/** One text for a path with dots, and for both names of a host's folder of sockets. */
+/** Normalizes a path with dots, and both names of the host's folder of sockets. */
 const canonical = (path: string): string => resolve(path).replace(/^\/var\/run\//, "/run/");

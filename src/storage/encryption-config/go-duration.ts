@@ -10,20 +10,20 @@ const NANOSECONDS: Readonly<Record<string, bigint>> = {
 };
 
 const PART = /(\d*)(?:\.(\d*))?([^\d.]+)/y;
-/** A duration of Go is an int64 of nanoseconds. */
+/** A duration in Go is an int64 of nanoseconds. */
 const LIMIT = 2n ** 63n;
 const MAX_DIGITS = 19;
 
 /**
- * Returns the milliseconds of a duration as Go writes it (`3s`, `1m30s`, `1.5h`, `0`);
- * undefined if it is none, or longer than Go can count. Source: Go's time.ParseDuration.
+ * Returns the milliseconds of a duration as Go writes it (`3s`, `1m30s`, `1.5h`, `0`), or undefined if it is
+ * malformed or longer than Go can count. Source: Go's time.ParseDuration.
  */
 export function goDuration(text: string): number | undefined {
   const nanoseconds = durationNanoseconds(text);
   return nanoseconds === undefined ? undefined : Number(nanoseconds) / 1e6;
 }
 
-/** The same in nanoseconds. */
+/** Returns the same duration in nanoseconds. */
 export function durationNanoseconds(text: string): bigint | undefined {
   const [sign, rest] = /^[-+]/.test(text) ? [text[0], text.slice(1)] : ["+", text];
   if (rest === "0") return 0n;

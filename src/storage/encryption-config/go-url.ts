@@ -1,26 +1,32 @@
 import { isIPv6 } from "node:net";
 
-/** What of a URL the API server goes by when it dials a plugin. */
+/** The parts of a URL that the API server uses to dial a plugin. */
 export interface GoUrl {
-  /** In small letters; empty if there is none. */
+  /** In lower case; empty if there is none. */
   readonly scheme: string;
-  /** Without its escapes; empty where no path follows the scheme. */
+  /** Unescaped; empty if no path follows the scheme. */
   readonly path: string;
 }
 
 const MAX_SHOWN = 20;
 
-/** A text that Go's net/url refuses; the message is Go's own, and quotes no more of it than a few characters. */
+/**
+ * The text is not a URL for Go's net/url. The message is Go's own, and quotes at most a few characters of the
+ * text.
+ */
 export class NotGoUrl extends Error {}
 
 const SCHEME = /^([A-Za-z][-+.A-Za-z0-9]*):/;
-/** Of ASCII, what may stand in a host as it is; everything else may (encoding_table.go, encodeHost). */
+/**
+ * The ASCII characters that a host may contain unescaped, and everything that is not ASCII
+ * (encoding_table.go, encodeHost).
+ */
 const HOST = /^[-_.~A-Za-z0-9!$&'()*+,;=:[\]<>"\u0080-\u{10ffff}]$/u;
 const USER = /^[-._:~!$&'()*+,;=%@A-Za-z0-9]*$/;
 
 /**
- * Parses a URL as Go's net/url does (url.go of Go 1.26), which is laxer than the web's standard
- * and stricter with control characters and escapes. Throws NotGoUrl.
+ * Parses a URL as Go's net/url does (url.go of Go 1.26): laxer than the URL standard of the web, but stricter
+ * about control characters and escapes. Throws NotGoUrl.
  */
 export function parseGoUrl(text: string): GoUrl {
   const [url = "", ...fragments] = text.split("#");

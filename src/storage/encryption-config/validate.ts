@@ -2,7 +2,7 @@ import { type GroupResource, groupResourceText, parseGroupResource } from "../se
 import type { DecodedConfig, DecodedKey, DecodedKms, DecodedProvider } from "./decode.ts";
 import { NotGoUrl, parseGoUrl } from "./go-url.ts";
 
-/** What the API server finds wrong: a field, and its own sentence. */
+/** An error that the API server reports: the field, and its own message. */
 export interface Fault {
   readonly field: string;
   readonly detail: string;
@@ -14,8 +14,8 @@ const MAX_SHOWN = 100;
 
 /**
  * Validates an EncryptionConfiguration as k8s.io/apiserver does
- * (apis/apiserver/validation/validation_encryption.go of v0.37.2), in its words. `reload` is
- * whether the API server has --encryption-provider-config-automatic-reload.
+ * (apis/apiserver/validation/validation_encryption.go of v0.37.2), with the same messages. `reload` says if
+ * the API server has --encryption-provider-config-automatic-reload.
  */
 export function validateEncryptionConfig({ resources }: DecodedConfig, reload: boolean): Fault[] {
   if (resources.length === 0) return [{ field: "resources", detail: "at least one resources is required" }];
@@ -34,7 +34,10 @@ export function validateEncryptionConfig({ resources }: DecodedConfig, reload: b
   });
 }
 
-/** The first resource that an earlier entry's wildcard leaves nothing for (config.go, "is masked by earlier rule"). */
+/**
+ * Returns the first resource that an earlier entry's wildcard covers completely (config.go, "is masked by
+ * earlier rule").
+ */
 export function maskedResource({ resources }: DecodedConfig): string | undefined {
   const seen = new Set<string>();
   for (const text of resources.flatMap((rule) => rule.resources)) {
@@ -65,7 +68,7 @@ function overlaps(field: string, texts: readonly string[]): Fault[] {
     ...(keys.size < texts.length
       ? [{ field, detail: "the same resource cannot be specified multiple times" }]
       : []),
-    // The same wildcard twice is a duplicate alone.
+    // The same wildcard twice is only reported as a duplicate.
     ...(wildcard && keys.size > 1
       ? [
           {
@@ -118,7 +121,7 @@ function providerFaults(
       detail:
         "more than one provider specified in a single element, should split into different list elements",
     });
-  // One of them, in this order: validation goes no further.
+  // Only the first of these is reported, in this order: validation stops at it.
   if (kms !== undefined) {
     faults.push(...kmsFaults(`${field}.kms`, kms, names, reload));
     names.add(kms.name);
@@ -164,7 +167,7 @@ function kmsFaults(path: string, kms: DecodedKms, names: ReadonlySet<string>, re
   if (!isV1 && cacheSize !== undefined) wrong("cachesize", "cachesize is not supported in v2");
   if (isV1 && cacheSize === 0)
     wrong("cachesize", "cachesize should be a positive value, or negative to disable");
-  // The API server names the field here, and not its value.
+  // The API server quotes the field here, not its value.
   if (!isV1 && apiVersion !== "v2")
     wrong("apiVersion", "unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported");
   return faults;
@@ -182,9 +185,9 @@ function endpointFault(endpoint: string): string | undefined {
   }
 }
 
-/** A text of the file for a message: in quotes, whatever is in it, and not longer than anybody needs. */
+/** Quotes a text of the file for a message, whatever the text contains, and shortens it. */
 const shown = (text: string): string =>
   JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
 
-/** The same without the quotes, as the API server has names. */
+/** Returns the same without the quotes, as the API server prints names. */
 const plain = (text: string): string => shown(text).slice(1, -1);

@@ -5,10 +5,10 @@ import type { EtcdConfig } from "../../config/config.ts";
 import { ClavigerError, messageOf } from "../../errors.ts";
 import { readRegularFile } from "../../files/regular-file.ts";
 
-/** An answer past this is asked for again in smaller pages; a value of etcd has 1.5 MiB unless it is told otherwise. */
+/** A larger answer is requested again in smaller pages. A value in etcd has at most 1.5 MiB by default. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** A bundle of authorities has some hundred kilobytes. */
+/** A bundle of certificate authorities has some hundred kilobytes. */
 const MAX_PEM_BYTES = 4 * 1024 * 1024;
 
 /** One member of the etcd cluster. */
@@ -18,8 +18,8 @@ export interface EtcdMember {
 }
 
 /**
- * A channel to each endpoint; nothing is connected yet. Certificates are read now:
- * renewed ones are taken up by the next client. Throws ConfigInvalid.
+ * Creates a channel to each endpoint, without connecting. Certificates are read now: the next client reads
+ * renewed ones. Throws ConfigInvalid.
  */
 export function etcdMembers(config: EtcdConfig): readonly EtcdMember[] {
   const files = config.ca === undefined ? undefined : readFiles(config.ca, config.client);
@@ -36,15 +36,15 @@ export function etcdMembers(config: EtcdConfig): readonly EtcdMember[] {
 
 const OPTIONS: ClientOptions = {
   "grpc.max_receive_message_length": MAX_ANSWER_BYTES,
-  // A proxy of the environment is not for what lies on the control-plane nodes.
+  // A proxy from the environment must not be used for the control-plane nodes.
   "grpc.enable_http_proxy": 0,
   "grpc.initial_reconnect_backoff_ms": 200,
   "grpc.max_reconnect_backoff_ms": 2_000,
-  // Closing a client is then the end of its connections.
+  // Closing a client then closes its connections.
   "grpc.use_local_subchannel_pool": 1,
 };
 
-/** URL takes away the port that is the scheme's own; gRPC has another default. */
+/** URL removes a port that is the scheme's default, but gRPC has another default. */
 function withPort(host: string, endpoint: string): string {
   return /:\d+$/.test(host) ? host : `${host}:${endpoint.slice(endpoint.lastIndexOf(":") + 1)}`;
 }
@@ -64,9 +64,9 @@ function readFiles(ca: string, client: EtcdConfig["client"]): TlsFiles {
 }
 
 /**
- * grpc-js gives the target's host to TLS as the server's name, and Node refuses an
- * address there (RFC 6066 has none). So another name is sent for an `address`, and
- * the certificate must be for the address all the same.
+ * grpc-js passes the target's host to TLS as the server name, and Node refuses an IP address there (RFC 6066
+ * has none). So another name is sent for an `address`, and the certificate must still be valid for the
+ * address.
  */
 function secureClient(target: string, { ca, key, cert }: TlsFiles, address: string | undefined): Client {
   const verify: VerifyOptions =

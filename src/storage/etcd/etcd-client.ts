@@ -10,26 +10,26 @@ import {
   type RangeResponse,
 } from "./etcd-messages.ts";
 
-/** What a read of etcd comes to, short of failure. */
+/** The outcome of a read of etcd that did not fail. */
 export type RangeOutcome =
   | ({ readonly kind: "page"; readonly bytes: number } & RangeResponse)
-  /** etcd no longer has the revision that was asked for: begin anew. */
+  /** etcd has compacted the requested revision: start again. */
   | { readonly kind: "compacted" }
-  /** The answer would be more than claviger takes at once: ask for fewer keys. */
+  /** The answer would be larger than claviger accepts: ask for fewer keys. */
   | { readonly kind: "too-large" };
 
 export interface EtcdClientOptions {
-  /** For one call at one endpoint, in milliseconds. */
+  /** The timeout of one call at one endpoint, in milliseconds. */
   readonly deadline?: number;
 }
 
-/** A member that does not answer within this is passed over. */
+/** A member that does not answer within this time is skipped. */
 const DEADLINE_MILLISECONDS = 15_000;
-/** An election takes about a second; the members are asked again after it. */
+/** An election takes about a second, and the members are asked again after it. */
 const ROUNDS = 3;
 const PAUSE_MILLISECONDS = 1_000;
 const RANGE = "/etcdserverpb.KV/Range";
-/** Another member may do better; so may this one after an election. */
+/** Another member may answer, and so may this member after an election. */
 const PASSED_OVER: ReadonlySet<number> = new Set([
   status.UNAVAILABLE,
   status.DEADLINE_EXCEEDED,
@@ -44,7 +44,7 @@ export class EtcdClient {
   readonly #deadline: number;
   /** The member that answered last is asked first. */
   #first = 0;
-  /** The first answer's: a count in parts of two clusters would be of neither. */
+  /** The cluster of the first answer. Adding up counts from two clusters would describe neither of them. */
   #cluster: { readonly id: number; readonly endpoint: string } | undefined;
 
   private constructor(members: readonly EtcdMember[], deadline: number) {
@@ -58,9 +58,8 @@ export class EtcdClient {
   }
 
   /**
-   * Keys and values in key order; a read of the newest revision is linearizable.
-   * Rejects with an Etcd error that names every endpoint and its reason, or with the
-   * signal's reason.
+   * Returns keys and values in key order; a read of the newest revision is linearizable. Rejects with an Etcd
+   * error that names every endpoint and its reason, or with the signal's reason.
    */
   async range(request: RangeRequest, signal: AbortSignal): Promise<RangeOutcome> {
     let failures: string[] = [];
@@ -87,7 +86,7 @@ export class EtcdClient {
     for (const { client } of this.#members) client.close();
   }
 
-  /** The outcome at one member, or in words why it has to be passed over. */
+  /** Returns the outcome at one member, or the reason why the member is skipped. */
   async #rangeAt(index: number, request: RangeRequest, signal: AbortSignal): Promise<RangeOutcome | string> {
     signal.throwIfAborted();
     const member = this.#members[index];
@@ -154,7 +153,7 @@ function failureOf(
 ): RangeOutcome | string {
   const { code, details } = serviceError(error);
   if (code === status.OUT_OF_RANGE && details.includes("compacted")) return { kind: "compacted" };
-  // A member that lags behind: the revision came from another one.
+  // The member lags behind: the revision came from another member.
   if (code === status.OUT_OF_RANGE && revision > 0) return `${endpoint}: ${details}`;
   if (code === status.RESOURCE_EXHAUSTED && details.includes("larger than max")) {
     if (limit !== 1) return { kind: "too-large" };
@@ -163,7 +162,7 @@ function failureOf(
       `etcd at ${endpoint} holds a value that is larger than claviger reads at once (${details}): no API server writes such values; find it with etcdctl`,
     );
   }
-  // A member that is only learning answers no linearizable read.
+  // A member that is still a learner answers no linearizable read.
   const learns = code === status.FAILED_PRECONDITION && details.includes("learner");
   if (code === undefined || PASSED_OVER.has(code) || learns) return `${endpoint}: ${details}`;
   throw new ClavigerError(

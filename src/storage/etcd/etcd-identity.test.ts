@@ -26,7 +26,7 @@ function etcdWith(keys: Readonly<Record<string, number>>, prefix = "/registry") 
   return { etcd: { range }, prefix, signal };
 }
 
-/** A Lease that the API server shows at these resourceVersions, one after the other. */
+/** A Lease that has these resourceVersions in the API server, one after the other. */
 function leaseAt(...resourceVersions: (string | undefined)[]) {
   let reads = 0;
   return { path: LEASE, read: async () => resourceVersions[reads++] };

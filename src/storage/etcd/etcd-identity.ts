@@ -8,8 +8,8 @@ import type { EtcdReader } from "./etcd-scan.ts";
 import { pathsOf } from "./storage-key.ts";
 
 /**
- * A count of nothing in the wrong etcd looks like a count that found nothing. Before a
- * count proves anything, what is here shows that it was taken where API servers store.
+ * An etcd and a prefix in it. A count in the wrong etcd finds nothing, and that must not count as proof. So
+ * before a count is used as proof, the functions of this file check that the API servers store in this etcd.
  */
 export interface EtcdAt {
   readonly etcd: EtcdReader;
@@ -18,28 +18,30 @@ export interface EtcdAt {
   readonly signal: AbortSignal;
 }
 
-/** An object that is written all the time, as the API server has it. */
+/** An object that is written all the time, as the API server returns it. */
 export interface Witness {
-  /** Its key without the prefix: `leases/claviger-system/claviger-node-a`. */
+  /** Its etcd key without the prefix: `leases/claviger-system/claviger-node-a`. */
   readonly path: string;
-  /** Its resourceVersion, read from the API server past every cache; undefined where there is none. */
+  /**
+   * Reads its resourceVersion from the API server, past every cache; undefined if the object does not exist.
+   */
   readonly read: () => Promise<string | undefined>;
 }
 
 const WHAT_TO_DO =
   "check etcd.endpoints and etcd.prefix against the API server's --etcd-servers and --etcd-prefix";
 
-/** Rejects with Etcd where no API server has ever stored anything under the prefix. */
+/** Rejects with Etcd if no API server has ever stored anything under the prefix. */
 export async function mustHoldCluster({ etcd, prefix, signal }: EtcdAt): Promise<void> {
   if ((await revisionOf({ etcd, prefix, signal }, "namespaces/default")) !== undefined) return;
   throw new ClavigerError("Etcd", `etcd has no cluster under ${prefix}: ${WHAT_TO_DO}`);
 }
 
 /**
- * Rejects with Etcd unless this is the etcd of the API server that the witness was
- * read from: its revision here, read between two reads there, lies between theirs. A
- * resourceVersion is etcd's revision of the write (kube-apiserver, storage/etcd3), so
- * another cluster's etcd, or an old copy of this one, cannot have it.
+ * Rejects with Etcd unless this is the etcd of the API server from which the witness was read. The witness's
+ * revision in etcd, read between two reads from the API server, must lie between theirs. A resourceVersion is
+ * etcd's revision of the write (kube-apiserver, storage/etcd3), so neither another cluster's etcd nor an old
+ * copy of this etcd can have it.
  */
 export async function mustBeEtcdOf(witness: Witness, at: EtcdAt): Promise<void> {
   const before = await readWitness(witness);
@@ -53,13 +55,13 @@ export async function mustBeEtcdOf(witness: Witness, at: EtcdAt): Promise<void> 
   );
 }
 
-/** An object that was listed may be deleted before it is looked for. */
+/** A listed object may be deleted before it is looked up in etcd. */
 const LOOKS = 3;
 
 /**
- * Rejects with Etcd where the API server shows an object of one of these resources and
- * etcd lacks it: it is kept in another etcd (kube-apiserver's
- * --etcd-servers-overrides). What may not be listed is passed over.
+ * Rejects with Etcd if the API server lists an object of one of these resources and etcd lacks it: then the
+ * resource is kept in another etcd (kube-apiserver's --etcd-servers-overrides). Resources that may not be
+ * listed are skipped.
  */
 export async function mustBeStoredHere(
   resources: readonly ApiResource[],
@@ -76,7 +78,7 @@ export async function mustBeStoredHere(
   }
 }
 
-/** Also where there are none, or none that may be listed. */
+/** Returns true also if there are no objects, or if they may not be listed. */
 async function isStoredHere(resource: ApiResource, list: List, at: EtcdAt): Promise<boolean> {
   for (let look = 0; look < LOOKS; look += 1) {
     const object = await anyObject(resource, list);
@@ -99,7 +101,7 @@ async function readWitness({ path, read }: Witness): Promise<number> {
   );
 }
 
-/** The revision of the last write of a key; undefined where it is not there. */
+/** Returns the revision of the last write of a key, or undefined if the key does not exist. */
 async function revisionOf({ etcd, prefix, signal }: EtcdAt, path: string): Promise<number | undefined> {
   const key = Buffer.from(`${prefix}/${path}`);
   const page = await etcd.range({ key, rangeEnd: ONE_KEY, limit: 1, revision: 0 }, signal);
@@ -108,14 +110,14 @@ async function revisionOf({ etcd, prefix, signal }: EtcdAt, path: string): Promi
   return page.entries[0]?.modRevision;
 }
 
-/** Without an end, a range is one key. */
+/** A range without an end is one key. */
 const ONE_KEY = Buffer.alloc(0);
 
 async function anyObject(resource: ApiResource, list: List): Promise<StoredName | undefined> {
   try {
     return await someObject(list, resource);
   } catch (error) {
-    // No right to list it, or it went meanwhile.
+    // There is no right to list the resource, or the resource was removed meanwhile.
     if (error instanceof KubeError && (error.httpStatus === 403 || error.httpStatus === 404))
       return undefined;
     throw new ClavigerError(

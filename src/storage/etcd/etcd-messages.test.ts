@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { MalformedMessage } from "../../protobuf.ts";
 import { decodeRangeResponse, encodeRangeRequest } from "./etcd-messages.ts";
 
-/** Our codec against protobufjs with proto/etcd-kv.proto, which no other code of ours reads. */
+/** Compares our codec with protobufjs and proto/etcd-kv.proto, which no other code of ours reads. */
 const PROTO = join(import.meta.dirname, "..", "..", "..", "proto", "etcd-kv.proto");
 const definitions = loadSync(PROTO, { defaults: true, keepCase: true, longs: Number });
 

@@ -5,20 +5,22 @@ export interface RangeRequest {
   readonly key: Buffer;
   readonly rangeEnd: Buffer;
   readonly limit: number;
-  /** 0 for the newest. */
+  /** 0 for the newest revision. */
   readonly revision: number;
 }
 
 export interface RangeResponse {
-  /** Of the etcd cluster that answered; its last bits are lost, as it is a random number of 64. */
+  /**
+   * The id of the etcd cluster that answered. It is a random 64-bit number, whose last bits are lost here.
+   */
   readonly clusterId: number;
-  /** The newest revision when the answer was made. */
+  /** The newest revision at the time of the answer. */
   readonly revision: number;
-  /** Views of the message: what is kept of them must be copied. */
+  /** Views of the message: copy whatever is kept of them. */
   readonly entries: readonly EtcdEntry[];
-  /** Whether the limit left keys out. */
+  /** True if the limit left keys out. */
   readonly more: boolean;
-  /** Keys of the whole range. */
+  /** The number of keys in the whole range. */
   readonly count: number;
 }
 

@@ -6,7 +6,7 @@ import { scan } from "./etcd-scan.ts";
 
 const BYTES = 10_000;
 
-/** Answers as etcd does, and adds up how many keys it counted for that. */
+/** Answers as etcd does, and adds up how many keys it had to count. */
 class Keys {
   readonly #keys: readonly Buffer[];
   counted = 0;
@@ -39,7 +39,7 @@ class Keys {
     };
   }
 
-  /** The first place that is not before a key. */
+  /** Returns the index of the first key that is not before the given key. */
   #place(key: Buffer): number {
     let [low, high] = [0, this.#keys.length];
     while (low < high) {
@@ -89,13 +89,13 @@ describe("a scan visits every key once and in order, and etcd counts few keys mo
     const wanted = keys.toSorted(Buffer.compare).map((key) => key.toString("latin1"));
     expect(seen.length).toBe(wanted.length);
     expect(seen.findIndex((key, index) => key !== wanted[index])).toBe(-1);
-    // 120 times as many if each page's range went to the end of all keys.
+    // It would be 120 times as many if each page's range went to the end of all keys.
     expect(etcd.counted).toBeLessThanOrEqual(keys.length * 12);
     expect(etcd.calls).toBeLessThanOrEqual(10 + keys.length / 50);
   });
 });
 
-/** As kine does: a range ends with a folder, whatever end is asked for. */
+/** Answers as kine does: a range ends with a folder, whichever end is requested. */
 class Folders extends Keys {
   override range(request: RangeRequest): Promise<RangeOutcome> {
     const end = Buffer.from(request.rangeEnd);

@@ -6,34 +6,36 @@ import type { EtcdEntry } from "./etcd-messages.ts";
 export type EtcdReader = Pick<EtcdClient, "range">;
 
 export interface ScanOptions {
-  /** As of when; 0 for now, which pins the revision of the first page for the others. */
+  /**
+   * The revision to read; 0 means the newest, and the revision of the first page is then used for all pages.
+   */
   readonly revision: number;
   readonly signal: AbortSignal;
-  /** Called for each key in order. What it keeps of an entry it must copy. */
+  /** Called for each key in order. It must copy whatever it keeps of an entry. */
   readonly visit: (entry: EtcdEntry) => void;
-  /** Called after each page with the keys in it. */
+  /** Called after each page with the number of keys in it. */
   readonly onPage?: (keys: number) => void;
 }
 
 export type ScanOutcome =
   | { readonly kind: "done"; readonly revision: number }
-  /** etcd has compacted the revision; keys were visited, and more were left. */
+  /** etcd has compacted the revision. Some keys were visited, and others were left. */
   | { readonly kind: "compacted" };
 
 const FIRST_LIMIT = 200;
 const MAX_LIMIT = 5_000;
-/** Pages of about this size. */
+/** The target size of a page. */
 const PAGE_BYTES = 2 * 1024 * 1024;
 /**
- * With each page, etcd counts all the keys of the range that is asked for. A range of
- * more than this many pages is narrowed, or millions of keys would take hours.
+ * For each page, etcd counts all keys of the requested range. A range of more than this many pages is
+ * narrowed, otherwise millions of keys would take hours.
  */
 const WIDE_PAGES = 8;
 
 /**
- * Visits every key that begins with `prefix`, page by page and all as of one revision,
- * so that writes in between neither hide nor repeat a key. Holds one page in memory.
- * Rejects as EtcdClient.range does, and with Etcd where keys are missing.
+ * Visits every key that begins with `prefix`, page by page and all as of one revision, so that concurrent
+ * writes neither hide nor repeat a key. Holds one page in memory. Rejects as EtcdClient.range does, and with
+ * Etcd if keys are missing.
  */
 export async function scan(etcd: EtcdReader, prefix: string, options: ScanOptions): Promise<ScanOutcome> {
   const shallow = Buffer.byteLength(prefix);
@@ -41,9 +43,12 @@ export async function scan(etcd: EtcdReader, prefix: string, options: ScanOption
   let from: Buffer = Buffer.from(prefix);
   let { revision } = options;
   let limit = FIRST_LIMIT;
-  /** A page ends where the first bytes of the keys change, this many; at `shallow` it ends with the prefix. */
+  /**
+   * The range of a page ends at the next key that differs in its first `depth` bytes; at `shallow` it ends
+   * with the prefix.
+   */
   let depth = shallow;
-  /** Of the first page, whose range is all of it. */
+  /** The count of the first page, whose range is the whole prefix. */
   let promised: number | undefined;
   let visited = 0;
   for (;;) {
@@ -71,7 +76,10 @@ export async function scan(etcd: EtcdReader, prefix: string, options: ScanOption
   }
 }
 
-/** What is not read would count as nothing that is left. kine, for one, knows ranges of whole folders only. */
+/**
+ * Keys that were not read would count as if they did not exist. kine, for example, only supports ranges of
+ * whole folders.
+ */
 const fewer = (prefix: string, visited: number, promised: number): ClavigerError =>
   new ClavigerError(
     "Etcd",
@@ -80,12 +88,14 @@ const fewer = (prefix: string, visited: number, promised: number): ClavigerError
 
 type Page = Extract<RangeOutcome, { kind: "page" }>;
 
-/** Where a range had little, the next one takes in more; its length is that of its beginning at most. */
+/** Widens the next range if the last had few keys. Its depth is at most the length of its start key. */
 function wider(depth: number, shallow: number, limit: number, { entries }: Page): number {
   return entries.length * 4 < limit ? Math.max(shallow, depth - 1) : depth;
 }
 
-/** Where a range has much more than a page, down to what the keys of a page have in common. */
+/**
+ * Narrows a range that has much more than a page, down to the bytes that the keys of a page have in common.
+ */
 function narrower(depth: number, { entries, count }: Page): number {
   if (count <= entries.length * WIDE_PAGES) return depth;
   const [first, last] = [entries[0]?.key, entries.at(-1)?.key];
@@ -95,14 +105,14 @@ function narrower(depth: number, { entries, count }: Page): number {
   return Math.min(Math.max(depth, common) + 1, last.length);
 }
 
-/** Grows slowly, as the next objects may be larger; shrinks at once. */
+/** Grows the limit slowly, because the next objects may be larger, and shrinks it at once. */
 function nextLimit(limit: number, { bytes, entries }: Page): number {
   if (entries.length === 0) return limit;
   const fitting = Math.floor((PAGE_BYTES * entries.length) / Math.max(1, bytes));
   return Math.max(1, Math.min(fitting, limit * 2, MAX_LIMIT));
 }
 
-/** The first key after all that begin with these bytes. */
+/** Returns the first key after all keys that begin with these bytes. */
 function afterPrefix(prefix: Buffer): Buffer {
   let length = prefix.length;
   while (prefix[length - 1] === 0xff) length -= 1;

@@ -1,17 +1,17 @@
 import type { GroupResource } from "../served/group-resource.ts";
 
-/** An object by its key in etcd. */
+/** An object, identified by its key in etcd. */
 export interface StoredObject {
-  /** Without a group where a newer Kubernetes stores a resource that this table does not have. */
+  /** The group is left out if a newer Kubernetes stores a resource that this table does not have. */
   readonly resource: { readonly group?: string; readonly resource: string };
   readonly namespace?: string;
   readonly name: string;
 }
 
 /**
- * What API servers keep without its group in the key (1.37): all that is built into
- * kube-apiserver. Anything else has its group there, in which there is a dot.
- * Source: kubernetes, test/integration/etcd/data.go.
+ * The resources that API servers store without a group in the key (1.37): all that are built into
+ * kube-apiserver. Any other resource has its group in the key, and that group has a dot. Source: kubernetes,
+ * test/integration/etcd/data.go.
  */
 const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
   "": words(`configmaps events limitranges namespaces persistentvolumeclaims persistentvolumes pods
@@ -41,8 +41,8 @@ const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Paths that are not the resource's name: SpecialDefaultResourcePrefixes of
- * pkg/kubeapiserver, and what kube-apiserver keeps for itself, which no API shows.
+ * Paths that differ from the resource's name: SpecialDefaultResourcePrefixes of pkg/kubeapiserver, and
+ * kube-apiserver's internal objects, which no API serves.
  */
 const SPECIAL: Readonly<Record<string, GroupResource>> = {
   controllers: { group: "", resource: "replicationcontrollers" },
@@ -64,11 +64,14 @@ const byPath: ReadonlyMap<string, GroupResource> = new Map([
   ...Object.entries(SPECIAL),
 ]);
 
-/** The object behind a key, given without the API servers' prefix and its slash: `secrets/default/hello`. */
+/**
+ * Returns the object behind a key, given without the API servers' prefix and its slash:
+ * `secrets/default/hello`.
+ */
 export function storedObject(key: string): StoredObject {
   const parts = key.split("/");
   const [first = "", second = ""] = parts;
-  // The group of a custom resource has a dot; nothing that is built in has one in its path.
+  // The group of a custom resource has a dot. No built-in resource has a dot in the first part of its path.
   if (first.includes(".") && parts.length > 2) {
     return named({ group: first, resource: second }, parts.slice(2));
   }
@@ -81,11 +84,13 @@ function named(resource: StoredObject["resource"], [first = "", ...rest]: readon
   return rest.length === 0 ? { resource, name: first } : { resource, namespace: first, name: rest.join("/") };
 }
 
-/** Where a resource's keys may begin, without the API servers' prefix: `["secrets/"]`. */
+/**
+ * Returns the prefixes that a resource's keys may have, without the API servers' own prefix: `["secrets/"]`.
+ */
 export function pathsOf({ group, resource }: GroupResource): readonly string[] {
   const known = [...byPath].filter(([, found]) => found.group === group && found.resource === resource);
   if (known.length > 0) return known.map(([path]) => `${path}/`);
-  // A custom resource, or one that is built into a newer Kubernetes.
+  // A custom resource, or a resource that is built into a newer Kubernetes.
   return group.includes(".") ? [`${group}/${resource}/`, `${resource}/`] : [`${resource}/`];
 }
 

@@ -69,7 +69,7 @@ describe("a value of etcd => how it is stored", () => {
       expect(read(`k8s:enc:aescbc:v1:${name}:bytes`)).toEqual({ kind: "aescbc", keyName: name });
     expect(read("k8s:enc:kms:v1:aws:kms:\0x")).toEqual({ kind: "kms-v1", provider: "aws:kms" });
     expect(read("k8s:enc:secretbox:v1:key:2026:")).toEqual({ kind: "secretbox", keyName: "key:2026" });
-    // Of another kind, and of nobody: up to the first colon.
+    // A name of another kind, or an unknown name, ends at the first colon.
     expect(read("k8s:enc:aesgcm:v1:key:2026:x")).toEqual({ kind: "aesgcm", keyName: "key" });
     expect(read("k8s:enc:aescbc:v1:other:2026:x")).toEqual({ kind: "aescbc", keyName: "other" });
   });

@@ -2,17 +2,19 @@ import { asBytes, asText, MalformedMessage, readFields } from "../../protobuf.ts
 import type { EncryptionConfig } from "../encryption-config/encryption-config.ts";
 
 /**
- * How a value in etcd is stored, as its first bytes say. Nothing of what it holds
- * is kept.
+ * The way in which a value in etcd is stored, according to its first bytes. Nothing of its contents is kept.
  */
 export type StoredValue =
-  /** As identity stores it, encrypted by nothing. */
+  /** Stored by identity, not encrypted. */
   | { readonly kind: "plain" }
   | { readonly kind: "kms-v2"; readonly provider: string; readonly keyId: string }
   | { readonly kind: "kms-v1"; readonly provider: string }
-  /** A provider whose keys stand in the EncryptionConfiguration. */
+  /** A provider whose keys are in the EncryptionConfiguration. */
   | { readonly kind: "aescbc" | "aesgcm" | "secretbox"; readonly keyName: string }
-  /** Begins as an encrypted value and is none that an API server could read; `provider` where it names one. */
+  /**
+   * Begins as an encrypted value, but no API server could read it. `provider` is the provider that it names,
+   * if any.
+   */
   | { readonly kind: "damaged"; readonly provider?: string };
 
 const ENCRYPTED = Buffer.from("k8s:enc:");
@@ -23,27 +25,27 @@ const KEY_KINDS = (["aescbc", "aesgcm", "secretbox"] as const).map((kind) => ({
   prefix: Buffer.from(`k8s:enc:${kind}:v1:`),
 }));
 
-/** More than the name of a provider or key has in any sane file. */
+/** Longer than the name of a provider or key in any real file. */
 const MAX_NAME_BYTES = 1_024;
 /** The API server's own bounds: ValidateEncryptedObject of its envelope/kmsv2. */
 const MAX_KEY_ID_BYTES = 1_024;
 const MAX_DEK_SOURCE_BYTES = 1_024;
 const LAST_DEK_SOURCE_TYPE = 1;
 
-/** A name that etcd has in its values, and the bytes with which it stands there. */
+/** A name that occurs in values of etcd, and its bytes there. */
 interface StoredName {
   readonly name: string;
   readonly prefix: Buffer;
 }
 
-/** By kind, the names with a colon in them that an EncryptionConfiguration has, the longest first. */
+/** The names with a colon in an EncryptionConfiguration, by kind, the longest first. */
 export type StoredNames = ReadonlyMap<StoredValue["kind"], readonly StoredName[]>;
 
 const NO_NAMES: StoredNames = new Map();
 
 /**
- * The names that a value's first colon does not end: k3s and RKE2 name keys by the time of day, and
- * a provider of KMS v1 may be called `aws:kms`.
+ * Returns the names that do not end at a value's first colon: k3s and RKE2 name keys by the time of day, and
+ * a KMS v1 provider may be called `aws:kms`.
  */
 export function storedNames({ rules }: EncryptionConfig): StoredNames {
   const names = new Map<StoredValue["kind"], StoredName[]>();
@@ -60,8 +62,8 @@ export function storedNames({ rules }: EncryptionConfig): StoredNames {
 }
 
 /**
- * Reads what a value of etcd says of how it is stored. Total: any bytes give an answer. A name is
- * known whole from `names`; one that is not among them is taken to end at its first colon.
+ * Reads how a value of etcd is stored. Total: any bytes give an answer. A name in `names` is matched whole;
+ * any other name ends at its first colon.
  */
 export function storedValue(value: Buffer, names: StoredNames = NO_NAMES): StoredValue {
   if (!startsWith(value, ENCRYPTED)) return { kind: "plain" };
@@ -87,7 +89,7 @@ function kmsV2(rest: Buffer): StoredValue {
   }
 }
 
-/** A name that is known, or what stands before the first colon. */
+/** Returns the known name, or the bytes before the first colon. */
 function nameOf(bytes: Buffer, known: readonly StoredName[] = []): string | undefined {
   const found = known.find(({ prefix }) => startsWith(bytes, prefix));
   if (found !== undefined) return found.name;
@@ -102,9 +104,9 @@ function nameOf(bytes: Buffer, known: readonly StoredName[] = []): string | unde
 }
 
 /**
- * The key_id of an EncryptedObject {encryptedData=1, keyID=2, encryptedDEKSource=3,
- * annotations=4, encryptedDEKSourceType=5}. Throws MalformedMessage for one that the
- * API server would refuse: its object cannot be read.
+ * Returns the key_id of an EncryptedObject {encryptedData=1, keyID=2, encryptedDEKSource=3, annotations=4,
+ * encryptedDEKSourceType=5}. Throws MalformedMessage if the API server would refuse the message: then the
+ * object cannot be read.
  */
 function keyIdOf(bytes: Buffer): string {
   const size = { data: 0, dekSource: 0 };

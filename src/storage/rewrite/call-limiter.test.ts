@@ -22,7 +22,10 @@ describe("what an error says of the server", () => {
   ])("%s", (_, error, expected) => expect(pushBackOf(error)).toEqual(expected));
 });
 
-/** Makes `count` calls that all wait for one another; resolves with how many the limiter let run at once. */
+/**
+ * Makes `count` calls that all wait for one another. Resolves with how many of them the limiter let run at
+ * once.
+ */
 async function atOnce(limit: CallLimiter, count: number): Promise<number> {
   let running = 0;
   let most = 0;

@@ -7,38 +7,39 @@ import { nextParallelism } from "./parallelism.ts";
 export interface CallLimits {
   /** The most calls at once. */
   readonly maxParallelism: number;
-  /** How long a call is tried again while the API server is busy or away. */
+  /** How long a call is retried while the API server is busy or away. */
   readonly patienceMilliseconds: number;
 }
 
 export interface LimitedCall {
   readonly signal: AbortSignal;
-  /** Errors that the caller deals with: trying again would not help. */
+  /** Returns true for errors that the caller handles, because a retry would not help. */
   readonly isAnswer?: (error: unknown) => boolean;
 }
 
 const FIRST_PARALLELISM = 8;
 const MIN_DELAY_MILLISECONDS = 100;
 const MAX_DELAY_MILLISECONDS = 10_000;
-/** An API server that has just started does not know its users' rights yet, and forbids what they may do. */
+/** An API server that has just started has not loaded its users' rights yet, and forbids what they may do. */
 const START_MILLISECONDS = 30_000;
-/** Such as a webhook that is down: it is not known to pass. */
+/** For failures that may not pass, such as a webhook that is down. */
 const TRIES_OF_A_FAILURE = 3;
 
-/** Nothing gets through to the API server any more: what is done is done, and the rest waits for another run. */
+/**
+ * No call reaches the API server any more. The work done so far is kept, and the rest waits for another run.
+ */
 export class ServerAway extends ClavigerError {}
 
 /**
- * Makes calls to an API server, as many at once as it bears: fewer when it answers
- * 429 or 5xx or nothing, none for as long as its Retry-After says, one more at a
- * time when all goes well.
+ * Makes as many calls to an API server at once as the API server can bear: fewer if it answers 429 or 5xx or
+ * not at all, none for as long as its Retry-After says, one more at a time while all goes well.
  */
 export class CallLimiter {
   readonly #limits: CallLimits;
   #parallelism: number;
   #active = 0;
   #succeeded = 0;
-  /** Grows with each halving, so that calls of before do not halve again. */
+  /** Incremented with each halving, so that calls that began before it do not halve again. */
   #round = 0;
   #pausedUntil = 0;
   #lastSuccess = Number.NEGATIVE_INFINITY;
@@ -51,8 +52,8 @@ export class CallLimiter {
   }
 
   /**
-   * Makes a call, again if need be; it must be one that may be made twice. Throws
-   * what the call throws, ServerAway, or the signal's reason.
+   * Makes a call, and retries it if necessary, so it must be safe to repeat. Throws the error of the call,
+   * ServerAway, or the signal's reason.
    */
   async run<T>(call: () => Promise<T>, { signal, isAnswer = () => false }: LimitedCall): Promise<T> {
     const begun = performance.now();
@@ -88,7 +89,7 @@ export class CallLimiter {
   #refuseToWaitForEver(begun: number, error: unknown): void {
     const { patienceMilliseconds } = this.#limits;
     if (performance.now() - begun < patienceMilliseconds) return;
-    // Others got through: it is about this call.
+    // Other calls succeeded since: the problem is this call.
     if (this.#lastSuccess > begun) throw error;
     throw new ServerAway(
       "ApiServer",
@@ -132,7 +133,7 @@ export class CallLimiter {
     this.#parallelism = next;
   }
 
-  /** A server that names a time means all calls; otherwise this one call waits, longer each time, with jitter. */
+  /** A Retry-After holds back all calls. Without it only this call waits, longer each time, with jitter. */
   async #pause(pushBack: PushBack, tries: number, signal: AbortSignal): Promise<void> {
     const asked = retryMilliseconds(pushBack);
     if (asked !== undefined) {
@@ -144,14 +145,16 @@ export class CallLimiter {
   }
 }
 
-/** Why a call is to be made again, and fewer at once. */
+/** A reason to retry a call, and to make fewer calls at once. */
 export interface PushBack {
-  /** Whether it can be expected to pass by itself. */
+  /** True if it can be expected to pass by itself. */
   readonly mayPass: boolean;
   readonly retryAfterSeconds?: number;
 }
 
-/** What an error says of the server's load or health; undefined where it is an answer to the call. */
+/**
+ * Returns what an error says about the server's load or health, or undefined if it answers the call itself.
+ */
 export function pushBackOf(error: unknown): PushBack | undefined {
   if (!(error instanceof ClavigerError)) return undefined;
   // No HTTP answer: refused, reset, or timed out.

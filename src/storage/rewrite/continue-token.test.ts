@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { atLatest, tokenAfter } from "./continue-token.ts";
 
-/** Of a kube-apiserver 1.37.2: 5 Secrets at revision 233, the last of them default/s-04. */
+/** A token from a kube-apiserver 1.37.2: 5 Secrets at revision 233, the last of them default/s-04. */
 const served = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MjMzLCJzdGFydCI6ImRlZmF1bHQvcy0wNFx1MDAwMCJ9";
 const read = (token: string | undefined): unknown =>
   JSON.parse(Buffer.from(token ?? "", "base64url").toString("utf8"));

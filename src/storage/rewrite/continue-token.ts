@@ -18,19 +18,19 @@ interface ContinueToken {
 const VERSION = "meta.k8s.io/v1";
 const LATEST = -1;
 
-/** A token for what comes after this object in the order of keys, whether or not it exists. */
+/** Returns a token for the objects after this object in key order. The object need not exist. */
 export function tokenAfter({ namespace, name }: StoredName): string {
   const key = namespace === undefined ? name : `${namespace}/${name}`;
   return encode({ v: VERSION, rv: LATEST, start: `${key}\0` });
 }
 
-/** The same place, as of no revision; undefined for a token that is not of this form. */
+/** Returns the same place without a revision, or undefined if the token does not have this form. */
 export function atLatest(token: string): string | undefined {
   try {
     const decoded: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
     return isToken(decoded) ? encode({ ...decoded, rv: LATEST }) : undefined;
   } catch {
-    // Not JSON: a server that writes its tokens in another way.
+    // Not JSON: this server has another form of token.
     return undefined;
   }
 }

@@ -93,7 +93,10 @@ describe("unreadable keys", () => {
   });
 });
 
-/** Lists as etcd's store of 1.37 does: bad values do not count against the limit, and all of them are told. */
+/**
+ * Lists as the etcd store of 1.37 does: unreadable values do not count against the limit, and all of them are
+ * reported.
+ */
 function store(good: ReadonlySet<number>, bad: ReadonlySet<number>): List {
   const keys = [...good, ...bad].sort((a, b) => a - b);
   const nameOf = (key: number) => `k${String(key).padStart(4, "0")}`;

@@ -5,7 +5,7 @@ import type { ApiResource, StoredName } from "../served/discovery.ts";
 import { atLatest, tokenAfter } from "./continue-token.ts";
 import { nameOfKey, type UnreadableObject, unreadableValues } from "./unreadable.ts";
 
-/** What is known of an object: nothing of its contents. */
+/** The metadata of an object, without its contents. */
 export interface ObjectMetadata extends StoredName {
   readonly uid: string;
   readonly resourceVersion: string;
@@ -16,41 +16,41 @@ export interface MetadataPage {
   readonly objects: readonly ObjectMetadata[];
   /** Objects that the API server itself cannot read. */
   readonly unreadable: readonly UnreadableObject[];
-  /** The continue token of the next page; undefined after the last one. */
+  /** The continue token of the next page; undefined after the last page. */
   readonly next: string | undefined;
-  /** Objects after this page, where the API server says. */
+  /** The number of objects after this page, if the API server says so. */
   readonly remaining: number | undefined;
 }
 
-/** A GET; `isAnswer` tells errors that are dealt with here. */
+/** Makes a GET request. `isAnswer` returns true for errors that are handled here. */
 export type List = (call: KubeRequest, isAnswer: (error: unknown) => boolean) => Promise<unknown>;
 
-/** Where a list stands. */
+/** The position in a list. */
 export interface Place {
-  /** A continue token; "" for the beginning. */
+  /** A continue token, or "" for the beginning. */
   readonly token: string;
   readonly limit: number;
-  /** How often the list began anew. */
+  /** How often the list was started again. */
   readonly restarts: number;
-  /** An unreadable object is among this many from here on. */
+  /** An unreadable object is among the next `within` objects. */
   readonly within?: number | undefined;
 }
 
 const PAGE = 500;
 const MAX_RESTARTS = 3;
-/** Without a fallback to whole objects: a server that cannot give metadata alone answers 406. */
+/** Whole objects are no fallback: a server that cannot return metadata alone answers 406. */
 const METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
 
 interface ListBody {
   readonly metadata: { readonly continue?: string; readonly remainingItemCount?: number };
-  /** null where the list is empty. */
+  /** null if the list is empty. */
   readonly items: readonly { readonly metadata: ObjectMetadata }[] | null;
 }
 
 /**
- * The metadata of all objects of a resource, page by page from a continue token
- * on. Goes past objects that the API server cannot decrypt, and on where the
- * server has forgotten the list's revision. Throws what `list` throws.
+ * Yields the metadata of all objects of a resource, page by page from a continue token on. Skips objects that
+ * the API server cannot decrypt, and continues if the server has compacted the list's revision. Throws the
+ * errors of `list`.
  */
 export async function* metadataPages(
   list: List,
@@ -70,7 +70,10 @@ export async function* metadataPages(
   }
 }
 
-/** Some object of a resource, be it unreadable; undefined where there is none. Throws what `list` throws. */
+/**
+ * Returns some object of a resource, readable or not, or undefined if there is none. Throws the errors of
+ * `list`.
+ */
 export async function someObject(list: List, resource: ApiResource): Promise<StoredName | undefined> {
   let place: Place = { token: "", limit: 1, restarts: 0 };
   for (;;) {
@@ -80,7 +83,10 @@ export async function someObject(list: List, resource: ApiResource): Promise<Sto
   }
 }
 
-/** How many objects a resource has, roughly; undefined where the API server does not say. */
+/**
+ * Returns roughly how many objects a resource has, or undefined if the API server does not say. Throws the
+ * errors of `list`.
+ */
 export async function countObjects(list: List, resource: ApiResource): Promise<number | undefined> {
   const isAnswer = (error: unknown) => unreadableValues(error) !== undefined;
   const { objects, next, remaining = 0 } = pageOf(await list(listCall(resource, "", 1), isAnswer));
@@ -111,10 +117,10 @@ function listCall(resource: ApiResource, token: string, limit: number): KubeRequ
 }
 
 function pageOf(body: unknown): MetadataPage {
-  // The API server answers a list of the collection that was asked for.
+  // The API server answers with a list of the requested collection.
   const { metadata, items } = body as ListBody;
   return {
-    // Only what is used is kept, not managedFields and annotations.
+    // Keeps only the fields that are used, not managedFields and annotations.
     objects: (items ?? []).map(({ metadata: { namespace, name, uid, resourceVersion } }) => ({
       ...(namespace !== undefined && { namespace }),
       name,
@@ -130,7 +136,7 @@ function pageOf(body: unknown): MetadataPage {
 const isHere = (error: unknown, place: Place): boolean =>
   placeAfter(error, place) !== undefined || unreadableValues(error) !== undefined;
 
-/** Where to go on after a page: towards the unreadable object that is ahead, or in ever larger steps. */
+/** Returns where to continue after a page: towards the unreadable object ahead, or in ever larger steps. */
 export function placeAfterPage(place: Place, { objects }: MetadataPage, token: string): Place {
   const within = (place.within ?? 0) - objects.length;
   return within > 0 && objects.length > 0
@@ -139,9 +145,9 @@ export function placeAfterPage(place: Place, { objects }: MetadataPage, token: s
 }
 
 /**
- * Where to go on after a list was refused; undefined where no other place helps.
- * A list that fails on an unreadable object is halved until that object comes
- * first: at a limit of 1, all that the refusal names comes before any other.
+ * Returns where to continue after a list was refused, or undefined if no other place helps. If a list fails
+ * on an unreadable object, its limit is halved until that object comes first: at a limit of 1, the objects
+ * named in the refusal come before any other.
  */
 export function placeAfter(error: unknown, place: Place): Place | undefined {
   if (!(error instanceof KubeError)) return undefined;
@@ -151,7 +157,7 @@ export function placeAfter(error: unknown, place: Place): Place | undefined {
     return place.limit > 1
       ? { ...place, within: place.limit, limit: Math.floor(place.limit / 2) }
       : undefined;
-  // While an object is unreadable, the watch cache stands still and never reaches the token's revision.
+  // While an object is unreadable, the watch cache does not advance and never reaches the token's revision.
   if (refusal.causes.some(({ reason }) => reason === "ResourceVersionTooLarge")) {
     const token = atLatest(place.token);
     return token === undefined || token === place.token ? undefined : { ...place, token };

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type GroupResource, groupResourceText } from "../served/group-resource.ts";
 import { publicMessage } from "./rewrite-report.ts";
 
-/** storagemigration.k8s.io/v1 StorageVersionMigration, as far as it is used. */
+/** The fields of a StorageVersionMigration of storagemigration.k8s.io/v1 that are used here. */
 export interface Migration {
   readonly status?: { readonly conditions?: readonly MigrationCondition[] };
 }
@@ -20,7 +20,7 @@ export type MigrationState =
   | ({ readonly phase: "Succeeded" } & MigrationFigures)
   | ({ readonly phase: "Failed"; readonly reason: string; readonly message: string } & MigrationFigures);
 
-/** What the controller says of the objects of the resource; it does so in a sentence. */
+/** The controller's report about the objects of the resource, which it gives in a sentence. */
 export interface MigrationFigures {
   readonly left?: number;
   readonly total?: number;
@@ -28,7 +28,7 @@ export interface MigrationFigures {
 
 const MAX_NAME = 253;
 
-/** One name for a key_id and a resource, a valid DNS subdomain. */
+/** Returns the name for a key_id and a resource, a valid DNS subdomain. */
 export function migrationName(kmsKeyId: string, resource: GroupResource): string {
   const text = groupResourceText(resource);
   const name = `claviger-${kmsKeyId}-${text}`;
@@ -36,7 +36,7 @@ export function migrationName(kmsKeyId: string, resource: GroupResource): string
   return `claviger-${kmsKeyId}-${createHash("sha256").update(text).digest("hex")}`;
 }
 
-/** The object to create. */
+/** Returns the object to create. */
 export function newMigration(kmsKeyId: string, resource: GroupResource): object {
   return {
     apiVersion: "storagemigration.k8s.io/v1",
@@ -49,7 +49,7 @@ export function newMigration(kmsKeyId: string, resource: GroupResource): object 
   };
 }
 
-/** How a migration stands, by its conditions. */
+/** Returns the state of a migration, by its conditions. */
 export function migrationState({ status }: Migration): MigrationState {
   const condition = (type: string) =>
     status?.conditions?.find((candidate) => candidate.type === type && candidate.status === "True");
@@ -68,7 +68,7 @@ export function migrationState({ status }: Migration): MigrationState {
   return running === undefined ? { phase: "Waiting" } : { phase: "Running", ...figures };
 }
 
-/** migrationRunningMessage of k8s.io/kubernetes/pkg/controller/storageversionmigrator/util.go. */
+/** Parses migrationRunningMessage of k8s.io/kubernetes/pkg/controller/storageversionmigrator/util.go. */
 function figuresOf(message: string): MigrationFigures {
   const [, left, of] = /, (\d+)\/(\d+) objects not yet migrated/.exec(message) ?? [];
   if (left !== undefined && of !== undefined) return { left: Number(left), total: Number(of) };

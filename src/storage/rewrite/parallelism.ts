@@ -1,17 +1,17 @@
-/** What calls at one degree of parallelism have shown. */
+/** The results of calls at one degree of parallelism. */
 export interface ObservedCalls {
   readonly parallelism: number;
-  /** Calls that were answered as they should be, since the last change. */
+  /** Calls that succeeded since the last change. */
   readonly succeeded: number;
-  /** Whether the API server asked for less, failed, or did not answer. */
+  /** True if the API server asked for fewer calls, failed, or did not answer. */
   readonly pushedBack: boolean;
-  /** The most that is ever used; at least 1. */
+  /** The upper limit; at least 1. */
   readonly max: number;
 }
 
 /**
- * How many calls at once to make from here on: one more after a round in which
- * all went well, half as many when the server pushes back (AIMD, as TCP does).
+ * Returns how many calls to make at once from here on: one more after a round without problems, half as many
+ * if the server pushes back (AIMD, as in TCP).
  */
 export function nextParallelism({ parallelism, succeeded, pushedBack, max }: ObservedCalls): number {
   const wanted = pushedBack

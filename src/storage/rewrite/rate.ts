@@ -6,7 +6,9 @@ interface Sample {
 const WINDOW_MILLISECONDS = 30_000;
 const SPACING_MILLISECONDS = 1_000;
 
-/** How fast something is done, over the last half minute. Times are in milliseconds, of any clock that never goes back. */
+/**
+ * The rate of work over the last half minute. Times are in milliseconds, of any clock that never goes back.
+ */
 export class Rate {
   readonly #samples: Sample[];
 
@@ -14,7 +16,7 @@ export class Rate {
     this.#samples = [{ at: now, done: 0 }];
   }
 
-  /** Tells how much is done by now. */
+  /** Records how much has been done so far. */
   observe(now: number, done: number): void {
     const last = this.#samples.at(-1);
     if (last !== undefined && now - last.at < SPACING_MILLISECONDS) return;
@@ -24,7 +26,7 @@ export class Rate {
     }
   }
 
-  /** 0 before any time has passed. */
+  /** Returns 0 before any time has passed. */
   perSecond(now: number, done: number): number {
     const oldest = this.#samples[0];
     if (oldest === undefined || now <= oldest.at) return 0;

@@ -10,7 +10,7 @@ const listed = { namespace: "a", name: "b", uid: "u1", resourceVersion: "7" };
 const notFound = (what: string) =>
   new KubeError(404, `${what} not found`, { reason: "NotFound", message: `${what} not found`, causes: [] });
 
-/** Answers each call by the next of its method's answers. */
+/** Answers each call with the next of its method's answers. */
 class Scripted extends KubeClient {
   readonly #answers: Record<string, unknown[]>;
 
@@ -44,7 +44,8 @@ test("neither a write nor a read finds the object => it is gone", async () => {
 });
 
 test("admission says 404 of a namespace that is no more, and the object is there => it is a failure", async () => {
-  // MatchNamespaceSelector of k8s.io/apiserver, for webhooks and policies that have a namespaceSelector.
+  // The answer of MatchNamespaceSelector of k8s.io/apiserver, for webhooks and policies that have a
+  // namespaceSelector.
   const answers = { PATCH: [notFound('namespaces "a"')], GET: [listed] };
   await expect(rewritten(answers)).rejects.toThrow('namespaces "a" not found');
 });

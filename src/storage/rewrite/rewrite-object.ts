@@ -5,10 +5,7 @@ import type { ApiResource } from "../served/discovery.ts";
 import type { CallLimiter } from "./call-limiter.ts";
 import type { ObjectMetadata } from "./metadata-pages.ts";
 
-/**
- * What became of an object: its resourceVersion moved; it was fresh already; or
- * it is no more.
- */
+/** The outcome for an object: its resourceVersion changed, it was fresh already, or it no longer exists. */
 export type Outcome = "rewritten" | "unchanged" | "gone";
 
 export interface ObjectCalls {
@@ -17,17 +14,17 @@ export interface ObjectCalls {
   readonly signal: AbortSignal;
 }
 
-/** Contents never come back: a server that cannot give metadata alone answers 406. */
+/** Contents are never returned: a server that cannot return metadata alone answers 406. */
 const METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
-/** Only seen where an admission webhook changes what it sees; a write without a change has no manager. */
+/** Only visible if an admission webhook changes the object; a write without a change records no manager. */
 const FIELD_MANAGER = "claviger-rewriter";
 const CONFLICTS = 5;
 
 /**
- * Has the API server write an object back as it is: a merge patch of its own uid
- * and resourceVersion, in the end of its uid alone. What is stale, under another key_id than the current one
- * above all, is encrypted anew; what is not stays untouched. Throws KubeError
- * where the API server refuses, or what the limiter throws.
+ * Makes the API server write an object back unchanged: a merge patch of its own uid and resourceVersion, at
+ * the end of its uid alone. A stale object, above all one under another key_id than the current one, is
+ * encrypted again; a fresh object is not written. Throws KubeError if the API server refuses, or the errors
+ * of the limiter.
  */
 export async function rewriteObject(
   calls: ObjectCalls,
@@ -44,7 +41,8 @@ export async function rewriteObject(
       if (!isGone(error) && (!isConflict(error) || conflicts >= CONFLICTS)) throw error;
       const present = await read(calls, path);
       if (present === undefined) return "gone";
-      // Admission answers 404 as well: the object's namespace is no more, and the object is.
+      // Admission also answers 404 if the object's namespace no longer exists, and then neither does the
+      // object.
       if (isGone(error) && (present.uid === object.uid || conflicts >= CONFLICTS)) throw error;
       object = present;
     }
@@ -52,8 +50,8 @@ export async function rewriteObject(
 }
 
 /**
- * An object that others write all the time is never at the resourceVersion that was
- * read: without one, the API server itself tries again until it got through.
+ * If other clients write an object all the time, the resourceVersion that was read is always stale. Without a
+ * resourceVersion, the API server itself retries until the write succeeds.
  */
 function patch(
   calls: ObjectCalls,
@@ -84,20 +82,23 @@ async function call(
   request: Parameters<KubeClient["request"]>[0],
 ): Promise<ObjectMetadata> {
   const body = await limiter.run(() => client.request({ ...request, accept: METADATA, signal }), { signal });
-  // The API server answers the object that was asked for.
+  // The API server answers with the requested object.
   return (body as { readonly metadata: ObjectMetadata }).metadata;
 }
 
 /**
- * Returns whether the API server does not serve the path at all: such an answer is no Status
- * object, and says nothing of the object.
+ * Returns true if the API server does not serve the path at all: such an answer is no Status object, and says
+ * nothing about the object.
  */
 export const isUnserved = (error: unknown): boolean =>
   isGone(error) && error instanceof KubeError && error.refusal.reason === undefined;
 
 const isGone = (error: unknown): boolean => error instanceof KubeError && error.httpStatus === 404;
 
-/** Another uid is refused as an invalid change, not as a conflict, where the resourceVersion is that of today. */
+/**
+ * A patch with another uid is refused as an invalid change, not as a conflict, if its resourceVersion is up
+ * to date.
+ */
 const isConflict = (error: unknown): boolean =>
   error instanceof KubeError &&
   (error.httpStatus === 409 || error.refusal.causes.some(({ field }) => field === "metadata.uid"));

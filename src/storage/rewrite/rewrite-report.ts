@@ -2,60 +2,60 @@ import { messageOf } from "../../errors.ts";
 import { KubeError } from "../../kube/kube-error.ts";
 import type { StoredName } from "../served/discovery.ts";
 
-/** A place in a rewrite: everything before it is done, under the key_id of that run. Small, and JSON. */
+/** A position in a rewrite: everything before it is done, under the key_id of that run. Small, and JSON. */
 export interface Cursor {
-  /** `secrets`, `deployments.apps`: resources before it, in the order of their names, are done. */
+  /** `secrets`, `deployments.apps`. The resources before it, in the order of their names, are done. */
   readonly resource: string;
-  /** The continue token of the page that is in hand; left out at a resource's beginning. */
+  /** The continue token of the current page; left out at the beginning of a resource. */
   readonly continue?: string;
 }
 
-/** Objects by what became of them. */
+/** Numbers of objects by outcome. */
 export interface RewriteCounts {
-  /** Their resourceVersion moved. */
+  /** Their resourceVersion changed. */
   readonly rewritten: number;
   /** They were fresh already. */
   readonly unchanged: number;
   /** They were deleted meanwhile. */
   readonly gone: number;
-  /** Refused or unreadable; also one for each resource that could not be listed. */
+  /** Refused or unreadable; plus one for each resource that could not be listed. */
   readonly failed: number;
 }
 
 export interface RewriteProgress extends RewriteCounts {
-  /** The resource in hand. */
+  /** The current resource. */
   readonly resource: string;
   readonly done: number;
-  /** What this run has to do, as far as the API server says. */
+  /** The number of objects in this run, as far as the API server says. */
   readonly total: number;
-  /** Over the last half minute. */
+  /** The rate over the last half minute. */
   readonly ratePerSecond: number;
-  /** Undefined while nothing is done. */
+  /** Undefined until something is done. */
   readonly secondsLeft: number | undefined;
-  /** Where a run that ends now is to begin again. */
+  /** The position at which to continue if the run ends now. */
   readonly cursor: Cursor;
-  /** The first of those that failed so far. */
+  /** The first objects that failed so far. */
   readonly failures: readonly RewriteFailure[];
 }
 
-/** An object that could not be rewritten; without a name, a whole resource that could not be listed. */
+/** An object that could not be rewritten; or, without a name, a resource that could not be listed. */
 export interface RewriteFailure extends Partial<StoredName> {
   readonly resource: string;
   /** Kubernetes' reason, such as `Forbidden`, `Invalid`, `StorageReadError`. */
   readonly reason: string;
-  /** Never holds a value of the object. */
+  /** Never contains a value of the object. */
   readonly message: string;
 }
 
 export interface RewriteReport extends RewriteCounts {
-  /** The first of them. */
+  /** The first failures. */
   readonly failures: readonly RewriteFailure[];
 }
 
 export const MAX_NAMED_FAILURES = 50;
 const MAX_MESSAGE = 300;
 
-/** Counts as the work goes on, in memory that does not grow with it. */
+/** Counts the work. Its memory does not grow with the number of objects. */
 export class RewriteTally {
   readonly #counts = { rewritten: 0, unchanged: 0, gone: 0, failed: 0 };
   readonly #failures: RewriteFailure[] = [];
@@ -83,7 +83,7 @@ export class RewriteTally {
   }
 }
 
-/** A refusal as a report names it. */
+/** Converts a refusal into a failure for the report. */
 export function failureOf(
   resource: string,
   { namespace, name }: Partial<StoredName>,
@@ -105,13 +105,13 @@ function whyOf(error: unknown): Pick<RewriteFailure, "reason" | "message"> {
   return { reason, message: publicMessage(refusal.message ?? messageOf(error), fields) };
 }
 
-/** A refusal's message of bounded length; only the fields that it is about where it quotes a value. */
+/** Returns a refusal's message, shortened; or only the fields that it is about, if it quotes a value. */
 export function publicMessage(message: string, fields: readonly string[]): string {
   if (!QUOTES_A_VALUE.test(message)) return bounded(message);
   return bounded(`what is stored is not valid now${fields.length > 0 ? `: ${fields.join(", ")}` : ""}`);
 }
 
-/** k8s.io/apimachinery's field errors: `Invalid value: "…"`, which may be what is to be kept secret. */
+/** k8s.io/apimachinery's field errors have `Invalid value: "…"`, and that value may be a secret. */
 const QUOTES_A_VALUE = /\bvalue:|\binvalid:/i;
 
 const bounded = (text: string): string =>

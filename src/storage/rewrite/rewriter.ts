@@ -30,7 +30,7 @@ import type { UnreadableObject } from "./unreadable.ts";
 export interface RewriteOptions {
   readonly client: KubeClient;
   readonly resources: readonly ApiResource[];
-  /** Of an earlier run's progress; from the beginning if left out. */
+  /** The cursor of an earlier run; from the beginning if left out. */
   readonly from?: Cursor | undefined;
   readonly signal: AbortSignal;
   /** Called after each page, and about every second. */
@@ -42,11 +42,10 @@ const LIMITS: CallLimits = { maxParallelism: 32, patienceMilliseconds: 60_000 };
 const PROGRESS_MILLISECONDS = 1_000;
 
 /**
- * Has an API server write back every object of these resources as it is, so that
- * everything is stored under the key that it encrypts with now. Reads metadata
- * only. What is refused or cannot be read is named in the report, and the rest
- * goes on. Throws ServerAway where nothing gets through for long, or the signal's
- * reason; a run from the last cursor then does what is left.
+ * Makes an API server write back every object of these resources unchanged, so that everything is stored
+ * under the key with which it encrypts now. Reads metadata only. An object that is refused or cannot be read
+ * is named in the report, and the rewrite continues with the rest. Throws ServerAway if no call succeeds for
+ * long, or the signal's reason; a run from the last cursor then does the rest.
  */
 export function rewrite(options: RewriteOptions): Promise<RewriteReport> {
   return new Rewriter(options).run();
@@ -58,7 +57,7 @@ class Rewriter {
   readonly #limiter: CallLimiter;
   readonly #tally = new RewriteTally();
   readonly #rate = new Rate(performance.now());
-  /** Objects of each resource that is not done yet. */
+  /** The number of objects of each resource that is not done yet. */
   readonly #left = new Map<string, number>();
   #cursor: Cursor = { resource: "" };
   #lastProgress = performance.now();
@@ -66,7 +65,7 @@ class Rewriter {
   constructor(options: RewriteOptions) {
     this.#options = options;
     const limits = { ...LIMITS, ...options.limits };
-    // Without workers, objects would be passed over.
+    // Without workers, objects would be skipped.
     this.#limits = { ...limits, maxParallelism: Math.max(1, limits.maxParallelism) };
     this.#limiter = new CallLimiter(this.#limits);
   }
@@ -87,7 +86,7 @@ class Rewriter {
     return this.#tally.report();
   }
 
-  /** A resource that cannot be counted is told of when it is listed. */
+  /** A resource that cannot be counted is reported when it is listed. */
   async #count(text: string, resource: ApiResource): Promise<void> {
     try {
       this.#left.set(text, (await countObjects(this.#list, resource)) ?? 0);
@@ -118,7 +117,7 @@ class Rewriter {
     }
   }
 
-  /** Writes nothing. A resource without objects is no failure. */
+  /** Writes nothing. A resource without objects is not a failure. */
   async #refuse(resource: string, listed: ApiResource, message: string): Promise<void> {
     if ((await someObject(this.#list, listed)) === undefined) return;
     this.#tally.fail({ resource, reason: STORAGE_VERSION_NOT_SERVED, message });
@@ -130,13 +129,13 @@ class Rewriter {
     return resources.length > 0 || unserved.length > 0;
   }
 
-  /** A page may not say how many come after it; what was said before stands then. */
+  /** A page may not say how many objects come after it; then the last number is kept. */
   #expect(text: string, { objects, unreadable, next, remaining }: MetadataPage): void {
     const after = next === undefined ? 0 : remaining;
     if (after !== undefined) this.#left.set(text, objects.length + unreadable.length + after);
   }
 
-  /** Ends when every object of the page is dealt with; after a failure that ends the run, takes on no more. */
+  /** Ends when every object of the page is done. After a failure that ends the run, it starts no more. */
   async #page(text: string, resource: ApiResource, page: MetadataPage): Promise<void> {
     for (const name of page.unreadable) {
       this.#tally.fail(unreadableFailure(text, name));
@@ -177,7 +176,7 @@ class Rewriter {
     this.#left.set(text, Math.max(0, (this.#left.get(text) ?? 0) - 1));
   }
 
-  /** What ends the run, and not only the work on one thing. */
+  /** Rethrows an error that ends the run, and not only the work on one object. */
   #rethrowEnd(error: unknown): void {
     this.#options.signal.throwIfAborted();
     if (error instanceof ServerAway) throw error;
@@ -223,12 +222,12 @@ const unreadableFailure = (resource: string, { message, ...name }: UnreadableObj
   message: publicMessage(`the API server cannot read it: ${message}`, []),
 });
 
-/** The same values; the next one is fetched while one is worked on. */
+/** Yields the same values, but fetches the next while the consumer works on one. */
 async function* ahead<T>(values: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
   let next = values.next();
   for (let result = await next; result.done !== true; result = await next) {
     next = values.next();
-    // Awaited in a moment; a failure until then must not end the process.
+    // The promise is awaited later, and a failure until then must not end the process.
     next.catch(() => undefined);
     yield result.value;
   }

@@ -25,10 +25,13 @@ import { type RewriteProgress, type RewriteReport, RewriteTally } from "./rewrit
 export interface MigrateOptions {
   readonly client: KubeClient;
   readonly resources: readonly ApiResource[];
-  /** The key_id that everything is to be stored under: it names the migrations, so that a new leader finds them. */
+  /**
+   * The key_id under which everything must be stored. It is part of the migrations' names, so that a new
+   * leader finds them.
+   */
   readonly kmsKeyId: string;
   readonly signal: AbortSignal;
-  /** Called after each look. */
+  /** Called after each look at the migrations. */
   readonly onProgress?: (progress: RewriteProgress) => void;
   readonly pollMilliseconds?: number;
 }
@@ -38,20 +41,19 @@ const POLL_MILLISECONDS = 2_000;
 const LIMITS = { maxParallelism: 4, patienceMilliseconds: 60_000 };
 
 /**
- * Has kube-controller-manager rewrite these resources: one StorageVersionMigration
- * each, followed to its end and then deleted. What it moved counts as rewritten,
- * as it does not tell what was fresh; it ends a resource's migration at the first
- * object that is refused. It writes at the preferred version: a custom resource that
- * is stored at another one is a failure, and is not migrated. Where it is aborted, the migrations go on, and the next
- * call for the same key_id follows them. Throws ServerAway, ApiServer where the
- * API server does not serve migrations (before Kubernetes 1.37), or the signal's
+ * Makes kube-controller-manager rewrite these resources: creates a StorageVersionMigration for each, follows
+ * it to its end and deletes it. Objects that it migrated count as rewritten, because it does not say which
+ * were fresh. It ends a resource's migration at the first object that is refused. It writes at the preferred
+ * version, so a custom resource that is stored at another version counts as a failure and is not migrated. If
+ * this call is aborted, the migrations continue, and the next call for the same key_id follows them. Throws
+ * ServerAway, ApiServer if the API server does not serve migrations (before Kubernetes 1.37), or the signal's
  * reason.
  */
 export function migrate(options: MigrateOptions): Promise<RewriteReport> {
   return new Migrator(options).run();
 }
 
-/** One resource and how its migration stands. */
+/** A resource and the state of its migration. */
 interface Pending {
   readonly resource: ApiResource;
   readonly text: string;
@@ -92,7 +94,7 @@ class Migrator {
     return this.#pending.filter(({ state }) => state.phase === "Waiting" || state.phase === "Running");
   }
 
-  /** Refuses a resource whose objects could lose fields; one that is known to have no objects is done. */
+  /** Refuses a resource whose objects could lose fields. A resource that has no objects is done. */
   async #prepare(pending: Pending): Promise<void> {
     const total = await this.#count(pending.resource);
     pending.total = total ?? 0;
@@ -104,7 +106,10 @@ class Migrator {
         : { phase: "Failed", reason: STORAGE_VERSION_NOT_SERVED, message, left: pending.total };
   }
 
-  /** Makes what is not there, also again where somebody deleted it; deletes what has ended. */
+  /**
+   * Creates the migrations that do not exist, also if somebody deleted them, and deletes those that have
+   * ended.
+   */
   async #look(pending: Pending): Promise<void> {
     const found = await this.#find(pending.name);
     if (found === undefined) return await this.#create(pending);
@@ -115,7 +120,7 @@ class Migrator {
     }
   }
 
-  /** The controller takes objects at a version that is not served any more for deleted. */
+  /** If a version is no longer served, the controller takes its objects for deleted. */
   async #checked(state: MigrationState, resource: ApiResource): Promise<MigrationState> {
     if (state.phase !== "Succeeded") return state;
     if (await isStillStoredAt(this.#requests, resource, this.#options.signal)) return state;
@@ -124,7 +129,7 @@ class Migrator {
 
   async #find(name: string): Promise<Migration | undefined> {
     try {
-      // The API server answers the object that was asked for.
+      // The API server answers with the requested object.
       return (await this.#call("GET", `${MIGRATIONS}/${name}`)) as Migration;
     } catch (error) {
       if (error instanceof KubeError && error.httpStatus === 404) return undefined;
@@ -138,7 +143,7 @@ class Migrator {
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       if (error.httpStatus === 404) throw notServed(error);
-      // Somebody else was faster.
+      // Another client created it first.
       if (error.httpStatus !== 409) throw error;
     }
   }
@@ -151,7 +156,7 @@ class Migrator {
     }
   }
 
-  /** A figure for progress only: what cannot be counted may be migrated all the same. */
+  /** A figure for progress only: a resource that cannot be counted can still be migrated. */
   async #count(resource: ApiResource): Promise<number | undefined> {
     const { client, signal } = this.#options;
     try {

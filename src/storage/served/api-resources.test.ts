@@ -66,7 +66,7 @@ describe("the resources that an API server stores", () => {
 });
 
 describe("the version of a custom resource that has several", () => {
-  /** An API server that prefers v2 and stores x at `hash`'s version. */
+  /** An API server that prefers v2 and stores x at the version of `hash`. */
   class TwoVersions extends KubeClient {
     readonly #hash: string | undefined;
 
@@ -107,7 +107,7 @@ describe("a custom resource", () => {
   const automanaged = { "kube-aggregator.kubernetes.io/automanaged": "true" };
   const CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/x.a.example";
 
-  /** An API server that serves these versions of x by a CustomResourceDefinition; it answers nothing else. */
+  /** An API server that serves these versions of x by a CustomResourceDefinition, and nothing else. */
   class Custom extends KubeClient {
     readonly #answers: Readonly<Record<string, unknown>>;
 

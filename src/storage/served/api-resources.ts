@@ -8,23 +8,22 @@ const DISCOVERY = ["v2", "v2beta1"]
   .map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`)
   .join(",");
 
-/** What there is to patterns of an EncryptionConfiguration. */
+/** The resources that patterns of an EncryptionConfiguration name. */
 export interface NamedResources {
   /** In the order of their names. */
   readonly resources: readonly ApiResource[];
-  /** Patterns of custom resources that are there, and not for this API server to write. */
+  /** Patterns of custom resources that exist, but that this API server cannot write. */
   readonly unserved: readonly string[];
 }
 
-/** The resources alone. */
+/** Returns only the resources. */
 export const apiResources = async (
   ...args: Parameters<typeof namedResources>
 ): Promise<readonly ApiResource[]> => (await namedResources(...args)).resources;
 
 /**
- * The resources that patterns of an EncryptionConfiguration name (`secrets`,
- * `deployments.apps`, `*.apps`, `*.`, `*.*`) and that this API server stores.
- * Throws what the client throws.
+ * Returns the resources that patterns of an EncryptionConfiguration name (`secrets`, `deployments.apps`,
+ * `*.apps`, `*.`, `*.*`) and that this API server stores. Throws the errors of the client.
  */
 export async function namedResources(
   client: Requests,
@@ -38,7 +37,7 @@ export async function namedResources(
     get("/apis", DISCOVERY),
     get("/apis/apiregistration.k8s.io/v1/apiservices"),
   ]);
-  // The API server answers what was asked for, or 406.
+  // The API server answers the request, or 406.
   const discoveries = [core, named] as readonly Discovery[];
   const { items } = services as { readonly items: readonly ApiService[] };
   const served = storedResources(discoveries, items);
@@ -49,7 +48,10 @@ export async function namedResources(
   };
 }
 
-/** All resources that are in this API server's etcd and can be rewritten, at the version that it prefers. */
+/**
+ * Returns all resources that are in this API server's etcd and can be rewritten, at the version that it
+ * prefers.
+ */
 export function storedResources(
   discoveries: readonly Discovery[],
   services: readonly ApiService[],
@@ -78,18 +80,21 @@ export function storedResources(
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, resource]) => resource);
 }
 
-/** claviger's own resources are never encrypted; events of events.k8s.io are the core group's. */
+/**
+ * claviger's own resources are never encrypted, and events of events.k8s.io are the same objects as the core
+ * group's.
+ */
 const isWanted = ({ group, resource }: GroupResource): boolean =>
   group !== OUR_GROUP && !(group === "events.k8s.io" && resource === "events");
 
 const isRewritable = (verbs: readonly string[]): boolean => verbs.includes("list") && verbs.includes("patch");
 
-/** The path of all objects of a resource. */
+/** Returns the path of all objects of a resource. */
 export function collectionPathOf(resource: ApiResource): string {
   return `${versionPath(resource)}/${resource.resource}`;
 }
 
-/** The path of one object. */
+/** Returns the path of one object. */
 export function objectPathOf(resource: ApiResource, { namespace, name }: StoredName): string {
   const scope = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
   return `${versionPath(resource)}${scope}/${resource.resource}/${encodeURIComponent(name)}`;

@@ -1,4 +1,4 @@
-/** A resource as API servers name it; `group` is "" for the core group. */
+/** A resource by the names of the API; `group` is "" for the core group. */
 export interface GroupResource {
   readonly group: string;
   readonly resource: string;
@@ -14,29 +14,29 @@ export function parseGroupResource(text: string): GroupResource {
     : { group: text.slice(dot + 1), resource: text.slice(0, dot) };
 }
 
-/** `secrets`, `deployments.apps`, or a pattern, as an EncryptionConfiguration has it. */
+/** Returns `secrets`, `deployments.apps`, or a pattern, as an EncryptionConfiguration spells it. */
 export function groupResourceText({ group, resource }: GroupResource): string {
   if (group === "" && resource === ANY) return "*.";
   return group === "" ? resource : `${resource}.${group}`;
 }
 
-/** As Kubernetes names resources and groups (DNS labels and subdomains). */
+/** The names that Kubernetes allows for resources and groups (DNS labels and subdomains). */
 const NAMES_RESOURCE = /^(\*\.|(\*|[a-z0-9][-a-z0-9]{0,62})(\.(\*|[a-z0-9][-.a-z0-9]{0,252}))?)$/;
 
 /**
- * Whether a pattern can be for any resource at all. API servers take every text for one, the empty
- * one too, and store nothing by those that no resource can have as its name.
+ * Returns true if a pattern can match any resource at all. API servers accept every text as a pattern, the
+ * empty text too, and store nothing by a pattern that cannot be the name of a resource.
  */
 export const namesResource = (pattern: string): boolean => NAMES_RESOURCE.test(pattern);
 
-/** Whether a pattern of an EncryptionConfiguration names more than one resource. */
+/** Returns true if a pattern of an EncryptionConfiguration names more than one resource. */
 export function isWildcard(pattern: string): boolean {
   return parseGroupResource(pattern).resource === ANY;
 }
 
 /**
- * Whether a pattern of an EncryptionConfiguration is for this resource. The group
- * is the one that the resource is stored under: `events` are core ones.
+ * Returns true if a pattern of an EncryptionConfiguration covers this resource. The group must be the one
+ * under which the resource is stored: `events` belong to the core group.
  */
 export function covers(pattern: string, { group, resource }: GroupResource): boolean {
   const rule = parseGroupResource(pattern);

@@ -3,20 +3,20 @@ import { printable } from "../../printable.ts";
 import type { ApiResource, Requests } from "./discovery.ts";
 import { type GroupResource, groupResourceText } from "./group-resource.ts";
 
-/** CustomResourceDefinition of apiextensions.k8s.io/v1, as far as it is used. */
+/** The fields of a CustomResourceDefinition of apiextensions.k8s.io/v1 that are used here. */
 interface Definition {
   readonly spec?: {
     readonly versions?: readonly { readonly name: string; readonly storage?: boolean }[];
   };
 }
 
-/** The reason of a failure to write a resource again. */
+/** The reason of a failure to rewrite a resource. */
 export const STORAGE_VERSION_NOT_SERVED = "StorageVersionNotServed";
 
 /**
- * Returns why objects of a custom resource must not be written, and what to do. Its
- * CustomResourceDefinition says which version is stored, if this identity may read it.
- * Throws what the client throws, except for a refusal.
+ * Returns why objects of a custom resource must not be written, and what to do. Its CustomResourceDefinition
+ * says which version is stored, if this identity may read it. Throws the errors of the client, except for a
+ * refusal.
  */
 export async function storageVersionObjection(
   client: Requests,
@@ -37,7 +37,7 @@ async function storageVersion(
 ): Promise<string | undefined> {
   try {
     const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${encodeURIComponent(name)}`;
-    // The API server answers the object that was asked for.
+    // The API server answers with the requested object.
     const { spec } = (await client.request({ method: "GET", path, signal })) as Definition;
     const version = spec?.versions?.find(({ storage }) => storage === true)?.name;
     return version === undefined ? undefined : printable(version);
@@ -54,7 +54,7 @@ export function migrationObjection({ version, definition, ...resource }: ApiReso
   return `StorageVersionMigration writes ${groupResourceText(resource)} at version ${definition.preferred}, and it is stored at version ${version}: fields could be dropped, so nothing was written; set spec.reencryption.engine to Claviger, which writes at version ${version}`;
 }
 
-/** The failure of a resource that stopped being served at its version, or being stored at it, during the round. */
+/** The failure of a resource that is no longer served or stored at its version since the round began. */
 export const storageVersionChanged = ({ version }: Pick<ApiResource, "version">) => ({
   reason: "StorageVersionChanged",
   message: `the API server stopped storing or serving it at version ${version} while its objects were written; the next round writes them at the version that is stored then`,

@@ -3,14 +3,14 @@ import { KubeError } from "../../kube/kube-error.ts";
 import type { ApiResource, Requests } from "./discovery.ts";
 import { storageVersionObjection } from "./storage-version-objection.ts";
 
-/** A resource at the version that the API server prefers, and the others that serve it. */
+/** A resource at the version that the API server prefers, and the other versions that serve it. */
 export interface ServedResource extends Omit<ApiResource, "definition"> {
   readonly others: readonly string[];
-  /** Whether a CustomResourceDefinition defines it. */
+  /** True if a CustomResourceDefinition defines it. */
   readonly custom: boolean;
 }
 
-/** APIResourceList of meta/v1, as far as it is used. */
+/** The fields of an APIResourceList of meta/v1 that are used here. */
 interface ResourceList {
   readonly resources: readonly {
     readonly name: string;
@@ -20,10 +20,10 @@ interface ResourceList {
 }
 
 /**
- * Returns the resources at the versions that they are stored at. At another version a custom
- * resource is converted to be read and converted back to be written, and loses what the other
- * version's schema or a webhook's conversion leaves out: a custom resource whose storage version
- * is not served has an objection. Throws what the client throws.
+ * Returns the resources at their storage versions. At another version, a custom resource is converted when it
+ * is read and converted back when it is written, and loses the fields that the other version's schema or a
+ * webhook's conversion leaves out. So a custom resource whose storage version is not served gets an
+ * objection. Throws the errors of the client.
  */
 export async function atStorageVersions(
   client: Requests,
@@ -48,7 +48,7 @@ async function resourceList(
   signal: AbortSignal,
 ): Promise<ResourceList | undefined> {
   try {
-    // The API server answers the list that was asked for.
+    // The API server answers with the requested list.
     return (await client.request({ method: "GET", path, signal })) as ResourceList;
   } catch (error) {
     if (error instanceof KubeError && error.httpStatus === 404) return undefined;
@@ -71,9 +71,9 @@ async function stored(
 }
 
 /**
- * Returns the storage version, if it is served: the list has it as a hash, StorageVersionHash of
- * k8s.io/apiserver, pkg/endpoints/discovery. A custom resource whose storage version is not
- * served has no hash (DiscoveryController of k8s.io/apiextensions-apiserver).
+ * Returns the storage version, if it is served. The list has its hash: StorageVersionHash of
+ * k8s.io/apiserver, pkg/endpoints/discovery. A custom resource whose storage version is not served has no
+ * hash (DiscoveryController of k8s.io/apiextensions-apiserver).
  */
 function storedAt(
   { group, resource }: Pick<ApiResource, "group" | "resource">,
@@ -85,8 +85,8 @@ function storedAt(
 }
 
 /**
- * Returns whether a resource is stored at the version that was chosen for it before: its
- * CustomResourceDefinition may be edited while its objects are written. Throws what the client throws.
+ * Returns true if a resource is still stored at the version that was chosen for it: its
+ * CustomResourceDefinition may be edited while its objects are written. Throws the errors of the client.
  */
 export async function isStillStoredAt(
   client: Requests,

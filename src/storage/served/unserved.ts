@@ -8,22 +8,22 @@ import {
   parseGroupResource,
 } from "./group-resource.ts";
 
-/** kube-aggregator's mark of an APIService that stands for CustomResourceDefinitions. */
+/** kube-aggregator's label of an APIService that stands for CustomResourceDefinitions. */
 const [MANAGED_LABEL, OF_DEFINITIONS] = ["kube-aggregator.kubernetes.io/automanaged", "true"];
 
-/** What an API server says that there is. */
+/** The API server's discovery answers. */
 export interface Shown {
   readonly discoveries: readonly Discovery[];
   readonly services: readonly ApiService[];
-  /** What of it can be rewritten. */
+  /** The resources among them that can be rewritten. */
   readonly served: readonly GroupResource[];
 }
 
 /**
- * Which of these patterns name custom resources that are there and cannot be rewritten
- * through this API server: one that has just started does not show all of them yet, none
- * shows those of a definition that is not established, and of a definition that is being
- * deleted nobody may patch what is left. For a wildcard, the group or the resource.
+ * Returns those of the patterns that name custom resources which exist and cannot be rewritten through this
+ * API server. An API server that has just started does not list all of them yet; none lists the resources of
+ * a definition that is not established; and if a definition is being deleted, nobody may patch the remaining
+ * objects. For a wildcard, returns the group or the resource.
  */
 export function unserved({ discoveries, services, served }: Shown, patterns: readonly string[]): string[] {
   const missing = services.filter(isOfDefinitions).flatMap(({ spec: { group = "", version = "" } }) => {
@@ -36,11 +36,13 @@ export function unserved({ discoveries, services, served }: Shown, patterns: rea
   return [...new Set(hidden)].sort();
 }
 
-/** Whether an APIService stands for CustomResourceDefinitions. */
+/** Returns true if an APIService stands for CustomResourceDefinitions. */
 export const isOfDefinitions = ({ metadata, spec }: ApiService): boolean =>
   metadata?.labels?.[MANAGED_LABEL] === OF_DEFINITIONS && spec.group !== OUR_GROUP;
 
-/** The resources of a group's version that can be listed; undefined where it is not shown. */
+/**
+ * Returns the resources of a group's version that can be listed, or undefined if the version is not listed.
+ */
 function resourcesOf(
   discoveries: readonly Discovery[],
   group: string,
@@ -58,7 +60,10 @@ function resourcesOf(
   );
 }
 
-/** The pattern itself, or for all groups one for this one; nothing where it is for another group. */
+/**
+ * Returns the pattern itself; for a pattern of all groups, the pattern of this group; nothing if the pattern
+ * is for another group.
+ */
 function patternFor(pattern: string, group: string): string[] {
   const parsed = parseGroupResource(pattern);
   if (parsed.group === "*") return [`*.${group}`];

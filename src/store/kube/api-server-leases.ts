@@ -9,19 +9,19 @@ import type { Log } from "../../log.ts";
 import { parseTime } from "../../times.ts";
 import { NodeHearing } from "../nodes/node-hearing.ts";
 
-/** KEP-1965: every kube-apiserver renews a Lease of its own here every 10 s. */
+/** KEP-1965: every kube-apiserver renews its own Lease here every 10 s. */
 const NAMESPACE = "kube-system";
 const SELECTOR = "apiserver.kubernetes.io/identity=kube-apiserver";
 const LOOK_MILLISECONDS = 10_000;
 /** More API servers than any cluster has. */
 const MOST = 500;
 
-/** Follows which API servers live, by the Leases that they renew. */
+/** Follows which API servers are alive, by the Leases that they renew. */
 export class ApiServerLeases {
   readonly #client: KubeClient;
   readonly #log: Log;
   readonly #hearing = new NodeHearing();
-  /** What the last look failed of. */
+  /** The failure of the last look. */
   #told: string | undefined;
 
   constructor(client: KubeClient, log: Log) {
@@ -29,7 +29,7 @@ export class ApiServerLeases {
     this.#log = log;
   }
 
-  /** When each API server was last heard of, by its identity. Empty while nobody tells. */
+  /** When each API server last renewed its Lease, by its identity. Empty while this is not known. */
   get heardOf(): ReadonlyMap<string, number> {
     return this.#hearing.heardOf;
   }
@@ -68,7 +68,10 @@ export class ApiServerLeases {
       this.#hearing.hear(metadata.name, parseTime(spec?.renewTime), arrival);
   }
 
-  /** Without the right there is nothing to compare, which is said once. No answer is no news, and silence ages what is known. */
+  /**
+   * A missing right is reported once, because there is nothing to compare without it. After a failed look,
+   * the known times just become older.
+   */
   #tell(error: unknown): void {
     const isRefused = error instanceof KubeError && error.httpStatus === 403;
     const text = messageOf(error);

@@ -21,14 +21,17 @@ interface ElectionFaultOptions extends FinalizerWrites {
 /** Finds out why no operator can lead, and releases the MasterKeys of a namespace in which none will ever lead again. */
 export class ElectionFault {
   readonly #options: ElectionFaultOptions;
-  /** Why no operator can lead, if the API server refuses it the Lease for that. */
+  /** The reason why no operator can lead, if the API server refuses the Lease for that. */
   text: string | undefined;
 
   constructor(options: ElectionFaultOptions) {
     this.#options = options;
   }
 
-  /** Takes in the outcome of an attempt to lead. An API server that does not answer is another matter than one that refuses the Lease. Never rejects. */
+  /**
+   * Handles the outcome of an attempt to lead. An API server that does not answer is different from an API
+   * server that refuses the Lease. Never rejects.
+   */
   async judge(failure: unknown): Promise<void> {
     if (failure !== undefined && !isLeaseRefused(failure)) return;
     const { leaseNamespace, log, onChange } = this.#options;
@@ -61,7 +64,7 @@ export class ElectionFault {
           `MasterKey ${namespace}/${name} was let go: its Namespace is being deleted, and nobody can lead there; its versions stay, and a MasterKey of the same name takes them up`,
         );
       } catch (error) {
-        // Another node's operator was faster, or the object has changed: the next attempt sees it.
+        // Another node's operator was faster, or the object has changed: the next attempt will see it.
         if (codeOf(error) !== "Conflict" && codeOf(error) !== "NotFound") throw error;
       }
     }

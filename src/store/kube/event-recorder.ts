@@ -21,7 +21,7 @@ export class EventRecorder {
     this.#log = options.log;
   }
 
-  /** Never rejects: an Event that is not taken is logged. */
+  /** Never rejects: an Event that the API server refuses is logged. */
   async record(object: ObjectRef, happened: ResourceEvent): Promise<void> {
     const event = this.#limiter.admit(object, happened, performance.now());
     if (event === undefined) return;

@@ -16,7 +16,7 @@ export async function readAll<K extends Kind>(
   return list.items;
 }
 
-/** Returns whether there is a KeyVersion of that name, also one that our watch has not shown yet. */
+/** Returns true if there is a KeyVersion of that name, even if our watch has not shown it yet. */
 export async function hasKeyVersion(client: KubeClient, name: string, signal: AbortSignal): Promise<boolean> {
   const path = objectPath("KeyVersion", { name });
   // Metadata is enough.
@@ -35,7 +35,7 @@ export async function nodeUid(
   return (node as { readonly metadata: { readonly uid: string } } | undefined)?.metadata.uid;
 }
 
-/** Returns what a call answers; undefined if there is no such object. */
+/** Returns the answer of a call; undefined if there is no such object. */
 async function unlessNotFound<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

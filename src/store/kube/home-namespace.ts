@@ -4,10 +4,10 @@ import type { Log } from "../../log.ts";
 import { FINALIZER } from "../../resources/finalizer.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 
-/** What is the matter with the namespace of the Leases. `unknown`: this operator may not look. */
+/** The state of the namespace of the Leases. `unknown`: this operator may not read it. */
 export type NamespaceState = "there" | "terminating" | "gone" | "unknown";
 
-/** Looks at a namespace. Throws if the API server does not answer. */
+/** Reads a namespace's state. Throws if the API server does not answer. */
 export async function namespaceState(
   client: KubeClient,
   name: string,
@@ -33,7 +33,7 @@ const REMEDIES: Readonly<Record<NamespaceState, string>> = {
   unknown: "or its Role and RoleBinding claviger-leases are missing: apply deploy/rbac.yaml again",
 };
 
-/** Creates the namespace of the Leases. Returns whether it was created now, by this operator or another one. */
+/** Creates the namespace of the Leases. Returns true if it was created now, by this operator or another. */
 export async function createHomeNamespace(
   client: KubeClient,
   name: string,
@@ -55,14 +55,14 @@ export async function createHomeNamespace(
 export const leaseFault = (namespace: string, state: NamespaceState, why: string): string =>
   `the Leases of Namespace ${namespace} cannot be used, so that no operator leads and nothing is decided (${why}); the Namespace ${REMEDIES[state]}; plugins serve on`;
 
-/** Whether the API server refused a Lease, or the namespace that it belongs into. */
+/** Returns true if the API server refused a Lease, or the namespace that it belongs to. */
 export const isLeaseRefused = (error: unknown): error is KubeError =>
   error instanceof KubeError && (error.httpStatus === 403 || error.httpStatus === 404);
 
 /**
- * The MasterKeys that keep the namespace of the Leases from ending. Only a leader can find that they
- * are not in use any more, and none can lead there: both would wait for ever. Letting them go destroys
- * nothing, as KeyVersions belong to no namespace.
+ * Returns the MasterKeys that keep the namespace of the Leases from ending. Only a leader can find that they
+ * are no longer in use, and none can lead there, so both would wait for ever. Removing their finalizers
+ * destroys nothing, because KeyVersions belong to no namespace.
  */
 export const heldByNobody = (keys: readonly MasterKey[], namespace: string): MasterKey[] =>
   keys.filter(

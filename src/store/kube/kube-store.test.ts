@@ -162,7 +162,7 @@ it("this node's report is refused => its Lease is not renewed, until a report is
   await vi.waitFor(() => expect(renewals).toBeGreaterThan(1), { timeout: 60_000 });
   refusing = true;
   await expect(store.reportKeyServer("node-1", { versions: 2 })).rejects.toThrow(/a webhook refuses/);
-  // One renewal may have been under way.
+  // One renewal may have been in progress.
   await vi.waitFor(() => expect(refused).toBeGreaterThan(1), { timeout: 60_000 });
   const before = renewals;
   await vi.waitFor(() => expect(refused).toBeGreaterThan(3), { timeout: 60_000 });

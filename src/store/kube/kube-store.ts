@@ -86,7 +86,8 @@ export class KubeStore implements ResourceStore {
     this.#elector = new LeaderElector({
       client,
       ref: { namespace: leaseNamespace, name: LEADER_LEASE },
-      // One operator per state folder (its lock sees to it), so the node's name is one identity.
+      // There is one operator per state folder (its lock ensures it), so the node's name is a unique
+      // identity.
       identity: nodeName,
       log,
       onChange: (leading) => leading && onBegin(),
@@ -156,7 +157,7 @@ export class KubeStore implements ResourceStore {
     return this.#writer.patch(version, { spec: { validTo: validTo ?? null, ownership: ownership ?? null } });
   }
 
-  /** Of this node alone: `name` is its own. */
+  /** Writes only this node's own KeyServer, so the name is not used. */
   reportKeyServer(_name: string, status: KeyServerStatus): Promise<void> {
     if (status.providers !== undefined) this.#heartbeat.nodeUid = status.nodeUid ?? "";
     return this.#report.say(status);

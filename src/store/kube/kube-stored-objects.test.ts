@@ -21,7 +21,7 @@ const crd = (group: string) => ({
   spec: { group, version: "v1" },
 });
 
-/** An API server that has just started: it has definitions and does not show their resources yet. */
+/** An API server that has just started: it has definitions and does not list their resources yet. */
 class JustStarted extends KubeClient {
   override async request({ path }: KubeRequest): Promise<unknown> {
     return { items: path.endsWith("apiservices") ? [crd("shop.example"), crd("plain.example")] : [] };

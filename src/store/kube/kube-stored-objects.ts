@@ -22,12 +22,12 @@ import { lacksRight } from "./missing-right.ts";
 import { RewriterIdentity } from "./rewriter-identity.ts";
 import { storedCount, type WriterName } from "./stored-count.ts";
 
-/** In a row of a census whose keys do not tell the group. */
+/** The group in a row of a census whose keys do not name the group. */
 const UNKNOWN_GROUP = "?";
-/** How many of the objects that could not be written are named in a status. */
+/** The number of objects that a status names as not writable. */
 const NAMED_FAILURES = 20;
 
-/** The objects behind this node's API server: written again through it, counted in its etcd. */
+/** The objects behind this node's API server: rewritten through it, and counted in its etcd. */
 export class KubeStoredObjects implements StoredObjects {
   readonly #client: KubeClient;
   readonly #identity: RewriterIdentity;
@@ -35,7 +35,7 @@ export class KubeStoredObjects implements StoredObjects {
   readonly #encryptionConfig: string | undefined;
   readonly #lease: LeaseRef;
 
-  /** `lease` is one that this node renews. */
+  /** `lease` is a Lease that this node renews. */
   constructor(client: KubeClient, config: NodeConfig, lease: LeaseRef) {
     this.#client = client;
     this.#identity = new RewriterIdentity(client, config);
@@ -45,7 +45,7 @@ export class KubeStoredObjects implements StoredObjects {
   }
 
   rewrite(task: RewriteRequest, options: Parameters<StoredObjects["rewrite"]>[1]): Promise<Round> {
-    // kube-controller-manager migrates with rights of its own.
+    // kube-controller-manager migrates with its own rights.
     return task.engine === "StorageVersionMigration"
       ? this.#rewriteAs(this.#client, task, options)
       : this.#identity.use((client) => this.#rewriteAs(client, task, options));
@@ -104,7 +104,10 @@ export class KubeStoredObjects implements StoredObjects {
     });
   }
 
-  /** By this node's EncryptionConfiguration: nothing is counted while the nodes' differ in these names. */
+  /**
+   * Uses this node's EncryptionConfiguration: nothing is counted while the nodes' files differ in these
+   * names.
+   */
   #writerName(): WriterName | undefined {
     if (this.#encryptionConfig === undefined) return undefined;
     const config = readEncryptionConfig(this.#encryptionConfig);
@@ -115,7 +118,7 @@ export class KubeStoredObjects implements StoredObjects {
     };
   }
 
-  /** A census that proves something: of the API server's own etcd, in which it keeps `resources`. */
+  /** Takes a census that proves something: of the API server's own etcd, in which it stores `resources`. */
   async #census(
     config: EtcdConfig,
     task: {
@@ -156,7 +159,7 @@ export class KubeStoredObjects implements StoredObjects {
   });
 }
 
-/** Nothing if this identity may not ask: deploy/rewriter.yaml gives the right. */
+/** Returns an empty list if this identity may not ask: deploy/rewriter.yaml gives the right. */
 async function resourcesSeenBy(
   client: KubeClient,
   patterns: readonly string[],
@@ -170,7 +173,10 @@ async function resourcesSeenBy(
   }
 }
 
-/** Clusters often have events in an etcd of their own; they are kept for an hour, and gone before anything is destroyed. */
+/**
+ * Clusters often have events in a separate etcd. They are kept for an hour, and are gone before anything is
+ * destroyed.
+ */
 const SHORT_LIVED = "events";
 
 const positive = (scope: Scope): string[] => scope.filter((pattern) => !pattern.startsWith("!"));

@@ -4,10 +4,13 @@ import { objectPath } from "../../kube/paths.ts";
 import type { ApplyRequest, KubeRequest } from "../../kube/request.ts";
 import type { KeyVersion, Kind, MasterKey } from "../../resources/resources.ts";
 
-/** How long a write in flight has at a stop. A server that does not answer by then does not hold the stop up. */
+/**
+ * How long a write in flight may take at a stop. A server that does not answer by then does not delay the
+ * stop.
+ */
 const LAST_WRITES_MILLISECONDS = 3_000;
 
-/** The fields by which a write names its object; without a resourceVersion the object is to be created. */
+/** The fields by which a write names its object. Without a resourceVersion the object is created. */
 export interface Written {
   readonly name: string;
   readonly namespace?: string;
@@ -65,8 +68,8 @@ export class ObjectWriter {
   }
 
   /**
-   * Waits for a write, and expects the watch to show it, also if it was refused because the object
-   * had changed. A stalled watch would have the same thing decided and written again and again.
+   * Waits for a write, and expects the watch to show it, also if it was refused because the object had
+   * changed. If the watch stalled, the same decision would be made and written again and again.
    */
   async shown(kind: Kind, metadata: Written, written: Promise<unknown>): Promise<unknown> {
     const { resourceVersion } = metadata;
@@ -74,7 +77,7 @@ export class ObjectWriter {
       const answer = await written;
       const now = (answer as { readonly metadata?: { readonly resourceVersion?: string } } | undefined)
         ?.metadata;
-      // A write that changes nothing makes no event.
+      // A write that changes nothing causes no event.
       if (now?.resourceVersion !== resourceVersion) this.#expect(kind, metadata, resourceVersion);
       return answer;
     } catch (error) {

@@ -85,7 +85,7 @@ export class ResourceWatch {
   /** Returns the other nodes' clocks; undefined until their Leases and KeyServers are known. */
   nodeClocks(wall: number, uptime: number): NodeClocks | undefined {
     if (!this.leases.synced || !this.#keyServers.synced) return undefined;
-    // A node makes its KeyServer before its first Lease.
+    // A node creates its KeyServer before its first Lease.
     const nodes = new Set(this.#keyServers.objects().map(({ metadata }) => metadata.name));
     return this.leases.clocks(wall, uptime, nodes);
   }
@@ -118,7 +118,7 @@ export class ResourceWatch {
     });
   }
 
-  /** Changes that came before the view was complete could not be worked on. */
+  /** Changes that arrived before the view was complete could not be handled. */
   #synced(): void {
     if (this.view() !== undefined) this.#listener?.onBegin();
   }

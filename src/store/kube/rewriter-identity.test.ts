@@ -94,7 +94,7 @@ describe("the rewriter's identity", () => {
   });
 });
 
-/** An API server with the resource secrets, which answers patches and lists of them so. */
+/** Serves an API server with the resource secrets, which gives these answers to patches and lists. */
 const serving =
   (onSecrets: Answer): Answer =>
   (call) => {

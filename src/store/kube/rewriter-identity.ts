@@ -4,9 +4,8 @@ import { KubeClient } from "../../kube/client.ts";
 import { KubeError } from "../../kube/kube-error.ts";
 
 /**
- * The user who may list and patch what API servers store: the one of
- * `rewriter.kubeconfig`, or the operator's own if the configuration names none. Its file is
- * read and its connections exist only while a task uses them.
+ * The user who may list and patch stored objects: the user of `rewriter.kubeconfig`, or the operator's own if
+ * the configuration names none. Its file is read and its connections exist only while a task uses them.
  */
 export class RewriterIdentity {
   readonly #own: KubeClient;
@@ -19,7 +18,10 @@ export class RewriterIdentity {
     this.#configPath = path;
   }
 
-  /** Gives the task a client, and closes its connections when the task has ended. Throws what the task throws, with what to do. */
+  /**
+   * Gives the task a client, and closes its connections when the task has ended. Throws the task's error,
+   * with what to do.
+   */
   async use<T>(task: (client: KubeClient) => Promise<T>): Promise<T> {
     const client = this.#kubeconfig === undefined ? this.#own : new KubeClient(this.#kubeconfig);
     try {
@@ -62,5 +64,5 @@ function withRemedy(cause: ClavigerError, remedy: string): ClavigerError {
 const isForbidden = (error: unknown): error is KubeError =>
   error instanceof KubeError && error.httpStatus === 403;
 
-/** A status holds 1,024 characters of a message. */
+/** A status has room for 1,024 characters of a message. */
 const bounded = (path: string): string => (path.length > 200 ? `…${path.slice(-199)}` : path);

@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from "node:util";
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * The JSON merge patch (RFC 7396) that turns a status as it is stored into the one that is
- * wanted; undefined if they are the same. A server-side apply alone leaves every field and list
- * item that another field manager has set: whoever patched a status once would own it for ever.
+ * Returns the JSON merge patch (RFC 7396) that turns the stored status into the wanted status; undefined if
+ * they are the same. A server-side apply alone would leave every field and list item that another field
+ * manager has set: whoever patched a status once would own these fields for ever.
  */
 export function statusCorrection(stored: unknown, wanted: object): Fields | undefined {
   const patch = difference(asFields(stored), asFields(wanted));

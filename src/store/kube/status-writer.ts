@@ -15,7 +15,7 @@ import { statusCorrection } from "./status-leftovers.ts";
 
 const FIELD_MANAGER = "claviger";
 
-/** Refused for its content, by the schema for instance. */
+/** Refused because of its contents, by the schema for example. */
 const isInvalid = (error: unknown): boolean => error instanceof KubeError && error.httpStatus === 422;
 
 /** Writes statuses by server-side apply, and removes the fields that others have put beside ours. */
@@ -47,7 +47,7 @@ export class StatusWriter {
       },
     };
     const applied = await this.#writer.shown(kind, metadata, this.#writer.apply(apply));
-    // The API server answers with the object that was written.
+    // The API server answers with the written object.
     return applied as AnyResource;
   }
 

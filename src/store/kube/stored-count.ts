@@ -4,14 +4,16 @@ import { type Census, isKeptPlain } from "../../storage/census/census.ts";
 import type { CensusRow } from "../../storage/census/census-tally.ts";
 import type { StoredCount, Strays } from "../../storage/stored-objects.ts";
 
-/** More than a name in Kubernetes has; whoever writes to etcd can make a key of any bytes. */
+/** Longer than any name in Kubernetes; whoever writes to etcd can create a key of any bytes. */
 const LONGEST_NAME = 300;
 
-/** By which provider's name the API server stores a resource; undefined if that is not known. */
+/**
+ * Returns the name of the provider by which the API server stores a resource; undefined if it is not known.
+ */
 export type WriterName = (resource: string) => string | undefined;
 
 /**
- * Counts and names what a census found that is not under a key_id, or is under it by another
+ * Counts and names the objects of a census that are not under a key_id, or that are under it by another
  * provider's name than the API server writes: it reads a value by that name only.
  */
 export function storedCount(
@@ -44,7 +46,7 @@ const straysOf = (row: CensusRow): Strays =>
 
 const shown = (text: string): string => oneLine(text.slice(0, LONGEST_NAME), LONGEST_NAME).slice(0, 1_024);
 
-/** How a value is stored, in words. */
+/** Describes in words how a value is stored. */
 function underText(stored: CensusRow["stored"]): string {
   switch (stored.kind) {
     case "plain":

@@ -13,17 +13,17 @@ interface FolderFollowerOptions {
   readonly folder: string;
   readonly objects: KeptObjects;
   readonly log: Log;
-  /** Called for an object whose manifest was read and says the same as before. */
+  /** Called for an object whose manifest was read and has not changed. */
   readonly onUnchanged: (object: AnyResource) => void;
 }
 
 /**
- * Keeps MasterKeys and KeyAliases in step with a folder of manifests. A manifest that is refused
- * changes nothing: the object stays as it was.
+ * Updates MasterKeys and KeyAliases from a folder of manifests. A manifest that is refused changes nothing:
+ * the object stays unchanged.
  */
 export class FolderFollower {
   readonly #options: FolderFollowerOptions;
-  /** Which file each MasterKey and KeyAlias came from. */
+  /** Maps each MasterKey and KeyAlias to its file. */
   readonly #sources = new Map<string, string>();
   #synced = false;
 
@@ -31,7 +31,7 @@ export class FolderFollower {
     this.#options = options;
   }
 
-  /** Whether the folder was read once. */
+  /** True once the folder was read. */
   get synced(): boolean {
     return this.#synced;
   }
@@ -71,7 +71,10 @@ export class FolderFollower {
     this.#synced = true;
   }
 
-  /** A file that is broken just now has not taken its objects back. After a restart it may be any file's. */
+  /**
+   * A file that is unreadable at present still has its objects. After a restart an object may be in any such
+   * file.
+   */
   #mayBeIn(unreadable: ReadonlySet<string>, object: AnyResource): boolean {
     const source = this.#sources.get(keyOf(object));
     return source === undefined ? unreadable.size > 0 : unreadable.has(source);

@@ -48,7 +48,7 @@ export class KeptObjects {
     this.#onChange(object);
   }
 
-  /** Throws Conflict unless the object is the one that is stored. */
+  /** Throws Conflict unless the object is the stored object. */
   refuseStale(object: AnyResource): void {
     const stored = this.#objects.get(keyOf(object))?.metadata;
     const { uid, resourceVersion } = object.metadata;

@@ -33,7 +33,7 @@ interface Running {
   stop(): Promise<void>;
 }
 
-/** A store that follows the folder, once its first view is complete. */
+/** Starts a store that follows the folder. Returns it once its first view is complete. */
 async function start(nodeName = "node-1"): Promise<Running> {
   const lines: string[] = [];
   const changes: string[] = [];
@@ -62,7 +62,7 @@ async function start(nodeName = "node-1"): Promise<Running> {
   return running;
 }
 
-/** Replaces a file as an editor does, so that no half of it is ever read. */
+/** Replaces a file as an editor does, so that no part of it is ever read. */
 function write(name: string, text: string): void {
   writeFileSync(join(root, "draft"), text);
   renameSync(join(root, "draft"), join(root, "keys", name));

@@ -24,10 +24,10 @@ import { FolderFollower } from "./folder-follower.ts";
 import { KeptObjects, keyOf, newMetadata } from "./kept-objects.ts";
 
 /**
- * Standalone mode's resources: specs from a folder of manifests, everything else
- * (status, KeyVersions, the KeyServer) in the keyring's own file.
- * It does what an API server would: defaults, schema, rules about change, uid,
- * generation, resourceVersion.
+ * Standalone mode's resources: specs from a folder of manifests, everything else (status, KeyVersions, the
+ * KeyServer) in the keyring's own file.
+ *
+ * It does the work of an API server: defaults, schema, rules about changes, uid, generation, resourceVersion.
  */
 export class ManifestStore implements ResourceStore {
   readonly #nodeName: string;
@@ -43,7 +43,7 @@ export class ManifestStore implements ResourceStore {
     readonly nodeName: string;
     readonly objects: ObjectTable;
     readonly log: Log;
-    /** As StoredObjects has it: there is no API server by which to tell whose etcd it is. */
+    /** Counts as StoredObjects does. No API server can tell whose etcd it is. */
     readonly countAll: StoredObjects["countAll"];
   }) {
     const { folder, log, countAll } = options;
@@ -53,7 +53,7 @@ export class ManifestStore implements ResourceStore {
     this.#objects = new KeptObjects(options.objects, (object) => this.#changed(object));
     const onUnchanged = (object: AnyResource) => this.#listener?.onChange(object);
     this.#folder = new FolderFollower({ folder, objects: this.#objects, log, onUnchanged });
-    // A node that was renamed is still the only one.
+    // A node that was renamed is still the only node.
     for (const server of this.#objects.ofKind("KeyServer"))
       if (server.metadata.name !== this.#nodeName) this.#objects.remove(server);
   }
@@ -76,7 +76,7 @@ export class ManifestStore implements ResourceStore {
       keyAliases: this.#objects.ofKind("KeyAlias"),
       keyServers: this.#objects.ofKind("KeyServer"),
       keyVersionsUpTo: this.#objects.resourceVersion,
-      // The one node is the one that asks.
+      // The only node is the node that asks.
       heardOf: new Map([[this.#nodeName, Number.POSITIVE_INFINITY]]),
     };
     return this.#view;
@@ -119,7 +119,7 @@ export class ManifestStore implements ResourceStore {
     this.#objects.put({ ...version, spec: { ...identity, destroyed } });
   }
 
-  /** A manifest that was taken away is gone: there is nobody to wait for. Its versions stay. */
+  /** A manifest that was removed is gone, and nobody waits for it. Its versions stay. */
   async setFinalizers(): Promise<void> {}
 
   async setBinding(version: KeyVersion, { validTo, ownership }: Binding): Promise<void> {
@@ -152,7 +152,7 @@ export class ManifestStore implements ResourceStore {
     if (event !== undefined) logEvent(this.#log, object, event);
   }
 
-  /** There is one clock. */
+  /** There is only one clock. */
   async serverTime(): Promise<undefined> {
     return undefined;
   }
@@ -167,7 +167,7 @@ export class ManifestStore implements ResourceStore {
   }
 }
 
-/** The decisions never ask for it: they know that this operator has no API server. */
+/** The decisions never call this: they know that this operator has no API server. */
 async function unreachable(): Promise<never> {
   throw new ClavigerError("Internal", "standalone mode has no API server whose objects it could reach");
 }

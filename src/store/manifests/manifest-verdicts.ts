@@ -8,19 +8,19 @@ export const manifestKey = ({
   name,
 }: Pick<Manifest, "kind" | "namespace" | "name">): string => `${kind} ${namespace}/${name}`;
 
-/** A manifest's spec with its defaults, and what is wrong with it; `old` is the spec that is in force. */
+/** Returns a manifest's spec with its defaults, and its problems; `old` is the spec in force. */
 export function judgeManifest({ kind, spec }: Manifest, old: unknown): Validation {
   const schema = resources[kind].spec;
   return schema === undefined ? { value: spec, problems: [] } : validate(schema.json, spec, old, "spec");
 }
 
-/** What is wrong with a manifest, in sentences; none if it is taken. */
+/** Returns the problems of a manifest, in sentences; none if it is accepted. */
 export function refusalsOf(manifest: Manifest, problems: readonly string[], isStored: boolean): string[] {
   const kept = isStored ? "it stays as it was" : "it is not used";
   return problems.map((problem) => `${manifest.source}: ${manifestKey(manifest)}: ${problem}; ${kept}`);
 }
 
-/** What somebody should know of a folder of manifests. */
+/** A problem in a folder of manifests that somebody should know of. */
 export interface ManifestProblem {
   readonly kind: "refused" | "missing";
   readonly message: string;
@@ -28,13 +28,13 @@ export interface ManifestProblem {
 
 /** A MasterKey or KeyAlias that a node has. */
 export interface KnownObject extends Pick<Manifest, "kind" | "namespace" | "name"> {
-  /** The spec that is in force; left out if the object was taken away, and its key is served on. */
+  /** The spec in force; left out if the manifest was removed and its key is still served. */
   readonly spec?: unknown;
 }
 
 /**
- * Compares a folder with what a node has: manifests that are refused, and objects that no manifest
- * has any more. Throws ConfigInvalid if there is no such folder.
+ * Compares a folder with a node's objects: manifests that are refused, and objects that no manifest has any
+ * more. Throws ConfigInvalid if there is no such folder.
  */
 export function manifestProblems(folder: string, known: readonly KnownObject[]): ManifestProblem[] {
   const found = readManifests(folder);
@@ -51,7 +51,7 @@ function refusals(manifest: Manifest, known: readonly KnownObject[]): string[] {
   return refusalsOf(manifest, problems, object?.spec !== undefined);
 }
 
-/** While a file cannot be read, what is missing may be in it. */
+/** While a file cannot be read, missing objects may be in it. */
 function missing(folder: string, found: ManifestFolder, known: readonly KnownObject[]): string[] {
   if (found.unreadable.size > 0) return [];
   const wanted = new Set(found.manifests.map(manifestKey));

@@ -12,7 +12,7 @@ import { parsedJson } from "../../json.ts";
 import { API_VERSION, GROUP } from "../../resources/resources.ts";
 import type { Fields } from "../../resources/schemas/schema.ts";
 
-/** A MasterKey or KeyAlias as somebody wrote it; its spec is not checked yet. */
+/** A MasterKey or KeyAlias in a manifest; its spec is not checked yet. */
 export interface Manifest {
   readonly kind: "MasterKey" | "KeyAlias";
   readonly namespace: string;
@@ -24,28 +24,31 @@ export interface Manifest {
 
 export interface ManifestFolder {
   readonly manifests: readonly Manifest[];
-  /** What could not be read, a sentence each. */
+  /** What could not be read, one sentence each. */
   readonly problems: readonly string[];
-  /** Files that could not be read at all: what came from them before is still wanted. */
+  /** Files that could not be read at all: their former objects are still wanted. */
   readonly unreadable: ReadonlySet<string>;
 }
 
-/** A folder of other things, named by mistake, must not be read through twice a second. */
+/** A folder of other files, named by mistake, must not be read through twice a second. */
 const MAX_NAMES = 10_000;
 const MAX_FILES = 1_000;
 /** Lists within lists. */
 const MAX_LISTS = 10;
-/** Of all files together: reading them holds up this process. */
+/** The limit of all files together, because reading them blocks this process. */
 const MAX_FOLDER_BYTES = 4 * MAX_YAML_BYTES;
 
-/** A text that changes when any manifest of the folder does. */
+/** Returns a text that changes when any manifest of the folder does. */
 export function fingerprint(folder: string): string {
   return manifestFiles(folder)
     .map((file) => `${file} ${appearanceOf(file)}`)
     .join("\n");
 }
 
-/** Reads every .yaml, .yml and .json file of a folder, as kubectl does. Throws ConfigInvalid where there is no such folder. */
+/**
+ * Reads every .yaml, .yml and .json file of a folder, as kubectl does. Throws ConfigInvalid if there is no
+ * such folder.
+ */
 export function readManifests(folder: string): ManifestFolder {
   const manifests: Manifest[] = [];
   const problems: string[] = [];
@@ -58,7 +61,7 @@ export function readManifests(folder: string): ManifestFolder {
       manifests.push(...parseManifests(goTextOf(bytes, file), file, problems));
     } catch (error) {
       unreadable.add(file);
-      // What is wrong with YAML names the file itself.
+      // An error about YAML already names the file.
       problems.push(error instanceof ClavigerError ? error.message : `${file}: ${messageOf(error)}`);
     }
   }
@@ -66,8 +69,8 @@ export function readManifests(folder: string): ManifestFolder {
 }
 
 /**
- * The paths of a folder's manifests. Kubernetes mounts a folder as links to
- * `..data`: hidden names are skipped, links are followed.
+ * Returns the paths of a folder's manifests. Kubernetes mounts a folder as links to `..data`: hidden names
+ * are skipped, links are followed.
  */
 export function manifestFiles(folder: string): string[] {
   try {
@@ -83,7 +86,7 @@ export function manifestFiles(folder: string): string[] {
   }
 }
 
-/** Throws an Error if there are too many names, or too many that a manifest may have. */
+/** Throws an Error if there are too many names, or too many that could be manifests. */
 function namesIn(folder: string): string[] {
   using open = closing(opendirSync(folder));
   const names: string[] = [];
@@ -98,7 +101,10 @@ function namesIn(folder: string): string[] {
 
 const closing = (dir: Dir) => ({ dir, [Symbol.dispose]: () => dir.closeSync() });
 
-/** The manifests of one file. Throws ConfigInvalid if the file is neither YAML nor JSON: half of a file is not taken. */
+/**
+ * Returns the manifests of one file. Throws ConfigInvalid if the file is neither YAML nor JSON: a part of a
+ * file is not accepted.
+ */
 export function parseManifests(text: string, source: string, problems: string[]): Manifest[] {
   return documentsOf(text, source)
     .flatMap((value) => itemsOf(value, MAX_LISTS))
@@ -110,7 +116,7 @@ export function parseManifests(text: string, source: string, problems: string[])
     });
 }
 
-/** What begins with a brace and is no JSON may be YAML in braces. */
+/** A text that begins with a brace and is no JSON may be YAML in braces. */
 function documentsOf(text: string, source: string): readonly unknown[] {
   const json = looksLikeJson(text) ? parsedJson(text) : undefined;
   if (json === undefined) return readGoYamlDocuments(text, source);
@@ -127,7 +133,7 @@ function itemsOf(value: unknown, lists: number): readonly unknown[] {
   if (!isList(value) && !ours) return [value];
   if (items === null || items === undefined) return [];
   if (!Array.isArray(items)) return [value];
-  // The items of a typed list may leave out what the list says of all of them.
+  // The items of a typed list may leave out the fields that the list has for all of them.
   const filled = items.map((item: unknown) =>
     ours && isObject(item) ? { apiVersion, kind: ofKind, ...item } : item,
   );
@@ -136,7 +142,10 @@ function itemsOf(value: unknown, lists: number): readonly unknown[] {
 
 const isList = ({ apiVersion, kind }: Fields): boolean => apiVersion === "v1" && kind === "List";
 
-/** A manifest, a sentence that says what is wrong, or nothing for an object that is not claviger's. */
+/**
+ * Returns a manifest, a sentence that describes its problem, or undefined for an object that is not
+ * claviger's.
+ */
 function toManifest(value: unknown, source: string): Manifest | string | undefined {
   if (!isObject(value)) return "a document is not an object";
   const { apiVersion, kind, metadata, spec } = value;

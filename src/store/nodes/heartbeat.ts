@@ -30,19 +30,21 @@ interface HeartbeatOptions {
 }
 
 /**
- * Renews this node's Lease. Only after this process has reported: a fresh Lease says that the
- * KeyServer is true, and versions that a former life reported as prepared may be lost. And only
- * while its report can be written, which is tried now and then.
+ * Renews this node's Lease, but only after this process has reported: a fresh Lease means that the KeyServer
+ * is true, and versions that a former process reported as prepared may be lost. And it renews only while its
+ * report can be written, which is tried from time to time.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #milliseconds: number;
-  /** This process among all that ever had the node's name. */
+  /** Identifies this process among all that ever had the node's name. */
   readonly #instance: string;
   readonly #nameWatch: NameWatch;
   readonly #trouble: ToldOnce;
   #nameIsShared = false;
-  /** Of this node's Node object, empty if there is none; undefined before the first whole report. */
+  /**
+   * The uid of this node's Node object, empty if there is none; undefined before the first complete report.
+   */
   nodeUid: string | undefined;
 
   constructor(options: HeartbeatOptions) {
@@ -53,7 +55,7 @@ export class Heartbeat {
     this.#trouble = new ToldOnce(options.log);
   }
 
-  /** Whether another operator renews this node's Lease too. */
+  /** True if another operator renews this node's Lease too. */
   get nameIsShared(): boolean {
     return this.#nameIsShared;
   }
@@ -75,7 +77,7 @@ export class Heartbeat {
   /** Renews the Lease once. Returns undefined, or for how many milliseconds to wait after a failure. */
   async #beat(failures: number, signal: AbortSignal): Promise<number | undefined> {
     try {
-      // Two operators of one name would overwrite one another.
+      // Two operators with one name would overwrite each other's report.
       if (!this.#nameIsShared) await this.#options.report.prove();
       await this.#renew(signal);
       this.#trouble.end("this node's Lease is renewed again");
@@ -84,7 +86,7 @@ export class Heartbeat {
       if (signal.aborted) return undefined;
       await this.#tell(error, signal);
       const delay = Math.min(MAX_RETRY_MILLISECONDS, RETRY_MILLISECONDS * 2 ** failures);
-      // The Lease has to be tried several times within the 40 s for which it is believed.
+      // The Lease must be tried several times within the 40 s for which it is valid.
       return Math.max(delay, Math.min(retryAfterOf(error) ?? 0, this.#milliseconds));
     }
   }

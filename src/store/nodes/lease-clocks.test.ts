@@ -16,7 +16,7 @@ test("a renewal => the clock of that node, for as long as the Lease is fresh, wh
   const clocks = new LeaseClocks();
   clocks.hear("two", at(0), 0);
   clocks.hear("two", at(3_600_000), 10_000);
-  // Ten seconds later ours has been set back by an hour.
+  // Ten seconds later our clock has been set back by an hour.
   expect(clocks.at(T - 3_600_000, 20_000, NODES).skews).toEqual(new Map([["two", 7_210_000]]));
   expect(clocks.at(T, 50_001, NODES).skews).toEqual(new Map());
 });

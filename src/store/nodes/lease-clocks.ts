@@ -3,7 +3,10 @@ import { NODE_LEASE_SECONDS } from "./node-leases.ts";
 
 const FRESH_MILLISECONDS = NODE_LEASE_SECONDS * 1000;
 
-/** How far a Lease's renewTime was from our uptime when we saw it written, and when that was. */
+/**
+ * The difference between a Lease's renewTime and our uptime when we saw it written, and the time at which we
+ * did.
+ */
 interface Renewal {
   readonly offset: number;
   readonly heardAt: number;
@@ -12,7 +15,7 @@ interface Renewal {
 interface Heard {
   readonly renewTime: string;
   readonly firstAt: number;
-  /** Of the renewals of a Lease's duration; absent until the Lease has changed once under our eyes. */
+  /** The renewals within a Lease's duration; absent until this process has seen the Lease change once. */
   readonly seen?: { readonly last: Renewal; readonly lowest: Renewal; readonly highest: Renewal };
 }
 
@@ -20,24 +23,23 @@ interface Heard {
 export interface NodeClocks {
   /** How far each clock is ahead of ours, in milliseconds, by node. */
   readonly skews: ReadonlyMap<string, number>;
-  /** Nodes whose Lease was there when this process began and has not been renewed since, for now. */
+  /** Nodes whose Lease existed when this process began and has not been renewed since, so far. */
   readonly unheard: readonly string[];
 }
 
 /**
- * The clocks of the other nodes, as the renewTime of their Leases shows them. If a Lease says
- * different things within its duration, the farthest from our clock counts: somebody else may
- * write that Lease too.
+ * The clocks of the other nodes, by the renewTime of their Leases. If a Lease shows different times within
+ * its duration, the farthest from our clock counts, because somebody else may write that Lease too.
  */
 export class LeaseClocks {
   readonly #heard = new Map<string, Heard>();
 
-  /** `uptime` in milliseconds, by a clock that never steps. */
+  /** `uptime` is in milliseconds, by a clock that never steps. */
   hear(node: string, renewTime: string | undefined, uptime: number): void {
     const before = this.#heard.get(node);
     const wrote = timeOf(renewTime);
     if (renewTime === undefined || Number.isNaN(wrote) || before?.renewTime === renewTime) return;
-    // The first sight of a Lease may be of any age.
+    // A Lease that is seen for the first time may be of any age.
     const seen = before && { seen: seenAfter(before, { offset: wrote - uptime, heardAt: uptime }) };
     this.#heard.set(node, { renewTime, firstAt: before?.firstAt ?? uptime, ...seen });
   }
@@ -46,7 +48,10 @@ export class LeaseClocks {
     this.#heard.delete(node);
   }
 
-  /** The clocks of `nodes` at this time of ours. A Lease of any other name is nobody's: whoever may write Leases can make one. */
+  /**
+   * Returns the clocks of `nodes` at this time of ours. Leases of other names are ignored, because whoever
+   * may write Leases can create them.
+   */
   at(wall: number, uptime: number, nodes: ReadonlySet<string>): NodeClocks {
     const skews = new Map<string, number>();
     const unheard: string[] = [];

@@ -3,7 +3,7 @@ import { NameWatch } from "./name-watch.ts";
 
 const OURS = "node-1/ours";
 
-/** Whether the name counts as shared after each look at the Lease. */
+/** Returns, for each look at the Lease, if the name counts as shared. */
 function looks(...holders: readonly (string | undefined)[]): boolean[] {
   const watch = new NameWatch(OURS);
   return holders.map((holder, renewal) => watch.saw(holder, String(renewal)));

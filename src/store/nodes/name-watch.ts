@@ -1,14 +1,14 @@
-/** Why a KeyServer is not ready whose nodeName two operators have. */
+/** The reason of a KeyServer whose nodeName two operators have. */
 export const NODE_NAME_SHARED = "NodeNameShared";
 
-/** One foreign renewal may be the last one of a former life. */
+/** A single foreign renewal may be the last renewal of a former process. */
 const FOREIGN_LOOKS = 2;
-/** So many renewals of ours in a row that nobody else came between. */
+/** The number of our renewals in a row without a foreign renewal in between. */
 const OWN_LOOKS = 3;
 
 /**
- * Tells whether another operator renews this node's Lease too: two machines that were
- * given one nodeName overwrite one another's KeyServer, and each passes for the other.
+ * Detects that another operator renews this node's Lease too: two machines with the same nodeName overwrite
+ * each other's KeyServer, and each passes for the other.
  */
 export class NameWatch {
   readonly #own: string;
@@ -16,16 +16,19 @@ export class NameWatch {
   #foreign = 0;
   #ownInARow = 0;
   #shared = false;
-  /** Of the last look: what was not renewed since says nothing new. */
+  /** The renewal of the last look: if the Lease was not renewed since, it says nothing new. */
   #renewal: string | undefined;
 
   constructor(own: string) {
     this.#own = own;
   }
 
-  /** Takes in the Lease before each renewal of ours: who holds it, and which renewal that is. Returns whether the name is shared. */
+  /**
+   * Takes the Lease before each renewal of ours: its holder, and its renewal. Returns true if the name is
+   * shared.
+   */
   saw(holder: string | undefined, renewal: string | undefined): boolean {
-    // A former life's.
+    // It belongs to a former process.
     const first = this.#first;
     this.#first = false;
     const same = renewal !== undefined && renewal === this.#renewal;

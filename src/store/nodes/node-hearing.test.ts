@@ -4,7 +4,10 @@ import { NODE_LEASE_SECONDS } from "./node-leases.ts";
 
 const START = Date.parse("2026-01-02T03:04:05Z");
 
-/** Seconds since START: when the node renews by its own clock, and when we read it by each of ours. */
+/**
+ * Times in seconds since START: when the node renews by its own clock, and when we read it by each of our
+ * clocks.
+ */
 function heard(
   events: readonly { readonly renewed: number; readonly read: number; readonly monotonic?: number }[],
 ) {

@@ -1,19 +1,25 @@
 import { NODE_LEASE_SECONDS } from "./node-leases.ts";
 
-/** How far two clocks may be apart over one renewal for it to count as seen when it was made. */
+/**
+ * The greatest difference between two clocks over one renewal at which the renewal counts from when it was
+ * made.
+ */
 const TOLERANCE = 3_000;
-/** Renewals that come closer together than this may have waited in a buffer. */
+/** Renewals that arrive closer together than this may have waited in a buffer. */
 const LIVE_GAP = 5_000;
-/** More time than this that passed for a node, and not for us, means that this machine stood still. */
+/** If more time than this passed for a node but not for us, this machine stood still. */
 const UNSEEN = 10_000;
-/** As long ago as makes a node silent. */
+/** Long enough ago to make a node silent. */
 const NEVER = (NODE_LEASE_SECONDS + 1) * 1000;
 
-/** The last renewal of one node: by its own clock, and when it came by ours that never jumps. */
+/** The last renewal of a node: by its own clock, and by our clock that never jumps. */
 interface Renewal {
   readonly renewed: number;
   readonly came: number;
-  /** How long it had been on its way; below zero if more time passed for the node than for us. "unseen" if nobody can tell. */
+  /**
+   * How long it had been on its way; negative if more time passed for the node than for us; "unseen" if
+   * nobody can tell.
+   */
   readonly lag: number | "unseen";
 }
 
@@ -21,17 +27,17 @@ interface Renewal {
 export interface Arrival {
   /** Epoch. */
   readonly now: number;
-  /** Of a clock that never jumps. */
+  /** By a clock that never jumps. */
   readonly came: number;
 }
 
 /**
- * Tells when each node's operator was last heard of, by our own clock.
+ * Knows when each node's operator last renewed its Lease, by our own clock.
  *
- * A renewal is not always read when it was made: a process that was stopped, or a machine that
- * was paused, reads minutes of buffered ones at once when it continues. So the time between two
- * renewals by the node's own clock is compared with the time between their arrivals. The clocks
- * themselves are never compared, but for the first renewal that is seen of a node.
+ * A renewal is not always read when it was made: a process that was stopped, or a machine that was paused,
+ * reads minutes of buffered renewals at once when it continues. So the time between two renewals by the
+ * node's own clock is compared with the time between their arrivals. The clocks themselves are never
+ * compared, except for the first renewal that is seen of a node.
  */
 export class NodeHearing {
   readonly heardOf = new Map<string, number>();
@@ -42,7 +48,7 @@ export class NodeHearing {
     this.#last.delete(node);
   }
 
-  /** Takes in a node's Lease. If its renewTime cannot be read, it says only that there is such a node. */
+  /** Takes a node's Lease. If its renewTime cannot be read, it only shows that the node exists. */
   hear(node: string, renewed: number | undefined, { now, came }: Arrival): void {
     if (renewed === undefined) {
       if (!this.heardOf.has(node)) this.heardOf.set(node, now - NEVER);

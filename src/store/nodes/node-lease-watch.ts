@@ -9,7 +9,10 @@ import { LeaseClocks, type NodeClocks } from "./lease-clocks.ts";
 import { NodeHearing } from "./node-hearing.ts";
 import { NODE_LABEL, type NodeLease, nodeLeaseFrom } from "./node-leases.ts";
 
-/** Follows the Leases of the nodes: which nodes exist, when each was last heard of, and what its clock says. */
+/**
+ * Follows the Leases of the nodes: which nodes exist, when each last renewed its Lease, and how far its clock
+ * is ahead.
+ */
 export class NodeLeaseWatch {
   readonly #ownNode: string;
   readonly #reflector: Reflector<Lease>;

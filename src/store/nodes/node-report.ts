@@ -1,13 +1,13 @@
 import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 
-/** How long a written report proves that this node can still say what is the matter with it. */
+/** How long a written report proves that this node can still report its problems. */
 const PROOF_MILLISECONDS = 30_000;
 
 /**
- * What this node last wanted its KeyServer to say, and whether that could be written.
+ * The last report that this node wanted to write into its KeyServer, and whether it could be written.
  *
- * A renewed Lease says that the KeyServer is true. A node whose status is refused, by a policy
- * or a webhook for instance, must not go on renewing: its former report would pass for the present.
+ * A renewed Lease means that the KeyServer is true. A node whose status is refused, by a policy or a webhook
+ * for example, must not continue to renew: its former report would pass for the present.
  */
 export class NodeReport {
   readonly #write: (status: KeyServerStatus) => Promise<void>;
@@ -16,7 +16,7 @@ export class NodeReport {
   #wanted: KeyServerStatus | undefined;
   /** When the wanted report was last written, by a clock that never jumps. */
   #writtenAt: number | undefined;
-  /** Ends when all writes that were asked for have ended: an older report must not come after a newer one. */
+  /** Resolves when all requested writes have ended, so that an older report never follows a newer one. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -36,14 +36,14 @@ export class NodeReport {
     this.#first.resolve();
   }
 
-  /** Writes a report. Throws what the API server did not take. */
+  /** Writes a report. Throws the API server's refusal. */
   say(status: KeyServerStatus): Promise<void> {
     this.#wanted = status;
     this.#writtenAt = undefined;
     return this.#inTurn();
   }
 
-  /** Writes the wanted report again, unless that was done lately. Throws if it is not taken any more. */
+  /** Writes the wanted report again, unless that was done lately. Throws if it is no longer accepted. */
   async prove(): Promise<void> {
     const age = this.#writtenAt === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#writtenAt;
     if (this.#wanted !== undefined && age >= PROOF_MILLISECONDS) await this.#inTurn();

@@ -3,7 +3,7 @@ import type { Event } from "./events.ts";
 /** In seconds. */
 export const DAY = 86_400;
 
-/** Operators work while nothing much else happens. */
+/** Operators work while little else happens. */
 const work = (times: number): Event[] => Array.from({ length: times }, () => ({ kind: "operators" }));
 const week: Event = { kind: "idle", seconds: 8 * DAY };
 /** Every API server has settled afterwards. */
@@ -17,10 +17,12 @@ const objectsBy = (node: number): readonly Event[] =>
   );
 const made: readonly Event[] = [...work(6), switchOver, ...objectsBy(0)];
 const syncAll = [...every, 3].map((node): Event => ({ kind: "sync", node }));
-/** Everything is written again under a new version, and nothing is proven yet. */
+/** Everything is rewritten under a new version, and nothing is proven yet. */
 const rotated: readonly Event[] = [{ kind: "rotate", key: 0 }, ...work(5), switchOver, ...work(5)];
 
-/** A deletion is accepted once it is counted that nothing is stored under the key, however long that takes. */
+/**
+ * A deletion is accepted once a count shows that nothing is stored under the key, however long that takes.
+ */
 const accepted: readonly Event[] = [
   { kind: "delete", key: 1 },
   ...work(3),
@@ -30,7 +32,10 @@ const accepted: readonly Event[] = [
   ...work(2),
 ];
 
-/** A node other than the leader's comes back from an image of before, while a key that its API server wrote under then is about to be destroyed. */
+/**
+ * A node other than the leader's comes back from an earlier image, while a key under which its API server
+ * wrote at that time is about to be destroyed.
+ */
 const returning = (...meanwhile: readonly Event[]): readonly Event[] => [
   { kind: "retarget", key: 1 },
   ...made,
@@ -47,40 +52,42 @@ const returning = (...meanwhile: readonly Event[]): readonly Event[] => [
   { kind: "comeBackFromImage", node: 1 },
 ];
 
-/** With what a history begins, each the middle of something that random events come by seldom. */
+/** The beginnings of histories. Each is the middle of a process that random events rarely reach. */
 export const BEGINNINGS: readonly (readonly Event[])[] = [
-  // A cluster that was just made, and one in which all is well.
+  // A cluster that was just created, and a cluster in which all is well.
   [],
   [...work(6), switchOver, settle, ...work(3), ...objectsBy(0)],
-  // A rotation for which API servers are yet to switch, and one in which they have.
+  // A rotation to which API servers have not switched yet, and a rotation to which they have.
   [...made, { kind: "rotate", key: 0 }, ...work(5)],
   [...made, ...rotated],
-  // An alias is to go back to a key that it left, which has no later version.
+  // An alias is about to return to a key that it left, which has no later version.
   [
     ...[...made, { kind: "retarget", key: 1 } as const, ...work(3), switchOver],
     ...[{ kind: "retarget", key: 0 } as const, ...work(2)],
   ],
-  // Earlier versions are to be destroyed.
+  // Earlier versions are about to be destroyed.
   [...made, { kind: "retain", key: 0 }, ...rotated, settle, ...work(3), { kind: "pass", seconds: 8 * DAY }],
   [...made, { kind: "retain", key: 0 }, ...rotated, settle, ...work(3), week, ...work(1)],
-  // The same, and some objects under them are nobody's to write again: an entry for them has gone.
+  // The same, but some objects under them cannot be rewritten by anybody, because an entry for them was
+  // removed.
   [
     ...[...made, settle, ...work(3)],
     { kind: "roll", file: "fewer" },
     { kind: "retain", key: 0 },
     ...[...rotated, settle, ...work(3), week],
   ],
-  // A key is to be destroyed.
+  // A key is about to be destroyed.
   [...made, ...accepted, { kind: "pass", seconds: 8 * DAY }],
   [...returning({ kind: "lead" }), { kind: "sync", node: 1 }, switchOver, ...work(4)],
   [...returning(), { kind: "sync", node: 1 }, ...work(1)],
-  // The same, and an object that is written under it then cannot be written again.
+  // The same, and an object that is then written under it cannot be rewritten.
   [
     ...[...returning({ kind: "lead" }), ...objectsBy(1)],
     ...every.map((object): Event => ({ kind: "refuse", entry: 1, object })),
     ...[...syncAll, switchOver, ...work(4), settle, ...work(1)],
   ],
-  // A census was taken that no leader has looked at, and an API server was without its EncryptionConfiguration since.
+  // A census was taken that no leader has looked at, and meanwhile an API server was without its
+  // EncryptionConfiguration.
   [
     ...[...made, ...rotated, settle, ...work(1)],
     { kind: "restartWithoutFlag", node: 0 },
@@ -88,7 +95,8 @@ export const BEGINNINGS: readonly (readonly Event[])[] = [
     { kind: "restartApiServer", node: 0 },
     ...[settle, ...syncAll],
   ],
-  // All is written again, and a node comes back whose operator was stopped for as long as its API server takes to settle under the former key_id.
+  // Everything is rewritten, and a node comes back whose operator was stopped for as long as its API server
+  // takes to settle under the former key_id.
   [
     ...[...made, { kind: "takeImage", node: 1 } as const, ...rotated],
     { kind: "comeBackFromImage", node: 1 },

@@ -4,21 +4,24 @@ import { history, play } from "./histories.ts";
 import { checkOutcome } from "./outcomes.ts";
 import { PROMISES, PromiseCounts } from "./promises.ts";
 
-/** Fewer histories may not come by everything. */
+/** With fewer histories some promises may never be checked. */
 const ENOUGH = 1_000;
 
-/** Which histories are checked. */
+/** The histories to check. */
 export interface Histories {
   readonly seed: number;
-  /** The first so many that come of the seed. */
+  /** The number of histories, from the seed on. */
   readonly numRuns: number;
-  /** Only every `parts`th of them, beginning with number `part`, as several processes share the work. All of them if left out. */
+  /**
+   * Only every `parts`th of them, beginning with number `part`, because several processes share the work. All
+   * of them if left out.
+   */
   readonly share?: { readonly part: number; readonly parts: number };
 }
 
 /**
  * Plays histories, and checks on the way and in the end that every promise is kept. Prints how often each
- * was checked on something that could have broken it; of many histories, each must have been.
+ * promise was checked on something that could have broken it; in many histories, each must have been checked.
  */
 export function checkHistories({
   seed,

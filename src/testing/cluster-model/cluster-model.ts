@@ -17,34 +17,34 @@ import { ModelNode } from "./model-node.ts";
 import { Promises } from "./promises.ts";
 
 const MINUTE = 60_000;
-/** More passes than anything takes that ends at all. */
+/** More passes than anything needs that ends at all. */
 const ENDLESS = 100;
 /** Together with their pauses longer than the longest pause of a round, eight minutes. */
 const STILL = 4;
-/** So many objects a minute that a round takes two. */
+/** Objects per minute, so few that a round takes two minutes. */
 const HALF = 5;
 /** Together with a minute longer than an API server takes to settle. */
 const PAUSE_SECONDS = 200;
-/** More than the waiting periods of this model. */
+/** Longer than the waiting periods of this model. */
 const WEEK_SECONDS = 8 * 86_400;
 
-/** How soon a stalled watch is begun anew. */
+/** How soon a stalled watch is started again. */
 const STALL_MILLISECONDS = 180_000;
 
 export interface ClusterOptions {
-  /** How many nodes. */
+  /** The number of nodes. */
   readonly size: number;
-  /** Whether operators can count what etcd holds, and how long that takes. */
+  /** True if operators can count the objects in etcd, and how long a count takes. */
   readonly census: boolean;
   readonly countMilliseconds: number;
-  /** Whether API servers tell what they go by. */
+  /** True if API servers report the file that they use. */
   readonly tells: boolean;
 }
 
-/** etcd with two MasterKeys and an alias, and nodes whose keyrings and API servers outlive what happens to it. */
+/** etcd with two MasterKeys and an alias, and nodes whose keyrings and API servers outlive its loss. */
 export class ClusterModel {
   readonly nodes: readonly ModelNode[];
-  /** versionIds whose material was destroyed, which was checked then. */
+  /** versionIds of destroyed versions. The destruction was checked when it happened. */
   readonly destroyed = new Set<string>();
   etcd: Etcd;
   readonly promises: Promises;
@@ -54,9 +54,9 @@ export class ClusterModel {
   #tokens = 0;
   /** The nodes whose reports are from before a restore, and the keys whose status is. */
   readonly #outdated = new Set<string>();
-  /** Objects that were stored through a node that is excused, with its name. */
+  /** Objects that were stored through an excused node, with the node's name. */
   readonly #excused = new Map<string, string>();
-  /** Whether an alias has moved since the leader last looked at the keys. */
+  /** True if an alias has moved since the leader last looked at the keys. */
   #moved = false;
   #frozenSince = 0;
 
@@ -72,19 +72,19 @@ export class ClusterModel {
     this.#backup = this.etcd;
   }
 
-  /** The time that is true. */
+  /** The true time. */
   get now(): number {
     return this.#now;
   }
 
-  /** Lets it happen. Throws where a promise is broken, by what happens or afterwards. */
+  /** Applies an event. Throws if a promise is broken, by the event or afterwards. */
   apply(event: Event): void {
     const before = this.etcd;
     this.#apply(event);
     this.#check(before);
   }
 
-  /** Everybody is there and works until nothing has moved for longer than anything waits. */
+  /** Lets everybody work until nothing has changed for longer than the longest wait. */
   settle(): void {
     for (const node of this.nodes) this.#mend(node);
     this.#leader.rewriter.allowAll();
@@ -148,7 +148,7 @@ export class ClusterModel {
         this.#restartApiServer(this.#node(event.node), this.#node(event.node).file);
         break;
       case "restartWithoutFlag":
-        // Who destroys a key that an EncryptionConfiguration names has another trouble.
+        // A key that is destroyed although an EncryptionConfiguration names it causes other problems.
         if (this.etcd.masterKeys.every(({ spec }) => spec.deletion === undefined))
           this.#restartApiServer(this.#node(event.node), undefined);
         break;
@@ -235,7 +235,7 @@ export class ClusterModel {
         this.#retarget(keyName(event.key));
         break;
       case "deleteAlias":
-        // A node that came back from an image before it was deleted serves on what it knew then.
+        // A node that came back from an image from before a deletion continues to serve what it knew then.
         if (this.nodes.every(({ hasReturned }) => !hasReturned))
           this.etcd = { ...this.etcd, alias: undefined };
         break;
@@ -283,7 +283,10 @@ export class ClusterModel {
     }
   }
 
-  /** After a restore the first status that was decided on new reports counts, which a stalled watch does not show. */
+  /**
+   * After a restore, the first status that was decided on new reports counts, which a stalled watch does not
+   * show.
+   */
   #lead(): void {
     const informed = this.nodes.every(({ name }) => !this.#outdated.has(name));
     const before = this.etcd.alias?.status?.masterKey;
@@ -297,11 +300,11 @@ export class ClusterModel {
     if (!this.#moved) this.#checkCompleted(keys);
     const reported = frozen === undefined ? this.nodes.filter(({ excuse }) => excuse?.reported) : [];
     for (const node of reported) this.#endExcuse(node);
-    // A plan made before that is a former look's: one process looks at a key after it has carried out its plan.
+    // Drops the leader's open plan: a process looks at a key again only after it has carried out its plan.
     if (reported.length > 0) this.#leader.dropThought();
   }
 
-  /** What is said anew was decided on KeyServers read past the cache. */
+  /** A new claim was decided on KeyServers read past the cache. */
   #checkCompleted(before: readonly MasterKey[]): void {
     const unreported = new Set(
       this.nodes.filter(({ excuse }) => excuse?.reported === false).map(({ name }) => name),
@@ -329,9 +332,12 @@ export class ClusterModel {
       node.excuse = { ...excuse, reported: true };
   }
 
-  /** Nobody can know what its API server does until its operator has reported it, and a leader looked. */
+  /**
+   * Nobody can know what the node's API server does until its operator has reported it, and a leader has
+   * looked.
+   */
   #excuse(node: ModelNode): void {
-    // What does not tell is found out by its silence.
+    // An API server that does not report its file is noticed by its silence.
     const from = this.#now + (node.tells ? 0 : SILENCE_MILLISECONDS);
     node.excuse = { from, reported: false };
   }
@@ -348,7 +354,10 @@ export class ClusterModel {
     if (!same) this.#excuse(node);
   }
 
-  /** Without the API server's own word an Encrypt is all that is known, and may be of a file that it only tried. */
+  /**
+   * Without the API server's own report an Encrypt is all that is known, and it may belong to a file that the
+   * API server only tried.
+   */
   #edit(node: ModelNode, file: FileName): void {
     if (!node.tells) return;
     node.file = file;
@@ -370,7 +379,7 @@ export class ClusterModel {
   #comeBackFromImage(node: ModelNode): void {
     const stored = new Set(this.etcd.versions.map(({ spec }) => spec.versionId));
     const held = this.nodes.flatMap(({ keyring }) => [...keyring.versions.keys()]);
-    // What etcd has lost could be lost with this disk.
+    // Objects that etcd has lost could be lost with this disk.
     if (!held.every((id) => stored.has(id)) || this.etcd.alias === undefined) return;
     if (node.comeBackFromImage(this.#now)) this.#excuse(node);
   }
@@ -388,7 +397,7 @@ export class ClusterModel {
     this.#excuse(node);
   }
 
-  /** What somebody sees to in the end: the node runs, with the file that all have. */
+  /** The repair that somebody makes in the end: the node runs, with the file that all nodes have. */
   #mend(node: ModelNode): void {
     this.#hear(node);
     this.#lie(node, false);
@@ -407,7 +416,7 @@ export class ClusterModel {
     if (this.#now - this.#frozenSince >= STALL_MILLISECONDS) this.#leader.frozen = undefined;
   }
 
-  /** What an API server is to switch to it switches to in the first minute. */
+  /** An API server makes each switch in the first minute. */
   #idle(milliseconds: number): void {
     this.#apiServers();
     this.#pass(milliseconds);
@@ -474,7 +483,7 @@ export class ClusterModel {
     this.etcd = { ...this.etcd, alias: alias === undefined ? keyAlias({ spec }) : { ...alias, spec } };
   }
 
-  /** API servers are stopped for it: what the leader had in hand ends in errors. */
+  /** API servers are stopped for a restore, so that the leader's work in progress ends in errors. */
   #restore(): void {
     if (this.#mayBeLost()) return;
     this.etcd = { ...this.#backup };
@@ -482,18 +491,21 @@ export class ClusterModel {
     this.#leader.forget();
     for (const node of this.nodes) {
       this.#outdated.add(node.name);
-      // What it said of its API server is in etcd as it was at the backup.
+      // Its report about its API server is in etcd as it was at the backup.
       this.#excuse(node);
     }
     for (const name of KEY_NAMES) this.#outdated.add(name);
   }
 
-  /** Whether a node's disk was put back, so that a version may be in etcd alone: nobody promised to survive both. */
+  /**
+   * Returns true if a node's disk was restored, so that a version may be in etcd alone: nobody promised to
+   * survive both.
+   */
   #mayBeLost(): boolean {
     return this.nodes.some(({ behind }) => behind);
   }
 
-  /** What etcd has lost and no node has heard of did not happen. */
+  /** A destruction that etcd has lost and no node knows of did not happen. */
   #forgetDestructions(): void {
     for (const id of this.destroyed) {
       if (!this.nodes.some(({ keyring }) => keyring.tombstones.has(id))) this.destroyed.delete(id);
@@ -513,7 +525,10 @@ export class ClusterModel {
     this.#pass(milliseconds);
   }
 
-  /** Whether a node that saw a waiting period begin later than the leader keeps what was destroyed. */
+  /**
+   * Returns true if a node that saw a waiting period begin later than the leader still keeps destroyed
+   * material.
+   */
   #keepsForNow(): boolean {
     return this.nodes.some(({ problems }) => problems.some(({ reason }) => reason === "DestructionNotDue"));
   }

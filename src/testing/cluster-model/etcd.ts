@@ -2,25 +2,25 @@ import type { KmsKeyId } from "../../crypto/ids.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { keyAlias, keyServer, masterKey } from "../objects.ts";
 
-/** What an object is encrypted under. */
+/** The key_id and the provider under which an object is encrypted. */
 export interface Used {
-  /** Undefined of what is plain. */
+  /** Undefined for a plain object. */
   readonly kmsKeyId: KmsKeyId | undefined;
   readonly versionId: string;
-  /** The provider that the API server looks for to open it; undefined of what is plain. */
+  /** The provider that the API server needs to open it; undefined for a plain object. */
   readonly provider: string | undefined;
 }
 
 export const PLAIN: Used = { kmsKeyId: undefined, versionId: "", provider: undefined };
 
-/** A rotation that began. */
+/** A rotation that has begun. */
 export interface Begun {
   readonly key: string;
   readonly number: number;
   readonly token?: string;
 }
 
-/** All that a backup of etcd takes along. Never changed, only replaced. */
+/** The contents of a backup of etcd. Never changed, only replaced. */
 export interface Etcd {
   readonly masterKeys: readonly MasterKey[];
   readonly versions: readonly KeyVersion[];
@@ -28,7 +28,7 @@ export interface Etcd {
   readonly reports: readonly KeyServer[];
   /** By "RESOURCE NAME". */
   readonly objects: ReadonlyMap<string, Used>;
-  /** Not in any object: how the model remembers what it checks. */
+  /** Not in any object: the model's own memory for its checks. */
   readonly begun: readonly Begun[];
 }
 
@@ -39,7 +39,7 @@ const rotation = { enabled: true, periodInDays: 90, onDemandLimit: 1_000 };
 export const freshMasterKey = (name: string): MasterKey =>
   masterKey({ metadata: { name }, spec: { rotation } });
 
-/** Two MasterKeys and an alias of the first, all new. */
+/** Returns two MasterKeys and an alias of the first, all new. */
 export const freshEtcd = (nodes: readonly string[]): Etcd => ({
   masterKeys: KEY_NAMES.map(freshMasterKey),
   versions: [],
@@ -62,7 +62,7 @@ export function withObject(etcd: Etcd, object: string, under: Used): Etcd {
 
 export const resourceOf = (object: string): string => object.split(" ")[0] ?? "";
 
-/** The MasterKey of this name; there always is one. */
+/** Returns the MasterKey of this name, which always exists. */
 export function masterKeyOf({ masterKeys }: Etcd, name: string): MasterKey {
   const found = masterKeys.find(({ metadata }) => metadata.name === name);
   if (found === undefined) throw new Error(`no MasterKey ${name}`);

@@ -1,7 +1,10 @@
 import type { SocketScope } from "../../storage/scope.ts";
 import { SOCKETS } from "./model-socket.ts";
 
-/** What an EncryptionConfiguration says of a resource: the provider that writes it, if one does, and those that read it. */
+/**
+ * The rule of an EncryptionConfiguration for a resource: the provider that writes it, if any, and the
+ * providers that read it.
+ */
 export interface Rule {
   readonly resource: string;
   readonly writes?: string;
@@ -9,10 +12,10 @@ export interface Rule {
 }
 
 const written = (resource: string, writes: string): Rule => ({ resource, writes, reads: [writes] });
-/** `identity` comes first, and what was stored before can still be read. */
+/** `identity` comes first, and objects stored before can still be read. */
 const left = (resource: string, by: string): Rule => ({ resource, reads: [by] });
 
-/** The EncryptionConfigurations of this model; the API server refuses `broken`. */
+/** The EncryptionConfigurations of this model. The API server refuses `broken`. */
 export const FILES = {
   all: [written("secrets", "direct"), written("configmaps", "aliased"), written("leases", "aliased")],
   fewer: [written("secrets", "direct"), written("configmaps", "aliased"), left("leases", "aliased")],
@@ -26,7 +29,7 @@ export type FileName = keyof typeof FILES;
 export const rulesOf = (file: FileName | undefined): readonly Rule[] =>
   file === undefined ? [] : FILES[file];
 
-/** What a file puts on a socket, as scopeOf reads it. */
+/** Returns the scope that a file assigns to a socket, as scopeOf reads it. */
 export function scopeIn(file: FileName | undefined, provider: string): SocketScope {
   const rules = rulesOf(file).filter(({ reads }) => reads.includes(provider));
   return {
@@ -36,7 +39,7 @@ export function scopeIn(file: FileName | undefined, provider: string): SocketSco
   };
 }
 
-/** Every resource that some file names. */
+/** Every resource that a file names. */
 export const RESOURCES: readonly string[] = FILES.all.map(({ resource }) => resource);
 
 export const PROVIDERS: readonly string[] = SOCKETS.map(({ name }) => name);

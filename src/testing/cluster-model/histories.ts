@@ -4,7 +4,7 @@ import { ClusterModel, type ClusterOptions } from "./cluster-model.ts";
 import type { Event, Kind } from "./events.ts";
 import type { FileName } from "./files.ts";
 
-/** What may happen to a cluster, in random order. */
+/** Events in a cluster, in random order. */
 export interface History extends ClusterOptions {
   readonly events: readonly Event[];
 }
@@ -72,7 +72,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 3, arbitrary: of("backup", "restore", "loseVersions", "deleteAlias") },
 );
 
-/** Up to a hundred events on one to four nodes. */
+/** Generates up to a hundred events on one to four nodes. */
 export const history: fc.Arbitrary<History> = fc.record({
   size: fc.integer({ min: 1, max: 4 }),
   census: fc.constantFrom(true, true, false),
@@ -83,7 +83,7 @@ export const history: fc.Arbitrary<History> = fc.record({
     .map(([beginning, events]) => [...beginning, ...events]),
 });
 
-/** Plays a history; the model itself checks its promises on the way. */
+/** Plays a history. The model itself checks its promises on the way. */
 export function play(
   { events, ...options }: History,
   after: (cluster: ClusterModel) => void = () => undefined,

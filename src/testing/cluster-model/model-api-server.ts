@@ -4,18 +4,20 @@ import { type FileName, RESOURCES, type Rule, rulesOf } from "./files.ts";
 import { ModelEntry, plainUntil, type Written } from "./model-entry.ts";
 import type { ModelSocket } from "./model-socket.ts";
 
-/** A resource of the file that the API server goes by, and an entry for each provider that reads it. */
+/** A resource of the file that the API server uses, and an entry for each provider that reads it. */
 interface LoadedRule {
   readonly rule: Rule;
   readonly entries: ReadonlyMap<string, ModelEntry>;
 }
 
-/** A node's API server: what it goes by, and what its requests that are under way may still store. */
+/**
+ * A node's API server: the file that it uses, and everything that its requests in progress may still store.
+ */
 export class ModelApiServer {
   readonly #sockets: readonly ModelSocket[];
   /** Undefined if it was started without the flag. */
   file: FileName | undefined = "all";
-  /** Whether it runs at all: it does not start with a file that it refuses. */
+  /** True if it runs: it does not start with a file that it refuses. */
   runs = true;
   #rules: readonly LoadedRule[];
   #late: readonly (Written & { readonly resource: string })[] = [];
@@ -29,7 +31,7 @@ export class ModelApiServer {
     return this.#rules.flatMap(({ entries }) => [...entries.values()]);
   }
 
-  /** Polls one entry, or all. */
+  /** Polls one entry, or all entries. */
   poll(now: number, succeeds: boolean, one?: number): void {
     if (!this.runs) return;
     let index = 0;
@@ -43,14 +45,17 @@ export class ModelApiServer {
     }
   }
 
-  /** It has asked Status every minute until now. */
+  /** Records that it has asked for Status every minute until now. */
   pollUntil(now: number): void {
     if (!this.runs) return;
     for (const { socket } of this.entries) socket.wasAsked(now);
     this.poll(now, true);
   }
 
-  /** The process ends with all its requests. The next one, with a file or without the flag, asks every entry before it serves. */
+  /**
+   * Ends the process with all its requests. The next process, with a file or without the flag, asks every
+   * entry before it serves.
+   */
   restart(file: FileName | undefined, now: number): void {
     this.#late = [];
     this.runs = file !== "broken";
@@ -59,7 +64,10 @@ export class ModelApiServer {
     this.poll(now, true);
   }
 
-  /** It takes up a file while it runs, if every entry answers; what began by the former file is still stored. */
+  /**
+   * Loads a file while it runs, if every entry answers. Requests that began under the former file still
+   * store.
+   */
   reload(file: FileName, now: number): boolean {
     const rules = this.probe(file, now);
     if (rules === undefined) return false;
@@ -72,7 +80,10 @@ export class ModelApiServer {
     return true;
   }
 
-  /** It asks what a file names for Status and has a seed encrypted, and does nothing else yet. Undefined if it refuses the file. */
+  /**
+   * Asks the providers of a file for Status and has a seed encrypted, and does nothing else yet. Returns
+   * undefined if it refuses the file.
+   */
   probe(file: FileName, now: number): readonly LoadedRule[] | undefined {
     if (!this.runs || file === "broken") return undefined;
     const rules = this.#load(file);
@@ -83,7 +94,7 @@ export class ModelApiServer {
     return answers ? rules : undefined;
   }
 
-  /** What a request that begins now is stored under; undefined where it fails. */
+  /** Returns how a request that begins now stores; undefined if it fails. */
   storesUnder(resource: string, now: number): Used | undefined {
     if (!this.runs) return undefined;
     const found = this.#rule(resource);
@@ -91,7 +102,7 @@ export class ModelApiServer {
     return found.entries.get(found.rule.writes)?.encryptsUnder(now);
   }
 
-  /** Everything that a request for the resource may still be stored under. */
+  /** Returns every way in which a request for the resource may still store. */
   mayStoreUnder(resource: string, now: number): Used[] {
     const late = this.#late.filter((one) => one.resource === resource && now < one.until);
     const used = late.map((one) => one.used);
@@ -103,7 +114,7 @@ export class ModelApiServer {
     return seed === undefined ? used : [seed, ...used];
   }
 
-  /** Whether it has an entry to open this with; what is plain everybody reads. */
+  /** Returns true if it has an entry that opens this. Every API server reads plain objects. */
   reads(resource: string, { provider }: Used): boolean {
     if (provider === undefined) return true;
     return this.#rule(resource)?.rule.reads.includes(provider) === true;

@@ -1,7 +1,10 @@
 import { PLAIN, type Used } from "./etcd.ts";
 import type { ModelSocket } from "./model-socket.ts";
 
-/** apiserver's encryptionconfig/config.go: how long a Status answer lets an entry write under its key_id. */
+/**
+ * How long a Status answer lets an entry write under its key_id, as in apiserver's
+ * encryptionconfig/config.go.
+ */
 const VALID_MILLISECONDS = 180_000;
 /** The longest request. */
 const REQUEST_MILLISECONDS = 60_000;
@@ -17,8 +20,8 @@ export class ModelEntry {
   }
 
   /**
-   * A Status, and where it names another key_id an Encrypt, which may fail. Returns what was written under
-   * until now, if that changes.
+   * Asks for Status and, if it names another key_id, sends an Encrypt, which may fail. Returns the former way
+   * of writing, if it changes.
    */
   poll(now: number, succeeds: boolean): Written | undefined {
     const used = this.socket.ask(now);
@@ -34,18 +37,18 @@ export class ModelEntry {
     return changes ? before : undefined;
   }
 
-  /** What a request that begins now is encrypted under; undefined where it fails. */
+  /** Returns the key_id for a request that begins now; undefined if it fails. */
   encryptsUnder(now: number): Used | undefined {
     return now < this.#validUntil ? this.#seed : undefined;
   }
 
-  /** What requests that began until now are stored under, and until when. */
+  /** Returns how requests that began until now store, and until when. */
   written(now: number): Written | undefined {
     if (this.#seed === undefined) return undefined;
     return { used: this.#seed, until: Math.min(now, this.#validUntil) + REQUEST_MILLISECONDS };
   }
 
-  /** Until when a request may be stored under what it encrypts under now. */
+  /** Until when a request may be stored under the present key_id. */
   get storesUntil(): number {
     return this.#validUntil + REQUEST_MILLISECONDS;
   }
@@ -55,7 +58,7 @@ export class ModelEntry {
   }
 }
 
-/** Under what requests may still be under way. */
+/** The key_id of requests that may still be in progress. */
 export interface Written {
   readonly used: Used;
   readonly until: number;

@@ -11,17 +11,20 @@ interface Job {
   readonly kmsKeyId: string;
   readonly task: Exclude<ReencryptionTask, { kind: "none" }>;
   work: Work;
-  /** The last object that was written again. */
+  /** The last object that was rewritten. */
   last: string;
   failedAt?: number;
-  /** What a census found, and when it ends. */
+  /** The result of a census, and the time when it ends. */
   counting?: { readonly found: StoredCount; readonly until: number };
 }
 
 const IDLE: Work = { kind: "idle" };
 const EMPTY_ROUND: Round = { done: 0, failed: 0, failures: [] };
 
-/** What Reencryptor, rewriter and census do in a leader's process: a job for each key, which ends with the process. */
+/**
+ * The behaviour of Reencryptor, rewriter and census in a leader's process: a job for each key, which ends
+ * with the process.
+ */
 export class ModelRewriter {
   readonly #jobs = new Map<string, Job>();
   readonly #promises: Promises;
@@ -39,11 +42,11 @@ export class ModelRewriter {
     return job?.id.startsWith(`${roundId(masterKey)} `) ? job.work : IDLE;
   }
 
-  /** As Reencryptor.ensure. */
+  /** Starts or continues a job, as Reencryptor.ensure does. */
   ensure(masterKey: MasterKey, task: ReencryptionTask, now: number): void {
     const { name } = masterKey.metadata;
     const running = this.#jobs.get(name);
-    // As Reencryptor's jobs: a count that began on other ground is another one.
+    // As in Reencryptor's jobs: a count that began on other ground is another job.
     const ground = task.kind === "count" ? JSON.stringify(task.ground) : "";
     const id = `${roundId(masterKey)} ${task.kind} ${ground}`;
     const retry = running?.failedAt !== undefined && now - running.failedAt >= RETRY_MILLISECONDS;
@@ -55,7 +58,7 @@ export class ModelRewriter {
     this.#jobs.set(name, { id, kmsKeyId, task, last, work: IDLE });
   }
 
-  /** Some objects no API server lets anybody write, whoever leads. */
+  /** Makes an object unwritable through every API server, whoever leads. */
   refuse(object: string, refused: boolean): void {
     if (refused) this.#refused.add(object);
     else this.#refused.delete(object);
@@ -69,12 +72,12 @@ export class ModelRewriter {
     this.#refused.clear();
   }
 
-  /** The process ends. */
+  /** Ends the process. */
   forget(): void {
     this.#jobs.clear();
   }
 
-  /** Everything fails as a whole: no connection, say. */
+  /** Fails every job as a whole: no connection, for example. */
   fail(now: number): void {
     for (const job of this.#jobs.values()) {
       if (!isUnderWay(job)) continue;
@@ -83,7 +86,7 @@ export class ModelRewriter {
     }
   }
 
-  /** Every job gets on by so many objects, through the API server of a node. */
+  /** Advances every job by this many objects, through the API server of a node. */
   advance(etcd: Etcd, node: ModelNode, objects: number, now: number): Etcd {
     let after = etcd;
     for (const job of this.#jobs.values()) {
@@ -95,7 +98,7 @@ export class ModelRewriter {
   #advance(job: Job, etcd: Etcd, node: ModelNode, objects: number, now: number): Etcd {
     const inScope = [...etcd.objects].filter(([object]) => job.task.resources.includes(resourceOf(object)));
     if (job.task.kind === "count") {
-      // All pages of a census are of the revision of the first.
+      // All pages of a census are of the revision of the first page.
       job.counting ??= { found: counted(job.kmsKeyId, inScope), until: now + this.#countMilliseconds };
       const { found, until } = job.counting;
       const { ground } = job.task;
@@ -133,7 +136,7 @@ export class ModelRewriter {
     return after;
   }
 
-  /** Through the API server of a node; undefined if it fails there. */
+  /** Writes through the API server of a node. Returns undefined if it fails there. */
   #write(object: string, kmsKeyId: string, etcd: Etcd, node: ModelNode, now: number): Etcd | undefined {
     const { apiServer } = node;
     const resource = resourceOf(object);

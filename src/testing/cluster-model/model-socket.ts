@@ -11,7 +11,7 @@ export interface SocketConfig {
   readonly ref: KeyRef;
 }
 
-/** What every node has: a socket of a key, and one of an alias. */
+/** The sockets of every node: one for a key, and one for an alias. */
 export const SOCKETS: readonly SocketConfig[] = [
   {
     name: "direct",
@@ -29,7 +29,7 @@ interface Serving extends Current {
   readonly kmsKeyId: KmsKeyId;
 }
 
-/** What the plugin observes of the API server under one key_id. */
+/** The plugin's observations of the API server under one key_id. */
 interface Episode {
   readonly id: string;
   readonly since: number;
@@ -37,7 +37,7 @@ interface Episode {
   readonly lastEncryptAt?: number;
 }
 
-/** What the plugin's Provider and ApiServerObserver do for a socket, without material. */
+/** The behaviour of the plugin's Provider and ApiServerObserver for a socket, without material. */
 export class ModelSocket {
   readonly config: SocketConfig;
   readonly #keyring: ModelKeyring;
@@ -48,9 +48,9 @@ export class ModelSocket {
   /** The versions whose key_ids Status ever answered, restarts included. */
   readonly #ever: string[] = [];
   #episodes = 0;
-  /** The key_id under which Encrypts may be of a file that the API server only tried. */
+  /** The key_id under which Encrypts may belong to a file that the API server only tried. */
   #probedUnder: KmsKeyId | undefined;
-  /** How often it came to serve another key_id. */
+  /** How often it began to serve another key_id. */
   switched = 0;
 
   constructor(config: SocketConfig, keyring: ModelKeyring) {
@@ -62,7 +62,7 @@ export class ModelSocket {
     return this.#serving;
   }
 
-  /** Brings it in step with the keyring. Throws where a key_id returns. */
+  /** Updates it to the keyring. Throws if a key_id returns. */
   follow(now: number): void {
     const current = this.#keyring.current(this.config.ref);
     if (current === undefined || current.version.versionId === this.#serving?.version.versionId) return;
@@ -78,7 +78,10 @@ export class ModelSocket {
     this.switched += 1;
   }
 
-  /** The process forgets what it left. What it observed is read again, if it was a clean stop and nothing was missed. */
+  /**
+   * Restarts the process, which forgets the key_ids that it left. Its observations are read again, if it was
+   * a clean stop and nothing was missed.
+   */
   restart(now: number, clean: boolean): void {
     const before = this.#serving?.kmsKeyId;
     const episode = this.#episode;
@@ -87,31 +90,34 @@ export class ModelSocket {
     this.follow(now);
     const continues = clean && before === this.serving?.kmsKeyId && !this.#isOverdue(now);
     if (continues && episode !== undefined) this.#episode = episode;
-    // Who asked before, nobody knows.
+    // Nobody knows about earlier calls.
     else this.#askedAt = now;
   }
 
-  /** The disk is one of before: key_ids of then return, and nobody promised that they would not. */
+  /** The disk is an earlier one: old key_ids return, and nobody promised that they would not. */
   forgetEver(): void {
     this.#ever.length = 0;
   }
 
-  /** Somebody has asked all the while. */
+  /** Records that somebody has asked all the time. */
   wasAsked(now: number): void {
     this.#askedAt = now;
   }
 
-  /** The API server tries a file, which has a seed encrypted, and drops it. */
+  /** Records that the API server tries a file, which has a seed encrypted, and drops it. */
   probed(): void {
     this.#probedUnder = this.#serving?.kmsKeyId;
   }
 
-  /** Whether an Encrypt under the key_id that it serves may prove nothing: a round may have begun by it, and goes on. */
+  /**
+   * True if an Encrypt under the key_id that it serves may prove nothing: a round may have begun because of
+   * it, and continues.
+   */
   get wasProbed(): boolean {
     return this.#serving !== undefined && this.#probedUnder === this.#serving.kmsKeyId;
   }
 
-  /** Status: what it answers; undefined where it answers an error. */
+  /** Asks for Status. Returns the answer; undefined if it is an error. */
   ask(now: number): Used | undefined {
     const overdue = this.#isOverdue(now);
     this.#askedAt = now;
@@ -119,14 +125,14 @@ export class ModelSocket {
     return this.status();
   }
 
-  /** What Status would answer. */
+  /** Returns the answer that Status would give. */
   status(): Used | undefined {
     if (this.#serving === undefined || this.#keyring.isRefused(this.#serving.version.keyId)) return undefined;
     const { kmsKeyId: id, version } = this.#serving;
     return { kmsKeyId: id, versionId: version.versionId, provider: this.config.name };
   }
 
-  /** Encrypt, of an API server's seed. */
+  /** Encrypts an API server's seed. */
   encrypt(now: number): void {
     if (this.#episode === undefined) return;
     this.#episode = { ...this.#episode, encrypts: this.#episode.encrypts + 1, lastEncryptAt: now };

@@ -9,7 +9,7 @@ const KEPT = "in the end nothing is lost, and what was destroyed stays destroyed
 const DONE = "in the end everybody agrees and all that was asked for is done";
 const ONCE = "in the end each rotation has made one version";
 
-/** Lets everybody work until nothing moves any more, and checks what has become of the cluster. */
+/** Lets everybody work until nothing changes any more, and checks the final state of the cluster. */
 export function checkOutcome(cluster: ClusterModel, past: History): void {
   const held = cluster.nodes.flatMap(({ keyring }) => [...keyring.versions.keys()]);
   cluster.settle();
@@ -32,7 +32,7 @@ function must(promise: PromiseName, holds: boolean, otherwise: string): void {
   if (!holds) throw new BrokenPromise(promise, otherwise);
 }
 
-/** What was destroyed stays destroyed, on every node. */
+/** Checks that destroyed versions stay destroyed, on every node. */
 function checkNothingLost({ etcd, nodes, destroyed }: ClusterModel, held: readonly string[]): void {
   const everything = new Set<string>(etcd.versions.filter(hasMaterial).map(({ spec }) => spec.versionId));
   for (const id of held) must(KEPT, everything.has(id) || destroyed.has(id), `version ${id} is gone`);
@@ -45,17 +45,18 @@ function checkNothingLost({ etcd, nodes, destroyed }: ClusterModel, held: readon
 const sameSet = (map: ReadonlyMap<string, unknown>, set: ReadonlySet<string>): boolean =>
   map.size === set.size && [...map.keys()].every((key) => set.has(key));
 
-/** One version is served, what was asked for is done, and what is stored has followed. */
+/** Checks that one version is served, every request is carried out, and stored data have followed. */
 function checkDone({ etcd, nodes }: ClusterModel, name: string, census: boolean): void {
   const { spec, status } = masterKeyOf(etcd, name);
   const current = status?.currentVersion;
   must(DONE, current !== undefined, `${name} has no current version`);
-  // A name's keyId, or an alias's key, that a restored etcd has and the nodes have left: said, and not followed.
+  // A name's keyId, or an alias's key, that a restored etcd has and the nodes have left, is reported and not
+  // followed.
   if (nodes.some(({ contradictions }) => contradictions.length > 0)) return;
   for (const { name: node, keyring, sockets } of nodes) {
     const same = keyring.key(`apps/${name}`)?.current?.versionId === current?.versionId;
     must(DONE, same, `${node} has another current version of ${name}`);
-    // A KeyAlias that was deleted is served on.
+    // A KeyAlias that was deleted continues to be served.
     const target = etcd.alias?.status?.masterKey ?? keyring.alias("apps/main")?.masterKey;
     const serving = sockets.filter(({ config: { ref } }) =>
       "key" in ref ? ref.key.name === name : target === name,
@@ -63,7 +64,7 @@ function checkDone({ etcd, nodes }: ClusterModel, name: string, census: boolean)
     const follow = serving.every((socket) => socket.serving?.kmsKeyId === current?.kmsKeyId);
     must(DONE, follow, `${node} serves another version of ${name}`);
   }
-  // Which key such an alias belongs to is for somebody to say, who makes it again.
+  // Somebody has to say which key such an alias belongs to, by creating it again.
   if (isHalfKnown({ etcd, nodes })) return;
   must(DONE, status?.rotation?.running === undefined, `a rotation of ${name} never ends`);
   const handled = isDeepStrictEqual(status?.rotation?.handledToken, spec.rotation?.requestToken);
@@ -77,7 +78,10 @@ function checkDone({ etcd, nodes }: ClusterModel, name: string, census: boolean)
   must(DONE, isDone, `the re-encryption of ${name} ends as ${phase}, ${verified ? "" : "not "}verified`);
 }
 
-/** Whether an alias was deleted before all nodes had heard of it, or of where it points: they serve it on, each as it knows it. */
+/**
+ * Returns true if an alias was deleted before all nodes knew of it, or of its target: each continues to serve
+ * it as it knows it.
+ */
 function isHalfKnown({ etcd, nodes }: Pick<ClusterModel, "etcd" | "nodes">): boolean {
   const targets = new Set(nodes.map(({ keyring }) => keyring.alias("apps/main")?.masterKey));
   return etcd.alias === undefined && targets.size > 1;
