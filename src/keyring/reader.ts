@@ -1,10 +1,10 @@
-import { statSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
+import type { DatabaseSync } from "node:sqlite";
 import { ClavigerError } from "../errors.ts";
 import { nameText, type ObjectName } from "../names.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import { inodeOf } from "./inode.ts";
+import { appearance, type Opened, openReadable } from "./open-readable.ts";
+import { type ReadImage, readImage } from "./read-image.ts";
 import type {
   AliasRow,
   KeyRow,
@@ -15,20 +15,17 @@ import type {
   VersionRow,
 } from "./rows.ts";
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
-import { allRows, isLocked, type RawRow, withKeyringErrors } from "./sqlite.ts";
+import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";
 import { readAliasRows } from "./tables/aliases.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { readObjectRows } from "./tables/objects.ts";
-import { readOwnership, withOwnership } from "./tables/ownership.ts";
+import { readOwnership } from "./tables/ownership.ts";
 import { servedImportText, toServedImport } from "./tables/served-imports.ts";
 import { readTombstoneRows } from "./tables/tombstones.ts";
 import { readVersionRow, toVersionRow } from "./tables/versions.ts";
 import { type OperatorTime, toOperatorTime } from "./tables/waiting-periods.ts";
 
-/** In the plugin a call waits for this, and the plugin soon retries. */
-const BUSY_MILLISECONDS = 100;
-
-/** The small tables and the new rows of the large table, all as of one moment. */
+/** The small tables and what is new of the large one, all of one moment. */
 export interface KeyringSnapshot {
   readonly keys: ReadonlyMap<string, KeyRow>;
   readonly aliases: ReadonlyMap<string, AliasRow>;
@@ -40,13 +37,7 @@ export interface KeyringSnapshot {
   readonly servedImports?: ReadonlySet<string> | undefined;
 }
 
-/** All readable rows of a keyring, and the names of the others. */
-export interface ReadImage {
-  readonly image: KeyringImage;
-  readonly unreadable: readonly UnreadableRow[];
-}
-
-/** A row of the large table. */
+/** One row of the large table. */
 export type StoredVersion = { readonly seq: number } & ({ readonly version: VersionRow } | UnreadableVersion);
 
 /** Reads a keyring that another process writes. Sees whole transactions only. */
@@ -121,30 +112,7 @@ export class KeyringReader {
 
   /** Returns the same without unreadable rows. A key whose current version is unreadable has none. */
   readImage(): ReadImage {
-    return this.#atOnce(() => {
-      const versions = this.#all("SELECT * FROM versions ORDER BY seq").map(readVersionRow);
-      const ownership = this.#ownership();
-      const keys = readKeyRows(this.#all("SELECT * FROM keys ORDER BY namespace, name"));
-      const aliases = readAliasRows(this.#all("SELECT * FROM aliases ORDER BY namespace, name"));
-      const objects = readObjectRows(this.#all("SELECT * FROM objects ORDER BY kind, namespace, name"));
-      const lost = new Set(versions.flatMap((row) => ("error" in row ? row.versionId : [])));
-      return {
-        image: {
-          versions: versions.flatMap((row) =>
-            "version" in row ? withOwnership(row.version, ownership) : [],
-          ),
-          keys: keys.rows.map((key) => withoutCurrent(key, lost)),
-          aliases: aliases.rows,
-          objects: objects.rows,
-        },
-        unreadable: [
-          ...versions.flatMap((row) =>
-            "error" in row ? { name: `version ${row.versionId}`, error: row.error } : [],
-          ),
-          ...[keys, aliases, objects].flatMap(({ unreadable }) => unreadable),
-        ],
-      };
-    });
+    return this.#atOnce(() => readImage((sql) => this.#all(sql), this.#ownership()));
   }
 
   /** Returns the rows that cannot be read, except versions (see `rowsAfter`). */
@@ -247,44 +215,4 @@ export class KeyringReader {
   #readDataVersion(): number {
     return Number(this.#dataVersion.get()?.data_version);
   }
-}
-
-function withoutCurrent(key: KeyRow, lost: ReadonlySet<string>): KeyRow {
-  const { current, ...rest } = key;
-  return current !== undefined && lost.has(current.versionId) ? rest : key;
-}
-
-interface Opened {
-  readonly db: DatabaseSync;
-  readonly frozen?: string;
-}
-
-/**
- * A WAL database needs its -shm file, which cannot be created on a read-only disk. If the log is empty the
- * database file is complete, and `immutable` reads it without the -shm file: a broken disk must not keep a
- * node from decrypting. SQLite does not notice changes of such a file, so this code checks for them.
- */
-function openReadable(path: string): Opened {
-  const frozen = appearance(path);
-  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MILLISECONDS });
-  try {
-    db.prepare("PRAGMA user_version").get();
-    return { db };
-  } catch (error) {
-    db.close();
-    if (isLocked(error) || (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw error;
-    const url = pathToFileURL(path);
-    url.searchParams.set("immutable", "1");
-    return { db: new DatabaseSync(url, { readOnly: true }), frozen };
-  }
-}
-
-/** Returns a text that changes when the database or its log is written or replaced. */
-function appearance(path: string): string {
-  return [path, `${path}-wal`]
-    .map((name) => {
-      const stat = statSync(name, { throwIfNoEntry: false, bigint: true });
-      return stat === undefined ? "none" : `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
-    })
-    .join(", ");
 }
