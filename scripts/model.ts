@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import fc from "fast-check";
 import { history, play } from "../src/testing/cluster-model/histories.ts";
 import { checkOutcome } from "../src/testing/cluster-model/outcomes.ts";
-import { BrokenPromise, PROMISES, PromiseCounts } from "../src/testing/cluster-model/promises.ts";
+import { BrokenPromise, PROMISES, PromiseCounts } from "../src/testing/cluster-model/promise-names.ts";
 
 /**
  * Plays histories of the cluster model until one breaks a promise, and writes the result as one line

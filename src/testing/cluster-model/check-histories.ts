@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import { history, play } from "./histories.ts";
 import { checkOutcome } from "./outcomes.ts";
-import { PROMISES, PromiseCounts } from "./promises.ts";
+import { PROMISES, PromiseCounts } from "./promise-names.ts";
 
 /** With fewer histories some promises may never be checked. */
 const ENOUGH = 1_000;

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { BEGINNINGS, DAY } from "./beginnings.ts";
-import { ClusterModel, type ClusterOptions } from "./cluster-model.ts";
+import { ClusterModel } from "./cluster-model.ts";
 import type { Event, Kind } from "./events.ts";
 import type { FileName } from "./files.ts";
+import type { ClusterOptions } from "./world.ts";
 
 /** Events in a cluster, in random order. */
 export interface History extends ClusterOptions {

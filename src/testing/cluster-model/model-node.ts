@@ -1,31 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ObservationRow, VersionRow } from "../../keyring/rows.ts";
+import type { ObservationRow } from "../../keyring/rows.ts";
 import { periodKey } from "../../keyring/tables/waiting-periods.ts";
-import {
-  decideErasure,
-  type ErasurePlan,
-  erasedHere,
-  tombstoneSpec,
-} from "../../operator/node/decide-erasure.ts";
-import { decideKeyServerStatus } from "../../operator/node/decide-key-server.ts";
+import { decideErasure, type ErasurePlan } from "../../operator/node/decide-erasure.ts";
 import { decideKeyring } from "../../operator/node/decide-keyring.ts";
-import { listable } from "../../operator/node/listed-versions.ts";
 import { servedVersions } from "../../operator/node/served-versions.ts";
 import { decideEarlyErasure } from "../../operator/retirement/decide-early-erasure.ts";
 import { decidePeriods } from "../../operator/retirement/decide-periods.ts";
 import type { Waiting } from "../../operator/retirement/waiting-period.ts";
 import { decideTime } from "../../operator/time/decide-time.ts";
-import { toKeyVersionSpec } from "../../resources/key-version-rows.ts";
-import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
-import { hasMaterial, promotionCandidate } from "../../resources/versions.ts";
-import type { SocketScope } from "../../storage/scope.ts";
-import { rfc3339 } from "../../times.ts";
-import { keyServer, keyVersion } from "../objects.ts";
+import { hasMaterial } from "../../resources/versions.ts";
+import { keyServer } from "../objects.ts";
 import type { Etcd, Used } from "./etcd.ts";
-import { type FileName, RESOURCES, scopeIn } from "./files.ts";
+import { type FileName, RESOURCES } from "./files.ts";
+import { handedBack } from "./handed-back.ts";
 import { ModelApiServer } from "./model-api-server.ts";
 import { type KeyringImage, ModelKeyring } from "./model-keyring.ts";
-import { withTombstone } from "./model-retirement.ts";
+import { statusOf } from "./model-report.ts";
 import { ModelSocket, SOCKETS } from "./model-socket.ts";
 
 /** Longer than a node's Lease lasts. */
@@ -38,9 +28,9 @@ interface Image {
 }
 
 export interface Excuse {
-  /** From when on its operator can know. */
+  /** The time from which its operator can know. */
   readonly from: number;
-  /** Whether the node's operator has reported since. */
+  /** True if the node's operator has reported since. */
   readonly reported: boolean;
 }
 
@@ -50,31 +40,31 @@ export class ModelNode {
   readonly keyring = new ModelKeyring();
   readonly sockets = SOCKETS.map((config) => new ModelSocket(config, this.keyring));
   readonly apiServer = new ModelApiServer(this.sockets);
-  /** The EncryptionConfiguration on its disk, and when it was edited. */
+  /** The EncryptionConfiguration on its disk, and the time of its last edit. */
   file: FileName = "all";
   editedAt = 0;
-  /** Whether its operator reaches no API server. */
+  /** True if its operator reaches no API server. */
   cutOff = false;
-  /** Whether its disk was put back, and its operator has not looked at the API server since. */
+  /** True if its disk was restored, and its operator has not looked at the API server since. */
   unknown = false;
-  /** Whether its report was ever a lie: a round that began by it goes on for a while. */
+  /** True if its report was ever a lie: a round that it started continues for a while. */
   hasLied = false;
-  /** Whether its disk was ever put back: its API server wrote under a key_id of then for a moment. */
+  /** True if its disk was ever restored: its API server wrote under an old key_id for a moment. */
   hasReturned = false;
-  /** Whether its disk was put back, and it has not caught up with the other nodes since. */
+  /** True if its disk was restored, and it has not caught up with the other nodes since. */
   behind = false;
-  /** What its API server did that it has not reported, or no leader has looked at since. */
+  /** Actions of its API server that it has not reported, or that no leader has looked at since. */
   excuse: Excuse | undefined;
-  /** Whether somebody has its kubeconfig, and reports what he likes. */
+  /** True if somebody has its kubeconfig, and writes false reports. */
   isLying = false;
-  /** Whether what he reported may be believed still. */
+  /** True if a false report may still be believed. */
   lies = false;
-  /** Its KeyServer does not say what the API server goes by: an older API server. */
+  /** False if its KeyServer does not name the file of the API server, because the API server is older. */
   readonly tells: boolean;
-  /** How far its clock, and that of its API server, is ahead of the time that is true, in milliseconds. */
+  /** How far its clock, and that of its API server, is ahead of the true time, in milliseconds. */
   skew = 0;
   serverSkew = 0;
-  /** What `skew` was when its operator started. */
+  /** The value of `skew` when its operator started. */
   skewAtStart = 0;
   /** All nodes, itself included, whose Leases it sees. */
   peers: readonly ModelNode[] = [];
@@ -84,7 +74,7 @@ export class ModelNode {
   problems: ErasurePlan["problems"] = [];
 
   #image: Image | undefined;
-  /** What the plugin wrote of its API server when the operator looked last. */
+  /** The plugin's observations of its API server at the operator's last look. */
   #looked: readonly ObservationRow[] = [];
 
   constructor(name: string, tells = true) {
@@ -92,12 +82,12 @@ export class ModelNode {
     this.tells = tells;
   }
 
-  /** Whether its operator is heard of: it goes through the node's own API server. */
+  /** True if its operator does not renew its Lease: it uses the node's own API server. */
   get silent(): boolean {
     return this.cutOff || !this.apiServer.runs;
   }
 
-  /** Everything that its API server may still store, by resource. */
+  /** Returns everything that its API server may still store, by resource. */
   mayStoreUnder(now: number): { readonly resource: string; readonly used: Used }[] {
     return RESOURCES.flatMap((resource) =>
       this.apiServer.mayStoreUnder(resource, now).map((used) => ({ resource, used })),
@@ -108,7 +98,7 @@ export class ModelNode {
     this.#image = { keyring: this.keyring.image(), file: this.file };
   }
 
-  /** The machine comes back from the image, after longer than its Lease lasts. */
+  /** Brings the machine back from the image, after longer than its Lease lasts. */
   comeBackFromImage(now: number): boolean {
     if (this.#image === undefined) return false;
     this.keyring.putBack(this.#image.keyring);
@@ -126,12 +116,12 @@ export class ModelNode {
     return true;
   }
 
-  /** What its own clock shows. */
+  /** Returns the time of its own clock. */
   wall(now: Date): Date {
     return new Date(now.getTime() + this.skew);
   }
 
-  /** What TimeKeeper knows. Operators run all the time: they have seen all of it pass. */
+  /** Returns the knowledge of TimeKeeper. Operators run all the time, so they have seen all of it pass. */
   waiting(now: Date): Waiting {
     const skews = new Map(
       this.peers.flatMap(({ name, skew, silent }) =>
@@ -146,7 +136,7 @@ export class ModelNode {
     return { time, periods: this.keyring.periods, seen: now.getTime() };
   }
 
-  /** What TimeKeeper records. */
+  /** Records as TimeKeeper does. */
   note(etcd: Etcd, now: Date): void {
     const held = () => new Set<string>([...this.keyring.versions.values()].map(({ keyId }) => keyId));
     const view = { masterKeys: etcd.masterKeys, keyVersions: etcd.versions };
@@ -155,7 +145,7 @@ export class ModelNode {
     for (const period of put) this.keyring.periods.set(periodKey(period), period);
   }
 
-  /** One pass of the node loop. Its plugin sees the keyring a moment after the report is written. */
+  /** Makes one pass of the node loop. Its plugin sees the keyring a moment after the report is written. */
   sync(etcd: Etcd, now: Date, toTheEnd: boolean, late = false): Etcd {
     if (this.silent) return etcd;
     if (!late) this.#looked = this.#observations(now);
@@ -188,7 +178,7 @@ export class ModelNode {
     return !this.keyring.versions.has(versionId) && !this.keyring.tombstones.has(versionId);
   }
 
-  /** Every tombstone is proven here: nobody forges any. */
+  /** Every tombstone is proven here, because nobody forges any. */
   #erasure(etcd: Etcd, now: Date): ErasurePlan {
     const contents = this.keyring.contents();
     const tombstones = [...this.keyring.tombstones.values()];
@@ -221,96 +211,11 @@ export class ModelNode {
 
   #report(etcd: Etcd, seen: Etcd, now: Date): Etcd {
     const before = etcd.reports.find(({ metadata }) => metadata.name === this.name)?.status;
-    const status = this.#status(seen, before, now);
+    const status = statusOf(this, { seen, before, looked: this.#looked }, now);
     if (isDeepStrictEqual(before, status)) return etcd;
     const others = etcd.reports.filter(({ metadata }) => metadata.name !== this.name);
     return { ...etcd, reports: [...others, keyServer(this.name, status)] };
   }
-
-  #status(seen: Etcd, before: KeyServerStatus | undefined, now: Date): KeyServerStatus {
-    const { versions } = this.keyring;
-    const candidates = seen.masterKeys.flatMap((key) => promotionCandidate(key, seen.versions) ?? []);
-    const tombstones = [...this.keyring.tombstones.values()];
-    const prepared = candidates.filter(({ spec }) => versions.has(spec.versionId));
-    const status = decideKeyServerStatus(
-      {
-        before,
-        nodeUid: undefined,
-        persistedResourceVersion: "1",
-        // Newest first: the one that is served is found soonest.
-        versions: [...versions.values()].reverse(),
-        prepared: prepared.map(listable),
-        erased: erasedHere(tombstones, seen.versions),
-        problems: this.problems,
-        seal: undefined,
-        providers: SOCKETS.map((socket) => ({
-          ...socket,
-          scope: this.#scope(socket.name, before),
-          editedAt: this.editedAt,
-        })),
-        observations: this.#looked,
-      },
-      now,
-    );
-    return this.isLying ? lieOf(status) : this.#withApiServer(status);
-  }
-
-  /** Of the file that the API server goes by, if it tells. */
-  #scope(provider: string, before: KeyServerStatus | undefined): SocketScope {
-    if (!this.tells) return scopeIn(this.file, provider);
-    if (this.#word !== "NotLoaded") return scopeIn(this.apiServer.file, provider);
-    const reported = before?.providers?.find(({ name }) => name === provider);
-    const { entries = 0, resources = [], reads = [] } = reported ?? {};
-    return { entries, resources, reads };
-  }
-
-  get #word() {
-    if (this.apiServer.file === undefined) return "NotConfigured" as const;
-    return this.apiServer.file === this.file ? ("Loaded" as const) : ("NotLoaded" as const);
-  }
-
-  #withApiServer(status: KeyServerStatus): KeyServerStatus {
-    if (!this.tells) return { ...status, apiServer: { encryptionConfig: "Unknown" } };
-    const isLate = this.#word === "NotLoaded";
-    const providers = status.providers?.map(({ editNotTakenUp: _, ...provider }) => ({
-      ...provider,
-      ...(isLate && { editNotTakenUp: rfc3339(new Date(this.editedAt)) }),
-    }));
-    return { ...status, ...(providers && { providers }), apiServer: { encryptionConfig: this.#word } };
-  }
 }
-
-/** What the leader would like to hear. */
-const lieOf = (status: KeyServerStatus): KeyServerStatus => ({
-  ...status,
-  apiServer: { encryptionConfig: "Loaded" },
-  ...(status.providers && {
-    providers: status.providers.map(({ editNotTakenUp: _, notAskedSince: __, ...provider }) => ({
-      ...provider,
-      settled: true,
-      encrypts: 100,
-      episode: "lie",
-    })),
-  }),
-});
 
 const NOTHING = { changes: [], destroyAgain: [], handBack: [], restore: [], problems: [] };
-
-/** What the API server has lost comes back from a node; what was destroyed does not, but its tombstone. */
-function handedBack(etcd: Etcd, erasure: ErasurePlan, rows: readonly VersionRow[], now: Date): Etcd {
-  const again = erasure.destroyAgain.reduce((one, { object }) => withTombstone(one, object, now), etcd);
-  const gone = new Set(again.versions.filter((one) => !hasMaterial(one)).map(({ spec }) => spec.versionId));
-  const specs = [
-    ...rows.filter(({ versionId }) => !gone.has(versionId)).map(toKeyVersionSpec),
-    ...erasure.handBack.map(tombstoneSpec),
-  ];
-  if (specs.length === 0) return again;
-  const taken = new Set(again.versions.map(({ metadata }) => metadata.name));
-  const returned = specs.map((spec) => {
-    const version = keyVersion(spec.number, { spec });
-    const { name } = version.metadata;
-    const free = taken.has(name) ? `${name}-${spec.versionId}` : name;
-    return { ...version, metadata: { ...version.metadata, name: free }, spec };
-  });
-  return { ...again, versions: [...again.versions, ...returned] };
-}

@@ -3,7 +3,7 @@ import { hasMaterial } from "../../resources/versions.ts";
 import type { ClusterModel } from "./cluster-model.ts";
 import { KEY_NAMES, masterKeyOf } from "./etcd.ts";
 import { type History, happened } from "./histories.ts";
-import { BrokenPromise, type PromiseName } from "./promises.ts";
+import { BrokenPromise, type PromiseName } from "./promise-names.ts";
 
 const KEPT = "in the end nothing is lost, and what was destroyed stays destroyed";
 const DONE = "in the end everybody agrees and all that was asked for is done";

@@ -4,59 +4,7 @@ import { conditionOf } from "../../resources/conditions.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { type Etcd, resourceOf, type Used } from "./etcd.ts";
 import type { ModelNode } from "./model-node.ts";
-
-/** What the model promises, each checked where it could be broken. */
-export const PROMISES = [
-  "a version is promoted only when every node has it",
-  "a status never goes back to an earlier version",
-  "what was asked for once begins once",
-  "nothing is destroyed unasked, or before its time",
-  "nothing is destroyed that an object is stored under",
-  "nothing is destroyed that an API server may still store under",
-  "what is stored opens on every node",
-  "one version of a key is current",
-  "a key_id that was left does not return",
-  "nothing is stored under anything else when Complete is said",
-  "no API server may store under anything else when Complete is said",
-  "Reencrypted is True only while it is Complete",
-  "nothing is promoted or said to be complete while a node is not heard of",
-  "a promotion is decided on what every node reports at that moment",
-  "what is written again is under the key_id that it is written for",
-  "a version is said to be erased only once no node holds it",
-  "what is written again can be read wherever it could be before",
-  "in the end nothing is lost, and what was destroyed stays destroyed",
-  "in the end everybody agrees and all that was asked for is done",
-  "in the end each rotation has made one version",
-] as const;
-
-export type PromiseName = (typeof PROMISES)[number];
-
-/** What went wrong, and which promise that breaks. */
-export class BrokenPromise extends Error {
-  readonly promise: PromiseName;
-
-  constructor(promise: PromiseName, what: string) {
-    super(what);
-    this.promise = promise;
-  }
-}
-
-/** How often each promise was checked on something that could have broken it. */
-export class PromiseCounts {
-  readonly #counts = new Map<PromiseName, number>();
-
-  checked(name: PromiseName, times = 1): void {
-    this.#counts.set(name, this.of(name) + times);
-  }
-
-  of(name: PromiseName): number {
-    return this.#counts.get(name) ?? 0;
-  }
-
-  add(others: PromiseCounts): void {
-    for (const name of PROMISES) this.checked(name, others.of(name));
-  }
-}
+import { BrokenPromise, PromiseCounts } from "./promise-names.ts";
 
 const PROMOTED = "a version is promoted only when every node has it";
 const FORWARD = "a status never goes back to an earlier version";
@@ -76,11 +24,11 @@ const REPORTED = "a promotion is decided on what every node reports at that mome
 const WRITTEN_FOR = "what is written again is under the key_id that it is written for";
 const ERASED = "a version is said to be erased only once no node holds it";
 
-/** As long as a node's Lease lasts. */
+/** The duration of a node's Lease. */
 const LEASE_MILLISECONDS = 40_000;
 const WEEK = 7 * 86_400_000;
 
-/** Checks that promises are kept, and counts how often. Throws if one is broken. */
+/** Checks that promises are kept, and counts how often. Throws if a promise is broken. */
 export class Promises {
   readonly counts = new PromiseCounts();
   readonly #nodes: readonly ModelNode[];
@@ -89,14 +37,14 @@ export class Promises {
     this.#nodes = nodes;
   }
 
-  /** A plan of the leader, before it is carried out. */
+  /** Checks a plan of the leader before it is carried out. */
   checkPlan({ step, status }: MasterKeyPlan, before: MasterKey, { begun }: Etcd, now: number): void {
     const { name } = before.metadata;
     if (step.kind === "promote") {
       this.#checkHeard(`${name} is promoted`, now);
-      // A restored etcd may offer what the nodes know to be destroyed: they destroy it again.
+      // A restored etcd may offer versions that the nodes know to be destroyed: they destroy them again.
       const { versionId } = step.version.spec;
-      // One whose disk was put back learns of it as it did the first time.
+      // A node whose disk was restored learns of it as it did the first time.
       const lacking = this.#nodes.find(
         ({ keyring, behind }) =>
           !behind && !keyring.versions.has(versionId) && !keyring.tombstones.has(versionId),
@@ -116,7 +64,7 @@ export class Promises {
       throw new BrokenPromise(BEGUN, `${name}: ${step.token} was asked for once and began twice`);
   }
 
-  /** A plan of the leader at the moment when it is decided, whatever the leader's watches show. */
+  /** Checks a plan of the leader at the moment of the decision, whatever the leader's watches show. */
   checkDecided({ step }: MasterKeyPlan, { metadata }: MasterKey, { reports }: Etcd): void {
     if (step.kind !== "promote") return;
     this.counts.checked(REPORTED);
@@ -131,7 +79,10 @@ export class Promises {
       );
   }
 
-  /** What is destroyed is needed by nobody, and somebody asked for it long enough ago. */
+  /**
+   * Checks that a destroyed version is needed by nobody, and that somebody requested its destruction long
+   * enough ago.
+   */
   checkDestruction(
     { spec }: KeyVersion,
     masterKey: MasterKey | undefined,
@@ -148,7 +99,7 @@ export class Promises {
       throw new BrokenPromise(ASKED, `${what} is destroyed and nobody asked for it`);
     if (deletion !== undefined && !(now - date >= WEEK))
       throw new BrokenPromise(ASKED, `${what} is destroyed too soon`);
-    // Without etcd nobody can count, and the waiting period is there to find what is left.
+    // Without etcd nobody can count, and the waiting period is there to find remaining objects.
     if (census || deletion === undefined) {
       const stored = [...objects].find(([, used]) => used.versionId === spec.versionId);
       if (objects.size > 0) this.counts.checked(STORED);
@@ -157,7 +108,7 @@ export class Promises {
     }
     for (const node of this.#nodes) {
       if (node.behind || node.lies) continue;
-      // One whose API server has no entry for it any more, and does not ask, is needed by nobody.
+      // A socket is not needed if its API server has no entry for it any more, and does not ask.
       const needed = node.sockets.filter((socket) =>
         node.apiServer.entries.some((one) => one.socket === socket),
       );
@@ -171,9 +122,9 @@ export class Promises {
   }
 
   /**
-   * What is stored, or what an API server may still store, can be opened on every node, silent
-   * ones included: their API servers read the same etcd. What was rightly destroyed can be stored
-   * there again only by a restore of etcd, or by a node whose disk was put back.
+   * Checks that everything that is stored, or that an API server may still store, can be opened on every
+   * node, silent nodes included: their API servers read the same etcd. A rightly destroyed version can only
+   * be used there again after a restore of etcd, or through a node whose disk was restored.
    */
   checkReadable({ objects }: Etcd, destroyed: ReadonlySet<string>, now: number): void {
     const used = new Set([...objects.values()].map(({ versionId }) => versionId));
@@ -204,8 +155,8 @@ export class Promises {
   }
 
   /**
-   * Complete is true. What a node did that it has not been able to report yet, or that no leader
-   * has looked at since, nobody can know: `excused` are the objects that were stored so.
+   * Checks that Complete is true. Nobody can know of actions that a node could not report yet, or that no
+   * leader has looked at since: `excused` are the objects that were stored by these.
    */
   checkComplete(
     etcd: Etcd,
@@ -222,7 +173,7 @@ export class Promises {
         throw new BrokenPromise(CONDITION, `${name} is Reencrypted and not Complete`);
     }
     if (reencryption?.phase !== "Complete" || reencryption.kmsKeyId !== currentVersion?.kmsKeyId) return;
-    // What a node says of its API server is taken for true; only a census looks for itself.
+    // A node's report about its API server is taken for true; only a census looks for itself.
     if (!reencryption.verified && this.#nodes.some(({ lies }) => lies)) return;
     const { kmsKeyId, resources } = reencryption;
     for (const [object, used] of etcd.objects) {
@@ -246,7 +197,7 @@ export class Promises {
     }
   }
 
-  /** What the leader says anew: `excused` are objects of nodes that have not reported at all. */
+  /** Checks a new claim of the leader: `excused` are objects of nodes that have not reported at all. */
   checkCompleted(etcd: Etcd, masterKey: MasterKey, excused: ReadonlySet<string>, now: number): void {
     this.#checkHeard(`${masterKey.metadata.name} is Complete`, now);
     this.checkComplete(etcd, masterKey, excused, now, true);
@@ -271,7 +222,7 @@ export class Promises {
       );
   }
 
-  /** Once the API server has shown that it encrypts under a key_id, it does. */
+  /** Checks that an API server encrypts under a key_id once it has shown that it does. */
   checkWrittenFor(
     object: string,
     { apiServer, sockets, excuse, hasReturned, hasLied }: ModelNode,
@@ -289,7 +240,9 @@ export class Promises {
       );
   }
 
-  /** What the leader writes again can be read by each API server that could read it before. */
+  /**
+   * Checks that an object rewritten by the leader can be read by each API server that could read it before.
+   */
   checkRewrite(object: string, before: Used, after: Used): void {
     const resource = resourceOf(object);
     for (const { name, apiServer, excuse } of this.#nodes) {
