@@ -86,6 +86,15 @@ export function needed(value: string | undefined, option: string): string {
 export const configOption = (args: readonly string[]): string =>
   needed(parseOptions(args, { config: { type: "string" } }).config, CONFIG);
 
+/** Parses `--config FILE [-o json]`, the options of a command that reports on a node. */
+export function reportOptions(args: readonly string[]): {
+  readonly configPath: string;
+  readonly json: boolean;
+} {
+  const options = parseOptions(args, { config: { type: "string" }, output: OUTPUT });
+  return { configPath: needed(options.config, CONFIG), json: isJson(options.output) };
+}
+
 export const CONFIG = "--config FILE";
 
 /** The output option of commands whose table can also be printed as JSON. */

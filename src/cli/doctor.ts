@@ -1,6 +1,6 @@
 import { readConfig } from "../config/config.ts";
 import { ClavigerError } from "../errors.ts";
-import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
+import { type Command, reportOptions } from "./command.ts";
 import { diagnose } from "./doctor/diagnose.ts";
 import { gather } from "./doctor/gather.ts";
 import { asJson, asTable, counted } from "./doctor/report.ts";
@@ -11,12 +11,7 @@ export const doctor: Command = {
   summary: "Look at configuration, node, cluster and etcd for what bites or will, and say what to do.",
   usage: "doctor --config FILE [-o json]",
   async run(args) {
-    const options = parseOptions(args, {
-      config: { type: "string" },
-      output: OUTPUT,
-    });
-    const configPath = needed(options.config, CONFIG);
-    const json = isJson(options.output);
+    const { configPath, json } = reportOptions(args);
     const observed = await gather(readConfig(configPath), stopSignal());
     const diagnosis = diagnose(observed, new Date());
     print(json ? asJson(diagnosis) : asTable(diagnosis));

@@ -12,7 +12,7 @@ import { oneLine, printableJson } from "../printable.ts";
 import type { MasterKey } from "../resources/resources.ts";
 import type { ManifestProblem } from "../store/manifests/manifest-verdicts.ts";
 import { isoTime } from "../times.ts";
-import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
+import { type Command, reportOptions } from "./command.ts";
 import { apiServerOfNode, observationsOfNode } from "./site/api-server-of-node.ts";
 import { type KeyState, keyState } from "./site/key-state.ts";
 import { manifestsText, reportManifests } from "./site/manifests-report.ts";
@@ -60,12 +60,7 @@ export const status: Command = {
   summary: "Show what this node's keyring holds, what its sockets answer, and what is proven of stored data.",
   usage: "status --config FILE [-o json]",
   async run(args) {
-    const options = parseOptions(args, {
-      config: { type: "string" },
-      output: OUTPUT,
-    });
-    const configPath = needed(options.config, CONFIG);
-    const json = isJson(options.output);
+    const { configPath, json } = reportOptions(args);
     const config = readConfig(configPath);
     const [asked, apiServer, stored] = await Promise.all([
       Promise.all(config.providers.map(reportProvider)),

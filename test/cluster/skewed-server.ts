@@ -1,13 +1,6 @@
-import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, request as httpsRequest, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
-import { dirname, join } from "node:path";
-
-interface Kubeconfig {
-  readonly clusters: { readonly cluster: { server: string; "certificate-authority-data": string } }[];
-}
+import { request as httpsRequest, type Server } from "node:https";
+import { startServerBefore } from "./server-before.ts";
 
 /**
  * An API server on a machine whose clock is wrong: a proxy before the real API server that changes the Date
@@ -26,22 +19,7 @@ export class SkewedServer {
 
   /** Starts a proxy before the API server of this kubeconfig, with that server's own certificate. */
   static async before(kubeconfig: string): Promise<SkewedServer> {
-    const config = JSON.parse(await readFile(kubeconfig, "utf8")) as Kubeconfig;
-    const cluster = config.clusters[0]?.cluster;
-    if (cluster === undefined) throw new Error(`${kubeconfig} names no cluster`);
-    const folder = dirname(kubeconfig);
-    const [cert, key] = await Promise.all(
-      ["apiserver.crt", "apiserver.key"].map((name) => readFile(join(folder, name))),
-    );
-    if (cert === undefined || key === undefined) throw new Error(`${folder} has no certificate`);
-    const ca = Buffer.from(cluster["certificate-authority-data"], "base64");
-    const target = cluster.server;
-    const server = createServer({ cert, key });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    cluster.server = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const path = `${kubeconfig}.skewed`;
-    await writeFile(path, JSON.stringify(config), { mode: 0o600 });
+    const { server, path, target, ca } = await startServerBefore(kubeconfig, "skewed");
     const skewed = new SkewedServer(server, path);
     server.on("request", (request: IncomingMessage, response: ServerResponse) =>
       skewed.#forward(request, response, target, ca),
