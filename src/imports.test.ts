@@ -86,7 +86,6 @@ const MOST_FILES = 20;
 const MOST_LINES = 300;
 /** Files that are still to be split: take a file out of this list when it is. */
 const TOO_LONG: readonly string[] = [
-  "keyring/live-keyring.ts",
   "operator/leader-loop.ts",
   "operator/master-key/decide-master-key.ts",
   "operator/node/decide-keyring.ts",
@@ -158,7 +157,7 @@ describe("the walker", () => {
   });
   test("reaches what it should: the operator leads to the Kubernetes client", () => {
     expect(reach("cli/operator.ts")).toContain("@kubernetes/client-node");
-    expect(reach("cli/plugin.ts")).toContain("keyring/live-keyring.ts");
+    expect(reach("cli/plugin.ts")).toContain("keyring/live/live-keyring.ts");
   });
 });
 

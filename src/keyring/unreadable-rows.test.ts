@@ -16,7 +16,7 @@ import {
 import { sealsIn } from "../testing/seals.ts";
 import { encodeBackup, parseBackup } from "./backup/format.ts";
 import type { KeyringChange } from "./changes.ts";
-import { LiveKeyring } from "./live-keyring.ts";
+import { LiveKeyring } from "./live/live-keyring.ts";
 import { KeyringReader } from "./reader.ts";
 import { MAX_VERSION_NUMBER } from "./version-number.ts";
 import { KeyringWriter } from "./writer.ts";

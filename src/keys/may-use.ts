@@ -1,5 +1,5 @@
 import { ClavigerError } from "../errors.ts";
-import { destroyedError } from "../keyring/live-keyring.ts";
+import { destroyedError } from "../keyring/live/destroyed-error.ts";
 import { isExpired, type KeyRow, type TombstoneRow, type VersionRow } from "../keyring/rows.ts";
 import { nameText } from "../names.ts";
 import { isoTime } from "../times.ts";

@@ -1,5 +1,6 @@
 import { ClavigerError } from "../errors.ts";
-import { destroyedError, type LiveKeyring } from "../keyring/live-keyring.ts";
+import { destroyedError } from "../keyring/live/destroyed-error.ts";
+import type { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { decideUse, useError } from "./may-use.ts";
 

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
 import { appearanceOf } from "../files/file-appearance.ts";
-import { LiveKeyring } from "../keyring/live-keyring.ts";
+import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import { readObservations } from "../keyring/observations.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";

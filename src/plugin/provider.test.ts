@@ -12,7 +12,7 @@ import { encryptMessage } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { type ErrorCode, InvalidCiphertext } from "../errors.ts";
 import type { KeyringChange, PutKey } from "../keyring/changes.ts";
-import { LiveKeyring } from "../keyring/live-keyring.ts";
+import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { WaitingPeriods } from "../keyring/tables/waiting-periods.ts";

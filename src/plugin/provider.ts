@@ -1,7 +1,7 @@
 import { type KmsKeyId, kmsKeyId } from "../crypto/ids.ts";
 import { type Message, type MessageCipher, parseMessage } from "../crypto/message.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
-import type { LiveKeyring } from "../keyring/live-keyring.ts";
+import type { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { ObservationRow, VersionRow } from "../keyring/rows.ts";
 import { type CurrentVersion, currentVersion } from "../keys/find-key.ts";
 import { selfTest } from "../keys/self-test.ts";

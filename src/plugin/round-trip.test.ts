@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { Secret } from "../crypto/secret.ts";
-import { LiveKeyring } from "../keyring/live-keyring.ts";
+import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { fileSeal } from "../seal/file.ts";

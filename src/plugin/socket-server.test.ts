@@ -5,7 +5,7 @@ import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it, test, vi } from "vitest";
-import { LiveKeyring } from "../keyring/live-keyring.ts";
+import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import { temporaryFolder } from "../testing/keyring.ts";
 import { sealsIn } from "../testing/seals.ts";
 import { Provider } from "./provider.ts";

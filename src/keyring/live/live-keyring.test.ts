@@ -2,13 +2,13 @@ import { chownSync, copyFileSync, renameSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Secret } from "../crypto/secret.ts";
-import { currentVersion } from "../keys/find-key.ts";
-import { keyRefText } from "../names.ts";
-import { fileSeal } from "../seal/file.ts";
-import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
-import { sealAad } from "../seal/seal.ts";
-import { SealSource } from "../seal/seal-source.ts";
+import { Secret } from "../../crypto/secret.ts";
+import { currentVersion } from "../../keys/find-key.ts";
+import { keyRefText } from "../../names.ts";
+import { fileSeal } from "../../seal/file.ts";
+import { createRootKey, readRootKey } from "../../seal/root-key-file.ts";
+import { sealAad } from "../../seal/seal.ts";
+import { SealSource } from "../../seal/seal-source.ts";
 import {
   deadline,
   key,
@@ -17,14 +17,14 @@ import {
   tombstone,
   version,
   versionId,
-} from "../testing/keyring.ts";
-import { sealsIn } from "../testing/seals.ts";
-import type { KeyringChange } from "./changes.ts";
+} from "../../testing/keyring.ts";
+import { sealsIn } from "../../testing/seals.ts";
+import type { KeyringChange } from "../changes.ts";
+import { KeyringReader } from "../reader.ts";
+import type { VersionRow } from "../rows.ts";
+import { KEYRING_FILE } from "../state-folder.ts";
+import { KeyringWriter } from "../writer.ts";
 import { LiveKeyring } from "./live-keyring.ts";
-import { KeyringReader } from "./reader.ts";
-import type { VersionRow } from "./rows.ts";
-import { KEYRING_FILE } from "./state-folder.ts";
-import { KeyringWriter } from "./writer.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let live: LiveKeyring;

@@ -1,26 +1,19 @@
-import { dirname } from "node:path";
-import type { Secret } from "../crypto/secret.ts";
-import { ClavigerError, codeOf, messageOf } from "../errors.ts";
-import { flawOfFolder } from "../files/private-path.ts";
-import { nameText } from "../names.ts";
-import type { SealSource } from "../seal/seal-source.ts";
-import { inodeOf } from "./inode.ts";
-import { KeyringReader, type KeyringSnapshot, type StoredVersion } from "./reader.ts";
-import type { AliasRow, KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "./rows.ts";
-import { refuseReplaceable } from "./state-folder.ts";
-import { type ServedImport, servedImportText } from "./tables/served-imports.ts";
-import { expiryTime } from "./tables/waiting-periods.ts";
+import type { Secret } from "../../crypto/secret.ts";
+import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
+import { nameText } from "../../names.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
+import type { KeyringReader, StoredVersion } from "../reader.ts";
+import type { AliasRow, KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "../rows.ts";
+import { type ServedImport, servedImportText } from "../tables/served-imports.ts";
+import { LatestSnapshot } from "./latest-snapshot.ts";
+import { Misses } from "./misses.ts";
+import { OpenedMaterials } from "./opened-materials.ts";
+import { openTrusted } from "./trusted-reader.ts";
 
 /** The time between two looks at the file. A commit by the operator must be seen within a second. */
 const POLL_MILLISECONDS = 200;
-/** The operator repeats every minute that this node's clock may be wrong. */
-const DOUBT_MILLISECONDS = 180_000;
 /** Rows per turn of the event loop while the rest of the keyring is read in: about a millisecond. */
 const LOAD_CHUNK = 100;
-/** Reads of keyring and root key that may lead to nothing between two looks at the file: callers cause them. */
-const MAX_MISSES = 20;
-const EMPTY: KeyringSnapshot = { keys: new Map(), aliases: new Map(), unreadable: [] };
-
 /**
  * The keyring as the doors use it: in memory, following the file.
  *
@@ -32,17 +25,14 @@ const EMPTY: KeyringSnapshot = { keys: new Map(), aliases: new Map(), unreadable
  */
 export class LiveKeyring {
   readonly path: string;
-  readonly #seals: SealSource;
   readonly #versions = new Map<string, VersionRow>();
   readonly #unreadable = new Map<string, ClavigerError>();
   readonly #destroyed = new Map<string, TombstoneRow>();
-  readonly #materials = new Map<string, Secret>();
-  readonly #opening = new Map<string, Promise<Secret>>();
-  /** Why a version did not open, since the last look at the file. */
-  readonly #refused = new Map<string, unknown>();
+  readonly #misses = new Misses();
+  readonly #materials: OpenedMaterials;
   readonly #listeners = new Set<() => void>();
   #reader: KeyringReader | undefined;
-  #snapshot = EMPTY;
+  readonly #latest = new LatestSnapshot();
   #loadedSeq = 0;
   #tombstoneSeq = 0;
   #problem: ClavigerError | undefined;
@@ -52,14 +42,12 @@ export class LiveKeyring {
   #isFirstLook = true;
   /** Whether every version that was committed at the last look is in memory. */
   #complete = false;
-  #misses = 0;
-  /** When the operator last wrote of time, by a clock that never steps. */
-  #timeHeardAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(path: string, seals: SealSource) {
     this.path = path;
-    this.#seals = seals;
+    const destroyed = (versionId: string) => this.#destroyed.get(versionId);
+    this.#materials = new OpenedMaterials({ seals, misses: this.#misses, destroyed });
   }
 
   /** Reads the keyring for the first time and follows it from then on. Never throws: see `problem`. */
@@ -73,8 +61,7 @@ export class LiveKeyring {
     clearInterval(this.#timer);
     this.#reader?.close();
     this.#reader = undefined;
-    for (const material of this.#materials.values()) material.wipe();
-    this.#materials.clear();
+    this.#materials.close();
   }
 
   /** Why the file cannot be read just now, if so. */
@@ -93,7 +80,7 @@ export class LiveKeyring {
 
   /** Stored keys and aliases that this release cannot read. All others are had. */
   get unreadableRows(): readonly UnreadableRow[] {
-    return this.#snapshot.unreadable;
+    return this.#latest.rows.unreadable;
   }
 
   /** Calls `listener` after every change of keys, aliases or versions. */
@@ -103,23 +90,23 @@ export class LiveKeyring {
 
   /** Keys by NAMESPACE/NAME. A change of the file brings another map. */
   get keys(): ReadonlyMap<string, KeyRow> {
-    return this.#snapshot.keys;
+    return this.#latest.rows.keys;
   }
 
   /** Aliases by NAMESPACE/NAME. */
   get aliases(): ReadonlyMap<string, AliasRow> {
-    return this.#snapshot.aliases;
+    return this.#latest.rows.aliases;
   }
 
   /** One version by id, from memory or the file. Throws KeyringCorrupt where this very one cannot be read. */
   version(versionId: string): VersionRow | undefined {
     const known = this.#versions.get(versionId);
     if (known !== undefined || this.#reader === undefined || this.#destroyed.has(versionId)) return known;
-    if (this.#complete && this.#missedOften) return undefined;
-    this.#misses += 1;
+    if (this.#complete && this.#misses.often) return undefined;
+    this.#misses.add();
     const row = this.#reader.version(versionId);
     if (row === undefined) return undefined;
-    this.#misses -= 1;
+    this.#misses.takeBack();
     this.#versions.set(versionId, row);
     return row;
   }
@@ -134,13 +121,13 @@ export class LiveKeyring {
    * keyId has no say in its use.
    */
   owner({ masterKey, keyId }: Pick<VersionRow, "masterKey" | "keyId">): KeyRow | undefined {
-    const key = this.#snapshot.keys.get(nameText(masterKey));
+    const key = this.#latest.rows.keys.get(nameText(masterKey));
     return key?.keyId === keyId ? key : undefined;
   }
 
   /** Whether the alias has served the imported material of this MasterKey before, as far as the keyring knows. */
   servedImport(served: ServedImport): boolean {
-    return this.#snapshot.servedImports?.has(servedImportText(served)) ?? true;
+    return this.#latest.rows.servedImports?.has(servedImportText(served)) ?? true;
   }
 
   /**
@@ -148,42 +135,17 @@ export class LiveKeyring {
    * doubts this node's clock repeats it; of one that is gone, its last word does not count.
    */
   expiryTime(now: number): number {
-    const { time } = this.#snapshot;
-    const passed = performance.now() - this.#timeHeardAt;
-    return time === undefined || passed >= DOUBT_MILLISECONDS ? now : expiryTime(time, passed, now);
+    return this.#latest.expiryTime(now);
   }
 
   /** A version's material, opened once. Throws SealUnavailable, SealMismatch or VersionDestroyed. */
-  async material(version: VersionRow): Promise<Secret> {
-    const known = this.#materials.get(version.versionId);
-    if (known !== undefined) return known;
-    if (this.#missedOften && this.#refused.has(version.versionId)) throw this.#refused.get(version.versionId);
-    const opening = this.#opening.get(version.versionId) ?? this.#open(version);
-    this.#opening.set(version.versionId, opening);
-    return opening.finally(() => this.#opening.delete(version.versionId));
-  }
-
-  async #open(version: VersionRow): Promise<Secret> {
-    const material = await this.#seals.unseal(version, version.sealed).catch((error: unknown) => {
-      this.#misses += 1;
-      this.#refused.set(version.versionId, error);
-      throw error;
-    });
-    const tombstone = this.#destroyed.get(version.versionId);
-    if (this.#closed || tombstone !== undefined) material.wipe();
-    if (tombstone !== undefined) throw destroyedError(tombstone);
-    if (this.#closed) throw new ClavigerError("NotReady", "the keyring is closed");
-    this.#materials.set(version.versionId, material);
-    return material;
-  }
-
-  get #missedOften(): boolean {
-    return this.#misses >= MAX_MISSES;
+  material(version: VersionRow): Promise<Secret> {
+    return this.#materials.of(version);
   }
 
   /** Returns the error for an object that is not in the keyring: the file or its row may be unreadable just now. */
   absent(what: string): ClavigerError {
-    const unreadable = this.#snapshot.unreadable.find(({ name }) => name === what)?.error;
+    const unreadable = this.#latest.rows.unreadable.find(({ name }) => name === what)?.error;
     const absent = new ClavigerError(
       "NotFound",
       `${what} is not in the keyring of this node: apply it, and see whether the operator of this node runs`,
@@ -192,15 +154,13 @@ export class LiveKeyring {
   }
 
   #poll(): void {
-    this.#misses = 0;
-    this.#refused.clear();
+    this.#misses.reset();
+    this.#materials.forgetRefusals();
     try {
       if (this.#reader?.replaced()) this.#reopen();
       this.#reader ??= openTrusted(this.path);
       if (this.#reader.changed()) {
-        const before = this.#snapshot.time?.seen;
-        this.#snapshot = withFormer(this.#reader.snapshot(), this.#snapshot);
-        if (this.#snapshot.time?.seen !== before) this.#timeHeardAt = performance.now();
+        this.#latest.take(this.#reader.snapshot());
         this.#forgetDestroyed(this.#reader);
         this.#complete = false;
         this.#notify();
@@ -230,8 +190,7 @@ export class LiveKeyring {
       this.#tombstoneSeq = seq;
       this.#destroyed.set(tombstone.versionId, tombstone);
       this.#versions.delete(tombstone.versionId);
-      this.#materials.get(tombstone.versionId)?.wipe();
-      this.#materials.delete(tombstone.versionId);
+      this.#materials.wipe(tombstone.versionId);
       // Without the row that had it, the highest seq is given once more: all are read again.
       this.#loadedSeq = 0;
     }
@@ -286,31 +245,4 @@ export class LiveKeyring {
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** A key or alias that cannot be read any more stays as it was read before: it is served on. */
-function withFormer(now: KeyringSnapshot, former: KeyringSnapshot): KeyringSnapshot {
-  const lost = new Set(now.unreadable.map(({ name }) => name));
-  const kept = <T>(kind: string, rows: ReadonlyMap<string, T>, before: ReadonlyMap<string, T>) =>
-    new Map([...[...before].filter(([name]) => lost.has(`${kind} ${name}`)), ...rows]);
-  return {
-    ...now,
-    keys: kept("MasterKey", now.keys, former.keys),
-    aliases: kept("KeyAlias", now.aliases, former.aliases),
-  };
-}
-
-/** Opens a keyring that nobody else can replace. What was read before is served on if one is refused. */
-function openTrusted(path: string): KeyringReader {
-  const folder = dirname(path);
-  // Says in its own words if the folder cannot be entered at all.
-  inodeOf(path);
-  refuseReplaceable(folder, flawOfFolder(folder));
-  return KeyringReader.open(path);
-}
-
-/** Says which version is gone, since when and why. */
-export function destroyedError({ number, masterKey, destroyedAt, reason }: TombstoneRow): ClavigerError {
-  const text = `version ${number} of MasterKey ${nameText(masterKey)} was destroyed on ${destroyedAt}: ${reason}`;
-  return new ClavigerError("VersionDestroyed", text);
 }
