@@ -10,6 +10,12 @@ export interface ObjectName {
 /** How a MasterKey or KeyAlias is written in configuration, messages and maps: NAMESPACE/NAME. */
 export const nameText = ({ namespace, name }: ObjectName): string => `${namespace}/${name}`;
 
+/** The name that `nameText` wrote. */
+export function parseNameText(text: string): ObjectName {
+  const [namespace = "", name = ""] = text.split("/");
+  return { namespace, name };
+}
+
 /** A KeyAlias, given as NAMESPACE/NAME, as a KeyServer's `serves` names it. */
 export const servedAlias = (name: string): string => `${ALIAS}${name}`;
 

@@ -15,7 +15,7 @@ function numbers(seed: number): (below: number) => number {
 test("any additions, removals and turns => each item once, a lane in its order, no lane twice before one that waits", () => {
   for (let seed = 1; seed <= 200; seed++) {
     const next = numbers(seed);
-    const lanes = new FairLanes(laneOf);
+    const lanes = new FairLanes(laneOf, (item) => item);
     /** The same as plain lists, and how many turns each lane has waited for. */
     const waiting = new Map<string, string[]>();
     const passedOver = new Map<string, number>();

@@ -1,14 +1,17 @@
 /**
  * A first-in first-out queue for each lane; lanes take turns. One lane's thousands of items
- * delay another lane's first item by one item for each lane that waits. An item waits at most once.
+ * delay another lane's first item by one item for each lane that waits. Of items with one key
+ * the first waits.
  */
 export class FairLanes<T> {
   readonly #laneOf: (item: T) => string;
+  readonly #keyOf: (item: T) => string;
   /** In the order of their turns; no lane is empty. */
-  readonly #lanes = new Map<string, Set<T>>();
+  readonly #lanes = new Map<string, Map<string, T>>();
 
-  constructor(laneOf: (item: T) => string) {
+  constructor(laneOf: (item: T) => string, keyOf: (item: T) => string) {
     this.#laneOf = laneOf;
+    this.#keyOf = keyOf;
   }
 
   /** Items that wait. */
@@ -17,14 +20,14 @@ export class FairLanes<T> {
   }
 
   has(item: T): boolean {
-    return this.#lanes.get(this.#laneOf(item))?.has(item) === true;
+    return this.#lanes.get(this.#laneOf(item))?.has(this.#keyOf(item)) === true;
   }
 
   add(item: T): void {
+    if (this.has(item)) return;
     const name = this.#laneOf(item);
-    const lane = this.#lanes.get(name);
-    if (lane === undefined) this.#lanes.set(name, new Set([item]));
-    else lane.add(item);
+    const lane = this.#lanes.get(name) ?? new Map<string, T>();
+    this.#lanes.set(name, lane.set(this.#keyOf(item), item));
   }
 
   /** Takes the first item of the lane whose turn it is; that lane's next turn comes after all others. */
@@ -32,18 +35,18 @@ export class FairLanes<T> {
     const [turn] = this.#lanes;
     if (turn === undefined) return undefined;
     const [name, lane] = turn;
-    const [item] = lane;
+    const [first] = lane;
     this.#lanes.delete(name);
-    if (item !== undefined) lane.delete(item);
+    if (first !== undefined) lane.delete(first[0]);
     if (lane.size > 0) this.#lanes.set(name, lane);
-    return item;
+    return first?.[1];
   }
 
   /** Returns whether the item waited. */
   delete(item: T): boolean {
     const name = this.#laneOf(item);
     const lane = this.#lanes.get(name);
-    const waited = lane?.delete(item) === true;
+    const waited = lane?.delete(this.#keyOf(item)) === true;
     if (lane?.size === 0) this.#lanes.delete(name);
     return waited;
   }

@@ -29,10 +29,11 @@ import {
   timeKeeper,
 } from "../testing/objects.ts";
 import { sealsIn } from "../testing/seals.ts";
-import { KEY_SERVERS, LeaderLoop, type LeaderStore } from "./leader-loop.ts";
+import { LeaderLoop, type LeaderStore } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryption/reencryptor.ts";
 import { UsageCensus } from "./retirement/usage-census.ts";
 import type { Doubt } from "./time/time-keeper.ts";
+import { KEY_SERVERS, masterKeyWork, workKey } from "./work-item.ts";
 
 /** What the leader writes, over a store that is in memory. */
 let folder: string;
@@ -82,7 +83,7 @@ class Cluster {
 
   /** One pass over the MasterKey, of a leader that has just begun unless it is given; rejects as it does. */
   async reconcile(leader = this.leader()): Promise<void> {
-    await leader.reconcile("MasterKey apps/secrets", new AbortController().signal);
+    await leader.reconcile(SECRETS, new AbortController().signal);
   }
 
   leader(): LeaderLoop {
@@ -186,6 +187,7 @@ class Cluster {
 }
 
 const v1 = keyVersion(1);
+const SECRETS = masterKeyWork({ namespace: "apps", name: "secrets" });
 const running = {
   trigger: "OnDemand",
   number: 2,
@@ -475,11 +477,11 @@ test("a KeyServer says only when Status was last asked for => no key is looked a
   const leader = cluster.leader();
   const server = keyServer("one");
   // It is not known from when: everything is looked at.
-  expect(leader.workFor(server)).toContain("MasterKey apps/secrets");
+  expect(leader.workFor(server)).toContainEqual(SECRETS);
   cluster.providers = cluster.providers.map((one) => ({ ...one, lastStatusTime: NOW_TEXT }));
   expect(leader.workFor(server)).toEqual([KEY_SERVERS]);
   cluster.providers = cluster.providers.map((one) => ({ ...one, encrypts: 2 }));
-  expect(leader.workFor(server)).toEqual([KEY_SERVERS, "MasterKey apps/secrets"]);
+  expect(leader.workFor(server)).toEqual([KEY_SERVERS, SECRETS]);
 });
 
 test("all KeyServers are listed again and several have changed => each one's keys are looked at", () => {
@@ -489,8 +491,7 @@ test("all KeyServers are listed again and several have changed => each one's key
   const servers = [keyServer("one"), keyServer("two")];
   for (const server of servers) leader.workFor(server);
   cluster.providers = cluster.providers.map((one) => ({ ...one, encrypts: 2 }));
-  for (const server of servers)
-    expect(leader.workFor(server)).toEqual([KEY_SERVERS, "MasterKey apps/secrets"]);
+  for (const server of servers) expect(leader.workFor(server)).toEqual([KEY_SERVERS, SECRETS]);
   for (const server of servers) expect(leader.workFor(server)).toEqual([KEY_SERVERS]);
 });
 
@@ -501,9 +502,10 @@ test("a KeyAlias moves => the keys that it leaves and joins are looked at, and n
   await cluster.reconcile(leader).catch(() => undefined);
   const moved = keyAlias({ spec: { masterKey: "next" }, status: { masterKey: "secrets" } });
   const work = ["KeyAlias apps/main", "MasterKey apps/next", "MasterKey apps/secrets"];
-  expect(leader.workFor(moved).toSorted()).toEqual(work);
+  expect(leader.workFor(moved).map(workKey).toSorted()).toEqual(work);
   // An object that was made again does not tell what it pointed to before.
-  expect(leader.workFor(keyAlias({ spec: { masterKey: "next" } })).toSorted()).toEqual(work);
+  const made = keyAlias({ spec: { masterKey: "next" } });
+  expect(leader.workFor(made).map(workKey).toSorted()).toEqual(work);
 });
 
 test("a key that is in use is not behind new ones, a new key is", async () => {
@@ -512,8 +514,8 @@ test("a key that is in use is not behind new ones, a new key is", async () => {
   await used.reconcile(leader).catch(() => undefined);
   const other = beginner.leader();
   await beginner.reconcile(other).catch(() => undefined);
-  const work = "MasterKey apps/secrets";
-  expect([leader.isPrompt(work), other.isPrompt(work), leader.isPrompt("MasterKey apps/unknown")]).toEqual([
+  const unknown = masterKeyWork({ namespace: "apps", name: "unknown" });
+  expect([leader.isPrompt(SECRETS), other.isPrompt(SECRETS), leader.isPrompt(unknown)]).toEqual([
     true,
     false,
     false,

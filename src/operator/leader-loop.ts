@@ -6,8 +6,8 @@ import { codeOf, messageOf } from "../errors.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import { isUnanswered } from "../kube/unanswered.ts";
 import type { Log } from "../log.ts";
-import { nameText } from "../names.ts";
-import { objectText } from "../resources/object-text.ts";
+import type { ObjectName } from "../names.ts";
+import { objectName, objectText } from "../resources/object-text.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../resources/resources.ts";
 import type { KeyVersionStatus } from "../resources/schemas/key-version.ts";
 import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
@@ -53,12 +53,11 @@ import { nextCensus } from "./reencryption/census.ts";
 import type { Reencryptor } from "./reencryption/reencryptor.ts";
 import { NO_TASK } from "./reencryption/work.ts";
 import { isDestroyed } from "./retirement/decide-deletion.ts";
-import { RETIREMENT, Retirement, type RetirementStore } from "./retirement/retirement.ts";
+import { Retirement, type RetirementStore } from "./retirement/retirement.ts";
 import type { UsageCensus } from "./retirement/usage-census.ts";
 import type { TimeKeeper } from "./time/time-keeper.ts";
+import { KEY_SERVERS, keyAliasWork, masterKeyWork, RETIREMENT, type WorkItem } from "./work-item.ts";
 
-/** What the leader's queue works on: `MasterKey NAMESPACE/NAME`, `KeyAlias NAMESPACE/NAME`, `KeyServers` or `Retirement`. */
-export const KEY_SERVERS = "KeyServers";
 /** How soon to look again at something that waits for a node: Leases run out without an event. */
 const WAITING_MILLISECONDS = 5_000;
 /** How soon to look again at something that waits for room in its namespace, or for somebody to change an object. */
@@ -103,8 +102,8 @@ export class LeaderLoop {
     readonly reencryptor: Reencryptor;
     readonly usageCensus: UsageCensus;
     readonly time: LeaderTime;
-    /** Asks for another look at a MasterKey, NAMESPACE/NAME. */
-    readonly lookAgain: (masterKey: string) => void;
+    /** Asks for another look at a MasterKey. */
+    readonly lookAgain: (masterKey: ObjectName) => void;
   }) {
     this.#config = options.config;
     this.#store = options.store;
@@ -119,59 +118,56 @@ export class LeaderLoop {
   }
 
   /** Everything there is to look at. */
-  allWork(): string[] {
+  allWork(): WorkItem[] {
     const view = this.#store.view();
     if (view === undefined) return [];
     return [
-      ...view.masterKeys.map((key) => `MasterKey ${objectText(key)}`),
-      ...view.keyAliases.map((alias) => `KeyAlias ${objectText(alias)}`),
+      ...view.masterKeys.map((key) => masterKeyWork(objectName(key))),
+      ...view.keyAliases.map((alias) => keyAliasWork(objectName(alias))),
       KEY_SERVERS,
       RETIREMENT,
     ];
   }
 
   /** What a change makes worth looking at: what depends on it, and nothing else. */
-  workFor(change: Change): string[] {
+  workFor(change: Change): WorkItem[] {
     switch (change.kind) {
       case "MasterKey":
-        return [`MasterKey ${objectText(change)}`, ...this.#aliasesTo(change)];
+        return [masterKeyWork(objectName(change)), ...this.#aliasesTo(change)];
       case "KeyVersion":
-        return [`MasterKey ${nameText(change.spec.masterKey)}`, ...(hasMaterial(change) ? [] : [RETIREMENT])];
+        return [masterKeyWork(change.spec.masterKey), ...(hasMaterial(change) ? [] : [RETIREMENT])];
       case "KeyAlias":
-        return [`KeyAlias ${objectText(change)}`, ...this.#targetsOf(change)];
+        return [keyAliasWork(objectName(change)), ...this.#targetsOf(change)];
       case "KeyServer":
         return [KEY_SERVERS, ...this.#dependents(change)];
     }
   }
 
   /** Whether work is on something that is in use already: it must not wait for thousands of new keys. */
-  isPrompt(work: string): boolean {
-    const [kind, text = ""] = work.split(" ");
-    const [namespace = "", name = ""] = text.split("/");
-    if (kind === "MasterKey")
-      return this.#index?.masterKey({ namespace, name })?.status?.currentVersion !== undefined;
-    return kind !== "KeyAlias" || this.#index?.alias(text)?.status?.masterKey !== undefined;
+  isPrompt(work: WorkItem): boolean {
+    if (work.kind === "MasterKey")
+      return this.#index?.masterKey(work.name)?.status?.currentVersion !== undefined;
+    return work.kind !== "KeyAlias" || this.#index?.alias(work.name)?.status?.masterKey !== undefined;
   }
 
   /** The keys that an alias points or is to point to, by the change and as it was when a pass last saw it. */
-  #targetsOf(alias: KeyAlias): string[] {
-    const { namespace } = alias.metadata;
-    const former = this.#index?.alias(objectText(alias));
+  #targetsOf(alias: KeyAlias): WorkItem[] {
+    const { namespace } = objectName(alias);
+    const former = this.#index?.alias(objectName(alias));
     const names = [alias, former].flatMap((one) => [one?.spec.masterKey, one?.status?.masterKey]);
-    return [...new Set(names)].flatMap((name) =>
-      name === undefined ? [] : `MasterKey ${namespace}/${name}`,
-    );
+    const targets = new Set(names.filter((name) => name !== undefined));
+    return [...targets].map((name) => masterKeyWork({ namespace, name }));
   }
 
   /** An alias that no pass has seen yet waits in the queue itself. */
-  #aliasesTo(masterKey: MasterKey): string[] {
+  #aliasesTo(masterKey: MasterKey): WorkItem[] {
     const { name } = masterKey.metadata;
     return (this.#index?.aliasesBeside(masterKey) ?? [])
       .filter(({ spec, status }) => spec.masterKey === name || status?.masterKey === name)
-      .map((alias) => `KeyAlias ${objectText(alias)}`);
+      .map((alias) => keyAliasWork(objectName(alias)));
   }
 
-  #dependents({ metadata: { name } }: KeyServer): string[] {
+  #dependents({ metadata: { name } }: KeyServer): readonly WorkItem[] {
     const view = this.#store.view();
     if (view === undefined) return [];
     const before = this.#keyServers.get(name);
@@ -180,7 +176,7 @@ export class LeaderLoop {
     if (after === undefined) this.#keyServers.delete(name);
     else this.#keyServers.set(name, after);
     const dependents = dependentsOf(before, after, view);
-    return dependents === "all" ? this.allWork() : [...dependents];
+    return dependents === "all" ? this.allWork() : dependents;
   }
 
   /** To lead, maybe again: what was counted or written before, others have gone on from since. */
@@ -197,22 +193,24 @@ export class LeaderLoop {
   }
 
   /** One step for one object. Returns after how many milliseconds to look again, if a wait is needed. */
-  async reconcile(work: string, signal: AbortSignal): Promise<number | undefined> {
+  async reconcile(work: WorkItem, signal: AbortSignal): Promise<number | undefined> {
     const index = this.#currentIndex();
     if (index === undefined) return undefined;
-    if (work === KEY_SERVERS) return this.#tendNodes(index.view, signal);
-    if (work === RETIREMENT) {
-      await this.#retirement.pass(index, signal, this.#clock.now());
-      return WAITING_MILLISECONDS;
+    switch (work.kind) {
+      case "MasterKey": {
+        const masterKey = index.masterKey(work.name);
+        return masterKey && this.#reconcileMasterKey(masterKey, index, signal);
+      }
+      case "KeyAlias": {
+        const alias = index.alias(work.name);
+        return alias && this.#reconcileAlias(alias, index);
+      }
+      case "KeyServers":
+        return this.#tendNodes(index.view, signal);
+      case "Retirement":
+        await this.#retirement.pass(index, signal, this.#clock.now());
+        return WAITING_MILLISECONDS;
     }
-    const [kind, name = ""] = work.split(" ");
-    if (kind === "MasterKey") {
-      const [namespace = "", keyName = ""] = name.split("/");
-      const masterKey = index.masterKey({ namespace, name: keyName });
-      return masterKey && this.#reconcileMasterKey(masterKey, index, signal);
-    }
-    const alias = index.alias(name);
-    return alias && this.#reconcileAlias(alias, index);
   }
 
   #currentIndex(): ViewIndex | undefined {
@@ -317,7 +315,7 @@ export class LeaderLoop {
 
   #round({ metadata }: MasterKey, status: MasterKey["status"]) {
     return {
-      masterKey: nameText({ namespace: metadata.namespace ?? "", name: metadata.name }),
+      masterKey: objectName({ metadata }),
       kmsKeyId: status?.reencryption?.kmsKeyId ?? "",
       round: status?.reencryption?.round ?? 0,
     };

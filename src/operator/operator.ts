@@ -8,6 +8,7 @@ import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { type Log, logStop } from "../log.ts";
 import { serveMetrics } from "../metrics/metrics-server.ts";
+import type { ObjectName } from "../names.ts";
 import { openSeals } from "../seal/open-seals.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import { censusOfNode, countsOfOwnEtcd } from "../storage/census/node-census.ts";
@@ -22,8 +23,10 @@ import { NodeLoop } from "./node/node-loop.ts";
 import { Reencryptor } from "./reencryption/reencryptor.ts";
 import { UsageCensus } from "./retirement/usage-census.ts";
 import { TimeKeeper } from "./time/time-keeper.ts";
+import { masterKeyWork, type WorkItem, workKey, workNamespace } from "./work-item.ts";
 import { WorkQueue } from "./work-queue.ts";
 
+/** The one item of the node's queue. */
 const NODE = "node";
 /** How often the plugin's observations are looked for. */
 const OBSERVE_MILLISECONDS = 500;
@@ -135,8 +138,8 @@ class Operator {
   readonly #store: ResourceStore;
   readonly #node: NodeLoop;
   readonly #leader: LeaderLoop;
-  readonly #nodeQueue: WorkQueue;
-  readonly #leaderQueue: WorkQueue;
+  readonly #nodeQueue: WorkQueue<typeof NODE>;
+  readonly #leaderQueue: WorkQueue<WorkItem>;
   readonly #clock: Clock;
   readonly #time: TimeKeeper;
   #signal: AbortSignal = AbortSignal.abort();
@@ -157,7 +160,7 @@ class Operator {
     this.#node = new NodeLoop({
       ...{ config, store, keyring, seals, time, log, apiServer, uptime, settleMilliseconds },
     });
-    const lookAgain = (masterKey: string) => this.#leaderQueue.add(`MasterKey ${masterKey}`);
+    const lookAgain = (masterKey: ObjectName) => this.#leaderQueue.add(masterKeyWork(masterKey));
     const reencryptor = new Reencryptor({
       objects: store.storedObjects,
       mayGoOn: () => store.leading,
@@ -172,8 +175,13 @@ class Operator {
     this.#leader = new LeaderLoop({
       ...{ config, store, keyring, seals, log, clock, time, reencryptor, usageCensus, lookAgain },
     });
-    this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log, { restAfter: restOfNode });
+    this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log, {
+      keyOf: (item) => item,
+      restAfter: restOfNode,
+    });
     this.#leaderQueue = new WorkQueue((work) => this.#lead(work), log, {
+      keyOf: workKey,
+      namespaceOf: workNamespace,
       laneOf: (work) => (this.#leader.isPrompt(work) ? "prompt" : "bulk"),
     });
   }
@@ -243,7 +251,7 @@ class Operator {
     this.#unwell = well ? 0 : this.#unwell + 1;
   }
 
-  async #lead(work: string): Promise<void> {
+  async #lead(work: WorkItem): Promise<void> {
     if (!this.#store.leading) return;
     const again = await this.#leader.reconcile(work, this.#signal);
     if (again !== undefined) this.#leaderQueue.addAfter(work, again);

@@ -7,11 +7,17 @@ import { WorkQueue, type WorkQueueOptions } from "./work-queue.ts";
 /** Only ends a test that hangs. */
 const deadline = { timeout: 60_000, interval: 5 };
 
+/** Items that are texts: KIND NAMESPACE/NAME, or KIND. */
+const texts = {
+  keyOf: (item: string) => item,
+  namespaceOf: (item: string) => item.split(" ")[1]?.split("/")[0] ?? "",
+};
+
 /** A queue that runs until the test is over, and the lines it logged. */
-function running(work: (key: string) => Promise<void>, options: WorkQueueOptions = {}) {
+function running(work: (key: string) => Promise<void>, options: Partial<WorkQueueOptions<string>> = {}) {
   const lines: string[] = [];
   const log: Log = (level, message) => lines.push(`${level} ${message}`);
-  const queue = new WorkQueue(work, log, { random: () => 1, ...options });
+  const queue = new WorkQueue(work, log, { random: () => 1, ...texts, ...options });
   const controller = new AbortController();
   const ended = queue.run(controller.signal);
   const stop = async () => {
@@ -32,6 +38,7 @@ test("keys that are added => each is worked on, in order, also what was added be
   const queue = new WorkQueue(
     async (key) => void done.push(key),
     () => undefined,
+    texts,
   );
   queue.add("a");
   queue.add("b");
@@ -105,8 +112,8 @@ test("a key fails => it is logged and tried again, and others are not held up", 
 /** Milliseconds between the runs of one key within a time, by a clock that is advanced. */
 async function gaps(
   milliseconds: number,
-  work: (run: number, queue: WorkQueue) => Promise<void>,
-  options: WorkQueueOptions = {},
+  work: (run: number, queue: WorkQueue<string>) => Promise<void>,
+  options: Partial<WorkQueueOptions<string>> = {},
 ): Promise<{ readonly gaps: readonly number[]; readonly lines: readonly string[] }> {
   vi.useFakeTimers();
   try {
@@ -359,6 +366,7 @@ test("stopped while idle, or before it began => it ends", async () => {
   await new WorkQueue(
     async () => undefined,
     () => undefined,
+    texts,
   ).run(AbortSignal.abort());
 });
 

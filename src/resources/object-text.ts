@@ -1,4 +1,14 @@
-/** NAMESPACE/NAME of an object. */
-export const objectText = (object: {
+import { nameText, type ObjectName } from "../names.ts";
+
+interface Named {
   readonly metadata: { readonly namespace?: string; readonly name: string };
-}): string => `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
+}
+
+/** The namespaced name of an object. */
+export const objectName = ({ metadata: { namespace = "", name } }: Named): ObjectName => ({
+  namespace,
+  name,
+});
+
+/** NAMESPACE/NAME of an object. */
+export const objectText = (object: Named): string => nameText(objectName(object));

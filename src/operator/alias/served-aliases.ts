@@ -1,4 +1,4 @@
-import { ALIAS, servedAlias } from "../../names.ts";
+import { ALIAS, parseNameText, servedAlias } from "../../names.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyAlias, KeyServer, MasterKey } from "../../resources/resources.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
@@ -25,7 +25,7 @@ export function aliasesOf(
 }
 
 const isPointing = (alias: string, index: ViewIndex): boolean =>
-  index.alias(alias)?.status?.masterKey !== undefined;
+  index.alias(parseNameText(alias))?.status?.masterKey !== undefined;
 
 /** A node that has not said what it serves may serve it. */
 export const mayBeServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>

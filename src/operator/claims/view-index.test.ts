@@ -58,7 +58,7 @@ const told = (index: ViewIndex, names: readonly string[]) =>
     const { masterKeys, keyAliases, versions, versionCount, asked } = index.namespace("apps");
     return {
       key: index.masterKey({ namespace: "apps", name }),
-      alias: index.alias(`apps/${name}`),
+      alias: index.alias({ namespace: "apps", name }),
       aliases: [...index.aliasesOf(one)].sort(),
       versions: index.versionsFor(one).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
       unsettled: index.isUnsettled(one),

@@ -124,9 +124,8 @@ export class ViewIndex {
     return this.#namespaces.get(namespace)?.masterKeys.get(name);
   }
 
-  alias(name: string): KeyAlias | undefined {
-    const [namespace = "", aliasName = ""] = name.split("/");
-    return this.#namespaces.get(namespace)?.keyAliases.get(aliasName);
+  alias({ namespace, name }: ObjectName): KeyAlias | undefined {
+    return this.#namespaces.get(namespace)?.keyAliases.get(name);
   }
 
   /** A KeyVersion by the name of its object, as the API server has it. */

@@ -3,7 +3,7 @@ import { materialBytes } from "../../crypto/key-specs.ts";
 import type { Secret } from "../../crypto/secret.ts";
 import { codeOf } from "../../errors.ts";
 import { toOwnershipSpec, toVersionRow } from "../../resources/key-version-rows.ts";
-import { objectText } from "../../resources/object-text.ts";
+import { objectName } from "../../resources/object-text.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { toKeyId } from "../../resources/versions.ts";
@@ -93,7 +93,7 @@ export class MaterialImporter {
   /** Nothing happens while the key pair is generated: this key's next pass finds it. */
   async #publish({ masterKey }: ObservedImport, spec: WrappingKeySpec, now: Date): Promise<ImportOutcome> {
     const seal = this.#seals.forSealing();
-    const pair = this.#keyPairs.take(objectText(masterKey), spec);
+    const pair = this.#keyPairs.take(objectName(masterKey), spec);
     if (pair === undefined) return { kind: "none" };
     const { publicKey } = pair;
     using secret = pair.privateKey;

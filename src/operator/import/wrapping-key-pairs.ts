@@ -5,6 +5,7 @@ import {
 } from "../../crypto/import-wrapping.ts";
 import { messageOf } from "../../errors.ts";
 import type { Log } from "../../log.ts";
+import { nameText, type ObjectName } from "../../names.ts";
 import { RateLimiter } from "../../rate-limiter.ts";
 import { FairLanes } from "../fair-lanes.ts";
 
@@ -25,11 +26,11 @@ interface Ready {
  * pool. Namespaces take turns. Whoever asks for a pair comes back when it is ready.
  */
 export class WrappingKeyPairs {
-  readonly #onReady: (masterKey: string) => void;
+  readonly #onReady: (masterKey: ObjectName) => void;
   readonly #log: Log;
   readonly #generate: typeof generateWrappingKeyPair;
   readonly #rate: RateLimiter;
-  readonly #waiting = new FairLanes<string>(namespaceOf);
+  readonly #waiting = new FairLanes<ObjectName>(({ namespace }) => namespace, nameText);
   readonly #wanted = new Map<string, WrappingKeySpec>();
   readonly #ready = new Map<string, Ready>();
   /** Those whose namespace has used up its rate. */
@@ -37,8 +38,8 @@ export class WrappingKeyPairs {
   #generating: string | undefined;
 
   constructor(options: {
-    /** Called with NAMESPACE/NAME when `take` will return a pair. */
-    readonly onReady: (masterKey: string) => void;
+    /** Called when `take` will return a pair. */
+    readonly onReady: (masterKey: ObjectName) => void;
     readonly log: Log;
     /** generateWrappingKeyPair, but in tests. */
     readonly generate?: typeof generateWrappingKeyPair;
@@ -50,17 +51,17 @@ export class WrappingKeyPairs {
     this.#rate = new RateLimiter(options.rate ?? RATE);
   }
 
-  /** Returns a pair for the MasterKey NAMESPACE/NAME, once; or asks for one and returns undefined. */
-  take(masterKey: string, spec: WrappingKeySpec): WrappingKeyPair | undefined {
-    const ready = this.#ready.get(masterKey);
+  /** Returns a pair for the MasterKey, once; or asks for one and returns undefined. */
+  take(masterKey: ObjectName, spec: WrappingKeySpec): WrappingKeyPair | undefined {
+    const ready = this.#ready.get(nameText(masterKey));
     if (ready !== undefined) {
-      this.#ready.delete(masterKey);
+      this.#ready.delete(nameText(masterKey));
       clearTimeout(ready.discard);
       if (ready.spec === spec) return ready.pair;
       ready.pair.privateKey.wipe();
     }
-    this.#wanted.set(masterKey, spec);
-    if (masterKey !== this.#generating) this.#enqueue(masterKey);
+    this.#wanted.set(nameText(masterKey), spec);
+    if (nameText(masterKey) !== this.#generating) this.#enqueue(masterKey);
     return undefined;
   }
 
@@ -75,9 +76,9 @@ export class WrappingKeyPairs {
     this.#waiting.clear();
   }
 
-  #enqueue(masterKey: string): void {
-    if (this.#waiting.has(masterKey) || this.#later.has(masterKey)) return;
-    const namespace = namespaceOf(masterKey);
+  #enqueue(masterKey: ObjectName): void {
+    if (this.#waiting.has(masterKey) || this.#later.has(nameText(masterKey))) return;
+    const { namespace } = masterKey;
     const now = performance.now();
     if (this.#rate.take(namespace, now)) {
       this.#waiting.add(masterKey);
@@ -85,10 +86,10 @@ export class WrappingKeyPairs {
       return;
     }
     const again = () => {
-      this.#later.delete(masterKey);
-      if (this.#wanted.has(masterKey)) this.#enqueue(masterKey);
+      this.#later.delete(nameText(masterKey));
+      if (this.#wanted.has(nameText(masterKey))) this.#enqueue(masterKey);
     };
-    this.#later.set(masterKey, setTimeout(again, this.#rate.waitFor(namespace, now)).unref());
+    this.#later.set(nameText(masterKey), setTimeout(again, this.#rate.waitFor(namespace, now)).unref());
   }
 
   /** One at a time: what else the operator gives to the thread pool, and the API server beside it, need cores too. */
@@ -96,32 +97,30 @@ export class WrappingKeyPairs {
     if (this.#generating !== undefined) return;
     for (;;) {
       const masterKey = this.#waiting.take();
-      const spec = this.#wanted.get(masterKey ?? "");
-      this.#generating = masterKey;
+      this.#generating = masterKey && nameText(masterKey);
       if (masterKey === undefined) return;
+      const spec = this.#wanted.get(nameText(masterKey));
       if (spec !== undefined) await this.#make(masterKey, spec);
     }
   }
 
-  async #make(masterKey: string, spec: WrappingKeySpec): Promise<void> {
+  async #make(masterKey: ObjectName, spec: WrappingKeySpec): Promise<void> {
     try {
       const pair = await this.#generate(spec);
-      if (this.#wanted.delete(masterKey)) this.#keep(masterKey, spec, pair);
+      if (this.#wanted.delete(nameText(masterKey))) this.#keep(masterKey, spec, pair);
       else pair.privateKey.wipe();
     } catch (error) {
-      this.#wanted.delete(masterKey);
-      this.#log("warn", `no wrapping key pair for MasterKey ${masterKey}: ${messageOf(error)}`);
+      this.#wanted.delete(nameText(masterKey));
+      this.#log("warn", `no wrapping key pair for MasterKey ${nameText(masterKey)}: ${messageOf(error)}`);
     }
     this.#onReady(masterKey);
   }
 
-  #keep(masterKey: string, spec: WrappingKeySpec, pair: WrappingKeyPair): void {
+  #keep(masterKey: ObjectName, spec: WrappingKeySpec, pair: WrappingKeyPair): void {
     const discard = setTimeout(() => {
-      this.#ready.delete(masterKey);
+      this.#ready.delete(nameText(masterKey));
       pair.privateKey.wipe();
     }, KEPT_MILLISECONDS);
-    this.#ready.set(masterKey, { spec, pair, discard: discard.unref() });
+    this.#ready.set(nameText(masterKey), { spec, pair, discard: discard.unref() });
   }
 }
-
-const namespaceOf = (masterKey: string): string => masterKey.slice(0, masterKey.indexOf("/"));

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
 import { condition, keyAlias, keyId, keyServer, keyVersion } from "../../testing/objects.ts";
+import { workKey } from "../work-item.ts";
 import { dependentsOf } from "./key-server-dependents.ts";
 
 const v1 = keyVersion(1);
@@ -21,7 +22,7 @@ const well: KeyServerStatus = {
 /** The work after a status changed, sorted. */
 function workAfter(change: Partial<KeyServerStatus>, before = well): readonly string[] | "all" {
   const work = dependentsOf(keyServer("one", before), keyServer("one", { ...before, ...change }), view);
-  return work === "all" ? "all" : [...work].sort();
+  return work === "all" ? "all" : work.map(workKey).sort();
 }
 
 describe("a KeyServer changes", () => {

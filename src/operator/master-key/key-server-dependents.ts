@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
-import { ALIAS, nameText } from "../../names.ts";
+import { ALIAS, nameText, parseNameText } from "../../names.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyServer, KeyVersion } from "../../resources/resources.ts";
 import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
 import type { View } from "../../store/view.ts";
 import { nodeViews } from "../nodes/node-views.ts";
+import { keyAliasWork, masterKeyWork, uniqueWork, type WorkItem } from "../work-item.ts";
 
 type Objects = Pick<View, "keyVersions" | "keyAliases">;
 type Provider = NonNullable<KeyServerStatus["providers"]>[number];
@@ -19,10 +20,10 @@ export function dependentsOf(
   before: KeyServer | undefined,
   after: KeyServer | undefined,
   view: Objects,
-): ReadonlySet<string> | "all" {
+): readonly WorkItem[] | "all" {
   if (before === undefined || after === undefined) return "all";
   if (!isDeepStrictEqual(healthOf(before), healthOf(after))) return "all";
-  return new Set([...listedKeys(before, after, view), ...servedWork(before, after, view)]);
+  return uniqueWork([...listedKeys(before, after, view), ...servedWork(before, after, view)]);
 }
 
 /** What of a node every promotion waits for. */
@@ -32,10 +33,10 @@ function healthOf(server: KeyServer) {
   return { problem, problemReason, rootKeyId, unreported, nodeUid: server.status?.nodeUid };
 }
 
-function listedKeys(before: KeyServer, after: KeyServer, { keyVersions }: Objects): string[] {
+function listedKeys(before: KeyServer, after: KeyServer, { keyVersions }: Objects): WorkItem[] {
   const [were, are] = [namesListed(before), namesListed(after)];
   const changed = ({ metadata: { name } }: KeyVersion) => were.has(name) !== are.has(name);
-  return keyVersions.filter(changed).map(({ spec }) => `MasterKey ${nameText(spec.masterKey)}`);
+  return keyVersions.filter(changed).map(({ spec }) => masterKeyWork(spec.masterKey));
 }
 
 const namesListed = ({ status }: KeyServer): Set<string> =>
@@ -44,7 +45,7 @@ const namesListed = ({ status }: KeyServer): Set<string> =>
     ...(status?.erased ?? []).map(({ name }) => name),
   ]);
 
-function servedWork(before: KeyServer, after: KeyServer, view: Objects): string[] {
+function servedWork(before: KeyServer, after: KeyServer, view: Objects): WorkItem[] {
   const changed = changedProviders(before, after);
   const kmsKeyIds = new Set(changed.flatMap(({ kmsKeyId }) => kmsKeyId ?? []));
   return [...new Set(changed.map(({ serves }) => serves))]
@@ -76,18 +77,19 @@ function apiServerOf({ status }: KeyServer) {
   return { apiServer: status?.apiServer, inStep: inStep?.status, reason: inStep?.reason };
 }
 
-function workOn(serves: string, { keyAliases }: Objects): string[] {
-  if (!serves.startsWith(ALIAS)) return [`MasterKey ${serves}`];
-  const name = serves.slice(ALIAS.length);
-  const alias = keyAliases.find((one) => objectText(one) === name);
+function workOn(serves: string, { keyAliases }: Objects): WorkItem[] {
+  if (!serves.startsWith(ALIAS)) return [masterKeyWork(parseNameText(serves))];
+  const name = parseNameText(serves.slice(ALIAS.length));
+  const alias = keyAliases.find((one) => objectText(one) === nameText(name));
   const targets = [alias?.spec.masterKey, alias?.status?.masterKey].flatMap((target) => target ?? []);
-  return [`KeyAlias ${name}`, ...targets.map((target) => `MasterKey ${alias?.metadata.namespace}/${target}`)];
+  const { namespace } = name;
+  return [keyAliasWork(name), ...targets.map((target) => masterKeyWork({ namespace, name: target }))];
 }
 
 /** The MasterKeys of the versions that were or are served: what an alias left is not told by its name. */
-function ownersOf(kmsKeyIds: ReadonlySet<string>, { keyVersions }: Objects): string[] {
+function ownersOf(kmsKeyIds: ReadonlySet<string>, { keyVersions }: Objects): WorkItem[] {
   if (kmsKeyIds.size === 0) return [];
   return keyVersions
     .filter((version) => kmsKeyIds.has(kmsKeyIdOf(version)))
-    .map(({ spec }) => `MasterKey ${nameText(spec.masterKey)}`);
+    .map(({ spec }) => masterKeyWork(spec.masterKey));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { KubeError } from "../../kube/kube-error.ts";
+import { nameText } from "../../names.ts";
 import type { RewritableObjects, RewriteRequest, Round, StoredCount } from "../../storage/stored-objects.ts";
 import { type Job, Reencryptor } from "./reencryptor.ts";
 import type { ReencryptionTask, Work } from "./work.ts";
@@ -42,7 +43,7 @@ class HeldObjects implements RewritableObjects {
 }
 
 const job = (task: ReencryptionTask, changes: Partial<Job> = {}): Job => ({
-  masterKey: "apps/secrets",
+  masterKey: { namespace: "apps", name: "secrets" },
   kmsKeyId: "k2",
   round: 1,
   engine: "Claviger",
@@ -57,7 +58,7 @@ function setUp() {
   const reencryptor = new Reencryptor({
     objects,
     mayGoOn: () => state.leading,
-    onChange: (masterKey) => ended.push(masterKey),
+    onChange: (masterKey) => ended.push(nameText(masterKey)),
     now: () => state.now,
   });
   const becomes = (work: Work, of = job(REWRITE)) =>
@@ -93,7 +94,7 @@ describe("a round", () => {
     for (const other of [
       job(REWRITE, { round: 10 }),
       job(REWRITE, { kmsKeyId: "k3" }),
-      job(REWRITE, { masterKey: "apps/b" }),
+      job(REWRITE, { masterKey: { namespace: "apps", name: "b" } }),
     ]) {
       expect(reencryptor.work(other)).toEqual({ kind: "idle" });
     }
@@ -206,7 +207,7 @@ describe("a census", () => {
 test("at the end everything is stopped", () => {
   const { objects, reencryptor } = setUp();
   reencryptor.ensure(job(REWRITE));
-  reencryptor.ensure(job(COUNT, { masterKey: "apps/b" }));
+  reencryptor.ensure(job(COUNT, { masterKey: { namespace: "apps", name: "b" } }));
   reencryptor.close();
   expect(objects.calls.every(({ signal }) => signal.aborted)).toBe(true);
 });

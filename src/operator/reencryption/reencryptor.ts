@@ -1,11 +1,11 @@
 import { messageOf } from "../../errors.ts";
-import { retryAfterOf } from "../../kube/unanswered.ts";
+import { nameText, type ObjectName } from "../../names.ts";
 import type { Engine, RewritableObjects, Round } from "../../storage/stored-objects.ts";
 import { type ReencryptionTask, type Work, withEarlier } from "./work.ts";
 
 /** What one key's stored objects are worked on for. A new round is another job. */
 export interface Job {
-  readonly masterKey: string;
+  readonly masterKey: ObjectName;
   readonly kmsKeyId: string;
   readonly round: number;
   readonly engine: Engine;
@@ -32,7 +32,7 @@ export const RETRY_MILLISECONDS = 10_000;
 export class Reencryptor {
   readonly #objects: RewritableObjects;
   readonly #mayGoOn: () => boolean;
-  readonly #onChange: (masterKey: string) => void;
+  readonly #onChange: (masterKey: ObjectName) => void;
   readonly #now: () => number;
   readonly #running = new Map<string, Running>();
 
@@ -41,7 +41,7 @@ export class Reencryptor {
     /** Whether this operator still leads: another leader does the same work. */
     readonly mayGoOn: () => boolean;
     /** Called when a job has ended, one way or another. */
-    readonly onChange: (masterKey: string) => void;
+    readonly onChange: (masterKey: ObjectName) => void;
     readonly now: () => number;
   }) {
     this.#objects = options.objects;
@@ -52,17 +52,17 @@ export class Reencryptor {
 
   /** What is going on for a key in this round, or has come of it. */
   work(job: Pick<Job, "masterKey" | "kmsKeyId" | "round">): Work {
-    const running = this.#running.get(job.masterKey);
+    const running = this.#running.get(nameText(job.masterKey));
     return running?.id.startsWith(`${roundId(job)} `) ? running.work : IDLE;
   }
 
   /** Begins what is asked for; what runs already goes on, and what is not asked for any more is stopped. */
   ensure(job: Job): void {
-    const running = this.#running.get(job.masterKey);
+    const running = this.#running.get(nameText(job.masterKey));
     const id = `${roundId(job)} ${taskId(job)}`;
     if (running !== undefined && running.id === id && !this.#isToRetry(running)) return;
     running?.controller.abort();
-    this.#running.delete(job.masterKey);
+    this.#running.delete(nameText(job.masterKey));
     if (job.task.kind !== "none") this.#begin(job, id);
   }
 
@@ -79,7 +79,7 @@ export class Reencryptor {
   #begin(job: Job, id: string): void {
     const controller = new AbortController();
     const running: Running = { id, controller, work: IDLE };
-    this.#running.set(job.masterKey, running);
+    this.#running.set(nameText(job.masterKey), running);
     void this.#carryOut(job, running).then(
       (work) => this.#ended(job, running, work),
       (error: unknown) => {
@@ -116,7 +116,8 @@ export class Reencryptor {
   #ended({ masterKey }: Job, running: Running, work: Work): void {
     // Stopped, and perhaps replaced: what came of it is nobody's business.
     if (running.controller.signal.aborted) {
-      if (this.#running.get(masterKey) === running) this.#running.delete(masterKey);
+      const name = nameText(masterKey);
+      if (this.#running.get(name) === running) this.#running.delete(name);
       return;
     }
     running.work = work;

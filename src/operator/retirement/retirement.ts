@@ -47,9 +47,6 @@ import {
 import { GroundWatch } from "./ground-watch.ts";
 import type { UsageCensus } from "./usage-census.ts";
 
-/** What the leader's queue calls the look at everything that waits for its destruction. */
-export const RETIREMENT = "Retirement";
-
 export type RetirementStore = Resources &
   FreshObjects &
   Leadership &
