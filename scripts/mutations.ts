@@ -14,12 +14,12 @@ const operator = (file: string): string => `src/operator/${file}`;
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: "promotion: every node has prepared the version",
-    file: operator("master-key/decide-master-key.ts"),
+    file: operator("master-key/decide-step.ts"),
     edits: [["node.stale || !node.prepared.has(candidate.spec.versionId)", "node.stale"]],
   },
   {
     name: "promotion: every node's Lease is fresh",
-    file: operator("master-key/decide-master-key.ts"),
+    file: operator("master-key/decide-step.ts"),
     edits: [
       [
         "node.stale || !node.prepared.has(candidate.spec.versionId)",

@@ -1,18 +1,11 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { NodeConfig } from "../config/config.ts";
-import { kmsKeyId } from "../crypto/ids.ts";
 import { messageOf } from "../errors.ts";
-import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { type Log, logStop } from "../log.ts";
 import { serveMetrics } from "../metrics/metrics-server.ts";
 import type { ObjectName } from "../names.ts";
 import { openSeals } from "../seal/open-seals.ts";
-import { createRootKey } from "../seal/root-key-file.ts";
-import { censusOfNode, countsOfOwnEtcd } from "../storage/census/node-census.ts";
-import { ManifestStore } from "../store/manifests/manifest-store.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import type { Change } from "../store/view.ts";
 import { TIMING, type Timing } from "../timing.ts";
@@ -20,6 +13,7 @@ import { LeaderLoop } from "./leader-loop.ts";
 import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
 import { ApiServerWatch, thisMachine } from "./node/api-server-watch.ts";
 import { NodeLoop } from "./node/node-loop.ts";
+import { makeFirstRootKey, openStore } from "./opening.ts";
 import { Reencryptor } from "./reencryption/reencryptor.ts";
 import { UsageCensus } from "./retirement/usage-census.ts";
 import { TimeKeeper } from "./time/time-keeper.ts";
@@ -73,35 +67,6 @@ export async function runOperator(
     keyring.close();
     stopped();
   }
-}
-
-/**
- * Standalone, the very first start makes the root key. Never beside an existing
- * keyring, whose versions a new root key could not open.
- */
-function makeFirstRootKey({ resources, seal, stateDir }: NodeConfig, log: Log): void {
-  if (resources.kind !== "manifests" || existsSync(seal.path)) return;
-  if (existsSync(join(stateDir, KEYRING_FILE))) return;
-  createRootKey(seal.path);
-  log("info", `a new root key was made in ${seal.path}: back it up, everything is sealed under it`);
-}
-
-/** The Kubernetes client takes a second to load, and standalone mode has no use for it. */
-async function openStore(
-  config: NodeConfig,
-  keyring: KeyringWriter,
-  clock: Clock,
-  log: Log,
-): Promise<ResourceStore> {
-  const { resources, nodeName } = config;
-  if (resources.kind === "manifests") {
-    const own = () => keyring.versions().map(({ keyId, versionId }) => kmsKeyId(keyId, versionId));
-    const countAll = async (signal: AbortSignal) =>
-      config.etcd && countsOfOwnEtcd(await censusOfNode(config, { signal, all: true, examples: 0 }), own());
-    return new ManifestStore({ folder: resources.folder, nodeName, objects: keyring.objects, log, countAll });
-  }
-  const { KubeStore } = await import("../store/kube/kube-store.ts");
-  return new KubeStore(config, resources.path, log, { wall: () => clock.wall() });
 }
 
 async function startMetrics({ metrics }: NodeConfig, operator: Operator, log: Log) {

@@ -2,6 +2,7 @@
 import { type KeyId, kmsKeyId, parseKeyId, parseVersionId, type VersionId } from "../crypto/ids.ts";
 import type { KeyRow, VersionRow } from "../keyring/rows.ts";
 import { periodKey, type WaitingPeriod } from "../keyring/tables/waiting-periods.ts";
+import type { StatusPart } from "../operator/master-key/assemble-status.ts";
 import type { NodeView } from "../operator/nodes/node-view.ts";
 import type { Waiting } from "../operator/retirement/waiting-period.ts";
 import { toVersionRow } from "../resources/key-version-rows.ts";
@@ -216,3 +217,9 @@ export const condition = (type: string, changes: Partial<Condition> = {}): Condi
   lastTransitionTime: EARLIER,
   ...changes,
 });
+
+/** A part that says the same as a status. */
+export function partLike({ conditions = [], ...fields }: MasterKeyStatus): StatusPart {
+  const findings = conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }));
+  return { fields, findings };
+}

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { keyAlias, keyServer, masterKey, NOW } from "../../testing/objects.ts";
 import { OwnRecord } from "../claims/own-record.ts";
 import { ViewIndex } from "../claims/view-index.ts";
-import { gatherKeyAlias } from "../master-key/gather-master-key.ts";
+import { gatherKeyAlias } from "./gather-key-alias.ts";
 
 /** An alias that the one node with a KeyServer does not serve. */
 function gathered(...leases: readonly string[]) {

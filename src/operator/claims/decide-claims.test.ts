@@ -10,7 +10,8 @@ import {
   versionId,
   versionRow,
 } from "../../testing/objects.ts";
-import { checkClaims, foreignStatus } from "./decide-claims.ts";
+import { assembleStatus } from "../master-key/assemble-status.ts";
+import { checkClaims, foreignPart } from "./decide-claims.ts";
 import { OwnRecord } from "./own-record.ts";
 
 const v1 = keyVersion(1);
@@ -82,7 +83,7 @@ test("Destroyed, and nothing of the key was destroyed => is not believed; if som
 
 test("the status of a MasterKey with another one's keyId => says why, and that nobody uses it", () => {
   const key = masterKey({ status: { ...statusWith(foreign), keyState: "Enabled" } });
-  const status = foreignStatus(key, "because", NOW);
+  const status = assembleStatus(key, [foreignPart(key, "because")], NOW);
   expect(status).toMatchObject({ keyId: keyId(2), keyState: "Creating" });
   expect(status.currentVersion).toBeUndefined();
   expect(status.conditions?.map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual([

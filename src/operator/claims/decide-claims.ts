@@ -1,10 +1,10 @@
 import { kmsKeyId } from "../../crypto/ids.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { nameText, type ObjectName } from "../../names.ts";
-import { type Finding, withFindings } from "../../resources/conditions.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { kmsKeyIdOfRow } from "../../resources/versions.ts";
+import type { StatusPart } from "../master-key/assemble-status.ts";
 import type { OwnRecord } from "./own-record.ts";
 
 /** What the leader's own keyring and the API server have of a MasterKey. */
@@ -53,21 +53,17 @@ function withoutFalseState(status: MasterKeyStatus, record: OwnRecord): MasterKe
 }
 
 /** The status of a MasterKey whose keyId is another one's: nobody uses it, and it may be deleted. */
-export function foreignStatus(masterKey: MasterKey, foreign: string, now: Date): MasterKeyStatus {
-  const { metadata, status } = masterKey;
+export function foreignPart({ metadata, status }: MasterKey, foreign: string): StatusPart {
   const reason = "KeyIdForeign";
   const unused = "it has no key of its own: deleting the object stops nothing";
-  const findings: Finding[] = [
-    { type: "Ready", status: "False", reason, message: foreign },
-    { type: "Distributed", status: "False", reason, message: foreign },
-    { type: "InUse", status: "False", reason: "NotInUse", message: unused },
-  ];
+  const { generation } = metadata;
   return {
-    ...(metadata.generation !== undefined && { observedGeneration: metadata.generation }),
-    ...(status?.keyId !== undefined && { keyId: status.keyId }),
-    ...(status?.arn !== undefined && { arn: status.arn }),
-    keyState: "Creating",
-    conditions: withFindings(status?.conditions, findings, metadata.generation, now),
+    fields: { observedGeneration: generation, keyId: status?.keyId, arn: status?.arn, keyState: "Creating" },
+    findings: [
+      { type: "Ready", status: "False", reason, message: foreign },
+      { type: "Distributed", status: "False", reason, message: foreign },
+      { type: "InUse", status: "False", reason: "NotInUse", message: unused },
+    ],
   };
 }
 

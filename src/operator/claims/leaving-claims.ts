@@ -1,6 +1,6 @@
-import { conditionOf, withFindings } from "../../resources/conditions.ts";
+import { conditionOf } from "../../resources/conditions.ts";
 import type { MasterKey } from "../../resources/resources.ts";
-import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
+import type { StatusPart } from "../master-key/assemble-status.ts";
 import { unknown } from "../reencryption/findings.ts";
 
 /**
@@ -8,16 +8,14 @@ import { unknown } from "../reencryption/findings.ts";
  * is written again for it, and nobody looks at its API servers any more, while it may be held and
  * in use for years.
  */
-export function withoutClaims({ metadata, status }: MasterKey, now: Date): MasterKeyStatus {
-  const { reencryption, ...rest } = status ?? {};
-  const said = conditionOf(status?.conditions, "Reencrypted");
-  if (reencryption === undefined && said === undefined) return rest;
-  const { rotation } = rest;
-  return {
-    ...rest,
-    ...(rotation?.last && { rotation: { ...rotation, last: { ...rotation.last, verified: false } } }),
-    conditions: withFindings(status?.conditions, [LEAVING], metadata.generation, now),
-  };
+export function leavingPart({ metadata: { generation }, status }: MasterKey): StatusPart {
+  const { reencryption, conditions, rotation, ...rest } = status ?? {};
+  const fields = { ...rest, observedGeneration: generation };
+  const said = conditionOf(conditions, "Reencrypted");
+  if (reencryption === undefined && said === undefined)
+    return { fields: { ...fields, rotation }, findings: [] };
+  const unproven = rotation?.last && { ...rotation, last: { ...rotation.last, verified: false } };
+  return { fields: { ...fields, rotation: unproven ?? rotation }, findings: [LEAVING] };
 }
 
 const LEAVING = unknown(

@@ -129,8 +129,8 @@ const pending = (number: number): string =>
 /** Whether the key can do nothing before somebody imports material. */
 export function isPendingImport(observed: ObservedImport, now: Date): boolean {
   const { masterKey, plan } = observed;
-  if (masterKey.spec.origin !== "EXTERNAL" || plan.status.keyId === undefined) return false;
-  const current = plan.status.currentVersion;
+  if (masterKey.spec.origin !== "EXTERNAL" || plan.fields.keyId === undefined) return false;
+  const current = plan.fields.currentVersion;
   if (current === undefined) return own(observed).length === 0;
   const version = own(observed).find(({ spec }) => spec.versionId === current.versionId);
   return version !== undefined && hasExpired(version, now);

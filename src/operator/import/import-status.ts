@@ -1,8 +1,8 @@
 import { WRAPPING_ALGORITHMS } from "../../crypto/import-wrapping.ts";
-import { conditionOf, type Finding, withFindings } from "../../resources/conditions.ts";
+import { conditionOf, type Finding } from "../../resources/conditions.ts";
 import type { ImportStatus } from "../../resources/schemas/import.ts";
-import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { versionsOf } from "../../resources/versions.ts";
+import type { StatusPart } from "../master-key/assemble-status.ts";
 import { hasOpenRequest, isPendingImport, newOffer, type ObservedImport } from "./decide-import.ts";
 import type { Offer } from "./import-offer.ts";
 import { expiryFinding, hasExpired } from "./material-expiry.ts";
@@ -31,47 +31,26 @@ export interface Parameters {
   readonly validTo: string;
 }
 
-/** Completes the status that was decided otherwise by what concerns imported material. */
-export function statusWithImport(
-  observed: ObservedImport,
-  outcome: ImportOutcome,
-  now: Date,
-): MasterKeyStatus {
-  const { plan, masterKey } = observed;
+/** What a step about importing adds to the status. It overrides what the plan says of the same. */
+export function importPart(observed: ObservedImport, outcome: ImportOutcome, now: Date): StatusPart {
   const status = importStatus(observed, outcome, now);
   const pending = outcome.kind !== "imported" && isPendingImport(observed, now);
   return {
-    ...plan.status,
-    ...(pending && plan.status.keyState !== "Disabled" && { keyState: "PendingImport" as const }),
-    ...(status !== undefined && { import: status }),
-    conditions: replaced(observed, findings(observed, outcome, now), masterKey.metadata.generation, now),
+    fields: {
+      ...(pending && observed.plan.fields.keyState !== "Disabled" && { keyState: "PendingImport" as const }),
+      ...(status !== undefined && { import: status }),
+    },
+    findings: findings(observed, outcome, now),
   };
 }
 
-/** The status where an error kept the step from being made, which changed nothing; undefined where nobody waits for it. */
-export function statusWithFailedImport(
-  observed: ObservedImport,
-  why: string,
-  now: Date,
-): MasterKeyStatus | undefined {
+/** The part if an error kept the step from being made, which changed nothing; undefined if nobody waits for it. */
+export function failedImportPart(observed: ObservedImport, why: string, now: Date): StatusPart | undefined {
   const { masterKey } = observed;
   if (newOffer(masterKey) === undefined && masterKey.status?.currentVersion !== undefined) return undefined;
   const message = `importing is tried again: ${why}`;
   const finding = { type: "Imported", status: "False", reason: FAILED, message } as const;
-  return statusWithImport(observed, { kind: "waiting", finding }, now);
-}
-
-/** A finding replaces what the plan says of its type; how long it has been so is told by what is stored. */
-function replaced(
-  { plan, masterKey }: ObservedImport,
-  stated: readonly Finding[],
-  generation: number,
-  now: Date,
-): NonNullable<MasterKeyStatus["conditions"]> {
-  const isStated = ({ type }: { readonly type: string }) => stated.some((finding) => finding.type === type);
-  const ours = withFindings(masterKey.status?.conditions, stated, generation, now).filter(isStated);
-  const others = (plan.status.conditions ?? []).filter((condition) => !isStated(condition));
-  return [...others, ...ours].sort((a, b) => (a.type < b.type ? -1 : 1));
+  return importPart(observed, { kind: "waiting", finding }, now);
 }
 
 function importStatus(observed: ObservedImport, outcome: ImportOutcome, now: Date): ImportStatus | undefined {
@@ -173,7 +152,7 @@ function importFinding(observed: ObservedImport, outcome: ImportOutcome, now: Da
 /** The API server stops with its key: what to do must stand where people look first. */
 function expiredFinding(observed: ObservedImport, now: Date): Finding | undefined {
   const { masterKey, plan, versions } = observed;
-  const current = plan.status.currentVersion;
+  const current = plan.fields.currentVersion;
   const version = versionsOf(masterKey.status?.keyId, versions).find(
     ({ spec }) => spec.versionId === current?.versionId,
   );

@@ -6,8 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type WrappingAlgorithm, wrapMaterial } from "../../crypto/import-wrapping.ts";
 import { ClavigerError } from "../../errors.ts";
 import { conditionOf } from "../../resources/conditions.ts";
-import type { Binding } from "../../resources/key-version-rows.ts";
-import { toVersionRow } from "../../resources/key-version-rows.ts";
+import { type Binding, toVersionRow } from "../../resources/key-version-rows.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { ImportSpec } from "../../resources/schemas/import.ts";
 import type { MasterKeySpec } from "../../resources/schemas/master-key.ts";
@@ -15,6 +14,7 @@ import { createRootKey } from "../../seal/root-key-file.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";
 import { sealsIn } from "../../testing/seals.ts";
+import { assembleStatus } from "../master-key/assemble-status.ts";
 import { decideMasterKey } from "../master-key/decide-master-key.ts";
 import type { Room } from "../master-key/namespace-room.ts";
 import type { ObservedImport } from "./decide-import.ts";
@@ -86,10 +86,10 @@ async function complete(observed: ObservedImport) {
     return pair;
   };
   const importer = new MaterialImporter({ store, seals, keyPairs: { take } });
-  const status = await importer.complete(observed, now);
-  if (!asked) return status;
+  const part = await importer.advance(observed, now);
+  if (!asked) return assembleStatus(observed.masterKey, [observed.plan, part], now);
   await ready;
-  return importer.complete(observed, now);
+  return assembleStatus(observed.masterKey, [observed.plan, await importer.advance(observed, now)], now);
 }
 
 /** One pass of the leader. `crash`: it dies before it writes the status. */

@@ -5,7 +5,6 @@ import { codeOf } from "../../errors.ts";
 import { toOwnershipSpec, toVersionRow } from "../../resources/key-version-rows.ts";
 import { objectName } from "../../resources/object-text.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
-import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { toKeyId } from "../../resources/versions.ts";
 import { issueImportToken, openImportToken } from "../../seal/import-token.ts";
 import { proveOwnership } from "../../seal/ownership.ts";
@@ -13,6 +12,7 @@ import type { SealSource } from "../../seal/seal-source.ts";
 import type { BindingWrites, KeyVersionCreation } from "../../store/roles.ts";
 import { HOUR_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import { atWritePoint } from "../../write-points.ts";
+import type { StatusPart } from "../master-key/assemble-status.ts";
 import { createVersion, type NextVersion } from "../master-key/create-version.ts";
 import {
   decideImport,
@@ -26,7 +26,7 @@ import {
 } from "./decide-import.ts";
 import { INVALID_TOKEN } from "./import-objections.ts";
 import type { Offer } from "./import-offer.ts";
-import { type ImportOutcome, statusWithImport } from "./import-status.ts";
+import { type ImportOutcome, importPart } from "./import-status.ts";
 import { nextExpiryChange } from "./material-expiry.ts";
 import type { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 
@@ -55,13 +55,13 @@ export class MaterialImporter {
   }
 
   /**
-   * At most one step about importing; the status to write, which is the plan's
-   * completed. Throws SealUnavailable, Conflict or ApiServer where nothing was done.
+   * Makes at most one step about importing, and returns its part of the status. Throws
+   * SealUnavailable, Conflict or ApiServer if nothing was done.
    */
-  async complete(observed: ObservedImport, now: Date): Promise<MasterKeyStatus> {
+  async advance(observed: ObservedImport, now: Date): Promise<StatusPart> {
     // The next revision of a proof follows the one that counts: two re-imports must not get the same one.
     const outcome = observed.unsettled === true ? NOTHING : await this.#step(observed, now);
-    return statusWithImport(observed, outcome, now);
+    return importPart(observed, outcome, now);
   }
 
   /** In how many milliseconds time alone changes something; undefined where it never does. */

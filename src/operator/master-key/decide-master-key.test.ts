@@ -18,7 +18,9 @@ import {
   versionId,
 } from "../../testing/objects.ts";
 import type { NodeView } from "../nodes/node-view.ts";
-import { decideMasterKey, type MasterKeyStep } from "./decide-master-key.ts";
+import { assembleStatus } from "./assemble-status.ts";
+import { decideMasterKey } from "./decide-master-key.ts";
+import type { MasterKeyStep } from "./decide-step.ts";
 
 const FRESH = keyId(77);
 const ARN = "arn:aws:kms:local-cluster-1:000000000000:key/";
@@ -30,10 +32,9 @@ const twin2 = keyVersion(2, { spec: { versionId: versionId(99) } });
 const HEARD = new Date("2026-01-02T02:00:00Z");
 
 function decide(key: MasterKey, versions: readonly KeyVersion[], nodes: readonly NodeView[], now = NOW) {
-  return decideMasterKey(
-    { ...unserved, masterKey: key, versions, nodes, freshKeyId: FRESH, arnPrefix: ARN },
-    now,
-  );
+  const observed = { ...unserved, masterKey: key, versions, nodes, freshKeyId: FRESH, arnPrefix: ARN };
+  const plan = decideMasterKey(observed, now);
+  return { ...plan, status: assembleStatus(key, [plan], now) };
 }
 
 /** A step in a few words. */

@@ -132,7 +132,7 @@ describe("a MasterKey in a namespace that is full", () => {
   test("is new => it waits, and Ready says why", () => {
     const plan = decideMasterKey(observed(masterKey(), []), NOW);
     expect(plan.step).toMatchObject({ kind: "wait", reason: "QuotaExceeded" });
-    expect(plan.status.conditions).toContainEqual(
+    expect(plan.findings).toContainEqual(
       expect.objectContaining({ type: "Ready", status: "False", reason: "QuotaExceeded" }),
     );
   });

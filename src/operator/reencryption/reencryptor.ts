@@ -1,4 +1,5 @@
 import { messageOf } from "../../errors.ts";
+import { retryAfterOf } from "../../kube/unanswered.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import type { Engine, RewritableObjects, Round } from "../../storage/stored-objects.ts";
 import { type ReencryptionTask, type Work, withEarlier } from "./work.ts";

@@ -12,11 +12,13 @@ import {
   masterKey,
   NOW,
   NOW_TEXT,
+  partLike,
   statusWith,
   tombstone,
   waiting,
 } from "../../testing/objects.ts";
-import { decideFinalizers, isDestroyed, statusWithDeletion } from "./decide-deletion.ts";
+import { assembleStatus } from "../master-key/assemble-status.ts";
+import { decideFinalizers, deletionPart, isDestroyed, type ObservedDeletion } from "./decide-deletion.ts";
 import type { Use } from "./usage.ts";
 import type { UsageCount } from "./usage-census.ts";
 
@@ -30,12 +32,16 @@ const accepted = { scheduledAt: EARLIER, deletionDate: "2026-01-08T00:00:00Z" };
 const ready: MasterKeyStatus = { ...statusWith(v1), keyState: "Enabled", conditions: [condition("Ready")] };
 const pending: MasterKeyStatus = { ...ready, keyState: "PendingDeletion", deletion: accepted };
 
+/** A status that was decided otherwise, with what is decided of the deletion. */
+const withDeletion = (
+  { status, ...observed }: ObservedDeletion & { readonly status: MasterKeyStatus },
+  now: Date,
+): MasterKeyStatus =>
+  assembleStatus(observed.masterKey, [partLike(status), deletionPart(observed, now)], now);
+
 function decide(key: MasterKey, uses: readonly Use[] = [], versions = [v1], count: UsageCount = counted) {
   const status = { ...ready, ...key.status, keyState: key.spec.enabled ? "Enabled" : "Disabled" } as const;
-  const after = statusWithDeletion(
-    { masterKey: key, status, versions, uses, count, waiting: waiting() },
-    NOW,
-  );
+  const after = withDeletion({ masterKey: key, status, versions, uses, count, waiting: waiting() }, NOW);
   return {
     state: after.keyState,
     deletion: after.deletion,
@@ -195,7 +201,7 @@ describe("a deletion", () => {
     const decided = (status: MasterKeyStatus) => {
       const key = masterKey({ spec: wanted, status });
       const observed = { masterKey: key, status, versions: [v1], uses: [], count: counted };
-      return statusWithDeletion({ ...observed, waiting: waiting([], { time }) }, NOW);
+      return withDeletion({ ...observed, waiting: waiting([], { time }) }, NOW);
     };
     const { conditions, deletion, keyState } = decided(ready);
     expect([deletion, keyState]).toEqual([undefined, "Enabled"]);
@@ -207,7 +213,7 @@ describe("a deletion", () => {
     const key = masterKey({ spec: wanted, status: pending });
     const observed = { masterKey: key, status: pending, versions: [v1], uses: [], count: counted };
     const period = deletionPeriod(1, { since, until: 0 });
-    expect(statusWithDeletion({ ...observed, waiting: waiting([period]) }, NOW).deletion).toEqual({
+    expect(withDeletion({ ...observed, waiting: waiting([period]) }, NOW).deletion).toEqual({
       scheduledAt: "2026-01-02T00:00:00Z",
       deletionDate: "2026-01-09T00:00:00Z",
     });
@@ -215,7 +221,7 @@ describe("a deletion", () => {
   test("an obstacle to what is due => is told", () => {
     const key = masterKey({ spec: wanted, status: pending });
     const obstacle = { reason: "NodeNotHeardOf", message: "nothing was destroyed: two" };
-    const after = statusWithDeletion(
+    const after = withDeletion(
       {
         masterKey: key,
         status: pending,
@@ -258,7 +264,7 @@ describe("a deletion", () => {
       count: counted,
       waiting: waiting(),
     };
-    expect(statusWithDeletion(observed, later)).toEqual(after);
+    expect(withDeletion(observed, later)).toEqual(after);
   });
 });
 

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { periodKey } from "../../keyring/tables/waiting-periods.ts";
-import { type Finding, withFindings } from "../../resources/conditions.ts";
+import type { Finding } from "../../resources/conditions.ts";
 import { FINALIZER } from "../../resources/finalizer.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { hasMaterial, versionsOf } from "../../resources/versions.ts";
 import { DAY_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
+import type { StatusPart } from "../master-key/assemble-status.ts";
 import { clockObstacle } from "../time/decide-time.ts";
 import { listUses, type Use } from "./usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
@@ -13,8 +14,6 @@ import { endOf, type Waiting } from "./waiting-period.ts";
 
 export interface ObservedDeletion {
   readonly masterKey: MasterKey;
-  /** The status that was decided otherwise, which is completed. */
-  readonly status: MasterKeyStatus;
   /** The versions that have the key's keyId or name it. */
   readonly versions: readonly KeyVersion[];
   readonly uses: readonly Use[];
@@ -39,40 +38,27 @@ export const resting = (masterKey: MasterKey): MasterKey =>
     : { ...masterKey, spec: { ...masterKey.spec, enabled: false } };
 
 /**
- * Completes a MasterKey's status by who uses it and by its deletion. A deletion
- * that was accepted goes on when the key comes into use later: plugins refuse it,
+ * Decides what a MasterKey's status says of who uses it and of its deletion. A deletion
+ * that was accepted continues if the key comes into use later: plugins refuse it,
  * and its destruction is refused. Without spec.deletion none is under way, and the
  * key is as spec.enabled says (AWS leaves a cancelled key disabled; here the spec
  * is the whole truth).
  */
-export function statusWithDeletion(observed: ObservedDeletion, now: Date): MasterKeyStatus {
-  const { masterKey, status, versions } = observed;
-  const { deletion: _, ...rest } = status;
+export function deletionPart(observed: ObservedDeletion, now: Date): StatusPart {
+  const { masterKey, versions } = observed;
   const destroyed = isDestroyed(masterKey, versions);
   const deletion = destroyed ? masterKey.status?.deletion : deletionOf(observed, now);
   const findings = [inUse(observed), blocked(observed, deletion), unready(observed, destroyed, deletion)];
-  const said = findings.filter((finding) => finding !== undefined);
-  const kept = status.conditions?.filter(({ type }) => type !== "DeletionBlocked");
-  const before = [...olderOnes(masterKey, said), ...(kept ?? [])];
   return {
-    ...withoutCurrent(rest, destroyed),
-    ...(destroyed && { keyState: "Destroyed" as const }),
-    ...(!destroyed && deletion !== undefined && { keyState: "PendingDeletion" as const }),
-    ...(deletion !== undefined && { deletion }),
-    conditions: withFindings(before, said, masterKey.metadata.generation, now),
+    fields: { ...stateAfter(destroyed, deletion), deletion },
+    findings: findings.filter((finding) => finding !== undefined),
+    ends: ["DeletionBlocked"],
   };
 }
 
-/** Since when a condition holds is told by what is stored, not by what was decided a moment ago. */
-function olderOnes({ status }: MasterKey, findings: readonly Finding[]) {
-  const types = new Set(findings.map(({ type }) => type));
-  return (status?.conditions ?? []).filter(({ type }) => types.has(type));
-}
-
-function withoutCurrent(status: MasterKeyStatus, destroyed: boolean): MasterKeyStatus {
-  if (!destroyed) return status;
-  const { currentVersion: _, ...rest } = status;
-  return rest;
+function stateAfter(destroyed: boolean, deletion: Deletion): StatusPart["fields"] {
+  if (destroyed) return { keyState: "Destroyed", currentVersion: undefined };
+  return deletion === undefined ? {} : { keyState: "PendingDeletion" };
 }
 
 /** The deletion that is under way: the one that was accepted, or now is. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { conditionOf } from "../../resources/conditions.ts";
-import type { KeyVersion } from "../../resources/resources.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import {
   condition,
   currentVersion,
@@ -11,16 +11,14 @@ import {
   masterKey,
   NOW,
   node,
+  partLike,
   statusWith,
   waiting,
 } from "../../testing/objects.ts";
-import {
-  awaitsCount,
-  decideRetirement,
-  type RetirementFacts,
-  retirementStatus,
-  retiringKey,
-} from "./decide-retirement.ts";
+import { assembleStatus } from "../master-key/assemble-status.ts";
+import { awaitsCount, decideRetirement, retirementParts } from "./decide-retirement.ts";
+import type { RetirementFacts } from "./key-uses.ts";
+import { retiringKey } from "./retiring-keys.ts";
 
 const deletion = { scheduledAt: "2025-12-20T00:00:00Z", deletionDate: "2026-01-02T00:00:00Z" };
 const wanted = { deletion: { pendingWindowInDays: 13 } };
@@ -36,16 +34,24 @@ const found = condition("InUse", {
   message: "the key is used by 7 stored objects",
 });
 
+/** The status of a key of which nothing else is decided anew. */
+const retirementStatus = (
+  key: MasterKey,
+  versions: readonly KeyVersion[],
+  among: RetirementFacts,
+  now: Date,
+) => assembleStatus(key, [partLike(key.status ?? {}), ...retirementParts(key, versions, among, now)], now);
+
 test("a leader with etcd found objects under the key, and this one has no etcd => refused still", () => {
   const version = keyVersion(1);
   const key = masterKey({ spec: wanted, status: { ...statusWith(version), conditions: [found] } });
-  const once = retirementStatus(key, key.status ?? {}, [version], facts, NOW);
+  const once = retirementStatus(key, [version], facts, NOW);
   expect(once.deletion).toBeUndefined();
   expect(conditionOf(once.conditions, "DeletionBlocked")?.message).toMatch(/give it to every operator/);
-  const twice = retirementStatus({ ...key, status: once }, once, [version], facts, NOW);
+  const twice = retirementStatus({ ...key, status: once }, [version], facts, NOW);
   expect(twice).toEqual(once);
   const counted = { ...facts, count: { kind: "counted", stored: () => 0 } } as const;
-  expect(retirementStatus({ ...key, status: twice }, twice, [version], counted, NOW).deletion).toBeDefined();
+  expect(retirementStatus({ ...key, status: twice }, [version], counted, NOW).deletion).toBeDefined();
 });
 
 test("a node has a Lease and no KeyServer => no deletion is accepted, as the node may serve the key, and it is named", () => {
@@ -53,13 +59,13 @@ test("a node has a Lease and no KeyServer => no deletion is accepted, as the nod
   const key = masterKey({ spec: wanted, status: statusWith(version) });
   const count = { kind: "counted", stored: () => 0 } as const;
   const nodes = [node("one", []), node("two", [], { unreported: true })];
-  const status = retirementStatus(key, key.status ?? {}, [version], { ...facts, count, nodes }, NOW);
+  const status = retirementStatus(key, [version], { ...facts, count, nodes }, NOW);
   expect(status.deletion).toBeUndefined();
   expect(conditionOf(status.conditions, "DeletionBlocked")?.message).toMatch(
     /used by node two \(its operator/,
   );
   const reported = { ...facts, count, nodes: [node("one", []), node("two", [])] };
-  expect(retirementStatus(key, key.status ?? {}, [version], reported, NOW).deletion).toBeDefined();
+  expect(retirementStatus(key, [version], reported, NOW).deletion).toBeDefined();
 });
 
 test.each([
@@ -71,10 +77,10 @@ test.each([
     const version = keyVersion(1);
     const vouched = { deletion: { pendingWindowInDays: 13, withoutCensus: true } };
     const key = masterKey({ spec: vouched, status: { ...statusWith(version), conditions: [found] } });
-    const once = retirementStatus(key, key.status ?? {}, [version], { ...facts, count }, NOW);
+    const once = retirementStatus(key, [version], { ...facts, count }, NOW);
     expect(conditionOf(once.conditions, "InUse")).toMatchObject({ reason: "ObjectsUnderKey" });
     const known = { ...key, status: once };
-    const later = retirementStatus(known, once, [version], facts, NOW);
+    const later = retirementStatus(known, [version], facts, NOW);
     expect(later.deletion).toBeUndefined();
     expect(conditionOf(later.conditions, "DeletionBlocked")).toMatchObject({ reason: "InUse" });
     expect(awaitsCount(known)).toBe(true);

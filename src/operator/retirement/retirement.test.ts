@@ -104,7 +104,6 @@ async function pass(given: Given): Promise<string[]> {
     view,
     leading: given.leading ?? true,
     ...freshObjects(view),
-    setFinalizers: async () => undefined,
     destroyVersion: async (version: KeyVersion) => {
       given.before?.(version, world);
       destroyed.push(version.metadata.name);

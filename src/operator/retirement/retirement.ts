@@ -2,17 +2,14 @@ import type { KeyId, VersionId } from "../../crypto/ids.ts";
 import { codeOf } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { nameText } from "../../names.ts";
-import { FINALIZER } from "../../resources/finalizer.ts";
 import { toVersionRow } from "../../resources/key-version-rows.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
-import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import { hasMaterial } from "../../resources/versions.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import { proveTombstone } from "../../seal/tombstone.ts";
 import type { Events } from "../../store/events.ts";
 import type {
-  FinalizerWrites,
   FreshObjects,
   Leadership,
   Resources,
@@ -24,36 +21,23 @@ import { rfc3339 } from "../../times.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
 import { decideKeyVersionStatus } from "../master-key/decide-key-version.ts";
-import { gatherRetirement } from "../master-key/gather-master-key.ts";
 import { mustLead } from "../must-lead.ts";
 import { toDestroyed } from "../node/decide-erasure.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import { nodeViews } from "../nodes/node-views.ts";
 import type { TimeKeeper } from "../time/time-keeper.ts";
-import { decideFinalizers } from "./decide-deletion.ts";
 import { decideErased } from "./decide-erased.ts";
-import {
-  awaitsCount,
-  decideRetirement,
-  masterKeyUses,
-  needsCount,
-  type RetirementFacts,
-  type RetirementPlan,
-  type RetiringKey,
-  retirementStatus,
-  retiringKey,
-  retiringKeys,
-} from "./decide-retirement.ts";
+import { awaitsCount, decideRetirement, needsCount, type RetirementPlan } from "./decide-retirement.ts";
+import { gatherRetirement } from "./gather-retirement.ts";
 import { GroundWatch } from "./ground-watch.ts";
+import type { RetirementFacts } from "./key-uses.ts";
+import { type RetiringKey, retiringKey, retiringKeys } from "./retiring-keys.ts";
 import type { UsageCensus } from "./usage-census.ts";
 
-export type RetirementStore = Resources &
-  FreshObjects &
-  Leadership &
-  StatusWrites &
-  FinalizerWrites &
-  TombstoneWrites &
-  Events;
+/** How soon to look again: time passes without an event. */
+const AGAIN_MILLISECONDS = 5_000;
+
+export type RetirementStore = Resources & FreshObjects & Leadership & StatusWrites & TombstoneWrites & Events;
 
 /** What retires keys and versions for the leader: deletion, retention, destruction. */
 export class Retirement {
@@ -90,31 +74,16 @@ export class Retirement {
     this.#census.close();
   }
 
-  /** Completes a MasterKey's status by its use, its deletion and what was destroyed. */
-  complete(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex, now: Date): MasterKeyStatus {
-    const facts = this.#factsFor(masterKey, index);
-    return retirementStatus(masterKey, status, index.versionsFor(masterKey), facts, now);
+  /** The facts by which one key or its versions may go. Only an alias of its own namespace can use a key. */
+  factsFor(masterKey: MasterKey, index: ViewIndex): RetirementFacts {
+    return this.#facts({ ...index.view, keyAliases: index.aliasesBeside(masterKey) });
   }
 
-  /** Holds an object back, or lets it go. */
-  async settleFinalizers(masterKey: MasterKey, index: ViewIndex): Promise<void> {
-    const versions = index.versionsFor(masterKey);
-    const uses = masterKeyUses(masterKey, versions, this.#factsFor(masterKey, index));
-    const finalizers = decideFinalizers(masterKey, versions, uses);
-    if (finalizers === undefined) return;
-    await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, finalizers));
-  }
-
-  /** Lets an object go that has no key of its own. */
-  async release(masterKey: MasterKey): Promise<void> {
-    const { finalizers = [] } = masterKey.metadata;
-    if (!finalizers.includes(FINALIZER)) return;
-    const others = finalizers.filter((finalizer) => finalizer !== FINALIZER);
-    await atWritePoint("masterkey.finalizers", () => this.#store.setFinalizers(masterKey, others));
-  }
-
-  /** Destroys what is due and past every guard, and notes what is erased everywhere. One key that fails holds up no other. */
-  async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
+  /**
+   * Destroys what is due and past every guard, and notes what is erased everywhere. One key that fails holds
+   * up no other. Returns after how many milliseconds to look again.
+   */
+  async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<number> {
     const { checked } = index;
     this.#time.note(checked);
     if (checked.masterKeys.some(awaitsCount)) this.#census.begin(this.#since(index.view));
@@ -129,6 +98,7 @@ export class Retirement {
     }
     // A Conflict is tried again without a word: it must not hide another failure.
     if (failures.length > 0) throw failures.find((error) => codeOf(error) !== "Conflict") ?? failures[0];
+    return AGAIN_MILLISECONDS;
   }
 
   async #retire(key: RetiringKey, index: ViewIndex, signal: AbortSignal, now: Date): Promise<void> {
@@ -213,11 +183,6 @@ export class Retirement {
       if (status === undefined) continue;
       await atWritePoint("keyversion.status", () => this.#store.applyStatus<"KeyVersion">(version, status));
     }
-  }
-
-  /** Only an alias of its own namespace can use a key. */
-  #factsFor(masterKey: MasterKey, index: ViewIndex): RetirementFacts {
-    return this.#facts({ ...index.view, keyAliases: index.aliasesBeside(masterKey) });
   }
 
   #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">): RetirementFacts {

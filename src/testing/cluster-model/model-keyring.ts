@@ -11,7 +11,7 @@ import { leftAt, mergeFormerTargets } from "../../keyring/tables/former-targets.
 import type { WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
 import type { KeyRef } from "../../names.ts";
 import { nameText } from "../../names.ts";
-import type { LeaderKeyring } from "../../operator/master-key/gather-master-key.ts";
+import type { LeaderKeyring } from "../../operator/claims/leader-keyring.ts";
 import type { KeyringContents } from "../../operator/node/decide-keyring.ts";
 
 /** What a socket is to serve. */

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { decideKeyAlias } from "../../operator/alias/decide-key-alias.ts";
+import { gatherKeyAlias } from "../../operator/alias/gather-key-alias.ts";
+import { leavingPart } from "../../operator/claims/leaving-claims.ts";
 import { OwnRecord } from "../../operator/claims/own-record.ts";
 import { ViewIndex } from "../../operator/claims/view-index.ts";
 import { decideMasterKey, type MasterKeyPlan } from "../../operator/master-key/decide-master-key.ts";
 import {
-  gatherKeyAlias,
+  gatherKey,
   gatherMasterKey,
   needsFreshKeyServers,
 } from "../../operator/master-key/gather-master-key.ts";
@@ -124,7 +126,7 @@ export class ModelLeader {
     const masterKey = masterKeyOf(this.frozen ?? etcd, name);
     if (masterKey !== masterKeyOf(etcd, name)) return etcd;
     const index = this.#index(leader, this.frozen ?? etcd);
-    const status = this.#retirement.complete(masterKey, masterKey.status ?? {}, index, now);
+    const status = this.#retirement.assemble(masterKey, [leavingPart(masterKey)], index, now);
     const unchanged = isDeepStrictEqual(masterKey.status, status);
     return unchanged ? etcd : withMasterKey(etcd, { ...masterKey, status });
   }
@@ -142,12 +144,9 @@ export class ModelLeader {
       ...{ work: this.rewriter.work(on), reachable: true, census: this.#census, room: {} },
       ...{ freshKeyId: keyId(this.#mint()), arnPrefix: "" },
     };
-    const keyring = leader.keyring.tables;
+    const key = gatherKey(on, index, leader.keyring.tables);
     const decide = (keyServers: readonly KeyServer[]) =>
-      decideMasterKey(
-        gatherMasterKey({ masterKey: on, index, keyring, keyServers, facts }, now),
-        leader.wall(now),
-      );
+      decideMasterKey(gatherMasterKey(key, keyServers, facts, now), leader.wall(now));
     const first = decide(index.view.keyServers);
     const plan = needsFreshKeyServers(first, on) ? decide(etcd.reports) : first;
     this.#promises.checkDecided(plan, on, etcd);
@@ -185,7 +184,7 @@ export class ModelLeader {
     if (before !== thought.on) return etcd;
     this.#promises.checkPlan(plan, before, etcd, now.getTime());
     const created = this.#createVersion(thought, etcd);
-    const status = this.#retirement.complete(before, plan.status, thought.index, now);
+    const status = this.#retirement.assemble(before, [plan], thought.index, now);
     const unchanged = isDeepStrictEqual(before.status, status);
     const masterKey = unchanged ? before : { ...before, status };
     this.rewriter.ensure(masterKey, plan.task, now.getTime());

@@ -1,20 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ViewIndex } from "../../operator/claims/view-index.ts";
+import { assembleStatus, type StatusPart } from "../../operator/master-key/assemble-status.ts";
 import { decideKeyVersionStatus } from "../../operator/master-key/decide-key-version.ts";
-import { gatherRetirement } from "../../operator/master-key/gather-master-key.ts";
 import { nodeViews } from "../../operator/nodes/node-views.ts";
 import { decideErased } from "../../operator/retirement/decide-erased.ts";
 import {
   awaitsCount,
   decideRetirement,
   needsCount,
-  type RetirementFacts,
-  type RetiringKey,
-  retirementStatus,
-  retiringKey,
-  retiringKeys,
+  retirementParts,
 } from "../../operator/retirement/decide-retirement.ts";
+import { gatherRetirement } from "../../operator/retirement/gather-retirement.ts";
 import { GroundWatch } from "../../operator/retirement/ground-watch.ts";
+import type { RetirementFacts } from "../../operator/retirement/key-uses.ts";
+import { type RetiringKey, retiringKey, retiringKeys } from "../../operator/retirement/retiring-keys.ts";
 import type { StoredObjects } from "../../operator/retirement/usage.ts";
 import {
   type Counted,
@@ -63,9 +62,16 @@ export class ModelRetirement {
     this.#running = undefined;
   }
 
-  complete(masterKey: MasterKey, status: MasterKeyStatus, index: ViewIndex, now: Date): MasterKeyStatus {
-    const facts = this.#facts(index.view, now);
-    return retirementStatus(masterKey, status, index.versionsFor(masterKey), facts, this.#wall(now));
+  /** Assembles a MasterKey's status from what was decided otherwise and from its use, its deletion and what was destroyed. */
+  assemble(masterKey: MasterKey, parts: readonly StatusPart[], index: ViewIndex, now: Date): MasterKeyStatus {
+    const wall = this.#wall(now);
+    const retired = retirementParts(
+      masterKey,
+      index.versionsFor(masterKey),
+      this.#facts(index.view, now),
+      wall,
+    );
+    return assembleStatus(masterKey, [...parts, ...retired], wall);
   }
 
   /** One look at everything that waits for its destruction. */

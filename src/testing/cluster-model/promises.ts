@@ -38,7 +38,7 @@ export class Promises {
   }
 
   /** Checks a plan of the leader before it is carried out. */
-  checkPlan({ step, status }: MasterKeyPlan, before: MasterKey, { begun }: Etcd, now: number): void {
+  checkPlan({ step, fields: status }: MasterKeyPlan, before: MasterKey, { begun }: Etcd, now: number): void {
     const { name } = before.metadata;
     if (step.kind === "promote") {
       this.#checkHeard(`${name} is promoted`, now);

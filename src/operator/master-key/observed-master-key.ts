@@ -1,0 +1,40 @@
+import type { KeyId } from "../../crypto/ids.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import type { NodeView } from "../nodes/node-view.ts";
+import type { Switch } from "../reencryption/switches.ts";
+import type { Work } from "../reencryption/work.ts";
+import type { HeldKey } from "./adoption.ts";
+import type { Room } from "./namespace-room.ts";
+
+/** What the leader knows of a MasterKey when it decides. */
+export interface ObservedMasterKey {
+  readonly masterKey: MasterKey;
+  /** All KeyVersions, of all keys. */
+  readonly versions: readonly KeyVersion[];
+  readonly nodes: readonly NodeView[];
+  /** Under what the leader's own keyring encrypts for this name: its versions may be on their way back. */
+  readonly held?: HeldKey;
+  /** Names of those of `versions` that the leader's own keyring does not have yet. */
+  readonly unrecorded?: ReadonlySet<string>;
+  /** The keyIds that the leader's own keyring has left for this name: none is gone back to. */
+  readonly left?: ReadonlySet<string>;
+  /** The sockets that serve the key. */
+  readonly switches: readonly Switch[];
+  /** Living API servers of which no KeyServer tells, by their identity. */
+  readonly unclaimed?: readonly string[];
+  /** What works on its stored objects. */
+  readonly work: Work;
+  /** Whether this operator reaches stored objects, and can count what etcd holds. */
+  readonly reachable: boolean;
+  readonly census: boolean;
+  /** How often what is complete is counted again, in milliseconds; an hour if left out. */
+  readonly censusInterval?: number;
+  /** What the key's namespace has no room for. */
+  readonly room: Room;
+  /** Random, for a key that has no keyId yet. */
+  readonly freshKeyId: KeyId;
+  /** `arn:aws:kms:<region>:<account>:key/` */
+  readonly arnPrefix: string;
+  /** The time by which material expires, if that is not `now`. */
+  readonly expiryNow?: Date | undefined;
+}

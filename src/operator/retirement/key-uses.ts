@@ -1,0 +1,82 @@
+import type { ObjectName } from "../../names.ts";
+import { conditionOf } from "../../resources/conditions.ts";
+import { objectName } from "../../resources/object-text.ts";
+import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../resources/resources.ts";
+import { kmsKeyIdOf } from "../../resources/versions.ts";
+import type { NodeView } from "../nodes/node-view.ts";
+import { describeNode } from "../nodes/waiting-nodes.ts";
+import { type Use, usesOf } from "./usage.ts";
+import type { UsageCount } from "./usage-census.ts";
+import type { Waiting } from "./waiting-period.ts";
+
+/** Everything about the cluster that decides whether a key or its versions may go. */
+export interface RetirementFacts {
+  readonly keyServers: readonly KeyServer[];
+  readonly keyAliases: readonly KeyAlias[];
+  readonly nodes: readonly NodeView[];
+  /** What is stored under each key_id. */
+  readonly count: UsageCount;
+  /** What this node itself saw of waiting periods, and whether its clock may be acted on. */
+  readonly waiting: Waiting;
+}
+
+/**
+ * A deletion that is accepted stops the key on every node at once. A node that has not reported may
+ * serve it; what is accepted already is guarded by decideDestruction.
+ */
+export function unknownUses({ spec, status }: MasterKey, { nodes }: RetirementFacts): Use[] {
+  if (spec.deletion === undefined || status?.deletion !== undefined) return [];
+  return nodes
+    .filter(({ unreported }) => unreported === true)
+    .map((node) => ({
+      reason: "NodeNotReported",
+      text: `node ${describeNode(node)}, for all that is known`,
+    }));
+}
+
+/** Who needs a MasterKey. */
+export const masterKeyUses = (
+  masterKey: MasterKey,
+  versions: readonly KeyVersion[],
+  facts: RetirementFacts,
+): Use[] => [
+  ...usesOfName(objectName(masterKey), masterKey.status?.keyId, versions, facts),
+  ...remembered(masterKey, facts),
+];
+
+/** Who cannot count, or has not yet, leaves what was found by a leader that could. */
+export function remembered(masterKey: MasterKey | undefined, { count }: RetirementFacts): Use[] {
+  if (count.kind === "counted" || !foundObjects(masterKey)) return [];
+  const reason = "ObjectsUnderKey";
+  if (count.kind === "impossible") {
+    const text =
+      "stored objects that a leader with etcd in its configuration found, and this one has none: give it to every operator";
+    return [{ reason, text }];
+  }
+  // Only where it is counted anew (awaitsCount), and not believed for ever.
+  return masterKey?.spec.deletion === undefined
+    ? []
+    : [{ reason, text: "stored objects, by the last count" }];
+}
+
+export function foundObjects(masterKey: MasterKey | undefined): boolean {
+  const inUse = conditionOf(masterKey?.status?.conditions, "InUse");
+  return inUse?.status === "True" && inUse.reason === "ObjectsUnderKey";
+}
+
+/** Who needs the versions of a keyId under a name. */
+export function usesOfName(
+  name: ObjectName,
+  keyId: string | undefined,
+  versions: readonly KeyVersion[],
+  { keyServers, keyAliases, count }: RetirementFacts,
+): Use[] {
+  const kmsKeyIds = new Set<string>(ofKey(keyId, versions).map(kmsKeyIdOf));
+  const key = { ...name, kmsKeyIds, ...(keyId !== undefined && { keyId }) };
+  const stored = count.kind === "counted" ? { stored: count.stored } : {};
+  return usesOf(key, { keyServers, keyAliases, ...stored });
+}
+
+/** The versions of a keyId. */
+export const ofKey = (keyId: string | undefined, versions: readonly KeyVersion[]): KeyVersion[] =>
+  versions.filter(({ spec }) => spec.keyId === keyId);

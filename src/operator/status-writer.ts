@@ -1,0 +1,43 @@
+import { isDeepStrictEqual } from "node:util";
+import { objectText } from "../resources/object-text.ts";
+import type { KeyAlias, MasterKey } from "../resources/resources.ts";
+import type { KeyAliasStatus } from "../resources/schemas/key-alias.ts";
+import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
+import type { Events, ObjectRef, ResourceEvent } from "../store/events.ts";
+import type { Leadership, StatusWrites } from "../store/roles.ts";
+import { atWritePoint } from "../write-points.ts";
+import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import { mustLead } from "./must-lead.ts";
+
+export type StatusStore = Leadership & StatusWrites & Events;
+
+/** Writes the leader's statuses, each only if it has changed, and tells of the changes. */
+export class StatusWriter {
+  readonly #store: StatusStore;
+
+  constructor(store: StatusStore) {
+    this.#store = store;
+  }
+
+  /** Returns whether there was something to write. Throws Conflict if this operator does not lead any more. */
+  async writeMasterKey(masterKey: MasterKey, status: MasterKeyStatus): Promise<boolean> {
+    if (isDeepStrictEqual(masterKey.status, status)) return false;
+    mustLead(this.#store, `the status of MasterKey ${objectText(masterKey)}`);
+    await atWritePoint("masterkey.status", () => this.#store.applyStatus<"MasterKey">(masterKey, status));
+    await this.#record(masterKey, masterKeyEvents(masterKey.status, status));
+    return true;
+  }
+
+  /** Returns whether there was something to write. Throws Conflict if this operator does not lead any more. */
+  async writeKeyAlias(alias: KeyAlias, status: KeyAliasStatus): Promise<boolean> {
+    if (isDeepStrictEqual(alias.status, status)) return false;
+    mustLead(this.#store, `the status of KeyAlias ${objectText(alias)}`);
+    await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, status));
+    await this.#record(alias, keyAliasEvents(alias.status, status));
+    return true;
+  }
+
+  async #record(object: ObjectRef, events: readonly ResourceEvent[]): Promise<void> {
+    for (const event of events) await this.#store.recordEvent(object, event);
+  }
+}
