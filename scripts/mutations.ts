@@ -212,7 +212,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "hand-back: what the API server lost comes back from a node",
-    file: operator("node/decide-keyring.ts"),
+    file: operator("node/keyring/decide-keyring.ts"),
     edits: [
       ["filter((version) => !there.has(version.versionId)),", "filter((version) => version === undefined),"],
     ],

@@ -11,8 +11,8 @@ import {
 } from "../testing/objects.ts";
 import { expiryFinding } from "./import/material-expiry.ts";
 import { erasedHere, toTombstoneRow } from "./node/decide-erasure.ts";
-import { decideKeyServerStatus } from "./node/decide-key-server.ts";
-import { listable } from "./node/listed-versions.ts";
+import { decideKeyServerStatus } from "./node/report/decide-key-server.ts";
+import { listable } from "./node/report/listed-versions.ts";
 import { erasureFinding } from "./retirement/decide-erased.ts";
 import { decideRetention } from "./retirement/decide-retention.ts";
 

@@ -12,7 +12,8 @@ import {
   versionId,
   versionRow,
 } from "../../testing/objects.ts";
-import { decideKeyring, type KeyringContents } from "../node/decide-keyring.ts";
+import { decideKeyring } from "../node/keyring/decide-keyring.ts";
+import type { KeyringContents } from "../node/keyring/keyring-plan.ts";
 import { decideKeyAlias, type ObservedKeyAlias } from "./decide-key-alias.ts";
 
 /** Key apps/secrets has material that claviger made; apps/known is imported. */

@@ -3,14 +3,13 @@ import type { VersionRow } from "../../keyring/rows.ts";
 import type { Problem, VersionTester } from "../../keys/version-tester.ts";
 import { isUnanswered } from "../../kube/unanswered.ts";
 import type { Log } from "../../log.ts";
-import type { Binding } from "../../resources/key-version-rows.ts";
-import { bindingOf, toOwnershipSpec } from "../../resources/key-version-rows.ts";
+import { type Binding, bindingOf, toOwnershipSpec } from "../../resources/key-version-rows.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import { proveOwnership } from "../../seal/ownership.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import type { BindingWrites } from "../../store/roles.ts";
 import { atWritePoint } from "../../write-points.ts";
-import type { KeyringPlan } from "./decide-keyring.ts";
+import type { KeyringPlan } from "./keyring/keyring-plan.ts";
 
 /** How many versions of an older release are given their proof in one pass. */
 const PROOFS_A_PASS = 100;

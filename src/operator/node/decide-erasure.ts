@@ -8,7 +8,7 @@ import type { Destroyed } from "../../resources/schemas/deletion.ts";
 import { hasMaterial } from "../../resources/versions.ts";
 import { inOrderOfTrust } from "../master-key/by-trust.ts";
 import type { Obstacle } from "../retirement/usage-census.ts";
-import { type Listable, listable } from "./listed-versions.ts";
+import { type Listable, listable } from "./report/listed-versions.ts";
 
 export interface ObservedErasure {
   readonly keyVersions: readonly KeyVersion[];

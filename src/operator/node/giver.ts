@@ -14,7 +14,7 @@ import type { KeyVersion } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
 import type { KeyVersionCreation, Resources, SealWrites } from "../../store/roles.ts";
 import { atWritePoint } from "../../write-points.ts";
-import type { KeyringPlan } from "./decide-keyring.ts";
+import type { KeyringPlan } from "./keyring/keyring-plan.ts";
 import { VersionLookup } from "./version-lookup.ts";
 
 export type GiverStore = Resources & KeyVersionCreation & SealWrites;

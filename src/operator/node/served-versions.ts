@@ -2,7 +2,7 @@ import type { ObservationRow, VersionRow } from "../../keyring/rows.ts";
 import type { ServedImport } from "../../keyring/tables/served-imports.ts";
 import { type KeyRef, keyRefText, nameText } from "../../names.ts";
 import { kmsKeyIdOfRow } from "../../resources/versions.ts";
-import type { KeyringContents } from "./decide-keyring.ts";
+import type { KeyringContents } from "./keyring/keyring-plan.ts";
 
 /** What a node's providers are to serve, its keyring, and what its plugin was seen to answer. */
 export interface ObservedService extends KeyringContents {

@@ -4,7 +4,7 @@ import type { Condition } from "../../resources/schemas/fields.ts";
 import type { NodeLease } from "../../store/nodes/node-leases.ts";
 import { NODE_LEASE_SECONDS } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
-import { ownAffair } from "../node/decide-key-server.ts";
+import { ownAffair } from "../node/report/key-server-findings.ts";
 import type { NodeView } from "./node-view.ts";
 import { describeNode, waitReason } from "./waiting-nodes.ts";
 

@@ -12,7 +12,7 @@ import type { WaitingPeriod } from "../../keyring/tables/waiting-periods.ts";
 import type { KeyRef } from "../../names.ts";
 import { nameText } from "../../names.ts";
 import type { LeaderKeyring } from "../../operator/claims/leader-keyring.ts";
-import type { KeyringContents } from "../../operator/node/decide-keyring.ts";
+import type { KeyringContents } from "../../operator/node/keyring/keyring-plan.ts";
 
 /** What a socket is to serve. */
 export interface Current {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ObservationRow } from "../../keyring/rows.ts";
 import { periodKey } from "../../keyring/tables/waiting-periods.ts";
 import { decideErasure, type ErasurePlan } from "../../operator/node/decide-erasure.ts";
-import { decideKeyring } from "../../operator/node/decide-keyring.ts";
+import { decideKeyring } from "../../operator/node/keyring/decide-keyring.ts";
 import { servedVersions } from "../../operator/node/served-versions.ts";
 import { decideEarlyErasure } from "../../operator/retirement/decide-early-erasure.ts";
 import { decidePeriods } from "../../operator/retirement/decide-periods.ts";

@@ -1,7 +1,7 @@
 import type { ObservationRow } from "../../keyring/rows.ts";
 import { type ErasurePlan, erasedHere } from "../../operator/node/decide-erasure.ts";
-import { decideKeyServerStatus } from "../../operator/node/decide-key-server.ts";
-import { listable } from "../../operator/node/listed-versions.ts";
+import { decideKeyServerStatus } from "../../operator/node/report/decide-key-server.ts";
+import { listable } from "../../operator/node/report/listed-versions.ts";
 import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
 import { promotionCandidate } from "../../resources/versions.ts";
 import type { SocketScope } from "../../storage/scope.ts";

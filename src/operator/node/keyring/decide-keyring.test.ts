@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { KeyringChange } from "../../keyring/changes.ts";
-import type { Seal } from "../../resources/key-version-rows.ts";
-import { keyVersionName, toKeyVersionSpec, toVersionRow } from "../../resources/key-version-rows.ts";
-import type { MasterKey } from "../../resources/resources.ts";
+import type { KeyringChange } from "../../../keyring/changes.ts";
+import type { Seal } from "../../../resources/key-version-rows.ts";
+import { keyVersionName, toKeyVersionSpec, toVersionRow } from "../../../resources/key-version-rows.ts";
+import type { MasterKey } from "../../../resources/resources.ts";
 import {
   EARLIER,
   keyAlias,
@@ -13,8 +13,9 @@ import {
   statusWith,
   versionId,
   versionRow,
-} from "../../testing/objects.ts";
-import { decideKeyring, type KeyringContents, type ObservedResources } from "./decide-keyring.ts";
+} from "../../../testing/objects.ts";
+import { decideKeyring } from "./decide-keyring.ts";
+import type { KeyringContents, ObservedResources } from "./keyring-plan.ts";
 
 const v1 = keyVersion(1);
 const v2 = keyVersion(2);

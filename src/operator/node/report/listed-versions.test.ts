@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";
-import { decideMasterKey } from "../master-key/decide-master-key.ts";
+import { keyId, keyVersion, masterKey, NOW, node, unserved } from "../../../testing/objects.ts";
+import { decideMasterKey } from "../../master-key/decide-master-key.ts";
 import { decideKeyServerStatus } from "./decide-key-server.ts";
 import { chooseListed, type Listable, listable, MOST_LISTED } from "./listed-versions.ts";
 

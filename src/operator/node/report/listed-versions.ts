@@ -1,5 +1,5 @@
-import type { KeyVersion } from "../../resources/resources.ts";
-import { parseTime } from "../../times.ts";
+import type { KeyVersion } from "../../../resources/resources.ts";
+import { parseTime } from "../../../times.ts";
 
 /** A version that a node could list in its KeyServer. */
 export interface Listable {

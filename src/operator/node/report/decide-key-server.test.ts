@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { kmsKeyId } from "../../crypto/ids.ts";
-import { conditionOf } from "../../resources/conditions.ts";
-import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
+import { kmsKeyId } from "../../../crypto/ids.ts";
+import { conditionOf } from "../../../resources/conditions.ts";
+import type { KeyServerStatus } from "../../../resources/schemas/key-server.ts";
 import {
   condition,
   EARLIER,
@@ -12,11 +12,12 @@ import {
   NOW_TEXT,
   versionId,
   versionRow,
-} from "../../testing/objects.ts";
-import { nodeViews } from "../nodes/node-views.ts";
-import { switchesOf } from "../reencryption/switches.ts";
-import type { ApiServerState } from "./decide-api-server.ts";
-import { decideKeyServerStatus, differsInHeardTimesOnly, type ObservedNode } from "./decide-key-server.ts";
+} from "../../../testing/objects.ts";
+import { nodeViews } from "../../nodes/node-views.ts";
+import { switchesOf } from "../../reencryption/switches.ts";
+import type { ApiServerState } from "../decide-api-server.ts";
+import { decideKeyServerStatus, differsInHeardTimesOnly } from "./decide-key-server.ts";
+import type { ObservedNode } from "./observed-node.ts";
 
 const SERVED = kmsKeyId(keyId(1), versionId(2));
 const provider = {

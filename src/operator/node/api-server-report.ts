@@ -1,0 +1,114 @@
+import { SETTLE_MILLISECONDS } from "../../api-server-times.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import type { ObservationRow } from "../../keyring/rows.ts";
+import type { Problem } from "../../keys/version-tester.ts";
+import type { KeyServerStatus } from "../../resources/schemas/key-server.ts";
+import { UntoldObservations } from "../nodes/untold-observations.ts";
+import type { ApiServerWatch } from "./api-server-watch.ts";
+import { type ApiServerState, decideApiServer } from "./decide-api-server.ts";
+import { SocketScopes } from "./socket-scopes.ts";
+import { TakeUps } from "./take-ups.ts";
+
+/** What a report says of the API server and of what it does with the providers. */
+export interface ApiServerReport {
+  /** Undefined if there is no API server to ask. */
+  readonly state: ApiServerState | undefined;
+  readonly providers: ReturnType<SocketScopes["of"]>;
+  readonly observations: readonly ObservationRow[];
+}
+
+/** Follows this node's API server: its own word, its EncryptionConfiguration, and what the plugin saw of it. */
+export class ApiServerReporter {
+  readonly #providers: NodeConfig["providers"];
+  readonly #scopes: SocketScopes;
+  readonly #watch: ApiServerWatch | undefined;
+  readonly #uptime: () => number;
+  readonly #takeUps: TakeUps;
+  readonly #untold = new UntoldObservations();
+  /** How many Encrypts there were at the last pass. */
+  #encrypts = 0;
+  /** When to report what lasts long enough by then. */
+  #reportAt: number | undefined;
+  /** Whether the API server uses another file than is on the disk. */
+  #isTrying = false;
+
+  constructor(options: {
+    readonly config: Pick<NodeConfig, "providers" | "encryptionConfig">;
+    readonly apiServer?: ApiServerWatch | undefined;
+    readonly uptime: () => number;
+    readonly settleMilliseconds?: number | undefined;
+  }) {
+    this.#providers = options.config.providers;
+    this.#scopes = new SocketScopes(options.config.encryptionConfig);
+    this.#watch = options.apiServer;
+    this.#uptime = options.uptime;
+    this.#takeUps = new TakeUps(options.settleMilliseconds ?? SETTLE_MILLISECONDS);
+  }
+
+  /** Resolves when the API server has been asked once. */
+  get first(): Promise<unknown> | undefined {
+    return this.#watch?.first;
+  }
+
+  /** Whether the EncryptionConfiguration was edited. Says so once: a pass that fails is tried again after a pause. */
+  fileChanged(): boolean {
+    const edited = this.#scopes.changed();
+    if (edited) this.#watch?.hurry();
+    return edited;
+  }
+
+  /** Asks the API server which file it uses, if it is time. Returns whether there is something new to report. Never rejects. */
+  async look(signal: AbortSignal): Promise<boolean> {
+    const isNew = (await this.#watch?.tick(this.#isTrying, signal)) ?? false;
+    const isDue = this.#reportAt !== undefined && this.#uptime() >= this.#reportAt;
+    if (isDue) this.#reportAt = undefined;
+    return isNew || isDue;
+  }
+
+  /** Returns what is to be reported. `before` is this node's last report. */
+  report(
+    observations: readonly ObservationRow[],
+    before: KeyServerStatus | undefined,
+    problems: Problem[],
+  ): ApiServerReport {
+    const state = this.#state(observations, problems);
+    const providers = this.#scopes.of(this.#providers, state?.status, before);
+    return { state, providers, observations: this.#reported(observations, before) };
+  }
+
+  #state(observations: readonly ObservationRow[], problems: Problem[]): ApiServerState | undefined {
+    const file = this.#scopes.file();
+    if (file?.fault !== undefined) problems.push({ reason: "EncryptionConfigInvalid", message: file.fault });
+    if (this.#watch === undefined) return undefined;
+    const times = observations.flatMap(({ lastStatusAt }) => lastStatusAt ?? []);
+    const lastStatusAt = times.length === 0 ? undefined : Math.max(...times);
+    const state = decideApiServer({ heard: this.#watch.heard, file, lastStatusAt });
+    this.#isTrying = state.status.encryptionConfig === "NotLoaded";
+    return state;
+  }
+
+  /** An Encrypt that nobody expected is a reason to ask the API server what it is about. */
+  #reported(
+    observations: readonly ObservationRow[],
+    before: KeyServerStatus | undefined,
+  ): readonly ObservationRow[] {
+    if (this.#watch === undefined) return observations;
+    const encrypts = observations.reduce((sum, row) => sum + row.encrypts, 0);
+    if (encrypts !== this.#encrypts) this.#watch.hurry();
+    this.#encrypts = encrypts;
+    const { heard } = this.#watch;
+    const uptime = this.#uptime();
+    // The plugin knows nothing of what a test adds to our clock.
+    const real = performance.now();
+    const reported = this.#takeUps.reported(
+      this.#untold.marked(observations, real),
+      { heard, isTrying: this.#isTrying, before },
+      uptime,
+    );
+    const untold = this.#untold.nextAt(real);
+    const times = [this.#takeUps.lastingAt, untold && uptime + untold - real];
+    const ahead = times.flatMap((time) => (time !== undefined && time > uptime ? time : []));
+    this.#reportAt = ahead.length === 0 ? undefined : Math.min(...ahead);
+    return reported;
+  }
+}

@@ -1,0 +1,59 @@
+import { isDeepStrictEqual } from "node:util";
+import { oneLine } from "../../../printable.ts";
+import { withFindings } from "../../../resources/conditions.ts";
+import type { KeyServer } from "../../../resources/resources.ts";
+import type { KeyServerStatus } from "../../../resources/schemas/key-server.ts";
+import type { ApiServerStatus } from "../decide-api-server.ts";
+import { inStep, readiness } from "./key-server-findings.ts";
+import { chooseListed, type Listable } from "./listed-versions.ts";
+import type { ObservedNode, ProviderStatus } from "./observed-node.ts";
+import { describeProvider } from "./provider-status.ts";
+
+/** As a KeyServer has room for them. Once every node has reported those, they make room for others. */
+const listed = (versions: readonly Listable[], now: Date) =>
+  chooseListed(versions, now).map(({ name, versionId }) => ({ name, versionId }));
+
+/** The status of this node's KeyServer. */
+export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeyServerStatus {
+  const providers = observed.providers.map((provider) => describeProvider(provider, observed, now));
+  return {
+    ...(observed.nodeUid !== undefined && { nodeUid: observed.nodeUid }),
+    persistedResourceVersion: observed.persistedResourceVersion,
+    versions: observed.versions.length,
+    prepared: listed(observed.prepared, now),
+    ...(observed.erased !== undefined &&
+      observed.erased.length > 0 && {
+        erased: listed(observed.erased, now),
+      }),
+    ...(observed.seal !== undefined && { seal: observed.seal }),
+    providers,
+    ...(observed.apiServer !== undefined && { apiServer: bounded(observed.apiServer.status) }),
+    serving: providers.map(summarize).join(", "),
+    conditions: withFindings(
+      observed.before?.conditions,
+      [readiness(observed), inStep(observed, providers)],
+      undefined,
+      now,
+    ),
+  };
+}
+
+/** The API server refuses a whole status in which a text is longer, and others' texts are in it. */
+const bounded = ({ message, ...rest }: ApiServerStatus): ApiServerStatus => ({
+  ...rest,
+  ...(message !== undefined && { message: oneLine(message, 900).slice(0, 1_024) }),
+});
+
+const summarize = ({ name, serves, version }: ProviderStatus): string =>
+  `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
+
+/** Whether nothing but the times of the last Status differ, which no decision goes by. */
+export function differsInHeardTimesOnly(before: KeyServer, after: KeyServer): boolean {
+  return isDeepStrictEqual(withoutHeardTimes(before), withoutHeardTimes(after));
+}
+
+function withoutHeardTimes({ metadata, status }: KeyServer) {
+  const { persistedResourceVersion: _, providers, ...rest } = status ?? {};
+  const { resourceVersion: __, ...meta } = metadata;
+  return { meta, rest, providers: providers?.map(({ lastStatusTime: ___, ...provider }) => provider) };
+}

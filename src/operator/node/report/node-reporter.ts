@@ -1,0 +1,100 @@
+import { isDeepStrictEqual } from "node:util";
+import { messageOf } from "../../../errors.ts";
+import { isUnanswered } from "../../../kube/unanswered.ts";
+import type { Log } from "../../../log.ts";
+import { withFindings } from "../../../resources/conditions.ts";
+import type { KeyServerStatus } from "../../../resources/schemas/key-server.ts";
+import type { OwnReport } from "../../../store/roles.ts";
+import { atWritePoint } from "../../../write-points.ts";
+
+/** Writes this node's KeyServer, and tells the log what is wrong. */
+export class NodeReporter {
+  readonly #nodeName: string;
+  readonly #store: Pick<OwnReport, "reportKeyServer">;
+  readonly #log: Log;
+  #reported: KeyServerStatus | undefined;
+  /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
+  #seen = false;
+  /** The problems that the log had last, by the type of their condition. */
+  readonly #told = new Map<string, string>();
+
+  constructor(options: {
+    readonly nodeName: string;
+    readonly store: Pick<OwnReport, "reportKeyServer">;
+    readonly log: Log;
+  }) {
+    this.#nodeName = options.nodeName;
+    this.#store = options.store;
+    this.#log = options.log;
+  }
+
+  /** Makes the node known if the view does not show its KeyServer. `own` is whether it does. */
+  async register(isThere: boolean, now: Date): Promise<void> {
+    if (!isThere) await this.#begin(now);
+    this.#seen = isThere;
+  }
+
+  async #begin(now: Date): Promise<void> {
+    if (this.#reported !== undefined && !this.#seen) return;
+    this.#reported = undefined;
+    const starting = {
+      type: "Ready",
+      status: "False",
+      reason: "Starting",
+      message: "reading the versions",
+    } as const;
+    const status = {
+      versions: 0,
+      prepared: [],
+      conditions: withFindings(undefined, [starting], undefined, now),
+    };
+    await this.#store.reportKeyServer(this.#nodeName, status);
+  }
+
+  /** Writes a report if it is news. `before` is the report that the view shows. */
+  async report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {
+    this.#tell(status);
+    // What a former life reported may be true no longer, and the Lease waits for this one's word.
+    // What the view does not show may be late, or was deleted: said again, it is no news.
+    const known = this.#reported && before;
+    if (known !== undefined && isDeepStrictEqual(withoutPosition(known), withoutPosition(status))) return;
+    await atWritePoint("keyserver.status", () => this.#store.reportKeyServer(this.#nodeName, status));
+    this.#reported = status;
+  }
+
+  /** What is wrong here is in the log too: the API server may be away, and standalone there is none to ask. */
+  #tell({ conditions = [] }: KeyServerStatus): void {
+    for (const { type, status, reason, message } of conditions) {
+      const problem = status === "False" && reason !== "ProviderWithoutKey";
+      const told = problem ? message : undefined;
+      if (told === this.#told.get(type)) continue;
+      if (told === undefined) this.#told.delete(type);
+      else this.#told.set(type, told);
+      this.#log(problem ? "warn" : "info", `KeyServer ${this.#nodeName}: ${message}`, { reason });
+    }
+  }
+
+  /** A pass that failed may have stored nothing: the last report must not stand, and nothing is prepared. */
+  async reportFailure(
+    problem: { readonly reason: string; readonly message: string },
+    before: KeyServerStatus | undefined,
+    now: Date,
+  ): Promise<void> {
+    const finding = { type: "Ready", status: "False", ...problem } as const;
+    const conditions = withFindings(before?.conditions, [finding], undefined, now);
+    try {
+      await this.report({ ...before, prepared: [], conditions }, before);
+    } catch (cause) {
+      // An API server that answers nobody is told of elsewhere.
+      if (isUnanswered(cause)) return;
+      // The first failure is the one to know of, and may have been of the report itself.
+      this.#log("warn", `KeyServer ${this.#nodeName} could not be written: ${messageOf(cause)}`);
+    }
+  }
+}
+
+/** resourceVersions move with every heartbeat elsewhere; alone they are no news. */
+function withoutPosition(status: KeyServerStatus): KeyServerStatus {
+  const { persistedResourceVersion: _, ...rest } = status;
+  return rest;
+}
