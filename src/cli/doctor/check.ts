@@ -1,3 +1,4 @@
+import type { NamedCheck } from "../../chain.ts";
 import type { Observed, Sight, Sights } from "./observed.ts";
 
 export type Severity = "error" | "warning";
@@ -15,11 +16,10 @@ export interface Finding {
 export type Problem = Omit<Finding, "check">;
 
 /** A question that is asked of the observations. */
-export interface Check {
-  readonly name: string;
+export interface Check extends NamedCheck<[observed: Observed, now: Date], readonly Problem[]> {
   readonly needs: readonly Sight[];
   /** Returns the problems, or undefined if an observation that the check needs is missing. */
-  find(observed: Observed, now: Date): readonly Problem[] | undefined;
+  readonly find: (observed: Observed, now: Date) => readonly Problem[] | undefined;
 }
 
 type Seen<S extends Sight> = { readonly [K in S]: Sights[K] };

@@ -1,3 +1,4 @@
+import { allFindings } from "../../chain.ts";
 import { type Check, check, type Finding } from "./check.ts";
 import { clusterChecks } from "./check-cluster.ts";
 import { encryptionChecks } from "./check-encryption.ts";
@@ -124,15 +125,15 @@ const saysItsFile = ({ looks: { apiServer } }: Observed): boolean =>
 
 /** Runs every check for which there are enough observations. */
 export function diagnose(observed: Observed, now: Date): Diagnosis {
-  const results = checks.map(({ name, needs, find }) => ({ name, needs, problems: find(observed, now) }));
-  const findings = results.flatMap(({ name, problems = [] }) =>
-    problems.map((problem) => ({ check: name, ...problem })),
+  const results = allFindings(checks, observed, now);
+  const findings = results.flatMap(({ check: { name }, found = [] }) =>
+    found.map((problem) => ({ check: name, ...problem })),
   );
-  const left = results.filter(({ problems }) => problems === undefined);
+  const left = results.filter(({ found }) => found === undefined).map(({ check }) => check);
   return {
     findings: findings.toSorted((a, b) => Number(b.severity === "error") - Number(a.severity === "error")),
     unchecked: [...unseen(observed, left), ...reminders, ...(saysItsFile(observed) ? [] : [unknownFile])],
-    made: results.filter(({ problems }) => problems !== undefined).map(({ name }) => name),
+    made: results.filter(({ found }) => found !== undefined).map(({ check }) => check.name),
   };
 }
 

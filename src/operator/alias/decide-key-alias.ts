@@ -1,3 +1,4 @@
+import { chain, firstFinding } from "../../chain.ts";
 import { type Finding, withFindings } from "../../resources/conditions.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { KeyAliasStatus } from "../../resources/schemas/key-alias.ts";
@@ -40,7 +41,7 @@ export interface KeyAliasPlan {
  */
 export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasPlan {
   const { alias, target, arnPrefix } = observed;
-  const obstacle = firstObstacle(observed, now);
+  const obstacle = firstFinding(checks, observed, now);
   const step: KeyAliasStep = obstacle ? { kind: "stay", finding: obstacle } : { kind: "point" };
   const moves = step.kind === "point" && target !== undefined;
   const former = moves ? formerTargets(observed) : alias.status?.formerTargets;
@@ -59,10 +60,8 @@ export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasP
   return { step, status };
 }
 
-type Check = (observed: ObservedKeyAlias, now: Date) => Finding | undefined;
-
 /** The first check that fails is reported, so the order is the order in which to fix them. */
-const checks: readonly Check[] = [
+const checks = chain<[observed: ObservedKeyAlias, now: Date], Finding>({
   servedExists,
   targetExists,
   targetHasCurrentVersion,
@@ -74,15 +73,7 @@ const checks: readonly Check[] = [
   formerTargetsHaveRoom,
   namespaceHasRoom,
   everyNodeFollows,
-];
-
-function firstObstacle(observed: ObservedKeyAlias, now: Date): Finding | undefined {
-  for (const check of checks) {
-    const finding = check(observed, now);
-    if (finding !== undefined) return finding;
-  }
-  return undefined;
-}
+});
 
 /** The version that the alias leaves must be recorded before it leaves. */
 function servedExists({ alias, served }: ObservedKeyAlias): Finding | undefined {

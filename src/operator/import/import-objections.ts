@@ -1,3 +1,4 @@
+import { chain, firstFinding } from "../../chain.ts";
 import { type KeySpec, mayRotate, ROTATING_KEY_SPECS } from "../../crypto/key-specs.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import { tokenValidTo } from "../../seal/import-token.ts";
@@ -18,18 +19,19 @@ export interface OfferFacts {
 
 /** The reason why an offer is refused for good: a word for programs and a sentence for people. */
 export type Objection = readonly [reason: string, message: string];
-type Check = (facts: OfferFacts, offer: Offer, now: Date) => Objection | undefined;
 
 /** The first check that objects is reported, so the order is the order in which to fix them. */
-const checks: readonly Check[] = [notPendingDeletion, allImported, tokenIsValid, validToIsInRange, typeFits];
+const checks = chain<[facts: OfferFacts, offer: Offer, now: Date], Objection>({
+  notPendingDeletion,
+  allImported,
+  tokenIsValid,
+  validToIsInRange,
+  typeFits,
+});
 
 /** Returns the first objection to an offer that has not been opened yet, if any. */
 export function firstObjection(facts: OfferFacts, offer: Offer, now: Date): Objection | undefined {
-  for (const check of checks) {
-    const objection = check(facts, offer, now);
-    if (objection !== undefined) return objection;
-  }
-  return undefined;
+  return firstFinding(checks, facts, offer, now);
 }
 
 /** AWS KMS: KMSInvalidStateException. */

@@ -1,3 +1,4 @@
+import { chain, firstFinding } from "../../chain.ts";
 import { periodKey } from "../../keyring/tables/waiting-periods.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import { firstFew } from "../../resources/first-few.ts";
@@ -44,10 +45,8 @@ export function decideDestruction(observed: ObservedDestruction, now: Date): Des
   const due = observed.versions.filter((version) => hasMaterial(version) && isDue(version, now));
   const [first] = due;
   if (first === undefined) return { kind: "none" };
-  for (const guard of guards) {
-    const obstacle = guard(observed, due, now);
-    if (obstacle !== undefined) return { kind: "wait", ...obstacle };
-  }
+  const obstacle = firstFinding(guards, observed, due, now);
+  if (obstacle !== undefined) return { kind: "wait", ...obstacle };
   const why = `the deletion of MasterKey ${nameText(observed.name)} that was asked for on ${first.status?.deletion?.scheduledAt} came due`;
   return { kind: "destroy", versions: due.toSorted(byPosition), why };
 }
@@ -55,13 +54,13 @@ export function decideDestruction(observed: ObservedDestruction, now: Date): Des
 const isDue = ({ status }: KeyVersion, now: Date): boolean =>
   status?.deletion !== undefined && timeOf(status.deletion.deletionDate) <= now.getTime();
 
-type Guard = (observed: ObservedDestruction, due: readonly KeyVersion[], now: Date) => Obstacle | undefined;
+type Asked = [observed: ObservedDestruction, due: readonly KeyVersion[], now: Date];
 
 /**
  * All guards must pass, and the first that objects is reported. The count comes last, because it is
  * expensive.
  */
-const guards: readonly Guard[] = [
+const guards = chain<Asked, Obstacle>({
   wanted,
   windowTooShort,
   asked,
@@ -71,7 +70,7 @@ const guards: readonly Guard[] = [
   nodesDisagree,
   settled,
   counted,
-];
+});
 
 /** A MasterKey that was created again, or whose deletion was cancelled, needs its versions. */
 function wanted(

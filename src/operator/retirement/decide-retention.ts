@@ -1,3 +1,4 @@
+import { chain, firstFinding } from "../../chain.ts";
 import { isLater } from "../../keyring/rows.ts";
 import { periodKey } from "../../keyring/tables/waiting-periods.ts";
 import { nameText } from "../../names.ts";
@@ -48,10 +49,8 @@ export function decideRetention(observed: ObservedRetention, now: Date): Retenti
   const { retention } = masterKey.spec;
   const retired = retiredVersions(observed);
   if (retention?.policy !== "Destroy" || retired.length === 0) return { kind: "none" };
-  for (const check of checks) {
-    const obstacle = check(observed, retired);
-    if (obstacle !== undefined) return { kind: "wait", ...obstacle };
-  }
+  const objection = firstFinding(checks, observed, retired);
+  if (objection !== undefined) return { kind: "wait", ...objection };
   const completedAt = observed.proof.reencryption?.completedAt ?? "";
   const length = retention.afterDays * DAY_MILLISECONDS;
   const until = retentionBegins(observed, completedAt) + length;
@@ -102,10 +101,8 @@ function retiredVersions({ masterKey, versions }: ObservedRetention): KeyVersion
   );
 }
 
-type Check = (observed: ObservedRetention, retired: readonly KeyVersion[]) => Obstacle | undefined;
-
 /** All checks must pass, and the first that fails is reported. */
-const checks: readonly Check[] = [
+const checks = chain<[observed: ObservedRetention, retired: readonly KeyVersion[]], Obstacle>({
   pendingDeletion,
   onlyKmsV2,
   // A silent node never settles, so its name says more than the names of its providers.
@@ -114,7 +111,7 @@ const checks: readonly Check[] = [
   reencrypted,
   clocksAgree,
   nothingStored,
-];
+});
 
 function pendingDeletion({ masterKey }: ObservedRetention): Obstacle | undefined {
   if (masterKey.status?.deletion === undefined && masterKey.spec.deletion === undefined) return undefined;
