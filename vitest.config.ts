@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { SlowestFirst } from "./scripts/slowest-first.ts";
 
@@ -12,7 +13,7 @@ const report = process.env.CLAVIGER_TEST_REPORT;
  * Each file of `servers` starts processes, some of them whole control planes, which wait most of the time, so
  * several files run at once. The computation of `model` gives way to them.
  */
-const besideOneAnother = { maxWorkers: 4, sequence: { groupOrder: 1 } };
+const besideOneAnother = { maxWorkers: 5, sequence: { groupOrder: 1 } };
 
 export default defineConfig({
   test: {
@@ -25,6 +26,8 @@ export default defineConfig({
           ...deadlines,
           name: "unit",
           include: ["{src,scripts,bench,test/vectors}/**/*.test.ts"],
+          // These files compute all the time: of two processors vitest would leave one idle.
+          maxWorkers: availableParallelism(),
         },
       },
       {
