@@ -7,19 +7,29 @@ import { timeStart } from "./start.ts";
 import { inTurn, Rounds } from "./statistics.ts";
 import { figure, type Table, times } from "./table.ts";
 
+interface Measured {
+  readonly count: number;
+  /** Until the last Decrypt. */
+  readonly milliseconds: Rounds;
+  /** CPU time of the plugin's process until then. */
+  readonly cpu: Rounds;
+}
+
 /** A restart of a whole control-plane node: the plugin starts, and an API server reads objects of many seeds. */
 export async function seeds(bench: Bench): Promise<PartResult> {
   const { ours, beside, node } = await builtPlugins(bench, `${bench.dir}/seeds`, bench.scale.versions.small);
   const plugins = [ours, ...beside, goPlugin(bench.peers, node.dir)];
   const counts = bench.scale.seeds;
   const files = await sealAll(bench, plugins);
-  const measured = new Map(counts.map((count) => [count, new Rounds()]));
+  const measured = counts.map((count) => ({ count, milliseconds: new Rounds(), cpu: new Rounds() }));
   for (let round = 0; round < bench.scale.starts; round += 1) {
     bench.progress(`seeds: round ${round + 1} of ${bench.scale.starts}`);
-    for (const [count, rounds] of measured) {
+    for (const { count, milliseconds, cpu } of measured) {
       for (const plugin of inTurn(plugins, round)) {
         const client = () => openSeeds(bench.peers.kmsLoad, plugin.socket, files(plugin, count));
-        rounds.add(plugin.name, (await timeStart(plugin, client)).milliseconds);
+        const started = await timeStart(plugin, client);
+        milliseconds.add(plugin.name, started.milliseconds);
+        cpu.add(plugin.name, started.cpu);
       }
     }
   }
@@ -37,11 +47,7 @@ async function sealAll({ dir, peers, scale }: Bench, plugins: readonly Plugin[])
   return file;
 }
 
-function result(
-  measured: ReadonlyMap<number, Rounds>,
-  plugins: readonly Plugin[],
-  { scale }: Bench,
-): PartResult {
+function result(measured: readonly Measured[], plugins: readonly Plugin[], { scale }: Bench): PartResult {
   return {
     title: "Start with many seeds",
     method:
@@ -49,32 +55,39 @@ function result(
       `and a Decrypt of each distinct data key seed, ten at a time on one connection, as an API server does at its ` +
       `start: a seed for each start of an API server that wrote what is stored. ${scale.starts} starts each, alternating. ` +
       `Medians in ms; in brackets the median of the rounds' ratios to the Go plugin.`,
-    tables: [table(measured, plugins)],
-    goals: [...measured].slice(-1).map(goal),
+    tables: [latencies(measured, plugins), cpuTimes(measured, plugins)],
+    goals: measured.slice(-1).map(goal),
   };
 }
 
-function table(measured: ReadonlyMap<number, Rounds>, plugins: readonly Plugin[]): Table {
+const headings = (measured: readonly Measured[]) =>
+  measured.map(({ count }) => `${count.toLocaleString("en-US")} seed${count === 1 ? "" : "s"}`);
+
+function latencies(measured: readonly Measured[], plugins: readonly Plugin[]): Table {
   const go = plugins.at(-1)?.name ?? "";
   return {
-    header: [
-      "ms to the last Decrypt",
-      ...[...measured.keys()].map((count) => `${count.toLocaleString("en-US")} seeds`),
-    ],
+    header: ["ms to the last Decrypt", ...headings(measured)],
     rows: plugins.map(({ name }) => [
       name,
-      ...[...measured.values()].map(
-        (rounds) => `${figure(rounds.median(name))} (${times(rounds.ratio(name, go))})`,
+      ...measured.map(
+        ({ milliseconds }) => `${figure(milliseconds.median(name))} (${times(milliseconds.ratio(name, go))})`,
       ),
     ]),
   };
 }
 
-function goal([count, rounds]: readonly [number, Rounds]): Goal {
+function cpuTimes(measured: readonly Measured[], plugins: readonly Plugin[]): Table {
+  return {
+    header: ["CPU ms until then", ...headings(measured)],
+    rows: plugins.map(({ name }) => [name, ...measured.map(({ cpu }) => figure(cpu.median(name)))]),
+  };
+}
+
+function goal({ count, milliseconds }: Measured): Goal {
   return {
     what: `Start and Decrypt of ${count.toLocaleString("en-US")} seeds (median)`,
     unit: " ms",
-    value: rounds.median("claviger"),
+    value: milliseconds.median("claviger"),
     limit: { atMost: 1_000 },
   };
 }
