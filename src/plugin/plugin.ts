@@ -4,24 +4,23 @@ import { type NodeConfig, type ProviderConfig, readConfig } from "../config/conf
 import { messageOf } from "../errors.ts";
 import { appearanceOf } from "../files/file-appearance.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
-import { readObservations } from "../keyring/observations.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { type Log, logStop } from "../log.ts";
-import { keepServingMetrics, type MetricsDoor } from "../metrics/metrics-server.ts";
 import { keyRefText } from "../names.ts";
 import { openSeals } from "../seal/open-seals.ts";
 import { TIMING, type Timing } from "../timing.ts";
-import { loadPluginMetrics, type Observation, type PluginMetrics } from "./metrics.ts";
-import { ObservationRecorder } from "./observation-recorder.ts";
+import { CallMetrics } from "./call-metrics.ts";
+import { Complaints } from "./complaints.ts";
+import { watchConfiguration } from "./configuration-watch.ts";
+import type { Observation } from "./metrics.ts";
+import { FormerObservations } from "./observations/former-observations.ts";
+import { ObservationRecorder } from "./observations/observation-recorder.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
 
 /** How soon a failed check is repeated. */
 const RETRY_MILLISECONDS = 1_000;
-/** How soon an edited configuration is noticed. */
-const LOOK_MILLISECONDS = 500;
-
 export interface PluginOptions {
   readonly configPath: string;
   readonly log: Log;
@@ -44,7 +43,7 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
   process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
   const plugin = new Plugin(config, options.log, options.timing ?? TIMING);
   const stopped = logStop(options.log, "plugin", options.signal);
-  const following = plugin.followConfiguration(appearance);
+  const following = watchConfiguration(config.path, appearance, () => void plugin.reload());
   try {
     await plugin.start();
     options.onListening?.(plugin);
@@ -62,33 +61,27 @@ export class Plugin {
   readonly #keyring: LiveKeyring;
   readonly #recorder: ObservationRecorder;
   readonly #servers = new Map<string, SocketServer>();
-  /** The observations of the former plugin, by provider. */
-  readonly #before: ReadonlyMap<string, ObservationRow>;
-  /** Those of them that their provider has not continued yet. */
-  readonly #formers = new Map<string, ObservationRow>();
+  readonly #former: FormerObservations;
+  readonly #metrics = new CallMetrics();
   #isClosed = false;
   #config: NodeConfig;
-  #metrics: PluginMetrics | undefined;
-  #metricsDoor: MetricsDoor | undefined;
-  /** Calls answered before prom-client was loaded. */
-  #early: Observation[] | undefined = [];
   #timer: NodeJS.Timeout | undefined;
   #reloading: Promise<void> = Promise.resolve();
-  /** The last message about each repeated failure, so that it is logged once. */
-  readonly #complaints = new Map<string, string>();
-  /** The problem of the keyring at the last look. */
+  readonly #complaints: Complaints;
+  /** What was wrong with the keyring at the last look. */
   #keyringProblem: string | undefined;
 
   constructor(config: NodeConfig, log: Log, timing: Timing) {
     this.#config = config;
     this.#log = log;
+    this.#complaints = new Complaints(log);
     this.#timing = timing;
     this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), openSeals(config));
-    this.#before = observedBefore(this.#keyring.path);
+    this.#former = new FormerObservations(this.#keyring.path);
     this.#recorder = new ObservationRecorder({
       keyringPath: this.#keyring.path,
       rows: () => this.#observations(),
-      complain: (error) => this.#complain("warn", "observations", error),
+      complain: (error) => this.#complaints.note("warn", "observations", error),
     });
   }
 
@@ -102,31 +95,10 @@ export class Plugin {
   async #start(): Promise<void> {
     this.#keyring.onChange(() => this.#followAll());
     this.#keyring.start();
-    await this.#takeOver();
+    await this.#former.takeOver(this.#recorder);
     for (const provider of this.#config.providers) await this.#add(provider);
     this.#timer = setInterval(() => this.#mend(), RETRY_MILLISECONDS);
     await this.#startMetrics();
-  }
-
-  /**
-   * Before the first call, marks the file as incomplete: if this plugin is killed, the next one must not take
-   * the present contents for everything that happened.
-   */
-  async #takeOver(): Promise<void> {
-    if (this.#before.size === 0) return;
-    const rows = [...this.#before.values()];
-    const isTaken = await this.#recorder.writeFirst(rows.map(asNotWhole));
-    for (const row of isTaken ? rows : rows.map(asNotWhole)) this.#formers.set(row.provider, row);
-  }
-
-  /**
-   * Only for the first provider of that name: a provider that is created later in this process does not
-   * continue the record.
-   */
-  #takeFormer(name: string): ObservationRow | undefined {
-    const former = this.#formers.get(name);
-    this.#formers.delete(name);
-    return former;
   }
 
   #observations(): ObservationRow[] {
@@ -137,31 +109,7 @@ export class Plugin {
     });
   }
 
-  /**
-   * Reloads the configuration at SIGHUP and when its file no longer has the appearance that it had when it
-   * was read. It polls and does not use inotify: on a busy node there may be no watch left.
-   */
-  followConfiguration(appearance: string): { close(): void } {
-    const reload = () => void this.reload();
-    process.on("SIGHUP", reload);
-    let seen = appearance;
-    const timer = setInterval(() => {
-      const now = appearanceOf(this.#config.path);
-      if (now !== seen) reload();
-      seen = now;
-    }, LOOK_MILLISECONDS);
-    return {
-      close: () => {
-        process.off("SIGHUP", reload);
-        clearInterval(timer);
-      },
-    };
-  }
-
-  /**
-   * Loads a changed configuration; a bad configuration changes nothing. Reloads follow one another. Never
-   * rejects.
-   */
+  /** Takes up a changed configuration; a bad one changes nothing. Reloads follow one another. Never rejects. */
   reload(): Promise<void> {
     return this.#inTurn(() => this.#reload());
   }
@@ -179,8 +127,8 @@ export class Plugin {
     clearInterval(this.#timer);
     await this.#reloading;
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
-    await this.#metricsDoor?.close();
-    // No more calls can come, so the record that is written now is complete.
+    await this.#metrics.close();
+    // No call can come any more: what is written now is all that happened.
     this.#isClosed = true;
     this.#recorder.changed();
     await this.#recorder.close();
@@ -224,9 +172,9 @@ export class Plugin {
     const key = identity(provider);
     try {
       await this.#add(provider);
-      this.#complain("error", key, undefined);
+      this.#complaints.note("error", key, undefined);
     } catch (error) {
-      this.#complain("error", key, new Error(`provider ${provider.name}: ${messageOf(error)}`));
+      this.#complaints.note("error", key, new Error(`provider ${provider.name}: ${messageOf(error)}`));
     }
   }
 
@@ -237,41 +185,18 @@ export class Plugin {
     const provider = new Provider({
       name: config.name,
       ref: config.ref,
-      refusesImported: this.#refusesImported(config),
+      refusesImported: this.#former.refuseImported(config),
       keyring: this.#keyring,
       now: clock.wall,
       log: this.#log,
       onObserved: () => this.#recorder.changed(),
-      former: this.#takeFormer(config.name),
+      former: this.#former.take(config.name),
       ...{ settleMilliseconds, silenceMilliseconds },
     });
-    const observe = (observation: Observation) => this.#count(observation);
+    const observe = (observation: Observation) => this.#metrics.count(observation);
     const server = new SocketServer({ provider, path: config.socket, log: this.#log, observe });
     await server.listen(this.#config.socketGroup);
     this.#servers.set(key, server);
-  }
-
-  /**
-   * Whoever may edit a KeyAlias chooses its key, so an alias may start with imported material only if the
-   * configuration allows it. A key that was served before continues: the operator lets no served alias move
-   * to imported material. The keyring has a record of it too (`servedImport`), but an older release may have
-   * run since and not have kept it.
-   */
-  #refusesImported({ name, ref, allowImported }: ProviderConfig): boolean {
-    if ("key" in ref || allowImported === true) return false;
-    if (!this.#before.has(name)) return true;
-    const before = this.#before.get(name)?.serves;
-    return before !== undefined && before !== keyRefText(ref);
-  }
-
-  #complain(level: "warn" | "error", about: string, error: unknown): void {
-    if (error === undefined) {
-      this.#complaints.delete(about);
-      return;
-    }
-    const complaint = messageOf(error);
-    if (this.#complaints.get(about) !== complaint) this.#log(level, complaint);
-    this.#complaints.set(about, complaint);
   }
 
   #followAll(): void {
@@ -284,10 +209,11 @@ export class Plugin {
     const serving = this.servers.some(({ provider }) => provider.usable);
     const problem = serving ? this.#keyring.problem : undefined;
     // A keyring that is being written at this moment can be read at the next look.
-    if (problem?.message === this.#keyringProblem) this.#complain("warn", "keyring", problem);
+    if (problem?.message === this.#keyringProblem) this.#complaints.note("warn", "keyring", problem);
     this.#keyringProblem = problem?.message;
-    for (const [versionId, error] of this.#keyring.unreadable) this.#complain("warn", versionId, error);
-    for (const { name, error } of this.#keyring.unreadableRows) this.#complain("warn", name, error);
+    for (const [versionId, error] of this.#keyring.unreadable)
+      this.#complaints.note("warn", versionId, error);
+    for (const { name, error } of this.#keyring.unreadableRows) this.#complaints.note("warn", name, error);
     for (const server of this.#servers.values()) {
       const { problem, useHasChanged } = server.provider;
       if (problem !== undefined || useHasChanged) void server.follow();
@@ -302,54 +228,30 @@ export class Plugin {
     const { provider, path } = server;
     try {
       await server.mend();
-      this.#complain("error", path, undefined);
+      this.#complaints.note("error", path, undefined);
     } catch (error) {
       const text = `provider ${provider.name}: its socket ${path} was removed and cannot be made again: ${messageOf(error)}`;
-      this.#complain("error", path, new Error(text));
+      this.#complaints.note("error", path, new Error(text));
     }
   }
 
-  async #startMetrics(): Promise<void> {
-    const address = this.#config.metrics.plugin;
-    if (address !== undefined) {
-      this.#metrics = await loadPluginMetrics({
-        providers: () =>
-          this.servers.map(({ provider }) => ({
-            name: provider.name,
-            keyId: provider.usable ? provider.observation?.kmsKeyId : undefined,
-            ...provider.asking,
-          })),
-        versions: () => this.#keyring.versionCount,
-      });
-      for (const observation of this.#early ?? []) this.#metrics.observe(observation);
-      const { render } = this.#metrics;
-      this.#metricsDoor = keepServingMetrics(address, render, (error) =>
-        this.#complain("error", "metrics", error),
-      );
-    }
-    this.#early = undefined;
-  }
-
-  #count(observation: Observation): void {
-    this.#early?.push(observation);
-    this.#metrics?.observe(observation);
+  #startMetrics(): Promise<void> {
+    const source = {
+      providers: () =>
+        this.servers.map(({ provider }) => ({
+          name: provider.name,
+          keyId: provider.usable ? provider.observation?.kmsKeyId : undefined,
+          ...provider.asking,
+        })),
+      versions: () => this.#keyring.versionCount,
+    };
+    const complain = (error: unknown) => this.#complaints.note("error", "metrics", error);
+    return this.#metrics.start(this.#config.metrics.plugin, source, complain);
   }
 }
 
 const identity = ({ name, socket, ref, allowImported = false }: ProviderConfig): string =>
   `${name} ${socket} ${keyRefText(ref)} ${allowImported}`;
-
-/** Empty if the file cannot be read: the operator reports that. */
-function observedBefore(keyringPath: string): ReadonlyMap<string, ObservationRow> {
-  try {
-    return new Map(readObservations(keyringPath).map((row) => [row.provider, row]));
-  } catch {
-    return new Map();
-  }
-}
-
-const asNotWhole = ({ mark, ...row }: ObservationRow): ObservationRow =>
-  mark === undefined ? row : { ...row, mark: { ...mark, whole: false } };
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { KmsKeyId } from "../crypto/ids.ts";
-import type { ObservationRow } from "../keyring/rows.ts";
+import type { KmsKeyId } from "../../crypto/ids.ts";
+import type { ObservationRow } from "../../keyring/rows.ts";
 import { ApiServerObserver } from "./api-server-observer.ts";
 
 const ONE = "0123456789abcdef0123456789abcdef" as KmsKeyId;

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { ObservationRow } from "../keyring/rows.ts";
+import type { ObservationRow } from "../../keyring/rows.ts";
 import { ObservationRecorder } from "./observation-recorder.ts";
 
 test("before a first key is served => nothing is written, and a folder that is not there yet is no fault", async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeObservations } from "../keyring/observations.ts";
-import type { ObservationRow } from "../keyring/rows.ts";
+import { writeObservations } from "../../keyring/observations.ts";
+import type { ObservationRow } from "../../keyring/rows.ts";
 
 /** Observations are written together, and no more often than this. */
 const OBSERVE_MILLISECONDS = 250;

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { SETTLE_MILLISECONDS, SILENCE_MILLISECONDS } from "../api-server-times.ts";
-import type { KmsKeyId } from "../crypto/ids.ts";
-import type { ObservationRow } from "../keyring/rows.ts";
+import { SETTLE_MILLISECONDS, SILENCE_MILLISECONDS } from "../../api-server-times.ts";
+import type { KmsKeyId } from "../../crypto/ids.ts";
+import type { ObservationRow } from "../../keyring/rows.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
 
 /** How often a Status alone is passed on. */
