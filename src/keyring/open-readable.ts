@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { isLocked } from "./sqlite.ts";
 
-/** A call waits behind this in the plugin, which asks again soon. */
+/** In the plugin a call waits for this, and the plugin soon retries. */
 const BUSY_MILLISECONDS = 100;
 
 /** A keyring that is open for reading. */
@@ -16,10 +16,9 @@ export interface Opened {
 /**
  * Opens a keyring for reading.
  *
- * A WAL database needs its -shm file, which a read-only disk cannot get. With
- * nothing in the log the database file is complete, and `immutable` reads it
- * without: a broken disk must not keep a node from decrypting. SQLite does not
- * see changes of such a file, so we look for them ourselves.
+ * A WAL database needs its -shm file, which cannot be created on a read-only disk. If the log is empty the
+ * database file is complete, and `immutable` reads it without the -shm file: a broken disk must not keep a
+ * node from decrypting. SQLite does not notice changes of such a file, so this code checks for them.
  */
 export function openReadable(path: string): Opened {
   const frozen = appearance(path);

@@ -7,7 +7,7 @@ import { readObjectRows } from "./tables/objects.ts";
 import { withOwnership } from "./tables/ownership.ts";
 import { readVersionRow } from "./tables/versions.ts";
 
-/** All of a keyring that can be read, and the rest by name. */
+/** All readable rows of a keyring, and the names of the others. */
 export interface ReadImage {
   readonly image: KeyringImage;
   readonly unreadable: readonly UnreadableRow[];

@@ -25,7 +25,7 @@ import { readTombstoneRows } from "./tables/tombstones.ts";
 import { readVersionRow, toVersionRow } from "./tables/versions.ts";
 import { type OperatorTime, toOperatorTime } from "./tables/waiting-periods.ts";
 
-/** The small tables and what is new of the large one, all of one moment. */
+/** The small tables and the new rows of the large table, all as of one moment. */
 export interface KeyringSnapshot {
   readonly keys: ReadonlyMap<string, KeyRow>;
   readonly aliases: ReadonlyMap<string, AliasRow>;
@@ -37,7 +37,7 @@ export interface KeyringSnapshot {
   readonly servedImports?: ReadonlySet<string> | undefined;
 }
 
-/** One row of the large table. */
+/** A row of the large table. */
 export type StoredVersion = { readonly seq: number } & ({ readonly version: VersionRow } | UnreadableVersion);
 
 /** Reads a keyring that another process writes. Sees whole transactions only. */

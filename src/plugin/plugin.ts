@@ -68,7 +68,7 @@ export class Plugin {
   #timer: NodeJS.Timeout | undefined;
   #reloading: Promise<void> = Promise.resolve();
   readonly #complaints: Complaints;
-  /** What was wrong with the keyring at the last look. */
+  /** The problem of the keyring at the last look. */
   #keyringProblem: string | undefined;
 
   constructor(config: NodeConfig, log: Log, timing: Timing) {
@@ -109,7 +109,10 @@ export class Plugin {
     });
   }
 
-  /** Takes up a changed configuration; a bad one changes nothing. Reloads follow one another. Never rejects. */
+  /**
+   * Loads a changed configuration; a bad configuration changes nothing. Reloads follow one another. Never
+   * rejects.
+   */
   reload(): Promise<void> {
     return this.#inTurn(() => this.#reload());
   }
@@ -128,7 +131,7 @@ export class Plugin {
     await this.#reloading;
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
     await this.#metrics.close();
-    // No call can come any more: what is written now is all that happened.
+    // No more calls can come, so the record that is written now is complete.
     this.#isClosed = true;
     this.#recorder.changed();
     await this.#recorder.close();

@@ -26,7 +26,7 @@ export interface Encrypted {
   readonly keyId: KmsKeyId;
 }
 
-/** What one socket serves. Everything a call needs is one immutable value, replaced in one assignment. */
+/** Everything that a call on a socket needs: one immutable value, replaced in one assignment. */
 interface Serving {
   readonly current: CurrentVersion;
   readonly cipher: MessageCipher;
@@ -35,8 +35,8 @@ interface Serving {
 /**
  * One KMS v2 provider: a key or alias, followed through the keyring.
  *
- * A new current version is opened and tested before Status names it; one that
- * fails is not served, and the one before goes on.
+ * A new current version is opened and tested before Status names it. A version that fails is not served, and
+ * the former version continues.
  */
 export class Provider {
   readonly name: string;
@@ -48,16 +48,16 @@ export class Provider {
   readonly #observer: ApiServerObserver;
   readonly #opened = new OpenVersions();
   #serving: Serving | undefined;
-  /** The key_ids that were served before this one. */
+  /** The key_ids that were served before. */
   readonly #left = new Set<KmsKeyId>();
-  /** Why the current version that the keyring names is not served. */
+  /** The reason why the keyring's current version is not served. */
   #problem: ClavigerError | undefined;
   #following: Promise<void> = Promise.resolve();
 
   constructor(options: {
     readonly name: string;
     readonly ref: KeyRef;
-    /** Whether it must not begin with imported material that its alias has not served before. */
+    /** True if it must not start with imported material that its alias has not served before. */
     readonly refusesImported?: boolean;
     readonly keyring: LiveKeyring;
     /** Epoch milliseconds. */
@@ -65,7 +65,7 @@ export class Provider {
     readonly log: Log;
     /** Called after an observation changed. */
     readonly onObserved: () => void;
-    /** What the plugin before this one observed of the provider. */
+    /** The former plugin's observations of the provider. */
     readonly former?: ObservationRow | undefined;
     readonly monotonic?: MonotonicClock;
     readonly settleMilliseconds?: number | undefined;
@@ -86,13 +86,13 @@ export class Provider {
     });
   }
 
-  /** Brings this provider in step with the keyring; calls follow one another. Never throws: see `problem`. */
+  /** Updates this provider to the keyring. Calls follow one another. Never throws: see `problem`. */
   follow(): Promise<void> {
     this.#following = this.#following.then(() => this.#follow());
     return this.#following;
   }
 
-  /** Stops what would observe later. */
+  /** Stops all timers. */
   close(): void {
     this.#observer.close();
   }
@@ -101,12 +101,15 @@ export class Provider {
     return this.#problem;
   }
 
-  /** Whether Status would answer with a key_id. */
+  /** True if Status would answer with a key_id. */
   get usable(): boolean {
     return this.#serving !== undefined && this.#obstacle(this.#serving.current.version) === undefined;
   }
 
-  /** Whether the key came to be refused or usable and nobody has been told: material expires without an event. */
+  /**
+   * True if the key came to be refused or usable and this was not reported yet: material expires without an
+   * event.
+   */
   get useHasChanged(): boolean {
     return this.#serving !== undefined && this.usable === this.#log.refuses;
   }
@@ -115,23 +118,35 @@ export class Provider {
     return this.#observer.row;
   }
 
-  /** When the API server last asked Status, in epoch milliseconds, and whether that was three minutes ago or more. */
+  /**
+   * When the API server last asked for Status, in epoch milliseconds, and whether that was three minutes ago
+   * or more.
+   */
   get asking(): { readonly lastStatusAt: number | undefined; readonly isSilent: boolean } {
     const { lastStatusAt, isSilent } = this.#observer;
     return { lastStatusAt, isSilent };
   }
 
-  /** The API server asked Status: called for every Status but our own, whatever is answered. */
+  /**
+   * Records that the API server asked for Status: called for every Status except our own, whatever is
+   * answered.
+   */
   asked(): void {
     this.#observer.asked();
   }
 
-  /** The key_id that Encrypt uses now. From memory. Throws NotReady, NotFound, KeyDisabled, KeyPendingDeletion… */
+  /**
+   * Returns the key_id that Encrypt uses now, from memory. Throws NotReady, NotFound, KeyDisabled,
+   * KeyPendingDeletion…
+   */
   status(): KmsKeyId {
     return this.#usable().current.kmsKeyId;
   }
 
-  /** Wraps a data key seed (1–910 bytes). Every call but our own shows what an API server writes under. */
+  /**
+   * Encrypts a data key seed (1–910 bytes). Every call except our own shows under which key_id an API server
+   * writes.
+   */
   encrypt(plaintext: Uint8Array, uid = ""): Encrypted {
     refuseUnfitPlaintext(plaintext);
     const { current, cipher } = this.#usable();
@@ -150,7 +165,7 @@ export class Provider {
     const opened = this.#opened.find(message.ids);
     if (opened === undefined) return this.#openAndDecrypt(message, request.keyId);
     if (opened.kmsKeyId !== request.keyId) throw otherKeyId();
-    // As the keyring has it now: its owner may have changed since.
+    // Uses the keyring's present row, because its owner may have changed since.
     this.#refuseUnusable(this.#keyring.version(opened.version.versionId) ?? opened.version);
     return opened.cipher.decrypt(message);
   }

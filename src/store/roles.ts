@@ -29,7 +29,10 @@ export interface Following {
 export interface StoreListener {
   /** Called after every change of the view. */
   onChange(change: Change): void;
-  /** Called when the first view is complete, when this operator begins to lead, and when `nameIsShared` or `leaseFault` changes: look at everything. */
+  /**
+   * Called when the first view is complete, when this operator begins to lead, and when `nameIsShared` or
+   * `leaseFault` changes: look at everything.
+   */
   onBegin(): void;
 }
 

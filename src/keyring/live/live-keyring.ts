@@ -12,16 +12,15 @@ import { openTrusted } from "./trusted-reader.ts";
 
 /** The time between two looks at the file. A commit by the operator must be seen within a second. */
 const POLL_MILLISECONDS = 200;
-/** Rows per turn of the event loop while the rest of the keyring is read in: about a millisecond. */
+/** Rows per turn of the event loop while the rest of the keyring is read: about a millisecond. */
 const LOAD_CHUNK = 100;
 /**
  * The keyring as the doors use it: in memory, following the file.
  *
- * At its first look it reads the small tables only, so that ten thousand versions do
- * not delay the first answers; from the second look on, versions are read in, still sealed, in
- * the background. Material is opened when first used and kept. When the file becomes
- * unreadable, what is in memory goes on serving and `problem` says so. What was
- * destroyed is wiped from memory, and not served from an older file either.
+ * At its first look it reads the small tables only, so that ten thousand versions do not delay the first
+ * answers; from the second look on, versions are read, still sealed, in the background. Material is opened
+ * when first used and kept. If the file becomes unreadable, the contents in memory continue to be served and
+ * `problem` says so. Destroyed versions are wiped from memory, and not served from an older file either.
  */
 export class LiveKeyring {
   readonly path: string;
@@ -40,7 +39,7 @@ export class LiveKeyring {
   #loading = false;
   /** True until the first look at the file is over: no caller was answered before. */
   #isFirstLook = true;
-  /** Whether every version that was committed at the last look is in memory. */
+  /** True if every version that was committed at the last look is in memory. */
   #complete = false;
   #closed = false;
 
@@ -50,7 +49,7 @@ export class LiveKeyring {
     this.#materials = new OpenedMaterials({ seals, misses: this.#misses, destroyed });
   }
 
-  /** Reads the keyring for the first time and follows it from then on. Never throws: see `problem`. */
+  /** Reads the keyring for the first time and then follows it. Never throws: see `problem`. */
   start(): void {
     this.#poll();
     this.#timer = setInterval(() => this.#poll(), POLL_MILLISECONDS);
@@ -64,7 +63,7 @@ export class LiveKeyring {
     this.#materials.close();
   }
 
-  /** Why the file cannot be read just now, if so. */
+  /** The reason why the file cannot be read at present, if so. */
   get problem(): ClavigerError | undefined {
     return this.#problem;
   }
@@ -73,12 +72,14 @@ export class LiveKeyring {
     return this.#versions.size;
   }
 
-  /** Stored versions that this release cannot read, by versionId, and why. All others are had. */
+  /**
+   * Stored versions that this release cannot read, by versionId, with the reason. All others are available.
+   */
   get unreadable(): ReadonlyMap<string, ClavigerError> {
     return this.#unreadable;
   }
 
-  /** Stored keys and aliases that this release cannot read. All others are had. */
+  /** Stored keys and aliases that this release cannot read. All others are available. */
   get unreadableRows(): readonly UnreadableRow[] {
     return this.#latest.rows.unreadable;
   }
@@ -98,7 +99,10 @@ export class LiveKeyring {
     return this.#latest.rows.aliases;
   }
 
-  /** One version by id, from memory or the file. Throws KeyringCorrupt where this very one cannot be read. */
+  /**
+   * Returns a version by id, from memory or the file. Throws KeyringCorrupt if this very version cannot be
+   * read.
+   */
   version(versionId: string): VersionRow | undefined {
     const known = this.#versions.get(versionId);
     if (known !== undefined || this.#reader === undefined || this.#destroyed.has(versionId)) return known;
@@ -111,7 +115,7 @@ export class LiveKeyring {
     return row;
   }
 
-  /** What is left of a version that was destroyed. */
+  /** Returns the tombstone of a version that was destroyed. */
   destroyed(versionId: string): TombstoneRow | undefined {
     return this.#destroyed.get(versionId);
   }
@@ -125,20 +129,23 @@ export class LiveKeyring {
     return key?.keyId === keyId ? key : undefined;
   }
 
-  /** Whether the alias has served the imported material of this MasterKey before, as far as the keyring knows. */
+  /**
+   * Returns true if the alias has served the imported material of this MasterKey before, as far as the
+   * keyring knows.
+   */
   servedImport(served: ServedImport): boolean {
     return this.#latest.rows.servedImports?.has(servedImportText(served)) ?? true;
   }
 
   /**
-   * The time by which material expires, in epoch milliseconds: see `expiryTime`. An operator that
-   * doubts this node's clock repeats it; of one that is gone, its last word does not count.
+   * Returns the time by which material expires, in epoch milliseconds: see `expiryTime`. An operator that
+   * doubts this node's clock repeats it; if the operator is gone, its last report does not count.
    */
   expiryTime(now: number): number {
     return this.#latest.expiryTime(now);
   }
 
-  /** A version's material, opened once. Throws SealUnavailable, SealMismatch or VersionDestroyed. */
+  /** Returns a version's material, opened once. Throws SealUnavailable, SealMismatch or VersionDestroyed. */
   material(version: VersionRow): Promise<Secret> {
     return this.#materials.of(version);
   }
@@ -191,12 +198,14 @@ export class LiveKeyring {
       this.#destroyed.set(tombstone.versionId, tombstone);
       this.#versions.delete(tombstone.versionId);
       this.#materials.wipe(tombstone.versionId);
-      // Without the row that had it, the highest seq is given once more: all are read again.
+      // If the row with the highest seq was removed, that seq is used again, so all rows are read again.
       this.#loadedSeq = 0;
     }
   }
 
-  /** A file that fails is opened anew next time; whoever restores it need not restart us. */
+  /**
+   * A file that fails is opened again next time, so that whoever restores it need not restart this process.
+   */
   #fail(error: unknown): void {
     this.#reopen();
     const before = this.#problem?.message;
@@ -212,14 +221,14 @@ export class LiveKeyring {
     this.#loading = true;
     try {
       for (;;) {
-        // Between chunks the event loop answers the API server.
+        // Between chunks the event loop can answer the API server.
         await new Promise(setImmediate);
         if (this.#closed || this.#reader === undefined) return;
         const rows = this.#reader.rowsAfter(this.#loadedSeq, LOAD_CHUNK);
         for (const row of rows) this.#take(row);
         if (rows.length < LOAD_CHUNK) {
           this.#complete = true;
-          // A re-sealed version may open now that did not before.
+          // A re-sealed version may open now that did not open before.
           if (rows.length > 0) this.#notify();
           return;
         }
@@ -231,7 +240,7 @@ export class LiveKeyring {
     }
   }
 
-  /** One that was read before stays as it was: what it encrypted can be opened on. */
+  /** A version that was read before is kept, so that its ciphertexts can still be opened. */
   #take(row: StoredVersion): void {
     this.#loadedSeq = row.seq;
     if ("error" in row) {

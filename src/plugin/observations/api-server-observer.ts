@@ -5,14 +5,14 @@ import type { KmsKeyId } from "../../crypto/ids.ts";
 import type { ObservationRow } from "../../keyring/rows.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
 
-/** How often a Status alone is passed on. */
+/** How often a Status without other news is passed on. */
 const TELL_MILLISECONDS = 60_000;
 
 export interface ApiServerObserverOptions {
   readonly provider: string;
-  /** What the plugin before this one wrote of the provider, if nobody else can have written since. */
+  /** The record of the former plugin about the provider, if nobody else can have written since. */
   readonly former?: ObservationRow | undefined;
-  /** Epoch milliseconds, for what people read. */
+  /** Returns epoch milliseconds, for times that people read. */
   readonly wall: () => number;
   readonly monotonic: MonotonicClock;
   /** Called after an observation changed. */
@@ -23,11 +23,11 @@ export interface ApiServerObserverOptions {
 }
 
 /**
- * Observes the API server behind one socket: which calls it sent, and since when without a break.
+ * Observes the API server behind one socket: the calls that it sends, and since when without a break.
  *
- * An episode is the unbroken time in which the API server asked Status and was told one key_id.
- * Whoever finds the same episode again knows that nothing happened in between that was not counted.
- * All times but those for people are by a clock that never steps.
+ * An episode is the unbroken time in which the API server asked for Status and was told the same key_id. If
+ * the same episode is found again, nothing uncounted happened in between. All times except those for people
+ * are by a clock that never steps.
  */
 export class ApiServerObserver {
   readonly #provider: string;
@@ -70,7 +70,7 @@ export class ApiServerObserver {
     this.#silence.unref();
   }
 
-  /** What is known of the API server under the key_id that Status names; undefined before there is a key_id. */
+  /** The observations under the key_id that Status names; undefined before there is a key_id. */
   get row(): ObservationRow | undefined {
     if (this.#row === undefined) return undefined;
     const { boot } = this.#monotonic;
@@ -88,12 +88,12 @@ export class ApiServerObserver {
     return this.#lastStatusAt;
   }
 
-  /** Whether Status was not asked for three minutes. */
+  /** True if Status was not asked for three minutes. */
   get isSilent(): boolean {
     return this.#silentSince !== undefined;
   }
 
-  /** From now on Status names this key_id. */
+  /** Records that Status names this key_id from now on. */
   serve(kmsKeyId: KmsKeyId): void {
     const former = this.#former;
     this.#former = undefined;
@@ -102,7 +102,7 @@ export class ApiServerObserver {
     this.#onObserved();
   }
 
-  /** The API server asked Status, whatever it was told. */
+  /** Records that the API server asked for Status, whatever the answer was. */
   asked(): void {
     const wasOverdue = this.#isOverdue;
     const wasSilent = this.isSilent;
@@ -117,9 +117,9 @@ export class ApiServerObserver {
   }
 
   /**
-   * The API server had a data key seed encrypted. It keeps a seed for as long as the key_id stays, so
-   * another Encrypt says that it was started, loads another file, or tries a file: a request that it
-   * began by the file before may still be on its way.
+   * Records that the API server had a data key seed encrypted. It keeps a seed for as long as the key_id
+   * stays, so another Encrypt means that it was started, loads another file, or tries a file: a request that
+   * it began by the former file may still be in progress.
    */
   encrypted(): void {
     if (this.#row === undefined) return;
@@ -130,14 +130,14 @@ export class ApiServerObserver {
     this.#onObserved();
   }
 
-  /** Stops what would observe later. */
+  /** Stops all timers. */
   close(): void {
     clearTimeout(this.#settling);
     clearTimeout(this.#episodeSettling);
     clearTimeout(this.#silence);
   }
 
-  /** By the clock, not by the timer: a process that was stopped hears its calls before its timers. */
+  /** Uses the clock, not the timer: a process that was stopped receives its calls before its timers. */
   get #isOverdue(): boolean {
     return this.#monotonic.now() - this.#askedAt >= this.#silenceMilliseconds;
   }
@@ -176,7 +176,7 @@ export class ApiServerObserver {
     if (!episodeSettled) this.#settleEpisodeLater();
   }
 
-  /** By timers, which a clock that is set forward does not hurry. */
+  /** Uses timers, because a clock that is set forward does not make them fire early. */
   #settleLater(): void {
     this.#settling ??= setTimeout(
       () => this.#change({ settled: true, episodeSettled: true }),
@@ -207,7 +207,7 @@ export class ApiServerObserver {
   }
 }
 
-/** A boot ends every API server, and times by the monotonic clock are of one boot only. */
+/** A boot ends every API server, and times by the monotonic clock are only valid within one boot. */
 function ofThisBoot(
   former: ObservationRow | undefined,
   boot: string | undefined,

@@ -35,8 +35,10 @@ export class EventRecorder {
         body: this.#eventOf(object, event, namespace),
       });
     } catch (error) {
-      const text = `event ${event.reason} of ${kind} ${metadata.name} was not recorded: ${messageOf(error)}`;
-      this.#log("warn", text);
+      this.#log(
+        "warn",
+        `event ${event.reason} of ${kind} ${metadata.name} was not recorded: ${messageOf(error)}`,
+      );
     }
   }
 

@@ -34,7 +34,7 @@ export class BrokenPromise extends Error {
   }
 }
 
-/** How often each promise was checked on something that could have broken it. */
+/** Prints how often each promise was checked on something that could have broken it. */
 export class PromiseCounts {
   readonly #counts = new Map<PromiseName, number>();
 
