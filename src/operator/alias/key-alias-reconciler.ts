@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { NodeConfig } from "../../config/config.ts";
+import { arnPrefix } from "../../keys/arn.ts";
 import { objectName } from "../../resources/object-text.ts";
 import type { KeyAlias } from "../../resources/resources.ts";
 import type { LeaderKeyring } from "../claims/leader-keyring.ts";
@@ -44,10 +45,11 @@ export class KeyAliasReconciler {
 
   /** One step for one alias. Returns after how many milliseconds to look again, if a wait is needed. */
   async reconcile(alias: KeyAlias, index: ViewIndex): Promise<number | undefined> {
-    const { region, account } = this.#config;
-    const arnPrefix = `arn:aws:kms:${region}:${account}:alias/`;
     const lack = () => this.#lack(alias, index);
-    const sources = { alias, index, keyring: this.#keyring, arnPrefix, lack };
+    const sources = {
+      ...{ alias, index, keyring: this.#keyring, lack },
+      arnPrefix: arnPrefix(this.#config, "alias"),
+    };
     const plan = decideKeyAlias(gatherKeyAlias(sources, new Date()), this.#clock.now());
     await this.#writer.writeKeyAlias(alias, plan.status);
     return pauseAfter(plan.step);

@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { NodeConfig } from "../../config/config.ts";
 import { newKeyId } from "../../crypto/ids.ts";
+import { arnPrefix } from "../../keys/arn.ts";
 import { objectName } from "../../resources/object-text.ts";
 import type { KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { FreshObjects } from "../../store/roles.ts";
@@ -69,7 +70,7 @@ export class Planner {
       ...(censusInterval !== undefined && { censusInterval }),
       room: this.#room(key),
       freshKeyId: newKeyId(),
-      arnPrefix: `arn:aws:kms:${config.region}:${config.account}:key/`,
+      arnPrefix: arnPrefix(config, "key"),
       expiryNow: this.expiryNow,
     };
   }
