@@ -34,7 +34,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "second decision, on fresh KeyServers",
-    file: operator("master-key/gather-master-key.ts"),
+    file: operator("master-key/planner.ts"),
     edits: [['plan.step.kind === "promote" || completes(plan, before)', "plan.step.kind === before.kind"]],
   },
   {

@@ -12,7 +12,6 @@ import { unclaimedApiServers } from "../nodes/unclaimed-api-servers.ts";
 import { switchesOf } from "../reencryption/switches.ts";
 import type { Work } from "../reencryption/work.ts";
 import { resting } from "../retirement/decide-deletion.ts";
-import type { MasterKeyPlan } from "./decide-master-key.ts";
 import type { Room } from "./namespace-room.ts";
 import type { ObservedMasterKey } from "./observed-master-key.ts";
 
@@ -88,15 +87,3 @@ function heldKey({ masterKey, keyring, versions }: KeyFacts): Pick<ObservedMaste
   const held = findIn(keyring.versions(), versionId ?? "", (version) => version.versionId);
   return held === undefined ? { left } : { held, left };
 }
-
-/**
- * Whether a plan must be decided once more on KeyServers read past the cache: it promotes a
- * version, or says that stored data or a rotation is done. A node that has just joined counts.
- */
-export const needsFreshKeyServers = (plan: MasterKeyPlan, before: MasterKey): boolean =>
-  plan.step.kind === "promote" || completes(plan, before);
-
-/** Whether stored data or a rotation is said to be done that was not before. */
-const completes = ({ fields: after }: MasterKeyPlan, { status: before }: MasterKey): boolean =>
-  (after.reencryption?.phase === "Complete" && before?.reencryption?.phase !== "Complete") ||
-  (before?.rotation?.running !== undefined && after.rotation?.running === undefined);

@@ -13,6 +13,7 @@ import type { ObservedImport } from "../import/decide-import.ts";
 import { failedImportPart } from "../import/import-status.ts";
 import type { MaterialImporter } from "../import/material-importer.ts";
 import type { Reencryptor } from "../reencryption/reencryptor.ts";
+import { roundOf } from "../reencryption/round-of.ts";
 import { NO_TASK, type ReencryptionTask } from "../reencryption/work.ts";
 import { isDestroyed } from "../retirement/decide-deletion.ts";
 import { retirementParts } from "../retirement/decide-retirement.ts";
@@ -25,7 +26,7 @@ import type { MasterKeyPlan } from "./decide-master-key.ts";
 import { gatherKey, type KeyFacts } from "./gather-master-key.ts";
 import { KeyVersionStatuses } from "./key-version-statuses.ts";
 import { nextLook, WAITING_MILLISECONDS } from "./next-look.ts";
-import { type Planned, Planner, roundOf } from "./planner.ts";
+import { type Planned, Planner } from "./planner.ts";
 import type { VersionMaker } from "./version-maker.ts";
 import { versionNotMade } from "./version-not-made.ts";
 

@@ -5,15 +5,11 @@ import { arnPrefix } from "../../keys/arn.ts";
 import { objectName } from "../../resources/object-text.ts";
 import type { KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { FreshObjects } from "../../store/roles.ts";
-import type { Job, Reencryptor } from "../reencryption/reencryptor.ts";
+import type { Reencryptor } from "../reencryption/reencryptor.ts";
+import { roundOf } from "../reencryption/round-of.ts";
 import type { TimeKeeper } from "../time/time-keeper.ts";
 import { decideMasterKey, type MasterKeyPlan } from "./decide-master-key.ts";
-import {
-  gatherMasterKey,
-  type KeyFacts,
-  type LeaderFacts,
-  needsFreshKeyServers,
-} from "./gather-master-key.ts";
+import { gatherMasterKey, type KeyFacts, type LeaderFacts } from "./gather-master-key.ts";
 import { type Room, roomFor } from "./namespace-room.ts";
 import { CountedUsage } from "./namespace-usage.ts";
 import type { ObservedMasterKey } from "./observed-master-key.ts";
@@ -84,12 +80,14 @@ export class Planner {
   }
 }
 
-/** The round of re-encryption that a status tells of. */
-export const roundOf = (
-  masterKey: MasterKey,
-  status: MasterKey["status"],
-): Pick<Job, "masterKey" | "kmsKeyId" | "round"> => ({
-  masterKey: objectName(masterKey),
-  kmsKeyId: status?.reencryption?.kmsKeyId ?? "",
-  round: status?.reencryption?.round ?? 0,
-});
+/**
+ * Whether a plan must be decided once more on KeyServers read past the cache: it promotes a
+ * version, or says that stored data or a rotation is done. A node that has just joined counts.
+ */
+export const needsFreshKeyServers = (plan: MasterKeyPlan, before: MasterKey): boolean =>
+  plan.step.kind === "promote" || completes(plan, before);
+
+/** Whether stored data or a rotation is said to be done that was not before. */
+const completes = ({ fields: after }: MasterKeyPlan, { status: before }: MasterKey): boolean =>
+  (after.reencryption?.phase === "Complete" && before?.reencryption?.phase !== "Complete") ||
+  (before?.rotation?.running !== undefined && after.rotation?.running === undefined);

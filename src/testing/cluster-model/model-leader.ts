@@ -5,11 +5,8 @@ import { leavingPart } from "../../operator/claims/leaving-claims.ts";
 import { OwnRecord } from "../../operator/claims/own-record.ts";
 import { ViewIndex } from "../../operator/claims/view-index.ts";
 import { decideMasterKey, type MasterKeyPlan } from "../../operator/master-key/decide-master-key.ts";
-import {
-  gatherKey,
-  gatherMasterKey,
-  needsFreshKeyServers,
-} from "../../operator/master-key/gather-master-key.ts";
+import { gatherKey, gatherMasterKey } from "../../operator/master-key/gather-master-key.ts";
+import { needsFreshKeyServers } from "../../operator/master-key/planner.ts";
 import { isDestroyed } from "../../operator/retirement/decide-deletion.ts";
 import type { KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { View } from "../../store/view.ts";
