@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 export const PARTS = ["secrets", "start", "seeds", "memory", "flood", "reencrypt", "kms"] as const;
 export type PartName = (typeof PARTS)[number];
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export interface Arguments {
   readonly parts: readonly PartName[];
   readonly quick: boolean;
@@ -35,7 +35,7 @@ export function parseArguments(args: readonly string[]): Arguments {
   const { only, quick, write, beside } = values;
   const unknown = only?.find((name) => !PARTS.some((part) => part === name));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: want ${PARTS.join(", ")}`);
-  // The page tells of all parts, and its readers take its figures for real.
+  // The page describes all parts, and its readers take the figures for final.
   if (write && (quick || only !== undefined || beside !== undefined))
     throw new Error("--write needs a whole run: no --only, no --quick, no --beside");
   return { parts: PARTS.filter((part) => only === undefined || only.includes(part)), quick, write, beside };

@@ -18,7 +18,10 @@ interface Measured {
   readonly p99: Rounds;
 }
 
-/** What a local user without rights, who floods the plugin's /metrics, costs the API server's calls. */
+/**
+ * Measures how much a local user without rights, who floods the plugin's /metrics, slows down the API
+ * server's calls.
+ */
 export async function flood(bench: Bench): Promise<PartResult> {
   const port = await freePort();
   const listen = `127.0.0.1:${port}`;

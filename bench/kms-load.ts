@@ -1,6 +1,6 @@
 import { run } from "../test/controlplane/run.ts";
 
-/** What kms-load measured: latencies in microseconds. */
+/** A report of kms-load. Latencies are in microseconds. */
 export interface LoadReport {
   readonly p50: number;
   readonly p99: number;
@@ -9,7 +9,7 @@ export interface LoadReport {
   readonly calls: number;
 }
 
-/** One kind of load. */
+/** A kind of load. */
 export interface Load {
   readonly op: "status" | "encrypt" | "decrypt";
   readonly connections: number;
@@ -24,7 +24,10 @@ export const LOADS: readonly Load[] = [1, 16].flatMap((connections) =>
 const WARM_UP = 100;
 const SEEDS = 64;
 
-/** Drives the plugin at `socket` for `seconds`. Throws where any call failed: such figures tell nothing. */
+/**
+ * Drives the plugin at `socket` for `seconds`. Throws if any call failed, because the figures would mean
+ * nothing.
+ */
 export async function driveLoad(
   kmsLoad: string,
   socket: string,
@@ -45,7 +48,9 @@ export async function driveLoad(
   };
 }
 
-/** Polls `socket` until a Status and an Encrypt succeed; resolves with the epoch milliseconds of that moment. */
+/**
+ * Polls `socket` until a Status and an Encrypt succeed. Resolves with the epoch milliseconds of that moment.
+ */
 export async function firstEncrypt(kmsLoad: string, socket: string): Promise<number> {
   return numberIn(await runLoad(kmsLoad, ["--socket", socket, "--wait"]), "unix_ms");
 }

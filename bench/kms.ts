@@ -19,14 +19,14 @@ interface Candidates {
   /** Another build of claviger, if one was named. */
   readonly beside: readonly Plugin[];
   readonly theirs: Plugin;
-  /** Measured under the loads of `hasFloors`. */
+  /** Measured only under the loads of `hasFloors`. */
   readonly floors: readonly Plugin[];
 }
 
 /** The floors open nothing. */
 const hasFloors = ({ op }: Load) => op !== "decrypt";
 
-/** Latency and throughput of claviger's plugin beside the Go one. */
+/** Measures latency and throughput of claviger's plugin and of the Go plugin. */
 export async function kms(bench: Bench): Promise<PartResult> {
   const { node, ...builds } = await builtPlugins(bench, `${bench.dir}/kms`, bench.scale.versions.small);
   const candidates = {
@@ -45,7 +45,7 @@ export async function kms(bench: Bench): Promise<PartResult> {
   await using servers = await running(all, bench.peers);
   const pids = new Map(all.map((plugin, index) => [plugin, servers.processes[index]?.pid]));
   bench.progress("kms: warm-up");
-  // A plugin lives for months: what V8 has not compiled yet is not what is measured.
+  // A plugin runs for months, so code that V8 has not compiled yet must not be measured.
   for (const { load } of measured)
     for (const plugin of under(load, candidates)) await drive(bench, plugin, load);
   const { rounds } = bench.scale.kms;

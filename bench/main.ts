@@ -1,4 +1,4 @@
-/** `npm run bench`: claviger beside what it is to be compared with, on this machine. */
+/** `npm run bench`: measures claviger and its alternatives on this machine. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";

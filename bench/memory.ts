@@ -11,11 +11,14 @@ interface Measured {
   readonly name: string;
   readonly idle: MemorySample;
   readonly loaded: MemorySample;
-  /** CPU milliseconds a second without a call. */
+  /** CPU time per second without calls, in milliseconds. */
   readonly idleCpu: number;
 }
 
-/** Memory of claviger's plugin with few and with many versions, of grpc-js without keys, and of the Go one. */
+/**
+ * Measures the memory of claviger's plugin with few and with many versions, of grpc-js without keys, and of
+ * the Go plugin.
+ */
 export async function memory(bench: Bench): Promise<PartResult> {
   const { small, large } = bench.scale.versions;
   const claviger: Measured[] = [];
@@ -35,7 +38,7 @@ async function measure(bench: Bench, plugin: Plugin, name: string): Promise<Meas
   bench.progress(`memory: ${name}`);
   const { settleSeconds, loadSeconds: seconds } = bench.scale.memory;
   await using plugins = await running([plugin], bench.peers);
-  // claviger answers first and reads the rest of its keyring then.
+  // claviger answers first and reads the rest of its keyring afterwards.
   await sleep(settleSeconds * 1000);
   const pid = plugins.processes[0]?.pid;
   const before = await cpuMilliseconds(pid);
@@ -75,7 +78,10 @@ function table(measured: readonly Measured[]): Table {
   };
 }
 
-/** Judged without calls, as a plugin is for all but some seconds of its life. The static pod asks for as much. */
+/**
+ * Uses the memory without calls, because a plugin is idle nearly all the time. The static pod requests this
+ * much.
+ */
 function goals(claviger: readonly Measured[]): Goal[] {
   const value = Math.max(...claviger.map(({ idle }) => idle.rss));
   return [{ what: "The plugin's memory without calls", unit: " MB", value, limit: { atMost: 100 } }];

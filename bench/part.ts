@@ -4,9 +4,9 @@ import type { Build } from "./plugins.ts";
 import type { Scale } from "./scale.ts";
 import type { Table } from "./table.ts";
 
-/** What every part of a run needs. */
+/** The environment of every part of a run. */
 export interface Bench {
-  /** A folder of the run's own, removed at its end. */
+  /** A folder for this run, removed at its end. */
   readonly dir: string;
   readonly peers: Peers;
   /** This claviger, as its image has it. */
@@ -14,18 +14,18 @@ export interface Bench {
   /** Another build that is measured in the same run, if one was named. */
   readonly beside: Build | undefined;
   readonly scale: Scale;
-  /** One line for whoever waits. */
+  /** Prints one line for the person who waits. */
   readonly progress: (line: string) => void;
 }
 
-/** What a part of a run found. */
+/** The result of a part of a run. */
 export interface PartResult {
   readonly title: string;
-  /** How it was measured. */
+  /** The method of measurement. */
   readonly method: string;
   readonly tables: readonly Table[];
   readonly goals: readonly Goal[];
 }
 
-/** Measures one thing, leaving no process behind. */
+/** Measures one thing and leaves no process behind. */
 export type Part = (bench: Bench) => Promise<PartResult>;

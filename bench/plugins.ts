@@ -8,10 +8,10 @@ import type { Bench } from "./part.ts";
 import type { Peers } from "./peers.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-/** As in the image and in the package's scripts. */
+/** The same flags as in the image and in the package's scripts. */
 const NODE_FLAGS = ["--max-semi-space-size=1"];
 
-/** A KMS v2 plugin that can be started, as a process of its own. */
+/** A KMS v2 plugin that can be started as a process of its own. */
 export interface Plugin {
   readonly name: string;
   readonly socket: string;
@@ -52,11 +52,11 @@ export async function builtPlugins(
   return { ours, beside: [builtPlugin(beside, await makeNode(`${dir}-other`, versions))], node };
 }
 
-/** claviger's plugin from its TypeScript sources, as in a checkout. */
+/** Returns claviger's plugin from its TypeScript sources, as in a checkout. */
 export const sourcePlugin = (node: NodeFolder): Plugin =>
   clavigerPlugin("claviger, sources", join(ROOT, "bin", "claviger.js"), node);
 
-/** Kubernetes' own KMS v2 server around one key: the least that a plugin can do. */
+/** Returns Kubernetes' own KMS v2 server with one key: the least that a plugin can do. */
 export function goPlugin({ referencePlugin }: Peers, dir: string): Plugin {
   const socket = join(dir, "go.sock");
   return {
@@ -73,10 +73,10 @@ export function goPlugin({ referencePlugin }: Peers, dir: string): Plugin {
   };
 }
 
-/** What Node takes before a plugin on it does anything. */
+/** A server that does nothing but receive and answer: Node's own cost. */
 type Floor = "node:http2" | "grpc-js";
 
-/** A server without keys, in `dir`. */
+/** Returns a server without keys, in `dir`. */
 export function floor(kind: Floor, dir: string): Plugin {
   const path = join(dir, kind.replace(":", "-"));
   const socket = `${path}.sock`;
@@ -94,13 +94,13 @@ export function floor(kind: Floor, dir: string): Plugin {
   };
 }
 
-/** Plugins that answer; disposing of them stops them. */
+/** Plugins that answer. Disposing of them stops them. */
 export interface RunningPlugins extends AsyncDisposable {
   /** In the order of the plugins. */
   readonly processes: readonly RunningProcess[];
 }
 
-/** Starts plugins one after another and waits for the first good Encrypt of each. */
+/** Starts plugins one after another and waits for the first successful Encrypt of each. */
 export async function running(plugins: readonly Plugin[], { kmsLoad }: Peers): Promise<RunningPlugins> {
   const processes: RunningProcess[] = [];
   const stop = async () => {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 /** A process's memory in MB (10⁶ bytes). */
 export interface MemorySample {
   readonly rss: number;
-  /** Not backed by a file: its own. */
+  /** Memory without a file behind it. */
   readonly anonymous: number;
   /** The highest rss so far. */
   readonly peak: number;

@@ -2,25 +2,25 @@ import { type Goal, goalsTable } from "./goals.ts";
 import type { PartResult } from "./part.ts";
 import { markdownTable } from "./table.ts";
 
-/** One part as Markdown. */
+/** Renders a part as Markdown. */
 export function partText({ title, method, tables }: PartResult): string {
   return [`## ${title}`, method, ...tables.map(markdownTable)]
     .map((block) => `${block.trimEnd()}\n`)
     .join("\n");
 }
 
-/** All goals as Markdown. */
+/** Renders all goals as Markdown. */
 export function goalsText(goals: readonly Goal[]): string {
   return `## Goals\n\n${markdownTable(goalsTable(goals))}`;
 }
 
-/** What surrounds the parts on the page. */
+/** The facts that surround the parts on the page. */
 export interface PageFacts {
   readonly date: string;
   readonly machine: readonly string[];
 }
 
-/** Tells what the figures of the page are good for. */
+/** Says what the figures of the page mean for a cluster. */
 const FELT = `## What a cluster feels
 
 An API server calls a plugin when it starts: one Status, one Encrypt, and one Decrypt for each distinct data key
@@ -31,7 +31,7 @@ control-plane node. The last part below sends calls as fast as they are answered
 what one call costs.
 `;
 
-/** docs/benchmarks.md. */
+/** Renders docs/benchmarks.md. */
 export function page(results: readonly PartResult[], { date, machine }: PageFacts): string {
   return `# Benchmarks
 

@@ -1,4 +1,4 @@
-/** How much a run measures. */
+/** The size of a run. */
 export interface Scale {
   readonly kms: { readonly rounds: number; readonly seconds: number };
   readonly starts: number;
@@ -7,19 +7,19 @@ export interface Scale {
   /** Sizes of the keyrings: small and large. */
   readonly versions: { readonly small: number; readonly large: number };
   readonly secrets: {
-    /** Of creates, each followed by as many reads. */
+    /** Rounds of creates, each followed by as many reads. */
     readonly rounds: number;
     readonly perRound: number;
-    /** How many Secrets the listed namespace has. */
+    /** The number of Secrets in the listed namespace. */
     readonly listed: number;
     readonly lists: number;
     readonly restarts: number;
   };
   readonly reencrypt: {
-    /** Of creates, each followed by a rewrite of all Secrets so far. */
+    /** Rounds of creates, each followed by a rewrite of all Secrets so far. */
     readonly rounds: number;
     readonly perRound: number;
-    /** How many Secrets are rewritten while the memory is looked at, each more than the one before. */
+    /** The numbers of Secrets that are rewritten while memory is measured, in ascending order. */
     readonly sizes: readonly number[];
   };
   readonly memory: { readonly loadSeconds: number; readonly settleSeconds: number };

@@ -9,7 +9,7 @@ import { makeNode, socketOf } from "./keyrings.ts";
 import type { Bench } from "./part.ts";
 import { builtPlugin, goPlugin, running } from "./plugins.ts";
 
-/** An API server on an etcd of its own, which encrypts Secrets in its own way. */
+/** An API server with its own etcd, which encrypts Secrets in its own way. */
 export interface Site {
   readonly name: string;
   readonly server: ApiServer;
@@ -19,7 +19,7 @@ export interface Site {
 export const BASELINE = "secretbox";
 export const CLAVIGER = "claviger";
 
-/** Starts all sites, side by side; `stack` stops them. */
+/** Starts all sites at the same time. `stack` stops them. */
 export async function startSites(bench: Bench, stack: AsyncDisposableStack): Promise<Site[]> {
   const starts = { [CLAVIGER]: claviger, "Go plugin": goReference, [BASELINE]: secretbox, identity };
   const sites: Site[] = [];
@@ -32,7 +32,7 @@ export async function startSites(bench: Bench, stack: AsyncDisposableStack): Pro
   return sites;
 }
 
-/** Two API servers on one etcd and one plugin, each of which encrypts under a key of its own and reads both. */
+/** Starts two API servers on one etcd and one plugin. Each encrypts under a key of its own and reads both. */
 export async function startTwins(
   bench: Bench,
   stack: AsyncDisposableStack,
@@ -59,7 +59,7 @@ export async function startTwins(
 
 type Start = (bench: Bench, stack: AsyncDisposableStack) => Promise<ControlPlane>;
 
-/** With all that belongs to it in a real cluster: custom resources, operator and plugin. */
+/** Includes everything of a real cluster: custom resources, operator and plugin. */
 const claviger: Start = async (_, stack) => {
   const cluster = stack.use(await startCluster());
   await applyKey(cluster);
@@ -90,7 +90,7 @@ async function encrypted(stack: AsyncDisposableStack, configuration: string): Pr
   return stack.use(await startControlPlane({ encryptionConfig }));
 }
 
-/** For the API server's own providers. JSON is YAML too. */
+/** Renders a configuration for the API server's own providers. JSON is YAML too. */
 const ownConfiguration = (...providers: readonly object[]): string =>
   JSON.stringify({
     apiVersion: "apiserver.config.k8s.io/v1",

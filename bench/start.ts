@@ -7,9 +7,9 @@ import { cpuMilliseconds } from "./proc-status.ts";
 import { inTurn, Rounds } from "./statistics.ts";
 import { figure, type Table } from "./table.ts";
 
-/** So that kms-load has started and polls when the plugin is spawned. */
+/** Time for kms-load to start and poll before the plugin is spawned. */
 const HEAD_START_MILLISECONDS = 100;
-/** So that a plugin has noticed that its client is gone, and has read its keyring, before it is stopped. */
+/** Time for a plugin to notice that its client is gone, and to read its keyring, before it is stopped. */
 const SETTLE_MILLISECONDS = 200;
 
 interface Measured {
@@ -20,7 +20,7 @@ interface Measured {
   readonly cpu: Rounds;
 }
 
-/** The time from the start of a plugin's process to its first good Encrypt. */
+/** Measures the time from the start of a plugin's process to its first successful Encrypt. */
 export async function start(bench: Bench): Promise<PartResult> {
   const measured: Measured[] = [];
   for (const versions of Object.values(bench.scale.versions)) measured.push(await prepare(bench, versions));
@@ -59,7 +59,7 @@ export async function timeStart(
   client: () => Promise<number>,
 ): Promise<{ readonly milliseconds: number; readonly cpu: number }> {
   const answered = client();
-  // Awaited below; until then a failure must not end the process.
+  // The promise is awaited below, and until then a failure must not end the process.
   answered.catch(() => undefined);
   await sleep(HEAD_START_MILLISECONDS);
   const begun = Date.now();

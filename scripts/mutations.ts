@@ -1,8 +1,10 @@
-/** A guard of the decisions, and how the sources look without it. */
+/** A guard of the decisions, and the edits that remove it from the sources. */
 export interface Mutation {
   readonly name: string;
   readonly file: string;
-  /** What stands there once, and what is put in its place; with another file if a guard has a second line there. */
+  /**
+   * Each edit replaces a text that occurs once. It names another file if the guard has a second line there.
+   */
   readonly edits: readonly Edit[];
 }
 
@@ -10,7 +12,7 @@ export type Edit = readonly [from: string, to: string, file?: string];
 
 const operator = (file: string): string => `src/operator/${file}`;
 
-/** Each is found by the model: `npm run mutate`. */
+/** The model finds each of these removals: `npm run mutate`. */
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: "promotion: every node has prepared the version",
@@ -180,7 +182,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       ["  settled,\n  reencrypted,\n", ""],
       ["  nothingStored,\n", ""],
-      // Its time is told by the date of the proof, which the record of the waiting period asks for too.
+      // The date of the proof tells its time, and the record of the waiting period asks for that too.
       ['reencryption?.completedAt ?? "";', 'reencryption?.completedAt ?? "2026-01-01T00:00:00Z";'],
       [
         "const isProven = provenSince",

@@ -1,10 +1,10 @@
-/** A question about what was observed. `find` returns what speaks against continuing, if anything does. */
+/** A question about the observations. `find` returns an objection to continuing, if there is one. */
 export interface NamedCheck<A extends readonly unknown[], F> {
   readonly name: string;
   readonly find: (...observed: A) => F | undefined;
 }
 
-/** Checks in the order in which they are made. */
+/** Checks, in the order in which they run. */
 export type Chain<A extends readonly unknown[], F> = readonly NamedCheck<A, F>[];
 
 /** Makes a chain of functions, in the order in which they are given and by the names under which they are given. */
@@ -12,7 +12,10 @@ export const chain = <A extends readonly unknown[], F>(
   checks: Readonly<Record<string, NamedCheck<A, F>["find"]>>,
 ): Chain<A, F> => Object.entries(checks).map(([name, find]) => ({ name, find }));
 
-/** Returns what the first check that objects has found: it is the one to mend. Checks after it are not made. */
+/**
+ * Returns the finding of the first check that objects, which is the one to fix first. Later checks are not
+ * run.
+ */
 export function firstFinding<A extends readonly unknown[], F>(
   checks: Chain<A, F>,
   ...observed: A
@@ -24,7 +27,7 @@ export function firstFinding<A extends readonly unknown[], F>(
   return undefined;
 }
 
-/** Makes every check, and returns each with what it has found. */
+/** Runs every check, and returns each with its findings. */
 export const allFindings = <C extends NamedCheck<A, F>, A extends readonly unknown[], F>(
   checks: readonly (C & NamedCheck<A, F>)[],
   ...observed: A

@@ -5,14 +5,14 @@ import { describe, expect, test } from "vitest";
 const SRC = import.meta.dirname;
 
 interface Room {
-  /** Rooms that it imports, besides itself. Each arrow is used: take out one that nobody needs any more. */
+  /** The rooms that it imports. Each arrow must be used: remove an arrow that nobody needs any more. */
   readonly rooms: readonly string[];
-  /** Files beside the rooms that it may import; all of them if left out. */
+  /** The files outside of rooms that it may import; all of them if left out. */
   readonly files?: readonly string[];
   readonly packages: readonly string[];
 }
 
-/** The rooms and which way imports point (docs/architecture.md). A new room is entered here. */
+/** The rooms and the directions of their imports (docs/architecture.md). Enter a new room here. */
 const rooms: Readonly<Record<string, Room>> = {
   crypto: { rooms: [], files: ["errors.ts"], packages: [] },
   files: { rooms: [], files: ["errors.ts", "printable.ts"], packages: [] },
@@ -79,13 +79,13 @@ const rooms: Readonly<Record<string, Room>> = {
   },
 };
 
-/** More files than this in one folder are two ideas. Tests are not counted. */
+/** A folder with more files than this contains two ideas. Tests are not counted. */
 const MOST_FILES = 20;
 
 /** A longer file holds more than one idea. Tests are not counted. */
 const MOST_LINES = 300;
 
-/** What a file says it imports: statically, lazily, as values or as types. */
+/** Returns the imports of a file: static and lazy, of values and of types. */
 function specifiers(text: string): string[] {
   const statement = /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*["']([^"']+)["']/gm;
   const effect = /^\s*import\s*["']([^"']+)["']/gm;
@@ -95,7 +95,7 @@ function specifiers(text: string): string[] {
   );
 }
 
-/** Imports of a file: paths under src, or packages. node: is left out. */
+/** Returns the imports of a file: paths under src, or packages. node: is left out. */
 function importsOf(file: string): string[] {
   return specifiers(readFileSync(join(SRC, file), "utf8"))
     .filter((specifier) => !specifier.startsWith("node:"))
@@ -105,14 +105,14 @@ function importsOf(file: string): string[] {
 }
 
 const isFile = (name: string): boolean => name.endsWith(".ts") && existsSync(join(SRC, name));
-/** What tests use, the model of a cluster among it: no build has it. */
+/** Code for tests, such as the cluster model. No build contains it. */
 const TESTING = "testing/";
 const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter(
   (name) => name.endsWith(".ts") && !name.endsWith(".test.ts") && !name.startsWith(TESTING),
 );
 const roomOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : "");
 
-/** Everything that a file leads to. */
+/** Returns everything that a file imports, directly or indirectly. */
 function reach(start: string): ReadonlySet<string> {
   const seen = new Set<string>();
   const waiting = [start];
@@ -256,7 +256,7 @@ function mayImport(name: string, target: string): boolean {
   return other === name || room.rooms.includes(other);
 }
 
-/** Sets of files or rooms each of which leads to all others of its set (Tarjan 1972), in order. */
+/** Returns the sets of files or rooms that all lead to one another (Tarjan 1972), in order. */
 function circlesIn(leadsTo: ReadonlyMap<string, readonly string[]>): string[][] {
   const found: string[][] = [];
   const order = new Map<string, number>();

@@ -1,4 +1,4 @@
-/** How a KeyServer's `serves` begins if a KeyAlias is served; its NAMESPACE/NAME follows. */
+/** The beginning of a KeyServer's `serves` if a KeyAlias is served; its NAMESPACE/NAME follows. */
 export const ALIAS = "alias ";
 
 /** A namespaced name. */
@@ -7,7 +7,7 @@ export interface ObjectName {
   readonly name: string;
 }
 
-/** How a MasterKey or KeyAlias is written in configuration, messages and maps: NAMESPACE/NAME. */
+/** Formats a MasterKey or KeyAlias for configuration, messages and maps: NAMESPACE/NAME. */
 export const nameText = ({ namespace, name }: ObjectName): string => `${namespace}/${name}`;
 
 /** The name that `nameText` wrote. */
@@ -16,10 +16,10 @@ export function parseNameText(text: string): ObjectName {
   return { namespace, name };
 }
 
-/** A KeyAlias, given as NAMESPACE/NAME, as a KeyServer's `serves` names it. */
+/** Formats a KeyAlias, given as NAMESPACE/NAME, for a KeyServer's `serves`. */
 export const servedAlias = (name: string): string => `${ALIAS}${name}`;
 
-/** What a provider serves: a MasterKey, or a KeyAlias that points to one. */
+/** The key that a provider serves: a MasterKey, or a KeyAlias that points to one. */
 export type KeyRef = { readonly key: ObjectName } | { readonly alias: ObjectName };
 
 export const keyRefText = (ref: KeyRef): string =>

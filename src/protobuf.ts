@@ -1,26 +1,26 @@
 import { isUtf8 } from "node:buffer";
 
 /**
- * The little of Protocol Buffers' wire format that our messages (KMS v2, gRPC health,
- * etcd) need: length-delimited fields and varints.
+ * The few parts of Protocol Buffers' wire format that our messages (KMS v2, gRPC health, etcd) need:
+ * length-delimited fields and varints.
  *
- * Loading a general protobuf library costs this process 35 ms of its start and
- * 12 MB of its memory (docs/dependencies.md); a test holds this code against one.
- * Source: protobuf.dev/programming-guides/encoding.
+ * Loading a general protobuf library costs this process 35 ms of its start and 12 MB of its memory
+ * (docs/dependencies.md); a test compares this code with such a library. Source:
+ * protobuf.dev/programming-guides/encoding.
  */
 const WIRE_VARINT = 0;
 const WIRE_64_BIT = 1;
 const WIRE_BYTES = 2;
 const WIRE_32_BIT = 5;
-/** Other implementations refuse a higher one, or read it as the field of its lower 32 bits. */
+/** Other implementations refuse a higher number, or read it as the field of its lower 32 bits. */
 const MAX_FIELD = 2 ** 29 - 1;
 /** A varint has at most ten bytes. */
 const MAX_VARINT_BYTES = 10;
 
-/** Bytes that are not a message. grpc-js answers INTERNAL with this text, which names no content. */
+/** The bytes are not a message. grpc-js answers INTERNAL with this text, which names no content. */
 export class MalformedMessage extends Error {}
 
-/** A field as it came: bytes for a length-delimited one, a number for a varint. */
+/** Receives a field: bytes for a length-delimited field, a number for a varint. */
 export type FieldVisitor = (field: number, value: Buffer | number) => void;
 
 /** Calls `visit` for each field in order. 32- and 64-bit fields, which none of our messages has, are skipped. */
@@ -58,7 +58,9 @@ export function readFields(bytes: Buffer, visit: FieldVisitor): void {
   if (position > bytes.length) throw new MalformedMessage("a field runs past the end");
 }
 
-/** Values past 2^53 lose their last bits; as a length they are past the end of any message all the same. */
+/**
+ * Values above 2^53 lose their last bits. A length of that size lies beyond the end of any message anyway.
+ */
 function readVarint(bytes: Buffer, start: number): { readonly value: number; readonly end: number } {
   let value = 0;
   for (let index = 0; index < MAX_VARINT_BYTES; index++) {
@@ -70,12 +72,12 @@ function readVarint(bytes: Buffer, start: number): { readonly value: number; rea
   throw new MalformedMessage("a number has more than ten bytes");
 }
 
-/** A length-delimited field; nothing for an empty value, as proto3 has it. */
+/** Encodes a length-delimited field, or nothing for an empty value, as in proto3. */
 export function bytesField(field: number, value: Uint8Array): Uint8Array[] {
   return value.length === 0 ? [] : entryField(field, value);
 }
 
-/** An entry of a map or list: there even when it is empty. */
+/** Encodes an entry of a map or list, even if it is empty. */
 export function entryField(field: number, value: Uint8Array): Uint8Array[] {
   return [Uint8Array.from([...varint(field * 8 + WIRE_BYTES), ...varint(value.length)]), value];
 }
@@ -84,8 +86,8 @@ export const stringField = (field: number, value: string): Uint8Array[] =>
   bytesField(field, Buffer.from(value, "utf8"));
 
 /**
- * A message whose fields 1, 2, 3… are these texts or bytes, written into one buffer. A field without
- * content is left out, as proto3 has it. For at most 15 fields, whose tags have one byte.
+ * Encodes a message whose fields 1, 2, 3… are these texts or bytes, into one buffer. A field without content
+ * is left out, as in proto3. For at most 15 fields, whose tags have one byte.
  */
 export function encodeFields(...values: readonly (string | Uint8Array)[]): Buffer {
   const lengths = values.map((value) =>
@@ -108,7 +110,7 @@ export function encodeFields(...values: readonly (string | Uint8Array)[]): Buffe
 
 const varintSize = (value: number): number => (value < 0x80 ? 1 : 1 + varintSize(Math.floor(value / 0x80)));
 
-/** Returns the position behind it. */
+/** Writes a varint. Returns the position after it. */
 function writeVarint(target: Buffer, start: number, value: number): number {
   let position = start;
   let rest = value;
@@ -120,7 +122,7 @@ function writeVarint(target: Buffer, start: number, value: number): number {
   return position;
 }
 
-/** A varint field (enum, integer); nothing for 0. */
+/** Encodes a varint field (enum, integer), or nothing for 0. */
 export function varintField(field: number, value: number): Uint8Array[] {
   return value === 0 ? [] : [Uint8Array.from([...varint(field * 8 + WIRE_VARINT), ...varint(value)])];
 }
@@ -131,15 +133,15 @@ function varint(value: number): Buffer {
   return bytes;
 }
 
-/** The bytes that a field must have. Throws MalformedMessage for a number. */
+/** Returns the bytes of a field. Throws MalformedMessage for a number. */
 export function asBytes(value: Buffer | number): Buffer {
   if (typeof value === "number") throw new MalformedMessage("a field has the wrong type");
   return value;
 }
 
 /**
- * The text that a field must have. Throws MalformedMessage for a number or for bytes that are not UTF-8.
- * A byte order mark is text like any other: two texts never become one.
+ * Returns the text of a field. Throws MalformedMessage for a number or for bytes that are not UTF-8. A byte
+ * order mark is kept as text, so that two different texts never become equal.
  */
 export function asText(value: Buffer | number): string {
   const bytes = asBytes(value);

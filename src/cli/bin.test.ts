@@ -17,7 +17,7 @@ const CLAVIGER = join(ROOT, "bin", "claviger.js");
 const engines: string = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).engines.node;
 const needed = Number(/^>=(\d+)$/.exec(engines)?.[1]);
 
-/** Makes a newer Node.js pass for an older one. */
+/** Makes a newer Node.js claim to be an older version. */
 const pretend = (version: string) =>
   `data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } })`;
 const claviger = (node: string, ...args: readonly string[]) =>
@@ -64,7 +64,7 @@ test("a package in which no compile cache can be made => the program runs withou
   expect({ status, stdout }).toEqual({ status: 0, stdout: "undefined\n" });
 });
 
-/** The system's own, where it is one. */
+/** The system's own sh, if there is one. */
 const system = "/usr/bin/node";
 function majorOf(node: string): number {
   try {

@@ -14,7 +14,7 @@ import { stopSignal } from "./terminal/stop-signal.ts";
 import { table } from "./terminal/table.ts";
 
 export const census: Command = {
-  summary: "Count in etcd what is stored under which key_id.",
+  summary: "Count the objects in etcd under each key_id.",
   usage: "census --config FILE [--all] [-o json]",
   options: {
     "--all":

@@ -11,7 +11,7 @@ export const operator: Command = {
     const config = readConfig(configOption(args));
     const log = stderrLog("operator");
     const onHangUp = () =>
-      log("info", "SIGHUP came: this operator goes on; it reads its configuration when it starts");
+      log("info", "SIGHUP came: this operator continues; it reads its configuration when it starts");
     await runOperator(config, log, AbortSignal.any([stopSignal({ onHangUp }), parentGone()]), timing);
   },
 };

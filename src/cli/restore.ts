@@ -18,7 +18,7 @@ import { complain, print } from "./terminal/print.ts";
 import { imageSummary, testVersions, type VersionFault, withoutFalseProofs } from "./version-check.ts";
 
 export const restore: Command = {
-  summary: "Make this node's keyring from a backup, or add to it what it lacks.",
+  summary: "Create this node's keyring from a backup, or add the versions that it lacks.",
   usage: "restore --config FILE [--merge] [--skip-unopened] FILE",
   options: {
     "--merge": "add what the keyring lacks; without it, there must be no keyring",

@@ -218,7 +218,7 @@ describe("claviger rotate --wait", () => {
       /is not rotated: claviger made the key anew/,
       [],
     ],
-    ["meets another key of its name", key({ uid: "other" }), /was deleted and made again meanwhile/, []],
+    ["meets another key of its name", key({ uid: "other" }), /was deleted and created again meanwhile/, []],
     [
       "meets no key any more",
       new KubeError(404, "GET …: not found"),
@@ -266,14 +266,14 @@ describe("claviger rotate --wait", () => {
     const stop = new AbortController();
     stop.abort();
     const { message, patches } = await follow(key(), stop.signal);
-    expect(message).toMatch(/^the rotation that was asked for goes on without this command; see kubectl/);
+    expect(message).toMatch(/^the requested rotation continues without this command; see kubectl/);
     expect(patches).toEqual([]);
   });
 
   test("an API server that stays away => ends after two minutes, and says that the rotation goes on", async () => {
     const { message, patches } = await follow(key(), new ClavigerError("ApiServer", "ECONNREFUSED"));
     expect(message).toBe(
-      "MasterKey apps/secrets could not be read for 120 s: ECONNREFUSED; the rotation goes on without this command; see kubectl get masterkey -w -n apps secrets",
+      "MasterKey apps/secrets could not be read for 120 s: ECONNREFUSED; the rotation continues without this command; see kubectl get masterkey -w -n apps secrets",
     );
     expect(patches).toEqual([]);
   });
@@ -342,7 +342,7 @@ describe("claviger rotate", () => {
     server.script([json(key()), failure(403, refusal)], []);
     server.path = objectPath("MasterKey", { namespace: "apps", name: "secrets" });
     await expect(rotate.run(["apps/secrets", "--kubeconfig", server.kubeconfig])).rejects.toThrow(
-      `MasterKey apps/secrets was not changed: kubeconfig ${server.kubeconfig} is that of a node of claviger, and nodes do not change what a key is to be; use one of your own: --kubeconfig FILE`,
+      `MasterKey apps/secrets was not changed: kubeconfig ${server.kubeconfig} is that of a node of claviger, and nodes do not change the spec of a key; use your own kubeconfig: --kubeconfig FILE`,
     );
   });
 

@@ -19,7 +19,7 @@ export const rotate: Command = {
   summary: "Ask for a new version of a key; --wait follows it until stored data is re-encrypted.",
   usage: "rotate NAMESPACE/NAME [--wait] [--kubeconfig FILE | --config FILE]",
   options: {
-    "--wait": "follow the rotation to its end; fails where it does not begin or cannot be finished",
+    "--wait": "follow the rotation to its end; fails if it does not begin or cannot be finished",
     "--config FILE": "a configuration whose kubeconfig is used; not that of a node, which has no right to it",
   },
   async run(args) {

@@ -69,7 +69,10 @@ async function superviseOperator(configPath: string, signal: AbortSignal, log: L
     if (signal.aborted) return;
     delay = performance.now() - started > GOOD_RUN_MILLISECONDS ? MIN_RESTART_MILLISECONDS : delay * 2;
     delay = Math.min(delay, MAX_RESTART_MILLISECONDS);
-    log("error", `the operator ended (${how}) and is started again in ${delay / 1000} s; the sockets go on`);
+    log(
+      "error",
+      `the operator ended (${how}) and is started again in ${delay / 1000} s; the sockets continue to serve`,
+    );
     await sleep(delay, undefined, { signal }).catch(() => undefined);
   }
 }

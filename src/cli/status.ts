@@ -57,7 +57,8 @@ interface KeyReport {
 }
 
 export const status: Command = {
-  summary: "Show what this node's keyring holds, what its sockets answer, and what is proven of stored data.",
+  summary:
+    "Show the keys in this node's keyring, the answers of its sockets, and the proofs about stored data.",
   usage: "status --config FILE [-o json]",
   async run(args) {
     const { configPath, json } = reportOptions(args);

@@ -9,7 +9,8 @@ import { print } from "./terminal/print.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const uninstall: Command = {
-  summary: "Say what is left of claviger in a cluster, and which commands come next. It changes nothing.",
+  summary:
+    "List the remaining parts of claviger in a cluster, and the commands that come next. It changes nothing.",
   usage: "uninstall --check [--kubeconfig FILE] [-o json]",
   options: {
     "--check": "needed: claviger removes nothing by itself",

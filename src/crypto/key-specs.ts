@@ -9,9 +9,9 @@ type AwsKeyUsage =
   | "KEY_AGREEMENT"
   | "ENCAPSULATE_DECAPSULATE";
 
-/** A key spec as AWS KMS has it. */
+/** A key spec of AWS KMS. */
 interface AwsKeySpec {
-  /** Whether claviger has keys of this spec. */
+  /** True if claviger has keys of this spec. */
   readonly served: boolean;
   /** The usages that a key of this spec may have, each with its algorithms. */
   readonly algorithms: { readonly [U in AwsKeyUsage]?: readonly string[] };
@@ -26,7 +26,7 @@ interface ServedKeySpec extends AwsKeySpec {
   readonly generate: () => Secret;
   /** Tests a version's material before anybody relies on it. */
   readonly test: MaterialTest;
-  /** Whether a key gets further versions. AWS KMS rotates symmetric keys only. */
+  /** True if a key gets further versions. AWS KMS rotates symmetric keys only. */
   readonly rotates: boolean;
 }
 
@@ -128,7 +128,7 @@ export const KEY_USAGES: readonly KeyUsage[] = [...new Set(KEY_SPECS.map(usageOf
 /** The key spec of a MasterKey that names none. */
 export const DEFAULT_KEY_SPEC: KeySpec = "SYMMETRIC_DEFAULT";
 
-/** Returns whether keys of a spec get further versions. */
+/** Returns true if keys of a spec get further versions. */
 export const mayRotate = (spec: KeySpec): boolean => rowOf(spec).rotates;
 
 /** The key specs whose keys get further versions. */
@@ -140,7 +140,7 @@ export const materialBytes = (spec: KeySpec): number => rowOf(spec).materialByte
 /** Returns new random material for a spec. */
 export const generateMaterial = (spec: KeySpec): Secret => rowOf(spec).generate();
 
-/** Uses a version's material once, as its spec allows. Returns whether the result is right. */
+/** Uses a version's material once, as its spec allows. Returns true if the result is right. */
 export const testMaterial = (spec: KeySpec, version: TestedVersion, material: Secret): boolean =>
   rowOf(spec).test(version, material);
 

@@ -10,7 +10,7 @@ export interface TestedVersion {
   readonly versionId: VersionId;
 }
 
-/** Uses material once as its key spec allows. Returns whether the result is right. */
+/** Uses material once as its key spec allows. Returns true if the result is right. */
 export type MaterialTest = (version: TestedVersion, material: Secret) => boolean;
 
 /** Encrypts a random probe and decrypts it again. */

@@ -285,7 +285,7 @@ function sameContext(a: EncryptionContext, b: EncryptionContext): boolean {
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
-/** How bytes would look where somebody printed them. */
+/** Returns the forms in which bytes could be printed. */
 function canaries(bytes: Uint8Array): string[] {
   const start = Buffer.from(bytes.subarray(0, 9));
   return [start.toString("hex"), start.toString("base64"), start.toString("latin1"), start.join(", ")];

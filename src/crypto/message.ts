@@ -30,11 +30,11 @@ const COMMITMENT_AT = SALT_AT + SALT_BYTES;
 export const HEADER_BYTES = COMMITMENT_AT + COMMITMENT_BYTES;
 export const OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES;
 
-/** No door takes more than 4096 bytes of plaintext; longer input is refused before it is read. */
+/** No door accepts more than 4096 bytes of plaintext; longer input is refused before it is read. */
 const MAX_PLAINTEXT_BYTES = 4096;
 export const MAX_MESSAGE_BYTES = MAX_PLAINTEXT_BYTES + OVERHEAD_BYTES;
 
-/** The version that encrypts, and what for. */
+/** The version that encrypts, and the purpose. */
 export interface MessageScope {
   readonly keyId: KeyId;
   readonly versionId: VersionId;
@@ -52,7 +52,10 @@ export class Message {
     this.#bytes = bytes;
   }
 
-  /** The ids of the key and of the version, 32 bytes as latin1 text: finds a version without making two UUIDs. */
+  /**
+   * The ids of the key and of the version, 32 bytes as latin1 text, so that a version is found without
+   * creating two UUIDs.
+   */
   get ids(): string {
     return this.#bytes.toString("latin1", KEY_ID_AT, SALT_AT);
   }
@@ -112,7 +115,7 @@ export class MessageCipher {
   /** For test vectors, which need a known salt. A salt used twice under one material breaks AES-GCM. */
   encryptWithSalt(plaintext: Uint8Array, salt: Uint8Array): Buffer {
     if (plaintext.length > MAX_PLAINTEXT_BYTES) {
-      // What is longer would be refused when it is read: nobody could ever open it.
+      // A longer message would be refused by the reader, so nobody could ever open it.
       throw new ClavigerError("InvalidArgument", `a plaintext has at most ${MAX_PLAINTEXT_BYTES} bytes`);
     }
     const derived = deriveMessageKey(this.#material, salt, this.#purpose);

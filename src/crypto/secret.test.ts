@@ -6,7 +6,7 @@ import { Secret } from "./secret.ts";
 const BYTES = Buffer.from("canary: these bytes must stay in", "ascii");
 const secret = () => Secret.take(Buffer.from(BYTES));
 
-/** How secret bytes would look where somebody printed them. */
+/** The forms in which secret bytes could be printed. */
 const CANARIES = [
   BYTES.toString("latin1").slice(0, 8),
   BYTES.toString("hex").slice(0, 16),

@@ -25,7 +25,7 @@ export class Secret {
     return new Secret(bytes);
   }
 
-  /** A secret of `size` random bytes from the system's generator. */
+  /** Creates a secret of `size` random bytes from the system's generator. */
   static random(size: number): Secret {
     return new Secret(randomBytes(size));
   }
@@ -35,7 +35,7 @@ export class Secret {
     return this.#bytes.length;
   }
 
-  /** The bytes themselves, not a copy. Throws once wiped, so that zeros are never used as a key. */
+  /** Returns the bytes themselves, not a copy. Throws once wiped, so that zeros are never used as a key. */
   exposeSecretBytes(): Uint8Array {
     if (this.#wiped) throw new Error("a wiped secret was used");
     return this.#bytes;

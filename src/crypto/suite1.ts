@@ -19,8 +19,8 @@ export const COMMITMENT_BYTES = 32;
 export const TAG_BYTES = 16;
 
 /**
- * What a ciphertext is for. It enters the key derivation, so that nothing made
- * at one door opens at another.
+ * The purpose of a ciphertext. It enters the key derivation, so that a ciphertext made at one door does not
+ * open at another.
  */
 export type Purpose = "kms-v2" | "aws-kms" | "seal-file";
 

@@ -55,7 +55,7 @@ export function openDatabase(path: string): DatabaseSync {
       throw new ClavigerError(
         "KeyringCorrupt",
         `keyring ${path} is damaged (${String(check).replaceAll(/\s+/g, " ")}): move it away, with its -wal and -shm, and keep it.` +
-          " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
+          " In a cluster the operator builds it again from the API server; standalone, put a backup in its place",
       );
     }
     if (schemaVersion(db, path) === 0) throw emptyKeyring(path);

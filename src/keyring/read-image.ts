@@ -14,8 +14,8 @@ export interface ReadImage {
 }
 
 /**
- * Reads everything but the rows that cannot be read. A key whose current version is among those has none.
- * `all` has to read of one moment.
+ * Reads everything except unreadable rows. A key whose current version is unreadable has none. `all` must
+ * read as of one moment.
  */
 export function readImage(
   all: (sql: string) => RawRow[],

@@ -149,7 +149,7 @@ export const emptyKeyring = (path: string): ClavigerError =>
   new ClavigerError(
     "KeyringCorrupt",
     `keyring ${path} is damaged: it is empty; move it away, with its -wal and -shm, and keep it.` +
-      " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
+      " In a cluster the operator builds it again from the API server; standalone, put a backup in its place",
   );
 
 /** Migrates a database to this release's schema, each step in its own transaction. */

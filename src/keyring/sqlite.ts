@@ -75,7 +75,7 @@ function explain(primary: number): Explanation {
         kind: "KeyringCorrupt",
         advice:
           "; the file is damaged: move it away, with its -wal and -shm, and keep it." +
-          " Beside a cluster the operator builds it anew from the API server; standalone, put a backup in its place",
+          " In a cluster the operator builds it again from the API server; standalone, put a backup in its place",
       };
     case code.full:
       return { kind: "KeyringUnavailable", advice: "; make room on its disk, nothing was changed" };

@@ -491,7 +491,7 @@ describe("a damaged file => KeyringCorrupt with advice, and the lock is given ba
     (_, n): KeyringChange => ({ kind: "putVersion", version: version(n + 1) }),
   );
   const advice =
-    /move it away, with its -wal and -shm, and keep it\..*builds it anew.*put a backup in its place/;
+    /move it away, with its -wal and -shm, and keep it\..*builds it again.*put a backup in its place/;
   const overwrite = (at: number, bytes: number) => {
     const fd = openSync(file(), "r+");
     writeSync(fd, Buffer.alloc(bytes, 0xa5), 0, bytes, at);

@@ -16,7 +16,7 @@ export type ArnTarget = { readonly keyId: KeyId } | { readonly alias: ObjectName
 export const arnPrefix = ({ account, region }: AwsSite, kind: "key" | "alias"): string =>
   `arn:aws:kms:${region}:${account}:${kind}/`;
 
-/** AWS KMS takes no longer key name. */
+/** AWS KMS accepts no longer key name. */
 const MAX_ARN_LENGTH = 2048;
 
 /**

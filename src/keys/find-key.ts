@@ -14,7 +14,7 @@ export interface KeyTables {
   /** By NAMESPACE/NAME. */
   readonly aliases: ReadonlyMap<string, AliasRow>;
   version(versionId: string): VersionRow | undefined;
-  /** Returns the error for an object that is not there: the keyring may be unreadable just now. */
+  /** Returns the error for an object that is missing: the keyring may be unreadable at present. */
   absent(object: string): ClavigerError;
 }
 
@@ -26,8 +26,8 @@ export interface CurrentVersion {
 }
 
 /**
- * Finds a key. Throws NotFound naming the object that is missing, InvalidArgument for a keyId or ARN that
- * is none. A key that must not be used is found too: see `decideUse`.
+ * Finds a key. Throws NotFound, which names the missing object, or InvalidArgument for a malformed keyId or
+ * ARN. A key that must not be used is found too: see `decideUse`.
  */
 export function findKey(tables: KeyTables, name: KeyName): KeyRow {
   if ("arn" in name) return findKey(tables, parseArn(name.arn, name.site));

@@ -13,7 +13,7 @@ export interface ObservedUse {
   readonly owner: Owner | undefined;
   /** The version as the keyring has it now: a re-import may have moved its validTo. */
   readonly version: Version | undefined;
-  /** The rest of the version, if it was destroyed. */
+  /** The tombstone of the version, if it was destroyed. */
   readonly tombstone?: TombstoneRow | undefined;
 }
 

@@ -98,7 +98,7 @@ describe("credentials from a plugin", () => {
     answering();
     const client = new KubeClient(withPlugin(HANGS()), { credentialMilliseconds: 500 });
     await expect(get(client)).rejects.toThrow(
-      /^the credentials of kubeconfig .+ cannot be had: .+plugin: none came within 0\.5 s$/,
+      /^the credentials of kubeconfig .+ cannot be loaded: .+plugin: none came within 0\.5 s$/,
     );
     if (hasPid()) await eventually(() => expect(isRunning(pid())).toBe(false));
   });
@@ -188,7 +188,7 @@ describe("credentials from a token file", () => {
     const seen = answering();
     const client = new KubeClient(withUser({ token: "older", tokenFile: "token" }));
     await expect(get(client)).rejects.toThrow(
-      /^the credentials of kubeconfig .+ cannot be had: .*ENOENT.+token/,
+      /^the credentials of kubeconfig .+ cannot be loaded: .*ENOENT.+token/,
     );
     writeFileSync(path("token"), "from-the-file\n");
     await get(client);
@@ -199,7 +199,7 @@ describe("credentials from a token file", () => {
     answering();
     execFileSync("mkfifo", [path("token")]);
     await expect(get(new KubeClient(withUser({ tokenFile: "token" })))).rejects.toThrow(
-      /cannot be had: .+token: it is a pipe and not a regular file$/,
+      /cannot be loaded: .+token: it is a pipe and not a regular file$/,
     );
   });
 });
@@ -216,7 +216,7 @@ describe("a path of a kubeconfig that leads to a pipe", () => {
     const kubeconfig = withUser({ "client-certificate": "cert", "client-key": "key", [field]: "pem" });
     for (const name of ["cert", "key"]) writeFileSync(path(name), "not looked at");
     await expect(get(new KubeClient(kubeconfig))).rejects.toThrow(
-      /cannot be had: .+pem: it is a pipe and not a regular file$/,
+      /cannot be loaded: .+pem: it is a pipe and not a regular file$/,
     );
   });
   test("certificate-authority => the call fails at once; a file beside the kubeconfig is trusted", async () => {

@@ -110,7 +110,7 @@ export class ConnectionSource {
       await unlessAborted(kubeconfig.config.applyToHTTPSOptions(options), signal);
       return options;
     } catch (cause) {
-      const text = `the credentials of kubeconfig ${this.#kubeconfigPath} cannot be had: ${faultOf(cause)}`;
+      const text = `the credentials of kubeconfig ${this.#kubeconfigPath} cannot be loaded: ${faultOf(cause)}`;
       throw new ClavigerError("ApiServer", text);
     } finally {
       clearTimeout(timer);

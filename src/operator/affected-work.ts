@@ -18,7 +18,7 @@ export class AffectedWork {
     this.#index = index;
   }
 
-  /** Everything there is to look at. */
+  /** Returns the work on all objects. */
   all(): WorkItem[] {
     const view = this.#view();
     if (view === undefined) return [];
@@ -44,14 +44,16 @@ export class AffectedWork {
     }
   }
 
-  /** Whether work is on something that is in use already: it must not wait for thousands of new keys. */
+  /** Returns true if the work is on something that is in use: it must not wait for thousands of new keys. */
   isPrompt(work: WorkItem): boolean {
     const index = this.#index.latest;
     if (work.kind === "MasterKey") return index?.masterKey(work.name)?.status?.currentVersion !== undefined;
     return work.kind !== "KeyAlias" || index?.alias(work.name)?.status?.masterKey !== undefined;
   }
 
-  /** The keys that an alias points or is to point to, by the change and as it was when a pass last saw it. */
+  /**
+   * Returns the keys to which an alias points or should point, after the change and when a pass last saw it.
+   */
   #targetsOf(alias: KeyAlias): WorkItem[] {
     const { namespace } = objectName(alias);
     const former = this.#index.latest?.alias(objectName(alias));
@@ -72,7 +74,8 @@ export class AffectedWork {
     const view = this.#view();
     if (view === undefined) return [];
     const before = this.#keyServers.get(name);
-    // Only of this one: when all are listed again, several have changed at once, and each is told by itself.
+    // Only for this KeyServer: when all are listed again, several have changed at once, and each is reported
+    // by itself.
     const after = view.keyServers.find((server) => server.metadata.name === name);
     if (after === undefined) this.#keyServers.delete(name);
     else this.#keyServers.set(name, after);

@@ -17,14 +17,14 @@ export interface Told {
 export class FailureLog {
   readonly #log: Log;
   readonly #lines = new RateLimiter(LOG_RATE);
-  /** Lines of each namespace that were left out of the log since its last one. */
+  /** Lines of each namespace that were left out of the log since its last line. */
   readonly #leftOut = new Map<string, number>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** Returns what is told of the item from now on. `now` is by performance.now(). */
+  /** Returns the record of the item's last line. `now` is by performance.now(). */
   tell(
     item: { readonly key: string; readonly namespace: string },
     message: string,

@@ -3,7 +3,7 @@ import { FairLanes } from "./fair-lanes.ts";
 
 const laneOf = (item: string): string => item.slice(0, 1);
 
-/** A generator of numbers from 0 to `below` that is the same in every run. */
+/** Returns a generator of numbers from 0 to `below` that is the same in every run. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

@@ -14,7 +14,7 @@ export class FairLanes<T> {
     this.#keyOf = keyOf;
   }
 
-  /** Items that wait. */
+  /** The number of waiting items. */
   get size(): number {
     return [...this.#lanes.values()].reduce((sum, lane) => sum + lane.size, 0);
   }
@@ -30,7 +30,7 @@ export class FairLanes<T> {
     this.#lanes.set(name, lane.set(this.#keyOf(item), item));
   }
 
-  /** Takes the first item of the lane whose turn it is; that lane's next turn comes after all others. */
+  /** Takes the first item of the lane whose turn it is. That lane's next turn comes after all others. */
   take(): T | undefined {
     const [turn] = this.#lanes;
     if (turn === undefined) return undefined;
@@ -42,7 +42,7 @@ export class FairLanes<T> {
     return first?.[1];
   }
 
-  /** Returns whether the item waited. */
+  /** Removes an item. Returns true if it was waiting. */
   delete(item: T): boolean {
     const name = this.#laneOf(item);
     const lane = this.#lanes.get(name);

@@ -22,7 +22,7 @@ const holds = (type: string) => (masterKey: MasterKey) => {
 export const keyGauges: readonly KeyGauge[] = [
   {
     name: "claviger_key_rotation_next_timestamp_seconds",
-    help: "When a key rotates next by itself, in epoch seconds; absent where it does not.",
+    help: "When a key rotates next by itself, in epoch seconds; absent if it does not.",
     value: ({ status }) => seconds(status?.rotation?.nextRotationTime),
   },
   {
@@ -32,22 +32,22 @@ export const keyGauges: readonly KeyGauge[] = [
   },
   {
     name: "claviger_key_rotation_on_time",
-    help: "0 where a rotation is overdue or cannot begin, else 1.",
+    help: "0 if a rotation is overdue or cannot begin, otherwise 1.",
     value: holds("RotationOnTime"),
   },
   {
     name: "claviger_key_reencrypted",
-    help: "1 where stored data has followed the current version, else 0.",
+    help: "1 if stored data have followed the current version, otherwise 0.",
     value: holds("Reencrypted"),
   },
   {
     name: "claviger_key_reencryption_verified",
-    help: "1 where a census of etcd proved it, else 0.",
+    help: "1 if a census of etcd proved it, otherwise 0.",
     value: ({ status }) => status?.reencryption && Number(status.reencryption.verified),
   },
   {
     name: "claviger_key_strays",
-    help: "Objects that the last census found otherwise than under the current key_id, after an earlier one had found none.",
+    help: "Objects that the last census found plain or under another key_id, after an earlier census had found none.",
     value: ({ status }) =>
       status?.reencryption &&
       (status.reencryption.straysFoundTime === undefined ? 0 : (status.reencryption.remaining ?? 0)),
@@ -59,7 +59,7 @@ export const keyGauges: readonly KeyGauge[] = [
   },
   {
     name: "claviger_key_census_timestamp_seconds",
-    help: "When what is stored under a key was last counted, in epoch seconds; absent if it was not since the last rotation.",
+    help: "When the objects under a key were last counted, in epoch seconds; absent if they were not counted since the last rotation.",
     value: ({ status }) => seconds(status?.reencryption?.lastCensusTime),
   },
   {
@@ -85,7 +85,7 @@ export const keyGauges: readonly KeyGauge[] = [
   },
   {
     name: "claviger_key_deletion_blocked",
-    help: "1 where a deletion that was asked for cannot go on, 0 where it can; absent without one.",
+    help: "1 if a requested deletion cannot continue, 0 if it can; absent without a deletion.",
     value: holds("DeletionBlocked"),
   },
 ];

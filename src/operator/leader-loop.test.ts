@@ -35,7 +35,7 @@ import { UsageCensus } from "./retirement/usage-census.ts";
 import type { Doubt } from "./time/time-keeper.ts";
 import { KEY_SERVERS, masterKeyWork, workKey } from "./work-item.ts";
 
-/** What the leader writes, over a store that is in memory. */
+/** Runs the leader over a store in memory. */
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "claviger-leader-"));
@@ -47,31 +47,33 @@ const UNUSED = async () => {
   throw new Error("nothing is stored here");
 };
 
-/** A leader of a cluster with one MasterKey; `refusal` is what the API server says to a new KeyVersion. */
+/** A leader of a cluster with one MasterKey; `refusal` is the API server's answer to a new KeyVersion. */
 class Cluster {
   key: MasterKey;
   readonly keyVersions: readonly KeyVersion[];
   readonly refusal: Error;
   rootKey = "root.key";
   providers: NonNullable<KeyServerStatus["providers"]> = [];
-  /** When a node was last heard of that was there before, in epoch milliseconds. */
+  /** When an existing node last renewed its Lease, in epoch milliseconds. */
   otherNodeHeardOf = Date.now();
   readonly conditions: [string, Condition][] = [];
-  /** The Leases of nodes beside those that have a KeyServer, and what the leader has deleted. */
+  /**
+   * The Leases of nodes in addition to those with a KeyServer, and the Leases that the leader has deleted.
+   */
   leases: readonly NodeLease[] = [];
   nodeUid = async (): Promise<string | undefined> => undefined;
   readonly deleted: string[] = [];
-  /** What has come since the leader last heard of KeyServers. */
+  /** Nodes that joined since the leader last received KeyServers. */
   joined: readonly KeyServer[] = [];
   aliases: readonly KeyAlias[] = [];
-  /** When the leader asks for another look at a MasterKey. */
+  /** Resolves when the leader asks for another look at a MasterKey. */
   readonly askedAgain = Promise.withResolvers<void>();
   limits = DEFAULT_LIMITS;
   /** Set while the leader's clock may be wrong. */
   doubt: Doubt | undefined;
   counts = 0;
   statuses = 0;
-  /** Whether the operator leads still when it is to write. */
+  /** True if the operator still leads when it writes. */
   leads = true;
   readonly events: string[] = [];
 
@@ -81,7 +83,10 @@ class Cluster {
     this.refusal = refusal;
   }
 
-  /** One pass over the MasterKey, of a leader that has just begun unless it is given; rejects as it does. */
+  /**
+   * Makes a pass over the MasterKey, by a leader that has just begun unless another is given. Rejects as the
+   * pass does.
+   */
   async reconcile(leader = this.leader()): Promise<void> {
     await leader.reconcile(SECRETS, new AbortController().signal);
   }
@@ -297,7 +302,7 @@ test("the leader has no root key to make an import token with => the key says so
   expect(cluster.key.status?.import).toHaveProperty("publicKey");
 });
 
-/** All has settled, and what is stored is to be counted. */
+/** Returns a cluster in which all API servers have settled, and stored data are to be counted. */
 function verifying(): Cluster {
   const { currentVersion } = statusWith(v1);
   const kmsKeyId = currentVersion?.kmsKeyId ?? "";
@@ -376,7 +381,7 @@ test("a MasterKey is to be deleted and held => it says no more of stored data, w
 test("the finalizer may not be set => stored data is counted all the same", async () => {
   const cluster = verifying();
   await cluster.reconcile().catch(() => undefined);
-  // A leader that has just begun, on a status that says all this already.
+  // A leader that has just begun, on a status that already has these values.
   cluster.counts = 0;
   await expect(cluster.reconcile()).rejects.toBe(forbidden);
   expect(cluster.counts).toBe(1);
@@ -476,7 +481,7 @@ test("a KeyServer says only when Status was last asked for => no key is looked a
   cluster.providers = [{ name: "p", socket: "/p", serves: "apps/secrets", encrypts: 1 }];
   const leader = cluster.leader();
   const server = keyServer("one");
-  // It is not known from when: everything is looked at.
+  // The former state is not known, so everything is looked at.
   expect(leader.workFor(server)).toContainEqual(SECRETS);
   cluster.providers = cluster.providers.map((one) => ({ ...one, lastStatusTime: NOW_TEXT }));
   expect(leader.workFor(server)).toEqual([KEY_SERVERS]);
@@ -503,7 +508,7 @@ test("a KeyAlias moves => the keys that it leaves and joins are looked at, and n
   const moved = keyAlias({ spec: { masterKey: "next" }, status: { masterKey: "secrets" } });
   const work = ["KeyAlias apps/main", "MasterKey apps/next", "MasterKey apps/secrets"];
   expect(leader.workFor(moved).map(workKey).toSorted()).toEqual(work);
-  // An object that was made again does not tell what it pointed to before.
+  // An object that was created again does not show the key to which it pointed before.
   const made = keyAlias({ spec: { masterKey: "next" } });
   expect(leader.workFor(made).map(workKey).toSorted()).toEqual(work);
 });

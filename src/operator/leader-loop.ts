@@ -46,7 +46,7 @@ export interface LeaderOptions {
   readonly lookAgain: (masterKey: ObjectName) => void;
 }
 
-/** Decides for the whole cluster. Run by the operator that leads. */
+/** Decides for the whole cluster. The leading operator runs it. */
 export class LeaderLoop {
   readonly #store: LeaderStore;
   readonly #clock: Clock;
@@ -81,7 +81,7 @@ export class LeaderLoop {
     this.#nodes = new NodeTender(store);
   }
 
-  /** Everything there is to look at. */
+  /** Returns the work on all objects. */
   allWork(): WorkItem[] {
     return this.#affected.all();
   }
@@ -91,18 +91,21 @@ export class LeaderLoop {
     return this.#affected.by(change);
   }
 
-  /** Whether work is on something that is in use already: it must not wait for thousands of new keys. */
+  /** Returns true if the work is on something that is in use: it must not wait for thousands of new keys. */
   isPrompt(work: WorkItem): boolean {
     return this.#affected.isPrompt(work);
   }
 
-  /** To lead, maybe again: others have continued since from what was counted or written before. */
+  /**
+   * Begins to lead, perhaps again: other leaders have continued since, so earlier counts and writes are
+   * dropped.
+   */
   begin(): void {
     this.#reencryptor.close();
     this.#retirement.begin();
   }
 
-  /** Stops what works beside the loop. */
+  /** Stops the background work. */
   close(): void {
     this.#reencryptor.close();
     this.#keyPairs.close();

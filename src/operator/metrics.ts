@@ -23,7 +23,7 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
   collectDefaultMetrics({ register: registry });
   new Gauge({
     name: "claviger_operator_leading",
-    help: "1 where this operator decides for all, else 0.",
+    help: "1 if this operator leads, otherwise 0.",
     registers,
     collect() {
       this.set(source.leading() ? 1 : 0);
@@ -57,7 +57,7 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
   });
   new Gauge({
     name: "claviger_key_material_expiry_timestamp_seconds",
-    help: "When the imported material of a key's version expires, in epoch seconds; absent where it does not.",
+    help: "When the imported material of a key's version expires, in epoch seconds; absent if it does not.",
     labelNames: ["namespace", "name", "version"],
     registers,
     collect() {
@@ -70,7 +70,7 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
   });
   new Gauge({
     name: "claviger_api_server_in_step",
-    help: "1 where a node's API server uses the EncryptionConfiguration on the disk and asks for Status, 0 where not; absent where it is not known.",
+    help: "1 if a node's API server uses the EncryptionConfiguration on the disk and asks for Status, 0 if not; absent if it is not known.",
     labelNames: ["node"],
     registers,
     collect() {

@@ -10,6 +10,6 @@ export function mustLead(store: Leadership, what: string): void {
   if (store.leading) return;
   throw new ClavigerError(
     "Conflict",
-    `${what} was not written: this operator no longer leads, and another one decides anew`,
+    `${what} was not written: this operator no longer leads, and another operator will decide again`,
   );
 }

@@ -12,8 +12,8 @@ import { ManifestStore } from "../store/manifests/manifest-store.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 
 /**
- * Standalone, the very first start makes the root key. Never beside an existing
- * keyring, whose versions a new root key could not open.
+ * Standalone, the very first start creates the root key. It never does so next to an existing keyring, whose
+ * versions a new root key could not open.
  */
 export function makeFirstRootKey({ resources, seal, stateDir }: NodeConfig, log: Log): void {
   if (resources.kind !== "manifests" || existsSync(seal.path)) return;

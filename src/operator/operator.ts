@@ -22,25 +22,25 @@ import { WorkQueue } from "./work-queue.ts";
 
 /** The one item of the node's queue. */
 const NODE = "node";
-/** How often the plugin's observations are looked for. */
+/** How often to look for the plugin's observations. */
 const OBSERVE_MILLISECONDS = 500;
-/** How often it is looked whether a plugin listens. */
+/** How often to check if a plugin answers. */
 const SOCKET_MILLISECONDS = 5_000;
-/** How often it is looked whether a clock has stepped, and how often the API server is asked for its time. */
+/** How often to check if a clock has stepped, and how often the API server is asked for its time. */
 const TICK_MILLISECONDS = 1_000;
 const ASK_MILLISECONDS = 10_000;
-/** How soon a node that reported a problem looks again whether it was mended, later each time. */
+/** How soon a node that reported a problem checks again if it was fixed; the pause grows each time. */
 const MEND_MILLISECONDS = { least: 2_000, most: 15_000 };
 /**
- * A pass over the whole node leaves twice its own time to the leader and to others, so that the
- * events of a thousand changes make some tens of passes. One change waits a second at most.
+ * After a pass over the whole node it rests for twice the time of the pass, for the leader and others, so
+ * that the events of a thousand changes cause only some tens of passes. A single change waits a second at
+ * most.
  */
 const restOfNode = (milliseconds: number): number => Math.min(1_000, 2 * milliseconds);
 
 /**
- * The operator of one node: keeps the keyring in step, and decides for all when
- * it leads. Runs until aborted. Throws where it cannot begin: InUse,
- * KeyringCorrupt, KeyringUnavailable, SealUnavailable.
+ * Runs the operator of one node: updates the keyring, and decides for all when it leads. Runs until aborted.
+ * Throws if it cannot start: InUse, KeyringCorrupt, KeyringUnavailable, SealUnavailable.
  */
 export async function runOperator(
   config: NodeConfig,
@@ -48,7 +48,7 @@ export async function runOperator(
   signal: AbortSignal,
   timing: Timing = TIMING,
 ): Promise<void> {
-  // Everything that the operator writes is for this user alone.
+  // Only this user may read what the operator writes.
   process.umask(0o077);
   const stopped = logStop(log, "operator", signal);
   for (const warning of config.warnings) log("warn", warning);
@@ -236,7 +236,10 @@ class Operator {
     return setInterval(look, TICK_MILLISECONDS);
   }
 
-  /** An API server that does not say what time it is, answers nothing else either: others say so. */
+  /**
+   * An API server that does not answer with its time does not answer anything else either, and that is
+   * reported elsewhere.
+   */
   #watchTime(signal: AbortSignal): readonly NodeJS.Timeout[] {
     const ask = () => void this.#time.ask(signal).catch(() => undefined);
     ask();
@@ -244,9 +247,9 @@ class Operator {
   }
 
   /**
-   * Looks for observations and edited files, and whether the keyring is still where it was. Only a
-   * new start opens what is there now, so the operator ends. Standalone and with
-   * nothing there, it waits: a new start would begin another keyring, with other keys.
+   * Looks for observations and edited files, and checks that the keyring is still at its path. Only a new
+   * start can open another file there, so the operator then ends. Standalone, if the file is missing, it
+   * waits: a new start would begin another keyring, with other keys.
    */
   #followKeyring(end: (reason: unknown) => void): NodeJS.Timeout {
     const waits = this.#config.resources.kind === "manifests";

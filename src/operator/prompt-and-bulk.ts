@@ -1,6 +1,6 @@
 import { FairLanes } from "./fair-lanes.ts";
 
-/** What is in use and what somebody has changed, and what thousands wait for at once. */
+/** Keys in use that somebody has changed, and work for which thousands of keys wait at once. */
 export type Lane = "prompt" | "bulk";
 
 /** Items that wait in two lanes, which take turns: thousands of bulk items delay a prompt one by one item. */
@@ -15,7 +15,7 @@ export class PromptAndBulk<T> {
     };
   }
 
-  /** Items that wait. */
+  /** The number of waiting items. */
   get size(): number {
     return this.#lanes.prompt.size + this.#lanes.bulk.size;
   }
@@ -30,7 +30,7 @@ export class PromptAndBulk<T> {
     if (!this.#lanes.prompt.has(item)) this.#lanes[lane].add(item);
   }
 
-  /** Returns whether the item waited. */
+  /** Removes an item. Returns true if it was waiting. */
   delete(item: T): boolean {
     return [this.#lanes.prompt.delete(item), this.#lanes.bulk.delete(item)].includes(true);
   }

@@ -20,7 +20,7 @@ export class QueueHold {
     this.#delayAfter = delayAfter;
   }
 
-  /** Until when nothing is worked on, by performance.now(). */
+  /** The time until which nothing is worked on, by performance.now(). */
   get until(): number {
     return this.#until;
   }

@@ -16,7 +16,7 @@ import { listable } from "./node/report/listed-versions.ts";
 import { erasureFinding } from "./retirement/decide-erased.ts";
 import { decideRetention } from "./retirement/decide-retention.ts";
 
-/** The API server refuses a whole status where one message is longer (resources.ts), and objects of 1.5 MB. */
+/** The API server refuses a whole status if one message is longer (resources.ts), and objects of 1.5 MB. */
 const LONGEST_MESSAGE = 32_768;
 const MANY = 9_000;
 const numbers = Array.from({ length: MANY }, (_, index) => index + 1);

@@ -13,7 +13,7 @@ const texts = {
   namespaceOf: (item: string) => item.split(" ")[1]?.split("/")[0] ?? "",
 };
 
-/** A queue that runs until the test is over, and the lines it logged. */
+/** Starts a queue that runs until the test is over, and returns the lines that it logged. */
 function running(work: (key: string) => Promise<void>, options: Partial<WorkQueueOptions<string>> = {}) {
   const lines: string[] = [];
   const log: Log = (level, message) => lines.push(`${level} ${message}`);
@@ -27,7 +27,7 @@ function running(work: (key: string) => Promise<void>, options: Partial<WorkQueu
   return { queue, lines, controller, ended, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Work that waits to be let go. */
+/** Makes work that waits to be released. */
 function gate() {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { opened: promise, open: resolve };
@@ -109,7 +109,7 @@ test("a key fails => it is logged and tried again, and others are not held up", 
   ]);
 });
 
-/** Milliseconds between the runs of one key within a time, by a clock that is advanced. */
+/** Returns the milliseconds between the runs of one key within a time, by a clock that is advanced. */
 async function gaps(
   milliseconds: number,
   work: (run: number, queue: WorkQueue<string>) => Promise<void>,
@@ -146,7 +146,7 @@ test("a key fails again and again => it is tried later each time; a success forg
 
 test("a failing pass is followed by news of what it wrote itself => it is not tried at the pace of its own writes", async () => {
   const tried = await gaps(60_000, async (_, queue) => {
-    // A watch may be faster than the answer, and slower.
+    // A watch may be faster than the answer, or slower.
     queue.add("a");
     setTimeout(() => queue.add("a"), 10);
     await fail();
@@ -204,7 +204,7 @@ test("a key fails in the same way for hours => a line every ten minutes, with ho
   expect(lines.length).toBeLessThan(8);
 });
 
-/** When passes of many keys ran, in milliseconds, by a clock that is advanced. */
+/** Returns when passes of many keys ran, in milliseconds, by a clock that is advanced. */
 async function passes(
   keys: number,
   milliseconds: number,
@@ -301,7 +301,7 @@ test("two thousand new keys wait and one that is in use changes => it comes next
     { laneOf: (key) => (key.endsWith("in-use") ? "prompt" : "bulk") },
   );
   for (let i = 0; i < 2_000; i++) used.queue.add(`MasterKey apps/${i}`);
-  // A look at everything has it wait among the others at first.
+  // A look at everything makes it wait among the others at first.
   used.queue.add("MasterKey apps/in-use", "bulk");
   await vi.waitFor(() => expect(done).toHaveLength(1), deadline);
   used.queue.add("MasterKey apps/in-use");

@@ -7,11 +7,11 @@ import { QueueHold } from "./queue-hold.ts";
 
 const MIN_DELAY_MILLISECONDS = 100;
 const MAX_DELAY_MILLISECONDS = 30_000;
-/** News may mean that the fault is mended; it may also be that of what the failing pass wrote itself. */
+/** News may mean that the fault is fixed, but it may also be about a write of the failing pass itself. */
 const MAX_DELAY_WITH_NEWS_MILLISECONDS = 5_000;
-/** A conflict or two is everyday life; so many in a row are not. */
+/** A conflict or two are normal; this many in a row are not. */
 const CONFLICTS_TO_TELL = 6;
-/** So many failures in a row are worth a line when they end. */
+/** After this many failures in a row, their end is worth a line. */
 const FAILURES_TO_END = 3;
 
 export interface WorkQueueOptions<T> {
@@ -23,7 +23,7 @@ export interface WorkQueueOptions<T> {
   readonly laneOf?: (item: T) => Lane;
   /** How long an item rests after a pass of so many milliseconds. */
   readonly restAfter?: (milliseconds: number) => number;
-  /** From 0 to 1, evenly. */
+  /** Returns a number from 0 to 1, uniformly distributed. */
   readonly random?: () => number;
 }
 
@@ -72,12 +72,12 @@ export class WorkQueue<T> {
     this.#waiting = new PromptAndBulk(this.#namespaceOf, this.#keyOf);
   }
 
-  /** Passes that failed since the start, conflicts aside. */
+  /** Passes that failed since the start, without conflicts. */
   get failureCount(): number {
     return this.#failureCount;
   }
 
-  /** Passes that somebody else's write overtook since the start, or that a late watch misled. */
+  /** Passes since the start that failed because another client wrote first, or because a watch was late. */
   get conflictCount(): number {
     return this.#conflictCount;
   }
@@ -161,13 +161,15 @@ export class WorkQueue<T> {
     if (rest > 0) this.#restUntil(item, performance.now() + rest);
   }
 
-  /** What has come meanwhile waits too. */
+  /** News that came meanwhile waits too. */
   #restUntil(item: T, time: number): void {
     this.#pauses.set(this.#keyOf(item), time);
     if (this.#waiting.delete(item)) this.addAfter(item, time - performance.now());
   }
 
-  /** A conflict means that somebody was faster, or that our own watch is late: both pass by themselves. */
+  /**
+   * A conflict means that another client wrote first, or that our own watch is late: both pass by themselves.
+   */
   #retry(item: T, error: unknown): void {
     const key = this.#keyOf(item);
     const trouble = this.#troubles.get(key) ?? { conflicts: 0, failures: 0, told: undefined };
@@ -194,7 +196,7 @@ export class WorkQueue<T> {
     this.#hold.failed(error, performance.now());
   }
 
-  /** Twice as long each time; up to half of it is left out at random, so that many do not come at once. */
+  /** Twice as long each time; up to half of it is removed at random, so that many do not come at once. */
   #delayAfter(tries: number, most: number): number {
     const delay = Math.min(most, MIN_DELAY_MILLISECONDS * 2 ** tries);
     return delay * (0.5 + this.#random() / 2);

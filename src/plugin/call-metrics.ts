@@ -13,7 +13,7 @@ export class CallMetrics {
     this.#metrics?.observe(observation);
   }
 
-  /** Serves the metrics at an address, or lets them be if there is none. */
+  /** Serves the metrics at an address, or nothing if there is none. */
   async start(
     address: string | undefined,
     source: GaugeSource,

@@ -1,7 +1,7 @@
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 
-/** Logs what fails again and again: each message about a thing is logged once, until it changes or ends. */
+/** Logs repeated failures: each message about an object is logged once, until it changes or ends. */
 export class Complaints {
   readonly #log: Log;
   readonly #last = new Map<string, string>();
@@ -10,7 +10,7 @@ export class Complaints {
     this.#log = log;
   }
 
-  /** Takes in the outcome of an attempt; without an error the trouble is over. */
+  /** Handles the outcome of an attempt; without an error the problem is over. */
   note(level: "warn" | "error", about: string, error: unknown): void {
     if (error === undefined) {
       this.#last.delete(about);

@@ -24,7 +24,7 @@ export interface DecryptResponse {
   readonly plaintext: Buffer;
 }
 
-/** How a message becomes bytes and is read from them. */
+/** Encodes a message into bytes and decodes it from them. */
 export interface Codec<T> {
   readonly encode: (message: T) => Buffer;
   readonly decode: (bytes: Buffer) => T;

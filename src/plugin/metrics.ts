@@ -51,7 +51,7 @@ export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetr
   });
   new Gauge({
     name: "claviger_kms_provider_serving",
-    help: "1 for the key_id that a provider answers, 0 where it serves nothing (key_id is empty then).",
+    help: "1 for the key_id that a provider serves, 0 if it serves nothing (key_id is empty then).",
     labelNames: ["provider", "key_id"],
     registers: [registry],
     collect() {
@@ -63,7 +63,7 @@ export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetr
   });
   new Gauge({
     name: "claviger_kms_last_status_timestamp_seconds",
-    help: "When the API server last asked a provider for its Status, in epoch seconds; absent where it never has.",
+    help: "When the API server last asked a provider for its Status, in epoch seconds; absent if it never has.",
     labelNames: ["provider"],
     registers: [registry],
     collect() {
@@ -75,7 +75,7 @@ export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetr
   });
   new Gauge({
     name: "claviger_kms_api_server_silent",
-    help: "1 where no API server has asked a provider for its Status for three minutes, else 0.",
+    help: "1 if no API server has asked a provider for its Status for three minutes, otherwise 0.",
     labelNames: ["provider"],
     registers: [registry],
     collect() {

@@ -121,7 +121,7 @@ export class Plugin {
     this.#reloading = this.#reloading
       .then(step)
       .catch((error: unknown) =>
-        this.#log("error", `the configuration was not taken up in full: ${messageOf(error)}`),
+        this.#log("error", `the configuration was not loaded in full: ${messageOf(error)}`),
       );
     return this.#reloading;
   }
@@ -233,7 +233,7 @@ export class Plugin {
       await server.mend();
       this.#complaints.note("error", path, undefined);
     } catch (error) {
-      const text = `provider ${provider.name}: its socket ${path} was removed and cannot be made again: ${messageOf(error)}`;
+      const text = `provider ${provider.name}: its socket ${path} was removed and cannot be created again: ${messageOf(error)}`;
       this.#complaints.note("error", path, new Error(text));
     }
   }

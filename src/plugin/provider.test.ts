@@ -24,10 +24,7 @@ import { sealAad } from "../seal/seal.ts";
 import { sealsIn } from "../testing/seals.ts";
 import { Provider } from "./provider.ts";
 
-/**
- * A provider on a real keyring.db that a real writer changes beneath it, as the
- * operator's process does.
- */
+/** A provider on a real keyring.db that a real writer changes meanwhile, as the operator's process does. */
 const SECRETS: ObjectName = { namespace: "claviger-system", name: "secrets" };
 const OTHER: ObjectName = { namespace: "claviger-system", name: "other" };
 const ALIAS: ObjectName = { namespace: "claviger-system", name: "alias" };
@@ -43,7 +40,7 @@ let keyring: LiveKeyring;
 let following: boolean;
 /** Everything that was logged. */
 let lines: string[];
-/** The material of every version made, to look for where it must not be. */
+/** The material of every created version, to search for it in places that must not have it. */
 let materials: Buffer[];
 let now: number;
 let observed: number;
@@ -99,7 +96,7 @@ function makeCurrent(key: Key, version: VersionRow): void {
   ]);
 }
 
-/** Makes a version of the key and makes it the current one. */
+/** Creates a version of the key and makes it the current version. */
 async function rotate(key: Key, number: number): Promise<VersionRow> {
   const version = await sealedVersion(key, number);
   makeCurrent(key, version);
@@ -108,7 +105,7 @@ async function rotate(key: Key, number: number): Promise<VersionRow> {
 
 const idOf = ({ keyId, versionId }: VersionRow): string => kmsKeyId(keyId, versionId);
 
-/** A provider that follows the keyring, as the plugin makes it. */
+/** Starts a provider that follows the keyring, as the plugin does. */
 function started(
   ref: KeyRef = { key: SECRETS },
   settleMilliseconds?: number,
@@ -141,7 +138,7 @@ const eventually = (check: () => void | Promise<void>): Promise<void> =>
 const serves = (provider: Provider, version: VersionRow): Promise<void> =>
   eventually(() => expect(provider.status()).toBe(idOf(version)));
 
-/** As the plugin does where something is wrong: it looks again, though the keyring did not change. */
+/** Repeats the check as the plugin does after a failure, although the keyring did not change. */
 const servesWhenMended = (provider: Provider, version: VersionRow): Promise<void> =>
   eventually(async () => {
     await provider.follow();
@@ -243,7 +240,7 @@ describe("a provider of a key with a current version", () => {
       const altered = Buffer.from(ciphertext);
       altered.writeUInt8(altered.readUInt8(at) ^ 0x01, at);
       const error = await decrypt(provider, { ciphertext: altered, keyId }).catch((cause: unknown) => cause);
-      // The ids within a ciphertext no longer belong to its key_id; all else does not open.
+      // Changed ids within a ciphertext no longer match its key_id; any other change makes it fail to open.
       const named = at >= 2 && at < 34;
       expect(error).toMatchObject({ code: named ? "InvalidArgument" : "InvalidCiphertext" });
       if (!named && error instanceof Error) messages.add(error.message);
@@ -493,7 +490,7 @@ describe("a keyring that is taken away", () => {
     const unknown = { ciphertext, keyId: kmsKeyId(scope.keyId, scope.versionId) };
     await expect(decrypt(provider, unknown)).rejects.toThrow(withCode("NotReady"));
 
-    // An empty one in its place, as an operator makes it that finds none, takes nothing away either.
+    // An empty keyring in its place, as an operator creates it if it finds none, removes nothing either.
     writer = KeyringWriter.open(stateDir);
     await hasProblem(provider, "NotFound");
     expect(provider.status()).toBe(idOf(version));
@@ -751,7 +748,7 @@ describe("the log of a provider whose key must not be used any more", () => {
   const refused = (why: string) =>
     expect.stringContaining(`warn provider secrets refuses Status, Encrypt and Decrypt: ${why}`);
   const again = expect.stringContaining("info provider secrets serves claviger-system/secrets again");
-  /** What was said since the provider began to serve. */
+  /** Returns the lines since the provider began to serve. */
   const said = () => lines.slice(1);
 
   it.each([
@@ -875,7 +872,7 @@ describe("a provider that cannot serve yet", () => {
     writer = KeyringWriter.open(dirname(writer.path));
     await vi.waitFor(() => expect(keyring.servedImport({ alias: ALIAS, masterKey: "none" })).toBe(false));
     await serves(started({ alias: ALIAS }, undefined, true), version);
-    // An alias that comes to imported material from now on is refused.
+    // An alias that moves to imported material from now on is refused.
     const other = { ...ALIAS, name: "other" };
     writer.apply([{ kind: "putAlias", alias: { ...other, masterKey: SECRETS.name } }]);
     const refusing = started({ alias: other }, undefined, true);
@@ -924,7 +921,7 @@ describe("an alias", () => {
     await serves(provider, left);
     writer.apply([{ kind: "putAlias", alias: { ...ALIAS, masterKey: OTHER.name } }]);
     await serves(provider, other);
-    // The writer refuses it; an old keyring that was put in place does not ask the writer.
+    // The writer refuses it, but an old keyring that was put in place bypasses the writer.
     writer.run("UPDATE aliases SET master_key = ?", SECRETS.name);
     await hasProblem(provider, "KeyringCorrupt");
     expect(provider.status()).toBe(idOf(other));
@@ -971,7 +968,7 @@ async function failure(work: Promise<unknown>): Promise<string> {
   return inspect(error, { depth: null, showHidden: true });
 }
 
-/** How bytes would look where somebody printed them. */
+/** Returns the forms in which bytes could be printed. */
 function canaries(bytes: Uint8Array): string[] {
   const start = Buffer.from(bytes.subarray(0, 9));
   return [start.toString("hex"), start.toString("base64"), start.toString("latin1"), start.join(", ")];

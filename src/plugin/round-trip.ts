@@ -22,7 +22,10 @@ export async function roundTrip(socket: string): Promise<RoundTrip> {
     const request = { ciphertext: Buffer.from(encrypted.ciphertext), uid, keyId, annotations: new Map() };
     const opened = await client.decrypt(request);
     if (encrypted.keyId !== keyId || Buffer.compare(opened, seed) !== 0) {
-      throw new ClavigerError("Internal", `the provider on ${socket} did not give back what it encrypted`);
+      throw new ClavigerError(
+        "Internal",
+        `the provider on ${socket} did not return the plaintext that it encrypted`,
+      );
     }
     const milliseconds = performance.now() - started;
     return { keyId, ciphertextBytes: encrypted.ciphertext.length, milliseconds };

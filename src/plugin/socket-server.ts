@@ -35,18 +35,21 @@ import {
   removeStaleSocket,
 } from "./socket.ts";
 
-/** A request has at most a kilobyte of ciphertext and one of key_id: claviger never returned annotations. */
+/**
+ * A request has at most a kilobyte of ciphertext and a kilobyte of key_id: claviger never returned
+ * annotations.
+ */
 const MAX_REQUEST_BYTES = 16 * 1024;
 /**
- * Each entry of an EncryptionConfiguration makes a connection. With the bounds below, callers
- * that only take memory get about 300 MB of it at most: docs/threat-model.md.
+ * Each entry of an EncryptionConfiguration opens a connection. With the limits below, hostile callers can
+ * make the plugin use at most about 300 MB: docs/threat-model.md.
  */
 const MAX_CONNECTIONS = 64;
-/** Calls at once on a connection: further ones wait in the caller (RFC 9113, 5.1.2). */
+/** Concurrent calls on a connection: further calls wait in the caller (RFC 9113, 5.1.2). */
 const MAX_STREAMS = 50;
-/** Of a connection without a call. API servers ask for Status every ten seconds. */
+/** The timeout of a connection without a call. API servers ask for Status every ten seconds. */
 const IDLE_MILLISECONDS = 600_000;
-/** Calls in flight at a stop end within this time; the API server gives up after 3 s. */
+/** Calls in flight at a stop must end within this time. The API server gives up after 3 s. */
 const DRAIN_MILLISECONDS = 5_000;
 
 const decrypted = (plaintext: Buffer): DecryptResponse => ({ plaintext });
@@ -56,7 +59,7 @@ type Unary<Request, Response> = (
   reply: sendUnaryData<Response>,
 ) => void;
 
-/** One provider on its socket. */
+/** A provider on its socket. */
 export class SocketServer {
   readonly provider: Provider;
   readonly path: string;
@@ -64,16 +67,16 @@ export class SocketServer {
   readonly #observe: (observation: Observation) => void;
   readonly #health: Health;
   readonly #server: Server;
-  /** Ours and not grpc-js's, which without channelz cannot end a connection that says nothing. */
+  /** Our own listener, because grpc-js's cannot end a silent connection without channelz. */
   readonly #listener = createServer();
   readonly #connections = new Connections(MAX_CONNECTIONS);
-  /** For what callers cause as often as they like. */
+  /** For messages that callers can cause as often as they like. */
   readonly #repeated: RepeatedLog;
   readonly #complain = (error: Error) =>
     this.#repeated.note({ kind: "accept", level: "warn", message: `${this.path}: ${messageOf(error)}` });
   #socket: ClaimedSocket | undefined;
   #group: number | undefined;
-  /** Of the file that our listener is bound to. */
+  /** The inode of the file that our listener is bound to. */
   #inode: number | undefined;
   #mending = false;
   #closing = false;
@@ -94,7 +97,7 @@ export class SocketServer {
       "grpc.max_receive_message_length": MAX_REQUEST_BYTES,
       "grpc.max_concurrent_streams": MAX_STREAMS,
       "grpc.max_connection_idle_ms": IDLE_MILLISECONDS,
-      // Introspection of channels, which nobody asks for here, costs a tenth of each call.
+      // Introspection of channels, which nobody uses here, costs a tenth of each call.
       "grpc.enable_channelz": 0,
     });
     this.#server.addService(kmsService, {
@@ -114,7 +117,7 @@ export class SocketServer {
     this.#acceptConnections();
   }
 
-  /** Takes the socket and answers on it, with the key if there is one. Throws InUse or ConfigInvalid. */
+  /** Binds the socket and answers on it, with the key if there is one. Throws InUse or ConfigInvalid. */
   async listen(group: number | undefined): Promise<void> {
     const socket = await claimSocket(this.path, group);
     try {
@@ -131,9 +134,8 @@ export class SocketServer {
   }
 
   /**
-   * Makes a socket that somebody removed, or that another process has left its own in the
-   * place of, again: an API server that starts anew would find none. What is connected
-   * goes on. Throws what keeps it from being made.
+   * Creates the socket again if somebody removed it, or if another process replaced it: an API server that
+   * restarts would not find it. Open connections continue. Throws the reason if the socket cannot be created.
    */
   async mend(): Promise<void> {
     if (this.#socket === undefined || this.#mending || this.#isInPlace()) return;
@@ -146,17 +148,17 @@ export class SocketServer {
   }
 
   async #bindAgain(): Promise<void> {
-    // First: nothing is removed or made in a folder of somebody else's.
+    // Checked first: nothing is removed or created in a folder that belongs to somebody else.
     preparePrivateFolder(dirname(this.path), this.#group);
     await removeStaleSocket(this.path);
     if (this.#closing) return;
-    // Before the path is bound again: it removes what lies there.
+    // Closed before the path is bound again, because closing removes the file at the path.
     this.#listener.close();
     await this.#bind();
     this.#giveTo(this.#group);
     this.#log(
       "warn",
-      `provider ${this.provider.name}: its socket ${this.path} was removed and is made again`,
+      `provider ${this.provider.name}: its socket ${this.path} was removed and is created again`,
     );
   }
 
@@ -165,13 +167,13 @@ export class SocketServer {
     return found !== undefined && found.ino === this.#inode;
   }
 
-  /** Stops taking calls, finishes those in flight, then removes the socket. Never rejects. */
+  /** Stops accepting calls, finishes those in flight, then removes the socket. Never rejects. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#health.close();
     this.provider.close();
-    // Its callback does not come where a session broke a moment before: node:http2 then calls back nobody.
-    // A session ends its connection after its last answer, and connections are counted here.
+    // Its callback is not called if a session broke a moment before: node:http2 then calls nobody back. A
+    // session ends its connection after its last answer, so connections are counted here.
     this.#server.tryShutdown(() => undefined);
     const disconnected = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // Some peers neither finish a call nor hang up.
@@ -182,7 +184,7 @@ export class SocketServer {
     this.#release();
   }
 
-  /** Somebody else's file at the path must not keep this process from ending, nor from going on. */
+  /** Another process's file at the path must not keep this process from ending or from continuing. */
   #release(): void {
     try {
       this.#socket?.release();
@@ -194,7 +196,7 @@ export class SocketServer {
     }
   }
 
-  /** Brings the provider in step with the keyring. */
+  /** Updates the provider to the keyring. */
   async follow(): Promise<void> {
     await this.provider.follow();
     this.#health.refresh();
@@ -213,7 +215,7 @@ export class SocketServer {
     this.#repeated.note({
       kind: "connections",
       level: "warn",
-      message: `${this.path} has more than ${MAX_CONNECTIONS} connections: the one that was least in use was closed; find out who connects`,
+      message: `${this.path} has more than ${MAX_CONNECTIONS} connections: the least used connection was closed; find out who connects`,
     });
   }
 
@@ -221,12 +223,12 @@ export class SocketServer {
     this.#listener.off("error", this.#complain);
     this.#listener.listen(this.path);
     await once(this.#listener, "listening");
-    // A connection that cannot be accepted, for want of file descriptors, is no reason to end.
+    // If a connection cannot be accepted, because file descriptors ran out for example, the server continues.
     this.#listener.on("error", this.#complain);
     this.#inode = lstatSync(this.path, { throwIfNoEntry: false })?.ino;
   }
 
-  /** Without it the socket is its owner's alone: root's API server can use it all the same. */
+  /** Without a group only the owner can use the socket; root's API server can use it all the same. */
   #giveTo(group: number | undefined): void {
     if (group === undefined) return;
     try {
@@ -282,7 +284,7 @@ export class SocketServer {
     };
   }
 
-  /** Status fails every ten seconds while something is wrong, and the provider has logged it once. */
+  /** While something is wrong, Status fails every ten seconds, and the provider has logged it once. */
   #logFailure(operation: Operation, request: object, error: unknown): void {
     if (operation === "Status") return;
     const uid = "uid" in request ? String(request.uid).slice(0, 64) : undefined;

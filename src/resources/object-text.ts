@@ -10,5 +10,5 @@ export const objectName = ({ metadata: { namespace = "", name } }: Named): Objec
   name,
 });
 
-/** NAMESPACE/NAME of an object. */
+/** Returns NAMESPACE/NAME of an object. */
 export const objectText = (object: Named): string => nameText(objectName(object));

@@ -23,9 +23,9 @@ export const NOW = new Date("2026-01-02T03:04:05.678Z");
 export const NOW_TEXT = "2026-01-02T03:04:05Z";
 export const EARLIER = "2026-01-01T00:00:00Z";
 
-/** The n-th key. */
+/** Returns the n-th key's id. */
 export const keyId = (n: number): KeyId => parseKeyId(`aaaaaaaa-0000-4000-8000-${digits(n)}`);
-/** The n-th version id; they sort as their numbers do. */
+/** Returns the n-th version id; they sort as their numbers do. */
 export const versionId = (n: number): VersionId => parseVersionId(`bbbbbbbb-0000-4000-8000-${digits(n)}`);
 
 const digits = (n: number): string => String(n).padStart(12, "0");
@@ -45,7 +45,7 @@ interface MasterKeyChanges {
   readonly status?: MasterKeyStatus;
 }
 
-/** MasterKey apps/secrets, new unless `status` says otherwise. */
+/** Returns MasterKey apps/secrets, new unless `status` says otherwise. */
 export const masterKey = (changes: MasterKeyChanges = {}): MasterKey => ({
   apiVersion: API_VERSION,
   kind: "MasterKey",
@@ -62,7 +62,7 @@ export const masterKey = (changes: MasterKeyChanges = {}): MasterKey => ({
   ...(changes.status && { status: changes.status }),
 });
 
-/** The n-th version of key 1 of apps/secrets; the object is named and numbered after n. */
+/** Returns the n-th version of key 1 of apps/secrets. The object is named and numbered after n. */
 export function keyVersion(
   n: number,
   changes: {
@@ -91,7 +91,7 @@ export function keyVersion(
   };
 }
 
-/** What is left of the n-th version after it was destroyed. */
+/** Returns the tombstone of the n-th version. */
 export function tombstone(n: number, status: KeyVersion["status"] = {}): KeyVersion {
   const { spec, ...rest } = keyVersion(n);
   const { seal: _, ...identity } = spec;
@@ -103,13 +103,13 @@ export function tombstone(n: number, status: KeyVersion["status"] = {}): KeyVers
   };
 }
 
-/** The same version as a node keeps it. */
+/** Returns the same version as a row of the keyring. */
 export const versionRow = (
   n: number,
   changes: { readonly spec?: Partial<KeyVersion["spec"]> } = {},
 ): VersionRow => toVersionRow(keyVersion(n, changes));
 
-/** What status says of a version that is current. */
+/** Returns the status entry of a version that is current. */
 export const currentVersion = ({ spec }: KeyVersion): NonNullable<MasterKeyStatus["currentVersion"]> => ({
   number: spec.number,
   versionId: spec.versionId,
@@ -117,13 +117,13 @@ export const currentVersion = ({ spec }: KeyVersion): NonNullable<MasterKeyStatu
   promotedAt: EARLIER,
 });
 
-/** The status of a key whose current version this is. */
+/** Returns the status of a key whose current version this is. */
 export const statusWith = (current: KeyVersion): MasterKeyStatus => ({
   keyId: current.spec.keyId,
   currentVersion: currentVersion(current),
 });
 
-/** apps/secrets as this node has it, with version `n` current. */
+/** Returns apps/secrets as a row of this node, with version `n` current. */
 export const keyRow = (n?: number, changes: Partial<KeyRow> = {}): KeyRow => ({
   namespace: "apps",
   name: "secrets",
@@ -134,7 +134,7 @@ export const keyRow = (n?: number, changes: Partial<KeyRow> = {}): KeyRow => ({
   ...changes,
 });
 
-/** KeyAlias apps/main, which should point to apps/secrets. */
+/** Returns KeyAlias apps/main, which should point to apps/secrets. */
 export const keyAlias = (changes: {
   readonly spec?: KeyAlias["spec"];
   readonly status?: KeyAlias["status"];
@@ -157,7 +157,7 @@ export const keyServer = (
   ...(status && { status }),
 });
 
-/** A node that was heard of just now and has prepared these versions. */
+/** Returns a node that just renewed its Lease and has prepared these versions. */
 export const node = (
   name: string,
   prepared: readonly string[],
@@ -179,7 +179,7 @@ export const unserved = {
   room: {},
 } as const;
 
-/** A node whose clock others confirm, and that has seen these periods begin. */
+/** Returns the record of a node whose clock others confirm, and that has seen these periods begin. */
 export const waiting = (periods: readonly WaitingPeriod[] = [], changes: Partial<Waiting> = {}): Waiting => ({
   time: { kind: "agreed", independent: true },
   periods: new Map(periods.map((period) => [periodKey(period), period])),
@@ -187,7 +187,7 @@ export const waiting = (periods: readonly WaitingPeriod[] = [], changes: Partial
   ...changes,
 });
 
-/** A deletion of the n-th key that this node has seen from long ago. */
+/** Returns a deletion of the n-th key that this node has seen for long. */
 export const deletionPeriod = (n: number, changes: Partial<WaitingPeriod> = {}): WaitingPeriod => ({
   kind: "deletion",
   subject: keyId(n),
@@ -200,7 +200,7 @@ export const deletionPeriod = (n: number, changes: Partial<WaitingPeriod> = {}):
   ...changes,
 });
 
-/** What a TimeKeeper knows, without clocks and keyring. */
+/** Returns the knowledge of a TimeKeeper, without clocks and keyring. */
 export const timeKeeper = (known: Waiting = waiting()) => ({
   ask: async () => undefined,
   note: () => undefined,

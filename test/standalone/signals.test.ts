@@ -11,7 +11,8 @@ import { encryptSeed } from "./kms.ts";
 const HANG_UP = {
   plugin: /INFO {2}plugin: SIGHUP came: the configuration is read again/,
   serve: /INFO {2}plugin: SIGHUP came: the configuration is read again/,
-  operator: /INFO {2}operator: SIGHUP came: this operator goes on; it reads its configuration when it starts/,
+  operator:
+    /INFO {2}operator: SIGHUP came: this operator continues; it reads its configuration when it starts/,
 } as const;
 
 it("a terminal that closes (SIGHUP) ends no process, each says so, and SIGTERM ends it in good order", async () => {

@@ -59,7 +59,7 @@ describe("a socket path", () => {
       expect((await stat(installation.socket())).mode & 0o777).toBe(0o700);
     }
     await plugin.line(
-      /WARN +plugin: provider secrets: its socket .*secrets\.sock was removed and is made again/,
+      /WARN +plugin: provider secrets: its socket .*secrets\.sock was removed and is created again/,
     );
     expect((await open.finish(Buffer.alloc(0))).status).toBe("0");
     expect(disturbed).not.toHaveBeenCalled();
@@ -84,11 +84,11 @@ describe("a socket path", () => {
       return true;
     });
     await plugin.line(
-      /ERROR plugin: provider secrets: its socket .* was removed and cannot be made again: .*is open to others/,
+      /ERROR plugin: provider secrets: its socket .* was removed and cannot be created again: .*is open to others/,
     );
     await chmod(installation.runDir, 0o700);
     expect(await installation.serving()).toBe(prepared.keyId);
-    expect((await plugin.text()).match(/cannot be made again/g)).toHaveLength(1);
+    expect((await plugin.text()).match(/cannot be created again/g)).toHaveLength(1);
   });
 
   it("on which a foreign process listens is not taken from it", async () => {
@@ -159,7 +159,7 @@ describe("a socket path", () => {
       // seed.
       execFileSync("rm", [installation.socket()], { uid: 65_534, gid: 65_534 });
       await plugin.line(
-        /ERROR plugin: provider secrets: its socket .* cannot be made again: socket folder .*: folder .*run \(mode 0700\) belongs to user 65534, who can replace what lies in it; run: chown -h 0 /,
+        /ERROR plugin: provider secrets: its socket .* cannot be created again: socket folder .*: folder .*run \(mode 0700\) belongs to user 65534, who can replace what lies in it; run: chown -h 0 /,
       );
       expect(existsSync(installation.socket())).toBe(false);
       expect(plugin.process.alive).toBe(true);

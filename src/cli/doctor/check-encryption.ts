@@ -120,7 +120,7 @@ export const encryptionChecks: readonly Check[] = [
         severity: unused ? "error" : "warning",
         object: ruleText(rule, encryptionConfig),
         message: `its kms provider ${provider.name} has the endpoint ${provider.endpoint}, which no provider of ${config.path} serves`,
-        remedy: "compare the endpoint with providers[].socket; where another plugin serves it, all is well",
+        remedy: "compare the endpoint with providers[].socket; if another plugin serves it, all is well",
       }));
   }),
   check("ProviderUnused", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>

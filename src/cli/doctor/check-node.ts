@@ -30,7 +30,7 @@ export const nodeChecks: readonly Check[] = [
       object: `keyring of ${config.nodeName}`,
       message,
       remedy:
-        "run the release that wrote it, or move the keyring away with both processes stopped: the operator builds it anew",
+        "run the release that wrote it, or move the keyring away with both processes stopped: the operator builds it again",
     })),
   ),
   check("SocketSilent", [], (_, { sockets }) =>

@@ -115,7 +115,7 @@ const reminders: readonly Unchecked[] = [
 /** Added if the API server does not report its file itself. */
 const unknownFile: Unchecked = {
   what: "whether the API server runs with this EncryptionConfiguration",
-  why: "a file that was edited is used after a restart, or after a reload where that is switched on",
+  why: "a file that was edited is used after a restart, or after a reload if automatic reload is on",
   checks: [],
   remedy: "claviger census shows by which provider a new Secret was stored",
 };

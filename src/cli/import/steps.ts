@@ -116,13 +116,17 @@ function parametersIn({ metadata, spec, status }: MasterKey) {
 export function untilProcessed(importing: Importing, spec: Partial<ImportSpec>): Promise<MasterKey> {
   const told = once(importing.say);
   const digest = offerOf(spec)?.digest;
-  return until(importing, "the import was not taken up; spec.import stays there and may be yet", (key) => {
-    if (key.status?.import?.processed?.digest === digest) return key;
-    const imported = conditionOf(key.status?.conditions, "Imported");
-    const ofThis = imported?.observedGeneration === key.metadata.generation;
-    if (ofThis && imported?.status === "False") told(imported.message);
-    return undefined;
-  });
+  return until(
+    importing,
+    "the import was not accepted; spec.import stays and may still be accepted",
+    (key) => {
+      if (key.status?.import?.processed?.digest === digest) return key;
+      const imported = conditionOf(key.status?.conditions, "Imported");
+      const ofThis = imported?.observedGeneration === key.metadata.generation;
+      if (ofThis && imported?.status === "False") told(imported.message);
+      return undefined;
+    },
+  );
 }
 
 /** Waits until the version is current, which means that it is on every node. */
@@ -175,9 +179,9 @@ export async function takeBack({ name, target, requestToken }: Importing, digest
     const done = digest !== undefined && processed?.digest === digest;
     if (!(await target.takeOut(requestToken)) && !done) return "nothing was asked for yet";
     return done
-      ? "it was taken up before; see the condition Imported for what became of it"
+      ? "it was accepted before; see the condition Imported for the outcome"
       : `spec.import of ${name} was taken back; see its condition Imported if a leader took it up at this moment`;
   } catch (error) {
-    return `spec.import of ${name} could not be taken back (${messageOf(error)}): take it out of the MasterKey, or it may be taken up yet`;
+    return `spec.import of ${name} could not be taken back (${messageOf(error)}): remove it from the MasterKey, or it may still be accepted`;
   }
 }

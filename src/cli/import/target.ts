@@ -93,7 +93,7 @@ function readObject(config: NodeConfig, name: ObjectName): MasterKey {
     // The operator has validated the object.
     return parseJson(json, `MasterKey ${nameText(name)} in the keyring`, "KeyringCorrupt") as MasterKey;
   }
-  throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} was not taken up by the operator`);
+  throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} was not accepted by the operator`);
 }
 
 /** Changes one field of one document. The rest of the file, comments too, stays as it is. */

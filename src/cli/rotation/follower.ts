@@ -38,7 +38,7 @@ export async function followRotation(following: Following): Promise<void> {
     if (!signal.aborted) throw error;
     throw new ClavigerError(
       "NotReady",
-      `the rotation that was asked for goes on without this command; ${look(name)}`,
+      `the requested rotation continues without this command; ${look(name)}`,
     );
   }
 }
@@ -79,7 +79,7 @@ async function readKey({ name, target, line, pace, signal }: Following): Promise
     if (signal.aborted) throw error;
     throw new ClavigerError(
       codeOf(error),
-      `${messageOf(error)}; the rotation goes on without this command; ${look(name)}`,
+      `${messageOf(error)}; the rotation continues without this command; ${look(name)}`,
       {
         cause: error,
       },

@@ -83,7 +83,7 @@ export function sightOf(key: MasterKey, request: RotationRequest): RotationSight
 const over = (why: string): RotationSight => ({ kind: "over", why });
 
 const ANOTHER_KEY =
-  "the MasterKey was deleted and made again meanwhile, and the new one was not asked; ask again if another version is wanted";
+  "the MasterKey was deleted and created again meanwhile, and nobody asked the new MasterKey; ask again if another version is wanted";
 const WITHOUT_ROTATION =
   "claviger made the key anew when the request came, and took it as done; ask again if another version is wanted";
 

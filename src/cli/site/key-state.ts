@@ -2,7 +2,7 @@ import type { KeyRow, VersionRow } from "../../keyring/rows.ts";
 import { decideUse, type UseObstacle } from "../../keys/may-use.ts";
 import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 
-/** State of a key on a node: the MasterKey's states, and two of the node's own. */
+/** The state of a key on a node: a state of the MasterKey, or one of the two that only a node has. */
 export type KeyState = NonNullable<MasterKeyStatus["keyState"]> | "Expired" | "NoVersion";
 
 const STATES: Readonly<Record<UseObstacle["code"], KeyState>> = {

@@ -58,7 +58,7 @@ export async function lookAtStoredData({ resources, leaseNamespace }: NodeConfig
 export function leaderSilence(renewTime: string | undefined, now: number): string | undefined {
   if (Math.abs(now - timeOf(renewTime)) <= LEADER_SILENCE_MILLISECONDS) return undefined;
   const since = renewTime === undefined ? "" : ` since ${renewTime}`;
-  return `no operator leads${since}, so that what is said of stored data is old: start the operators, and see their logs`;
+  return `no operator leads${since}, so the reports about stored data are old: start the operators, and see their logs`;
 }
 
 export function storedDataOf(masterKeys: readonly MasterKey[]): ReadonlyMap<string, StoredData> {

@@ -105,7 +105,7 @@ export class ClusterMasterKey {
   #asNode(cause: KubeError): ClavigerError {
     return new ClavigerError(
       "ConfigInvalid",
-      `MasterKey ${nameText(this.#name)} was not changed: kubeconfig ${this.#kubeconfigPath} is that of a node of claviger, and nodes do not change what a key is to be; use one of your own: --kubeconfig FILE`,
+      `MasterKey ${nameText(this.#name)} was not changed: kubeconfig ${this.#kubeconfigPath} is that of a node of claviger, and nodes do not change the spec of a key; use your own kubeconfig: --kubeconfig FILE`,
       { cause },
     );
   }

@@ -48,7 +48,7 @@ const failure = (code: string, message: string | RegExp = "") =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
 const eventually = (assertion: () => void) => vi.waitFor(assertion, deadline);
 
-/** Writes as the operator does, and is gone again. */
+/** Writes as the operator does, and closes the keyring. */
 function write(...changes: readonly KeyringChange[]): void {
   const keyring = KeyringWriter.open(stateDir());
   try {
@@ -58,7 +58,7 @@ function write(...changes: readonly KeyringChange[]): void {
   }
 }
 
-/** A version whose material is 32 times `byte`, sealed under this node's root key. */
+/** Returns a version whose material is 32 times `byte`, sealed under this node's root key. */
 async function sealed(n: number, byte = n): Promise<VersionRow> {
   const row = version(n);
   using material = Secret.take(new Uint8Array(32).fill(byte));
@@ -230,7 +230,7 @@ describe("a row that this release cannot read", () => {
     const heard = vi.fn();
     live.onChange(heard);
     await eventually(() => expect(live.versionCount).toBe(3));
-    // Some more looks at the file: it is not opened anew each time.
+    // Looks at the file some more times: it is not opened again each time.
     write(...promoted(version(5)));
     await eventually(() => expect(live.versionCount).toBe(4));
     expect(live.version(versionId(4))).toEqual(version(4));
@@ -362,7 +362,7 @@ describe("a caller that asks for what leads to nothing, a thousand times", () =>
     await eventually(() => expect(live.versionCount).toBe(1));
     const reads = vi.spyOn(KeyringReader.prototype, "version");
     try {
-      // Without a turn of the event loop: the keyring does not look at the file meanwhile.
+      // Without a turn of the event loop, so that the keyring does not look at the file meanwhile.
       for (let n = 1_000; n < 2_000; n += 1) expect(live.version(versionId(n))).toBeUndefined();
       expect(reads.mock.calls.length).toBeLessThan(50);
     } finally {
@@ -380,7 +380,7 @@ describe("a caller that asks for what leads to nothing, a thousand times", () =>
     const tries = vi.spyOn(SealSource.prototype, "unseal");
     try {
       for (let n = 0; n < 1_000; n += 1) {
-        // A microtask only, as above.
+        // Waits for a microtask only, as above.
         await expect(live.material(served)).rejects.toEqual(failure("SealUnavailable"));
       }
       const { length } = tries.mock.calls;

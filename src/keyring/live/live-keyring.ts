@@ -121,8 +121,8 @@ export class LiveKeyring {
   }
 
   /**
-   * Returns the MasterKey that a version belongs to. A MasterKey that merely claims the version's
-   * keyId has no say in its use.
+   * Returns the MasterKey that a version belongs to. A MasterKey that merely claims the version's keyId does
+   * not affect its use.
    */
   owner({ masterKey, keyId }: Pick<VersionRow, "masterKey" | "keyId">): KeyRow | undefined {
     const key = this.#latest.rows.keys.get(nameText(masterKey));
@@ -150,7 +150,10 @@ export class LiveKeyring {
     return this.#materials.of(version);
   }
 
-  /** Returns the error for an object that is not in the keyring: the file or its row may be unreadable just now. */
+  /**
+   * Returns the error for an object that is not in the keyring: the file or its row may be unreadable at
+   * present.
+   */
   absent(what: string): ClavigerError {
     const unreadable = this.#latest.rows.unreadable.find(({ name }) => name === what)?.error;
     const absent = new ClavigerError(

@@ -5,7 +5,7 @@ const MOST = 20;
 export class Misses {
   #count = 0;
 
-  /** Whether so many reads failed that no more are made before the next look. */
+  /** True if so many reads failed that no more are made before the next look. */
   get often(): boolean {
     return this.#count >= MOST;
   }
@@ -14,7 +14,7 @@ export class Misses {
     this.#count += 1;
   }
 
-  /** Takes one back: the read has led to something. */
+  /** Takes one count back, because the read succeeded. */
   takeBack(): void {
     this.#count -= 1;
   }

@@ -4,7 +4,7 @@ import { OwnRecord } from "../claims/own-record.ts";
 import { ViewIndex } from "../claims/view-index.ts";
 import { gatherKeyAlias } from "./gather-key-alias.ts";
 
-/** An alias that the one node with a KeyServer does not serve. */
+/** Gathers an alias that is not served by the only node with a KeyServer. */
 function gathered(...leases: readonly string[]) {
   const view = {
     masterKeys: [masterKey()],

@@ -13,12 +13,12 @@ export interface KeyAliasSources {
   readonly alias: KeyAlias;
   readonly index: ViewIndex;
   readonly keyring: LeaderKeyring;
-  /** Says what the namespace has no room for. Asked only for an alias that points nowhere yet. */
+  /** Returns the lack of room in the namespace. Only called for an alias that does not point to a key yet. */
   readonly lack: () => Lack | undefined;
   readonly arnPrefix: string;
 }
 
-/** Gathers what decideKeyAlias decides on. `now` is the time by which nodes are silent. */
+/** Gathers the facts for decideKeyAlias. `now` is the time by which nodes are silent. */
 export function gatherKeyAlias(sources: KeyAliasSources, now: Date): ObservedKeyAlias {
   const { alias, index, keyring, lack, arnPrefix } = sources;
   const { keyServers, heardOf } = index.view;
@@ -28,7 +28,7 @@ export function gatherKeyAlias(sources: KeyAliasSources, now: Date): ObservedKey
   const known = rememberAlias(alias, heldAlias(alias, keyring), named(alias.status?.masterKey));
   const target = named(alias.spec.masterKey);
   const nodes = nodeViews(keyServers, heardOf, now);
-  // Of a node without KeyServer nobody knows whether it serves the alias.
+  // Nobody knows if a node without KeyServer serves the alias.
   const unknown = nodes.some(({ unreported }) => unreported === true);
   return {
     alias: known,

@@ -16,7 +16,7 @@ import { decideKeyring } from "../node/keyring/decide-keyring.ts";
 import type { KeyringContents } from "../node/keyring/keyring-plan.ts";
 import { decideKeyAlias, type ObservedKeyAlias } from "./decide-key-alias.ts";
 
-/** Key apps/secrets has material that claviger made; apps/known is imported. */
+/** Key apps/secrets has material created by claviger; apps/known is imported. */
 const EXTERNAL = { origin: "EXTERNAL" } as const;
 const known1 = { keyId: keyId(2), versionId: versionId(50), masterKey: { namespace: "apps", name: "known" } };
 const imported = keyVersion(1, { spec: { ...known1, ...EXTERNAL }, metadata: { name: "known-1" } });

@@ -24,7 +24,7 @@ const AWAITED_BY_MANY = new Set([
   "ImportedNotAllowed",
 ]);
 
-/** Decides for the leader where KeyAliases point. */
+/** Decides for the leader to which keys KeyAliases point. */
 export class KeyAliasReconciler {
   readonly #config: Pick<NodeConfig, "limits" | "region" | "account">;
   readonly #keyring: LeaderKeyring;
@@ -62,7 +62,10 @@ export class KeyAliasReconciler {
   }
 }
 
-/** What waits for nodes or for a time is looked at soon; the rest comes with an event of some object. */
+/**
+ * An alias that waits for nodes or for a time is looked at soon; other reasons end with an event of some
+ * object.
+ */
 function pauseAfter(step: KeyAliasStep): number | undefined {
   if (step.kind === "point") return undefined;
   return AWAITED_BY_MANY.has(step.finding.reason) ? ROOM_MILLISECONDS : WAITING_MILLISECONDS;

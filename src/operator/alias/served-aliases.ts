@@ -5,9 +5,9 @@ import { kmsKeyIdOf } from "../../resources/versions.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
 
 /**
- * The aliases under which nodes serve a MasterKey, as a KeyServer's `serves` names them. Those
- * whose KeyAlias was deleted, or was only just made again, are among them: nodes serve them on,
- * as their key_ids tell, and this one may not know them.
+ * Returns the aliases under which nodes serve a MasterKey, in the form of a KeyServer's `serves`. They
+ * include aliases whose KeyAlias was deleted, or was only just created again: their key_ids show that nodes
+ * continue to serve them, and this node may not know them.
  */
 export function aliasesOf(
   masterKey: MasterKey,
@@ -27,7 +27,7 @@ export function aliasesOf(
 const isPointing = (alias: string, index: ViewIndex): boolean =>
   index.alias(parseNameText(alias))?.status?.masterKey !== undefined;
 
-/** A node that has not said what it serves may serve it. */
+/** A node that has not reported what it serves may serve the alias. */
 export const mayBeServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
   keyServers.length === 0 ||
   keyServers.some(
@@ -35,7 +35,10 @@ export const mayBeServed = (alias: KeyAlias, keyServers: readonly KeyServer[]): 
       status?.providers?.some(({ serves }) => serves === servedAlias(objectText(alias))) ?? true,
   );
 
-/** Whether each provider that serves the alias takes imported material, as far as nodes have reported. */
+/**
+ * Returns true if each provider that serves the alias accepts imported material, as far as nodes have
+ * reported.
+ */
 export const importedAllowed = (alias: KeyAlias, keyServers: readonly KeyServer[]): boolean =>
   keyServers.length > 0 &&
   keyServers.every(

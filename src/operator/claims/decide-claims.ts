@@ -7,24 +7,24 @@ import { kmsKeyIdOfRow } from "../../resources/versions.ts";
 import type { StatusPart } from "../master-key/assemble-status.ts";
 import type { OwnRecord } from "./own-record.ts";
 
-/** What the leader's own keyring and the API server have of a MasterKey. */
+/** The facts about a MasterKey in the leader's own keyring and in the API server. */
 export interface OwnFacts {
   readonly record: OwnRecord;
   readonly row: KeyRow | undefined;
   readonly versions: readonly KeyVersion[];
 }
 
-/** A MasterKey whose status says nothing that this node's keyring contradicts. */
+/** A MasterKey whose status contains nothing that this node's keyring contradicts. */
 export interface CheckedMasterKey {
   readonly masterKey: MasterKey;
-  /** Set if its keyId is another MasterKey's: nothing is done for it. A sentence for people. */
+  /** Set if its keyId belongs to another MasterKey: nothing is done for it then. A sentence for people. */
   readonly foreign?: string;
 }
 
 /**
- * Checks what a MasterKey's status claims against the leader's own keyring. Whoever may write
- * status could name any key there. `row` is what the keyring has under the MasterKey's name,
- * `versions` are the KeyVersions that name the MasterKey.
+ * Checks the claims of a MasterKey's status against the leader's own keyring, because anybody who may write
+ * status could name any key there. `row` is the keyring's row under the MasterKey's name, and `versions` are
+ * the KeyVersions that name the MasterKey.
  */
 export function checkClaims(masterKey: MasterKey, { record, row, versions }: OwnFacts): CheckedMasterKey {
   const { metadata, status } = masterKey;
@@ -45,14 +45,17 @@ export function checkClaims(masterKey: MasterKey, { record, row, versions }: Own
   };
 }
 
-/** A key of which nothing was destroyed is not Destroyed. */
+/** A key of which no version was destroyed is not Destroyed. */
 function withoutFalseState(status: MasterKeyStatus, record: OwnRecord): MasterKeyStatus {
   if (status.keyState !== "Destroyed" || record.hasDestroyed(status.keyId ?? "")) return status;
   const { keyState: _, ...rest } = status;
   return rest;
 }
 
-/** The status of a MasterKey whose keyId is another one's: nobody uses it, and it may be deleted. */
+/**
+ * Returns the status of a MasterKey whose keyId belongs to another MasterKey: nobody uses it, and it may be
+ * deleted.
+ */
 export function foreignPart({ metadata, status }: MasterKey, foreign: string): StatusPart {
   const reason = "KeyIdForeign";
   const unused = "it has no key of its own: deleting the object stops nothing";
@@ -69,7 +72,7 @@ export function foreignPart({ metadata, status }: MasterKey, foreign: string): S
 
 type Current = MasterKeyStatus["currentVersion"];
 
-/** The current version as it is claimed, if the keyring has it so; else as the keyring has it. */
+/** Returns the claimed current version if the keyring confirms it, otherwise the keyring's own. */
 function checkedCurrent(
   keyId: string,
   name: ObjectName,
@@ -81,7 +84,8 @@ function checkedCurrent(
   if (found === undefined) {
     const isOnItsWay = versions.some(({ spec }) => spec.versionId === claimed.versionId);
     const recorded = row?.keyId === keyId ? row.current : undefined;
-    // If another node has it after all, that node hands it back, and it is promoted once more: no node goes back.
+    // If another node has the claimed version after all, that node hands it back, and it is promoted again:
+    // no node goes back to an earlier version.
     return isOnItsWay || recorded === undefined ? claimed : currentOf(row, claimed);
   }
   if (found.keyId !== keyId || nameText(found.masterKey) !== nameText(name)) return currentOf(row, claimed);

@@ -2,7 +2,7 @@ import type { AliasRow, KeyRow, VersionRow } from "../../keyring/rows.ts";
 import { nameText } from "../../names.ts";
 import { findIn } from "./indexed.ts";
 
-/** The tables of the leader's own keyring by which claims are checked. */
+/** The tables of the leader's own keyring that are used to check claims. */
 export interface LeaderKeyring {
   keys(): readonly KeyRow[];
   aliases(): readonly AliasRow[];

@@ -4,9 +4,9 @@ import type { StatusPart } from "../master-key/assemble-status.ts";
 import { unknown } from "../reencryption/findings.ts";
 
 /**
- * The status of a MasterKey that is on its way out, without what it says of stored data: nothing
- * is written again for it, and nobody looks at its API servers any more, while it may be held and
- * in use for years.
+ * Returns the status of a MasterKey that is being deleted, without its claims about stored data. Nothing is
+ * rewritten for it any more and nobody follows its API servers, although its finalizer may keep it in use for
+ * years.
  */
 export function leavingPart({ metadata: { generation }, status }: MasterKey): StatusPart {
   const { reencryption, conditions, rotation, ...rest } = status ?? {};

@@ -42,7 +42,7 @@ test.each([
   expect(indexOf(version).isUnsettled(key)).toBe(expected);
 });
 
-/** A generator of numbers from 0 to `below` that is the same in every run. */
+/** Returns a generator of numbers from 0 to `below` that is the same in every run. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -51,7 +51,7 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-/** All that an index tells. */
+/** Returns everything that an index says. */
 const told = (index: ViewIndex, names: readonly string[]) =>
   names.map((name) => {
     const one = masterKey({ metadata: { name } });

@@ -6,20 +6,20 @@ import type { View } from "../../store/view.ts";
 import { timeOf } from "../../times.ts";
 import type { OwnRecord } from "./own-record.ts";
 
-/** Triggers of versions that somebody asked for. */
+/** Triggers of versions that somebody requested. */
 const ASKED = new Set<string | undefined>(["OnDemand", "Imported"]);
 
-/** Versions as the keyring bears them out, by the KeyVersion as the API server has it. */
+/** Maps each KeyVersion of the API server to the KeyVersion that the keyring confirms. */
 type Versions = ReadonlyMap<KeyVersion, KeyVersion>;
 
-/** The objects of one namespace by name. Versions belong to the namespace of their MasterKey. */
+/** The objects of one namespace by name. A version belongs to the namespace of its MasterKey. */
 export interface NamespaceIndex {
   readonly masterKeys: ReadonlyMap<string, MasterKey>;
   readonly keyAliases: ReadonlyMap<string, KeyAlias>;
-  /** The KeyVersions of each MasterKey, deleted ones too, by name of the MasterKey. */
+  /** The KeyVersions of each MasterKey by name, of deleted MasterKeys too. */
   readonly versions: ReadonlyMap<string, Versions>;
   readonly versionCount: number;
-  /** Versions that were made because somebody asked. */
+  /** Versions that were created on request. */
   readonly asked: Versions;
 }
 
@@ -48,12 +48,12 @@ class Namespace implements NamespaceIndex {
 }
 
 /**
- * A view with the look-ups that a reconcile needs. It follows the views: what one change costs
- * does not grow with the number of versions, but for a comparison of references.
+ * A view with the look-ups that a reconcile needs. It follows the views, and the cost of a change does not
+ * grow with the number of versions, except for a comparison of references.
  */
 export class ViewIndex {
   #view: View;
-  /** This node's own keyring, by which claims of the view are checked. */
+  /** This node's own keyring, which checks the claims of the view. */
   readonly record: OwnRecord;
   readonly #namespaces = new Map<string, Namespace>();
   readonly #stored = new Map<string, KeyVersion>();
@@ -69,7 +69,7 @@ export class ViewIndex {
     return this.#view;
   }
 
-  /** Brings the index in step with a later view. Not while a reconcile uses it. */
+  /** Updates the index to a later view. Do not call this while a reconcile uses the index. */
   follow(view: View): void {
     const before = this.#view;
     if (view === before) return;
@@ -104,7 +104,7 @@ export class ViewIndex {
     this.#in(version.spec.masterKey).take(version);
   }
 
-  /** The view as this node's keyring bears it out: what decides on deletion and destruction. */
+  /** The view as far as this node's keyring confirms it. Deletion and destruction are decided on it. */
   get checked(): View {
     this.#checked ??= {
       ...this.view,
@@ -128,17 +128,19 @@ export class ViewIndex {
     return this.#namespaces.get(namespace)?.keyAliases.get(name);
   }
 
-  /** A KeyVersion by the name of its object, as the API server has it. */
+  /** Returns a KeyVersion by the name of its object, as the API server has it. */
   version(name: string): KeyVersion | undefined {
     return this.#stored.get(name);
   }
 
-  /** The KeyAliases of a MasterKey's namespace: no others can point to it. */
+  /** Returns the KeyAliases of a MasterKey's namespace, because no others can point to it. */
   aliasesBeside({ metadata: { namespace = "" } }: MasterKey): readonly KeyAlias[] {
     return [...this.namespace(namespace).keyAliases.values()];
   }
 
-  /** The aliases that the nodes serve as this MasterKey, as a KeyServer's `serves` names them. */
+  /**
+   * Returns the aliases under which the nodes serve this MasterKey, in the form of a KeyServer's `serves`.
+   */
   aliasesOf(masterKey: MasterKey): ReadonlySet<string> {
     const pointing = this.aliasesBeside(masterKey).filter(
       ({ status }) => status?.masterKey === masterKey.metadata.name,
@@ -146,12 +148,17 @@ export class ViewIndex {
     return new Set(pointing.map((alias) => servedAlias(objectText(alias))));
   }
 
-  /** The versions that name a MasterKey, but for those that this node's keyring knows to be another's. */
+  /**
+   * Returns the versions that name a MasterKey, except those that this node's keyring knows to be another's.
+   */
   versionsFor({ metadata: { namespace = "", name } }: MasterKey): KeyVersion[] {
     return [...(this.#namespaces.get(namespace)?.versions.get(name)?.values() ?? [])];
   }
 
-  /** Names of the KeyVersions of a MasterKey that this node's keyring does not have yet: whose they are is not known. */
+  /**
+   * Returns the names of a MasterKey's KeyVersions that this node's keyring does not have yet, so that their
+   * owner is not known.
+   */
   unrecordedFor(masterKey: MasterKey): ReadonlySet<string> {
     const unknown = this.versionsFor(masterKey).filter(
       (version) => this.record.verdict(version) === "unknown",
@@ -160,8 +167,8 @@ export class ViewIndex {
   }
 
   /**
-   * Whether the API server has another validTo or proof of one of a MasterKey's versions than this node's keyring:
-   * a re-import that is on its way here, or what is about to be put back.
+   * Returns true if, for a version of the MasterKey, the API server's validTo or proof differs from this
+   * node's keyring: a re-import is on its way here, or an altered value is about to be put back.
    */
   isUnsettled(masterKey: MasterKey): boolean {
     return this.versionsFor(masterKey).some(({ metadata, spec }) => {
@@ -172,7 +179,7 @@ export class ViewIndex {
   }
 }
 
-/** What was written in another way, or with parts of a second, is the same end. */
+/** Compares times to the second, however they are written. */
 const secondsOf = (time: string | undefined): number | undefined =>
   time === undefined ? undefined : Math.floor(timeOf(time) / 1000);
 
@@ -182,8 +189,8 @@ interface Difference<T> {
 }
 
 /**
- * Returns which objects of two lists are not in both. Lists of views keep their order, so that
- * only the part between the first and the last difference is looked at closely.
+ * Returns the objects that are not in both of two lists. Lists of views keep their order, so only the part
+ * between the first and the last difference is compared closely.
  */
 export function difference<T>(before: readonly T[], after: readonly T[]): Difference<T> {
   if (before === after) return { gone: [], come: [] };

@@ -160,7 +160,7 @@ const rows: readonly Row[] = [
       keyId: keyId(1),
       deletion: { scheduledAt: "2026-01-01T00:00:00Z", deletionDate: "2026-01-31T00:00:00Z" },
     },
-    step: "refuse PendingDeletion: the key is pending deletion: take spec.deletion out, then import anew",
+    step: "refuse PendingDeletion: the key is pending deletion: remove spec.deletion, then import again",
   },
   {
     name: "an offer while the key is disabled => open it, as AWS KMS does",

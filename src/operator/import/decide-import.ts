@@ -14,50 +14,53 @@ import { hasExpired } from "./material-expiry.ts";
 
 /** AWS KMS's figure (GetParametersForImport). */
 export const PARAMETERS_VALID_MILLISECONDS = 24 * HOUR_MILLISECONDS;
-/** Whoever fetches public key and token has this long at least. */
+/** Whoever fetches the public key and token has at least this long to use them. */
 const RENEW_MILLISECONDS = 12 * HOUR_MILLISECONDS;
 
-/** What the leader knows when it decides about an import. */
+/** The facts on which the leader decides about an import. */
 export interface ObservedImport {
   readonly masterKey: MasterKey;
-  /** What was decided of the key otherwise. */
+  /** The plan of the key's other decisions. */
   readonly plan: MasterKeyPlan;
   readonly versions: readonly KeyVersion[];
   readonly nodes: readonly NodeView[];
-  /** Set while nobody knows what time it is: the leader's clock may be wrong, and was never known to be right. */
+  /** Set if the time is not known: the leader's clock may be wrong, and was never known to be right. */
   readonly timeUnknown?: Obstacle | undefined;
-  /** What the key's namespace has no room for. */
+  /** The room that is left in the key's namespace. */
   readonly room: Room;
-  /** Whether a version's validTo or proof is another one in the API server than in the leader's keyring: that comes first. */
+  /**
+   * True if a version's validTo or proof in the API server differs from the leader's keyring. That must be
+   * resolved first.
+   */
   readonly unsettled?: boolean;
 }
 
-/** What to do next about importing. */
+/** The next step about importing. */
 export type ImportStep =
   | { readonly kind: "none" }
-  /** Make a new wrapping key, and publish its public half. */
+  /** Generates a new wrapping key, and publishes its public half. */
   | { readonly kind: "publish"; readonly keySpec: WrappingKeySpec }
-  /** Open what was offered, and ask `decideOpened`. */
+  /** Opens the offered material, and asks `decideOpened`. */
   | { readonly kind: "open"; readonly offer: Offer }
   | Refusal
   | Waiting;
 
-/** For good: the offer has to be changed. */
+/** A refusal for good: the offer has to be changed. */
 interface Refusal {
   readonly kind: "refuse";
   readonly offer: Offer;
   readonly finding: Finding;
 }
-/** The offer is looked at again when this has passed. */
+/** The offer is decided again after this wait. */
 interface Waiting {
   readonly kind: "wait";
   readonly finding: Finding;
 }
 
-/** What to do with material that was opened. */
+/** The next step with material that was opened. */
 export type OpenedStep =
   | { readonly kind: "create"; readonly number: number }
-  /** The material is there already; a re-import says anew until when it may be used. */
+  /** The key has the material already, and a re-import changes the time until which it may be used. */
   | { readonly kind: "setExpiry"; readonly version: KeyVersion }
   | { readonly kind: "keep"; readonly version: KeyVersion }
   | Refusal
@@ -83,13 +86,13 @@ export function decideImport(observed: ObservedImport, now: Date): ImportStep {
 
 const NONE = { kind: "none" } as const;
 
-/** An offer that was neither taken up nor refused yet. */
+/** Returns an offer that was neither accepted nor refused yet. */
 export function newOffer({ spec, status }: MasterKey): Offer | undefined {
   const offer = offerOf(spec.import);
   return offer?.digest === status?.import?.processed?.digest ? undefined : offer;
 }
 
-/** Decides what becomes of opened material, by its id. */
+/** Decides what to do with opened material, by its id. */
 export function decideOpened(
   observed: ObservedImport,
   offer: Offer,
@@ -108,7 +111,8 @@ export function decideOpened(
   if (same !== undefined) return refused(offer, "IncorrectKeyMaterial", oldMaterial(same.spec.number));
   if (!isNew) return refused(offer, "IncorrectKeyMaterial", OTHER_MATERIAL);
   const candidate = promotionCandidate(masterKey, versions);
-  // One that expired on its way becomes current only by a re-import, for which nobody may have the material any more.
+  // A version that expired before it became current could only become current by a re-import, but nobody may
+  // still have its material.
   if (newest !== undefined && candidate !== undefined && !hasExpired(candidate, now)) {
     return { kind: "wait", finding: failed("RotationInProgress", pending(newest.spec.number)) };
   }
@@ -126,7 +130,7 @@ const oldMaterial = (number: number): string =>
 const pending = (number: number): string =>
   `version ${number} is not current yet (see the condition Distributed); the material is taken up after it`;
 
-/** Whether the key can do nothing before somebody imports material. */
+/** Returns true if the key can do nothing before somebody imports material. */
 export function isPendingImport(observed: ObservedImport, now: Date): boolean {
   const { masterKey, plan } = observed;
   if (masterKey.spec.origin !== "EXTERNAL" || plan.fields.keyId === undefined) return false;
@@ -136,25 +140,25 @@ export function isPendingImport(observed: ObservedImport, now: Date): boolean {
   return version !== undefined && hasExpired(version, now);
 }
 
-/** Whether somebody asked for a public key and token and has not imported with them yet. */
+/** Returns true if somebody requested a public key and token and has not imported with them yet. */
 export function hasOpenRequest({ spec, status }: MasterKey): boolean {
   const request = spec.import?.requestToken;
   const done = status?.import?.processed;
   return request !== undefined && !(done?.number !== undefined && done.requestToken === request);
 }
 
-/** In how many milliseconds public key and token are to be renewed, where there are any. */
+/** Returns in how many milliseconds the public key and token are to be renewed, if there are any. */
 export function nextRenewal({ status }: MasterKey, now: Date): number | undefined {
   const { publicKey, validTo } = status?.import ?? {};
   if (publicKey === undefined || validTo === undefined) return undefined;
-  // What cannot be read is renewed at once.
+  // A date that cannot be read is renewed at once.
   const until = parseTime(validTo) ?? 0;
   return Math.max(0, until - RENEW_MILLISECONDS - now.getTime());
 }
 
 function decideParameters(observed: ObservedImport, now: Date): ImportStep {
   const { masterKey } = observed;
-  // By a clock that is behind, the token would have ended before anybody uses it.
+  // If the clock is behind, the token would have ended before anybody uses it.
   if (observed.timeUnknown !== undefined) return NONE;
   if (!isPendingImport(observed, now) && !hasOpenRequest(masterKey)) return NONE;
   const request = masterKey.spec.import?.requestToken;
@@ -164,9 +168,9 @@ function decideParameters(observed: ObservedImport, now: Date): ImportStep {
   return { kind: "publish", keySpec: masterKey.spec.import?.wrappingKeySpec ?? "RSA_4096" };
 }
 
-/** What has to pass first; the offer itself may be all right. */
+/** Returns a reason to wait, although the offer itself may be valid. */
 function waitFor(observed: ObservedImport): Finding | undefined {
-  // By a wrong clock a token or a validTo would be refused for good.
+  // With a wrong clock, a token or a validTo would be refused for good.
   const { timeUnknown } = observed;
   if (timeUnknown !== undefined) return failed(timeUnknown.reason, timeUnknown.message);
   const differing = differingRootKeys(observed.nodes);
@@ -190,7 +194,7 @@ const failed = (reason: string, message: string): Finding => ({
   message,
 });
 
-/** An offer that is refused for good. */
+/** Refuses an offer for good. */
 export const refused = (offer: Offer, reason: string, message: string): Refusal => ({
   kind: "refuse",
   offer,

@@ -37,7 +37,7 @@ export function firstObjection(facts: OfferFacts, offer: Offer, now: Date): Obje
 /** AWS KMS: KMSInvalidStateException. */
 function notPendingDeletion({ pendingDeletion }: OfferFacts): Objection | undefined {
   if (!pendingDeletion) return undefined;
-  return ["PendingDeletion", "the key is pending deletion: take spec.deletion out, then import anew"];
+  return ["PendingDeletion", "the key is pending deletion: remove spec.deletion, then import again"];
 }
 
 /**
@@ -49,7 +49,7 @@ function allImported({ versions }: OfferFacts): Objection | undefined {
   if (made === undefined) return undefined;
   return [
     "OriginDiffers",
-    `version ${made.spec.number} was made by claviger: material is imported into keys that never had other than imported material; make a new MasterKey`,
+    `version ${made.spec.number} was created by claviger: material can only be imported into keys that never had other material; create a new MasterKey`,
   ];
 }
 

@@ -7,10 +7,10 @@ import { hasOpenRequest, isPendingImport, newOffer, type ObservedImport } from "
 import type { Offer } from "./import-offer.ts";
 import { expiryFinding, hasExpired } from "./material-expiry.ts";
 
-/** Said while an error keeps a step from being made. */
+/** The reason while an error prevents a step. */
 const FAILED = "ImportFailed";
 
-/** What came of a step. */
+/** The outcome of a step. */
 export type ImportOutcome =
   | { readonly kind: "none" }
   | { readonly kind: "published"; readonly parameters: Parameters }
@@ -23,15 +23,18 @@ export type ImportOutcome =
   | { readonly kind: "refused"; readonly offer: Offer; readonly finding: Finding }
   | { readonly kind: "waiting"; readonly finding: Finding };
 
-/** What whoever wraps material needs. */
+/** The data that somebody needs to wrap material. */
 export interface Parameters {
   readonly publicKey: string;
   readonly importToken: string;
-  /** As Kubernetes writes times. */
+  /** In Kubernetes' format. */
   readonly validTo: string;
 }
 
-/** What a step about importing adds to the status. It overrides what the plan says of the same. */
+/**
+ * Returns the part of the status from a step about importing. It overrides the plan's fields and conditions
+ * of the same name.
+ */
 export function importPart(observed: ObservedImport, outcome: ImportOutcome, now: Date): StatusPart {
   const status = importStatus(observed, outcome, now);
   const pending = outcome.kind !== "imported" && isPendingImport(observed, now);
@@ -76,7 +79,7 @@ function processedAfter({ masterKey }: ObservedImport, outcome: ImportOutcome): 
   };
 }
 
-/** Public key and token stay while an import is awaited. */
+/** The public key and token stay while an import is awaited. */
 function parametersAfter(
   observed: ObservedImport,
   outcome: ImportOutcome,
@@ -87,7 +90,7 @@ function parametersAfter(
   const awaited = isPendingImport(observed, now) || hasOpenRequest(masterKey);
   const { publicKey, importToken, algorithms, validTo } = masterKey.status?.import ?? {};
   if (outcome.kind === "imported" || !awaited || publicKey === undefined) return {};
-  // Our own token does not open: the root key is another one now, and the next pass makes a new token.
+  // Our own token does not open, so the root key has changed, and the next pass creates a new token.
   if (outcome.kind === "refused" && outcome.finding.reason === "InvalidImportToken") {
     if (outcome.offer.importToken === importToken) return {};
   }
@@ -106,14 +109,14 @@ function findings(observed: ObservedImport, outcome: ImportOutcome, now: Date): 
   return [imported, expiring, ready].filter((finding) => finding !== undefined);
 }
 
-/** A warning must not outlive what it warned of. */
+/** A warning must not outlive its cause. */
 function noLongerExpiring({ masterKey }: ObservedImport): Finding | undefined {
   const type = "MaterialExpiring";
   if (conditionOf(masterKey.status?.conditions, type) === undefined) return undefined;
   return { type, status: "False", reason: "DoesNotExpire", message: "no material of this key expires" };
 }
 
-/** A re-import's own effect included, so that no warning outlives it. */
+/** Includes the effect of a re-import in this pass, so that no warning outlives it. */
 function versionsAfter({ masterKey, versions }: ObservedImport, outcome: ImportOutcome) {
   const own = versionsOf(masterKey.status?.keyId, versions);
   if (outcome.kind !== "imported") return own;
@@ -134,12 +137,12 @@ function importFinding(observed: ObservedImport, outcome: ImportOutcome, now: Da
     const message = `version ${number} has the imported material ${materialId}, which ${end}`;
     return { type: "Imported", status: "True", reason: "Imported", message };
   }
-  // Another step came first: nothing can be said of this generation yet.
+  // Another step came first, so nothing is known about this generation yet.
   if (newOffer(masterKey) !== undefined) return undefined;
   const before = conditionOf(masterKey.status?.conditions, "Imported");
   const passed = before?.reason === FAILED && isPendingImport(observed, now);
   if (before !== undefined && !passed) {
-    // Said of this generation too: whoever waits for it knows that the offer was seen.
+    // Reported for this generation too, so that whoever waits for it knows that the offer was seen.
     const { type, status, reason, message } = before;
     return { type, status, reason, message };
   }
@@ -149,7 +152,7 @@ function importFinding(observed: ObservedImport, outcome: ImportOutcome, now: Da
   return { type: "Imported", status: "False", reason: "PendingImport", message };
 }
 
-/** The API server stops with its key: what to do must stand where people look first. */
+/** The API server stops with its key, so the remedy must be in the condition that people read first. */
 function expiredFinding(observed: ObservedImport, now: Date): Finding | undefined {
   const { masterKey, plan, versions } = observed;
   const current = plan.fields.currentVersion;

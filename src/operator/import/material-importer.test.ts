@@ -22,8 +22,8 @@ import { MaterialImporter } from "./material-importer.ts";
 import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 
 /**
- * The leader's passes over one EXTERNAL key, with real keys, tokens and seals;
- * the API server is two variables. RSA-3072, as a test has no day to wait.
+ * Simulates the leader's passes over one EXTERNAL key, with real keys, tokens and seals; the API server is
+ * two variables. The wrapping keys are RSA-3072, because RSA-4096 takes too long for a test.
  */
 const HOUR = 3600 * 1000;
 const DAY = 24 * HOUR;
@@ -51,7 +51,7 @@ beforeEach(() => {
   write({ wrappingKeySpec: "RSA_3072" });
 });
 
-/** Writes spec.import as a user does; what is left out has the schema's default. */
+/** Writes spec.import as a user does. Fields that are left out get the schema's default. */
 function write(given: Partial<ImportSpec> | undefined, spec: Partial<MasterKeySpec> = {}): void {
   const { import: _, ...rest } = key.spec;
   const wanted = { wrappingKeySpec: "RSA_3072", expirationModel: "KEY_MATERIAL_DOES_NOT_EXPIRE" } as const;
@@ -75,7 +75,7 @@ const store = {
   },
 };
 
-/** The importer's step, made again when the key pair that it asked for is there. */
+/** Makes the importer's step, and makes it again when the key pair that it requested is ready. */
 async function complete(observed: ObservedImport) {
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   const pairs = new WrappingKeyPairs({ onReady: () => resolve(), log: () => undefined });
@@ -92,7 +92,7 @@ async function complete(observed: ObservedImport) {
   return assembleStatus(observed.masterKey, [observed.plan, await importer.advance(observed, now)], now);
 }
 
-/** One pass of the leader. `crash`: it dies before it writes the status. */
+/** Makes one pass of the leader. `crash`: the leader dies before it writes the status. */
 async function pass(
   options: {
     readonly crash?: boolean;
@@ -117,7 +117,7 @@ const condition = (type: string) => {
   return found && `${found.status} ${found.reason}`;
 };
 
-/** An import as `claviger import` makes it of what status.import has. */
+/** Makes an offer as `claviger import` does, from the data in status.import. */
 function offer(
   material: Buffer = MATERIAL,
   changes: Partial<ImportSpec> = {},
@@ -134,7 +134,7 @@ const until = (days: number): Partial<ImportSpec> => ({
   validTo: new Date(now.getTime() + days * DAY).toISOString(),
 });
 
-/** A key with this material current. */
+/** Imports this material, so that it is current. */
 async function imported(material = MATERIAL, changes: Partial<ImportSpec> = {}): Promise<void> {
   await pass();
   write(offer(material, changes));
@@ -144,7 +144,7 @@ async function imported(material = MATERIAL, changes: Partial<ImportSpec> = {}):
   write(undefined);
 }
 
-/** The same after somebody asked for a new public key. */
+/** Does the same after a request for a new public key. */
 async function requested(token = "again"): Promise<void> {
   write({ requestToken: token });
   await pass();
@@ -254,7 +254,7 @@ const altered = (text: string, at: number): string => {
 };
 
 describe("an import that cannot be", () => {
-  /** What is done to a good first import, and the reason that is given. */
+  /** A change to a valid first import, and the expected reason. */
   const rows: readonly (readonly [string, (good: Partial<ImportSpec>) => Partial<ImportSpec>, string])[] = [
     [
       "an altered blob",

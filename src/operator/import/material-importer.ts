@@ -30,14 +30,14 @@ import { type ImportOutcome, importPart } from "./import-status.ts";
 import { nextExpiryChange } from "./material-expiry.ts";
 import type { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 
-/** A status that was written needs a moment to come back. */
+/** A status that was just written needs a moment to come back in the watch. */
 const SHORTEST_PAUSE_MILLISECONDS = 5_000;
-/** Times that are further away are looked at again on the way. */
+/** Times that are further away are checked again on the way. */
 const LONGEST_PAUSE_MILLISECONDS = HOUR_MILLISECONDS;
 
 /**
- * Carries out imports for the leader. Material is in memory from its opening to
- * its sealing, within one pass, and wiped after.
+ * Carries out imports for the leader. Material is in memory from its opening to its sealing, within one pass,
+ * and then wiped.
  */
 export class MaterialImporter {
   readonly #store: KeyVersionCreation & BindingWrites;
@@ -59,12 +59,16 @@ export class MaterialImporter {
    * SealUnavailable, Conflict or ApiServer if nothing was done.
    */
   async advance(observed: ObservedImport, now: Date): Promise<StatusPart> {
-    // The next revision of a proof follows the one that counts: two re-imports must not get the same one.
+    // The next revision of a proof must follow the stored revision, otherwise two re-imports could get the
+    // same revision.
     const outcome = observed.unsettled === true ? NOTHING : await this.#step(observed, now);
     return importPart(observed, outcome, now);
   }
 
-  /** In how many milliseconds time alone changes something; undefined where it never does. */
+  /**
+   * Returns in how many milliseconds the passing of time alone changes something, or undefined if it never
+   * does.
+   */
   lookAgain({ masterKey, versions, room }: ObservedImport, now: Date): number | undefined {
     const until = newOffer(masterKey) && room.askedVersion?.until;
     const wait = until && Math.max(0, until.getTime() - now.getTime());
@@ -115,7 +119,7 @@ export class MaterialImporter {
     return { kind: "imported", offer, number, materialId: id };
   }
 
-  /** The material, or why the offer is refused: in no more detail than which of its two parts does not fit. */
+  /** Returns the material, or the refusal, which only says which of the offer's two parts does not fit. */
   async #unwrap({ masterKey }: ObservedImport, offer: Offer): Promise<Secret | ReturnType<typeof refused>> {
     try {
       using privateKey = await openImportToken(this.#seals.get(), toKeyId(masterKey), offer.importToken);
@@ -130,7 +134,7 @@ export class MaterialImporter {
     }
   }
 
-  /** Returns the number of the version that has the material. */
+  /** Applies opened material. Returns the number of the version that has it. */
   async #apply(
     observed: ObservedImport,
     offer: Offer,
@@ -149,7 +153,7 @@ export class MaterialImporter {
     return step.version.spec.number;
   }
 
-  /** The next revision of the version's proof: none of before can be put back. */
+  /** Writes the next revision of the version's proof, so that no earlier revision can be restored. */
   async #setExpiry(version: KeyVersion, { validTo }: Offer): Promise<void> {
     const { validTo: _, ...identity } = toVersionRow(version);
     const next = { ...identity, ...(validTo !== undefined && { validTo: timeOf(validTo) }) };
@@ -175,4 +179,4 @@ const importedVersion = (
 const NOTHING: ImportOutcome = { kind: "none" };
 
 const doesNotOpen = ({ wrappingAlgorithm }: Offer, bytes: number): string =>
-  `spec.import.wrappedMaterial is not ${bytes} bytes wrapped by ${wrappingAlgorithm} under the public key that came with the import token: wrap it anew`;
+  `spec.import.wrappedMaterial is not ${bytes} bytes wrapped by ${wrappingAlgorithm} under the public key that came with the import token: wrap it again`;

@@ -7,7 +7,7 @@ import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 const deadline = { timeout: 60_000, interval: 5 };
 const FAST = { burst: 1_000, intervalMilliseconds: 1 };
 
-/** Pairs whose generation ends when the test says so, and what became of them. */
+/** Pairs whose generation ends when the test says so, and a record of their fate. */
 function pairs(rate = FAST) {
   const started: (() => void)[] = [];
   const ready: string[] = [];

@@ -11,7 +11,7 @@ import { FairLanes } from "../fair-lanes.ts";
 
 /** An RSA-4096 pair costs a second or two of one core: a namespace gets thirty at once, then one every ten seconds. */
 const RATE = { burst: 30, intervalMilliseconds: 10_000 };
-/** Nobody asks any more for a pair that lies this long: its MasterKey was deleted, for instance. */
+/** Nobody will take a pair that is older than this: its MasterKey was deleted, for example. */
 const KEPT_MILLISECONDS = 60_000;
 
 /** A pair that waits to be taken. */
@@ -22,8 +22,8 @@ interface Ready {
 }
 
 /**
- * Generates wrapping key pairs beside the leader's queue, one at a time and in Node's thread
- * pool. Namespaces take turns. Whoever asks for a pair comes back when it is ready.
+ * Generates wrapping key pairs, one at a time and in Node's thread pool, so that the leader's queue does not
+ * wait. Namespaces take turns. A caller that requested a pair takes it when it is ready.
  */
 export class WrappingKeyPairs {
   readonly #onReady: (masterKey: ObjectName) => void;
@@ -33,7 +33,7 @@ export class WrappingKeyPairs {
   readonly #waiting = new FairLanes<ObjectName>(({ namespace }) => namespace, nameText);
   readonly #wanted = new Map<string, WrappingKeySpec>();
   readonly #ready = new Map<string, Ready>();
-  /** Those whose namespace has used up its rate. */
+  /** Requests whose namespace has used up its rate. */
   readonly #later = new Map<string, NodeJS.Timeout>();
   #generating: string | undefined;
 
@@ -41,7 +41,7 @@ export class WrappingKeyPairs {
     /** Called when `take` will return a pair. */
     readonly onReady: (masterKey: ObjectName) => void;
     readonly log: Log;
-    /** generateWrappingKeyPair, but in tests. */
+    /** generateWrappingKeyPair, except in tests. */
     readonly generate?: typeof generateWrappingKeyPair;
     readonly rate?: ConstructorParameters<typeof RateLimiter>[0];
   }) {
@@ -65,7 +65,7 @@ export class WrappingKeyPairs {
     return undefined;
   }
 
-  /** Forgets what was asked for, and wipes what nobody took. */
+  /** Drops the requests, and wipes the pairs that nobody took. */
   close(): void {
     for (const timer of this.#later.values()) clearTimeout(timer);
     for (const { discard } of this.#ready.values()) clearTimeout(discard);
@@ -92,7 +92,10 @@ export class WrappingKeyPairs {
     this.#later.set(nameText(masterKey), setTimeout(again, this.#rate.waitFor(namespace, now)).unref());
   }
 
-  /** One at a time: what else the operator gives to the thread pool, and the API server beside it, need cores too. */
+  /**
+   * Generates one pair at a time: other work in the operator's thread pool, and the API server on the same
+   * machine, need cores too.
+   */
   async #work(): Promise<void> {
     if (this.#generating !== undefined) return;
     for (;;) {

@@ -36,7 +36,7 @@ export function decideAdoption(
   if (other === undefined) return { kind: "nothing" };
   return {
     kind: "refused",
-    message: `${objectText(masterKey)} is a key of ${kindText(other)} on the nodes and this MasterKey is of ${kindText(masterKey.spec)}: make it again as what it was, which adopts its versions, or take another name`,
+    message: `${objectText(masterKey)} is a key of ${kindText(other)} on the nodes and this MasterKey is of ${kindText(masterKey.spec)}: create it again with the former keySpec and keyUsage, which adopts its versions, or use another name`,
   };
 }
 

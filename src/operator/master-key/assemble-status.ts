@@ -14,9 +14,8 @@ export interface StatusPart {
 }
 
 /**
- * Assembles the status of a MasterKey from the parts that were decided. A later part overrides
- * an earlier one, field by field and condition by condition. How long a condition has been as it
- * is is told by the stored status alone.
+ * Assembles the status of a MasterKey from the decided parts. A later part overrides an earlier part, field
+ * by field and condition by condition. The transition time of a condition comes from the stored status alone.
  */
 export function assembleStatus(
   { metadata, status }: MasterKey,

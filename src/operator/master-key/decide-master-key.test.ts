@@ -37,7 +37,7 @@ function decide(key: MasterKey, versions: readonly KeyVersion[], nodes: readonly
   return { ...plan, status: assembleStatus(key, [plan], now) };
 }
 
-/** A step in a few words. */
+/** Describes a step in a few words. */
 function brief(step: MasterKeyStep): string {
   switch (step.kind) {
     case "adopt":
@@ -145,7 +145,7 @@ describe("a key that was made again as one of another kind", () => {
   const held = { keyId: keyId(9), ...hmac };
   const observed = { ...unserved, masterKey: masterKey(), nodes: [], freshKeyId: FRESH, arnPrefix: ARN };
   const refusal =
-    "apps/secrets is a key of HMAC_256 for GENERATE_VERIFY_MAC on the nodes and this MasterKey is of SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT: make it again as what it was, which adopts its versions, or take another name";
+    "apps/secrets is a key of HMAC_256 for GENERATE_VERIFY_MAC on the nodes and this MasterKey is of SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT: create it again with the former keySpec and keyUsage, which adopts its versions, or use another name";
 
   test("only versions of the other kind name it => none is adopted and no keyId is given", () => {
     const { step, status } = decide(masterKey(), [mac1], []);

@@ -17,13 +17,13 @@ import { withSoundRotation } from "./sound-rotation.ts";
 /** One step of a MasterKey's life, and its part of the status: the step's own effect (keyId, currentVersion) included. */
 export interface MasterKeyPlan extends StatusPart {
   readonly step: MasterKeyStep;
-  /** What is to be going on with stored objects meanwhile. */
+  /** The work on stored objects that must be in progress meanwhile. */
   readonly task: ReencryptionTask;
-  /** When to decide anew, if a rotation that was asked for waits for that time. */
+  /** When to decide again, if a requested rotation has to wait. */
   readonly waitsUntil?: Date;
 }
 
-/** Decides one step of a MasterKey's life. */
+/** Decides one step in the life of a MasterKey. */
 export function decideMasterKey(claimed: ObservedMasterKey, now: Date): MasterKeyPlan {
   const observed = withSoundRotation(claimed);
   const rotation = rotationOf(observed, now);

@@ -14,12 +14,15 @@ import type { Lack } from "./namespace-room.ts";
 import type { ObservedMasterKey } from "./observed-master-key.ts";
 import { nextNumber } from "./sound-rotation.ts";
 
-/** At most one step forward; the status says the rest. */
+/** A step forward, at most one; the status has the rest. */
 export type MasterKeyStep =
-  /** Take on the versions that name this MasterKey already: a restore or a re-creation. */
+  /** Adopts the versions that already name this MasterKey, after a restore or a re-creation. */
   | { readonly kind: "adopt"; readonly keyId: KeyId }
   | { readonly kind: "assignKeyId"; readonly keyId: KeyId }
-  /** Only writes down that it begins: the version is made on the next pass, so that a crash between asks for no second one. */
+  /**
+   * Only records that a rotation begins. The version is created in the next pass, so that a crash in between
+   * does not cause a second version.
+   */
   | {
       readonly kind: "beginRotation";
       readonly trigger: Trigger;
@@ -65,7 +68,9 @@ export function decideStep(
     : { kind: "wait", reason: "VersionsMissing", message: versionMissing(current.number) };
 }
 
-/** Only versions that the leader has on record as this MasterKey's are adopted: any KeyVersion can name it. */
+/**
+ * Adopts only versions that the leader has recorded as this MasterKey's, because any KeyVersion can name it.
+ */
 function decideKeyId({
   masterKey,
   versions,
@@ -87,7 +92,7 @@ function decideKeyId({
   return noRoom(room.newKey) ?? decideFreshKeyId(freshKeyId, nodes);
 }
 
-/** The node that leads stores a version within a moment, unless it does not open. */
+/** The leading node stores a version within a moment, unless it does not open. */
 function unchecked(versions: readonly KeyVersion[]): MasterKeyStep {
   const names = firstFew(
     versions.map(({ metadata }) => metadata.name),
@@ -103,11 +108,14 @@ const NUMBERS_EXHAUSTED: MasterKeyStep = {
   message: `a version has number ${MAX_VERSION_NUMBER}, the last that there can be: delete its KeyVersion if it does not open on the nodes, or make a new MasterKey`,
 };
 
-/** Only a key that has no version yet waits for room: one that exists goes on. */
+/** Only a key that has no version yet waits for room; existing keys continue. */
 const noRoom = (lack: Lack | undefined): MasterKeyStep | undefined =>
   lack && { kind: "wait", reason: lack.reason, message: lack.message };
 
-/** A node that is silent or has not reported may hold versions of this very name, from before a restore, and bring them back. */
+/**
+ * A node that is silent or has not reported may hold versions of this very name, from before a restore, and
+ * hand them back.
+ */
 function decideFreshKeyId(keyId: KeyId, nodes: readonly NodeView[]): MasterKeyStep {
   const silent = nodes.filter((node) => node.stale || node.unreported === true);
   if (silent.length === 0) return { kind: "assignKeyId", keyId };
@@ -115,14 +123,14 @@ function decideFreshKeyId(keyId: KeyId, nodes: readonly NodeView[]): MasterKeySt
   return { kind: "wait", reason: waitReason(silent), message };
 }
 
-/** Material is imported, and never made (decide-import.ts). */
+/** Material is imported, and never generated (decide-import.ts). */
 const PENDING_IMPORT: MasterKeyStep = {
   kind: "wait",
   reason: "PendingImport",
   message: "the key waits for its material to be imported: see the condition Imported",
 };
 
-/** Promoted, it would be refused at once, and the one before is still good. */
+/** If it was promoted, it would be refused at once, while the former version is still valid. */
 const expiredBefore = ({ spec }: KeyVersion): MasterKeyStep => ({
   kind: "wait",
   reason: "MaterialExpired",
@@ -135,7 +143,7 @@ function decideCreation(keyId: KeyId, number: number, nodes: readonly NodeView[]
   return { kind: "createVersion", keyId, number };
 }
 
-/** Promoted only when every node has it: a node without it could not read what the others write. */
+/** Promoted only if every node has it: a node without it could not read the others' writes. */
 function decidePromotion(candidate: KeyVersion, nodes: readonly NodeView[]): MasterKeyStep {
   const what = `version ${candidate.spec.number}`;
   if (nodes.length === 0) {

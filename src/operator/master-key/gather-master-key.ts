@@ -15,18 +15,20 @@ import { resting } from "../retirement/decide-deletion.ts";
 import type { Room } from "./namespace-room.ts";
 import type { ObservedMasterKey } from "./observed-master-key.ts";
 
-/** A MasterKey with what the view and the leader's own keyring have of it, looked up once a pass. */
+/**
+ * A MasterKey with everything about it in the view and in the leader's own keyring, looked up once per pass.
+ */
 export interface KeyFacts {
   readonly masterKey: MasterKey;
   readonly index: ViewIndex;
   readonly keyring: LeaderKeyring;
   /** The versions that name the MasterKey, destroyed ones too. */
   readonly versions: readonly KeyVersion[];
-  /** The MasterKey without what the keyring contradicts. */
+  /** The MasterKey without the claims that the keyring contradicts. */
   readonly checked: CheckedMasterKey;
 }
 
-/** Gathers what the view and the leader's own keyring have of a MasterKey. */
+/** Gathers everything about a MasterKey in the view and in the leader's own keyring. */
 export function gatherKey(masterKey: MasterKey, index: ViewIndex, keyring: LeaderKeyring): KeyFacts {
   const versions = index.versionsFor(masterKey);
   const row = keyRowOf(objectText(masterKey), keyring);
@@ -34,14 +36,14 @@ export function gatherKey(masterKey: MasterKey, index: ViewIndex, keyring: Leade
   return { masterKey, index, keyring, versions, checked };
 }
 
-/** What the leader's process knows beside the view, the KeyServers and its keyring. */
+/** The knowledge of the leader's process, besides the view, the KeyServers and its keyring. */
 export interface LeaderFacts {
-  /** What works on the key's stored objects in this process. */
+  /** The work on the key's stored objects in this process. */
   readonly work: Work;
-  /** Whether this operator reaches stored objects, and can count what etcd holds. */
+  /** True if this operator reaches stored objects, and if it can count the objects in etcd. */
   readonly reachable: boolean;
   readonly census: boolean;
-  /** How often what is complete is counted again, in milliseconds; an hour if left out. */
+  /** How often complete data are counted again, in milliseconds; an hour if left out. */
   readonly censusInterval?: number;
   readonly room: Room;
   /** Random, for a key that has no keyId yet. */
@@ -52,8 +54,8 @@ export interface LeaderFacts {
 }
 
 /**
- * Gathers what decideMasterKey decides on. `keyServers` are those of the view, or read past the
- * cache. `now` is the time by which nodes are silent: the real clock.
+ * Gathers the facts for decideMasterKey. `keyServers` are those of the view, or read past the cache. `now` is
+ * the time by which nodes are silent: the real clock.
  */
 export function gatherMasterKey(
   key: KeyFacts,
@@ -76,7 +78,10 @@ export function gatherMasterKey(
 
 const NOBODY: ReadonlyMap<string, number> = new Map();
 
-/** Under what the leader's keyring encrypts for a MasterKey that has no keyId, and which keyIds it left. */
+/**
+ * Returns the key under which the leader's keyring encrypts for a MasterKey that has no keyId, and the keyIds
+ * that the name left.
+ */
 function heldKey({ masterKey, keyring, versions }: KeyFacts): Pick<ObservedMasterKey, "held" | "left"> {
   if (masterKey.status?.keyId !== undefined) return {};
   const row = keyRowOf(objectText(masterKey), keyring);

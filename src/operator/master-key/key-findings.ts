@@ -31,7 +31,7 @@ export function readiness(masterKey: MasterKey, current: CurrentVersion, step: M
   return { type: "Ready", status: "True", reason: "VersionCurrent", message };
 }
 
-/** Versions that only name the key are said to be none of its, unless that is the finding itself. */
+/** Adds that versions which only name the key are not its own, unless that is the finding itself. */
 export function withForeign(finding: Finding, { masterKey, versions }: ObservedMasterKey): Finding {
   const foreign = foreignVersions(masterKey, versions);
   if (foreign === undefined || finding.reason === "KeySpecDiffers") return finding;

@@ -19,7 +19,7 @@ const well: KeyServerStatus = {
   conditions: [condition("Ready")],
 };
 
-/** The work after a status changed, sorted. */
+/** Returns the work after a status changed, sorted. */
 function workAfter(change: Partial<KeyServerStatus>, before = well): readonly string[] | "all" {
   const work = dependentsOf(keyServer("one", before), keyServer("one", { ...before, ...change }), view);
   return work === "all" ? "all" : work.map(workKey).sort();

@@ -12,9 +12,9 @@ type Objects = Pick<View, "keyVersions" | "keyAliases">;
 type Provider = NonNullable<KeyServerStatus["providers"]>[number];
 
 /**
- * Returns the work of the leader that a change of one KeyServer makes worth doing: that on the
- * keys of the versions that it lists or no longer lists, and on what its changed sockets serve.
- * A node that comes, goes, or becomes well or unwell concerns all.
+ * Returns the leader's work after a change of one KeyServer: on the keys of the versions that it lists or no
+ * longer lists, and on the keys that its changed sockets serve. A node that joins, leaves, or whose health
+ * changes concerns all.
  */
 export function dependentsOf(
   before: KeyServer | undefined,
@@ -26,7 +26,7 @@ export function dependentsOf(
   return uniqueWork([...listedKeys(before, after, view), ...servedWork(before, after, view)]);
 }
 
-/** What of a node every promotion waits for. */
+/** Returns the parts of a node's health for which every promotion waits. */
 function healthOf(server: KeyServer) {
   const [node] = nodeViews([server], new Map(), new Date(0));
   const { problem, problemReason, rootKeyId, unreported } = node ?? {};
@@ -53,7 +53,7 @@ function servedWork(before: KeyServer, after: KeyServer, view: Objects): WorkIte
     .concat(ownersOf(kmsKeyIds, view));
 }
 
-/** Those whose report differs, as they were and as they are. */
+/** Returns the providers whose report differs, as they were and as they are. */
 function changedProviders(before: KeyServer, after: KeyServer): Provider[] {
   const [were, are] = [before.status?.providers ?? [], after.status?.providers ?? []];
   const apiServerChanged = !isDeepStrictEqual(apiServerOf(before), apiServerOf(after));
@@ -65,7 +65,7 @@ function changedProviders(before: KeyServer, after: KeyServer): Provider[] {
   return [...were.filter((one) => differs(one, are)), ...are.filter((one) => differs(one, were))];
 }
 
-/** That somebody asks for Status is no news while it goes on: `notAskedSince` says when it ends. */
+/** A continuing Status is no news: `notAskedSince` shows when it ends. */
 function reportOf(provider: Provider) {
   const { lastStatusTime: _, ...report } = provider;
   return report;
@@ -86,7 +86,10 @@ function workOn(serves: string, { keyAliases }: Objects): WorkItem[] {
   return [keyAliasWork(name), ...targets.map((target) => masterKeyWork({ namespace, name: target }))];
 }
 
-/** The MasterKeys of the versions that were or are served: what an alias left is not told by its name. */
+/**
+ * Returns the MasterKeys of the versions that were or are served. The key that an alias left cannot be found
+ * by the alias's name.
+ */
 function ownersOf(kmsKeyIds: ReadonlySet<string>, { keyVersions }: Objects): WorkItem[] {
   if (kmsKeyIds.size === 0) return [];
   return keyVersions

@@ -21,7 +21,10 @@ export class KeyVersionStatuses {
     }
   }
 
-  /** A version that was deleted, with its definition perhaps, has no status: that must not hold its MasterKey up. */
+  /**
+   * If a version was deleted, perhaps with its definition, it has no status to write: that must not block its
+   * MasterKey.
+   */
   async #write(version: KeyVersion, status: KeyVersionStatus): Promise<void> {
     try {
       await atWritePoint("keyversion.status", () => this.#store.applyStatus<"KeyVersion">(version, status));

@@ -60,7 +60,7 @@ export class MasterKeyReconciler {
   async reconcile(masterKey: MasterKey, index: ViewIndex, signal: AbortSignal): Promise<number> {
     const key = gatherKey(masterKey, index, this.#options.keyring);
     if (key.checked.foreign !== undefined) return this.#disown(key, key.checked.foreign);
-    // An object on its way out, or whose material was destroyed, is not given new material.
+    // An object that is being deleted, or whose material was destroyed, gets no new material.
     if (isLeaving(key)) return this.#retire(key);
     const planned = await this.#planner.plan(key, signal);
     await this.#makeVersion(key, planned.plan, signal);
@@ -73,7 +73,10 @@ export class MasterKeyReconciler {
     return this.#nextLook(planned.plan, importing, index);
   }
 
-  /** A MasterKey that somebody gave another one's keyId: it says so, and nothing holds it. */
+  /**
+   * Handles a MasterKey that somebody gave another MasterKey's keyId: its status says so, and nothing holds
+   * it.
+   */
   async #disown({ masterKey }: KeyFacts, foreign: string): Promise<number> {
     const { clock, writer, finalizers } = this.#options;
     const status = assembleStatus(masterKey, [foreignPart(masterKey, foreign)], clock.now());
@@ -116,7 +119,10 @@ export class MasterKeyReconciler {
     });
   }
 
-  /** Says in the status why something cannot be made, which is tried again: the log is of one node only. */
+  /**
+   * Says in the status why something cannot be created, because the log is on one node only. The error is
+   * retried.
+   */
   async #orSay<T>(
     key: KeyFacts,
     make: () => Promise<T>,
@@ -133,7 +139,10 @@ export class MasterKeyReconciler {
     }
   }
 
-  /** Whoever uses the key, its deletion and what was destroyed come last: they override what else was decided. */
+  /**
+   * The key's users, its deletion and its destroyed versions come last, because they override the other
+   * decisions.
+   */
   #assemble({ masterKey, versions, index }: KeyFacts, parts: readonly StatusPart[]): MasterKeyStatus {
     const now = this.#options.clock.now();
     const facts = this.#options.retirement.factsFor(masterKey, index);
@@ -141,7 +150,7 @@ export class MasterKeyReconciler {
     return assembleStatus(masterKey, all, now);
   }
 
-  /** Call this after the status is written: what a round has come to is forgotten only then. */
+  /** Call this after the status is written: only then may the result of a round be forgotten. */
   #followStoredData(masterKey: MasterKey, status: MasterKeyStatus, task: ReencryptionTask): void {
     const engine = masterKey.spec.reencryption?.engine ?? "Claviger";
     this.#options.reencryptor.ensure({ ...roundOf(masterKey, status), engine, task });

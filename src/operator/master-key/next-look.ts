@@ -9,7 +9,7 @@ export const WAITING_MILLISECONDS = 5_000;
 const ROOM_MILLISECONDS = 60_000;
 /** Phases in which API servers are waited for, or their going ends what is said; operators that tell of them fall silent without an event. */
 const WATCHED_PHASES = new Set<string | undefined>(["Switching", "Verifying", "Complete"]);
-/** How often the progress of a round is written down. */
+/** How often the progress of a round is written. */
 const PROGRESS_MILLISECONDS = 2_000;
 
 export interface Pace {
@@ -45,9 +45,15 @@ export function nextLook(
   );
 }
 
-/** New keys that all wait for the same node are not all looked at every five seconds: a hundred a second are enough. */
+/**
+ * New keys that all wait for the same node are not all looked at every five seconds: a hundred per second are
+ * enough.
+ */
 const crowdOf = (keys: number): number => Math.max(1, keys / 500);
 
-/** Leases run out without an event; room in a namespace comes seldom, and thousands may wait for it. */
+/**
+ * Leases run out without an event. Room in a namespace becomes free rarely, and thousands of keys may wait
+ * for it.
+ */
 const waitingPause = (step: MasterKeyStep): number =>
   step.kind === "wait" && step.reason === "QuotaExceeded" ? ROOM_MILLISECONDS : WAITING_MILLISECONDS;

@@ -12,24 +12,27 @@ export interface ObservedMasterKey {
   /** All KeyVersions, of all keys. */
   readonly versions: readonly KeyVersion[];
   readonly nodes: readonly NodeView[];
-  /** Under what the leader's own keyring encrypts for this name: its versions may be on their way back. */
+  /**
+   * The key under which the leader's own keyring encrypts for this name: its versions may be on their way
+   * back.
+   */
   readonly held?: HeldKey;
   /** Names of those of `versions` that the leader's own keyring does not have yet. */
   readonly unrecorded?: ReadonlySet<string>;
-  /** The keyIds that the leader's own keyring has left for this name: none is gone back to. */
+  /** The keyIds that this name has left in the leader's own keyring: it never goes back to them. */
   readonly left?: ReadonlySet<string>;
   /** The sockets that serve the key. */
   readonly switches: readonly Switch[];
-  /** Living API servers of which no KeyServer tells, by their identity. */
+  /** Identities of living API servers that no KeyServer reports. */
   readonly unclaimed?: readonly string[];
-  /** What works on its stored objects. */
+  /** The work on its stored objects. */
   readonly work: Work;
-  /** Whether this operator reaches stored objects, and can count what etcd holds. */
+  /** True if this operator reaches stored objects, and if it can count the objects in etcd. */
   readonly reachable: boolean;
   readonly census: boolean;
-  /** How often what is complete is counted again, in milliseconds; an hour if left out. */
+  /** How often complete data are counted again, in milliseconds; an hour if left out. */
   readonly censusInterval?: number;
-  /** What the key's namespace has no room for. */
+  /** The room that is left in the key's namespace. */
   readonly room: Room;
   /** Random, for a key that has no keyId yet. */
   readonly freshKeyId: KeyId;

@@ -81,13 +81,13 @@ export class Planner {
 }
 
 /**
- * Whether a plan must be decided once more on KeyServers read past the cache: it promotes a
- * version, or says that stored data or a rotation is done. A node that has just joined counts.
+ * Returns true if a plan must be decided again on KeyServers read past the cache: it promotes a version, or
+ * claims that stored data or a rotation is done. A node that has just joined counts.
  */
 export const needsFreshKeyServers = (plan: MasterKeyPlan, before: MasterKey): boolean =>
   plan.step.kind === "promote" || completes(plan, before);
 
-/** Whether stored data or a rotation is said to be done that was not before. */
+/** Returns true if stored data or a rotation is now reported as done and was not before. */
 const completes = ({ fields: after }: MasterKeyPlan, { status: before }: MasterKey): boolean =>
   (after.reencryption?.phase === "Complete" && before?.reencryption?.phase !== "Complete") ||
   (before?.rotation?.running !== undefined && after.rotation?.running === undefined);

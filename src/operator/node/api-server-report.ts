@@ -25,11 +25,11 @@ export class ApiServerReporter {
   readonly #uptime: () => number;
   readonly #takeUps: TakeUps;
   readonly #untold = new UntoldObservations();
-  /** How many Encrypts there were at the last pass. */
+  /** The number of Encrypts at the last pass. */
   #encrypts = 0;
-  /** When to report what lasts long enough by then. */
+  /** When to report facts that have lasted long enough by then. */
   #reportAt: number | undefined;
-  /** Whether the API server uses another file than is on the disk. */
+  /** True if the API server uses another file than the file on the disk. */
   #isTrying = false;
 
   constructor(options: {
@@ -57,7 +57,10 @@ export class ApiServerReporter {
     return edited;
   }
 
-  /** Asks the API server which file it uses, if it is time. Returns whether there is something new to report. Never rejects. */
+  /**
+   * Asks the API server which file it uses, if it is time. Returns true if there is something new to report.
+   * Never rejects.
+   */
   async look(signal: AbortSignal): Promise<boolean> {
     const isNew = (await this.#watch?.tick(this.#isTrying, signal)) ?? false;
     const isDue = this.#reportAt !== undefined && this.#uptime() >= this.#reportAt;
@@ -87,7 +90,7 @@ export class ApiServerReporter {
     return state;
   }
 
-  /** An Encrypt that nobody expected is a reason to ask the API server what it is about. */
+  /** An unexpected Encrypt is a reason to ask the API server what it is doing. */
   #reported(
     observations: readonly ObservationRow[],
     before: KeyServerStatus | undefined,
@@ -98,7 +101,7 @@ export class ApiServerReporter {
     this.#encrypts = encrypts;
     const { heard } = this.#watch;
     const uptime = this.#uptime();
-    // The plugin knows nothing of what a test adds to our clock.
+    // The plugin does not know what a test adds to our clock.
     const real = performance.now();
     const reported = this.#takeUps.reported(
       this.#untold.marked(observations, real),

@@ -11,16 +11,22 @@ import type { BindingWrites } from "../../store/roles.ts";
 import { atWritePoint } from "../../write-points.ts";
 import type { KeyringPlan } from "./keyring/keyring-plan.ts";
 
-/** How many versions of an older release are given their proof in one pass. */
+/** The number of versions of an older release that get their proof in one pass. */
 const PROOFS_A_PASS = 100;
 
-/** Keeps what a version's seal does not bind, its owner and its validTo, as this node has it proven or on record. */
+/**
+ * Keeps the fields that a version's seal does not bind, its owner and its validTo, as this node has them
+ * proven or recorded.
+ */
 export class Binder {
   readonly #store: BindingWrites;
   readonly #seals: SealSource;
   readonly #tester: VersionTester;
   readonly #log: Log;
-  /** KeyVersions that were given a proof, as they were: an API server with an older CRD drops it without a word. */
+  /**
+   * KeyVersions that were given a proof, in their former state: an API server with an older CRD silently
+   * drops the proof.
+   */
   readonly #given = new Set<string>();
 
   constructor(options: {
@@ -35,10 +41,10 @@ export class Binder {
     this.#log = options.log;
   }
 
-  /** Puts back what somebody without the root key wrote. */
+  /** Restores fields that somebody without the root key changed. */
   async settle({ bindingsDiffer }: KeyringPlan, problems: Problem[]): Promise<void> {
     for (const { mine, object } of bindingsDiffer) {
-      // To a node whose own root key is the wrong one, all proofs look forged.
+      // If a node's own root key is the wrong one, all proofs look forged to it.
       if ((await this.#tester.fault(mine)) !== undefined) continue;
       const { name } = object.metadata;
       const message = `KeyVersion ${name}: validTo or ownership is not what this node has proven or recorded; ours is put back`;
@@ -49,8 +55,9 @@ export class Binder {
   }
 
   /**
-   * Gives versions that an older release made, or whose validTo it moved, their proof, from this
-   * node's own record. `stored` has the proofs that no longer fit: the next one comes after them. For the leader.
+   * Gives versions that an older release created, or whose validTo it changed, their proof, from this node's
+   * own record. `stored` has the proofs that no longer fit: the next proof gets a higher revision. For the
+   * leader.
    */
   async prove({ unproven }: KeyringPlan, stored: readonly VersionRow[], problems: Problem[]): Promise<void> {
     if (unproven.length === 0) return;
@@ -76,13 +83,13 @@ export class Binder {
     }
   }
 
-  /** Returns whether to go on with the others. */
+  /** Returns true if the others should be tried too. */
   async #write(object: KeyVersion, binding: Binding, problems: Problem[]): Promise<boolean> {
     try {
       await atWritePoint("keyversion.seal", () => this.#store.setBinding(object, binding));
       return true;
     } catch (error) {
-      // Another node was faster.
+      // Another node wrote first.
       if (codeOf(error) === "Conflict") return true;
       const message = `the ownership of KeyVersion ${object.metadata.name} could not be written: ${messageOf(error)}`;
       problems.push({ reason: "BindingNotWritten", message });

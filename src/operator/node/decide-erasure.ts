@@ -16,39 +16,39 @@ export interface ObservedErasure {
   readonly tombstones: readonly KeptTombstone[];
   /** Names of tombstones whose proof opened under this node's root key. */
   readonly proven: ReadonlySet<string>;
-  /** versionIds that this node's providers serve, or will. */
+  /** versionIds that this node's providers serve, or will serve. */
   readonly served: ReadonlySet<string>;
-  /** versionIds whose tombstone this node does not act on yet, and why (decide-early-erasure.ts). */
+  /** versionIds whose tombstone this node does not act on yet, with the reason (decide-early-erasure.ts). */
   readonly early: ReadonlyMap<string, Obstacle>;
 }
 
 export interface ErasurePlan {
-  /** Versions to take out of this node's keyring, tombstones to keep there. */
+  /** Versions to remove from this node's keyring, and tombstones to keep there. */
   readonly changes: readonly KeyringChange[];
-  /** KeyVersions that came back after this node saw them destroyed: destroyed again. */
+  /** KeyVersions that came back after this node saw them destroyed, and that are destroyed again. */
   readonly destroyAgain: readonly { readonly object: KeyVersion; readonly tombstone: TombstoneRow }[];
   /** Tombstones that the API server has lost. */
   readonly handBack: readonly TombstoneRow[];
-  /** KeyVersions that somebody without the root key gave a tombstone: ours is put back. */
+  /** KeyVersions to which somebody without the root key gave a tombstone: our version is restored. */
   readonly restore: readonly { readonly object: KeyVersion; readonly mine: VersionRow }[];
   /** Tombstones that this node does not act on. */
   readonly problems: readonly { readonly reason: string; readonly message: string }[];
-  /** The KeyVersions that the keyring is to be brought in step with. */
+  /** The KeyVersions with which the keyring is updated. */
   readonly living: readonly KeyVersion[];
 }
 
 /**
- * Decides what a node does about destroyed versions. A tombstone that was proven
- * wins over every copy of the material, wherever it comes from: another node's
- * hand-back, a restored etcd, a backup. The last guards are the node's own: what its
- * providers serve is not erased, and nothing before the time that the node itself has seen.
+ * Decides what a node does about destroyed versions. A proven tombstone takes precedence over every copy of
+ * the material, wherever it comes from: another node's hand-back, a restored etcd, a backup. The last guards
+ * are the node's own: versions that its providers serve are not erased, and nothing is erased before the time
+ * that the node itself has recorded.
  */
 export function decideErasure(observed: ObservedErasure): ErasurePlan {
   const { keyVersions, tombstones, proven, served, early } = observed;
   const kept = new Map<string, KeptTombstone>(tombstones.map((row) => [row.versionId, row]));
   const held = new Map<string, VersionRow>(observed.versions.map((row) => [row.versionId, row]));
   const present = new Set(keyVersions.map(({ spec }) => spec.versionId));
-  // A proof does not bind the owner: of copies under several names the first is kept.
+  // A proof does not bind the owner, so of copies under several names the first is kept.
   const unknown = keyVersions.filter((object) => !hasMaterial(object) && !kept.has(object.spec.versionId));
   const fresh = inOrderOfTrust(unknown, new Set());
   const believed = fresh.filter(({ metadata }) => proven.has(metadata.name));
@@ -87,7 +87,7 @@ const notProven = ({ metadata }: KeyVersion) => ({
   message: `the tombstone of KeyVersion ${metadata.name} was not made with this node's root key: nothing is destroyed here`,
 });
 
-/** What a tombstone object says. Throws Internal for a version that has its material. */
+/** Returns the contents of a tombstone object. Throws Internal for a version that has its material. */
 export function toTombstoneRow({ spec }: KeyVersion): TombstoneRow {
   const { destroyed } = spec;
   if (destroyed === undefined)
@@ -105,7 +105,7 @@ export function toTombstoneRow({ spec }: KeyVersion): TombstoneRow {
   };
 }
 
-/** What stands in place of the seal. */
+/** Returns the object that replaces the seal. */
 export const toDestroyed = ({ destroyedAt, reason, proof }: TombstoneText): Destroyed => ({
   at: destroyedAt,
   reason,
@@ -118,14 +118,14 @@ export const toDestroyed = ({ destroyedAt, reason, proof }: TombstoneText): Dest
 
 type TombstoneText = Pick<TombstoneRow, "destroyedAt" | "reason" | "proof">;
 
-/** A tombstone as an object of its own. */
+/** Returns a tombstone as a KeyVersion of its own. */
 export function tombstoneSpec(row: TombstoneRow): KeyVersion["spec"] {
   const { versionId, keyId, number, masterKey, keySpec, keyUsage, origin } = row;
   const identity = { versionId, keyId, number, masterKey, keySpec, keyUsage, origin };
   return { ...identity, destroyed: toDestroyed(row) };
 }
 
-/** Tombstones of which nothing is left here, and of which that is not known of every node yet. */
+/** Returns tombstones whose versions are erased here, until every node has reported the same. */
 export function erasedHere(
   tombstones: readonly KeptTombstone[],
   keyVersions: readonly KeyVersion[],

@@ -19,10 +19,10 @@ import { VersionLookup } from "./version-lookup.ts";
 
 export type GiverStore = Resources & KeyVersionCreation & SealWrites;
 
-/** Changes the keyring; what keeps it from being changed is added to `problems`. */
+/** Changes the keyring. If it cannot be changed, the reason is added to `problems`. */
 export type Apply = (changes: readonly KeyringChange[], problems: Problem[]) => void;
 
-/** Gives the API server what this node has and the API server has lost, or has altered. */
+/** Restores versions that this node has and the API server has lost or altered. */
 export class Giver {
   readonly #store: GiverStore;
   readonly #apply: Apply;
@@ -42,7 +42,7 @@ export class Giver {
     this.#log = options.log;
   }
 
-  /** Creates again the versions that are missing. What cannot be created is added to `problems`. */
+  /** Creates the missing versions again. Failures are added to `problems`. */
   async handBack({ handBack }: KeyringPlan, problems: Problem[]): Promise<void> {
     for (const version of handBack) {
       try {
@@ -53,7 +53,7 @@ export class Giver {
           );
         }
       } catch (error) {
-        // Another node was faster.
+        // Another node created it first.
         if (codeOf(error) === "Conflict") continue;
         problems.push({ reason: "HandBackFailed", message: messageOf(error) });
         // The others wait for the next pass.
@@ -62,11 +62,14 @@ export class Giver {
     }
   }
 
-  /** Looks once more, as every node hands back at the same moment. Returns whether it was made here. */
+  /**
+   * Checks again before creating, because every node hands back at the same moment. Returns true if it was
+   * created here.
+   */
   async #createMissing(version: VersionRow): Promise<boolean> {
     this.#present.follow(this.#store.view()?.keyVersions ?? []);
     if (this.#present.withId(version.versionId).some((object) => isThere(object, version))) return false;
-    // After a restore the usual name may belong to another version of the same number.
+    // After a restore the usual name may belong to another version with the same number.
     const usual = keyVersionName(version);
     const name = this.#present.isTaken(usual) ? `${usual}-${version.versionId.slice(0, 8)}` : usual;
     await atWritePoint("keyversion.create", () =>
@@ -75,12 +78,15 @@ export class Giver {
     return true;
   }
 
-  /** Where the seals differ, theirs is taken if it opens (a re-seal); if not and ours does, theirs is mended. */
+  /**
+   * If the seals differ, theirs is stored if it opens (a re-seal); if it does not but ours does, theirs is
+   * corrected.
+   */
   async settleSeals({ sealsDiffer }: KeyringPlan, problems: Problem[]): Promise<void> {
     for (const { mine, theirs, object, oursIsThere } of sealsDiffer) {
       const theirFault = await this.#tester.fault(theirs);
       if (theirFault === undefined) {
-        // Of two that open, following either would be followed by the other in the next pass.
+        // If both open, following either would be reversed in the next pass.
         if (!oursIsThere)
           this.#apply([{ kind: "putVersion", version: { ...mine, sealed: theirs.sealed } }], problems);
         continue;
@@ -90,7 +96,7 @@ export class Giver {
         if ((await this.#tester.fault(mine)) === undefined) await this.#putRight(object, mine);
         problems.push({ reason: "SealAltered", message });
       } catch (error) {
-        const why = `; it cannot be put right: ${messageOf(error)}`;
+        const why = `; it cannot be corrected: ${messageOf(error)}`;
         const isConflict = codeOf(error) === "Conflict";
         problems.push({ reason: "SealAltered", message: isConflict ? message : message + why });
         // The others wait for the next pass.
@@ -107,6 +113,6 @@ export class Giver {
   }
 }
 
-/** A tombstone stands for its version too: what was destroyed meanwhile is not handed back. */
+/** A tombstone counts as its version too: a version that was destroyed meanwhile is not handed back. */
 const isThere = (object: KeyVersion, version: VersionRow): boolean =>
   !hasMaterial(object) || sameIdentity(version, toVersionRow(object));

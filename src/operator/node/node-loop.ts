@@ -31,10 +31,13 @@ import { VersionChecks } from "./version-checks.ts";
 type NodeLoopConfig = Pick<NodeConfig, "nodeName" | "providers" | "encryptionConfig">;
 type NodeLoopStore = FollowerStore & OwnReport & ClusterNodes;
 
-/** For so long a report stands that no pass renews: the Lease says meanwhile that the report is true. */
+/**
+ * How long a report may stand without a pass that renews it: meanwhile the Lease says that the report is
+ * true.
+ */
 const LASTING_MILLISECONDS = 60_000;
 
-/** What a node knows of time. */
+/** A node's knowledge of time. */
 export type NodeTime = EraserTime & Pick<TimeKeeper, "doubt">;
 
 export interface NodeLoopOptions {
@@ -46,7 +49,7 @@ export interface NodeLoopOptions {
   readonly log: Log;
   /** Left out if there is no API server to ask. */
   readonly apiServer?: ApiServerWatch | undefined;
-  /** Milliseconds by a clock that never steps. */
+  /** Returns milliseconds by a clock that never steps. */
   readonly uptime?: () => number;
   /** SETTLE_MILLISECONDS if left out. */
   readonly settleMilliseconds?: number | undefined;
@@ -64,8 +67,8 @@ interface Pass {
 }
 
 /**
- * Keeps this node's keyring in step with the resources and reports what it
- * holds. Every node's operator runs one, leader or not.
+ * Updates this node's keyring to the resources and reports its versions. Every node's operator runs one,
+ * leader or not.
  */
 export class NodeLoop {
   readonly #config: NodeLoopConfig;
@@ -80,7 +83,7 @@ export class NodeLoop {
   readonly #reporter: NodeReporter;
   readonly #follower: KeyringFollower;
   readonly #index: OwnIndex;
-  /** Since when no pass has come to its end, by the clock of `uptime`; undefined if the last one did. */
+  /** Since when no pass has finished, by the clock of `uptime`; undefined if the last pass did. */
   #failingSince: number | undefined;
 
   constructor(options: NodeLoopOptions) {
@@ -126,25 +129,31 @@ export class NodeLoop {
   }
 
   /**
-   * Whether there is something to report that is no resource: the EncryptionConfiguration
-   * or the root key was edited. Says so once: a pass that fails is tried again after a pause.
+   * Returns true, once, if there is something to report that is no resource: the EncryptionConfiguration or
+   * the root key was edited. A pass that fails is retried after a pause.
    */
   filesChanged(): boolean {
     const edited = this.#apiServer.fileChanged();
     return this.#seals.changed() || edited;
   }
 
-  /** Asks the API server which file it uses, if it is time. Returns whether there is something new to report. Never rejects. */
+  /**
+   * Asks the API server which file it uses, if it is time. Returns true if there is something new to report.
+   * Never rejects.
+   */
   lookAtApiServer(signal: AbortSignal): Promise<boolean> {
     return this.#apiServer.look(signal);
   }
 
-  /** Looks whether a plugin listens on each socket. Returns whether there is something new to report. Never rejects. */
+  /**
+   * Checks if a plugin answers on each socket. Returns true if there is something new to report. Never
+   * rejects.
+   */
   lookAtSockets(): Promise<boolean> {
     return this.#sockets.look();
   }
 
-  /** Nobody was there to ask, or somebody was faster: neither is a fault of this node, unless it lasts. */
+  /** Nobody answered, or another client wrote first: neither is a fault of this node, unless it lasts. */
   #mayPass(error: unknown): boolean {
     this.#failingSince ??= this.#uptime();
     const lasts = this.#uptime() - this.#failingSince >= LASTING_MILLISECONDS;
@@ -159,10 +168,10 @@ export class NodeLoop {
     const observed = await this.#observe(pass, versions, contradictions);
     const status = decideKeyServerStatus(observed, now);
     this.#keyring.mustBeInPlace();
-    // Two that correct one another's reports would do nothing else.
+    // Otherwise two operators would endlessly correct each other's reports.
     if (this.#store.nameIsShared && saysShared(own?.status)) return false;
     await this.#reporter.report(status, own?.status);
-    // What waits for its turn in the list comes to it by time alone.
+    // A version that waits for its turn in the list gets it by time alone.
     const { prepared, erased = [] } = observed;
     const allListed = prepared.length <= MOST_LISTED && erased.length <= MOST_LISTED;
     return allListed && conditionOf(status.conditions, "Ready")?.status === "True";
@@ -174,11 +183,11 @@ export class NodeLoop {
     versions: readonly VersionRow[],
     contradictions: readonly string[],
   ): Promise<ObservedNode> {
-    // As the plugin and the leader judge it: a clock that may be wrong expires nothing.
+    // As the plugin and the leader judge it: a clock that may be wrong does not expire anything.
     const expiryNow = (this.#time.doubt?.at ?? now).getTime();
     const index = this.#index.of(view);
     const openable = await this.#checks.preparable(index, versions, problems, expiryNow, slice);
-    // What opens under a root key that only this process still has would be lost at its end.
+    // Versions that open under a root key that only this process still has would be lost at its end.
     const prepared = this.#hasRootKey(problems) ? openable : [];
     const { held: seal } = this.#seals;
     const { time } = this.#time.waiting;
@@ -188,7 +197,7 @@ export class NodeLoop {
     this.#addStoreFaults(problems);
     return {
       before: own?.status,
-      // Asked each time: the Node may have been deleted and made again.
+      // Read each time, because the Node may have been deleted and created again.
       nodeUid: await this.#nodeUid(own?.status, problems, signal),
       persistedResourceVersion: view.keyVersionsUpTo,
       versions,
@@ -246,7 +255,7 @@ const failureOf = (error: unknown): Problem =>
         message: `the keyring was not brought in step, and it is tried again: ${messageOf(error)}`,
       };
 
-/** In the same words on both: neither's report is news to the other. */
+/** In the same words on both, so that neither's report is news to the other. */
 const nameShared = (nodeName: string): Problem => ({
   reason: NODE_NAME_SHARED,
   message: `two operators run as node ${nodeName}: give one of them a nodeName of its own and restart it`,

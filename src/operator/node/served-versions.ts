@@ -4,16 +4,19 @@ import { type KeyRef, keyRefText, nameText } from "../../names.ts";
 import { kmsKeyIdOfRow } from "../../resources/versions.ts";
 import type { KeyringContents } from "./keyring/keyring-plan.ts";
 
-/** What a node's providers are to serve, its keyring, and what its plugin was seen to answer. */
+/**
+ * The keys that a node's providers must serve, its keyring, and the answers that its plugin was seen to give.
+ */
 export interface ObservedService extends KeyringContents {
   readonly providers: readonly { readonly name: string; readonly ref: KeyRef }[];
   readonly observations: readonly Pick<ObservationRow, "kmsKeyId">[];
 }
 
-/** The versionIds that a provider of this node answers with, or is about to. */
+/** Returns the versionIds with which a provider of this node answers, or is about to answer. */
 export function servedVersions(observed: ObservedService): ReadonlySet<string> {
   const { providers, keys, versions, observations } = observed;
-  // Of providers too that are not in our configuration: the plugin takes up a changed one by itself.
+  // Includes providers that are not in our configuration, because the plugin reloads a changed configuration
+  // by itself.
   const answered = new Set<string>(observations.map((observation) => observation.kmsKeyId));
   const targets = new Set(providers.map(({ ref }) => targetOf(ref, observed)));
   const served = versions.filter((row) => answered.has(kmsKeyIdOfRow(row)));
@@ -21,7 +24,7 @@ export function servedVersions(observed: ObservedService): ReadonlySet<string> {
   return new Set<string>([...served, ...current].map(({ versionId }) => versionId));
 }
 
-/** The imported material that this node's plugin was seen to serve through aliases. */
+/** Returns the imported material that this node's plugin was seen to serve through aliases. */
 export function importsServed(
   providers: ObservedService["providers"],
   observations: readonly ObservationRow[],
@@ -39,7 +42,7 @@ export function importsServed(
   });
 }
 
-/** NAMESPACE/NAME of the key that a provider serves; undefined where its alias is not there. */
+/** Returns NAMESPACE/NAME of the key that a provider serves; undefined if its alias does not exist. */
 function targetOf(ref: KeyRef, { aliases }: ObservedService): string | undefined {
   if ("key" in ref) return nameText(ref.key);
   const alias = aliases.find((row) => nameText(row) === nameText(ref.alias));

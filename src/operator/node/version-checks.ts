@@ -12,9 +12,9 @@ import { type Listable, listable } from "./report/listed-versions.ts";
 /** Checks versions and ownership proofs against this node's root key, a slice of time at once. */
 export class VersionChecks {
   readonly #tester: VersionTester;
-  /** KeyVersions, as the view has them, whose ownership proof was verified. */
+  /** KeyVersions of the view whose ownership proof was verified. */
   readonly #verified = new WeakSet<KeyVersion>();
-  /** Versions, as the keyring has them, whose ownership proof fits. */
+  /** Versions of the keyring whose ownership proof fits. */
   readonly #honest = new WeakSet<VersionRow>();
 
   constructor(tester: VersionTester) {
@@ -22,8 +22,8 @@ export class VersionChecks {
   }
 
   /**
-   * A proof that does not fit its own row counts as none: an older release moved validTo
-   * without it. Without a root key nobody can tell, and all stays as it is.
+   * A proof that does not fit its own row counts as missing: an older release changed validTo without it.
+   * Without a root key nobody can tell, and all rows stay as they are.
    */
   async withoutFalseProofs(
     versions: readonly VersionRow[],
@@ -52,7 +52,10 @@ export class VersionChecks {
     return unproven;
   }
 
-  /** Names of the KeyVersions whose owner and validTo are proven. Without a root key none is, and all stays as it is. */
+  /**
+   * Returns names of the KeyVersions whose owner and validTo are proven. Without a root key none is, and all
+   * rows stay as they are.
+   */
   async proven(
     { keyVersions }: Pick<View, "keyVersions">,
     problems: Problem[],
@@ -74,7 +77,10 @@ export class VersionChecks {
     return proven;
   }
 
-  /** The KeyVersions not held yet that open here, by name. What is wrong with the others is shown. */
+  /**
+   * Returns the KeyVersions that are not held yet and open here, by name. Problems of the others are
+   * reported.
+   */
   async acceptable(
     { keyVersions }: View,
     held: readonly { readonly versionId: string }[],
@@ -94,8 +100,8 @@ export class VersionChecks {
   }
 
   /**
-   * The candidates for promotion that this node could serve this very moment.
-   * Current versions are tested too: a node that cannot open them must not look well.
+   * Returns the candidates for promotion that this node could serve at this very moment. Current versions are
+   * tested too, because a node that cannot open them must not report that all is well.
    */
   async preparable(
     index: ViewIndex,
@@ -113,10 +119,10 @@ export class VersionChecks {
       if (currentFault !== undefined) problems.push(currentFault);
       const candidate = promotionCandidate(masterKey, index.versionsFor(masterKey));
       const row = stored.get(candidate?.spec.versionId ?? "");
-      // A copy of the version under another number, which is told of as a contradiction.
+      // A copy of the version under another number, which is reported as a contradiction.
       if (candidate === undefined || row === undefined || !sameBinding(row, toVersionRow(candidate)))
         continue;
-      // It cannot be promoted, and must not take the place of one that can.
+      // It cannot be promoted, and must not take the place of a version that can.
       if (isExpired(row, expiryNow) || masterKey.metadata.deletionTimestamp !== undefined) continue;
       const fault = await this.#faultOf(row);
       if (fault === undefined) prepared.push(listable(candidate));
@@ -125,7 +131,7 @@ export class VersionChecks {
     return prepared;
   }
 
-  /** Whatever one version's test fails of is that version's problem, and stops no other. */
+  /** A failure of one version's test is that version's problem, and does not stop the others. */
   async #faultOf(version: VersionRow): Promise<Problem | undefined> {
     try {
       return await this.#tester.fault(version);

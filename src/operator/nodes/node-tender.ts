@@ -29,7 +29,7 @@ export class NodeTender {
         await this.#tendNode(recordsOf(node, view), node, now, signal);
       } catch (error) {
         if (isUnanswered(error)) throw error;
-        // One that fails holds up no other.
+        // A failure for one node does not stop the others.
         failures.push(error);
       }
     }
@@ -40,7 +40,8 @@ export class NodeTender {
   async #tendNode(records: NodeRecords, node: NodeView, now: Date, signal: AbortSignal): Promise<void> {
     const { server, lease } = records;
     if (mayOutliveItsNode(records, node) && !(await this.#hasNode(node, signal))) {
-      // The Lease first: if it was renewed meanwhile, the node is not gone, and its KeyServer stays.
+      // The Lease is deleted first: if it was renewed meanwhile, the node is not gone, and its KeyServer
+      // stays.
       if (lease !== undefined) await this.#store.deleteNodeLease?.(lease);
       if (server !== undefined) await this.#store.deleteKeyServer(server);
       return;

@@ -85,7 +85,7 @@ describe("nodeViews", () => {
       condition("Ready", { status: "Unknown", reason: "NodeNotHeardOf", message: "silent" }),
     ];
     expect(view(keyServer("a", { conditions }), ago(0))).toMatchObject({
-      problem: "its operator has not reported anew since it was not heard of",
+      problem: "its operator has not reported again since it was silent",
     });
   });
   test("Ready => no problem", () => {

@@ -9,9 +9,9 @@ import type { NodeView } from "./node-view.ts";
 import { describeNode, waitReason } from "./waiting-nodes.ts";
 
 /**
- * The nodes as the decisions see them, by name: a message that lists them must not change with their
- * order. `heardOf` has every node that has a Lease. A node with a Lease and no KeyServer is a node
- * whose KeyServer was deleted: its API server may read and write under any version.
+ * Returns the nodes as the decisions see them, ordered by name: a message that lists them must not change
+ * with their order. `heardOf` has every node that has a Lease. If a node has a Lease and no KeyServer, its
+ * KeyServer was deleted, and its API server may read and write under any version.
  */
 export function nodeViews(
   keyServers: readonly KeyServer[],
@@ -44,7 +44,7 @@ function nodeView(
 
 const lists = new WeakMap<KeyServer, Pick<NodeView, "prepared" | "erased">>();
 
-/** Every pass over every key asks for the same five hundred versions. */
+/** Every pass over every key needs the same five hundred versions, so they are cached. */
 function listedIn(server: KeyServer | undefined): Pick<NodeView, "prepared" | "erased"> {
   const known = server && lists.get(server);
   if (known !== undefined) return known;
@@ -59,15 +59,15 @@ function listedIn(server: KeyServer | undefined): Pick<NodeView, "prepared" | "e
 
 function problemOf(ready: Condition | undefined): Pick<NodeView, "problem" | "problemReason"> {
   if (ready === undefined || ready.status === "True" || ownAffair.has(ready.reason)) return {};
-  // What it said before the leader spoke for it is not known any more.
-  const anew = "its operator has not reported anew since it was not heard of";
+  // Its report from before the leader spoke for it is no longer valid.
+  const anew = "its operator has not reported again since it was silent";
   return { problem: ready.status === "Unknown" ? anew : ready.message, problemReason: ready.reason };
 }
 
 /**
- * What the leader says of a silent node in its KeyServer, once: the node's last word would
- * pass for the present. The node itself takes it back with its next report. Where a
- * node reports and yet renews no Lease, the two contradict each other at the Lease's pace.
+ * Decides what the leader writes about a silent node into its KeyServer, once, because the node's last report
+ * would pass for the present. The node itself takes it back with its next report. If a node reports but does
+ * not renew its Lease, the two overwrite each other at the pace of the Lease.
  */
 export function decideSilence({ status }: KeyServer, node: NodeView, now: Date): Condition | undefined {
   const ready = conditionOf(status?.conditions, "Ready");
@@ -78,30 +78,33 @@ export function decideSilence({ status }: KeyServer, node: NodeView, now: Date):
   return conditionOf(withFindings(status?.conditions, [finding], undefined, now), "Ready");
 }
 
-/** Where our clock was set back, a node counts once it is heard of again: else one that is gone would count until then. */
+/**
+ * If our clock was set back, a node counts again once it renews its Lease: otherwise a node that is gone
+ * would count until our clock catches up.
+ */
 export function isStale(heard: number, now: Date): boolean {
   if (heard === Number.POSITIVE_INFINITY) return false;
-  // A time that cannot be read is no news either.
+  // A time that cannot be read is stale too.
   return !(Math.abs(now.getTime() - heard) <= NODE_LEASE_SECONDS * 1000);
 }
 
-/** What there is of a node: its KeyServer, its Lease, or both. */
+/** The records of a node: its KeyServer, its Lease, or both. */
 export interface NodeRecords {
   readonly server?: KeyServer | undefined;
   readonly lease?: NodeLease | undefined;
-  /** Whether other nodes of this cluster have reported Node objects. */
+  /** True if other nodes of this cluster have reported Node objects. */
   readonly othersHaveNodes: boolean;
 }
 
-/** Whether the records of a silent node may be deleted once there is no Node object of its name. */
+/** Returns true if the records of a silent node may be deleted once there is no Node object of its name. */
 export const mayOutliveItsNode = (records: NodeRecords, { stale }: NodeView): boolean =>
   stale && hadNode(records);
 
 /**
- * Whether the node had a Node object. A Node that was made again may be the same machine, whose
- * operator is only silent for now. If there never was a Node object (a test cluster, a control
- * plane without kubelets), the records are only deleted by hand. A Lease without KeyServer that an
- * operator of an earlier release wrote does not say: it goes by what the other nodes have.
+ * Returns true if the node had a Node object. A Node that was created again may be the same machine, whose
+ * operator is only silent for now. If there never was a Node object (a test cluster, a control plane without
+ * kubelets), the records are only deleted by hand. A Lease without KeyServer from an earlier release does not
+ * say so; then the other nodes' reports decide.
  */
 function hadNode({ server, lease, othersHaveNodes }: NodeRecords): boolean {
   if (server?.status?.nodeUid !== undefined) return true;

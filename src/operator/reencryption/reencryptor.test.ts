@@ -34,7 +34,7 @@ class HeldObjects implements RewritableObjects {
   #hold<T extends Round | StoredCount>(request: RewriteRequest | string, signal: AbortSignal): Promise<T> {
     this.calls.push({ request, signal });
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    // The test finishes a rewrite with a Round and a count with what it found.
+    // The test ends a rewrite with a Round, and a count with its result.
     this.finish = resolve as (result: Round | StoredCount) => void;
     this.fail = reject;
     signal.addEventListener("abort", () => reject(new Error("aborted")));

@@ -4,7 +4,7 @@ import { nameText, type ObjectName } from "../../names.ts";
 import type { Engine, RewritableObjects, Round } from "../../storage/stored-objects.ts";
 import { type ReencryptionTask, type Work, withEarlier } from "./work.ts";
 
-/** What one key's stored objects are worked on for. A new round is another job. */
+/** The work on one key's stored objects. A new round is another job. */
 export interface Job {
   readonly masterKey: ObjectName;
   readonly kmsKeyId: string;
@@ -17,18 +17,18 @@ interface Running {
   readonly id: string;
   readonly controller: AbortController;
   work: Work;
-  /** When a job that failed may begin again. */
+  /** When a failed job may start again. */
   retryAt?: number;
 }
 
 const IDLE: Work = { kind: "idle" };
-/** How soon something that failed as a whole (no connection, say) is begun again. */
+/** The pause before work that failed as a whole (no connection, for example) starts again. */
 export const RETRY_MILLISECONDS = 10_000;
 
 /**
- * Carries out what the decisions ask for, beside the reconcile loop: a round over
- * millions of objects must not keep other keys waiting. Holds no truth: what is
- * lost with this process is decided again, and a round goes on from its cursor.
+ * Carries out the decisions in the background, because a round over millions of objects must not delay other
+ * keys. Holds no state that matters: if this process dies, everything is decided again, and a round continues
+ * from its cursor.
  */
 export class Reencryptor {
   readonly #objects: RewritableObjects;
@@ -39,9 +39,9 @@ export class Reencryptor {
 
   constructor(options: {
     readonly objects: RewritableObjects;
-    /** Whether this operator still leads: another leader does the same work. */
+    /** Returns true if this operator still leads. Another leader does the same work. */
     readonly mayGoOn: () => boolean;
-    /** Called when a job has ended, one way or another. */
+    /** Called when a job has ended, successfully or not. */
     readonly onChange: (masterKey: ObjectName) => void;
     readonly now: () => number;
   }) {
@@ -51,13 +51,16 @@ export class Reencryptor {
     this.#now = options.now;
   }
 
-  /** What is going on for a key in this round, or has come of it. */
+  /** Returns the state of the work on a key in this round, or its result. */
   work(job: Pick<Job, "masterKey" | "kmsKeyId" | "round">): Work {
     const running = this.#running.get(nameText(job.masterKey));
     return running?.id.startsWith(`${roundId(job)} `) ? running.work : IDLE;
   }
 
-  /** Begins what is asked for; what runs already goes on, and what is not asked for any more is stopped. */
+  /**
+   * Starts the requested job. A job that already runs continues, and a job that is no longer requested is
+   * stopped.
+   */
   ensure(job: Job): void {
     const running = this.#running.get(nameText(job.masterKey));
     const id = `${roundId(job)} ${taskId(job)}`;
@@ -67,7 +70,7 @@ export class Reencryptor {
     if (job.task.kind !== "none") this.#begin(job, id);
   }
 
-  /** Stops everything. */
+  /** Stops all jobs. */
   close(): void {
     for (const { controller } of this.#running.values()) controller.abort();
     this.#running.clear();
@@ -115,7 +118,7 @@ export class Reencryptor {
   }
 
   #ended({ masterKey }: Job, running: Running, work: Work): void {
-    // Stopped, and perhaps replaced: what came of it is nobody's business.
+    // The job was stopped, and perhaps replaced, so its result is dropped.
     if (running.controller.signal.aborted) {
       const name = nameText(masterKey);
       if (this.#running.get(name) === running) this.#running.delete(name);
@@ -126,7 +129,10 @@ export class Reencryptor {
   }
 }
 
-/** The engine too: it may be changed because it does not get on. A count is of one state of the sockets. */
+/**
+ * The engine is part of it, because it may be changed when it makes no progress. A count is for one state of
+ * the sockets.
+ */
 function taskId({ task, engine }: Pick<Job, "task" | "engine">): string {
   switch (task.kind) {
     case "none":

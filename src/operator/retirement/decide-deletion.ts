@@ -14,24 +14,27 @@ import { endOf, type Waiting } from "./waiting-period.ts";
 
 export interface ObservedDeletion {
   readonly masterKey: MasterKey;
-  /** The versions that have the key's keyId or name it. */
+  /** The versions that have the key's keyId or name the MasterKey. */
   readonly versions: readonly KeyVersion[];
   readonly uses: readonly Use[];
-  /** What is stored under the key's versions; `uses` has what was found. */
+  /** The state of the count of stored objects; `uses` has its findings. */
   readonly count: UsageCount;
-  /** What this node itself saw of the waiting period, and whether its clock may be acted on. */
+  /** This node's own record of the waiting period, and whether its clock may be trusted. */
   readonly waiting: Waiting;
-  /** Why what is due is not destroyed. */
+  /** The reason why a due key is not destroyed. */
   readonly obstacle?: Obstacle | undefined;
 }
 
-/** Whether all that the key ever had was destroyed. Where its versions are lost, it stays what it was said to be. */
+/**
+ * Returns true if all versions that the key ever had are destroyed. If its versions are lost, the last state
+ * is kept.
+ */
 export function isDestroyed({ status }: MasterKey, versions: readonly KeyVersion[]): boolean {
   const own = versionsOf(status?.keyId, versions);
   return own.length === 0 ? status?.keyState === "Destroyed" : !own.some(hasMaterial);
 }
 
-/** A key that is pending deletion neither rotates nor is anything written under it: as a disabled one. */
+/** A key that is pending deletion neither rotates nor is rewritten, just as a disabled key. */
 export const resting = (masterKey: MasterKey): MasterKey =>
   masterKey.status?.deletion === undefined || masterKey.spec.deletion === undefined
     ? masterKey
@@ -61,7 +64,7 @@ function stateAfter(destroyed: boolean, deletion: Deletion): StatusPart["fields"
   return deletion === undefined ? {} : { keyState: "PendingDeletion" };
 }
 
-/** The deletion that is under way: the one that was accepted, or now is. */
+/** Returns the deletion that is in progress: accepted before, or accepted now. */
 function deletionOf(
   { masterKey, uses, count, waiting }: ObservedDeletion,
   now: Date,
@@ -70,7 +73,7 @@ function deletionOf(
   if (wanted === undefined) return undefined;
   const vouched = wanted.withoutCensus === true ? { withoutCensus: true } : {};
   const accepted = masterKey.status?.deletion;
-  // One that was cancelled since, unseen: this one begins anew.
+  // If the accepted deletion was cancelled meanwhile, unseen, this deletion starts from the beginning.
   const same = accepted !== undefined && windowOf(accepted) === wanted.pendingWindowInDays;
   if (same && !mayBeAskedAnew(masterKey)) {
     return { ...datesOf(accepted, masterKey, waiting), ...vouched };
@@ -80,7 +83,10 @@ function deletionOf(
   return { scheduledAt: rfc3339(now), deletionDate: rfc3339(deletionDate), ...vouched };
 }
 
-/** The dates that were accepted, put right if this node's own record has a later end: a status can be forged. */
+/**
+ * Returns the accepted dates, corrected if this node's own record has a later end, because a status can be
+ * forged.
+ */
 function datesOf(
   { scheduledAt, deletionDate }: NonNullable<Deletion>,
   { spec, status }: MasterKey,
@@ -93,7 +99,10 @@ function datesOf(
   return { scheduledAt: rfc3339(new Date(end - length)), deletionDate: rfc3339(new Date(end)) };
 }
 
-/** Why a deletion is not accepted yet. A clock that is behind would give it a date that is past once it is right. */
+/**
+ * Returns why a deletion is not accepted yet. With a clock that is behind, its date would be in the past once
+ * the clock is right.
+ */
 const notAccepted = (
   count: UsageCount,
   wanted: Parameters<typeof notCounted>[1],
@@ -101,8 +110,8 @@ const notAccepted = (
 ): Obstacle | undefined => clockObstacle(time) ?? notCounted(count, wanted);
 
 /**
- * Why a key may not go for want of a count of what is stored under it; undefined where
- * it may. Where nothing can be counted, somebody has to vouch that nothing is.
+ * Returns why a key may not be deleted without a count of the objects stored under it, or undefined if it
+ * may. If counting is impossible, somebody has to vouch that nothing is stored under the key.
  */
 export function notCounted(
   count: UsageCount,
@@ -116,13 +125,13 @@ export function notCounted(
 }
 
 /**
- * Two edits that no leader saw may have taken spec.deletion out and put it in again: a
- * deletion that is asked for anew has its whole waiting period. Other edits only prolong it.
+ * Two edits that no leader saw may have removed spec.deletion and added it again, and a new deletion has its
+ * whole waiting period. Other edits only prolong it.
  */
 export const mayBeAskedAnew = ({ metadata: { generation = 0 }, status }: MasterKey): boolean =>
   generation - (status?.observedGeneration ?? generation) > 1;
 
-/** In days. */
+/** Returns the length in days. */
 export const windowOf = ({ scheduledAt, deletionDate }: NonNullable<MasterKeyStatus["deletion"]>): number =>
   (timeOf(deletionDate) - timeOf(scheduledAt)) / DAY_MILLISECONDS;
 
@@ -181,7 +190,7 @@ function unready(
       .sort()
       .at(-1);
     const when = at === undefined ? "" : `, the last of it on ${at}`;
-    const message = `the key's material was destroyed${when}: delete this object; one of the same name made anew is another key`;
+    const message = `the key's material was destroyed${when}: delete this object; if you create it again under the same name, it is another key`;
     return { type: "Ready", status: "False", reason: "Destroyed", message };
   }
   if (deletion === undefined) return undefined;
@@ -190,9 +199,8 @@ function unready(
 }
 
 /**
- * The finalizers that a MasterKey should have, or nothing where they are right.
- * A key with material is held; one that is to go is let go once nobody uses it
- * and its versions know of the deletion that is under way.
+ * Returns the finalizers that a MasterKey must have, or undefined if they are right. A key with material is
+ * held. A key that is being deleted is released once nobody uses it and its versions record the deletion.
  */
 export function decideFinalizers(
   masterKey: MasterKey,

@@ -117,7 +117,7 @@ function asked({ masterKey, keyId, name, waiting }: ObservedDestruction): Obstac
   if (waiting.periods.get(periodKey({ kind: "deletion", subject: keyId }))?.asked === true) return undefined;
   return {
     reason: "DeletionNotAsked",
-    message: `nothing was destroyed: the KeyVersions of keyId ${keyId} say that a deletion is under way, and this node has not seen MasterKey ${nameText(name)} ask for it: make the MasterKey again, with spec.deletion if the key is to go`,
+    message: `nothing was destroyed: the KeyVersions of keyId ${keyId} say that a deletion is in progress, but this node has not seen MasterKey ${nameText(name)} ask for it: create the MasterKey again, with spec.deletion if the key is to be destroyed`,
   };
 }
 

@@ -69,11 +69,11 @@ function deletionObstacle(
   return obstacle && { reason: obstacle.reason, message: obstacle.message };
 }
 
-/** Whoever waits for a deletion date must know at once that it does not come while clocks disagree. */
+/** Whoever waits for a deletion date must know at once that nothing happens then while clocks disagree. */
 const clocksHoldUp = ({ status }: MasterKey, { time }: Waiting) =>
   time.kind === "disagree" && status?.deletion !== undefined ? time : undefined;
 
-/** What is to be destroyed of a key, or why it is not: by its deletion, and by its retention. */
+/** Decides which versions of a key to destroy, or why not: by its deletion, and by its retention. */
 export function decideRetirement(key: RetiringKey, facts: RetirementFacts, now: Date): RetirementPlan[] {
   const { keyId, versions, owners } = key;
   const masterKeys = owners.flatMap(({ masterKey }) => masterKey ?? []);
@@ -126,20 +126,22 @@ function retentionOf(
   return decideRetention({ masterKey, versions: own, nodes, uses, proof, count, waiting }, now);
 }
 
-/** Also one that is to leave, or to come: its API server may use either key. */
+/** Includes an alias that is about to leave or to arrive: its API server may use either key. */
 const pointsTo =
   ({ metadata }: MasterKey) =>
   (alias: KeyAlias): boolean =>
     alias.metadata.namespace === metadata.namespace &&
     [alias.spec.masterKey, alias.status?.masterKey].includes(metadata.name);
 
-/** A deletion is accepted, and goes on, only once it is counted that nothing is stored under the key. */
+/**
+ * A deletion is only accepted, and only continues, once a count shows that nothing is stored under the key.
+ */
 export const awaitsCount = (masterKey: MasterKey): boolean => {
   const { spec, status } = masterKey;
   if (spec.deletion === undefined || status?.keyId === undefined) return false;
   return status.deletion === undefined || foundObjects(masterKey);
 };
 
-/** Whether a plan waits for nothing else than a count. */
+/** Returns true if a plan only waits for a count. */
 export const needsCount = (plan: RetirementPlan): boolean =>
   plan.kind === "wait" && (plan.reason === "Counting" || plan.reason === "NotCounted");

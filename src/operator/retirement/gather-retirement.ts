@@ -11,7 +11,10 @@ export interface RetirementSources {
   readonly waiting: Waiting;
 }
 
-/** Gathers what decides whether keys and versions may go. `now` is the time by which nodes are silent. */
+/**
+ * Gathers the facts that decide if keys and versions may be destroyed. `now` is the time by which nodes are
+ * silent.
+ */
 export function gatherRetirement(
   { view: { keyServers, keyAliases, heardOf }, count, waiting }: RetirementSources,
   now: Date,

@@ -9,20 +9,20 @@ import { type Use, usesOf } from "./usage.ts";
 import type { UsageCount } from "./usage-census.ts";
 import type { Waiting } from "./waiting-period.ts";
 
-/** Everything about the cluster that decides whether a key or its versions may go. */
+/** All facts about the cluster that decide if a key or its versions may be destroyed. */
 export interface RetirementFacts {
   readonly keyServers: readonly KeyServer[];
   readonly keyAliases: readonly KeyAlias[];
   readonly nodes: readonly NodeView[];
-  /** What is stored under each key_id. */
+  /** The number of objects stored under each key_id. */
   readonly count: UsageCount;
-  /** What this node itself saw of waiting periods, and whether its clock may be acted on. */
+  /** This node's own record of waiting periods, and whether its clock may be trusted. */
   readonly waiting: Waiting;
 }
 
 /**
- * A deletion that is accepted stops the key on every node at once. A node that has not reported may
- * serve it; what is accepted already is guarded by decideDestruction.
+ * An accepted deletion stops the key on every node at once. A node that has not reported may serve it, so its
+ * use is unknown. An already accepted deletion is guarded by decideDestruction.
  */
 export function unknownUses({ spec, status }: MasterKey, { nodes }: RetirementFacts): Use[] {
   if (spec.deletion === undefined || status?.deletion !== undefined) return [];
@@ -34,7 +34,7 @@ export function unknownUses({ spec, status }: MasterKey, { nodes }: RetirementFa
     }));
 }
 
-/** Who needs a MasterKey. */
+/** Returns the users of a MasterKey. */
 export const masterKeyUses = (
   masterKey: MasterKey,
   versions: readonly KeyVersion[],
@@ -44,7 +44,7 @@ export const masterKeyUses = (
   ...remembered(masterKey, facts),
 ];
 
-/** Who cannot count, or has not yet, leaves what was found by a leader that could. */
+/** A leader that cannot count, or has not yet, keeps the findings of a leader that could. */
 export function remembered(masterKey: MasterKey | undefined, { count }: RetirementFacts): Use[] {
   if (count.kind === "counted" || !foundObjects(masterKey)) return [];
   const reason = "ObjectsUnderKey";
@@ -53,7 +53,7 @@ export function remembered(masterKey: MasterKey | undefined, { count }: Retireme
       "stored objects that a leader with etcd in its configuration found, and this one has none: give it to every operator";
     return [{ reason, text }];
   }
-  // Only where it is counted anew (awaitsCount), and not believed for ever.
+  // Only if it is counted again (awaitsCount); otherwise it would be believed for ever.
   return masterKey?.spec.deletion === undefined
     ? []
     : [{ reason, text: "stored objects, by the last count" }];

@@ -1,7 +1,7 @@
 import type { Finding } from "../../resources/conditions.ts";
 import type { RetentionPlan } from "./decide-retention.ts";
 
-/** What becomes of a key's earlier versions; nothing where they are kept for ever. */
+/** Returns a finding about a key's earlier versions, or undefined if they are kept for ever. */
 export function retentionFinding(plan: RetentionPlan): Finding | undefined {
   const type = "Retention";
   switch (plan.kind) {

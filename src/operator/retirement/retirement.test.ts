@@ -36,7 +36,7 @@ import { Retirement, type RetirementStore } from "./retirement.ts";
 import { UsageCensus } from "./usage-census.ts";
 import type { Waiting } from "./waiting-period.ts";
 
-/** What the leader destroys, over a store that is in memory. */
+/** Runs the leader's destruction, over a store in memory. */
 let folder: string;
 let seals: SealSource;
 beforeEach(() => {
@@ -58,25 +58,25 @@ const SEEN = waiting([deletionPeriod(1), deletionPeriod(2)]);
 
 interface Given {
   readonly keyVersions: readonly KeyVersion[];
-  /** What is not sealed for what it says that it is. */
+  /** Versions whose seal is bound to other data than theirs. */
   readonly copies?: readonly KeyVersion[];
   readonly masterKeys?: readonly MasterKey[];
   readonly keyAliases?: readonly KeyAlias[];
   readonly keyServers?: readonly KeyServer[];
-  /** Whether the API server says what time it is. */
+  /** The API server's clock; it throws if the API server does not answer. */
   readonly clock?: () => void;
-  /** What this node itself saw; of both keys the whole period, if left out. */
+  /** This node's own record; the whole period of both keys, if left out. */
   readonly waiting?: Waiting;
-  /** Called before each destruction; what it throws, the API server answers. */
+  /** Called before each destruction. If it throws, the error is the API server's answer. */
   readonly before?: (version: KeyVersion, world: World) => void;
-  /** Whether this operator leads; true if left out. */
+  /** True if this operator leads; true if left out. */
   readonly leading?: boolean;
 }
 interface World {
   masterKeys: readonly MasterKey[];
 }
 
-/** The same version with material of this cluster. */
+/** Returns the same version with material sealed in this cluster. */
 async function sealed(version: KeyVersion): Promise<KeyVersion> {
   const row = toVersionRow(version);
   using material = generateMaterial("SYMMETRIC_DEFAULT");
@@ -84,7 +84,7 @@ async function sealed(version: KeyVersion): Promise<KeyVersion> {
   return { ...version, spec: { ...version.spec, seal } };
 }
 
-/** One pass. Returns the names of the KeyVersions that were destroyed, in order. */
+/** Makes one pass. Returns the names of the destroyed KeyVersions, in order. */
 async function pass(given: Given): Promise<string[]> {
   const destroyed: string[] = [];
   const keyVersions = [...(given.copies ?? []), ...(await Promise.all(given.keyVersions.map(sealed)))];

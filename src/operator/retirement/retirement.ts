@@ -39,7 +39,7 @@ const AGAIN_MILLISECONDS = 5_000;
 
 export type RetirementStore = Resources & FreshObjects & Leadership & StatusWrites & TombstoneWrites & Events;
 
-/** What retires keys and versions for the leader: deletion, retention, destruction. */
+/** Retires keys and versions for the leader: deletion, retention, destruction. */
 export class Retirement {
   readonly #store: RetirementStore;
   readonly #seals: SealSource;
@@ -63,13 +63,13 @@ export class Retirement {
     this.#time = options.time;
   }
 
-  /** To lead, perhaps again: what was seen and counted before does not count. */
+  /** Starts to lead, perhaps again: earlier observations and counts are dropped. */
   begin(): void {
     this.#ground.forget();
     this.#census.forget();
   }
 
-  /** Stops what works beside it. */
+  /** Stops the background work. */
   close(): void {
     this.#census.close();
   }
@@ -96,7 +96,7 @@ export class Retirement {
         failures.push(error);
       }
     }
-    // A Conflict is tried again without a word: it must not hide another failure.
+    // A Conflict is retried silently, so it must not hide another failure.
     if (failures.length > 0) throw failures.find((error) => codeOf(error) !== "Conflict") ?? failures[0];
     return AGAIN_MILLISECONDS;
   }
@@ -110,8 +110,8 @@ export class Retirement {
   }
 
   /**
-   * Decided once more on what is read past the cache, for each version anew: what
-   * comes now cannot be undone, and a deletion may be cancelled between two of them.
+   * Decided again for each version, on data read past the cache: destruction cannot be undone, and a deletion
+   * may be cancelled between two versions.
    */
   async #destroyDue(
     { keyId, versions }: RetiringKey,
@@ -119,7 +119,7 @@ export class Retirement {
     signal: AbortSignal,
     now: Date,
   ): Promise<void> {
-    // The API server's word may be older than the last step of its clock.
+    // The API server's answer may be older than the last step of its clock.
     await this.#time.ask(signal);
     for (let left = versions; ; ) {
       const keyServers = await this.#store.fresh("KeyServer", signal);
@@ -166,15 +166,16 @@ export class Retirement {
   }
 
   /**
-   * Nodes take out what has a tombstone's versionId: one for a copy under another key or
-   * number would take the version along that it is a copy of. Throws SealMismatch.
+   * Nodes erase every row with the tombstone's versionId. A KeyVersion copied under another key or number has
+   * the same id, so destroying the copy would destroy the original: check the seal's binding first. Throws
+   * SealMismatch.
    */
   async #mustBeGenuine(version: KeyVersion): Promise<void> {
     const row = toVersionRow(version);
     using _ = await this.#seals.unseal(row, row.sealed);
   }
 
-  /** Status of versions whose MasterKey is gone, and of tombstones that every node has erased. */
+  /** Writes the status of versions whose MasterKey is gone, and of tombstones that every node has erased. */
   async #note(versions: readonly KeyVersion[], index: ViewIndex, now: Date): Promise<void> {
     const nodes = nodesOf(index.view);
     for (const version of versions.filter((one) => !hasMaterial(one))) {
@@ -187,16 +188,16 @@ export class Retirement {
 
   #facts(view: Pick<View, "keyServers" | "keyAliases" | "heardOf">): RetirementFacts {
     const { waiting } = this.#time;
-    // Nodes are silent by the real clock, whatever the clock of the decisions says.
+    // Nodes are silent by the real clock, whatever clock the decisions use.
     return gatherRetirement({ view, count: this.#census.countSince(this.#since(view)), waiting }, new Date());
   }
 
-  /** Before when a count proves nothing. */
+  /** Returns the time before which a count proves nothing. */
   #since({ keyServers }: Pick<View, "keyServers">): number {
     return this.#ground.since(keyServers, this.#census.now());
   }
 
-  /** Where the MasterKey is gone, the log is the only place. */
+  /** If the MasterKey is gone, the log is the only place to report it. */
   #say(keyId: string, plans: readonly RetirementPlan[]): void {
     const waiting = plans.find((plan) => plan.kind === "wait");
     const message = waiting?.kind === "wait" ? waiting.message : undefined;
@@ -207,6 +208,6 @@ export class Retirement {
   }
 }
 
-/** Nodes are silent by the real clock, whatever the clock of the decisions says. */
+/** Nodes are silent by the real clock, whatever clock the decisions use. */
 const nodesOf = ({ keyServers, heardOf }: Pick<View, "keyServers" | "heardOf">): NodeView[] =>
   nodeViews(keyServers, heardOf, new Date());

@@ -2,20 +2,23 @@ import { nameText, type ObjectName } from "../../names.ts";
 import { objectName, objectText } from "../../resources/object-text.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 
-/** The versions of one keyId, and all who have to do with them: one KeyVersion may name whomever its writer liked. */
+/**
+ * The versions of one keyId, and everybody concerned with them: a KeyVersion may name any MasterKey that its
+ * writer likes.
+ */
 export interface RetiringKey {
   readonly keyId: string;
   readonly versions: readonly KeyVersion[];
   readonly owners: readonly KeyOwner[];
 }
 
-/** A name that has the keyId or that a version names, and its MasterKey, if there is one. */
+/** A name that has the keyId, or that a version names, and its MasterKey, if there is one. */
 export interface KeyOwner {
   readonly name: ObjectName;
   readonly masterKey: MasterKey | undefined;
 }
 
-/** The keys of which something may have to go: most never have to, and cost one look. */
+/** Returns the keys of which something may have to be destroyed. Most keys are dismissed at one look. */
 export function retiringKeys(
   versions: readonly KeyVersion[],
   masterKeys: readonly MasterKey[],
@@ -26,7 +29,7 @@ export function retiringKeys(
     .filter(isRetiring);
 }
 
-/** The versions of a keyId with their owners. */
+/** Returns the versions of a keyId with their owners. */
 export const retiringKey = (
   keyId: string,
   versions: readonly KeyVersion[],

@@ -37,10 +37,10 @@ export class FormerObservations {
   }
 
   /**
-   * Returns whether a provider begins with no imported material. Whoever may edit a KeyAlias chooses its key,
-   * so an alias may start with imported material only if the configuration allows it. A key that was served
-   * before continues: the operator lets no served alias move to imported material. The keyring has a record
-   * of it too (`servedImport`), but an older release may have run since and not have kept it.
+   * Returns true if a provider must not start with imported material. Whoever may edit a KeyAlias chooses its
+   * key, so an alias may start with imported material only if the configuration allows it. A key that was
+   * served before continues: the operator lets no served alias move to imported material. The keyring has a
+   * record of it too (`servedImport`), but an older release may have run since and not have kept it.
    */
   refuseImported({ name, ref, allowImported }: ProviderConfig): boolean {
     if ("key" in ref || allowImported === true) return false;

@@ -10,7 +10,7 @@ export const deletionSpec = s.object(
     pendingWindowInDays: s.integer("The waiting period.", PENDING_WINDOW),
     withoutCensus: s.optional(
       s.boolean(
-        "true: goes on where claviger has no etcd in which to count what is stored under the key. You then vouch that nothing stored needs it.",
+        "true: continues if claviger has no etcd in which to count the objects under the key. You then vouch that nothing stored needs it.",
       ),
     ),
     confirmedDueAt: s.optional(
@@ -36,11 +36,11 @@ export const retentionSpec = s.object("What becomes of versions that no longer e
 });
 
 /** The deletion of a MasterKey or KeyVersion that is in progress. */
-export const deletionStatus = s.object("The deletion that is under way.", {
+export const deletionStatus = s.object("The deletion that is in progress.", {
   scheduledAt: s.time("When it was asked for and accepted."),
   deletionDate: s.time("From when on the material may be destroyed."),
   withoutCensus: s.optional(
-    s.boolean("true: it was asked for without a count of what is stored under the key."),
+    s.boolean("true: it was requested without a count of the objects under the key."),
   ),
 });
 
@@ -67,7 +67,7 @@ const windowIn = (deletion: unknown): unknown =>
 export const windowFixed: s.Rule = {
   cel: "!has(self.deletion) || !has(oldSelf.deletion) || self.deletion.pendingWindowInDays == oldSelf.deletion.pendingWindowInDays",
   message:
-    "deletion.pendingWindowInDays cannot be changed: take deletion out, which cancels it, and set it anew",
+    "deletion.pendingWindowInDays cannot be changed: remove deletion, which cancels it, and set it again",
   holds: (self, old) =>
     self.deletion === undefined ||
     old?.deletion === undefined ||

@@ -39,7 +39,7 @@ export const unchanged = (field: string): s.Rule => ({
 /** The field that says why a version was created or became current. */
 export const trigger = () =>
   s.oneOf(
-    "Why: Automatic by its period, OnDemand where somebody asked, Imported with new material, Restored where nodes brought a later version back.",
+    "Why: Automatic by its period, OnDemand if somebody asked, Imported with new material, Restored if nodes handed a later version back.",
     TRIGGERS,
   );
 

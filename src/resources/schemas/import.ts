@@ -17,7 +17,7 @@ const TOGETHER = ["wrappedMaterial", "wrappingAlgorithm", "importToken"] as cons
 
 /** The fields of a MasterKey for somebody who brings their own material. */
 export const importSpec = s.object(
-  "Key material to import. Taken up once; claviger import removes it afterwards.",
+  "Key material to import. It is processed once; claviger import removes it afterwards.",
   {
     requestToken: s.optional(
       s.string("Any text; a new one asks for a public key and token in status.import.", { maxLength: 64 }),
@@ -27,7 +27,7 @@ export const importSpec = s.object(
     }),
     importType: s.optional(
       s.oneOf(
-        "Whether the material is new (the key rotates to it) or was in the key before. NEW_KEY_MATERIAL for a key without any, else EXISTING_KEY_MATERIAL.",
+        "NEW_KEY_MATERIAL: the key rotates to the material. EXISTING_KEY_MATERIAL: the key had it before. If left out, new for a key without material, otherwise existing.",
         IMPORT_TYPES,
       ),
     ),
@@ -70,8 +70,8 @@ export const importStatus = s.object("Importing material of one's own.", {
   ),
   validTo: s.optional(s.time("Until when public key and token are good.")),
   processed: s.optional(
-    s.object("The last import that was taken up or refused; the condition Imported says which.", {
-      digest: s.string("Tells spec.import as it was then from another one.", { maxLength: 64 }),
+    s.object("The last import that was accepted or refused; the condition Imported says which.", {
+      digest: s.string("Identifies the spec.import that was processed.", { maxLength: 64 }),
       requestToken: s.optional(s.string("Its requestToken.", { maxLength: 64 })),
       number: s.optional(s.versionNumber("The version that has the material.")),
       materialId: s.optional(materialId()),
@@ -81,7 +81,7 @@ export const importStatus = s.object("Importing material of one's own.", {
 
 /** A name of imported material within its key. */
 export function materialId() {
-  return s.string("Tells this material from other of its key. Not secret.", {
+  return s.string("Identifies this material among the material of its key. Not secret.", {
     pattern: "^[0-9a-f]{64}$",
     maxLength: 64,
   });

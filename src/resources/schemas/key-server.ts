@@ -2,12 +2,12 @@ import { conditions, objectName, uuid } from "./fields.ts";
 import { providerStatus } from "./provider-status.ts";
 import * as s from "./schema.ts";
 
-const apiServerStatus = s.object("What this node's API server says of itself.", {
+const apiServerStatus = s.object("The report of this node's API server about itself.", {
   id: s.optional(s.string("Its identity, the name of its Lease in kube-system.", { maxLength: 253 })),
   startTime: s.optional(s.time("When its process was started.")),
   encryptionConfig: s.optional(
     s.oneOf(
-      "Loaded: it goes by the file as it is on the disk. NotLoaded: by another one. NotConfigured: it was started without one. Unknown: it does not tell.",
+      "Loaded: it uses the file on the disk. NotLoaded: it uses another file. NotConfigured: it was started without a file. Unknown: it does not report its file.",
       ["Loaded", "NotLoaded", "NotConfigured", "Unknown"],
     ),
   ),
@@ -16,11 +16,13 @@ const apiServerStatus = s.object("What this node's API server says of itself.", 
       maxLength: 128,
     }),
   ),
-  message: s.optional(s.string("Why it does not tell, or what it says of the file.", { maxLength: 1024 })),
+  message: s.optional(
+    s.string("Why it does not report its file, or what it says about the file.", { maxLength: 1024 }),
+  ),
 });
 
 export const keyServerStatus = s.object("What this node has and serves.", {
-  nodeUid: s.optional(s.string("The uid of the Node object, where there is one.", { maxLength: 64 })),
+  nodeUid: s.optional(s.string("The uid of the Node object, if there is one.", { maxLength: 64 })),
   persistedResourceVersion: s.optional(
     s.string("Every KeyVersion up to this resourceVersion is in the node's keyring.", { maxLength: 64 }),
   ),

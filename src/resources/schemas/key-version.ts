@@ -45,7 +45,7 @@ export const keyVersionSpec = s.object(
   },
 );
 
-export const keyVersionStatus = s.object("Where the version is in its life.", {
+export const keyVersionStatus = s.object("The state of the version.", {
   state: s.optional(
     s.oneOf(
       "Pending: on its way to the nodes. Current: encrypts. Retired: still decrypts. Destroyed: a tombstone.",
@@ -58,7 +58,7 @@ export const keyVersionStatus = s.object("Where the version is in its life.", {
   kmsKeyId: s.optional(kmsKeyId()),
   deletion: s.optional(deletionStatus),
   erasedAt: s.optional(
-    s.time("When every node had erased it from its keyring; of a destroyed version only."),
+    s.time("When every node had erased it from its keyring; only for a destroyed version."),
   ),
 });
 

@@ -9,7 +9,7 @@ import { rotationStatus } from "./rotation-status.ts";
 import * as s from "./schema.ts";
 
 export const masterKeySpec = s.object(
-  "What is wanted of the key.",
+  "The wanted properties of the key.",
   {
     description: s.string("What the key is for.", { default: "", maxLength: 8192 }),
     enabled: s.boolean(
@@ -23,7 +23,7 @@ export const masterKeySpec = s.object(
       default: usageOf(DEFAULT_KEY_SPEC),
     }),
     origin: s.oneOf(
-      "Where the material comes from: AWS_KMS means that claviger makes it, EXTERNAL that it is imported.",
+      "The origin of the material: AWS_KMS means that claviger generates it, EXTERNAL that it is imported.",
       ORIGINS,
       { default: "AWS_KMS" },
     ),
@@ -79,7 +79,7 @@ export const masterKeySpec = s.object(
 
 export const masterKeyStatus = s.object("What is.", {
   observedGeneration: s.optional(observedGeneration),
-  keyId: s.optional(uuid("The key's own id. Minted once; survives re-creation and restore.")),
+  keyId: s.optional(uuid("The key's own id. Created once; survives re-creation and restore.")),
   arn: s.optional(s.string("The key's ARN in the AWS-compatible API.", { maxLength: 256 })),
   keyState: s.optional(
     s.oneOf("AWS KMS's key state, and Destroyed.", [

@@ -25,7 +25,7 @@ export const providerStatus = s.object("A provider.", {
     ),
   ),
   lastStatusTime: s.optional(
-    s.time("When its API server last asked Status; written anew every two minutes at most."),
+    s.time("When its API server last asked for Status; updated every two minutes at most."),
   ),
   notAskedSince: s.optional(
     s.time(
@@ -40,7 +40,7 @@ export const providerStatus = s.object("A provider.", {
   ),
   reads: s.optional(
     s.array(
-      "The resources of which its API server can read what is stored under this provider, first in their entry or not, as the EncryptionConfiguration names them.",
+      "The resources whose objects under this provider its API server can read, first in their entry or not, as the EncryptionConfiguration names them.",
       s.string("RESOURCE or RESOURCE.GROUP, with * as a wildcard; ! before one that it cannot read.", {
         maxLength: 318,
       }),
@@ -49,7 +49,7 @@ export const providerStatus = s.object("A provider.", {
   ),
   editNotTakenUp: s.optional(
     s.time(
-      "When the EncryptionConfiguration was edited so that other resources are on this socket; there until the API server says that it goes by it, or where it does not say, until an Encrypt shows it.",
+      "When the EncryptionConfiguration was edited so that other resources are on this socket; present until the API server reports that it uses the edit or, if it does not report, until an Encrypt shows it.",
     ),
   ),
   settled: s.optional(

@@ -73,7 +73,7 @@ export const reencryptionStatus = s.object("How far stored data has followed the
   straysFoundTime: s.optional(
     s.time("When a census last found such objects after another one had found none: see `strays`."),
   ),
-  round: s.count("How many times the stored objects were gone through, with the one that is running."),
+  round: s.count("The number of rounds over the stored objects, including the running round."),
   settledRound: s.optional(
     s.boolean("Whether this round began when no API server could write under another key_id any more."),
   ),
@@ -83,7 +83,7 @@ export const reencryptionStatus = s.object("How far stored data has followed the
   ratePerSecond: s.optional(s.count("Objects a second.")),
   secondsLeft: s.optional(s.count("At this rate.")),
   cursor: s.optional(
-    s.object("Where this round continues after a crash.", {
+    s.object("The position at which this round continues after a crash.", {
       resource: s.string("The resource.", { maxLength: 317 }),
       continue: s.optional(s.string("The API server's own mark in its list.", { maxLength: 4096 })),
     }),

@@ -13,7 +13,7 @@ const SCHEDULE = "^[0-9*/,?-]+ +[0-9*/,?-]+ +[0-9*/,?LlWw-]+ +[0-9A-Za-z*/,?-]+ 
 const TIME_ZONE = "^(UTC|GMT|[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$";
 
 const windowSpec = s.object(
-  "When a rotation may begin by itself. Always, where left out.",
+  "When a rotation may begin by itself; always if left out.",
   {
     schedule: s.string("When the window opens, in cron's five fields, such as 0 2 * * 6.", {
       minLength: 9,
@@ -49,7 +49,7 @@ export const rotationSpec = s.object(
     enabled: s.optional(s.boolean("Whether it rotates by itself.")),
     periodInDays: s.optional(
       s.integer(
-        `Days from the end of one rotation to the next: 90 to 2560 as in AWS KMS, ${DEFAULT_ROTATION_DAYS} where left out.`,
+        `Days from the end of one rotation to the next: 90 to 2560 as in AWS KMS, ${DEFAULT_ROTATION_DAYS} if left out.`,
         { minimum: 1, maximum: 2560 },
       ),
     ),

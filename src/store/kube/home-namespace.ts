@@ -53,7 +53,7 @@ export async function createHomeNamespace(
 
 /** Says why no operator can lead, in a text that stays the same while the reason does. */
 export const leaseFault = (namespace: string, state: NamespaceState, why: string): string =>
-  `the Leases of Namespace ${namespace} cannot be used, so that no operator leads and nothing is decided (${why}); the Namespace ${REMEDIES[state]}; plugins serve on`;
+  `the Leases of Namespace ${namespace} cannot be used, so that no operator leads and nothing is decided (${why}); the Namespace ${REMEDIES[state]}; plugins continue to serve`;
 
 /** Returns true if the API server refused a Lease, or the namespace that it belongs to. */
 export const isLeaseRefused = (error: unknown): error is KubeError =>

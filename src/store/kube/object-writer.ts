@@ -87,7 +87,7 @@ export class ObjectWriter {
   }
 
   #endSoon(): void {
-    const reason = new Error("not answered before the stop, and given up; the next start decides anew");
+    const reason = new Error("not answered before the stop, and given up; the next start decides again");
     setTimeout(() => this.#end.abort(reason), LAST_WRITES_MILLISECONDS).unref();
   }
 }

@@ -60,6 +60,6 @@ function missing(folder: string, found: ManifestFolder, known: readonly KnownObj
     .filter((key) => !wanted.has(key))
     .map(
       (key) =>
-        `${key} is in no manifest of ${folder}: what it was is served on, and nothing changes it until its manifest is back`,
+        `${key} is in no manifest of ${folder}: its last state is still served, and nothing changes it until its manifest is back`,
     );
 }

@@ -14,7 +14,7 @@ import { nameText } from "../../names.ts";
 import type { LeaderKeyring } from "../../operator/claims/leader-keyring.ts";
 import type { KeyringContents } from "../../operator/node/keyring/keyring-plan.ts";
 
-/** What a socket is to serve. */
+/** The version that a socket must serve. */
 export interface Current {
   readonly key: KeyRow;
   readonly version: VersionRow;
@@ -28,13 +28,13 @@ export interface KeyringImage {
   readonly aliases: ReadonlyMap<string, AliasRow>;
 }
 
-/** A node's keyring: what KeyringWriter does, with its refusals, without a file. */
+/** A node's keyring: the behaviour of KeyringWriter, with its refusals, without a file. */
 export class ModelKeyring {
   readonly versions = new Map<string, VersionRow>();
   readonly tombstones = new Map<string, KeptTombstone>();
   /** The waiting periods that this node has seen. */
   readonly periods = new Map<string, WaitingPeriod>();
-  /** How many were applied. */
+  /** The number of applied changes. */
   changes = 0;
   readonly #keys = new Map<string, KeyRow>();
   readonly #aliases = new Map<string, AliasRow>();
@@ -47,13 +47,13 @@ export class ModelKeyring {
     };
   }
 
-  /** As the leader's decisions read it. */
+  /** The tables as the leader's decisions read them. */
   get tables(): LeaderKeyring {
     const { keys, aliases, versions } = this.contents();
     return { keys: () => keys, aliases: () => aliases, versions: () => versions };
   }
 
-  /** What an image of the disk has. */
+  /** Returns the contents for an image of the disk. */
   image(): KeyringImage {
     return {
       versions: new Map(this.versions),
@@ -64,7 +64,7 @@ export class ModelKeyring {
     };
   }
 
-  /** The disk is put back to an image. */
+  /** Restores the disk from an image. */
   putBack(image: KeyringImage): void {
     this.changes += 1;
     refill(this.versions, image.versions);
@@ -82,7 +82,7 @@ export class ModelKeyring {
     return this.#aliases.get(name);
   }
 
-  /** What LiveKeyring answers; undefined where it throws. */
+  /** Returns the answer of LiveKeyring; undefined if that throws. */
   current(ref: KeyRef): Current | undefined {
     const name = "key" in ref ? nameText(ref.key) : this.#target(nameText(ref.alias));
     const key = this.#keys.get(name ?? "");
@@ -91,7 +91,7 @@ export class ModelKeyring {
     return { key, version };
   }
 
-  /** Whether the keyId may not be used: it is disabled or pending deletion. */
+  /** Returns true if the keyId may not be used, because it is disabled or pending deletion. */
   isRefused(keyId: string): boolean {
     return [...this.#keys.values()].some(
       (key) => key.keyId === keyId && (!key.enabled || key.deletionDate !== undefined),

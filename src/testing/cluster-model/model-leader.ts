@@ -18,7 +18,7 @@ import { ModelRetirement } from "./model-retirement.ts";
 import { ModelRewriter } from "./model-rewriter.ts";
 import type { Promises } from "./promises.ts";
 
-/** A plan, and the object that it was made on. */
+/** A plan, and the object for which it was made. */
 interface Thought {
   readonly plan: MasterKeyPlan;
   readonly on: MasterKey;
@@ -26,7 +26,7 @@ interface Thought {
   readonly name: string;
 }
 
-/** An index, and what it was made of: most looks find the same. */
+/** An index, and its sources, because most looks find the same. */
 interface KnownIndex {
   readonly etcd: Etcd;
   readonly keyring: ModelKeyring;
@@ -37,7 +37,7 @@ interface KnownIndex {
 /** The leader's part of the cluster: the first node whose operator works leads. */
 export class ModelLeader {
   readonly rewriter: ModelRewriter;
-  /** What it sees of etcd while its watches bring nothing and do not end. */
+  /** Its view of etcd while its watches deliver nothing and do not end. */
   frozen: Etcd | undefined;
   readonly #retirement: ModelRetirement;
   readonly #nodes: readonly ModelNode[];
@@ -62,7 +62,7 @@ export class ModelLeader {
     this.#census = census;
   }
 
-  /** Everything once, a step each. */
+  /** Does everything once, one step each. */
   lead(etcd: Etcd, now: Date): Etcd {
     this.#retirement.finishCount(now);
     let after = etcd;
@@ -81,7 +81,7 @@ export class ModelLeader {
     return this.#retirement.pass(this.#index(leader, this.frozen ?? after), after, now);
   }
 
-  /** As UsageCensus calls back. */
+  /** Calls back as UsageCensus does. */
   hasCounted(now: Date): boolean {
     return this.#retirement.hasCounted(now);
   }
@@ -96,7 +96,7 @@ export class ModelLeader {
     this.#thought = this.#decide(name, etcd, now);
   }
 
-  /** The resourceVersion sees to it: a plan made on another object is a Conflict. */
+  /** The resourceVersion protects the object: a plan made for another state is a Conflict. */
   act(etcd: Etcd, now: Date): Etcd {
     const thought = this.#thought;
     this.#thought = undefined;
@@ -109,7 +109,7 @@ export class ModelLeader {
     this.#thought = undefined;
   }
 
-  /** A process that ends takes along what it thought, counted and had going on. */
+  /** A process that ends loses its plans, its counts and its work in progress. */
   forget(): void {
     this.#thought = undefined;
     this.frozen = undefined;
@@ -150,7 +150,7 @@ export class ModelLeader {
     return { plan, on, index, name };
   }
 
-  /** As LeaderLoop has it: the view, checked against the leader's own keyring. */
+  /** As in LeaderLoop: the view, checked against the leader's own keyring. */
   #index(leader: ModelNode, etcd: Etcd): ViewIndex {
     const { keyring } = leader;
     for (const { name, heard } of this.#nodes) this.#heardOf.set(name, heard);
@@ -177,7 +177,7 @@ export class ModelLeader {
   #carryOut(thought: Thought, etcd: Etcd, now: Date): Etcd {
     const { plan, name } = thought;
     const before = masterKeyOf(etcd, name);
-    // A Conflict: it was decided on another one.
+    // A Conflict: the plan was decided on another state.
     if (before !== thought.on) return etcd;
     this.#promises.checkPlan(plan, before, etcd, now.getTime());
     const created = this.#createVersion(thought, etcd);
@@ -188,7 +188,7 @@ export class ModelLeader {
     return withBegun(unchanged ? created : withMasterKey(created, masterKey), thought);
   }
 
-  /** As the API server would, refuses a second object of one name. */
+  /** Refuses a second object of one name, as the API server would. */
   #createVersion({ plan: { step }, name }: Thought, etcd: Etcd): Etcd {
     if (step.kind !== "createVersion") return etcd;
     const spec = {
@@ -214,7 +214,7 @@ export class ModelLeader {
     return isDeepStrictEqual(alias.status, status) ? etcd : { ...etcd, alias: { ...alias, status } };
   }
 
-  /** Undefined where no operator works. */
+  /** Undefined if no operator works. */
   #leader(): ModelNode | undefined {
     return this.#nodes.find(({ silent }) => !silent);
   }
@@ -225,7 +225,7 @@ export class ModelLeader {
   }
 }
 
-/** versionIds are random: a later one is not the greater one. */
+/** versionIds are random, so a later id is not a greater one. */
 const scrambled = (n: number): number => (n * 7_919) % 1_000_003;
 
 function withBegun(etcd: Etcd, { plan: { step }, name }: Thought): Etcd {

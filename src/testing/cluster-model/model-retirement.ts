@@ -37,7 +37,7 @@ const NOTHING_SEEN: Waiting = {
   seen: 0,
 };
 
-/** The leader's part in deletion, retention and destruction: what Retirement and UsageCensus do. */
+/** The leader's part in deletion, retention and destruction: the behaviour of Retirement and UsageCensus. */
 export class ModelRetirement {
   readonly #promises: Promises;
   readonly #census: boolean;
@@ -55,7 +55,7 @@ export class ModelRetirement {
     this.#countMilliseconds = countMilliseconds;
   }
 
-  /** The process ends. */
+  /** Ends the process. */
   forget(): void {
     this.#ground.forget();
     this.#counted = undefined;
@@ -74,7 +74,7 @@ export class ModelRetirement {
     return assembleStatus(masterKey, [...parts, ...retired], wall);
   }
 
-  /** One look at everything that waits for its destruction. */
+  /** Looks once at everything that waits for its destruction. */
   pass(index: ViewIndex, etcd: Etcd, now: Date): Etcd {
     const { checked } = index;
     this.leader?.note(etcd, now);
@@ -88,7 +88,7 @@ export class ModelRetirement {
     return after;
   }
 
-  /** Decided once more, for each version anew, on what is read past the cache. */
+  /** Decided again for each version, on data read past the cache. */
   #destroyDue({ keyId, versions }: RetiringKey, { record, view }: ViewIndex, etcd: Etcd, now: Date): Etcd {
     let after = etcd;
     for (let left = versions; ; ) {
@@ -109,7 +109,7 @@ export class ModelRetirement {
     }
   }
 
-  /** States of versions follow the MasterKeys as they are stored, and what the nodes say to have erased. */
+  /** The states of versions follow the MasterKeys as stored, and the erasures that the nodes report. */
   note(etcd: Etcd, heardOf: ReadonlyMap<string, number>, now: Date): Etcd {
     const nodes = nodeViews(etcd.reports, heardOf, now);
     const versions = etcd.versions.map((version) => {
@@ -141,7 +141,7 @@ export class ModelRetirement {
     return usableCount(this.#counted, since, now.getTime()) ?? { kind: "pending" };
   }
 
-  /** Begins a count. All its pages are of the revision of the first. */
+  /** Begins a count. All its pages are of the revision of the first page. */
   #count({ objects }: Etcd, view: Pick<View, "keyServers">, now: Date): void {
     const began = now.getTime();
     const since = this.#ground.since(view.keyServers, began);
@@ -152,12 +152,12 @@ export class ModelRetirement {
     this.#running = { began, stored: (id) => counts.get(id) ?? 0 };
   }
 
-  /** Whether a count has ended since the last pass: then the leader looks again at once. */
+  /** Returns true if a count has ended since the last pass: then the leader looks again at once. */
   hasCounted(now: Date): boolean {
     return this.#running !== undefined && now.getTime() >= this.#running.began + this.#countMilliseconds;
   }
 
-  /** Takes a while: what was begun in one pass is there in a later one. */
+  /** Takes a while: a count begun in one pass ends in a later pass. */
   finishCount(now: Date): void {
     if (this.#running === undefined || !this.hasCounted(now)) return;
     const { began } = this.#running;
@@ -171,7 +171,7 @@ function named(versions: readonly KeyVersion[], etcd: Etcd): MasterKey | undefin
   return name === undefined ? undefined : masterKeyOf(etcd, name);
 }
 
-/** In one write the seal goes and the tombstone comes. */
+/** Replaces the seal by the tombstone in one write. */
 export function withTombstone(etcd: Etcd, version: KeyVersion, now: Date): Etcd {
   const { seal: _, ...identity } = version.spec;
   const proof = { provider: "file", rootKeyId: "root-1", sealed: "cHJvb2Y=" };

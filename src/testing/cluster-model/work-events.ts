@@ -28,8 +28,7 @@ export function lead(world: World): void {
   if (!world.moved) checkCompleted(world, keys);
   const reported = frozen === undefined ? world.nodes.filter(({ excuse }) => excuse?.reported) : [];
   for (const node of reported) endExcuse(world, node);
-  // A plan from before belongs to an earlier look: a process looks at a key again after it has carried out
-  // its plan.
+  // Drops the leader's open plan: a process looks at a key again only after it has carried out its plan.
   if (reported.length > 0) world.leader.dropThought();
 }
 

@@ -26,13 +26,13 @@ import {
 } from "./matches.ts";
 
 /**
- * Decides what brings this node's keyring in step with the resources. Nothing
- * is ever taken out: a MasterKey, alias or KeyVersion that was deleted goes on
- * being served, because the API server's data may still need it.
+ * Decides the changes that update this node's keyring to the resources. Nothing is ever removed: a MasterKey,
+ * alias or KeyVersion that was deleted continues to be served, because the API server's data may still need
+ * it.
  *
- * What a version's seal does not bind (its MasterKey, its validTo) is believed if it is proven
- * (seal/ownership.ts), or else as this node recorded it first. If several KeyVersions share a
- * versionId, a proven one is the version, or else the oldest; the others contradict it.
+ * The fields that a version's seal does not bind (its MasterKey, its validTo) are believed if they are proven
+ * (seal/ownership.ts), or otherwise as this node recorded them first. If several KeyVersions share a
+ * versionId, a proven one is the version, or otherwise the oldest; the others contradict it.
  */
 export function decideKeyring(
   resources: ObservedResources,

@@ -14,7 +14,7 @@ export interface Held {
   readonly rows: ReadonlyMap<string, KeyRow>;
   /** The versions that this node has. */
   readonly have: ReadonlyMap<string, VersionRow>;
-  /** Of these versions. */
+  /** The owners of these versions. */
   readonly owners: Owners;
   /** versionIds that its own providers serve. */
   readonly served: ReadonlySet<string>;
@@ -39,9 +39,9 @@ export function keyChanges(masterKey: MasterKey, held: Held): KeyringChange[] {
   const deletionDate = isDeletionInUse(masterKey, row, served)
     ? undefined
     : spec.deletion && status.deletion?.deletionDate;
-  // Served as the old key until the new one can encrypt, and disabled by its name all the while.
+  // The old key is served until the new key can encrypt, and disabled by its name all the while.
   if (row !== undefined && row.keyId !== status.keyId && keepsKeyId(row, status.keyId, promoted, have)) {
-    // Its deletion is the old key's own affair, and stays as it is.
+    // The deletion belongs to the old key, and is not changed.
     return row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...row, enabled } }];
   }
   const key = {
@@ -60,13 +60,15 @@ export function keyChanges(masterKey: MasterKey, held: Held): KeyringChange[] {
   return changes;
 }
 
-/** Whether a version is a MasterKey's own: of its keyId, and proven or recorded under its name. */
+/**
+ * Returns true if a version is a MasterKey's own: it has its keyId, and is proven or recorded under its name.
+ */
 export const isOwn = (version: VersionRow, keyId: string, name: ObjectName): boolean =>
   version.keyId === keyId && nameText(version.masterKey) === nameText(name);
 
 /**
- * A deletion is accepted only of a key that nobody uses. What this node's own providers serve
- * is in use, whatever a status says; a deletion that it has on record already goes on.
+ * A deletion is accepted only for a key that nobody uses. A key that this node's own providers serve is in
+ * use, whatever a status says; an already recorded deletion continues.
  */
 export const isDeletionInUse = (
   { spec, status }: MasterKey,
@@ -78,7 +80,7 @@ export const isDeletionInUse = (
   row?.deletionDate === undefined &&
   served.has(row?.current?.versionId ?? "");
 
-/** What was left is not gone back to, also where the key that it was left for was destroyed since. */
+/** A name does not return to a keyId that it left, even if the key for which it left was destroyed since. */
 function keepsKeyId(
   row: KeyRow,
   keyId: string,
@@ -89,11 +91,11 @@ function keepsKeyId(
   return row.current !== undefined && (promoted === undefined || isOtherKind(row, promoted, have));
 }
 
-/** Going back to a keyId would bring its key_ids back. */
+/** Returning to a keyId would bring its key_ids back. */
 export const wasLeft = (row: KeyRow, keyId: string): boolean =>
   row.formerKeyIds.some((former) => former === keyId);
 
-/** A name that is served never becomes another kind of key: its callers could do nothing with that. */
+/** A served name never becomes another kind of key, because its callers could not use it. */
 export function isOtherKind(
   { current }: KeyRow,
   promoted: VersionRow,

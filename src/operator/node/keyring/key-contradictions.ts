@@ -5,7 +5,7 @@ import type { MasterKey } from "../../../resources/resources.ts";
 import { isForeignKeyId } from "../../claims/owners.ts";
 import { type Held, isDeletionInUse, isOtherKind, isOwn, wasLeft } from "./key-changes.ts";
 
-/** A name that an earlier release, which believed any status, was led to another MasterKey's key with. */
+/** Describes a name that an earlier release, which believed any status, moved to another MasterKey's key. */
 export function ledAstray(row: KeyRow, have: ReadonlyMap<string, VersionRow>): string[] {
   const current = have.get(row.current?.versionId ?? "");
   if (current === undefined || nameText(current.masterKey) === nameText(row)) return [];
@@ -15,7 +15,7 @@ export function ledAstray(row: KeyRow, have: ReadonlyMap<string, VersionRow>): s
   ];
 }
 
-/** Whether the MasterKey's current version is not served here because it is imported. */
+/** Returns true if the MasterKey's current version is not served here because it is imported. */
 export function isImported(masterKey: MasterKey, { have, rows, guard }: Held): boolean {
   const name = nameText(objectName(masterKey));
   const { status } = masterKey;
@@ -24,7 +24,10 @@ export function isImported(masterKey: MasterKey, { have, rows, guard }: Held): b
   return guard.refuses(name, next, have.get(row?.current?.versionId ?? ""));
 }
 
-/** A MasterKey whose keyId went back, in a restored etcd for instance, or is another kind of key now. */
+/**
+ * Describes a MasterKey whose keyId went back, in a restored etcd for example, or that is now another kind of
+ * key.
+ */
 export function keyIdContradictions(masterKey: MasterKey, held: Held): string[] {
   const { have, served } = held;
   const { status } = masterKey;

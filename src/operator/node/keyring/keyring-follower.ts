@@ -42,7 +42,9 @@ export class KeyringFollower {
   readonly #eraser: Eraser;
   readonly #giver: Giver;
   readonly #binder: Binder;
-  /** What providers serve that do not take imported material in place of claviger's own. */
+  /**
+   * The keys and aliases of providers that do not accept imported material in place of generated material.
+   */
   readonly #guarded: ReadonlySet<string>;
 
   constructor(options: FollowerOptions) {
@@ -99,7 +101,7 @@ export class KeyringFollower {
     this.#orReport(problems, () => this.#keyring.apply(changes));
   }
 
-  /** The plugin's own record of what it serves may be gone after a power cut. */
+  /** The plugin's own record of what it serves may be lost in a power cut. */
   #recordServed(versions: readonly VersionRow[], problems: Problem[]): void {
     const { providers, observations } = this.#service();
     const served = importsServed(providers, observations, versions);

@@ -16,36 +16,36 @@ export interface KeyringContents {
 }
 
 export interface KeyringPlan {
-  /** One transaction, versions before what refers to them. */
+  /** A single transaction, with versions before the rows that refer to them. */
   readonly changes: readonly KeyringChange[];
   /** Versions that this node has and the API server has lost. */
   readonly handBack: readonly VersionRow[];
-  /** KeyVersions whose seal differs from ours: whichever opens is kept, and put where the other was. */
+  /** KeyVersions whose seal differs from ours: the seal that opens is kept, and replaces the other. */
   readonly sealsDiffer: readonly SealDifference[];
-  /** KeyVersions whose validTo or ownership proof is not the one that this node holds: ours is put back. */
+  /** KeyVersions whose validTo or ownership proof differs from this node's: ours is restored. */
   readonly bindingsDiffer: readonly Match[];
-  /** Versions that neither this node nor the API server has an ownership proof of. */
+  /** Versions of which neither this node nor the API server has an ownership proof. */
   readonly unproven: readonly Match[];
-  /** What contradicts that which this node holds; ours stays. A sentence each. */
+  /** Contradictions to this node's keyring, which keeps its own. A sentence each. */
   readonly contradictions: readonly string[];
 }
 
-/** What a node found out about the resources before it decides. */
+/** The results of a node's checks of the resources before it decides. */
 export interface CheckedResources {
   /**
-   * Names of the KeyVersions not held yet that open under this node's root key. Others are not
-   * stored: a forged one could not be got rid of, as nodes hand back what they hold.
+   * Names of the KeyVersions that are not held yet and open under this node's root key. Others are not
+   * stored: a forged version could not be removed again, because nodes hand back their versions.
    */
   readonly acceptable: ReadonlySet<string>;
-  /** Names of the KeyVersions whose ownership proof is this root key's. */
+  /** Names of the KeyVersions whose ownership proof was made under this root key. */
   readonly proven: ReadonlySet<string>;
   /** versionIds that this node's own providers serve. */
   readonly served: ReadonlySet<string>;
-  /** What providers serve that do not take imported material (keyRefText). */
+  /** The keys and aliases of providers that do not accept imported material (keyRefText). */
   readonly guarded?: ReadonlySet<string>;
 }
 
-/** A KeyVersion, and the row of the same version that this node has or takes. */
+/** A KeyVersion, and the row of the same version that this node has or stores. */
 export interface Match {
   readonly mine: VersionRow;
   readonly theirs: VersionRow;
@@ -53,6 +53,6 @@ export interface Match {
 }
 
 export interface SealDifference extends Match {
-  /** Whether another KeyVersion of this version has our seal: then theirs is no re-seal to follow. */
+  /** True if another KeyVersion of this version has our seal: then their seal is not a re-seal to follow. */
   readonly oursIsThere: boolean;
 }

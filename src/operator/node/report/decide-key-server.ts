@@ -9,11 +9,11 @@ import { chooseListed, type Listable } from "./listed-versions.ts";
 import type { ObservedNode, ProviderStatus } from "./observed-node.ts";
 import { describeProvider } from "./provider-status.ts";
 
-/** As a KeyServer has room for them. Once every node has reported those, they make room for others. */
+/** As many as a KeyServer has room for. Once every node has reported them, they make room for others. */
 const listed = (versions: readonly Listable[], now: Date) =>
   chooseListed(versions, now).map(({ name, versionId }) => ({ name, versionId }));
 
-/** The status of this node's KeyServer. */
+/** Decides the status of this node's KeyServer. */
 export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeyServerStatus {
   const providers = observed.providers.map((provider) => describeProvider(provider, observed, now));
   return {
@@ -38,7 +38,7 @@ export function decideKeyServerStatus(observed: ObservedNode, now: Date): KeySer
   };
 }
 
-/** The API server refuses a whole status in which a text is longer, and others' texts are in it. */
+/** The API server refuses a whole status if a text in it is too long, and it contains texts of others. */
 const bounded = ({ message, ...rest }: ApiServerStatus): ApiServerStatus => ({
   ...rest,
   ...(message !== undefined && { message: oneLine(message, 900).slice(0, 1_024) }),
@@ -47,7 +47,7 @@ const bounded = ({ message, ...rest }: ApiServerStatus): ApiServerStatus => ({
 const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
 
-/** Whether nothing but the times of the last Status differ, which no decision goes by. */
+/** Returns true if only the times of the last Status differ, which no decision uses. */
 export function differsInHeardTimesOnly(before: KeyServer, after: KeyServer): boolean {
   return isDeepStrictEqual(withoutHeardTimes(before), withoutHeardTimes(after));
 }

@@ -5,9 +5,10 @@ import type { ObservedNode, ProviderStatus } from "./observed-node.ts";
 type ObservedScope = ObservedNode["providers"][number]["scope"];
 
 /**
- * When the EncryptionConfiguration was edited, if the API server does not use it yet: by its own word,
- * else if no Encrypt has come since. The first report knows of no edit. To the millisecond: an Encrypt may be of the same second.
- * An edit of a time to come is of now: no Encrypt would show that it is taken up for so long.
+ * Returns when the EncryptionConfiguration was edited, if the API server does not use the edit yet: by its
+ * own report, or otherwise if no Encrypt has come since. The first report knows of no edit. To the
+ * millisecond, because an Encrypt may be in the same second. An edit in the future counts as now: otherwise
+ * no Encrypt could show for so long that it is loaded.
  */
 export function editNotTakenUp(
   { scope, editedAt, takenUp }: ObservedNode["providers"][number],
@@ -23,7 +24,7 @@ export function editNotTakenUp(
   return lastEncryptAt < timeOf(edit) ? edit : undefined;
 }
 
-/** A time to come is that of now, and then stands. */
+/** A time in the future is replaced by the present time, and then kept. */
 function editOf(editedAt = 0, reported: ProviderStatus | undefined, now: Date): string {
   if (editedAt <= now.getTime()) return isoTime(editedAt);
   const before = reported?.editNotTakenUp;
@@ -37,7 +38,7 @@ function wasEdited(scope: ObservedScope, reported: ProviderStatus | undefined): 
   if (scope === undefined || reported?.entries === undefined) return false;
   return (
     reported.entries !== scope.entries ||
-    // A release that did not report it says nothing of an edit.
+    // A release that did not report it says nothing about an edit.
     (reported.namesHash !== undefined && reported.namesHash !== scope.namesHash) ||
     !isDeepStrictEqual(reported.resources ?? [], scope.resources)
   );

@@ -2,7 +2,10 @@ import { keyRefText } from "../../../names.ts";
 import type { Finding } from "../../../resources/conditions.ts";
 import type { ObservedNode, ProviderStatus } from "./observed-node.ts";
 
-/** Whether the node's API server uses claviger as its EncryptionConfiguration says. Keeps no promotion waiting. */
+/**
+ * Returns a finding that says if the node's API server uses claviger as its EncryptionConfiguration says. No
+ * promotion waits for it.
+ */
 export function inStep(observed: ObservedNode, providers: readonly ProviderStatus[]): Finding {
   const { apiServer } = observed;
   const type = "ApiServerInStep";
@@ -28,7 +31,10 @@ export function inStep(observed: ObservedNode, providers: readonly ProviderStatu
   return apiServer.finding ?? { type, status: "True", reason: "InStep", message };
 }
 
-/** Why this report of the API server is the last that was known. Ready may have a graver reason, and not this one. */
+/**
+ * Returns why this report about the API server is only the last that was known. Ready may have a graver
+ * reason instead.
+ */
 const blindness = (observed: ObservedNode) =>
   pluginSilent(observed) ?? observed.problems.find(({ reason }) => reason === "EncryptionConfigInvalid");
 
@@ -39,7 +45,7 @@ const silentProviders = (providers: readonly ProviderStatus[]): readonly Provide
 /** The condition Ready. */
 export function readiness(observed: ObservedNode): Finding {
   const { problems } = observed;
-  // The leader has no other sign of what keeps this node from serving a version.
+  // The leader has no other sign that this node cannot serve a version.
   const grave = problems.find(({ reason }) => !ownAffair.has(reason)) ?? problems[0];
   const problem = grave ?? providerWithoutKey(observed) ?? pluginSilent(observed);
   if (problem !== undefined) return { type: "Ready", status: "False", ...problem };
@@ -56,7 +62,7 @@ function providerWithoutKey({ providers, observations }: ObservedNode) {
   };
 }
 
-/** Of a plugin that stopped or hangs. */
+/** For a plugin that stopped or hangs. */
 function pluginSilent({ silent = [] }: ObservedNode) {
   if (silent.length === 0) return undefined;
   const where = silent.map(({ name, socket, fault }) => `${name} at ${socket} (${fault})`).join(", ");
@@ -64,7 +70,7 @@ function pluginSilent({ silent = [] }: ObservedNode) {
   return { reason: "PluginSilent", message };
 }
 
-/** Not Ready for reasons that keep nobody from promoting a version. */
+/** Reasons of a node that is not Ready for which no promotion waits. */
 export const ownAffair = new Set([
   "Starting",
   "ProviderWithoutKey",
@@ -72,7 +78,7 @@ export const ownAffair = new Set([
   "EncryptionConfigInvalid",
   "UnknownVersion",
   "ObjectUnreadable",
-  // Whether anything may be destroyed, the leader asks the clocks themselves.
+  // The leader asks the clocks itself before anything is destroyed.
   "ClocksDisagree",
   "ClocksNotCompared",
   "DestructionNotDue",

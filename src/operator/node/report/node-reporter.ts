@@ -13,9 +13,9 @@ export class NodeReporter {
   readonly #store: Pick<OwnReport, "reportKeyServer">;
   readonly #log: Log;
   #reported: KeyServerStatus | undefined;
-  /** Whether the last view had our KeyServer: one that is missing after that was deleted. */
+  /** True if the last view had our KeyServer: if it is missing later, it was deleted. */
   #seen = false;
-  /** The problems that the log had last, by the type of their condition. */
+  /** The problems that were last logged, by the type of their condition. */
   readonly #told = new Map<string, string>();
 
   constructor(options: {
@@ -54,15 +54,15 @@ export class NodeReporter {
   /** Writes a report if it is news. `before` is the report that the view shows. */
   async report(status: KeyServerStatus, before: KeyServerStatus | undefined): Promise<void> {
     this.#tell(status);
-    // What a former life reported may be true no longer, and the Lease waits for this one's word.
-    // What the view does not show may be late, or was deleted: said again, it is no news.
+    // A report of a former process may no longer be true, and the Lease waits for this process's report. If
+    // the view does not show the report, it is late or was deleted; writing it again is no news.
     const known = this.#reported && before;
     if (known !== undefined && isDeepStrictEqual(withoutPosition(known), withoutPosition(status))) return;
     await atWritePoint("keyserver.status", () => this.#store.reportKeyServer(this.#nodeName, status));
     this.#reported = status;
   }
 
-  /** What is wrong here is in the log too: the API server may be away, and standalone there is none to ask. */
+  /** Problems are logged too: the API server may be down, and standalone there is none to ask. */
   #tell({ conditions = [] }: KeyServerStatus): void {
     for (const { type, status, reason, message } of conditions) {
       const problem = status === "False" && reason !== "ProviderWithoutKey";
@@ -74,7 +74,9 @@ export class NodeReporter {
     }
   }
 
-  /** A pass that failed may have stored nothing: the last report must not stand, and nothing is prepared. */
+  /**
+   * A pass that failed may have stored nothing, so the last report must not stand, and nothing is prepared.
+   */
   async reportFailure(
     problem: { readonly reason: string; readonly message: string },
     before: KeyServerStatus | undefined,
@@ -85,15 +87,15 @@ export class NodeReporter {
     try {
       await this.report({ ...before, prepared: [], conditions }, before);
     } catch (cause) {
-      // An API server that answers nobody is told of elsewhere.
+      // An API server that does not answer is reported elsewhere.
       if (isUnanswered(cause)) return;
-      // The first failure is the one to know of, and may have been of the report itself.
+      // The first failure matters, and it may have been a failure of the report itself.
       this.#log("warn", `KeyServer ${this.#nodeName} could not be written: ${messageOf(cause)}`);
     }
   }
 }
 
-/** resourceVersions move with every heartbeat elsewhere; alone they are no news. */
+/** resourceVersions change with every heartbeat elsewhere, and alone they are no news. */
 function withoutPosition(status: KeyServerStatus): KeyServerStatus {
   const { persistedResourceVersion: _, ...rest } = status;
   return rest;

@@ -6,7 +6,7 @@ import type { ApiServerState } from "../decide-api-server.ts";
 import type { SilentSocket } from "../socket-watch.ts";
 import type { Listable } from "./listed-versions.ts";
 
-/** What this node's operator found after bringing its keyring in step. */
+/** The findings of this node's operator after updating its keyring. */
 export interface ObservedNode {
   readonly before: KeyServerStatus | undefined;
   readonly nodeUid: string | undefined;
@@ -14,9 +14,9 @@ export interface ObservedNode {
   readonly versions: readonly VersionRow[];
   /** Candidates for promotion that are stored, opened and tested here. */
   readonly prepared: readonly Listable[];
-  /** Destroyed versions of which nothing is left here. */
+  /** Destroyed versions that are erased here. */
   readonly erased?: readonly Listable[];
-  /** Why something of this node does not work; the first that others must wait for is shown, else the first. */
+  /** Problems of this node. The first problem for which others must wait is shown, otherwise the first. */
   readonly problems: readonly { readonly reason: string; readonly message: string }[];
   readonly seal: { readonly provider: string; readonly rootKeyId: string } | undefined;
   readonly providers: readonly {
@@ -24,17 +24,17 @@ export interface ObservedNode {
     readonly socket: string;
     readonly ref: KeyRef;
     readonly allowImported?: boolean;
-    /** What the node's EncryptionConfiguration puts on the socket, where it is known. */
+    /** The resources that the node's EncryptionConfiguration assigns to the socket, if they are known. */
     readonly scope?: SocketScope;
     /** When that file was last edited, in epoch milliseconds. */
     readonly editedAt?: number;
-    /** Whether the API server uses it; undefined if it does not tell. */
+    /** True if the API server uses it; undefined if it does not report its file. */
     readonly takenUp?: boolean;
   }[];
   readonly observations: readonly ObservationRow[];
-  /** Those of the providers' sockets on which no plugin listens. */
+  /** The providers' sockets on which no plugin answers. */
   readonly silent?: readonly SilentSocket[];
-  /** What the API server says of itself; undefined if nobody asks it. */
+  /** The API server's report about itself; undefined if nobody asks it. */
   readonly apiServer?: ApiServerState;
 }
 

@@ -5,7 +5,9 @@ import { rfc3339, timeOf } from "../../../times.ts";
 import { editNotTakenUp } from "./edit-not-taken-up.ts";
 import type { ObservedNode, ProviderStatus } from "./observed-node.ts";
 
-/** An API server that asks Status every minute is to write a KeyServer no more often than this. */
+/**
+ * An API server that asks for Status every minute must not cause writes of a KeyServer more often than this.
+ */
 const HEARD_MILLISECONDS = 120_000;
 
 /** What a KeyServer says of one provider. */
@@ -31,7 +33,7 @@ export function describeProvider(
       servingSince: rfc3339(new Date(seen.servingSince)),
       encrypts: seen.encrypts,
       ...(seen.lastEncryptAt !== undefined && { lastEncryptTime: rfc3339(new Date(seen.lastEncryptAt)) }),
-      // Of a plugin that does not answer the last word is old: it has seen nothing since.
+      // If a plugin does not answer, its last observation is stale.
       settled: seen.settled && !silent.some((one) => one.name === name),
       ...(seen.episode !== undefined && { episode: seen.episode }),
       ...askingOf(seen, reported),
@@ -50,7 +52,7 @@ function askingOf(
   };
 }
 
-/** The reported time stands until it is two minutes old; a clock that was set back counts as well. */
+/** The reported time stays until it is two minutes old; a clock that was set back counts as well. */
 function heardTime(lastStatusAt: number, reported: string | undefined): string {
   const isLate = !(Math.abs(lastStatusAt - timeOf(reported)) < HEARD_MILLISECONDS);
   return isLate || reported === undefined ? rfc3339(new Date(lastStatusAt)) : reported;
