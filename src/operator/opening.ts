@@ -22,7 +22,10 @@ export function makeFirstRootKey({ resources, seal, stateDir }: NodeConfig, log:
   log("info", `a new root key was made in ${seal.path}: back it up, everything is sealed under it`);
 }
 
-/** Opens the store of custom resources. The Kubernetes client takes a second to load, and standalone mode has no use for it. */
+/**
+ * Opens the store of custom resources. The Kubernetes client takes a second to load, and standalone mode does
+ * not need it.
+ */
 export async function openStore(
   config: NodeConfig,
   keyring: KeyringWriter,

@@ -3,7 +3,9 @@ import { FairLanes } from "./fair-lanes.ts";
 /** Keys in use that somebody has changed, and work for which thousands of keys wait at once. */
 export type Lane = "prompt" | "bulk";
 
-/** Items that wait in two lanes, which take turns: thousands of bulk items delay a prompt one by one item. */
+/**
+ * Items that wait in two lanes, which take turns: thousands of bulk items delay a prompt item by one item.
+ */
 export class PromptAndBulk<T> {
   readonly #lanes: Readonly<Record<Lane, FairLanes<T>>>;
   #lastTurn: Lane = "bulk";
@@ -24,7 +26,7 @@ export class PromptAndBulk<T> {
     return this.#lanes.prompt.has(item) || this.#lanes.bulk.has(item);
   }
 
-  /** Adds an item. One that waits already stays, unless it moves from bulk to prompt. */
+  /** Adds an item. An item that already waits stays, unless it moves from bulk to prompt. */
   add(item: T, lane: Lane): void {
     if (lane === "prompt") this.#lanes.bulk.delete(item);
     if (!this.#lanes.prompt.has(item)) this.#lanes[lane].add(item);

@@ -1,15 +1,15 @@
 import { isBusy, retryAfterOf } from "../kube/unanswered.ts";
 
-/** While the API server answers nobody, one item is tried for all, at this pace at the slowest. */
+/** While the API server answers nobody, a single item is tried for all, at least at this pace. */
 const MAX_HOLD_MILLISECONDS = 10_000;
 /**
- * So many failures of any items without a success in between are hardly those of single items. They
- * may be one tenant's all the same, so that the pauses of all are short.
+ * This many failures of any items without a success in between are unlikely to be those of single items. They
+ * may still be a single tenant's, so the pauses of all are short.
  */
 const FAILURES_OF_ALL = 8;
 const MAX_HOLD_OF_FAILURES_MILLISECONDS = 1_000;
 
-/** Says until when a whole queue waits: if nobody is answered, other items would meet the same. */
+/** Says until when a whole queue waits: if nobody gets an answer, other items would fail in the same way. */
 export class QueueHold {
   readonly #delayAfter: (tries: number, most: number) => number;
   #until = 0;

@@ -11,7 +11,7 @@ import { mustLead } from "./must-lead.ts";
 
 export type StatusStore = Leadership & StatusWrites & Events;
 
-/** Writes the leader's statuses, each only if it has changed, and tells of the changes. */
+/** Writes the leader's statuses, each only if it has changed, and reports the changes. */
 export class StatusWriter {
   readonly #store: StatusStore;
 
@@ -19,7 +19,9 @@ export class StatusWriter {
     this.#store = store;
   }
 
-  /** Returns whether there was something to write. Throws Conflict if this operator does not lead any more. */
+  /**
+   * Returns true if there was something to write. Throws Conflict if this operator does not lead any more.
+   */
   async writeMasterKey(masterKey: MasterKey, status: MasterKeyStatus): Promise<boolean> {
     if (isDeepStrictEqual(masterKey.status, status)) return false;
     mustLead(this.#store, `the status of MasterKey ${objectText(masterKey)}`);
@@ -28,7 +30,9 @@ export class StatusWriter {
     return true;
   }
 
-  /** Returns whether there was something to write. Throws Conflict if this operator does not lead any more. */
+  /**
+   * Returns true if there was something to write. Throws Conflict if this operator does not lead any more.
+   */
   async writeKeyAlias(alias: KeyAlias, status: KeyAliasStatus): Promise<boolean> {
     if (isDeepStrictEqual(alias.status, status)) return false;
     mustLead(this.#store, `the status of KeyAlias ${objectText(alias)}`);

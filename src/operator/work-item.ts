@@ -1,6 +1,6 @@
 import { nameText, type ObjectName } from "../names.ts";
 
-/** One piece of the leader's work: an object, or what concerns all nodes or all retiring keys. */
+/** A piece of the leader's work: an object, or the work on all nodes or all retiring keys. */
 export type WorkItem =
   | { readonly kind: "MasterKey" | "KeyAlias"; readonly name: ObjectName }
   | typeof KEY_SERVERS

@@ -27,7 +27,7 @@ export interface WorkQueueOptions<T> {
   readonly random?: () => number;
 }
 
-/** How an item fails, since it last succeeded. */
+/** The failures of an item since it last succeeded. */
 interface Trouble {
   conflicts: number;
   failures: number;
@@ -35,11 +35,11 @@ interface Trouble {
 }
 
 /**
- * Works on one item at a time, each item at most once in the queue, and again
- * later after a failure or a conflict: twice as long each time, with jitter, for that item alone,
- * and with news of it sooner, but not at once. Two lanes take turns, and namespaces in each:
- * thousands of new keys delay one that is in use by one key, and one namespace's delay another's by one.
- * While the API server answers nobody, the whole queue waits, longer each time.
+ * Works on one item at a time, each item at most once in the queue. After a failure or a conflict it retries
+ * later: after twice as long each time, with jitter, for that item alone; sooner if there is news of the
+ * item, but not at once. Two lanes take turns, and namespaces in each lane: thousands of new keys delay a key
+ * in use by one key, and one namespace's keys delay another's by one. While the API server answers nobody,
+ * the whole queue waits, longer each time.
  */
 export class WorkQueue<T> {
   readonly #work: (item: T) => Promise<void>;
@@ -88,8 +88,8 @@ export class WorkQueue<T> {
   }
 
   /**
-   * Asks for work on `item`: now, or after a pause if it has just failed. Adding an item
-   * that waits changes nothing, but that it moves to the prompt lane; one that is worked on runs again after.
+   * Asks for work on `item`: now, or after a pause if it has just failed. Adding a waiting item changes
+   * nothing, except that it moves to the prompt lane; an item that is being worked on runs again afterwards.
    */
   add(item: T, lane = this.#laneOf(item)): void {
     const pause = (this.#pauses.get(this.#keyOf(item)) ?? 0) - performance.now();
@@ -114,7 +114,7 @@ export class WorkQueue<T> {
     this.#timers.set(key, { due, timer });
   }
 
-  /** Works until aborted; the item in hand is finished. */
+  /** Works until aborted; the current item is finished. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => this.#wake?.(), { once: true });
     while (!signal.aborted) {
@@ -145,7 +145,7 @@ export class WorkQueue<T> {
       if (signal.aborted) this.#log("info", cutShort(this.#keyOf(item), error));
       else this.#retry(item, error);
     }
-    // Let sockets and timers have their turn between two items.
+    // Lets sockets and timers have their turn between two items.
     await new Promise((resolve) => setImmediate(resolve));
   }
 

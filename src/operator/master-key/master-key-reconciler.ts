@@ -157,9 +157,9 @@ export class MasterKeyReconciler {
   }
 
   /**
-   * What the step changed comes back as an event; version states follow the MasterKey as it is
-   * stored. One write to one object a pass: the finalizer, of which the status says why the object
-   * is held, waits for the next pass. It comes last, so that all else continues if it may not be set.
+   * The change of the step comes back as an event. The states of versions follow the stored MasterKey. A pass
+   * makes one write to one object, so the finalizer, whose reason is in the status, waits for the next pass.
+   * It comes last, so that everything else continues if it may not be set.
    */
   async #finish({ masterKey, versions, index }: KeyFacts, written: boolean): Promise<void> {
     const { retirement, finalizers } = this.#options;

@@ -7,7 +7,10 @@ import type { MasterKeyStep } from "./decide-step.ts";
 export const WAITING_MILLISECONDS = 5_000;
 /** How soon to look again at a key that waits for room in its namespace. */
 const ROOM_MILLISECONDS = 60_000;
-/** Phases in which API servers are waited for, or their going ends what is said; operators that tell of them fall silent without an event. */
+/**
+ * Phases in which API servers are awaited, or in which their silence ends a claim: operators that report
+ * about them fall silent without an event.
+ */
 const WATCHED_PHASES = new Set<string | undefined>(["Switching", "Verifying", "Complete"]);
 /** How often the progress of a round is written. */
 const PROGRESS_MILLISECONDS = 2_000;

@@ -6,7 +6,7 @@ import type { Work } from "../reencryption/work.ts";
 import type { HeldKey } from "./adoption.ts";
 import type { Room } from "./namespace-room.ts";
 
-/** What the leader knows of a MasterKey when it decides. */
+/** The facts about a MasterKey on which the leader decides. */
 export interface ObservedMasterKey {
   readonly masterKey: MasterKey;
   /** All KeyVersions, of all keys. */

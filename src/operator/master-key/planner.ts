@@ -22,13 +22,13 @@ export interface PlannerOptions {
   readonly reencryptor: Pick<Reencryptor, "work">;
 }
 
-/** A plan, and what it was decided on. */
+/** A plan, and the facts on which it was decided. */
 export interface Planned {
   readonly plan: MasterKeyPlan;
   readonly observed: ObservedMasterKey;
 }
 
-/** Gathers what is known of a MasterKey, and decides its next step on it. */
+/** Gathers the facts about a MasterKey, and decides its next step on them. */
 export class Planner {
   readonly #options: PlannerOptions;
 
@@ -42,8 +42,8 @@ export class Planner {
   }
 
   /**
-   * Decides a step. A promotion, and that something is done, is decided once more on KeyServers
-   * read past the cache: a node that has just joined counts.
+   * Decides a step. A promotion, or a claim that something is done, is decided again on KeyServers read past
+   * the cache, so that a node that has just joined counts.
    */
   async plan(key: KeyFacts, signal: AbortSignal): Promise<Planned> {
     const planned = this.#decide(key, key.index.view.keyServers);

@@ -54,7 +54,7 @@ export class VersionMaker {
       await createVersion({ store: this.#store, seals: this.#seals }, masterKey, step, material);
       this.#asked.add(name);
     } catch (error) {
-      // A write that was not answered may have been made.
+      // A write that timed out may have happened.
       if (codeOf(error) === "Conflict" || isUnanswered(error)) this.#asked.add(name);
       throw error;
     }

@@ -3,7 +3,7 @@ import type { MasterKey } from "../../resources/resources.ts";
 import type { StatusPart } from "./assemble-status.ts";
 import type { MasterKeyPlan } from "./decide-master-key.ts";
 
-/** Says that the version of a plan could not be made, which changed nothing. */
+/** Reports that the version of a plan could not be created, and that nothing was changed. */
 export function versionNotMade(
   { spec }: MasterKey,
   { step, fields }: Pick<MasterKeyPlan, "step" | "fields">,

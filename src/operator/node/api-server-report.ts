@@ -9,7 +9,7 @@ import { type ApiServerState, decideApiServer } from "./decide-api-server.ts";
 import { SocketScopes } from "./socket-scopes.ts";
 import { TakeUps } from "./take-ups.ts";
 
-/** What a report says of the API server and of what it does with the providers. */
+/** The part of a report about the API server and its use of the providers. */
 export interface ApiServerReport {
   /** Undefined if there is no API server to ask. */
   readonly state: ApiServerState | undefined;
@@ -17,7 +17,10 @@ export interface ApiServerReport {
   readonly observations: readonly ObservationRow[];
 }
 
-/** Follows this node's API server: its own word, its EncryptionConfiguration, and what the plugin saw of it. */
+/**
+ * Follows this node's API server: its own report, its EncryptionConfiguration, and the plugin's observations
+ * of it.
+ */
 export class ApiServerReporter {
   readonly #providers: NodeConfig["providers"];
   readonly #scopes: SocketScopes;
@@ -50,7 +53,10 @@ export class ApiServerReporter {
     return this.#watch?.first;
   }
 
-  /** Whether the EncryptionConfiguration was edited. Says so once: a pass that fails is tried again after a pause. */
+  /**
+   * Returns true, once, if the EncryptionConfiguration was edited: a pass that fails is retried after a
+   * pause.
+   */
   fileChanged(): boolean {
     const edited = this.#scopes.changed();
     if (edited) this.#watch?.hurry();
@@ -68,7 +74,7 @@ export class ApiServerReporter {
     return isNew || isDue;
   }
 
-  /** Returns what is to be reported. `before` is this node's last report. */
+  /** Returns the part of the new report. `before` is this node's last report. */
   report(
     observations: readonly ObservationRow[],
     before: KeyServerStatus | undefined,

@@ -55,11 +55,11 @@ export interface NodeLoopOptions {
   readonly settleMilliseconds?: number | undefined;
 }
 
-/** What one pass works with. */
+/** The inputs of one pass. */
 interface Pass {
   readonly view: View;
   readonly own: KeyServer | undefined;
-  /** What is wrong, as far as the pass has found out. */
+  /** The problems that the pass has found so far. */
   readonly problems: Problem[];
   readonly slice: TimeSlice;
   readonly now: Date;
@@ -104,9 +104,9 @@ export class NodeLoop {
   }
 
   /**
-   * One pass: register, store, hand back, report. A node makes itself known
-   * before it stores its first version, so that no promotion misses it.
-   * Returns whether all is well; if not, a later pass may find it mended.
+   * Makes one pass: register, store, hand back, report. A node creates its KeyServer before it stores its
+   * first version, so that no promotion misses it. Returns true if all is well; otherwise a later pass may
+   * find the problem fixed.
    */
   async reconcile(now: Date, signal: AbortSignal): Promise<boolean> {
     await this.#apiServer.first;
@@ -218,7 +218,10 @@ export class NodeLoop {
     if (leaseFault !== undefined) problems.push({ reason: "LeaseRefused", message: leaseFault });
   }
 
-  /** If the API server refuses to tell, what is known stands, and all else is reported. */
+  /**
+   * If the API server does not allow reading the Node, the known uid is kept, and everything else is
+   * reported.
+   */
   async #nodeUid(
     before: KeyServerStatus | undefined,
     problems: Problem[],
@@ -246,7 +249,7 @@ export class NodeLoop {
   }
 }
 
-/** Why a pass failed, for the report. */
+/** Returns the reason why a pass failed, for the report. */
 const failureOf = (error: unknown): Problem =>
   isOfKeyring(error)
     ? { reason: error.code, message: error.message }

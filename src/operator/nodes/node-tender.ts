@@ -10,8 +10,8 @@ const AGAIN_MILLISECONDS = 5_000;
 export type NodeTenderStore = ClusterNodes & NodeRecordWrites;
 
 /**
- * Tends the records of silent nodes for the leader. Those of a node that is gone would block
- * every promotion for ever; those of a silent node would say Ready.
+ * Maintains the records of silent nodes for the leader. Those of a node that is gone would block every
+ * promotion for ever, and those of a silent node would say Ready.
  */
 export class NodeTender {
   readonly #store: NodeTenderStore;

@@ -2,7 +2,7 @@ import { objectName } from "../../resources/object-text.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import type { Job } from "./reencryptor.ts";
 
-/** The round of re-encryption that a status tells of. */
+/** Returns the round of re-encryption in a status. */
 export const roundOf = (
   masterKey: MasterKey,
   status: MasterKey["status"],

@@ -32,7 +32,7 @@ const accepted = { scheduledAt: EARLIER, deletionDate: "2026-01-08T00:00:00Z" };
 const ready: MasterKeyStatus = { ...statusWith(v1), keyState: "Enabled", conditions: [condition("Ready")] };
 const pending: MasterKeyStatus = { ...ready, keyState: "PendingDeletion", deletion: accepted };
 
-/** A status that was decided otherwise, with what is decided of the deletion. */
+/** Returns a status with the decision about the deletion. */
 const withDeletion = (
   { status, ...observed }: ObservedDeletion & { readonly status: MasterKeyStatus },
   now: Date,

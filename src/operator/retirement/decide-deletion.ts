@@ -41,11 +41,10 @@ export const resting = (masterKey: MasterKey): MasterKey =>
     : { ...masterKey, spec: { ...masterKey.spec, enabled: false } };
 
 /**
- * Decides what a MasterKey's status says of who uses it and of its deletion. A deletion
- * that was accepted continues if the key comes into use later: plugins refuse it,
- * and its destruction is refused. Without spec.deletion none is under way, and the
- * key is as spec.enabled says (AWS leaves a cancelled key disabled; here the spec
- * is the whole truth).
+ * Decides the part of a MasterKey's status about its users and its deletion. An accepted deletion continues
+ * if the key is used again later: plugins refuse the key, and its destruction is refused. Without
+ * spec.deletion there is no deletion, and spec.enabled decides the state (AWS leaves a cancelled key
+ * disabled; here the spec is the whole truth).
  */
 export function deletionPart(observed: ObservedDeletion, now: Date): StatusPart {
   const { masterKey, versions } = observed;

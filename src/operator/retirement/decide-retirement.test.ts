@@ -34,7 +34,7 @@ const found = condition("InUse", {
   message: "the key is used by 7 stored objects",
 });
 
-/** The status of a key of which nothing else is decided anew. */
+/** Returns the status of a key about which nothing else is decided. */
 const retirementStatus = (
   key: MasterKey,
   versions: readonly KeyVersion[],

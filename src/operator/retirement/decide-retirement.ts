@@ -24,7 +24,7 @@ import type { Waiting } from "./waiting-period.ts";
 
 export type RetirementPlan = DestructionPlan | RetentionPlan;
 
-/** Decides what a MasterKey's status says of its use, its deletion and what was destroyed. */
+/** Decides the parts of a MasterKey's status about its use, its deletion and its destroyed versions. */
 export function retirementParts(
   masterKey: MasterKey,
   versions: readonly KeyVersion[],

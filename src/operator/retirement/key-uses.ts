@@ -64,7 +64,7 @@ export function foundObjects(masterKey: MasterKey | undefined): boolean {
   return inUse?.status === "True" && inUse.reason === "ObjectsUnderKey";
 }
 
-/** Who needs the versions of a keyId under a name. */
+/** Returns the users of the versions of a keyId under a name. */
 export function usesOfName(
   name: ObjectName,
   keyId: string | undefined,

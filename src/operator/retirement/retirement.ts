@@ -74,14 +74,18 @@ export class Retirement {
     this.#census.close();
   }
 
-  /** The facts by which one key or its versions may go. Only an alias of its own namespace can use a key. */
+  /**
+   * Returns the facts that decide if a key or its versions may be destroyed. Only an alias in the key's own
+   * namespace can use it.
+   */
   factsFor(masterKey: MasterKey, index: ViewIndex): RetirementFacts {
     return this.#facts({ ...index.view, keyAliases: index.aliasesBeside(masterKey) });
   }
 
   /**
-   * Destroys what is due and past every guard, and notes what is erased everywhere. One key that fails holds
-   * up no other. Returns after how many milliseconds to look again.
+   * Destroys the versions that are due and that no guard holds back, and records the versions that are erased
+   * everywhere. A failure for one key does not stop the others. Returns after how many milliseconds to look
+   * again.
    */
   async pass(index: ViewIndex, signal: AbortSignal, now: Date): Promise<number> {
     const { checked } = index;

@@ -11,7 +11,7 @@ export interface ObservedProvider {
   readonly served: CurrentVersion | undefined;
   /** The key_ids that were served before that one. */
   readonly left: ReadonlySet<KmsKeyId>;
-  /** Whether the provider may begin with imported material. */
+  /** True if the provider may start with imported material. */
   readonly mayBeImported: boolean;
 }
 

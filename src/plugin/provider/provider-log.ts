@@ -18,7 +18,7 @@ export class ProviderLog {
     this.#log = log;
   }
 
-  /** Whether the log's last word on the served version is that calls are refused. */
+  /** True if the last logged state of the served version is that calls are refused. */
   get refuses(): boolean {
     return this.#refusal !== undefined;
   }

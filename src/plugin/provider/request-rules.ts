@@ -20,7 +20,7 @@ export function refuseUnfitPlaintext({ length }: Uint8Array): void {
   );
 }
 
-/** Throws InvalidArgument for a Decrypt that nothing of claviger's can be in. */
+/** Throws InvalidArgument for a Decrypt request that cannot have a ciphertext of claviger's. */
 export function refuseMalformed({ ciphertext, annotationCount }: DecryptRequest): void {
   if (annotationCount > 0) {
     throw new ClavigerError(

@@ -21,7 +21,7 @@ export interface Held {
   readonly guard: ImportedGuard;
 }
 
-/** What one MasterKey changes in the keyring. */
+/** Returns the changes of the keyring for one MasterKey. */
 export function keyChanges(masterKey: MasterKey, held: Held): KeyringChange[] {
   const { have, served, guard } = held;
   const { spec, status } = masterKey;

@@ -33,7 +33,7 @@ export interface FollowerOptions {
   readonly checks: VersionChecks;
 }
 
-/** Brings this node's keyring in step with the resources, and gives the API server what it lost. */
+/** Updates this node's keyring to the resources, and hands back what the API server has lost. */
 export class KeyringFollower {
   readonly #providers: NodeConfig["providers"];
   readonly #store: FollowerStore;
@@ -60,7 +60,7 @@ export class KeyringFollower {
     this.#eraser = new Eraser({ ...options, apply });
   }
 
-  /** One pass. Returns what contradicts that which this node holds, a sentence each. */
+  /** Makes one pass. Returns the contradictions to this node's keyring, a sentence each. */
   async follow(view: View, problems: Problem[], slice: TimeSlice): Promise<readonly string[]> {
     const keyVersions = await this.#eraser.pass(view, OwnRecord.of(this.#keyring), problems);
     await slice.pause();
@@ -108,7 +108,7 @@ export class KeyringFollower {
     this.#orReport(problems, () => recordServedImports(this.#keyring, served));
   }
 
-  /** If the disk is full or broken, what is held already is reported all the same, with the reason. */
+  /** If the disk is full or broken, the present versions are reported all the same, with the reason. */
   #orReport(problems: Problem[], write: () => void): void {
     try {
       write();
@@ -135,6 +135,6 @@ export class KeyringFollower {
 type Contents = Pick<ReturnType<KeyringWriter["readVersions"]>, "versions" | "unreadable"> &
   Required<KeyringContents>;
 
-/** Whether an error is a fault of the keyring's own file. */
+/** Returns true if an error is a fault of the keyring's own file. */
 export const isOfKeyring = (error: unknown): error is ClavigerError =>
   error instanceof ClavigerError && (error.code === "KeyringUnavailable" || error.code === "KeyringCorrupt");

@@ -7,7 +7,7 @@ import type { KeyServerStatus } from "../../../resources/schemas/key-server.ts";
 import type { OwnReport } from "../../../store/roles.ts";
 import { atWritePoint } from "../../../write-points.ts";
 
-/** Writes this node's KeyServer, and tells the log what is wrong. */
+/** Writes this node's KeyServer, and logs its problems. */
 export class NodeReporter {
   readonly #nodeName: string;
   readonly #store: Pick<OwnReport, "reportKeyServer">;
@@ -28,7 +28,7 @@ export class NodeReporter {
     this.#log = options.log;
   }
 
-  /** Makes the node known if the view does not show its KeyServer. `own` is whether it does. */
+  /** Creates the node's KeyServer if the view does not show it. */
   async register(isThere: boolean, now: Date): Promise<void> {
     if (!isThere) await this.#begin(now);
     this.#seen = isThere;

@@ -10,7 +10,7 @@ import type { ObservedNode, ProviderStatus } from "./observed-node.ts";
  */
 const HEARD_MILLISECONDS = 120_000;
 
-/** What a KeyServer says of one provider. */
+/** Returns the entry of one provider in a KeyServer. */
 export function describeProvider(
   provider: ObservedNode["providers"][number],
   { before, observations, versions, silent = [] }: ObservedNode,
