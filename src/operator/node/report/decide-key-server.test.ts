@@ -16,7 +16,7 @@ import {
 import { nodeViews } from "../../nodes/node-views.ts";
 import { switchesOf } from "../../reencryption/switches.ts";
 import type { ApiServerState } from "../decide-api-server.ts";
-import { decideKeyServerStatus, differsInHeardTimesOnly } from "./decide-key-server.ts";
+import { decideKeyServerStatus } from "./decide-key-server.ts";
 import type { ObservedNode } from "./observed-node.ts";
 
 const SERVED = kmsKeyId(keyId(1), versionId(2));
@@ -157,14 +157,6 @@ describe("the status of a KeyServer", () => {
     ["one that cannot be read is replaced", "lately", true],
   ])("of the time of the last Status, %s", (_, before, replaced) => {
     expect(asked(before)?.lastStatusTime).toBe(replaced ? "2026-01-01T11:58:30Z" : before);
-  });
-  test("a report that differs in the time of the last Status is no news; in anything else it is", () => {
-    const server = (changes: object) =>
-      keyServer("a", { ...reported(changes), persistedResourceVersion: "1" });
-    const one = server({ lastStatusTime: "2026-01-01T11:56:30Z", encrypts: 1 });
-    expect(differsInHeardTimesOnly(one, server({ lastStatusTime: NOW_TEXT, encrypts: 1 }))).toBe(true);
-    expect(differsInHeardTimesOnly(one, server({ lastStatusTime: NOW_TEXT, encrypts: 2 }))).toBe(false);
-    expect(differsInHeardTimesOnly(one, { ...one, status: { ...one.status, versions: 3 } })).toBe(false);
   });
   test("no Node object, no seal => neither is stated", () => {
     const stated = status({ seal: undefined });

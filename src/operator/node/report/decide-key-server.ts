@@ -1,7 +1,5 @@
-import { isDeepStrictEqual } from "node:util";
 import { oneLine } from "../../../printable.ts";
 import { withFindings } from "../../../resources/conditions.ts";
-import type { KeyServer } from "../../../resources/resources.ts";
 import type { KeyServerStatus } from "../../../resources/schemas/key-server.ts";
 import type { ApiServerStatus } from "../decide-api-server.ts";
 import { inStep, readiness } from "./key-server-findings.ts";
@@ -46,14 +44,3 @@ const bounded = ({ message, ...rest }: ApiServerStatus): ApiServerStatus => ({
 
 const summarize = ({ name, serves, version }: ProviderStatus): string =>
   `${name}: ${version === undefined ? "nothing yet" : `${serves} v${version}`}`;
-
-/** Returns true if only the times of the last Status differ, which no decision uses. */
-export function differsInHeardTimesOnly(before: KeyServer, after: KeyServer): boolean {
-  return isDeepStrictEqual(withoutHeardTimes(before), withoutHeardTimes(after));
-}
-
-function withoutHeardTimes({ metadata, status }: KeyServer) {
-  const { persistedResourceVersion: _, providers, ...rest } = status ?? {};
-  const { resourceVersion: __, ...meta } = metadata;
-  return { meta, rest, providers: providers?.map(({ lastStatusTime: ___, ...provider }) => provider) };
-}
