@@ -51,10 +51,11 @@ function result(measured: readonly Measured[], plugins: readonly Plugin[], { sca
   return {
     title: "Start with many seeds",
     method:
-      `From the spawn of the plugin's process until a client, which polls every 2 ms, has a good Status, a good Encrypt ` +
-      `and a Decrypt of each distinct data key seed, ten at a time on one connection, as an API server does at its ` +
-      `start: a seed for each start of an API server that wrote what is stored. ${scale.starts} starts each, alternating. ` +
-      `Medians in ms; in brackets the median of the rounds' ratios to the Go plugin.`,
+      `This measures the time from the spawn of the plugin's process until a client has a good Status, a good Encrypt ` +
+      `and a Decrypt of each distinct data key seed. The client polls every 2 ms, then sends ten Decrypts at a time on ` +
+      `one connection, as a starting API server does. Each start of an API server creates one seed, so stored data has ` +
+      `as many seeds as the API servers that wrote it had starts. Each plugin was started ${scale.starts} times, ` +
+      `alternating. Figures are medians in ms; in brackets is the median of the rounds' ratios to the Go plugin.`,
     tables: [latencies(measured, plugins), cpuTimes(measured, plugins)],
     goals: measured.slice(-1).map(goal),
   };

@@ -27,7 +27,7 @@ export function firstFinding<A extends readonly unknown[], F>(
   return undefined;
 }
 
-/** Runs every check, and returns each with its findings. */
+/** Runs every check, even after an objection. Returns each check with the result of its `find`. */
 export const allFindings = <C extends NamedCheck<A, F>, A extends readonly unknown[], F>(
   checks: readonly (C & NamedCheck<A, F>)[],
   ...observed: A

@@ -7,7 +7,7 @@ export interface Clock {
    * Returns the time that this machine shows, in epoch milliseconds. Other machines compare it with theirs.
    */
   wall(): number;
-  /** Returns milliseconds since some moment, by a clock that never steps. */
+  /** Returns the milliseconds of a monotonic clock: setting the machine's time does not change it. */
   uptime(): number;
   /**
    * Returns milliseconds that have passed in addition to those of `wall` and `uptime`: a test lets months

@@ -24,11 +24,14 @@ export function cut(text: string, maxLength: number): string {
   return rest <= 0 ? text : `${text.slice(0, maxLength)}… (${rest} characters more)`;
 }
 
-/** Returns the same for a message that may have several lines, which become one. */
+/** Joins the lines of a message with spaces, and makes the result safe to show, as `printable` does. */
 export const oneLine = (text: string, maxLength = MAX_LENGTH): string =>
   printable(text.trim().replaceAll(/[\r\n]+/g, " "), maxLength);
 
-/** Returns the same for a whole output, whose newlines are the printer's own and which may be long. */
+/**
+ * Escapes the unsafe characters of a whole output, which may be long. Keeps its newlines and `\u` sequences,
+ * and cuts nothing off.
+ */
 export const printableLines = (text: string): string => text.replaceAll(UNSAFE_BUT_NEWLINE, escapedUnits);
 
 /** Returns JSON that any program parses to the same value, and that is safe to show. */

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "./clock.ts";
 /** The clock of a plugin or an operator, and the duration of its proofs about an API server. */
 export interface Timing {
   readonly clock: Clock;
-  /** After this time an API server that has switched no longer writes under the former key_id. */
+  /** How long after its last Status with a former key_id an API server may still write under that key_id. */
   readonly settleMilliseconds: number;
   /** An API server is silent if it has not asked for Status for this long. */
   readonly silenceMilliseconds: number;

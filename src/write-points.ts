@@ -1,7 +1,7 @@
 /**
  * The places in which claviger changes something that outlives the process. Each is bracketed by
  * writePoint(name, "before") and writePoint(name, "after"), so that a test can kill the process on either
- * side of each (after the model of etcd's gofail). A write that is not listed here does not compile.
+ * side of each (after the model of etcd's gofail). A name that is not in this list does not compile.
  */
 export const WRITE_POINTS = [
   "keyring.apply",

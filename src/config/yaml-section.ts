@@ -2,7 +2,10 @@ import { ClavigerError } from "../errors.ts";
 import type { ObjectName } from "../names.ts";
 import { parseYaml } from "./bounded-yaml.ts";
 
-/** A name that Kubernetes accepts. */
+/**
+ * The length and characters of a Kubernetes name (an RFC 1123 subdomain). The labels between the dots are not
+ * checked: `a..b` matches too.
+ */
 export const DNS_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 /** A mapping of the file. It records which fields were read, so that a misspelt field is an error. */

@@ -109,7 +109,7 @@ export type KeySpec = {
   [S in keyof Rows]: Rows[S] extends { readonly served: true } ? S : never;
 }[keyof Rows];
 
-/** A usage of those keys. */
+/** A key usage that a key spec of claviger's can have. */
 export type KeyUsage = { [S in KeySpec]: keyof Rows[S]["algorithms"] }[KeySpec];
 
 const isServed = (spec: keyof Rows): spec is KeySpec => keySpecs[spec].served;
@@ -122,7 +122,7 @@ const rowOf = (spec: KeySpec): ServedKeySpec => keySpecs[spec];
 /** Returns the one usage that a served spec has. */
 export const usageOf = (spec: KeySpec): KeyUsage => Object.keys(rowOf(spec).algorithms)[0] as KeyUsage;
 
-/** The usages of those keys. */
+/** The key usages of all KEY_SPECS, each once. */
 export const KEY_USAGES: readonly KeyUsage[] = [...new Set(KEY_SPECS.map(usageOf))];
 
 /** The key spec of a MasterKey that names none. */

@@ -31,7 +31,7 @@ export async function writeObservations(keyringPath: string, rows: readonly Obse
   }
 }
 
-/** Each provider takes some hundred bytes. */
+/** The largest observations.json that is read. Each provider takes a few hundred bytes of it. */
 const MAX_BYTES = 1024 * 1024;
 
 /**

@@ -21,7 +21,7 @@ export function brokenOff(call: KubeRequest, error: unknown): ClavigerError {
   return new ClavigerError("ApiServer", `${call.method} ${call.path}: ${messageOf(cause)}`, { cause });
 }
 
-/** Makes the error of a call that was refused. */
+/** Creates the error for an unusable response: its HTTP status is wrong, or a needed Date is missing. */
 export function errorOf(
   call: KubeRequest,
   { statusCode = 0, headers }: IncomingMessage,

@@ -117,7 +117,10 @@ export class SocketServer {
     this.#acceptConnections();
   }
 
-  /** Binds the socket and answers on it, with the key if there is one. Throws InUse or ConfigInvalid. */
+  /**
+   * Updates the provider from the keyring, then listens on its socket, even if there is no key to serve yet.
+   * Rejects with InUse if another process serves the path, and with ConfigInvalid if the path cannot be used.
+   */
   async listen(group: number | undefined): Promise<void> {
     const socket = await claimSocket(this.path, group);
     try {
@@ -196,7 +199,7 @@ export class SocketServer {
     }
   }
 
-  /** Updates the provider to the keyring. */
+  /** Updates the provider from the keyring, and the health check from the provider. */
   async follow(): Promise<void> {
     await this.provider.follow();
     this.#health.refresh();

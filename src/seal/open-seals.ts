@@ -9,9 +9,9 @@ const providers: Readonly<Record<SealConfig["provider"], (seal: SealConfig) => R
 };
 
 /**
- * Returns the seals of a node, by its configuration. The root key is read when it is first needed.
- * `anySealed` tells whether anything is known to be sealed under a root key of this node; if left
- * out, it is assumed.
+ * Returns the source of a node's seals, by its configuration. The root key is read when it is first needed.
+ * `anySealed` returns true if something is already sealed under this node's root key. The error for a missing
+ * root key depends on it: restore the key, or create one. Without `anySealed`, true is assumed.
  */
 export const openSeals = ({ seal }: { readonly seal: SealConfig }, anySealed?: () => boolean): SealSource =>
   new SealSource(providers[seal.provider](seal), anySealed);

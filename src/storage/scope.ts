@@ -58,8 +58,10 @@ export function scopeOf(file: EncryptionConfig, socketPath: string): SocketScope
 }
 
 /**
- * The API server writes the provider's name in front of each value, and finds the provider that reads the
- * value by that name. This is a hash, because names can be long and a KeyServer has many sockets.
+ * Returns a hash of the provider names under which this socket's resources are written, or undefined if none
+ * are. The API server writes the provider's name in front of each value and later finds the provider by that
+ * name, so API servers with different names cannot read each other's values. It is a hash, because names can
+ * be long and a KeyServer has many sockets.
  */
 function namesHashOf(config: EncryptionConfig, here: ReadonlySet<string>): string | undefined {
   const names = new Map<string, string>();

@@ -109,7 +109,7 @@ export interface NodeRecordWrites {
   deleteNodeLease?(lease: NodeLease): Promise<void>;
 }
 
-/** The clocks of others, to compare ours with. */
+/** The clocks of the API server and of the other nodes, for comparison with this node's clock. */
 export interface OtherClocks {
   /**
    * Returns the API server's clock, in epoch milliseconds; undefined if there is none. Rejects if it does not

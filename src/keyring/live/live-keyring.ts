@@ -243,7 +243,10 @@ export class LiveKeyring {
     }
   }
 
-  /** A version that was read before is kept, so that its ciphertexts can still be opened. */
+  /**
+   * Adds a row to the versions in memory. If the row cannot be read now, the version that was read before
+   * stays there, so that its ciphertexts can still be decrypted.
+   */
   #take(row: StoredVersion): void {
     this.#loadedSeq = row.seq;
     if ("error" in row) {

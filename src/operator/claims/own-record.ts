@@ -113,7 +113,10 @@ export class OwnRecord {
   }
 }
 
-/** Ten thousand sealed blobs need not be in memory in addition to those of the view. */
+/**
+ * Returns the row without its sealed material. The view already holds that, and a second copy for ten
+ * thousand versions would waste memory.
+ */
 function withoutMaterial(row: VersionRow): Omit<VersionRow, "sealed"> {
   const { sealed: _, ...recorded } = row;
   return recorded;

@@ -11,7 +11,10 @@ export interface Offer {
   readonly wrappingAlgorithm: WrappingAlgorithm;
   readonly importToken: string;
   readonly importType?: NonNullable<ImportSpec["importType"]>;
-  /** In Kubernetes' format; absent if the material does not expire. */
+  /**
+   * RFC 3339 in UTC and whole seconds; a malformed time is unchanged, to be refused later. Absent if the
+   * material does not expire.
+   */
   readonly validTo?: string;
 }
 

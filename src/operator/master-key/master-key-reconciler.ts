@@ -74,8 +74,8 @@ export class MasterKeyReconciler {
   }
 
   /**
-   * Handles a MasterKey that somebody gave another MasterKey's keyId: its status says so, and nothing holds
-   * it.
+   * Handles a MasterKey whose status has the keyId of another MasterKey. Reports that in its conditions, then
+   * removes claviger's finalizer: this MasterKey has no key to protect.
    */
   async #disown({ masterKey }: KeyFacts, foreign: string): Promise<number> {
     const { clock, writer, finalizers } = this.#options;

@@ -86,7 +86,7 @@ export class SocketScopes {
   }
 
   /**
-   * Returns true if the file differs from the file that was last read, and from the file at the last call.
+   * Returns true if the file was edited and has not been read since. Returns true only once for each edit.
    */
   changed(): boolean {
     if (this.#path === undefined) return false;

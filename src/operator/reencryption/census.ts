@@ -15,7 +15,10 @@ export const countTask = ({ resources }: ReencryptionStatus, { switches }: Socke
   ground: snapshotOf(switches),
 });
 
-/** A count is used only if it began when everything was already proven and nothing has changed since. */
+/**
+ * Returns the finished count, or undefined if there is none. A count is void if a socket of the key was
+ * added, removed or changed after the count began: its API server may have written under an older key_id.
+ */
 export function countOf({ work, switches }: ObservedReencryption): StoredCount | undefined {
   const isSame = work.kind === "counted" && sameSnapshot(work.ground, snapshotOf(switches));
   return isSame ? work.found : undefined;

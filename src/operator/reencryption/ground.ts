@@ -119,8 +119,8 @@ const SILENT_REMEDY = "start it, and see that its EncryptionConfiguration names 
 export type Proof = NonNullable<ReencryptionStatus["proof"]>;
 
 /**
- * Returns the present state of the sockets, in a fixed order, as the basis of a proof. A socket without an
- * episode never equals a later state of itself.
+ * Returns the present state of the sockets, in a fixed order, as the basis of a proof. Two states of a
+ * socket without an episode can be equal, so `reportDoubt` refuses a proof that rests on such a socket.
  */
 export function snapshotOf(switches: readonly Switch[]): Proof {
   return switches

@@ -10,8 +10,8 @@ export interface ObservedCalls {
 }
 
 /**
- * Returns how many calls to make at once from here on: one more after a round without problems, half as many
- * if the server pushes back (AIMD, as in TCP).
+ * Returns how many calls to make at once from now on: half as many if the API server pushes back, or one more
+ * if at least `parallelism` calls have succeeded since the last change (AIMD, as in TCP).
  */
 export function nextParallelism({ parallelism, succeeded, pushedBack, max }: ObservedCalls): number {
   const wanted = pushedBack
