@@ -4,7 +4,7 @@
 //
 // In a checkout the sources run as they are (Node strips the types); an
 // installed package has them built, as Node strips none under node_modules.
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** As package.json's engines has it. An older one has no enableCompileCache to import, and strips no types. */
@@ -25,6 +25,11 @@ if (Number.parseInt(process.versions.node, 10) < NEEDED) {
   // The compile cache lies beside the code: its content is run, so nobody may write the cache who
   // cannot write the code. The state folder or the system's temporary one could have other writers.
   // A read-only installation uses the files that lie there already, and writes none.
-  enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/claviger", import.meta.url)));
+  const cache = fileURLToPath(new URL("../node_modules/.cache/claviger", import.meta.url));
+  process.umask(process.umask() | 0o022);
+  const found = statSync(cache, { throwIfNoEntry: false });
+  const isOurs =
+    found === undefined || ((found.mode & 0o022) === 0 && [0, process.getuid()].includes(found.uid));
+  if (isOurs) enableCompileCache(cache);
   await import((inCheckout ? source : new URL("../dist/cli/main.js", import.meta.url)).href);
 }

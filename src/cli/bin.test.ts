@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -60,6 +62,23 @@ test("a package => the compile cache lies within it, where nobody can write who 
 test("a package in which no compile cache can be made => the program runs without one", () => {
   const folder = packaged();
   writeFileSync(join(folder, "node_modules"), "");
+  const { status, stdout } = claviger(process.execPath, join(folder, "bin", "claviger.js"));
+  expect({ status, stdout }).toEqual({ status: 0, stdout: "undefined\n" });
+});
+
+test("a package that is first run with umask 0 => nobody else may write its compile cache", () => {
+  const folder = packaged();
+  const run = `umask 0; exec "$0" "$1"`;
+  const { status, stdout } = claviger("sh", "-c", run, process.execPath, join(folder, "bin", "claviger.js"));
+  expect(status).toBe(0);
+  for (const each of [stdout.trim(), dirname(stdout.trim())]) expect(statSync(each).mode & 0o022).toBe(0);
+});
+
+test("a compile cache that others may write => it is not used", () => {
+  const folder = packaged();
+  const cache = join(folder, "node_modules", ".cache", "claviger");
+  mkdirSync(cache, { recursive: true });
+  chmodSync(cache, 0o777);
   const { status, stdout } = claviger(process.execPath, join(folder, "bin", "claviger.js"));
   expect({ status, stdout }).toEqual({ status: 0, stdout: "undefined\n" });
 });

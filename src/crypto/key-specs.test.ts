@@ -1,5 +1,14 @@
 import { expect, it } from "vitest";
-import { generateMaterial, KEY_SPECS, KEY_USAGES, keySpecs, materialBytes, usageOf } from "./key-specs.ts";
+import {
+  generateMaterial,
+  KEY_SPECS,
+  KEY_USAGES,
+  type KeySpec,
+  keySpecs,
+  materialBytes,
+  mayRotate,
+  usageOf,
+} from "./key-specs.ts";
 
 // AWS KMS developer guide, "Key spec reference": an HMAC key is as long as the output of its hash.
 it.each([
@@ -56,3 +65,16 @@ it("a name that every object has is no key spec", () => {
   expect(Object.getPrototypeOf(keySpecs)).toBeNull();
   expect("constructor" in keySpecs).toBe(false);
 });
+
+it.each(["FOO_1", "RSA_2048"])(
+  "%s of a newer release's CRD => it does not rotate, and nothing is made of it",
+  (spec) => {
+    expect(mayRotate(spec as KeySpec)).toBe(false);
+    const refused = expect.objectContaining({
+      code: "InvalidArgument",
+      message: expect.stringContaining(spec),
+    });
+    for (const use of [materialBytes, generateMaterial, usageOf])
+      expect(() => use(spec as KeySpec)).toThrow(refused);
+  },
+);

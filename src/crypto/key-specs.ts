@@ -1,3 +1,4 @@
+import { ClavigerError } from "../errors.ts";
 import { encryptsAndDecrypts, type MaterialTest, makesMacs, type TestedVersion } from "./material-tests.ts";
 import { Secret } from "./secret.ts";
 
@@ -113,11 +114,22 @@ export type KeySpec = {
 export type KeyUsage = { [S in KeySpec]: keyof Rows[S]["algorithms"] }[KeySpec];
 
 const isServed = (spec: keyof Rows): spec is KeySpec => keySpecs[spec].served;
+const isKeySpec = (spec: string): spec is KeySpec => spec in keySpecs && isServed(spec as keyof Rows);
 
 /** The key specs that claviger has keys of. */
 export const KEY_SPECS: readonly KeySpec[] = (Object.keys(keySpecs) as (keyof Rows)[]).filter(isServed);
 
-const rowOf = (spec: KeySpec): ServedKeySpec => keySpecs[spec];
+/** Throws InvalidArgument for a spec of another release, which a newer CRD may allow. */
+function rowOf(spec: KeySpec): ServedKeySpec {
+  const row: AwsKeySpec | ServedKeySpec | undefined = keySpecs[spec];
+  if (row !== undefined && isServedRow(row)) return row;
+  throw new ClavigerError(
+    "InvalidArgument",
+    `this release has no keys of spec ${spec}: use the release that the key was made with, or a newer one`,
+  );
+}
+
+const isServedRow = (row: AwsKeySpec): row is ServedKeySpec => row.served;
 
 /** Returns the one usage that a served spec has. */
 export const usageOf = (spec: KeySpec): KeyUsage => Object.keys(rowOf(spec).algorithms)[0] as KeyUsage;
@@ -129,7 +141,7 @@ export const KEY_USAGES: readonly KeyUsage[] = [...new Set(KEY_SPECS.map(usageOf
 export const DEFAULT_KEY_SPEC: KeySpec = "SYMMETRIC_DEFAULT";
 
 /** Returns true if keys of a spec get further versions. */
-export const mayRotate = (spec: KeySpec): boolean => rowOf(spec).rotates;
+export const mayRotate = (spec: KeySpec): boolean => isKeySpec(spec) && rowOf(spec).rotates;
 
 /** The key specs whose keys get further versions. */
 export const ROTATING_KEY_SPECS: readonly KeySpec[] = KEY_SPECS.filter((spec) => mayRotate(spec));

@@ -126,7 +126,7 @@ export class SocketServer {
     try {
       await this.follow();
       await this.#bind();
-      this.#giveTo(group);
+      giveToGroup(this.provider.name, this.path, group, this.#log);
     } catch (error) {
       socket.release();
       throw error;
@@ -158,7 +158,7 @@ export class SocketServer {
     // Closed before the path is bound again, because closing removes the file at the path.
     this.#listener.close();
     await this.#bind();
-    this.#giveTo(this.#group);
+    giveToGroup(this.provider.name, this.path, this.#group, this.#log);
     this.#log(
       "warn",
       `provider ${this.provider.name}: its socket ${this.path} was removed and is created again`,
@@ -229,20 +229,6 @@ export class SocketServer {
     // If a connection cannot be accepted, because file descriptors ran out for example, the server continues.
     this.#listener.on("error", this.#complain);
     this.#inode = lstatSync(this.path, { throwIfNoEntry: false })?.ino;
-  }
-
-  /** Without a group only the owner can use the socket; root's API server can use it all the same. */
-  #giveTo(group: number | undefined): void {
-    if (group === undefined) return;
-    try {
-      giveToGroup(this.path, group);
-    } catch (error) {
-      this.#log(
-        "warn",
-        `provider ${this.provider.name}: its socket ${this.path} could not be given to group ${group}: ${messageOf(error)};` +
-          ` run chmod g+s ${dirname(this.path)} and restart, or let claviger run in that group`,
-      );
-    }
   }
 
   #status(metadata: Metadata): StatusResponse {

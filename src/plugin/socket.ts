@@ -1,9 +1,10 @@
 import { chownSync, lchownSync, lstatSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { ClavigerError } from "../errors.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
 import { flawOfFolder, flawOnTheWay, octal } from "../files/private-path.ts";
 import { FileLock } from "../keyring/file-lock.ts";
+import type { Log } from "../log.ts";
 
 /** sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -54,11 +55,20 @@ export async function claimSocket(path: string, group: number | undefined): Prom
 }
 
 /**
- * Lets a group use a socket, which the system gave to the group of its process. Throws the system's error if
- * it does not allow this.
+ * Lets a group use a provider's socket, which the system gave to the group of its process. Logs the reason if
+ * the system does not allow this. Without a group only the owner can use the socket; root's API server can
+ * use it all the same.
  */
-export function giveToGroup(path: string, group: number): void {
-  if (lstatSync(path).gid !== group) lchownSync(path, -1, group);
+export function giveToGroup(provider: string, path: string, group: number | undefined, log: Log): void {
+  try {
+    if (group !== undefined && lstatSync(path).gid !== group) lchownSync(path, -1, group);
+  } catch (error) {
+    log(
+      "warn",
+      `provider ${provider}: its socket ${path} could not be given to group ${group}: ${messageOf(error)};` +
+        ` run chmod g+s ${dirname(path)} and restart, or let claviger run in that group`,
+    );
+  }
 }
 
 /**

@@ -156,7 +156,6 @@ describe("the file changes", () => {
   test("it becomes something else => what is in memory goes on, `problem` gives the advice", async () => {
     write(...promoted(version(1)));
     live.start();
-    expect(currentVersion(live, ref).version.number).toBe(1);
     writeFileSync(join(folder.path, "garbage"), "not a database at all ".repeat(100));
     renameSync(join(folder.path, "garbage"), file());
     await eventually(() => expect(live.problem).toEqual(failure("KeyringCorrupt", /move it away/)));
@@ -182,6 +181,21 @@ test("10,000 versions => the first answer does not wait for them, and all are lo
   await eventually(() => expect(live.versionCount).toBe(10_000));
   rmSync(file());
   await eventually(() => expect(live.problem).toBeDefined());
+  expect(many.every((row) => live.version(row.versionId) !== undefined)).toBe(true);
+});
+
+test.each([
+  ["is removed", () => rmSync(file())],
+  ["is replaced by an older copy", () => renameSync(`${file()}.older`, file())],
+])("the file %s before its versions are in memory => they are read from it all the same", async (_, lose) => {
+  const many = Array.from({ length: 300 }, (_, n) => version(n + 1));
+  write(...promoted(version(1)));
+  copyFileSync(file(), `${file()}.older`);
+  write(...promoted(...many));
+  live.start();
+  expect(live.versionCount).toBe(0);
+  lose();
+  await eventually(() => expect(live.versionCount).toBe(300));
   expect(many.every((row) => live.version(row.versionId) !== undefined)).toBe(true);
 });
 

@@ -186,7 +186,9 @@ export class LiveKeyring {
     this.#isFirstLook = false;
   }
 
+  /** Closes the file, to open the path again. What is not in memory yet is read from the old file first. */
   #reopen(): void {
+    if (this.#reader !== undefined && !this.#complete) this.#takeRest(this.#reader);
     this.#reader?.close();
     this.#reader = undefined;
     this.#complete = false;
@@ -240,6 +242,20 @@ export class LiveKeyring {
       this.#fail(error);
     } finally {
       this.#loading = false;
+    }
+  }
+
+  /** Reads all versions that are not in memory yet at once: a file that was removed or replaced is still readable while it is open. */
+  #takeRest(reader: KeyringReader): void {
+    try {
+      let count: number;
+      do {
+        const rows = reader.rowsAfter(this.#loadedSeq, LOAD_CHUNK);
+        for (const row of rows) this.#take(row);
+        count = rows.length;
+      } while (count === LOAD_CHUNK);
+    } catch {
+      // The file is not readable any more, and `problem` says so: versions that are in memory are kept.
     }
   }
 
