@@ -271,6 +271,14 @@ test("it refuses the first version => the key is not Ready for this reason", asy
   expect(cluster.said("Ready")).toMatchObject({ status: "False", reason: "VersionNotMade" });
 });
 
+test("somebody wrote that a key is Destroyed, and nothing of it was => it gets its version, and does not say so", async () => {
+  const forged = masterKey({ status: { keyId: keyId(1), keyState: "Destroyed" } });
+  const cluster = new Cluster(forged, [], forbidden);
+  await expect(cluster.reconcile()).rejects.toBe(forbidden);
+  expect(cluster.said("Ready")).toMatchObject({ status: "False", reason: "VersionNotMade" });
+  expect(cluster.key.status?.keyState).not.toBe("Destroyed");
+});
+
 test("the leader has no root key => the MasterKey says so", async () => {
   const cluster = new Cluster(rotating(), [v1], forbidden);
   cluster.rootKey = "none.key";

@@ -70,10 +70,13 @@ export const identityOf = (spec: KeyVersion["spec"]): VersionIdentity => ({
   origin: spec.origin,
 });
 
+/** Returns the spec of the KeyVersion of a row: the fields of its definition, whatever else the row's object has. */
 export function toKeyVersionSpec(version: VersionRow): KeyVersion["spec"] & { readonly seal: Seal } {
-  const { sealed, validTo, ownership, ...identity } = version;
+  const { versionId, keyId, number, masterKey, keySpec, keyUsage, origin } = version;
+  const { materialId, sealed, validTo, ownership } = version;
   return {
-    ...identity,
+    ...{ versionId, keyId, number, masterKey, keySpec, keyUsage, origin },
+    ...(materialId !== undefined && { materialId }),
     ...(ownership !== undefined && { ownership: toOwnershipSpec(ownership) }),
     ...(validTo !== undefined && { validTo: rfc3339(new Date(validTo)) }),
     seal: {

@@ -23,12 +23,17 @@ export type NextVersion = Pick<VersionRow, "keyId" | "number" | "materialId" | "
 export async function createVersion(
   { store, seals }: VersionStores,
   { metadata, spec }: MasterKey,
-  next: NextVersion,
+  { keyId, number, materialId, validTo }: NextVersion,
   material: Secret,
 ): Promise<void> {
   const { keySpec, keyUsage, origin } = spec;
   const masterKey = { namespace: metadata.namespace ?? "", name: metadata.name };
-  const version = await sealVersion(seals, { ...next, masterKey, keySpec, keyUsage, origin }, material);
+  const imported = {
+    ...(materialId !== undefined && { materialId }),
+    ...(validTo !== undefined && { validTo }),
+  };
+  const identity = { keyId, number, masterKey, keySpec, keyUsage, origin, ...imported };
+  const version = await sealVersion(seals, identity, material);
   await atWritePoint("keyversion.create", () =>
     store.createKeyVersion(keyVersionName(version), toKeyVersionSpec(version)),
   );

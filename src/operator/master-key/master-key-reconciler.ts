@@ -143,10 +143,13 @@ export class MasterKeyReconciler {
    * The key's users, its deletion and its destroyed versions come last, because they override the other
    * decisions.
    */
-  #assemble({ masterKey, versions, index }: KeyFacts, parts: readonly StatusPart[]): MasterKeyStatus {
+  #assemble(
+    { masterKey, checked, versions, index }: KeyFacts,
+    parts: readonly StatusPart[],
+  ): MasterKeyStatus {
     const now = this.#options.clock.now();
     const facts = this.#options.retirement.factsFor(masterKey, index);
-    const all = [...parts, ...retirementParts(masterKey, versions, facts, now)];
+    const all = [...parts, ...retirementParts(checked.masterKey, versions, facts, now)];
     return assembleStatus(masterKey, all, now);
   }
 
@@ -179,5 +182,6 @@ export class MasterKeyReconciler {
   }
 }
 
-const isLeaving = ({ masterKey, versions }: KeyFacts): boolean =>
+/** A "Destroyed" that somebody wrote into the status, and the keyring contradicts, does not count. */
+const isLeaving = ({ checked: { masterKey }, versions }: KeyFacts): boolean =>
   masterKey.metadata.deletionTimestamp !== undefined || isDestroyed(masterKey, versions);

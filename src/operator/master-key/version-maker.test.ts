@@ -20,12 +20,13 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const key = masterKey({ status: { keyId: keyId(1) } });
-const step = { keyId: keyId(1), number: 2 };
+const step = { kind: "createVersion", keyId: keyId(1), number: 2 };
 
 /** An API server whose watch may stall: `seen` is the content of the view. */
 class Server {
   readonly seals = new Set<string>();
   readonly objects = new Set<string>();
+  readonly specs: KeyVersion["spec"][] = [];
   reads = 0;
   seen: readonly KeyVersion[] = [];
   refusal: Error | undefined;
@@ -37,6 +38,7 @@ class Server {
         if (this.refusal !== undefined) throw this.refusal;
         if (this.objects.has(name)) throw new ClavigerError("Conflict", "it exists");
         this.objects.add(name);
+        this.specs.push(spec);
       },
       isThere: async (_, name) => {
         this.reads += 1;
@@ -110,4 +112,13 @@ test("the name is another key's version => no material is made, and the message 
     ),
   });
   expect(server.seals.size).toBe(0);
+});
+
+test("a KeyVersion's spec has the fields of its definition, and nothing else of the decision to create it", async () => {
+  const server = new Server();
+  await server.make();
+  const fields = server.specs.map((spec) => Object.keys(spec).sort());
+  expect(fields).toEqual([
+    ["keyId", "keySpec", "keyUsage", "masterKey", "number", "origin", "ownership", "seal", "versionId"],
+  ]);
 });
