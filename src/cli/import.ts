@@ -157,7 +157,7 @@ async function offer(
   const spec = { ...wrapped, ...request.rest, requestToken };
   offered(offerOf(spec)?.digest);
   await target.write(spec);
-  say(`the wrapped material is in spec.import of ${name}; waiting until claviger takes it up`);
+  say(`the wrapped material is in spec.import of ${name}; waiting for the leading operator to import it`);
   const after = await untilProcessed(importing, spec);
   const removed = await target.takeOut(requestToken);
   const imported = conditionOf(after.status?.conditions, "Imported");

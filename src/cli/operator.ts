@@ -11,7 +11,10 @@ export const operator: Command = {
     const config = readConfig(configOption(args));
     const log = stderrLog("operator");
     const onHangUp = () =>
-      log("info", "SIGHUP came: this operator continues; it reads its configuration when it starts");
+      log(
+        "info",
+        "received SIGHUP and ignored it: the operator reads its configuration only when it starts; restart it to apply a change",
+      );
     await runOperator(config, log, AbortSignal.any([stopSignal({ onHangUp }), parentGone()]), timing);
   },
 };

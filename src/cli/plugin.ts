@@ -8,7 +8,7 @@ export const plugin: Command = {
   usage: "plugin --config FILE",
   async run(args, timing) {
     const log = stderrLog("plugin");
-    const onHangUp = () => log("info", "SIGHUP came: the configuration is read again");
+    const onHangUp = () => log("info", "received SIGHUP: reloading the configuration");
     const signal = stopSignal({ onHangUp });
     await runPlugin({ configPath: configOption(args), log, signal, ...(timing && { timing }) });
   },

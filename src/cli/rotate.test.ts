@@ -213,9 +213,9 @@ describe("claviger rotate --wait", () => {
       TAKEN_BACK,
     ],
     [
-      "was taken as done when the key was made anew",
+      "was counted as done when the MasterKey got its keyId",
       key({ status: { rotation: { handledToken: TOKEN } } }),
-      /is not rotated: claviger made the key anew/,
+      /is not rotated: the request came before the MasterKey had its keyId/,
       [],
     ],
     ["meets another key of its name", key({ uid: "other" }), /was deleted and created again meanwhile/, []],

@@ -34,7 +34,7 @@ export const serve: Command = {
     const config = readConfig(configPath);
     const log = stderrLog("plugin");
     const stop = stopSignal({
-      onHangUp: () => log("info", "SIGHUP came: the configuration is read again"),
+      onHangUp: () => log("info", "received SIGHUP: reloading the configuration"),
     });
     // The operator ends with this process, however this process ends: also if a socket cannot be bound.
     const ended = new AbortController();

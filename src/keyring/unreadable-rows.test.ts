@@ -160,7 +160,7 @@ describe("a plugin that follows the keyring", () => {
   const current = (live: LiveKeyring, name: string) =>
     currentVersion(live, { key: { namespace: "apps", name } }).version.number;
 
-  test("the row of one key becomes unreadable => that key is served on, and a change of another arrives", async () => {
+  test("the row of one key becomes unreadable => that key continues to be served, and a change of another arrives", async () => {
     const live = following();
     expect(current(live, "secrets")).toBe(2);
     damage(`UPDATE keys SET current_number = 9223372036854775807 WHERE ${SECRETS}`);

@@ -177,7 +177,7 @@ export class KeyringWriter implements Sql {
     if (busy !== 0) {
       throw new ClavigerError(
         "KeyringUnavailable",
-        `keyring ${this.path} has a reader that holds its log: what was destroyed is erased from it later`,
+        `keyring ${this.path} is being read, so its write-ahead log cannot be truncated yet: destroyed material is erased from it once the reader is done`,
       );
     }
     this.#kept.change("tombstones");

@@ -155,7 +155,10 @@ export class LeaderElector {
       if (lease?.spec?.holderIdentity !== this.#identity) return;
       await writeLease(this.#client, this.#ref, lease, { ...lease.spec, holderIdentity: "" }, signal);
     } catch (error) {
-      this.#log("warn", `the leader's Lease was not given back and will expire: ${messageOf(error)}`);
+      this.#log(
+        "warn",
+        `the leader's Lease could not be released; another operator can lead when the Lease expires: ${messageOf(error)}`,
+      );
     }
   }
 }

@@ -451,8 +451,8 @@ describe("an old copy of the keyring that is put back", () => {
     putBack(copy);
     await hasProblem(provider, "KeyringCorrupt");
     expect(provider.problem?.message).toBe(
-      `the keyring went back to version 1 with key_id ${idOf(first)}, which was served before;` +
-        ` version 2 with key_id ${idOf(second)} is served on`,
+      `keyring.db or an alias went back from version 2 to version 1 (key_id ${idOf(first)}):` +
+        ` the plugin continues to serve version 2 (key_id ${idOf(second)}), because a key_id must never return`,
     );
     expect(provider.status()).toBe(idOf(second));
     expect(provider.encrypt(SEED).keyId).toBe(idOf(second));
@@ -564,7 +564,7 @@ describe("a version that was destroyed", () => {
     await eventually(() => expect(() => provider.decrypt(request)).toThrow(error(1).message));
   });
 
-  it("is not served on from memory, were it the current one", async () => {
+  it("does not continue to be served from memory, were it the current one", async () => {
     const version = await rotate(newKey(SECRETS), 1);
     const provider = started();
     await serves(provider, version);
@@ -613,7 +613,7 @@ describe("imported material that expires", () => {
     expect(await decrypt(provider, sealed)).toEqual(SEED);
   });
 
-  it("is only imported material: what claviger made is served on, whatever validTo the keyring has", async () => {
+  it("is only imported material: what claviger made continues to be served, whatever validTo the keyring has", async () => {
     const key = newKey(SECRETS);
     const version = { ...(await sealedVersion(key, 1)), validTo: 1 };
     makeCurrent(key, version);
@@ -623,7 +623,7 @@ describe("imported material that expires", () => {
     expect(await decrypt(provider, provider.encrypt(SEED))).toEqual(SEED);
   });
 
-  it("is served on while this node's operator says that the clock may be wrong, and refused once it no longer does", async () => {
+  it("continues to be served while this node's operator says that the clock may be wrong, and refused once it no longer does", async () => {
     const key = newKey(SECRETS);
     const version = { ...(await sealedVersion(key, 1)), origin: "EXTERNAL", validTo: 86_400_000 } as const;
     makeCurrent(key, version);

@@ -228,7 +228,7 @@ describe.skipIf(binaries === undefined)("what a node's kubeconfig writes of a ke
     },
   );
 
-  it("a deletion is written into the status that nobody asked for => the key is served on", async () => {
+  it("a deletion is written into the status that nobody asked for => the key continues to be served", async () => {
     const before = await real();
     const deletion = { scheduledAt: "2001-01-01T00:00:00Z", deletionDate: "2001-02-01T00:00:00Z" };
     expect((await claim(SYSTEM, "secrets", { deletion })).stderr).toBe("");

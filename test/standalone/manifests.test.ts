@@ -269,7 +269,7 @@ describe("a folder of manifests", () => {
     expect(await installation.serving()).toBe(keyId);
   });
 
-  it("that vanishes is named in the log, its keys are served on, and it is followed again when it is back", async () => {
+  it("that vanishes is named in the log, its keys continue to be served, and it is followed again when it is back", async () => {
     await using installation = await Installation.create();
     const serve = await installation.start("serve");
     const keyId = await installation.serving();

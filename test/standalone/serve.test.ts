@@ -151,7 +151,7 @@ describe("claviger serve", () => {
       const said = [...text.matchAll(new RegExp(`INFO +${process_}: (.*stop.*)`, "g"))].map(
         ([, line]) => line,
       );
-      expect(said).toEqual([`this ${process_} stops: SIGTERM came`, `this ${process_} has stopped`]);
+      expect(said).toEqual([`this ${process_} stops: received SIGTERM`, `this ${process_} has stopped`]);
     }
   });
 

@@ -9,10 +9,10 @@ import { type Command, childrenOf, Installation, masterKey } from "./installatio
 import { encryptSeed } from "./kms.ts";
 
 const HANG_UP = {
-  plugin: /INFO {2}plugin: SIGHUP came: the configuration is read again/,
-  serve: /INFO {2}plugin: SIGHUP came: the configuration is read again/,
+  plugin: /INFO {2}plugin: received SIGHUP: reloading the configuration/,
+  serve: /INFO {2}plugin: received SIGHUP: reloading the configuration/,
   operator:
-    /INFO {2}operator: SIGHUP came: this operator continues; it reads its configuration when it starts/,
+    /INFO {2}operator: received SIGHUP and ignored it: the operator reads its configuration only when it starts/,
 } as const;
 
 it("a terminal that closes (SIGHUP) ends no process, each says so, and SIGTERM ends it in good order", async () => {

@@ -157,7 +157,7 @@ function switchProblems(
         severity: severityAfter(current.promotedAt, now),
         object,
         message: `it serves key_id ${provider.kmsKeyId ?? "(none)"}, and ${provider.serves} has been at ${current.kmsKeyId} since ${current.promotedAt}`,
-        remedy: "passes within seconds; if not, see the logs of that node's operator and plugin",
+        remedy: "wait a few seconds; if it persists, see the logs of that node's operator and plugin",
       },
     ];
   }
@@ -165,7 +165,7 @@ function switchProblems(
   return when(encrypts < entries && !settled, () => ({
     severity: severityAfter(servingSince, now),
     object,
-    message: `its API server has used key_id ${current.kmsKeyId} in ${encrypts} of ${entries} entries since ${servingSince}: it may still write under another one`,
+    message: `since ${servingSince} its API server has sent an Encrypt under key_id ${current.kmsKeyId} for ${encrypts} of the ${entries} kms entries with this socket: through the others it may still write under an older key_id`,
     remedy: "API servers ask once a minute; if it stays, see that API server's log and its kms entry",
   }));
 }

@@ -30,7 +30,7 @@ export const storedChecks: readonly Check[] = [
     when(etcd.unlisted > 0, () => ({
       severity: "warning",
       object: "etcd",
-      message: `${etcd.unlisted} objects are stored in more ways than are listed: nothing is said about them`,
+      message: `${etcd.unlisted} objects were not checked: etcd has more kinds of stored values than claviger lists`,
       remedy:
         "claviger census -o json shows where they come from: somebody writes into etcd past the API servers",
     })),

@@ -85,7 +85,7 @@ const over = (why: string): RotationSight => ({ kind: "over", why });
 const ANOTHER_KEY =
   "the MasterKey was deleted and created again meanwhile, and nobody asked the new MasterKey; ask again if another version is wanted";
 const WITHOUT_ROTATION =
-  "claviger made the key anew when the request came, and took it as done; ask again if another version is wanted";
+  "the request came before the MasterKey had its keyId (it was just created, or its status was lost), so claviger counted it as done without a rotation; ask again if you want another version";
 
 function sightOfBegun(key: MasterKey, number: number): RotationSight {
   const resting = restingObjection(key);

@@ -15,7 +15,7 @@ describe("a request to stop", () => {
     const { signals, stop, exits } = prepare();
     expect(stop.aborted).toBe(false);
     signals.emit("SIGTERM");
-    expect(stop.reason).toEqual(new Error("SIGTERM came"));
+    expect(stop.reason).toEqual(new Error("received SIGTERM"));
     expect(exits).toEqual([]);
   });
 
@@ -24,7 +24,7 @@ describe("a request to stop", () => {
     signals.emit("SIGINT");
     clock.now += SAME_REQUEST_MILLISECONDS;
     signals.emit(again);
-    expect(stop.reason).toEqual(new Error("SIGINT came"));
+    expect(stop.reason).toEqual(new Error("received SIGINT"));
     expect(exits).toEqual([]);
   });
 
@@ -42,7 +42,7 @@ describe("a terminal that closes (SIGHUP)", () => {
   test("stops a command as Ctrl-C does, so that it cleans up", () => {
     const { signals, stop } = prepare();
     signals.emit("SIGHUP");
-    expect(stop.reason).toEqual(new Error("SIGHUP came"));
+    expect(stop.reason).toEqual(new Error("received SIGHUP"));
   });
 
   test("is told to a process that outlives it, each time, and is no request to stop", () => {

@@ -41,7 +41,7 @@ export function stopSignal({
     signals.on(name, () => {
       if (asked === undefined) {
         asked = now();
-        controller.abort(new Error(`${name} came`));
+        controller.abort(new Error(`received ${name}`));
       } else if (now() - asked > SAME_REQUEST_MILLISECONDS) {
         exit(1);
       }

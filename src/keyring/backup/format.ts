@@ -91,7 +91,7 @@ function checkedLines(bytes: Buffer, path: string): string[] {
   if (vouched.lines !== lines.length || vouched.sha256 !== sha256(body)) {
     throw new ClavigerError(
       "KeyringCorrupt",
-      `backup ${path} was altered, its lines are not those that its last one vouches for: use another copy`,
+      `backup ${path} was altered: its lines do not match the count and SHA-256 checksum in its last line; use another copy`,
     );
   }
   return lines;

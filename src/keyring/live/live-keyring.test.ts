@@ -307,7 +307,7 @@ describe("material", () => {
   });
 });
 
-test("a version of a kind that this release does not know is destroyed => all others are served on", async () => {
+test("a version of a kind that this release does not know is destroyed => all others continue to be served", async () => {
   write(...promoted(version(1)));
   const unknown = { ...tombstone(7), keySpec: "RSA_2048" as "HMAC_256" };
   write({ kind: "destroyVersion", tombstone: unknown });

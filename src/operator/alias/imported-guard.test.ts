@@ -123,7 +123,7 @@ describe("a node is to serve imported material", () => {
     const { changes, contradictions } = plan(toKnown, keyring, [ALIAS]);
     expect(changes).toEqual([]);
     expect(contradictions).toEqual([
-      "KeyAlias apps/main points to known, whose material is imported: a provider of this node serves the alias and does not take that, so secrets is served on; set allowImported to true on that provider, on every node, if whoever imported the material may know the key",
+      "KeyAlias apps/main points to known, whose material is imported: a provider of this node serves the alias and does not take that, so secrets continues to be served; set allowImported to true on that provider, on every node, if whoever imported the material may know the key",
     ]);
   });
   test("its alias is new => it is not stored", () => {
@@ -160,7 +160,7 @@ describe("a node is to serve imported material", () => {
     ]);
     expect(plan(madeAgain, destroyed, []).changes).toContain("setCurrent");
   });
-  test("under a name that a provider names, whose material is still there => that is served on", () => {
+  test("under a name that a provider names, whose material is still there => that continues to be served", () => {
     const there = { ...keyring, versions: [...rows, againRow] };
     expect(plan(madeAgain, there, ["apps/secrets"]).changes).toEqual([]);
   });

@@ -44,7 +44,7 @@ export const importedUnderName = ({ metadata }: MasterKey): string =>
   `MasterKey ${nameText({ namespace: metadata.namespace ?? "", name: metadata.name })} had material that claviger made and now has imported material: a provider of this node serves it and does not take that; ${REMEDY}`;
 
 export const importedUnderAlias = (alias: AliasRow, served: string | undefined): string =>
-  `KeyAlias ${nameText(alias)} points to ${alias.masterKey}, whose material is imported: a provider of this node serves the alias and does not take that${served === undefined ? "" : `, so ${served} is served on`}; ${REMEDY}`;
+  `KeyAlias ${nameText(alias)} points to ${alias.masterKey}, whose material is imported: a provider of this node serves the alias and does not take that${served === undefined ? "" : `, so ${served} continues to be served`}; ${REMEDY}`;
 
 const REMEDY =
   "set allowImported to true on that provider, on every node, if whoever imported the material may know the key";

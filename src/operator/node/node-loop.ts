@@ -255,7 +255,7 @@ const failureOf = (error: unknown): Problem =>
     ? { reason: error.code, message: error.message }
     : {
         reason: "PassFailed",
-        message: `the keyring was not brought in step, and it is tried again: ${messageOf(error)}`,
+        message: `this node's keyring could not be updated from the custom resources; retrying: ${messageOf(error)}`,
       };
 
 /** In the same words on both, so that neither's report is news to the other. */

@@ -469,7 +469,7 @@ describe("verifying", () => {
 describe("a node that has not reported yet what it serves, as after its KeyServer was deleted", () => {
   const rows: readonly Row[] = [
     {
-      name: "the others have switched => nothing is written again before it has reported",
+      name: "the others have switched => no stored object is re-encrypted until it has reported",
       before: status("Switching"),
       nodes: STARTING,
       expected: ["Switching", "none", "Switching"],

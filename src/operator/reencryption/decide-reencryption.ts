@@ -92,9 +92,17 @@ function scopeUnknown({ status }: MasterKey, switches: readonly Switch[]): Reenc
   return {
     task: NO_TASK,
     status: before?.phase === "Complete" ? withdrawn(before) : before,
-    finding: unknown("EncryptionConfigUnknown", `${unknownText(nodes)}; nothing is written again before`),
+    finding: unknown(
+      "EncryptionConfigUnknown",
+      `${unknownText(nodes)}; no stored object is re-encrypted until then`,
+    ),
   };
 }
 
 const leftToOthers = (why: string): ReencryptionPlan =>
-  nothing(unknown("NotManaged", `${why}: stored data follows a new version when somebody writes it again`));
+  nothing(
+    unknown(
+      "NotManaged",
+      `${why}: claviger does not re-encrypt stored objects; each object is encrypted under the current version when somebody writes it`,
+    ),
+  );

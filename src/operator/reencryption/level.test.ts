@@ -321,7 +321,7 @@ describe("every API server by itself puts the same on the key", () => {
       "one has no claviger beside it",
       { unclaimed: ["apiserver-x"] },
       "ApiServerWithoutNode",
-      /no KeyServer tells of API server apiserver-x .* run claviger beside it/,
+      /no KeyServer reports API server apiserver-x, .* Install claviger on its node/,
     ],
     [
       "one was started without a file",

@@ -54,7 +54,7 @@ export function scopeObstacle(sockets: Sockets): Obstacle | undefined {
   );
   return {
     reason: "EncryptionConfigUnknown",
-    message: `${unknownText(names)}; nothing is written again before`,
+    message: `${unknownText(names)}; no stored object is re-encrypted until then`,
   };
 }
 
@@ -65,7 +65,7 @@ const TOO_MANY_SOCKETS: Obstacle = {
 
 const withoutNode = (apiServers: readonly string[]): Obstacle => ({
   reason: "ApiServerWithoutNode",
-  message: `no KeyServer tells of API server ${firstFew(apiServers, NAMED)} (its Lease in kube-system is renewed): it stores everything plain, and cannot read what the others store under this key; run claviger beside it and give it the EncryptionConfiguration, or stop it: nothing is written again before`,
+  message: `no KeyServer reports API server ${firstFew(apiServers, NAMED)}, whose Lease in kube-system is still renewed: it has no claviger, so it stores everything plain and cannot read what the other API servers store under this key. Install claviger on its node and give it the EncryptionConfiguration, or stop it; no stored object is re-encrypted until then`,
 });
 
 /** Says what to do about nodes that do not know which resources their API servers store. */

@@ -30,7 +30,7 @@ export function unknownUses({ spec, status }: MasterKey, { nodes }: RetirementFa
     .filter(({ unreported }) => unreported === true)
     .map((node) => ({
       reason: "NodeNotReported",
-      text: `node ${describeNode(node)}, for all that is known`,
+      text: `node ${describeNode(node)}, which has not reported which keys it serves and may use this one`,
     }));
 }
 

@@ -118,7 +118,7 @@ describe("a count of what is stored under each key_id", () => {
     const { census, asked, fail, at } = censusOf();
     census.begin(0);
     const cause = new KubeError(429, "too many requests", { causes: [], retryAfterSeconds: 30 });
-    await fail(new ClavigerError("Etcd", "whether secrets are in this etcd cannot be told", { cause }));
+    await fail(new ClavigerError("Etcd", "cannot check that secrets are stored in this etcd", { cause }));
     at(29_999);
     census.begin(0);
     expect(asked()).toBe(1);

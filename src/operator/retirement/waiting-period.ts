@@ -39,7 +39,7 @@ export function waitingObstacle(question: PeriodQuestion, waiting: Waiting, now:
   if (time.kind !== "agreed") return { reason: time.reason, message: time.message };
   const period = periods.get(periodKey(question));
   if (period === undefined || (time.independent && !period.agreed))
-    return notOver("this node is only now beginning its own record of it");
+    return notOver("this node has only just begun its own record of the period");
   const asked = Math.max(question.length, period.length);
   const end = endOf(period, question.length);
   if (end > now.getTime()) return notOver(`by this node's own record it ends at ${rfc3339(new Date(end))}`);

@@ -139,7 +139,7 @@ export class TimeKeeper {
       if ((isNeeded && isDue) || isOld || doubted !== this.#written.doubted) this.#writeTime(time);
       this.#say(time);
     } catch (error) {
-      this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
+      this.#warnUnwritten(error);
     }
   }
 
@@ -165,7 +165,7 @@ export class TimeKeeper {
     try {
       if (this.#byKey.size > 0 || this.#agreedAt > 0) this.#writeTime(this.verdict);
     } catch (error) {
-      this.#log("warn", `the time that passed was not written down: ${messageOf(error)}`);
+      this.#warnUnwritten(error);
     }
   }
 
@@ -184,6 +184,13 @@ export class TimeKeeper {
     this.#said = said;
     this.#kind = time.kind;
     this.#onChange();
+  }
+
+  #warnUnwritten(error: unknown): void {
+    this.#log(
+      "warn",
+      `the elapsed time could not be written to keyring.db, so waiting periods may last longer: ${messageOf(error)}`,
+    );
   }
 
   #writeTime(time: TimeVerdict): void {

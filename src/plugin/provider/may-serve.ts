@@ -35,8 +35,8 @@ function goingBack(
   if (!earlier && !left.has(kmsKeyId)) return undefined;
   return new ClavigerError(
     "KeyringCorrupt",
-    `the keyring went back to version ${version.number} with key_id ${kmsKeyId}, which was served before;` +
-      ` version ${served.version.number} with key_id ${served.kmsKeyId} is served on`,
+    `keyring.db or an alias went back from version ${served.version.number} to version ${version.number} (key_id ${kmsKeyId}):` +
+      ` the plugin continues to serve version ${served.version.number} (key_id ${served.kmsKeyId}), because a key_id must never return`,
   );
 }
 

@@ -30,7 +30,7 @@ export const masterKeySpec = s.object(
     import: s.optional(importSpec),
     rotation: s.optional(rotationSpec),
     reencryption: s.optional(
-      s.object("How stored data follows a new version.", {
+      s.object("How stored objects are re-encrypted under a new version.", {
         engine: s.oneOf(
           "Who writes stored objects again. Claviger: its own rewriter. StorageVersionMigration: the controller of Kubernetes, so that claviger needs no rights on the objects. None: somebody else.",
           ["Claviger", "StorageVersionMigration", "None"],

@@ -57,9 +57,9 @@ describe("whether an etcd is the API server's, by this node's Lease", () => {
       message: expect.stringMatching(message),
     });
   });
-  test("a Lease that the API server does not have yet => cannot be told", async () => {
+  test("a Lease that the API server does not have yet => cannot be checked", async () => {
     await expect(mustBeEtcdOf(leaseAt(undefined), etcdWith({}))).rejects.toThrow(
-      /cannot be told.*does not exist yet/,
+      /cannot check that etcd\.endpoints is the API server's etcd: .*does not exist yet/,
     );
   });
 });
@@ -121,6 +121,6 @@ describe("resources that a census is of", () => {
     ).resolves.toBeUndefined();
     await expect(
       mustBeStoredHere([secrets], listing({ "/api/v1/secrets": 500 }), etcdWith({})),
-    ).rejects.toThrow(/whether \/api\/v1\/secrets are in this etcd cannot be told/);
+    ).rejects.toThrow(/cannot check that \/api\/v1\/secrets are stored in this etcd/);
   });
 });

@@ -97,7 +97,7 @@ async function readWitness({ path, read }: Witness): Promise<number> {
     resourceVersion === undefined ? "does not exist yet" : `has resourceVersion ${resourceVersion}`;
   throw new ClavigerError(
     "Etcd",
-    `whether this is the API server's etcd cannot be told: ${path} ${found}; tried again`,
+    `cannot check that etcd.endpoints is the API server's etcd: ${path} ${found}; retrying`,
   );
 }
 
@@ -122,7 +122,7 @@ async function anyObject(resource: ApiResource, list: List): Promise<StoredName 
       return undefined;
     throw new ClavigerError(
       "Etcd",
-      `whether ${collectionPathOf(resource)} are in this etcd cannot be told: ${messageOf(error)}`,
+      `cannot check that ${collectionPathOf(resource)} are stored in this etcd: ${messageOf(error)}`,
       { cause: error },
     );
   }

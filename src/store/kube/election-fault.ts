@@ -61,7 +61,7 @@ export class ElectionFault {
         await atWritePoint("masterkey.finalizers", () => this.#options.setFinalizers(key, others));
         log(
           "warn",
-          `MasterKey ${namespace}/${name} was let go: its Namespace is being deleted, and nobody can lead there; its versions stay, and a MasterKey of the same name takes them up`,
+          `the finalizer of MasterKey ${namespace}/${name} was removed: its Namespace is being deleted, so no operator can hold the leader's Lease there. Its KeyVersions stay, and a new MasterKey of the same name adopts them`,
         );
       } catch (error) {
         // Another node's operator was faster, or the object has changed: the next attempt will see it.

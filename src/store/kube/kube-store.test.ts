@@ -47,7 +47,7 @@ it("a stop ends every write that the API server does not answer", async () => {
   expect(outcomes.map(({ status }) => status)).toEqual(Array(9).fill("rejected"));
   for (const outcome of outcomes) {
     expect(outcome).toMatchObject({
-      reason: { message: expect.stringMatching(/not answered before the stop/) },
+      reason: { message: expect.stringMatching(/did not answer before this operator had to stop/) },
     });
   }
   await recorded;

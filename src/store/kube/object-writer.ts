@@ -87,7 +87,9 @@ export class ObjectWriter {
   }
 
   #endSoon(): void {
-    const reason = new Error("not answered before the stop, and given up; the next start decides again");
+    const reason = new Error(
+      "the API server did not answer before this operator had to stop: the write was abandoned, and the next leader or start decides again",
+    );
     setTimeout(() => this.#end.abort(reason), LAST_WRITES_MILLISECONDS).unref();
   }
 }

@@ -250,7 +250,7 @@ describe("a deletion that a status claims", () => {
     plan.changes.flatMap((change) => (change.kind === "putKey" ? change.key.deletionDate : []));
   const claimed = masterKey({ status: { ...statusWith(v1), deletion } });
 
-  test("nobody asked for it => the key is served on", () => {
+  test("nobody asked for it => the key continues to be served", () => {
     expect(dateOf(decide({ masterKeys: [claimed], keyVersions: [v1] }, keyring))).toEqual([]);
   });
   test("it was asked for => the key is pending deletion here too", () => {
@@ -258,7 +258,7 @@ describe("a deletion that a status claims", () => {
     const plan = decide({ masterKeys: [wanted], keyVersions: [v1] }, keyring);
     expect(dateOf(plan)).toEqual([deletion.deletionDate]);
   });
-  test("it was asked for and a provider of this node serves the key => served on, and said", () => {
+  test("it was asked for and a provider of this node serves the key => it continues to be served, and that is said", () => {
     const wanted = { ...claimed, spec: { ...claimed.spec, ...asked } };
     const served = { served: [rows.v1.versionId] };
     const plan = decide({ masterKeys: [wanted], keyVersions: [v1] }, keyring, [], served);
@@ -378,15 +378,15 @@ describe("a name that has passed to another key", () => {
   const other = keyVersion(1, { spec: { keyId: keyId(2), versionId: versionId(50) } });
   const old = { keys: [keyRow(3)], versions: [rows.v1, rows.v2, rows.v3] };
 
-  test("the new key has no version => the old one is served on", () => {
+  test("the new key has no version => the old one continues to be served", () => {
     const masterKeys = [masterKey({ status: { keyId: keyId(2) } })];
     expect(changes({ masterKeys, keyVersions: [v1, v2, v3] }, old)).toEqual([]);
   });
-  test("the new key's version is stored and not promoted => the old one is served on", () => {
+  test("the new key's version is stored and not promoted => the old one continues to be served", () => {
     const masterKeys = [masterKey({ status: { keyId: keyId(2) } })];
     expect(changes({ masterKeys, keyVersions: [v1, v2, v3, other] }, old)).toEqual([putVersion(50)]);
   });
-  test("promoted and not seen here yet => the old one is served on", () => {
+  test("promoted and not seen here yet => the old one continues to be served", () => {
     const masterKeys = [masterKey({ status: statusWith(other) })];
     expect(changes({ masterKeys, keyVersions: [v1, v2, v3] }, old)).toEqual([]);
   });
@@ -402,7 +402,7 @@ describe("a name that has passed to another key", () => {
     const masterKeys = [masterKey({ status: { keyId: keyId(2) } })];
     expect(changes({ masterKeys }, { keys: [keyRow()] })).toEqual([putKey(2)]);
   });
-  test("back to a keyId that the node left => the one it left for is served on, and the contradiction told", () => {
+  test("back to a keyId that the node left => the one it left for continues to be served, and the contradiction told", () => {
     const keyring = { ...old, keys: [{ ...keyRow(3), formerKeyIds: [keyId(2)] }] };
     const resources = {
       masterKeys: [masterKey({ status: statusWith(other) })],
@@ -419,7 +419,7 @@ describe("a name that has passed to another key", () => {
     expect(changes(resources, { keys })).toEqual([putVersion(50)]);
     expect(decide(resources, { keys }).contradictions).toHaveLength(1);
   });
-  test("promoted and of another kind => the old one is served on, and the contradiction told", () => {
+  test("promoted and of another kind => the old one continues to be served, and the contradiction told", () => {
     const mac = keyVersion(1, {
       spec: {
         keyId: keyId(2),

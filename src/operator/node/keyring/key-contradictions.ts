@@ -49,7 +49,7 @@ export function keyIdContradictions(masterKey: MasterKey, held: Held): string[] 
   }
   if (isDeletionInUse(masterKey, row, served)) {
     return [
-      `MasterKey ${name} is said to be pending deletion, and a provider of this node serves it: it is served on; take spec.deletion out`,
+      `MasterKey ${name} is said to be pending deletion, and a provider of this node serves it: it continues to be served; take spec.deletion out`,
     ];
   }
   if (row === undefined || row.keyId === keyId) return [];
