@@ -4,6 +4,7 @@ import { type RunningProcess, startProcess } from "../test/controlplane/processe
 import { run } from "../test/controlplane/run.ts";
 import { makeNode, type NodeFolder } from "./keyrings.ts";
 import { firstEncrypt } from "./kms-load.ts";
+import type { OpenBao } from "./openbao.ts";
 import type { Bench } from "./part.ts";
 import type { Peers } from "./peers.ts";
 
@@ -69,6 +70,28 @@ export function goPlugin({ referencePlugin }: Peers, dir: string): Plugin {
         args: ["--socket", socket, "--key-file", join(dir, "go.key")],
         log: join(dir, "go.log"),
         home: dir,
+      }),
+  };
+}
+
+/** Returns the same server, with its key in the transit engine of an OpenBao server, which it calls for each Encrypt and Decrypt. */
+export function networkPlugin(
+  { referencePlugin }: Peers,
+  dir: string,
+  { address, token, key }: OpenBao,
+): Plugin {
+  const socket = join(dir, "network.sock");
+  return {
+    name: "Go plugin, OpenBao",
+    socket,
+    start: () =>
+      startProcess({
+        name: "network plugin",
+        binary: referencePlugin,
+        args: ["--socket", socket, "--transit", address, "--transit-key", key],
+        log: join(dir, "network.log"),
+        home: dir,
+        environment: { BAO_TOKEN: token },
       }),
   };
 }

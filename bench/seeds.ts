@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Goal } from "./goals.ts";
 import { openSeeds, sealSeeds } from "./kms-load.ts";
+import { openBao } from "./openbao.ts";
 import type { Bench, PartResult } from "./part.ts";
-import { builtPlugins, goPlugin, type Plugin, running } from "./plugins.ts";
+import { builtPlugins, goPlugin, networkPlugin, type Plugin, running } from "./plugins.ts";
 import { timeStart } from "./start.ts";
 import { inTurn, Rounds } from "./statistics.ts";
 import { figure, type Table, times } from "./table.ts";
@@ -18,7 +19,9 @@ interface Measured {
 /** A restart of a whole control-plane node: the plugin starts, and an API server reads objects of many seeds. */
 export async function seeds(bench: Bench): Promise<PartResult> {
   const { ours, beside, node } = await builtPlugins(bench, `${bench.dir}/seeds`, bench.scale.versions.small);
-  const plugins = [ours, ...beside, goPlugin(bench.peers, node.dir)];
+  await using bao = await openBao(node.dir);
+  const network = bao === undefined ? [] : [networkPlugin(bench.peers, node.dir, bao)];
+  const plugins = [ours, ...beside, ...network, goPlugin(bench.peers, node.dir)];
   const counts = bench.scale.seeds;
   const files = await sealAll(bench, plugins);
   const measured = counts.map((count) => ({ count, milliseconds: new Rounds(), cpu: new Rounds() }));
@@ -55,7 +58,8 @@ function result(measured: readonly Measured[], plugins: readonly Plugin[], { sca
       `and a Decrypt of each distinct data key seed. The client polls every 2 ms, then sends ten Decrypts at a time on ` +
       `one connection, as a starting API server does. Each start of an API server creates one seed, so stored data has ` +
       `as many seeds as the API servers that wrote it had starts. Each plugin was started ${scale.starts} times, ` +
-      `alternating. Figures are medians in ms; in brackets is the median of the rounds' ratios to the Go plugin.`,
+      `alternating. "Go plugin, OpenBao" keeps no key: it calls the transit engine of an OpenBao server (in memory, on ` +
+      `loopback, without TLS) for each Encrypt and Decrypt; it is left out if no \`bao\` is on the PATH. Figures are medians in ms; in brackets is the median of the rounds' ratios to the Go plugin.`,
     tables: [latencies(measured, plugins), cpuTimes(measured, plugins)],
     goals: measured.slice(-1).map(goal),
   };

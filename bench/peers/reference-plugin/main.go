@@ -31,25 +31,34 @@ func main() {
 	socket := flag.String("socket", "", "path of the unix socket to serve on")
 	v1Socket := flag.String("v1-socket", "", "path of a second unix socket, to serve KMS v1 on with the same key")
 	keyFile := flag.String("key-file", "", "file that holds the key, made if missing; without it the key dies with the process")
+	transit := flag.String("transit", "", "address of an OpenBao server whose transit engine keeps the key instead; its token is in BAO_TOKEN")
+	transitKey := flag.String("transit-key", "", "name of the key in the transit engine")
 	flag.Parse()
 	if *socket == "" || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*socket, *v1Socket, *keyFile); err != nil {
+	svc, err := makeService(*transit, *transitKey, *keyFile)
+	if err == nil {
+		err = run(*socket, *v1Socket, svc)
+	}
+	if err != nil {
 		log.Fatalf("reference-plugin: %v", err)
 	}
 }
 
-func run(socket, v1Socket, keyFile string) error {
+func makeService(transit, transitKey, keyFile string) (service.Service, error) {
+	if transit != "" {
+		return newTransitService(transit, transitKey), nil
+	}
 	key, err := loadKey(keyFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	svc, err := newMemoryService(key)
-	if err != nil {
-		return err
-	}
+	return newMemoryService(key)
+}
+
+func run(socket, v1Socket string, svc service.Service) error {
 	if err := removeStale(socket); err != nil {
 		return err
 	}
@@ -58,7 +67,11 @@ func run(socket, v1Socket, keyFile string) error {
 	served := make(chan error, 2)
 	go func() { served <- server.ListenAndServe() }()
 	if v1Socket != "" {
-		v1, listener, err := newV1Server(v1Socket, svc)
+		memory, ok := svc.(*memoryService)
+		if !ok {
+			return errors.New("--v1-socket needs a key in memory: leave out --transit")
+		}
+		v1, listener, err := newV1Server(v1Socket, memory)
 		if err != nil {
 			return err
 		}
