@@ -115,7 +115,9 @@ describe("claviger serve", () => {
     const sealed = await encryptSeed(client, randomBytes(32));
     const operator = await operatorOf(serve.process.pid);
     process.kill(operator, "SIGKILL");
-    await serve.line(/the operator ended \(SIGKILL\) and is started again in [\d.]+ s; the sockets continue to serve/);
+    await serve.line(
+      /the operator ended \(SIGKILL\) and is started again in [\d.]+ s; the sockets continue to serve/,
+    );
     // Collected, because a probe that throws is retried.
     const failures: unknown[] = [];
     const answers = async () => {
