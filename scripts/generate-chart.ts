@@ -1,5 +1,5 @@
 /**
- * Writes charts/claviger/templates from crds/, deploy/ and the alerts of docs/operations.md, so that the
+ * Writes charts/claviger/templates from crds/, deploy/ and the alerts of docs/operations/monitor.md, so that the
  * chart installs the same objects as `kubectl apply`. A test fails if they differ.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -91,24 +91,24 @@ function alertsTemplate(): string {
     metadata: { namespace: "claviger-system", name: "claviger" },
     spec: { groups: [{ name: "claviger", rules: documentedAlerts() }] },
   };
-  const text = literal("docs/operations.md", stringify(rule, { lineWidth: 0 }));
+  const text = literal("docs/operations/monitor.md", stringify(rule, { lineWidth: 0 }));
   const name = "  name: claviger\n";
   const labels = where(".Values.alerts.labels", "  labels:\n    {{- toYaml . | nindent 4 }}\n", "with");
   return (
-    header("docs/operations.md") +
+    header("docs/operations/monitor.md") +
     where(".Values.alerts.enabled", replaceOnce(text, new RegExp(`^${name}`, "m"), name + labels))
   );
 }
 
 /**
- * Returns the alerts in the table of docs/operations.md, except for the alert whose jobs only the reader
+ * Returns the alerts in the table of docs/operations/monitor.md, except for the alert whose jobs only the reader
  * knows.
  */
 function documentedAlerts(): Alert[] {
   const table = /^\| alert \| expression \|\n\| --- \| --- \|\n((?:\|.*\n)+)/m.exec(
-    readFileSync(join(ROOT, "docs", "operations.md"), "utf8"),
+    readFileSync(join(ROOT, "docs", "operations", "monitor.md"), "utf8"),
   )?.[1];
-  if (table === undefined) throw new Error("docs/operations.md has no table of alerts");
+  if (table === undefined) throw new Error("docs/operations/monitor.md has no table of alerts");
   const rows = table.trim().split("\n");
   return rows.filter((row) => !row.endsWith("| `up == 0` for your jobs |")).map(alertOf);
 }

@@ -66,7 +66,7 @@ function apiServers({ keyServers, leases, crds }: Installation, now: Date): Stag
   return {
     left: [...used, ...(reports ? unknown : [])],
     next: [
-      "docs/operations.md, Moving in and out: move out, until claviger census counts nothing under claviger's providers",
+      "docs/operations/move.md: move out, until claviger census counts nothing under claviger's providers",
       "take claviger's kms entries out of every EncryptionConfiguration and restart the API servers; then wait four minutes, with claviger running",
       ...silentNodes(keyServers, leases, now),
     ],
@@ -149,7 +149,7 @@ function definitions({ crds, keyVersions, keyServers, masterKeys }: Installation
     next: [
       "kubectl delete -f crds",
       ...(stuck
-        ? ["docs/operations.md, Restore: its deletion waits for MasterKeys; make a backup first"]
+        ? ["docs/operations/backup-restore.md: its deletion waits for MasterKeys; make a backup first"]
         : []),
     ],
   };

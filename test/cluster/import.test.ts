@@ -15,14 +15,13 @@ import { issueImportToken } from "../../src/seal/import-token.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { ROOT, testedBlock } from "../docs/markdown.ts";
+import { operationsBlock, ROOT } from "../docs/markdown.ts";
 import { contentsOf, encodings, materialsOf } from "./canaries.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import type { ClavigerNode } from "./node.ts";
 
 const binaries = await controlPlaneBinaries();
 const NAMESPACE = "claviger-system";
-const OPERATIONS = "docs/operations.md";
 
 const external = (name: string): string => `
 apiVersion: kms.claviger.dev/v1alpha1
@@ -82,7 +81,7 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
     expect(code, `${text}\n${stdout}${stderr}`).toBe(0);
     return stdout;
   }
-  const documented = (block: string, more?: NodeJS.ProcessEnv) => shell(testedBlock(OPERATIONS, block), more);
+  const documented = (block: string, more?: NodeJS.ProcessEnv) => shell(operationsBlock(block), more);
   const keep = async () => materials.push(await readFile(join(elsewhere, "material.bin")));
 
   const get = async (name = "external"): Promise<MasterKey> =>
@@ -242,7 +241,7 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
 
   it("rotates to new material by claviger import --new; what is under the old is read by API servers that start anew", async () => {
     const before = (await get()).status?.currentVersion?.kmsKeyId;
-    const script = testedBlock(OPERATIONS, "import").replace("--kubeconfig", "--new --kubeconfig");
+    const script = operationsBlock("import").replace("--kubeconfig", "--new --kubeconfig");
     expect(await shell(script)).toMatch(
       /version 2 has the imported material[\s\S]*version 2 is on every node/,
     );

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { run } from "../controlplane/run.ts";
-import { ROOT, testedBlock } from "../docs/markdown.ts";
+import { operationsBlock, ROOT } from "../docs/markdown.ts";
 import type { Cluster } from "./cluster.ts";
 
-/** An administrator who follows docs/operations.md in a checkout, with kubectl and claviger on the PATH. */
+/** An administrator who follows docs/operations in a checkout, with kubectl and claviger on the PATH. */
 export class Manual {
   /** Replaces folders that the manual names. */
   readonly folder: string;
@@ -35,7 +35,7 @@ export class Manual {
    * fails.
    */
   async follow(block: string, names: Readonly<Record<string, string>> = {}): Promise<string> {
-    let text = testedBlock("docs/operations.md", block);
+    let text = operationsBlock(block);
     const paths = {
       "/etc/claviger/claviger.yaml": this.#cluster.nodes[0]?.configPath ?? "",
       "/backup/": `${this.folder}/`,

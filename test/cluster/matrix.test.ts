@@ -23,7 +23,7 @@ const first = [1, 2];
 const second = [2, 1];
 
 /**
- * The three steps of the manual (docs/operations.md): claviger second, claviger first, the old provider
+ * The three steps of the manual (docs/operations/move.md): claviger second, claviger first, the old provider
  * removed.
  */
 const moveIn = (old: "kms-v1" | "kms-v2" | "aescbc") => ({

@@ -9,7 +9,7 @@ import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { type RunningProcess, startProcess } from "../controlplane/processes.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { testedBlock } from "../docs/markdown.ts";
+import { operationsBlock } from "../docs/markdown.ts";
 import { type Cluster, exampleKey, startCluster } from "./cluster.ts";
 import { encryptionRules, identity, kms, manifests, object, roleOfRewriters } from "./manifests.ts";
 import { Manual } from "./manual.ts";
@@ -151,7 +151,7 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
   it("moves out again, and needs no claviger any more", async () => {
     await at("moving out");
     await readable();
-    const [rewrite = ""] = testedBlock("docs/operations.md", "moving out rewrite").split("\n");
+    const [rewrite = ""] = operationsBlock("moving out rewrite").split("\n");
     expect(rewrite).toMatch(/^kubectl get secrets,configmaps -A -o json \| kubectl replace -f - /);
     const all = await cluster.kubectl(["get", "secrets,configmaps", "-A", "-o", "json"]);
     await cluster.kubectl(["replace", "-f", "-"], all);
@@ -188,7 +188,7 @@ describe.skipIf(binaries === undefined)("a cluster that was encrypted otherwise"
     await eventually(
       "no API server needs the key any more",
       async () => {
-        const { code, stdout } = await manual.shell(testedBlock("docs/operations.md", "moving out check"));
+        const { code, stdout } = await manual.shell(operationsBlock("moving out check"));
         if (code === 1 && !/API server/.test(stdout)) return true;
         throw new Error(stdout);
       },
@@ -237,9 +237,9 @@ const after = (socket: string): string =>
     { resources: ["configmaps"], providers: [kms("configmaps", socket), identity] },
   );
 
-/** Returns a configuration of docs/operations.md with this test's sockets and key. */
+/** Returns a configuration of docs/operations with this test's sockets and key. */
 const documented = (name: string, socket: string, other: string): string =>
-  testedBlock("docs/operations.md", name)
+  operationsBlock(name)
     .replaceAll("/var/run/claviger/secrets.sock", socket)
     .replaceAll("/var/run/other/other.sock", other)
     .replaceAll("THE-SECRET-OF-BEFORE", AES_KEY);

@@ -338,7 +338,7 @@ describe.skipIf(binaries === undefined)("the documented installation with a rewr
       severity: "warning",
       message: expect.stringContaining("may get, list, patch Secrets of every namespace"),
     });
-    // The remedy in docs/operations.md.
+    // The remedy in docs/operations/conditions.md.
     await writeFile(site.node.configPath, stringify({ ...config, rewriter: { kubeconfig } }));
     await site.node.stop("operator");
     await site.node.start("operator");

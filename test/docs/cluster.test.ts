@@ -9,7 +9,7 @@ import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { type CommandResult, run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { pythonWithCryptography } from "../vectors/python.ts";
-import { ROOT, read, testedBlock, testedBlocks } from "./markdown.ts";
+import { operationsBlock, ROOT, read, testedBlock, testedBlocks } from "./markdown.ts";
 
 /** In place of four minutes: longer than a write that begins under a former key_id takes here. Each socket has one entry. */
 const SETTLE_SECONDS = 10;
@@ -118,14 +118,14 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
   /** Runs the commands of a block as a node's administrator, with its paths in a folder of ours. */
   const onNode = (node: ClavigerNode, name: string) =>
     succeeds(
-      testedBlock("docs/operations.md", name)
+      operationsBlock(name)
         .replaceAll("/etc/claviger/claviger.yaml", node.configPath)
         .replaceAll("/etc/claviger/root.key", node.rootKeyPath)
         .replaceAll("keyring-20260102T030405", "keyring-*")
         .replaceAll(/\/(backup|safe)\b/g, folder),
     );
 
-  it("the back-ups of docs/operations.md bring back versions that no node and no API server has any more", async () => {
+  it("the back-ups of docs/operations/backup-restore.md bring back versions that no node and no API server has any more", async () => {
     const [first, ...others] = cluster.nodes;
     if (first === undefined) throw new Error("there is no node");
     expect(await onNode(first, "backup")).toContain("The root key is NOT in it");

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -13,14 +13,12 @@ export interface Block {
 
 /** Returns the paths of the project's own documents. */
 export function documents(): string[] {
-  const files = [ROOT, join(ROOT, "docs"), join(ROOT, "deploy"), join(ROOT, "charts", "claviger")].flatMap(
-    (folder) =>
-      readdirSync(folder)
-        .filter((name) => name.endsWith(".md"))
-        .map((name) => relative(ROOT, join(folder, name))),
-  );
-  return files.sort();
+  const patterns = ["*.md", ".github/**/*.md", "docs/**/*.md", "deploy/*.md", "charts/claviger/*.md"];
+  return globSync(patterns, { cwd: ROOT }).sort();
 }
+
+/** Returns the paths of the pages about operations, without their index. */
+export const operationsPages = (): string[] => globSync("docs/operations/*.md", { cwd: ROOT }).sort();
 
 export const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
@@ -45,6 +43,17 @@ export function testedBlocks(path: string, name: string): Block[] {
 export function testedBlock(path: string, name: string): string {
   const [block, ...more] = testedBlocks(path, name);
   if (block === undefined || more.length > 0) throw new Error(`${path} has several blocks marked ${name}`);
+  return block.text;
+}
+
+/** Returns the only block of all pages about operations that is marked with a name. */
+export function operationsBlock(name: string): string {
+  const found = operationsPages().flatMap((path) =>
+    blocks(read(path)).filter(({ tested }) => tested === name),
+  );
+  const [block, ...more] = found;
+  if (block === undefined || more.length > 0)
+    throw new Error(`docs/operations has ${found.length} blocks marked ${name}, not one`);
   return block.text;
 }
 

@@ -255,7 +255,7 @@ export const ODD: Readonly<Record<string, string | Buffer>> = {
 };
 
 /**
- * Inputs that claviger refuses on purpose although the API server accepts them, and why (docs/operations.md
+ * Inputs that claviger refuses on purpose although the API server accepts them, and why (docs/operations/encryption-configuration.md
  * has it too).
  */
 export const STRICTER: Readonly<Record<string, { readonly text: string; readonly why: string }>> = {

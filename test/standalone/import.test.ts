@@ -9,7 +9,7 @@ import { contentsOf, encodings } from "../cluster/canaries.ts";
 import { spawnTracked } from "../controlplane/reaper.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { testedBlock } from "../docs/markdown.ts";
+import { operationsBlock } from "../docs/markdown.ts";
 import { CLAVIGER, Installation } from "./installation.ts";
 import { encryptSeed, eventuallyRefused, expectOpens, type Sealed } from "./kms.ts";
 
@@ -68,9 +68,9 @@ async function importUntilSoon(file: string): Promise<void> {
   throw new Error("no import was fast enough");
 }
 
-/** Runs a block of docs/operations.md in the folder of the material. */
+/** Runs a block of docs/operations/import.md in the folder of the material. */
 async function runDocumented(name: string): Promise<void> {
-  const script = testedBlock("docs/operations.md", name);
+  const script = operationsBlock(name);
   const { code, stderr } = await run("bash", ["-euc", script], { cwd: elsewhere });
   expect(code, stderr).toBe(0);
 }

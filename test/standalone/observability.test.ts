@@ -64,7 +64,7 @@ const shows = (address: string, what: string, holds: (scrape: Scrape) => boolean
 
 const isReady = (scrape: Scrape) => scrape.sum("claviger_key_servers", { ready: "True" }) === 1;
 
-describe("what the alerts of docs/operations.md look at", () => {
+describe("what the alerts of docs/operations/monitor.md look at", () => {
   it("a provider that serves: 1 under its key_id, calls by their outcome, and the versions in memory", async () => {
     const { metrics, installation: made } = await observed();
     await using installation = made;

@@ -61,7 +61,7 @@ export const clusterChecks: readonly Check[] = [
         severity: ready?.reason === "Starting" ? "warning" : "error",
         object: `KeyServer ${name}`,
         message: `it is not Ready (${ready?.reason ?? "not reported yet"}): ${ready?.message ?? "its operator wrote no status"}`,
-        remedy: "docs/operations.md, Conditions, has the reason and what to do",
+        remedy: "docs/operations/conditions.md has the reason and what to do",
       }));
     }),
   ),
@@ -125,7 +125,7 @@ const notInStep = (object: string, { status, reason, message }: Finding): readon
     severity: status === "False" ? "error" : "warning",
     object,
     message: `${message} (${reason})`,
-    remedy: "docs/operations.md, Conditions, has the reason and what to do",
+    remedy: "docs/operations/conditions.md has the reason and what to do",
   }));
 
 function serverAhead({ looks: { clock } }: Observed): number {

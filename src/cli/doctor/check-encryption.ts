@@ -48,7 +48,7 @@ export const encryptionChecks: readonly Check[] = [
               object,
               message: `${message}, and of another plugin: API servers refuse v1 unless the feature gate KMSv1 is on`,
               remedy:
-                "leave the entry as it is while anything is stored through it: v2 does not read what v1 stored. docs/operations.md, Moving in and out, replaces it",
+                "leave the entry as it is while anything is stored through it: v2 does not read what v1 stored. docs/operations/move.md replaces it",
             };
       }),
   ),

@@ -6,7 +6,7 @@ import { type Check, check, when } from "./check.ts";
 import { servedKey } from "./check-cluster.ts";
 import type { ClusterResources } from "./observed.ts";
 
-const CONDITIONS = "docs/operations.md, Conditions, has the reason and what to do";
+const CONDITIONS = "docs/operations/conditions.md has the reason and what to do";
 /** Reasons of the condition Reencrypted that do not pass by themselves. */
 const STUCK = ["ObjectsLeft", "RewriteFailed", "CensusFailed", "StraysFound"];
 
@@ -42,7 +42,7 @@ export const keyChecks: readonly Check[] = [
         severity: "error",
         object: objectText(key),
         message: `stored objects do not follow its current version (${reencrypted?.reason}): ${reencrypted?.message}`,
-        remedy: "docs/operations.md, Rotate, says what to do for each cause",
+        remedy: "docs/operations/rotate.md says what to do for each cause",
       }));
     }),
   ),
@@ -98,7 +98,7 @@ export const keyChecks: readonly Check[] = [
       object: config.resources.kind === "kubeconfig" ? config.resources.path : config.path,
       message: `its user may ${secretRights.join(", ")} Secrets of every namespace: whoever holds this file reads them all, and claviger's operator needs none of it`,
       remedy:
-        "give the rewriter an identity of its own and take these rights from this one: docs/operations.md, The rewriter's identity",
+        "give the rewriter an identity of its own and take these rights from this one: docs/operations/re-encrypt.md",
     })),
   ),
 ];

@@ -65,6 +65,11 @@ function rootKeyProblems(rootKey: RootKeyFile): readonly Problem[] {
   if (fault === undefined || problems.some(({ severity }) => severity === "error")) return problems;
   return [
     ...problems,
-    { severity: "error", object, message: fault, remedy: "docs/operations.md, Root key, has every message" },
+    {
+      severity: "error",
+      object,
+      message: fault,
+      remedy: "docs/operations/messages.md, Root key, has every message",
+    },
   ];
 }

@@ -96,7 +96,7 @@ const reminders: readonly Unchecked[] = [
     what: "whether the root key has a backup",
     why: "claviger keeps no record of copies, and can see none",
     checks: [],
-    remedy: "keep the 32 bytes in two places apart from all other backups: docs/operations.md, Back up",
+    remedy: "keep the 32 bytes in two places apart from all other backups: docs/operations/backup-restore.md",
   },
   {
     what: "whether the keyring has a backup, and that backup opens",

@@ -89,7 +89,7 @@ export function readEncryptionConfig(path: string): EncryptionConfig {
 
 /**
  * Parses the bytes of the file `path`. Refuses whatever the API server's own loader refuses
- * (encryptionconfig.LoadEncryptionConfig of k8s.io/apiserver), with the same message; docs/operations.md
+ * (encryptionconfig.LoadEncryptionConfig of k8s.io/apiserver), with the same message; docs/operations/encryption-configuration.md
  * lists what else is refused. Throws ConfigInvalid.
  */
 export function parseEncryptionConfig(source: Buffer | string, path: string): EncryptionConfig {
