@@ -24,6 +24,7 @@ test("the walker sees a variable that is read by its name, taken apart or looked
 test("the program reads these variables of the environment and no others: none weakens a proof", () => {
   const reads = sources.flatMap(({ name, text }) => readsOf(text).map((read) => `${name}: ${read}`));
   expect(reads.sort()).toEqual([
+    "cli/command.ts: CLAVIGER_CONFIG",
     "cli/site/target.ts: KUBECONFIG",
     // The environment of a credential plugin in the kubeconfig, as kubectl passes it.
     "kube/credential-plugin.ts: process.env",

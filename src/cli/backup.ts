@@ -6,18 +6,18 @@ import { encodeBackup } from "../keyring/backup/format.ts";
 import { existing, writeNewFile } from "../keyring/new-file.ts";
 import type { KeyringImage, UnreadableRow } from "../keyring/rows.ts";
 import { openSeals } from "../seal/open-seals.ts";
-import { CONFIG, type Command, needed, parseOptions } from "./command.ts";
+import { type Command, configPathOf, needed, parseOptions } from "./command.ts";
 import { readKeyring } from "./site/read-keyring.ts";
 import { complain, print } from "./terminal/print.ts";
 import { imageSummary, testVersions } from "./version-check.ts";
 
 export const backup: Command = {
   summary: "Write this node's keyring, sealed as it is and without the root key, into a new file.",
-  usage: "backup --config FILE --out FILE",
+  usage: "backup [--config FILE] --out FILE",
   options: { "--out FILE": "the file to write, which must not be there yet" },
   async run(args) {
     const options = parseOptions(args, { config: { type: "string" }, out: { type: "string" } });
-    const configPath = needed(options.config, CONFIG);
+    const configPath = configPathOf(options.config);
     const out = resolve(needed(options.out, "--out FILE"));
     const config = readConfig(configPath);
     if (existsSync(out)) throw existing(out);

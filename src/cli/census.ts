@@ -1,13 +1,13 @@
 import { type NodeConfig, readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
-import { printableJson } from "../printable.ts";
 import type { Census } from "../storage/census/census.ts";
 import { objectsText } from "../storage/census/census-tally.ts";
 import { censusOfNode } from "../storage/census/node-census.ts";
 import type { StoredValue } from "../storage/etcd/stored-value.ts";
-import { CONFIG, type Command, isJson, needed, OUTPUT, parseOptions } from "./command.ts";
+import { type Command, configPathOf, formatOf, OUTPUT, parseOptions } from "./command.ts";
 import { readKeyringFacts } from "./site/keyring-facts.ts";
 import { mustBeOwnEtcd } from "./site/own-etcd.ts";
+import { render } from "./terminal/output.ts";
 import { complain, print } from "./terminal/print.ts";
 import { ProgressLine } from "./terminal/progress.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
@@ -15,7 +15,7 @@ import { table } from "./terminal/table.ts";
 
 export const census: Command = {
   summary: "Count the objects in etcd under each key_id.",
-  usage: "census --config FILE [--all] [-o json]",
+  usage: "census [--config FILE] [--all] [-o json|yaml]",
   options: {
     "--all":
       "every resource, not only those that the EncryptionConfiguration stores through this node's sockets",
@@ -26,8 +26,8 @@ export const census: Command = {
       all: { type: "boolean" },
       output: OUTPUT,
     });
-    const configPath = needed(options.config, CONFIG);
-    const json = isJson(options.output);
+    const configPath = configPathOf(options.config);
+    const format = formatOf(options.output);
     const config = readConfig(configPath);
     // A program that reads both streams does not need progress.
     const line = process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
@@ -38,7 +38,7 @@ export const census: Command = {
       onProgress: (objects) => line?.show({ text: `${objectsText(objects)} counted` }),
     }).finally(() => line?.clear());
     const versions = versionNames(config);
-    print(json ? asJson(taken, versions) : asTable(taken, versions));
+    print(format ? render(forPrograms(taken, versions), format) : asTable(taken, versions));
     await mustBeOwnEtcd(config, signal);
   },
 };
@@ -55,12 +55,12 @@ function versionNames(config: NodeConfig): VersionNames {
   }
 }
 
-function asJson({ rows, ...rest }: Census, versions: VersionNames): string {
+function forPrograms({ rows, ...rest }: Census, versions: VersionNames): object {
   const named = rows.map(({ stored, ...row }) => {
     const version = stored.kind === "kms-v2" ? versions.get(stored.keyId) : undefined;
     return { ...row, stored, ...(version !== undefined && { version }) };
   });
-  return `${printableJson({ ...rest, rows: named }, 2)}\n`;
+  return { ...rest, rows: named };
 }
 
 function asTable({ revision, objects, rows, unlisted }: Census, versions: VersionNames): string {

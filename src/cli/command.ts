@@ -2,6 +2,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ClavigerError, messageOf } from "../errors.ts";
 import type { Timing } from "../timing.ts";
 import { didYouMean } from "./terminal/nearest.ts";
+import { FORMATS, type Format } from "./terminal/output.ts";
 
 /** One command of the command line. */
 export interface Command {
@@ -82,26 +83,30 @@ export function needed(value: string | undefined, option: string): string {
   return value;
 }
 
-/** The `--config FILE` that the long-running commands need. */
+/** The path of this node's configuration if neither the command line nor the environment names another. */
+export const DEFAULT_CONFIG = "/etc/claviger/claviger.yaml";
+
+/** Returns the path of this node's configuration: the option's value, else $CLAVIGER_CONFIG, else the default. */
+export const configPathOf = (option: string | undefined): string =>
+  option ?? (process.env.CLAVIGER_CONFIG || DEFAULT_CONFIG);
+
+/** Parses the only option of the long-running commands. */
 export const configOption = (args: readonly string[]): string =>
-  needed(parseOptions(args, { config: { type: "string" } }).config, CONFIG);
+  configPathOf(parseOptions(args, { config: { type: "string" } }).config);
 
-/** Parses `--config FILE [-o json]`, the options of a command that reports on a node. */
-export function reportOptions(args: readonly string[]): {
-  readonly configPath: string;
-  readonly json: boolean;
-} {
-  const options = parseOptions(args, { config: { type: "string" }, output: OUTPUT });
-  return { configPath: needed(options.config, CONFIG), json: isJson(options.output) };
-}
-
-export const CONFIG = "--config FILE";
-
-/** The output option of commands whose table can also be printed as JSON. */
+/** The output option of commands whose table can also be printed for programs. */
 export const OUTPUT = { type: "string", short: "o" } as const;
 
-/** Returns true if JSON was asked for. Throws UsageError if any other format was. */
-export function isJson(output: string | undefined): boolean {
-  if (output !== undefined && output !== "json") throw new UsageError("-o takes json");
-  return output === "json";
+/** Returns the wanted format, or undefined for people's. Throws UsageError if it is none. */
+export const formatOf = (output: string | undefined): Format | undefined => oneOf("-o", output, FORMATS);
+
+/** Returns the value of an option that takes one of a few words. Throws UsageError. */
+export function oneOf<T extends string>(
+  option: string,
+  value: string | undefined,
+  words: readonly T[],
+): T | undefined {
+  const word = words.find((known) => known === value);
+  if (value === undefined || word !== undefined) return word;
+  throw new UsageError(`${option} takes ${words.join(" or ")}${didYouMean(value, words)}`);
 }

@@ -25,11 +25,11 @@ describe.each(NAMES)("claviger help %s", (name) => {
 
   test("says of every option in the usage what it is for", () => {
     const [usage = "", ...rest] = stdout.split("\n");
-    const options = [...usage.matchAll(/--[a-z-]+|-o(?= json)/g)].map(([option]) => option);
+    const options = [...usage.matchAll(/--[a-z-]+|-o(?= [a-z|]+)/g)].map(([option]) => option);
     expect(options.length).toBeGreaterThan(0);
     for (const option of new Set(options)) {
       const lines = rest.filter((line) => line.startsWith(`  ${option}`));
-      expect(lines, option).toEqual([expect.stringMatching(/^ {2}\S+(?: (?:[A-Z]+|json))? {2,}\S+/)]);
+      expect(lines, option).toEqual([expect.stringMatching(/^ {2}\S+(?: (?:[A-Z]+|[a-z|]+))? {2,}\S+/)]);
     }
   });
 
@@ -64,7 +64,7 @@ test.each<[readonly string[], string]>([
   [["status", "--config", "x", "-o"], "--output needs a value; see claviger help status"],
   [["rotate", "a/b", "--wait=yes"], "--wait takes no value; see claviger help rotate"],
   [["status", "here"], '"here" is one argument too many; see claviger help status'],
-  [["status"], "--config FILE is needed; see claviger help status"],
+  [["status", "-o", "jsno"], "-o takes json or yaml (did you mean json?); see claviger help status"],
 ])("claviger %j => one line that says what is wrong and where to look", (args, message) => {
   expect(claviger(...args)).toMatchObject({ status: 2, stdout: "", stderr: `claviger: ${message}\n` });
 });

@@ -2,15 +2,17 @@ import type { Command } from "./command.ts";
 
 /** Options that mean the same in every command. */
 const COMMON: Readonly<Record<string, string>> = {
-  "--config FILE": "this node's configuration, such as /etc/claviger/claviger.yaml",
+  "--config FILE": "this node's configuration; left out: $CLAVIGER_CONFIG, then /etc/claviger/claviger.yaml",
   "--kubeconfig FILE":
     "how to reach the API server; left out, as for kubectl: $KUBECONFIG, then ~/.kube/config",
-  "-o json": "for programs",
+  "-o json|yaml": "print for programs",
 };
 
 /** Returns the options in a usage line, as the line spells them. */
 export const optionsIn = (usage: string): string[] => [
-  ...new Set([...usage.matchAll(/(?<![\w-])(?:--[a-z-]+(?: [A-Z]+)?|-o json)/g)].map(([option]) => option)),
+  ...new Set(
+    [...usage.matchAll(/(?<![\w-])(?:--[a-z-]+(?: [A-Z]+)?|-o [a-z|]+)/g)].map(([option]) => option),
+  ),
 ];
 
 /** Returns the description of an option. */

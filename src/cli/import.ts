@@ -4,10 +4,10 @@ import { WRAPPING_ALGORITHMS, type WrappingAlgorithm } from "../crypto/import-wr
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
 import type { ObjectName } from "../names.ts";
 import { offerOf } from "../operator/import/import-offer.ts";
-import { printable, printableJson } from "../printable.ts";
+import { printable } from "../printable.ts";
 import { conditionOf } from "../resources/conditions.ts";
 import type { ImportSpec } from "../resources/schemas/import.ts";
-import { type Command, isJson, OUTPUT, parseArgument, UsageError } from "./command.ts";
+import { type Command, formatOf, OUTPUT, parseArgument, UsageError } from "./command.ts";
 import {
   type Importing,
   type ImportRequest,
@@ -20,6 +20,7 @@ import {
 } from "./import/steps.ts";
 import { clusterTarget, type ImportTarget, standaloneTarget } from "./import/target.ts";
 import { kubeconfigOf, nameOf } from "./site/target.ts";
+import { type Format, render } from "./terminal/output.ts";
 import { realPace } from "./terminal/patience.ts";
 import { print } from "./terminal/print.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
@@ -40,7 +41,7 @@ const OPTIONS = {
 export const importMaterial: Command = {
   summary: "Import key material of your own into a MasterKey of origin EXTERNAL.",
   usage:
-    "import NAMESPACE/NAME --material FILE | --wrapped FILE --token FILE | --parameters [-o json] [--algorithm NAME] [--expires TIME] [--new] [--kubeconfig FILE | --config FILE]",
+    "import NAMESPACE/NAME --material FILE | --wrapped FILE --token FILE | --parameters [-o json|yaml] [--algorithm NAME] [--expires TIME] [--new] [--kubeconfig FILE | --config FILE]",
   options: {
     "--material FILE": "the raw bytes; they are wrapped here and leave this machine wrapped only",
     "--wrapped FILE": "material that was wrapped elsewhere, under the public key that --parameters gave",
@@ -63,12 +64,12 @@ export const importMaterial: Command = {
       pace: realPace,
       signal: stopSignal(),
     };
-    if (request.kind === "parameters") await printParameters(importing, request.json);
+    if (request.kind === "parameters") await printParameters(importing, request.format);
     else await runImport(importing, request);
   },
 };
 
-type Request = ImportRequest | { readonly kind: "parameters"; readonly json: boolean };
+type Request = ImportRequest | { readonly kind: "parameters"; readonly format: Format | undefined };
 
 type Options = { readonly [K in Exclude<keyof typeof OPTIONS, "new" | "parameters">]?: string } & {
   readonly new?: boolean;
@@ -77,7 +78,7 @@ type Options = { readonly [K in Exclude<keyof typeof OPTIONS, "new" | "parameter
 
 function requestOf(options: Options): Request {
   const { material, wrapped, token } = options;
-  const json = isJson(options.output);
+  const format = formatOf(options.output);
   const ways = [material !== undefined, wrapped !== undefined, options.parameters === true];
   if (ways.filter(Boolean).length !== 1 || (wrapped === undefined) !== (token === undefined)) {
     throw new UsageError(
@@ -93,7 +94,7 @@ function requestOf(options: Options): Request {
   if (wrapped !== undefined && token !== undefined) {
     return { kind: "wrapped", file: wrapped, tokenFile: token, algorithm, rest };
   }
-  return { kind: "parameters", json };
+  return { kind: "parameters", format };
 }
 
 function algorithmOf(name: string | undefined): WrappingAlgorithm {
@@ -119,14 +120,15 @@ function targetOf(name: ObjectName, options: Options): ImportTarget {
   return clusterTarget(kubeconfigOf(options), name);
 }
 
-async function printParameters(importing: Importing, json: boolean): Promise<void> {
+async function printParameters(importing: Importing, format: Format | undefined): Promise<void> {
   const { publicKey, importToken, algorithms, validTo } = await interruptible(importing, () =>
     parametersOf(importing),
   );
-  const text = json
-    ? printableJson({ publicKey, importToken, algorithms, validTo }, 2)
-    : `${publicKey}\nimport token, valid until ${validTo}:\n${importToken}`;
-  print(`${text}\n`);
+  print(
+    format
+      ? render({ publicKey, importToken, algorithms, validTo }, format)
+      : `${publicKey}\nimport token, valid until ${validTo}:\n${importToken}\n`,
+  );
 }
 
 /**

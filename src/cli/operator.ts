@@ -6,7 +6,7 @@ import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const operator: Command = {
   summary: "Follow the custom resources, keep this node's keyring in step, and lead if elected.",
-  usage: "operator --config FILE",
+  usage: "operator [--config FILE]",
   async run(args, timing) {
     const config = readConfig(configOption(args));
     const log = stderrLog("operator");

@@ -5,7 +5,7 @@ import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const plugin: Command = {
   summary: "Serve the KMS v2 sockets of this node to its API server.",
-  usage: "plugin --config FILE",
+  usage: "plugin [--config FILE]",
   async run(args, timing) {
     const log = stderrLog("plugin");
     const onHangUp = () => log("info", "received SIGHUP: reloading the configuration");

@@ -3,14 +3,14 @@ import { kmsKeyId, parseKeyId } from "../crypto/ids.ts";
 import { planRepair, type RepairChoice, type RepairPlan } from "../keyring/repair.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { nameText, type ObjectName } from "../names.ts";
-import { CONFIG, type Command, needed, parseArgument, UsageError } from "./command.ts";
+import { type Command, configPathOf, parseArgument, UsageError } from "./command.ts";
 import { print } from "./terminal/print.ts";
 
 const STOP_IT = "stop it first, and start it again after the repair";
 
 export const repair: Command = {
   summary: "Give a MasterKey of this node's keyring its own key back after it was led to another's.",
-  usage: "repair --config FILE [--key-id ID] [--number N] NAMESPACE/NAME",
+  usage: "repair [--config FILE] [--key-id ID] [--number N] NAMESPACE/NAME",
   options: {
     "--key-id ID": "which key, if the name had several",
     "--number N": "which version is to encrypt: one that every node has; left out, the latest",
@@ -28,7 +28,7 @@ export const repair: Command = {
       ...(number !== undefined && { number: numberOf(number) }),
       now: Date.now(),
     };
-    const { stateDir } = readConfig(needed(options.config, CONFIG));
+    const { stateDir } = readConfig(configPathOf(options.config));
     print(repairIn(stateDir, name, choice));
   },
 };

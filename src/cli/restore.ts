@@ -13,13 +13,13 @@ import { printable } from "../printable.ts";
 import { firstFew } from "../resources/first-few.ts";
 import { openSeals } from "../seal/open-seals.ts";
 import type { SealSource } from "../seal/seal-source.ts";
-import { CONFIG, type Command, needed, parseArgument } from "./command.ts";
+import { type Command, configPathOf, parseArgument } from "./command.ts";
 import { complain, print } from "./terminal/print.ts";
 import { imageSummary, testVersions, type VersionFault, withoutFalseProofs } from "./version-check.ts";
 
 export const restore: Command = {
   summary: "Create this node's keyring from a backup, or add the versions that it lacks.",
-  usage: "restore --config FILE [--merge] [--skip-unopened] FILE",
+  usage: "restore [--config FILE] [--merge] [--skip-unopened] FILE",
   options: {
     "--merge": "add what the keyring lacks; without it, there must be no keyring",
     "--skip-unopened": "leave out versions that do not open on this node",
@@ -30,7 +30,7 @@ export const restore: Command = {
       merge: { type: "boolean" },
       "skip-unopened": { type: "boolean" },
     });
-    const config = readConfig(needed(options.config, CONFIG));
+    const config = readConfig(configPathOf(options.config));
     const path = resolve(file);
     const backup = await restorable(readBackup(path), {
       path,

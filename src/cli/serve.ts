@@ -28,7 +28,7 @@ const PATIENCE_MILLISECONDS = 5_000;
 
 export const serve: Command = {
   summary: "Run the plugin here and the operator as a child that is restarted when it dies.",
-  usage: "serve --config FILE",
+  usage: "serve [--config FILE]",
   async run(args, timing) {
     const configPath = configOption(args);
     const config = readConfig(configPath);

@@ -8,16 +8,17 @@ import { keyRefText, nameText, type ObjectName } from "../names.ts";
 import type { ApiServerStatus } from "../operator/node/decide-api-server.ts";
 import { SocketScopes } from "../operator/node/socket-scopes.ts";
 import { callFault, KmsClient } from "../plugin/kms-client.ts";
-import { oneLine, printableJson } from "../printable.ts";
+import { oneLine } from "../printable.ts";
 import type { MasterKey } from "../resources/resources.ts";
 import type { ManifestProblem } from "../store/manifests/manifest-verdicts.ts";
 import { isoTime } from "../times.ts";
-import { type Command, reportOptions } from "./command.ts";
+import { type Command, configPathOf, formatOf, OUTPUT, parseOptions } from "./command.ts";
 import { apiServerOfNode, observationsOfNode } from "./site/api-server-of-node.ts";
 import { type KeyState, keyState } from "./site/key-state.ts";
 import { manifestsText, reportManifests } from "./site/manifests-report.ts";
 import { readKeyring } from "./site/read-keyring.ts";
 import { lookAtStoredData, type StoredData, type StoredDataLook, unprovenKeys } from "./site/stored-data.ts";
+import { render } from "./terminal/output.ts";
 import { print } from "./terminal/print.ts";
 import { table } from "./terminal/table.ts";
 
@@ -59,10 +60,11 @@ interface KeyReport {
 export const status: Command = {
   summary:
     "Show the keys in this node's keyring, the answers of its sockets, and the proofs about stored data.",
-  usage: "status --config FILE [-o json]",
+  usage: "status [--config FILE] [-o json|yaml]",
   async run(args) {
-    const { configPath, json } = reportOptions(args);
-    const config = readConfig(configPath);
+    const options = parseOptions(args, { config: { type: "string" }, output: OUTPUT });
+    const format = formatOf(options.output);
+    const config = readConfig(configPathOf(options.config));
     const [asked, apiServer, stored] = await Promise.all([
       Promise.all(config.providers.map(reportProvider)),
       reportApiServer(config),
@@ -77,8 +79,8 @@ export const status: Command = {
     } finally {
       // Printed even if the keyring cannot be read, because a plugin may continue to serve from its memory.
       print(
-        json
-          ? `${printableJson({ providers, ...(apiServer && { apiServer }), keys, manifests }, 2)}\n`
+        format
+          ? render({ providers, ...(apiServer && { apiServer }), keys, manifests }, format)
           : asTables(providers, apiServer, keys) + manifestsText(manifests),
       );
     }

@@ -339,7 +339,9 @@ describe("a file", () => {
     expect(() => readConfig("/nowhere/c.yaml")).toThrow(
       expect.objectContaining({
         code: "ConfigInvalid",
-        message: expect.stringMatching(/^configuration \/nowhere\/c\.yaml cannot be read: ENOENT/),
+        message: expect.stringMatching(
+          /^configuration \/nowhere\/c\.yaml cannot be read: there is no such file; name .* with --config FILE or CLAVIGER_CONFIG$/,
+        ),
       }),
     );
   });

@@ -92,13 +92,17 @@ export function readConfig(path: string): NodeConfig {
     return parseConfig(readOwnFile(absolute, MAX_YAML_BYTES), absolute);
   } catch (cause) {
     if (cause instanceof ClavigerError) throw cause;
-    throw new ClavigerError(
-      "ConfigInvalid",
-      `configuration ${absolute} cannot be read: ${messageOf(cause)}`,
-      { cause },
-    );
+    throw new ClavigerError("ConfigInvalid", `configuration ${absolute} cannot be read: ${faultOf(cause)}`, {
+      cause,
+    });
   }
 }
+
+/** Most people who read this have not said where their configuration is. */
+const faultOf = (cause: unknown): string =>
+  cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+    ? "there is no such file; name this node's configuration with --config FILE or CLAVIGER_CONFIG"
+    : messageOf(cause);
 
 /** Parses the text of a NodeConfig. `path` names it, and relative paths start at its folder. */
 export function parseConfig(text: string, path: string): NodeConfig {

@@ -1,13 +1,13 @@
-import { printable, printableJson } from "../../printable.ts";
+import { printable } from "../../printable.ts";
 import { table } from "../terminal/table.ts";
 import type { Finding, Severity } from "./check.ts";
 import { checks, type Diagnosis, type Unchecked } from "./diagnose.ts";
 
-/** Renders a diagnosis as JSON for programs. */
-export function asJson(diagnosis: Diagnosis): string {
+/** Returns a diagnosis for programs. */
+export function forPrograms(diagnosis: Diagnosis): object {
   const { findings, unchecked, made } = diagnosis;
   const counts = { errors: count(findings, "error"), warnings: count(findings, "warning") };
-  return `${printableJson({ ...counts, findings, unchecked, made }, 2)}\n`;
+  return { ...counts, findings, unchecked, made };
 }
 
 /** Renders a diagnosis as text for people. Names come from the cluster, so unsafe characters are escaped. */

@@ -3,7 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { asJson, asTable } from "../doctor/report.ts";
+import { parse } from "yaml";
+import { printableLines } from "../../printable.ts";
+import { asTable, forPrograms } from "../doctor/report.ts";
+import { render } from "./output.ts";
 import { table } from "./table.ts";
 
 const CLI = join(import.meta.dirname, "..");
@@ -21,7 +24,7 @@ test("a table of any texts has a line for each row, and nothing in it steers the
   );
 });
 
-test("a diagnosis of any texts steers no terminal; its JSON has them as they were", () => {
+test("a diagnosis of any texts steers no terminal; its JSON and YAML have them as they were", () => {
   fc.assert(
     fc.property(hostile, (text) => {
       const finding = {
@@ -33,9 +36,12 @@ test("a diagnosis of any texts steers no terminal; its JSON has them as they wer
       } as const;
       const diagnosis = { findings: [finding], unchecked: [], made: [] };
       expect(asTable(diagnosis)).not.toMatch(UNSAFE);
-      const json = asJson(diagnosis);
+      const json = render(forPrograms(diagnosis), "json");
       expect(json).not.toMatch(UNSAFE);
       expect(JSON.parse(json).findings).toEqual([finding]);
+      const yaml = printableLines(render(forPrograms(diagnosis), "yaml"));
+      expect(yaml).not.toMatch(UNSAFE);
+      expect(parse(yaml).findings).toEqual([finding]);
     }),
   );
 });
