@@ -1,4 +1,4 @@
-# The image of deploy/static-pod.yaml: plugin, operator and status in one.
+# The image of deploy/static-pod-plugin.yaml and -operator.yaml: every command in one.
 
 # A tag may be moved to other bytes, a digest may not. This is the digest of that tag as
 # public Dockerfiles record it; compare it with your registry's before you trust it, and
@@ -30,11 +30,13 @@ COPY bin ./bin
 COPY proto ./proto
 COPY crds ./crds
 COPY --from=build /src/dist ./dist
+# For kubectl exec and the pods' probes: claviger COMMAND.
+RUN ln -s /app/bin/claviger.js /usr/local/bin/claviger
 # Fills the compile cache of the plugin, 1 MB: a fifth of its CPU until the first answer is compiling.
 RUN node --max-semi-space-size=1 bin/claviger.js plugin --help > /dev/null
 # Root, on purpose. Root key, state folder and sockets of a control-plane node
 # belong to root, and the API server that connects is root too (kubeadm's default).
-# deploy/static-pod.yaml drops all capabilities. To run as another user, give that
+# The static pods in deploy/ drop all capabilities. To run as another user, give that
 # user root.key, stateDir and the socket folder, and set socketGroup to a group of
 # the API server's.
 #

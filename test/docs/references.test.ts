@@ -209,46 +209,83 @@ describe("deploy", () => {
     expect(parseAllDocuments(read(`deploy/${name}`)).flatMap((document) => document.errors)).toEqual([]);
   });
 
-  it("static-pod.yaml mounts every folder that claviger.yaml names", () => {
+  interface StaticPod {
+    readonly metadata: { readonly name: string };
+    readonly spec: {
+      readonly containers: readonly {
+        readonly name: string;
+        readonly command?: unknown;
+        readonly securityContext: unknown;
+        readonly resources: { readonly limits: { readonly memory: string } };
+        readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+      }[];
+      readonly volumes: readonly { readonly name: string; readonly hostPath: { readonly path: string } }[];
+      readonly [field: string]: unknown;
+    };
+  }
+  const PROCESSES = ["plugin", "operator"] as const;
+  const staticPod = (name: string): StaticPod => parse(read(`deploy/static-pod-${name}.yaml`));
+  const mountsOf = (name: string): string[] =>
+    staticPod(name).spec.containers.flatMap(({ volumeMounts }) =>
+      volumeMounts.map(({ mountPath }) => mountPath),
+    );
+
+  it("static-pod-plugin.yaml mounts the folders that the plugin needs and no other, and the operator's every folder that claviger.yaml names", () => {
     const config = parseConfig(read("deploy/claviger.yaml"), "/etc/claviger/claviger.yaml");
-    const { spec } = parse(read("deploy/static-pod.yaml"));
-    const mounts = (name: string): string[] =>
-      spec.containers
-        .find((container: { readonly name: string }) => container.name === name)
-        .volumeMounts.map(({ mountPath }: { readonly mountPath: string }) => mountPath);
     const folders = [
       ...[dirname(config.path), dirname(config.seal.path), config.stateDir],
       ...config.providers.map(({ socket }) => dirname(socket)),
     ];
-    expect(mounts("plugin").sort()).toEqual([...new Set(folders)].sort());
+    expect(mountsOf("plugin").sort()).toEqual([...new Set(folders)].sort());
     const { ca, client } = config.etcd ?? {};
     const files = [config.encryptionConfig, ca, client?.cert, client?.key].map((path) => path ?? "none");
     const unmounted = [...folders.map((path) => `${path}/`), ...files].filter(
-      (path) => !mounts("operator").some((folder) => path.startsWith(`${folder}/`)),
+      (path) => !mountsOf("operator").some((folder) => path.startsWith(`${folder}/`)),
     );
     expect(unmounted).toEqual([]);
-    const onHost = spec.volumes.map(
-      ({ hostPath }: { readonly hostPath: { readonly path: string } }) => hostPath.path,
-    );
-    expect(onHost.sort()).toEqual([...new Set([...mounts("plugin"), ...mounts("operator")])].sort());
   });
 
-  it("static-pod.yaml gives its containers no capability, no writable root, a bound on memory and a seccomp profile", () => {
-    const { spec } = parse(read("deploy/static-pod.yaml"));
-    expect(spec.securityContext).toEqual({ seccompProfile: { type: "RuntimeDefault" } });
-    expect(spec.containers).toHaveLength(2);
-    for (const { securityContext, resources: needs, command } of spec.containers) {
-      expect(securityContext).toEqual({
-        allowPrivilegeEscalation: false,
-        privileged: false,
-        readOnlyRootFilesystem: true,
-        capabilities: { drop: ["ALL"] },
+  it.each(PROCESSES)(
+    "static-pod-%s.yaml is one container of that name, mounts what it declares under the host's own paths",
+    (name) => {
+      const { metadata, spec } = staticPod(name);
+      expect(metadata.name).toBe(`claviger-${name}`);
+      expect(spec.containers.map((container) => container.name)).toEqual([name]);
+      const onHost = new Map(spec.volumes.map((volume) => [volume.name, volume.hostPath.path]));
+      const mounted = new Map(spec.containers[0]?.volumeMounts.map((mount) => [mount.name, mount.mountPath]));
+      expect(mounted).toEqual(onHost);
+    },
+  );
+
+  it.each(PROCESSES)(
+    "static-pod-%s.yaml gives its container no capability, no writable root, a bound on memory and a seccomp profile",
+    (name) => {
+      const { spec } = staticPod(name);
+      expect(spec.securityContext).toEqual({ seccompProfile: { type: "RuntimeDefault" } });
+      for (const { securityContext, resources: needs, command } of spec.containers) {
+        expect(securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          privileged: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+        expect(needs.limits.memory).toMatch(/^\d+[MG]i$/);
+        // The image's entry point forbids core dumps, and a command would replace it.
+        expect(command).toBeUndefined();
+      }
+    },
+  );
+
+  it.each(PROCESSES)(
+    "static-pod-%s.yaml has the priority of system-node-critical as a number, which the kubelet reads without an API server",
+    (name) => {
+      const { priority, priorityClassName } = staticPod(name).spec;
+      expect({ priority, priorityClassName }).toEqual({
+        priority: 2_000_001_000,
+        priorityClassName: "system-node-critical",
       });
-      expect(needs.limits.memory).toMatch(/^\d+[MG]i$/);
-      // The image's entry point forbids core dumps, and a command would replace it.
-      expect(command).toBeUndefined();
-    }
-  });
+    },
+  );
 
   it("the image and each systemd unit forbid core dumps, also to a program that core_pattern names", () => {
     const [, entryPoint = "[]"] = /^ENTRYPOINT (.+)$/m.exec(read("Dockerfile")) ?? [];

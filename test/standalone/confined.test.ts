@@ -6,7 +6,7 @@ import { encryptSeed, expectOpens } from "./kms.ts";
 
 const isRoot = process.getuid?.() === 0;
 
-/** Runs its arguments as a container of deploy/static-pod.yaml does: $0 is the only writable folder. */
+/** Runs its arguments as the containers of the static pods in deploy/ do: $0 is the only writable folder. */
 const CONFINE = `
 mount --make-rprivate /
 mount --bind "$0" "$0"
