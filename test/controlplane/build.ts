@@ -165,7 +165,8 @@ async function buildOne(go: string, folder: string, program: Program): Promise<v
   if (code !== 0) throw new Error(`go build of ${name} failed:\n${stderr.slice(-4000)}`);
 }
 
-async function findExecutable(name: string): Promise<string | undefined> {
+/** Returns the path of a program on PATH, or undefined. */
+export async function findExecutable(name: string): Promise<string | undefined> {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     if (folder !== "" && (await isExecutable(join(folder, name)))) return join(folder, name);
   }

@@ -1,0 +1,135 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import { say } from "../controlplane/build.ts";
+import { removeOnExit } from "../controlplane/reaper.ts";
+import { eventually } from "../controlplane/wait.ts";
+import { controlPlaneArchive } from "./images.ts";
+import { Machine } from "./machine.ts";
+import { RUNTIME_PACKAGES, unpackedPackages } from "./packages.ts";
+import { nodePrograms } from "./programs.ts";
+import { missingRequirement } from "./requirements.ts";
+
+/** Everything that a machine of a cluster is made of. */
+export interface Parts {
+  readonly version: string;
+  /** The folder of Debian packages of a machine. */
+  readonly packages: string;
+  /** Folders with programs: kubelet and kubeadm, kubectl. */
+  readonly path: readonly string[];
+  /** The archive of the control plane's images. */
+  readonly images: string;
+}
+
+/**
+ * Returns what a kubeadm cluster is made of, from the user's cache or built into it, which takes minutes the
+ * first time. If this machine cannot run one: returns undefined, after one line on stderr that says why.
+ */
+export async function kubeadmParts(): Promise<Parts | undefined> {
+  const missing = await missingRequirement();
+  if (missing !== undefined) {
+    say(`skipping the tests on a kubeadm cluster: they need ${missing}`);
+    return undefined;
+  }
+  const binaries = await controlPlaneBinaries();
+  const programs = await nodePrograms();
+  if (binaries === undefined || programs === undefined) return undefined;
+  return {
+    version: programs.version,
+    packages: await unpackedPackages("runtime", RUNTIME_PACKAGES),
+    path: [dirname(programs.kubelet), dirname(binaries.kubectl)],
+    images: await controlPlaneArchive(binaries, programs),
+  };
+}
+
+/** A cluster of kubeadm on machines made of namespaces. */
+export interface KubeadmCluster extends AsyncDisposable {
+  readonly parts: Parts;
+  /** The first control-plane node. kubectl in its shell is the cluster's admin. */
+  readonly node: Machine;
+  /** Runs kubectl as the admin on the first node and returns what it printed. Throws if it fails. */
+  kubectl(args: string, stdin?: string): Promise<string>;
+  /** Boots another machine, in the same network, with containerd, images and kubelet, for `kubeadm join`. */
+  addMachine(): Promise<Machine>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a cluster of one control-plane node by `kubeadm init`. Resolves when its API server is ready, and
+ * leaves nothing behind if it fails.
+ */
+export async function startKubeadmCluster(parts: Parts): Promise<KubeadmCluster> {
+  const folder = await mkdtemp(join(tmpdir(), "clvk-"));
+  removeOnExit(folder);
+  const machines: Machine[] = [];
+  const stop = async () => {
+    for (const machine of machines) await machine.remove();
+  };
+  const addMachine = async () => {
+    const machine = newMachine(folder, machines.length + 1, parts);
+    machines.push(machine);
+    await bootServices(machine);
+    await machine.must(`ctr -n k8s.io images import ${parts.images}`);
+    return machine;
+  };
+  try {
+    const node = await addMachine();
+    await kubeadmInit(node, parts.version);
+    const kubectl = (args: string, stdin?: string) => node.must(`kubectl ${args}`, stdin);
+    return { parts, node, kubectl, addMachine, stop, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const newMachine = (folder: string, index: number, { packages, path }: Parts): Machine =>
+  new Machine({
+    name: `cp-${index}`,
+    address: `192.168.77.${index + 1}`,
+    folder: join(folder, `cp-${index}`),
+    packages,
+    path,
+  });
+
+/** Boots a machine and starts what systemd would start: tmpfiles, containerd, kubelet. */
+export async function bootServices(machine: Machine): Promise<void> {
+  await machine.boot();
+  await machine.must("systemd-tmpfiles --create claviger.conf 2> /dev/null || true");
+  await machine.start("containerd");
+  await eventually(
+    `containerd of ${machine.name} answers`,
+    async () => (await machine.sh("ctr version")).code === 0,
+  );
+  await machine.start("kubelet");
+}
+
+async function kubeadmInit(node: Machine, version: string): Promise<void> {
+  await node.must(
+    "mkdir -p /etc/kubernetes && cat > /etc/kubernetes/init.yaml",
+    initConfiguration(node, version),
+  );
+  await node.must(
+    "kubeadm init --config /etc/kubernetes/init.yaml --ignore-preflight-errors=SystemVerification",
+  );
+}
+
+const initConfiguration = ({ name, address }: Machine, version: string): string => `
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+localAPIEndpoint: { advertiseAddress: ${address}, bindPort: 6443 }
+nodeRegistration: { name: ${name}, criSocket: "unix:///run/containerd/containerd.sock", imagePullPolicy: Never }
+timeouts: { controlPlaneComponentHealthCheck: 15m, kubernetesAPICall: 10m, kubeletHealthCheck: 10m, etcdAPICall: 10m, upgradeManifests: 15m }
+skipPhases: [addon/kube-proxy, addon/coredns]
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v${version}
+controlPlaneEndpoint: ${address}:6443
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+cgroupDriver: cgroupfs
+failCgroupV1: false
+`;
