@@ -1,10 +1,9 @@
 /**
- * Writes charts/claviger/templates from crds/, deploy/ and the alerts of docs/operations/monitor.md, so that the
- * chart installs the same objects as `kubectl apply`. A test fails if they differ.
+ * Writes charts/claviger/templates from crds/ and deploy/, so that the chart installs the same objects as `kubectl apply`. A test fails if they differ.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { crdFiles } from "./generate-crds.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -77,59 +76,33 @@ function rewriterTemplate(): string {
   return header("deploy/rewriter.yaml") + where(".Values.rewriter.enabled", text);
 }
 
-interface Alert {
-  readonly alert: string;
-  readonly expr: string;
-  readonly for?: string;
-  readonly annotations: { readonly summary: string };
-}
+/** The address that deploy/prometheus-rules.yaml has in its runbook_urls; a value of the chart replaces it. */
+const RUNBOOKS = "https://claviger.dev/docs/runbooks/";
 
 function alertsTemplate(): string {
+  const { groups } = parse(read("deploy", "prometheus-rules.yaml"));
   const rule = {
     apiVersion: "monitoring.coreos.com/v1",
     kind: "PrometheusRule",
     metadata: { namespace: "claviger-system", name: "claviger" },
-    spec: { groups: [{ name: "claviger", rules: documentedAlerts() }] },
+    spec: { groups },
   };
-  const text = literal("docs/operations/monitor.md", stringify(rule, { lineWidth: 0 }));
+  const text = escaped(stringify(rule, { lineWidth: 0 }));
   const name = "  name: claviger\n";
   const labels = where(".Values.alerts.labels", "  labels:\n    {{- toYaml . | nindent 4 }}\n", "with");
+  const linked = text.replaceAll(RUNBOOKS, '{{ .Values.alerts.runbookUrl | trimSuffix "/" }}/');
   return (
-    header("docs/operations/monitor.md") +
-    where(".Values.alerts.enabled", replaceOnce(text, new RegExp(`^${name}`, "m"), name + labels))
+    header("deploy/prometheus-rules.yaml") +
+    where(".Values.alerts.enabled", replaceOnce(linked, new RegExp(`^${name}`, "m"), name + labels))
   );
 }
 
-/**
- * Returns the alerts in the table of docs/operations/monitor.md, except for the alert whose jobs only the reader
- * knows.
- */
-function documentedAlerts(): Alert[] {
-  const table = /^\| alert \| expression \|\n\| --- \| --- \|\n((?:\|.*\n)+)/m.exec(
-    readFileSync(join(ROOT, "docs", "operations", "monitor.md"), "utf8"),
-  )?.[1];
-  if (table === undefined) throw new Error("docs/operations/monitor.md has no table of alerts");
-  const rows = table.trim().split("\n");
-  return rows.filter((row) => !row.endsWith("| `up == 0` for your jobs |")).map(alertOf);
-}
+const read = (...path: string[]): string => readFileSync(join(ROOT, ...path), "utf8");
 
-function alertOf(row: string): Alert {
-  const [, summary, expr, minutes] = /^\| (.+?) \| `([^`]+)`(?: for (\d+) m)? \|$/.exec(row) ?? [];
-  if (summary === undefined || expr === undefined)
-    throw new Error(`not "| alert | \`expression\` for N m |": ${row}`);
-  return {
-    alert: `Claviger${pascalCase(summary.replace(/^An? /, ""))}`,
-    expr,
-    ...(minutes !== undefined && { for: `${minutes}m` }),
-    annotations: { summary },
-  };
-}
+/** Returns text that Helm prints as it is, the expressions of Prometheus' own templates included. */
+const escaped = (text: string): string => text.replaceAll("{{", '{{ "{{" }}');
 
-const pascalCase = (text: string): string =>
-  text.replaceAll(/[\W_]*([a-zA-Z]+)/g, (_, word: string) => word.charAt(0).toUpperCase() + word.slice(1));
-
-const deployed = (name: string): string =>
-  literal(`deploy/${name}`, readFileSync(join(ROOT, "deploy", name), "utf8"));
+const deployed = (name: string): string => literal(`deploy/${name}`, read("deploy", name));
 
 /** Returns text that Helm does not interpret. */
 function literal(path: string, text: string): string {

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../errors.ts";
 
-export type Operation = "Status" | "Encrypt" | "Decrypt";
+const OPERATIONS = ["Status", "Encrypt", "Decrypt"] as const;
+export type Operation = (typeof OPERATIONS)[number];
 
 /** An answered call. */
 export interface Observation {
@@ -39,7 +40,7 @@ export interface PluginMetrics {
  * metrics address is configured.
  */
 export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetrics> {
-  const { Gauge, Histogram, Registry, collectDefaultMetrics } = await import("prom-client");
+  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = await import("prom-client");
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const latency = new Histogram({
@@ -48,6 +49,17 @@ export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetr
     labelNames: ["provider", "operation", "outcome"],
     buckets: LATENCY_BUCKETS,
     registers: [registry],
+  });
+  const failures = new Counter({
+    name: "claviger_kms_failures_total",
+    help: "KMS v2 calls that were answered with an error, by provider and operation.",
+    labelNames: ["provider", "operation"],
+    registers: [registry],
+    // increase() misses the first failure of a series that begins with it: every series begins with 0.
+    collect() {
+      for (const { name } of source.providers())
+        for (const operation of OPERATIONS) this.inc({ provider: name, operation }, 0);
+    },
   });
   new Gauge({
     name: "claviger_kms_provider_serving",
@@ -92,8 +104,10 @@ export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetr
     },
   });
   return {
-    observe: ({ provider, operation, outcome, seconds }) =>
-      latency.observe({ provider, operation, outcome }, seconds),
+    observe: ({ provider, operation, outcome, seconds }) => {
+      latency.observe({ provider, operation, outcome }, seconds);
+      if (outcome !== "OK") failures.inc({ provider, operation });
+    },
     render: () => registry.metrics(),
   };
 }

@@ -86,13 +86,6 @@ describe("docs/operations", () => {
     const named = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name));
     expect(named.sort()).toEqual(checks.map(({ name }) => name).sort());
   });
-
-  it("has every metric of the plugin and the operator, and names no other", () => {
-    const code = sources.map(({ text }) => text).join("\n");
-    const metrics = [...code.matchAll(/"(claviger_[a-z_]+)"/g)].map(([, name = ""]) => name);
-    const named = [...page.matchAll(/`(claviger_[a-z_]+)`/g)].map(([, name = ""]) => name);
-    expect([...new Set(named)].sort()).toEqual([...new Set(metrics)].sort());
-  });
 });
 
 /** Codes of messages for people. Defects, and bounds of calls that only programs make, are left out. */
