@@ -69,14 +69,14 @@ describe("readRootKey refuses with SealUnavailable, naming the file and what to 
 
   it("a missing file where nothing was ever sealed: no word of a backup to restore", () => {
     expect(() => readRootKey(path, false)).toThrow(
-      `root key ${path} does not exist, and this node has no version yet; if this is the first node of a new installation, make one (README.md, step 1), else copy it from another node or from its backup`,
+      `root key ${path} does not exist, and this node has no version yet; if this is the first node of a new installation, make one (docs/install/by-hand.md, step 1), else copy it from another node or from its backup`,
     );
   });
 
   it("a file of base64 where nothing was ever sealed: it must hold the raw bytes", () => {
     write(Buffer.from(Buffer.alloc(32, 1).toString("base64")));
     expect(() => readRootKey(path, false)).toThrow(
-      `root key ${path} has 44 bytes instead of 32; it must hold the raw bytes (README.md, step 1)`,
+      `root key ${path} has 44 bytes instead of 32; it must hold the raw bytes (docs/install/by-hand.md, step 1)`,
     );
   });
 

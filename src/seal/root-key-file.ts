@@ -44,7 +44,7 @@ export function readRootKey(path: string, anySealed = true): Secret {
       const size = `has ${stat.size} bytes instead of ${ROOT_KEY_BYTES}`;
       const advice = anySealed
         ? "; restore it from your backup"
-        : "; it must hold the raw bytes (README.md, step 1)";
+        : "; it must hold the raw bytes (docs/install/by-hand.md, step 1)";
       throw unsafe(path, `${size}${advice}`);
     }
     const bytes = new Uint8Array(ROOT_KEY_BYTES);
@@ -98,7 +98,7 @@ function openForReading(path: string, anySealed: boolean): number {
 const LOST =
   "does not exist; restore it from your backup (without it nothing sealed under it can ever be opened)";
 const NEVER_THERE =
-  "does not exist, and this node has no version yet; if this is the first node of a new installation, make one (README.md, step 1), else copy it from another node or from its backup";
+  "does not exist, and this node has no version yet; if this is the first node of a new installation, make one (docs/install/by-hand.md, step 1), else copy it from another node or from its backup";
 
 /** A new name is only safe from a power cut once its folder is on disk. */
 function syncFolder(folder: string): void {

@@ -37,16 +37,18 @@ async function main(nodes: number): Promise<void> {
   say(`
 Secrets are encrypted. Everything lies in ${cluster.plane.dir}. In another terminal:
 
-  export KUBECONFIG=${kubeconfig}
+  export KUBECONFIG=${kubeconfig} ETCD=${cluster.plane.etcd.endpoint}
   alias kubectl=${binaries.kubectl}
 
   kubectl get mk,kv,ka,ks -A                       # state, version, key_id, which node serves what
   kubectl create secret generic hello --from-literal=text=secret
   kubectl get secret hello -o jsonpath='{.data.text}' | base64 -d; echo
-  curl -s ${cluster.plane.etcd.endpoint}/v3/kv/range -d '{"key": "'$(printf /registry/secrets/default/hello | base64)'"}' \\
+  curl -s $ETCD/v3/kv/range -d '{"key": "'$(printf /registry/secrets/default/hello | base64)'"}' \\
     | grep -o '"value":"[^"]*' | cut -d'"' -f4 | base64 -d | head -c 60   # what etcd has
 ${cluster.nodes.map((node) => `  tail -f ${node.logPath("operator")} ${node.logPath("plugin")}`).join("\n")}
   alias claviger='${process.execPath} ${CLAVIGER}'
+  claviger rotate ${KEY} --wait                    # ends when a census has proven it
+  claviger census --config ${cluster.nodes[0]?.configPath}   # what is stored under which key
 ${cluster.nodes.map((node) => `  claviger status --config ${node.configPath}; claviger doctor --config ${node.configPath}`).join("\n")}
 
 To see what a crash does, kill a process by its id, and start it again:

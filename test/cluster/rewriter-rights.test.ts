@@ -292,7 +292,7 @@ describe.skipIf(binaries === undefined)("the documented installation with a rewr
     const file = kubeconfig.replaceAll(".", "\\.");
     const missing = await says("it is missing", new RegExp(`^kubeconfig ${file} cannot be used: ENOENT`));
     expect(missing).toMatchObject({ reason: "RewriteFailed" });
-    expect(missing.message).toContain("README.md, step 3");
+    expect(missing.message).toContain("docs/install/by-hand.md, step 3");
     expect(await site.condition("Ready")).toMatchObject({ status: "True" });
     const wrong = (await readFile(`${kubeconfig}.away`, "utf8")).replace(
       tokenOf(site.server, REWRITER_USER),

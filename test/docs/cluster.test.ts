@@ -14,9 +14,13 @@ import { operationsBlock, ROOT, read, testedBlock, testedBlocks } from "./markdo
 /** In place of four minutes: longer than a write that begins under a former key_id takes here. Each socket has one entry. */
 const SETTLE_SECONDS = 10;
 
+/** The pages whose blocks are run. */
+const BY_HAND = "docs/install/by-hand.md";
+const TRY = "docs/try.md";
+
 const binaries = await controlPlaneBinaries();
 
-describe.skipIf(binaries === undefined)("the commands of README.md on a cluster of two nodes", () => {
+describe.skipIf(binaries === undefined)("the commands of the docs on a cluster of two nodes", () => {
   let cluster: Cluster;
   let folder: string;
   let environment: NodeJS.ProcessEnv;
@@ -60,25 +64,25 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
 
   it("install resources, rights and the key, which becomes Ready", async () => {
     let shown = "";
-    for (const { text } of testedBlocks("README.md", "install")) shown = await succeeds(text);
-    expect(headers(shown)).toEqual(headers(testedBlock("README.md", "resources")));
+    for (const { text } of testedBlocks(BY_HAND, "install")) shown = await succeeds(text);
+    expect(headers(shown)).toEqual(headers(testedBlock(BY_HAND, "resources")));
     expect(await succeeds("kubectl get mk -n claviger-system")).toMatch(/Enabled +1 +\w{32} +True/);
     await cluster.ready();
   });
 
   it("show the key, write a Secret and read it", async () => {
-    expect(await succeeds(testedBlock("README.md", "cluster"))).toMatch(/VersionPromoted[\s\S]*secret\n$/);
+    expect(await succeeds(testedBlock(TRY, "cluster"))).toMatch(/VersionPromoted[\s\S]*secret\n$/);
   });
 
   it("show that etcd has it encrypted under the provider's name", async () => {
-    const shown = await succeeds(testedBlock("README.md", "etcd"));
+    const shown = await succeeds(testedBlock(TRY, "etcd"));
     expect(shown).toMatch(/^k8s:enc:kms:v2:secrets:/);
     expect(shown).not.toContain("secret\n");
   });
 
   it("verify, and write every Secret back", async () => {
     await succeeds("kubectl delete secret hello");
-    const [look, ...rewrite] = testedBlocks("README.md", "verify");
+    const [look, ...rewrite] = testedBlocks(BY_HAND, "verify");
     await succeeds(look?.text ?? "");
     for (const { text } of rewrite) {
       // Another client may change a Secret in between, and the page says to run the command again.
@@ -106,8 +110,9 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
 
   it("rotate, after which nothing is left under the old version", async () => {
     const rotate = "claviger rotate claviger-system/secrets --wait";
-    expect(read("README.md")).toContain(rotate);
-    await succeeds(rotate);
+    expect(read(BY_HAND)).toContain(rotate);
+    expect(testedBlock(TRY, "rotate")).toContain(rotate.replace("claviger", "npm run -s claviger --"));
+    await succeeds(testedBlock(TRY, "rotate"));
     await verified();
     const [node] = cluster.nodes;
     const counted = await succeeds(`claviger census --config ${node?.configPath}`);
@@ -170,9 +175,9 @@ describe.skipIf(binaries === undefined)("the commands of README.md on a cluster 
 const headers = (tables: string): string[] =>
   [...tables.matchAll(/^NAMESPACE .*$/gm)].map(([line]) => line.replaceAll(/ +/g, " "));
 
-/** Writes the configuration of README.md, with the addresses and folders of a test cluster. */
+/** Writes the configuration of the installation by hand, with the addresses and folders of a test cluster. */
 async function configureAsShown(node: ClavigerNode, etcd: string): Promise<void> {
-  const shown = parse(testedBlock("README.md", "configuration"));
+  const shown = parse(testedBlock(BY_HAND, "configuration"));
   const { kubeconfig, rewriter } = parse(await readFile(node.configPath, "utf8"));
   const [provider] = shown.providers;
   const config = {

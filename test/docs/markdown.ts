@@ -9,6 +9,8 @@ export interface Block {
   readonly text: string;
   /** The name in the comment `<!-- tested: NAME -->` before it. Tests run these blocks. */
   readonly tested?: string;
+  /** The name in the comment `<!-- recorded: NAME -->` before it. Tests compare these outputs. */
+  readonly recorded?: string;
 }
 
 /** Returns the paths of the project's own documents. */
@@ -24,11 +26,12 @@ export const read = (path: string): string => readFileSync(join(ROOT, path), "ut
 
 /** Returns the fenced blocks of a text, in order. */
 export function blocks(text: string): Block[] {
-  const fence = /(?:^<!-- tested: (.+?) -->\n)?^```(\w*)\n(.*?)^```$/gms;
-  return [...text.matchAll(fence)].map(([, tested, language = "", body = ""]) => ({
+  const fence = /(?:^<!-- (tested|recorded): (.+?) -->\n)?^```(\w*)\n(.*?)^```$/gms;
+  return [...text.matchAll(fence)].map(([, mark, name, language = "", body = ""]) => ({
     language,
     text: body,
-    ...(tested !== undefined && { tested }),
+    ...(mark === "tested" && { tested: name }),
+    ...(mark === "recorded" && { recorded: name }),
   }));
 }
 
@@ -43,6 +46,15 @@ export function testedBlocks(path: string, name: string): Block[] {
 export function testedBlock(path: string, name: string): string {
   const [block, ...more] = testedBlocks(path, name);
   if (block === undefined || more.length > 0) throw new Error(`${path} has several blocks marked ${name}`);
+  return block.text;
+}
+
+/** Returns the only output of a document that is marked as recorded under a name. */
+export function recordedBlock(path: string, name: string): string {
+  const found = blocks(read(path)).filter(({ recorded }) => recorded === name);
+  const [block, ...more] = found;
+  if (block === undefined || more.length > 0)
+    throw new Error(`${path} has ${found.length} blocks marked <!-- recorded: ${name} -->, not one`);
   return block.text;
 }
 

@@ -89,38 +89,18 @@ interface Mount {
   readonly hostPath?: { readonly path: string };
 }
 
-/** Returns the first cells of the tables under a heading. */
-function firstCells(text: string, heading: string): string[] {
-  const section = text.split(new RegExp(`^## ${heading}$`, "m"))[1]?.split(/^## /m)[0] ?? "";
-  return [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = ""]) =>
+/** Returns the code spans in the first cells of a page's tables. */
+function firstCells(text: string): string[] {
+  return [...text.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = ""]) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, span = ""]) => span),
   );
 }
 
-describe("the configuration of README.md", () => {
-  const text = read("README.md");
-  const named = new Set(firstCells(text, "Configuration").map((field) => field.split(".").at(-1)));
-  const later = new Set(codeSpans(text).map((span) => span.split(".").at(-1)));
-  const known = [
-    ...read("src/config/config.ts").matchAll(
-      /\.(?:text|optionalText|expectText|optionalInteger|optionalBoolean|optionalObjectName|optionalSection|section|sections|texts)\(\s*"(\w+)"/g,
-    ),
-    ...read("src/config/config.ts").matchAll(/"(socketGroup|audit|listen|tls|credentials)"/g),
-  ].map(([, field = ""]) => field);
+const BY_HAND = "docs/install/by-hand.md";
 
-  it("names every field that the code reads", () => {
-    const containers = new Set(["seal", "file", "metrics", "etcd", "aws"]);
-    expect(known.filter((field) => !containers.has(field) && !named.has(field) && !later.has(field))).toEqual(
-      [],
-    );
-  });
-
-  it("names no field that the code does not know", () => {
-    expect([...named].filter((field) => !known.includes(field?.replace("[]", "") ?? ""))).toEqual([]);
-  });
-
+describe("the installation by hand", () => {
   it("is accepted as the page shows it, without a warning, and is deploy/claviger.yaml", () => {
-    const shown = testedBlock("README.md", "configuration");
+    const shown = testedBlock(BY_HAND, "configuration");
     const config = parseConfig(shown, "/etc/claviger/claviger.yaml");
     expect(config.warnings).toEqual([]);
     expect(parse(read("deploy/claviger.yaml"))).toEqual(parse(shown));
@@ -131,12 +111,12 @@ describe("the configuration of README.md", () => {
     const { providers } = parseConfig(read("deploy/claviger.yaml"), "/etc/claviger/claviger.yaml");
     const [provider] = providers;
     if (provider === undefined) throw new Error("deploy/claviger.yaml has no provider");
-    expect(testedBlock("README.md", "encryption configuration")).toBe(encryptionConfiguration(provider));
+    expect(testedBlock(BY_HAND, "encryption configuration")).toBe(encryptionConfiguration(provider));
   });
 
   it("names the EncryptionConfiguration that the API server is given, which sees that and the sockets", () => {
     const config = parseConfig(read("deploy/claviger.yaml"), "/etc/claviger/claviger.yaml");
-    const { containers, volumes } = parse(testedBlock("README.md", "api server")).spec;
+    const { containers, volumes } = parse(testedBlock(BY_HAND, "api server")).spec;
     const file = config.encryptionConfig ?? "none";
     expect(containers[0].command).toContain(`--encryption-provider-config=${file}`);
     const folders = [file, ...config.providers.map(({ socket }) => socket)].map((path) => dirname(path));
@@ -153,11 +133,11 @@ describe("the configuration of README.md", () => {
   });
 });
 
-describe("the resources of README.md", () => {
-  const text = read("README.md");
+describe("the resources of docs/reference.md", () => {
+  const text = read("docs/reference.md");
 
   it("are shown with the columns that kubectl get has", () => {
-    const headers = [...testedBlock("README.md", "resources").matchAll(/^NAMESPACE .*$/gm)];
+    const headers = [...testedBlock(BY_HAND, "resources").matchAll(/^NAMESPACE .*$/gm)];
     const columns = headers.map(([header]) => header.split(/ {2,}/));
     const order: readonly Kind[] = ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer"];
     const declared = order.map((kind) =>
@@ -181,12 +161,12 @@ describe("the resources of README.md", () => {
   });
 });
 
-describe("the commands of README.md", () => {
+describe("the commands of docs/commands.md", () => {
   it("are the ones that there are", () => {
     const commands = [...read("src/cli/program.ts").matchAll(/^ {2}(\w+): async \(\) =>/gm)].map(
       ([, name]) => name,
     );
-    const shown = firstCells(read("README.md"), "Commands").map((span) => span.split(" ")[1]);
+    const shown = firstCells(read("docs/commands.md")).map((span) => span.split(" ")[1]);
     expect(shown.filter((name) => name !== "help").sort()).toEqual(commands.sort());
   });
 });

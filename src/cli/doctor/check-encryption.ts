@@ -94,7 +94,8 @@ export const encryptionChecks: readonly Check[] = [
         rule === undefined
           ? "no rule is for secrets: they are stored plain"
           : `the rule for secrets (${rule.resources.join(", ")}) has identity first and no provider of claviger's: they are stored plain`,
-      remedy: "add a rule for secrets whose first provider is claviger's, as in README.md",
+      remedy:
+        "add a rule for secrets whose first provider is claviger's, as in docs/install/by-hand.md, step 4",
     }));
   }),
   check("OwnResourcesEncrypted", ["encryptionConfig"], ({ encryptionConfig }, { config }) => {

@@ -88,7 +88,7 @@ export const keyChecks: readonly Check[] = [
       message: `the user of ${config.rewriter?.kubeconfig ?? "this node's kubeconfig"} may not ${verbs.join(", ")} it: after a rotation these objects are not encrypted again while ${config.nodeName} leads`,
       remedy:
         config.rewriter === undefined
-          ? "set rewriter.kubeconfig and apply deploy/rewriter.yaml (README.md, steps 3 and 10), or set spec.reencryption.engine"
+          ? "set rewriter.kubeconfig and apply deploy/rewriter.yaml (docs/install/by-hand.md, steps 3 and 10), or set spec.reencryption.engine"
           : "add it to deploy/rewriter.yaml and apply that as an admin, or set spec.reencryption.engine",
     })),
   ),

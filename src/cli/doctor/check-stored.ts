@@ -93,7 +93,7 @@ export const storedChecks: readonly Check[] = [
         object: row.resource,
         message: `${counted(row)} are stored plain, although the first provider for them is claviger's (${examples(row)})`,
         remedy:
-          "write them back: apply deploy/rewriter.yaml (README.md, step 10); if one that was created just now is plain too, the API server does not go by this file: docs/troubleshooting.md, New objects are stored plain",
+          "write them back: apply deploy/rewriter.yaml (docs/install/by-hand.md, step 10); if one that was created just now is plain too, the API server does not go by this file: docs/troubleshooting.md, New objects are stored plain",
       }));
     }),
   ),

@@ -53,7 +53,8 @@ const sights: { readonly [S in Sight]: SightText } = {
   clock: { what: "the API server's clock", remedy: "see whether the API server runs" },
   rights: {
     what: "the rewriter's rights",
-    remedy: "see whether the API server runs, and whether rewriter.kubeconfig is as README.md, step 3, says",
+    remedy:
+      "see whether the API server runs, and whether rewriter.kubeconfig is as docs/install/by-hand.md, step 3, says",
   },
   secretRights: {
     what: "what this node's kubeconfig may do with Secrets",
@@ -137,7 +138,7 @@ export function diagnose(observed: Observed, now: Date): Diagnosis {
   };
 }
 
-const NOT_CONFIGURED = "no error; README.md, Configuration, has what can be set";
+const NOT_CONFIGURED = "no error; docs/reference.md, Configuration, has what can be set";
 
 function unseen({ looks }: Observed, left: readonly Pick<Check, "name" | "needs">[]): Unchecked[] {
   return (Object.keys(sights) as Sight[]).flatMap((sight) => {

@@ -125,7 +125,7 @@ function notLoadedText({ path, hash, editedAt, fault }: ConfigFile): string {
 function notConfigured(said: ApiServerStatus): ApiServerState {
   const message =
     "this node's API server was started without --encryption-provider-config: it stores everything plain, and cannot read what is stored under claviger. " +
-    "Put the flag and its mounts back, as in README.md (kubeadm upgrade apply rewrites its manifest), and restart it";
+    "Put the flag and its mounts back, as in docs/install/by-hand.md, step 8 (kubeadm upgrade apply rewrites its manifest), and restart it";
   return {
     status: { ...said, encryptionConfig: "NotConfigured", message },
     refused: false,

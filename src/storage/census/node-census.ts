@@ -95,5 +95,5 @@ function namesOf({ encryptionConfig }: NodeConfig): StoredNames {
 const missing = ({ path }: NodeConfig, field: "etcd" | "encryptionConfig"): ClavigerError =>
   new ClavigerError(
     "ConfigInvalid",
-    `configuration ${path}: ${field} is needed for a census; README.md has it`,
+    `configuration ${path}: ${field} is needed for a census; docs/reference.md has it`,
   );

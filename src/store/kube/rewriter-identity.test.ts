@@ -57,7 +57,7 @@ describe("the rewriter's identity", () => {
     rmSync(rewriter);
     const identity = withRewriter();
     await expect(identity.use(get)).rejects.toThrow(
-      /^kubeconfig \S+rewriter\.kubeconfig cannot be used: ENOENT.*; rewriter\.kubeconfig in \/etc\/claviger\/claviger\.yaml names it: README\.md, step 3/,
+      /^kubeconfig \S+rewriter\.kubeconfig cannot be used: ENOENT.*; rewriter\.kubeconfig in \/etc\/claviger\/claviger\.yaml names it: docs\/install\/by-hand\.md, step 3/,
     );
     fake.kubeconfigOf("rewriter");
     await expect(identity.use(get)).resolves.toEqual({});
@@ -71,7 +71,10 @@ describe("the rewriter's identity", () => {
   });
 
   test.each([
-    [401, /renew the credentials in rewriter\.kubeconfig \S+rewriter\.kubeconfig \(README\.md, step 3\)$/],
+    [
+      401,
+      /renew the credentials in rewriter\.kubeconfig \S+rewriter\.kubeconfig \(docs\/install\/by-hand\.md, step 3\)$/,
+    ],
     [
       403,
       /; apply deploy\/rewriter\.yaml, and see that the user of rewriter\.kubeconfig \S+ is in the group claviger:rewriters$/,

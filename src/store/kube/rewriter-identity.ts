@@ -36,7 +36,7 @@ export class RewriterIdentity {
   /** What to do if the API server forbids this user to list or patch. */
   get rightsRemedy(): string {
     return this.#kubeconfig === undefined
-      ? "set rewriter.kubeconfig in the node's configuration and apply deploy/rewriter.yaml (README.md, steps 3 and 10)"
+      ? "set rewriter.kubeconfig in the node's configuration and apply deploy/rewriter.yaml (docs/install/by-hand.md, steps 3 and 10)"
       : `apply deploy/rewriter.yaml, and see that the user of rewriter.kubeconfig ${bounded(this.#kubeconfig)} is in the group claviger:rewriters`;
   }
 
@@ -45,12 +45,15 @@ export class RewriterIdentity {
     if (this.#kubeconfig === undefined) return error;
     const file = bounded(this.#kubeconfig);
     if (error instanceof KubeError && error.httpStatus === 401) {
-      return withRemedy(error, `renew the credentials in rewriter.kubeconfig ${file} (README.md, step 3)`);
+      return withRemedy(
+        error,
+        `renew the credentials in rewriter.kubeconfig ${file} (docs/install/by-hand.md, step 3)`,
+      );
     }
     if (error instanceof ClavigerError && error.code === "ConfigInvalid") {
       return withRemedy(
         error,
-        `rewriter.kubeconfig in ${bounded(this.#configPath)} names it: README.md, step 3, says how to make it`,
+        `rewriter.kubeconfig in ${bounded(this.#configPath)} names it: docs/install/by-hand.md, step 3, says how to make it`,
       );
     }
     return error;
