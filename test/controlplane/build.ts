@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { access, constants, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+import { requireGo } from "./go-version.ts";
 import { withLock } from "./lock.ts";
 import { keepOnExit, removeOnExit } from "./reaper.ts";
 import { run } from "./run.ts";
@@ -69,6 +70,7 @@ export async function buildPrograms(
   if ((await missing(folder, programs)).length === 0) return paths;
   const go = await findExecutable("go");
   if (go === undefined) return undefined;
+  for (const module of new Set(programs.map((program) => program.module))) await requireGo(go, module);
   await mkdir(folder, { recursive: true });
   await withLock(
     join(root, "build.lock"),
