@@ -60,11 +60,17 @@ const rooms: Readonly<Record<string, Room>> = {
     ],
     packages: ["croner", "prom-client"],
   },
+  install: {
+    rooms: ["config", "crypto", "files", "kube", "resources", "seal", "storage"],
+    files: ["errors.ts", "json.ts", "printable.ts"],
+    packages: ["yaml"],
+  },
   cli: {
     rooms: [
       "config",
       "crypto",
       "files",
+      "install",
       "keyring",
       "keys",
       "kube",

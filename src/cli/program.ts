@@ -11,6 +11,8 @@ import { complain, print } from "./terminal/print.ts";
  * `operator` imports.
  */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import("./init.ts")).init,
+  join: async () => (await import("./join.ts")).join,
   serve: async () => (await import("./serve.ts")).serve,
   plugin: async () => (await import("./plugin.ts")).plugin,
   operator: async () => (await import("./operator.ts")).operator,

@@ -61,9 +61,15 @@ export function readRootKey(path: string, anySealed = true): Secret {
  * written.
  */
 export function createRootKey(path: string): void {
-  const draft = `${path}.${randomUUID()}`;
   using key = Secret.random(ROOT_KEY_BYTES);
+  storeRootKey(path, key);
+}
+
+/** Stores a root key that another node gave, in the same way. */
+export function storeRootKey(path: string, key: Secret): void {
+  const draft = `${path}.${randomUUID()}`;
   try {
+    if (key.size !== ROOT_KEY_BYTES) throw new Error(`a root key has ${ROOT_KEY_BYTES} bytes`);
     const flaw = flawOnTheWay(dirname(path));
     if (flaw !== undefined) throw new Error(flaw);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

@@ -1,0 +1,66 @@
+import { ClavigerError } from "../errors.ts";
+import { applyChange } from "../install/apply-change.ts";
+import { installSteps } from "../install/install-steps.ts";
+import { runSteps } from "../install/run-steps.ts";
+import { planText } from "../install/show-plan.ts";
+import type { Site } from "../install/site.ts";
+import { type Command, parseOptions } from "./command.ts";
+import { openSite } from "./site/install-site.ts";
+import { POLL_MILLISECONDS, realPace } from "./terminal/patience.ts";
+import { print } from "./terminal/print.ts";
+import { ProgressLine } from "./terminal/progress.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
+
+export const init: Command = {
+  summary:
+    "Install claviger on this control-plane node of kubeadm, step by step; run it again to continue. --dry-run shows the steps.",
+  usage: "init [--dry-run] [--diff] [--wait] [--image IMAGE] [--kubeconfig FILE] [--root FOLDER]",
+  options: {
+    "--dry-run": "print what each step would do, and change nothing",
+    "--diff": "as --dry-run, with the lines of each file that would change",
+    "--wait": "end only when the Secrets from before are encrypted too, and were counted in etcd",
+    "--image IMAGE": "the image of plugin and operator, as the container runtime knows it",
+    "--kubeconfig FILE": "an administrator's kubeconfig; /etc/kubernetes/admin.conf if left out",
+    "--root FOLDER": "the folder that stands for /, to prepare the files of a node",
+  },
+  async run(args) {
+    const options = parseOptions(args, {
+      "dry-run": { type: "boolean" },
+      diff: { type: "boolean" },
+      wait: { type: "boolean" },
+      image: { type: "string" },
+      kubeconfig: { type: "string" },
+      root: { type: "string" },
+    });
+    mustBeRoot(options.root);
+    const { site, close } = openSite({ ...options, signal: stopSignal() });
+    const image = options.image === undefined ? {} : { image: options.image };
+    const steps = installSteps(site, { wait: options.wait === true, ...image });
+    try {
+      if (options["dry-run"] === true || options.diff === true) {
+        print(await planText(steps, options.diff === true));
+      } else await runSteps(steps, runnerOf(site));
+    } finally {
+      close();
+    }
+  },
+};
+
+function mustBeRoot(root: string | undefined): void {
+  if (root !== undefined || process.geteuid?.() === 0) return;
+  throw new ClavigerError(
+    "InvalidArgument",
+    "init changes files of root: run it as root, with sudo for example",
+  );
+}
+
+function runnerOf(site: Site) {
+  const line = new ProgressLine();
+  return {
+    apply: (change: Parameters<typeof applyChange>[1]) => applyChange(site, change),
+    show: (text: string) => line.end(text),
+    showWait: (text: string) => line.show({ text }),
+    now: realPace.now,
+    pause: () => realPace.pause(2 * POLL_MILLISECONDS, site.signal),
+  };
+}

@@ -1,0 +1,45 @@
+import type { Site } from "./site.ts";
+import type { Step } from "./step.ts";
+import { apiServerStep } from "./steps/api-server-step.ts";
+import {
+  clusterConfigurationStep,
+  everyReaderStep,
+  keyStep,
+  nodeStep,
+  objectsStep,
+  verifiedStep,
+  writerStep,
+} from "./steps/cluster-steps.ts";
+import { readerStep } from "./steps/encryption-step.ts";
+import { kubeconfigStep } from "./steps/kubeconfig-step.ts";
+import { configStep, foldersStep, rootKeyStep } from "./steps/node-steps.ts";
+import { podsStep } from "./steps/pods-step.ts";
+
+export interface InstallOptions {
+  /** The image of the static pods; the one of deploy/ if left out. */
+  readonly image?: string;
+  /** True if the last step waits until the Secrets from before are encrypted too. */
+  readonly wait: boolean;
+}
+
+/**
+ * The steps of an installation on this node, in their order. The plugin serves a key before the API server
+ * depends on it; every API server reads before one writes; and kubeadm's configuration has the flags before
+ * anything is encrypted, so that no upgrade takes them away from then on.
+ */
+export const installSteps = (site: Site, options: InstallOptions): readonly Step[] => [
+  foldersStep(site),
+  rootKeyStep(site),
+  configStep(site),
+  readerStep(site),
+  kubeconfigStep(site),
+  objectsStep(site),
+  podsStep(site, options.image),
+  nodeStep(site),
+  keyStep(site),
+  apiServerStep(site),
+  everyReaderStep(site),
+  clusterConfigurationStep(site),
+  writerStep(site),
+  ...(options.wait ? [verifiedStep(site)] : []),
+];

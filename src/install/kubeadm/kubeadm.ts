@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ClavigerError } from "../../errors.ts";
+import { oneLine } from "../../printable.ts";
+import type { KubeconfigChange } from "../changes.ts";
+import type { Ran, Site } from "../site.ts";
+import { textOf } from "../text-file.ts";
+
+/** Lets kubeadm sign a client certificate, and returns the kubeconfig with it. */
+export function kubeadmKubeconfig(
+  site: Site,
+  { user, group, kubeadmConfig }: Pick<KubeconfigChange, "user" | "group" | "kubeadmConfig">,
+): Promise<string> {
+  return withFile(kubeadmConfig, async (path) => {
+    const args = ["kubeconfig", "user", "--config", path, "--client-name", user, "--org", group];
+    return (await succeed(site, args)).stdout;
+  });
+}
+
+/** Lets kubeadm render the manifest of kube-apiserver, without touching the kubelet's folder. */
+export function renderApiServer(site: Site, kubeadmConfig: string): Promise<string> {
+  return withFile(kubeadmConfig, async (path, folder) => {
+    const args = ["init", "phase", "control-plane", "apiserver", "--dry-run", "--config", path];
+    await succeed(site, args, { KUBEADM_INIT_DRYRUN_DIR: folder });
+    const manifest = textOf(join(folder, "kube-apiserver.yaml"));
+    if (manifest === undefined) {
+      throw new ClavigerError("InvalidArgument", "kubeadm rendered no manifest of kube-apiserver");
+    }
+    return manifest;
+  });
+}
+
+async function succeed(site: Site, args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
+  const ran = await site.run("kubeadm", args, { env });
+  if (ran.code === 0) return ran;
+  const said = oneLine(ran.stderr, 1000);
+  const command = `kubeadm ${args.filter((arg) => !arg.includes(tmpdir())).join(" ")}`;
+  throw new ClavigerError("InvalidArgument", `${command} failed with exit code ${ran.code}: ${said}`);
+}
+
+/** The file is in a folder of mode 0700 and is removed at once. */
+async function withFile<T>(text: string, use: (path: string, folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "claviger-init-"));
+  try {
+    const path = join(folder, "kubeadm.yaml");
+    writeFileSync(path, text, { mode: 0o600 });
+    return await use(path, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

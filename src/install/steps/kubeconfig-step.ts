@@ -1,0 +1,42 @@
+import { readApiServerManifest } from "../kubeadm/api-server-manifest.ts";
+import { readClusterConfiguration } from "../kubeadm/cluster-config-map.ts";
+import { kubeadmFile, type LocalApiServer, withEndpoint } from "../kubeadm/cluster-configuration.ts";
+import { PATHS } from "../paths.ts";
+import { placeOf, type Site } from "../site.ts";
+import { actIf, type Step } from "../step.ts";
+import { textOf } from "../text-file.ts";
+import { apiServerText } from "./api-server-step.ts";
+
+/** The identities of a node: its operator's, and the rewriter's, which may list and patch Secrets. */
+export const identitiesOf = (nodeName: string) => [
+  { path: PATHS.kubeconfig, user: `claviger-node:${nodeName}`, group: "claviger:nodes" },
+  { path: PATHS.rewriterKubeconfig, user: `claviger-rewriter:${nodeName}`, group: "claviger:rewriters" },
+];
+
+/**
+ * The kubeconfigs of operator and rewriter, which lead to the API server of this node: the operator reports
+ * about that API server. A kubeconfig that leads to another one, as claviger join brings it, is replaced.
+ */
+export const kubeconfigStep = (site: Site): Step => ({
+  name: "kubeconfigs",
+  plan: async () => {
+    const local = readApiServerManifest(apiServerText(site));
+    const kubeadmConfig = kubeadmFile(withEndpoint(await readClusterConfiguration(site), undefined), local);
+    const server = serverUrl(local);
+    const changes = identitiesOf(site.nodeName)
+      .filter(({ path }) => !leadsTo(textOf(placeOf(site, path)), server))
+      .map((identity) => ({ kind: "kubeconfig", ...identity, kubeadmConfig }) as const);
+    return actIf(
+      changes,
+      `let kubeadm sign certificates for ${server}`,
+      `they lead to ${server}; their certificates last a year`,
+    );
+  },
+});
+
+const serverUrl = ({ address, port }: LocalApiServer): string =>
+  `https://${address.includes(":") ? `[${address}]` : address}:${port}`;
+
+/** kubectl and kubeadm write a server as a plain scalar. */
+const leadsTo = (kubeconfig: string | undefined, server: string): boolean =>
+  (kubeconfig ?? "").split("\n").some((line) => line.trim() === `server: ${server}`);

@@ -1,0 +1,48 @@
+import { packagedPods } from "../objects/packaged.ts";
+import { PATHS } from "../paths.ts";
+import { placeOf, type Site } from "../site.ts";
+import { actIf, blocked, type Step, type StepPlan } from "../step.ts";
+import { textOf } from "../text-file.ts";
+
+/** The static pods of plugin and operator. Pods that exist are kept, with another image if one is given. */
+export const podsStep = (site: Site, image: string | undefined): Step => ({
+  name: "static pods",
+  plan: async () => {
+    const pods = [...packagedPods()].map(([name, text]) => {
+      const path = `${PATHS.manifests}/${name}`;
+      return { path, wanted: text, before: textOf(placeOf(site, path)) };
+    });
+    const single =
+      textOf(placeOf(site, SINGLE_POD)) !== undefined && !pods.some(({ path }) => path === SINGLE_POD);
+    return single ? singlePod() : decidePods(pods, image);
+  },
+});
+
+/** The one pod of plugin and operator of earlier installations. */
+const SINGLE_POD = `${PATHS.manifests}/claviger.yaml`;
+
+const singlePod = (): StepPlan =>
+  blocked(
+    `${SINGLE_POD} runs plugin and operator in one pod`,
+    "remove that file, and run init again: a second plugin and a second operator cannot run beside them",
+  );
+
+interface PodFile {
+  readonly path: string;
+  readonly wanted: string;
+  readonly before: string | undefined;
+}
+
+export function decidePods(pods: readonly PodFile[], image: string | undefined): StepPlan {
+  const changes = pods.flatMap(({ path, wanted, before }) => {
+    const after = withImage(before ?? wanted, image);
+    return after === before ? [] : [{ kind: "file", path, mode: 0o600, before, after } as const];
+  });
+  const names = pods.map(({ path }) => path).join(", ");
+  return actIf(changes, `write ${names}`, `${names} ${pods.length === 1 ? "is" : "are"} there`);
+}
+
+const withImage = (text: string, image: string | undefined): string =>
+  image === undefined
+    ? text
+    : text.replaceAll(/^(\s*(?:- )?image: ).*$/gm, (_, before) => `${before}${image}`);
