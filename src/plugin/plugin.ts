@@ -18,6 +18,7 @@ import { FormerObservations } from "./observations/former-observations.ts";
 import { ObservationRecorder } from "./observations/observation-recorder.ts";
 import { Provider } from "./provider.ts";
 import { SocketServer } from "./socket-server.ts";
+import { standBy } from "./standby.ts";
 
 /** How soon a failed check is repeated. */
 const RETRY_MILLISECONDS = 1_000;
@@ -27,6 +28,8 @@ export interface PluginOptions {
   readonly signal: AbortSignal;
   /** The production timing if left out. */
   readonly timing?: Timing;
+  /** True if the plugin waits while another plugin serves its sockets, instead of throwing InUse. */
+  readonly standby?: boolean;
   /** Called when the sockets of the first configuration listen. */
   readonly onListening?: (plugin: Plugin) => void;
 }
@@ -41,6 +44,13 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
   const config = readConfig(options.configPath);
   // Sockets and their folders belong only to our user, or to our user and one group.
   process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
+  if (options.standby)
+    await standBy(
+      config.providers.map(({ socket }) => socket),
+      options.log,
+      options.signal,
+    );
+  if (options.signal.aborted) return;
   const plugin = new Plugin(config, options.log, options.timing ?? TIMING);
   const stopped = logStop(options.log, "plugin", options.signal);
   const following = watchConfiguration(config.path, appearance, () => void plugin.reload());

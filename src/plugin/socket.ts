@@ -12,6 +12,9 @@ const OTHERS = 0o007;
 const GROUP = 0o070;
 const GROUP_WRITE = 0o020;
 
+/** The file that a plugin locks for as long as it holds the socket at `path`. */
+export const socketLock = (path: string): string => `${path}.lock`;
+
 /** A socket path that only this process may bind until `release`. */
 export interface ClaimedSocket {
   readonly path: string;
@@ -35,7 +38,7 @@ export async function claimSocket(path: string, group: number | undefined): Prom
   }
   preparePrivateFolder(dirname(path), group);
   // Held until release, so that between the probe and the bind nobody else can do the same.
-  const lock = FileLock.acquire(`${path}.lock`, `another claviger plugin serves ${path}: stop it first`);
+  const lock = FileLock.acquire(socketLock(path), `another claviger plugin serves ${path}: stop it first`);
   try {
     await removeStaleSocket(path);
   } catch (error) {
