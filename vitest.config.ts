@@ -34,6 +34,9 @@ export default defineConfig({
         test: {
           ...deadlines,
           name: "servers",
+          // A fifth of an API server's time would be its garbage collector's. Here memory is plenty, and
+          // processors are few.
+          env: { GOGC: "400", GOMEMLIMIT: "500MiB" },
           include: ["test/**/*.test.ts"],
           exclude: ["test/vectors/**", "test/model/**", "**/node_modules/**"],
           ...besideOneAnother,

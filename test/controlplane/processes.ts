@@ -38,9 +38,11 @@ export async function startProcess(launch: Launch): Promise<RunningProcess> {
 
 /**
  * Returns the environment of a child. It is nearly empty, because etcd and kubectl read settings from theirs.
+ * The settings of Go's garbage collector are passed on: vitest.config.ts sets them.
  */
 export function childEnvironment(home: string): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: home };
+  const { PATH, GOGC, GOMEMLIMIT } = process.env;
+  return { PATH, HOME: home, ...(GOGC && { GOGC }), ...(GOMEMLIMIT && { GOMEMLIMIT }) };
 }
 
 /** One run of a child process. */
