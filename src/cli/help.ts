@@ -11,7 +11,9 @@ const COMMON: Readonly<Record<string, string>> = {
 /** Returns the options in a usage line, as the line spells them. */
 export const optionsIn = (usage: string): string[] => [
   ...new Set(
-    [...usage.matchAll(/(?<![\w-])(?:--[a-z-]+(?: [A-Z]+)?|-o [a-z|]+)/g)].map(([option]) => option),
+    [...usage.matchAll(/(?<![\w-])(?:--[a-z-]+(?: (?:[A-Z]+|[a-z]+(?:\|[a-z]+)+))?|-o [a-z|]+)/g)].map(
+      ([option]) => option,
+    ),
   ),
 ];
 

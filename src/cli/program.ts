@@ -19,6 +19,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   rotate: async () => (await import("./rotate.ts")).rotate,
   status: async () => (await import("./status.ts")).status,
   import: async () => (await import("./import.ts")).importMaterial,
+  encrypt: async () => (await import("./first-try.ts")).encrypt,
+  decrypt: async () => (await import("./first-try.ts")).decrypt,
   census: async () => (await import("./census.ts")).census,
   doctor: async () => (await import("./doctor.ts")).doctor,
   backup: async () => (await import("./backup.ts")).backup,

@@ -1,7 +1,7 @@
 import { ClavigerError } from "../errors.ts";
 import { KubeClient, LIKE_KUBECTL } from "../kube/client.ts";
 import { type Command, formatOf, OUTPUT, parseOptions, UsageError } from "./command.ts";
-import { decideUninstall, uninstallText } from "./decide-uninstall.ts";
+import { decideUninstall, uninstallText } from "./site/decide-uninstall.ts";
 import { lookAtInstallation } from "./site/installation.ts";
 import { kubeconfigOf } from "./site/target.ts";
 import { render } from "./terminal/output.ts";
