@@ -1,8 +1,10 @@
 import { type NodeConfig, readConfig } from "../config/config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { type Command, configPathOf, OUTPUT, oneOf, parseOptions } from "./command.ts";
+import { type Command, configPathOf, OUTPUT, oneOf, parseOptions, UsageError } from "./command.ts";
 import { reportManifests } from "./site/manifests-report.ts";
 import { lookAtStoredData, type StoredDataLook, unprovenKeys } from "./site/stored-data.ts";
+import { accessOf, CLUSTER_OPTIONS, type ClusterOptions, clientOf, namespaceFor } from "./site/target.ts";
+import { lookAtCluster } from "./status/gather-cluster.ts";
 import { reportApiServer, reportKeys, reportProviders } from "./status/gather-node.ts";
 import type { KeyReport, StatusReport } from "./status/report.ts";
 import { screen } from "./status/screen.ts";
@@ -16,7 +18,8 @@ import { stopSignal } from "./terminal/stop-signal.ts";
 const FORMATS = ["json", "yaml", "wide"] as const;
 
 const OPTIONS = {
-  config: { type: "string" },
+  ...CLUSTER_OPTIONS,
+  "all-namespaces": { type: "boolean", short: "A" },
   watch: { type: "boolean", short: "w" },
   color: { type: "string" },
   output: OUTPUT,
@@ -24,9 +27,12 @@ const OPTIONS = {
 
 export const status: Command = {
   summary: "Show in one screen which keys are in use, what is encrypted under them, and what is wrong.",
-  usage: "status [--config FILE] [-o json|yaml|wide] [--watch] [--color auto|always|never]",
+  usage:
+    "status [--config FILE | -n NAMESPACE | -A] [--context NAME] [--kubeconfig FILE] [-o json|yaml|wide] [--watch] [--color auto|always|never]",
   options: {
     "-o json|yaml|wide": "print for programs, or with ids and paths",
+    "-n NAMESPACE": "the keys of a namespace of the cluster, by your own kubeconfig, in place of this node",
+    "-A": "the same of all namespaces",
     "--watch": "show it again when it changes, until Ctrl-C",
     "--color auto|always|never": "auto, the default: on a terminal, unless NO_COLOR is set",
   },
@@ -34,17 +40,31 @@ export const status: Command = {
     const options = parseOptions(args, OPTIONS);
     const format = oneOf("-o", options.output, FORMATS);
     const colour = colourOfOutput(oneOf("--color", options.color, COLOUR_WHEN));
-    const config = readConfig(configPathOf(options.config));
-    const look = async () => {
-      const seen = await lookAtNode(config);
-      return { seen, text: textOf(seen, format) };
-    };
-    if (options.watch === true) return watchScreen(async () => (await look()).text, colour, stopSignal());
-    const { seen, text } = await look();
-    printStyled(text, colour);
+    const look = lookOf(options);
+    const signal = stopSignal();
+    if (options.watch === true)
+      return watchScreen(async () => textOf(await look(signal), format), colour, signal);
+    const seen = await look(signal);
+    printStyled(textOf(seen, format), colour);
     mustBeWell(seen);
   },
 };
+
+type Options = ClusterOptions & { readonly "all-namespaces"?: boolean };
+
+/** Returns how to look: at the cluster if an option of kubectl is given, else at this node. */
+function lookOf(options: Options): (signal: AbortSignal) => Promise<Seen> {
+  const { kubeconfig, context, namespace, "all-namespaces": all } = options;
+  const ofCluster = [kubeconfig, context, namespace, all].some((option) => option !== undefined);
+  if (!ofCluster) {
+    const config = readConfig(configPathOf(options.config));
+    return () => lookAtNode(config);
+  }
+  if (all === true && namespace !== undefined) throw new UsageError("-n and -A exclude one another");
+  const client = clientOf(accessOf(options));
+  const wanted = all === true ? undefined : namespaceFor(options);
+  return (signal) => lookAtCluster(client, wanted, signal);
+}
 
 interface Seen {
   readonly report: StatusReport;

@@ -104,7 +104,8 @@ export function leaderSilence(renewTime: string | undefined, now: number): strin
   return `no operator leads${since}, so the reports about stored data are old: start the operators, and see their logs`;
 }
 
-function nodesOf(keyServers: readonly KeyServer[]): NodeReport[] {
+/** Returns the nodes by their own KeyServers. */
+export function nodesOf(keyServers: readonly KeyServer[]): NodeReport[] {
   return keyServers.map(({ metadata, status }) => {
     const ready = conditionOf(status?.conditions, "Ready");
     return {
@@ -121,7 +122,8 @@ function nodesOf(keyServers: readonly KeyServer[]): NodeReport[] {
   });
 }
 
-function keyFactsOf(masterKeys: readonly MasterKey[]): ReadonlyMap<string, KeyFacts> {
+/** Returns the statements of MasterKeys that need no leader. */
+export function keyFactsOf(masterKeys: readonly MasterKey[]): ReadonlyMap<string, KeyFacts> {
   return new Map(
     masterKeys.map(({ metadata: { namespace = "", name }, status }) => {
       const ready = conditionOf(status?.conditions, "Ready");

@@ -5,7 +5,8 @@ import type { NodeReport, StoredData } from "../site/stored-data.ts";
 
 /** Everything that `claviger status` reports. Parts that could not be read are left out. */
 export interface StatusReport {
-  readonly node: string;
+  /** The node that reports; left out in a report of the whole cluster. */
+  readonly node?: string;
   readonly providers: readonly ProviderReport[];
   readonly apiServer?: ApiServerReport;
   readonly keys?: readonly KeyReport[];

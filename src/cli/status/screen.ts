@@ -18,7 +18,7 @@ export interface ScreenOptions {
 export function screen(report: StatusReport, wrong: readonly string[], options: ScreenOptions): string {
   const { providers, keys, apiServer, nodes } = report;
   return [
-    providersTable(providers, keys ?? [], options),
+    report.node === undefined ? "" : providersTable(providers, keys ?? [], options),
     apiServer === undefined ? "" : `${apiServerText(apiServer)}\n`,
     keys === undefined ? "" : keysTable(keys, options),
     nodes === undefined || nodes.length === 0 ? "" : nodesTable(nodes, options),
