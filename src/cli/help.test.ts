@@ -32,7 +32,7 @@ describe.each(NAMES)("claviger help %s", (name) => {
   test("says of every option in the usage what it is for", () => {
     const [usage = "", ...rest] = stdout.split("\n");
     const options = [...usage.matchAll(/--[a-z-]+|-o(?= [a-z|]+)/g)].map(([option]) => option);
-    expect(options.length).toBeGreaterThan(0);
+    expect(options.length > 0).toBe(usage.includes("["));
     for (const option of new Set(options)) {
       const lines = rest.filter((line) => line.startsWith(`  ${option}`));
       expect(lines, option).toEqual([expect.stringMatching(/^ {2}\S+(?: (?:[A-Z]+|[a-z|]+))? {2,}\S+/)]);
@@ -43,7 +43,9 @@ describe.each(NAMES)("claviger help %s", (name) => {
     const source = readFileSync(join(import.meta.dirname, FILES.get(name) ?? ""), "utf8");
     const taken = [...source.matchAll(/^\s+"?([a-z-]+)"?: \{ type: "(?:string|boolean)" \}/gm)];
     const shared = [...FILES].filter(([, file]) => file === FILES.get(name)).map(([other]) => other);
-    const usages = shared.map((other) => claviger("help", other).stdout.split("\n")[0]).join(" ");
+    const usages = shared
+      .map((other) => (other === name ? stdout : claviger("help", other).stdout).split("\n")[0])
+      .join(" ");
     for (const [, option] of taken) expect(usages).toContain(`--${option}`);
   });
 });

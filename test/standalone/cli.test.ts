@@ -1,5 +1,7 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdir, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../controlplane/run.ts";
 import { CLAVIGER, Installation } from "./installation.ts";
@@ -153,6 +155,63 @@ describe("claviger encrypt and decrypt", () => {
     expect(result).toMatchObject({ code, stdout: "" });
     expect(result.stderr).toMatch(says);
     expect(result.stderr).toMatch(/^claviger: [^\n]+\n$/);
+  });
+});
+
+/** Starts a shell in which `claviger` is this program, and gives it a script. */
+async function inShell(shell: readonly string[], script: string) {
+  const folder = join(installation.dir, "bin");
+  await mkdir(folder, { recursive: true });
+  await symlink(CLAVIGER, join(folder, "claviger")).catch(() => undefined);
+  const [binary = "", ...args] = shell;
+  return run(binary, [...args, script], {
+    env: bare({ ...configured, PATH: `${folder}:${dirname(process.execPath)}:${process.env.PATH}` }),
+    deadline: 120_000,
+  });
+}
+
+const hasShell = (shell: string) => spawnSync(shell, ["-c", "true"]).status === 0;
+
+describe("the completion of a shell", () => {
+  it("bash => commands, options, formats and providers", async () => {
+    const words = async (...typed: readonly string[]) => {
+      const quoted = typed.map((word) => `'${word}'`).join(" ");
+      const { stdout, stderr } = await inShell(
+        ["bash", "--norc", "-c"],
+        `source <(claviger completion bash); COMP_WORDS=(claviger ${quoted}); COMP_CWORD=${typed.length}; _claviger; printf '%s\n' "\${COMPREPLY[@]}"`,
+      );
+      expect(stderr).toBe("");
+      return stdout.trim().split("\n");
+    };
+    expect(await words("sta")).toEqual(["status"]);
+    expect(await words("status", "-o", "")).toEqual(["json", "yaml", "wide"]);
+    expect(await words("encrypt", "--provider", "")).toEqual(["secrets"]);
+    expect(await words("census", "--a")).toEqual(["--all"]);
+  });
+
+  it.skipIf(!hasShell("fish"))("fish (skipped if there is none) => the same, with descriptions", async () => {
+    const complete = async (line: string) =>
+      (
+        await inShell(
+          ["fish", "--no-config", "-c"],
+          `claviger completion fish | source; complete -C '${line}'`,
+        )
+      ).stdout;
+    expect(await complete("claviger sta")).toMatch(/^status\tShow in one screen/);
+    expect(await complete("claviger encrypt --provider ")).toBe("secrets\n");
+  });
+
+  it.skipIf(!hasShell("zsh"))("zsh (skipped if there is none) => the same, with descriptions", async () => {
+    const complete = async (...typed: readonly string[]) => {
+      const words = typed.map((word) => `'${word}'`).join(" ");
+      // Only zsh's line editor calls _claviger; this gives the function the words, and shows its candidates.
+      const stubs = "compdef() { :; }; _describe() { print -l -- $described; }; _files() { print files; }";
+      const script = `${stubs}; source <(claviger completion zsh); words=(claviger ${words}); CURRENT=$#words; _claviger`;
+      return (await inShell(["zsh", "-f", "-c"], script)).stdout;
+    };
+    expect(await complete("sta")).toMatch(/^status:Show in one screen/);
+    expect(await complete("encrypt", "--provider", "")).toMatch(/^secrets:?\n$/);
+    expect(await complete("restore", "")).toBe("files\n");
   });
 });
 

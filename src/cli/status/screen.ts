@@ -15,14 +15,16 @@ export interface ScreenOptions {
 }
 
 /** Renders the report for a person. The result is for `printStyled`. */
-export function screen(report: StatusReport, wrong: readonly string[], options: ScreenOptions): string {
+export function screen(report: StatusReport, wrong: readonly string[], given: ScreenOptions): string {
   const { providers, keys, apiServer, nodes } = report;
+  // Ids are copied, so they are never broken into lines.
+  const options = given.wide ? { ...given, width: Number.POSITIVE_INFINITY } : given;
   return [
     report.node === undefined ? "" : providersTable(providers, keys ?? [], options),
     apiServer === undefined ? "" : `${apiServerText(apiServer)}\n`,
     keys === undefined ? "" : keysTable(keys, options),
     nodes === undefined || nodes.length === 0 ? "" : nodesTable(nodes, options),
-    wrongText(wrong, options.width),
+    wrongText(wrong, given.width),
   ]
     .filter((part) => part !== "")
     .join("\n");
@@ -96,7 +98,7 @@ const GOOD = /^(ok|Enabled|True|Verified\b.*)$/;
 const BAD = /^(not serving|not asked|False|Unknown|unknown|NoVersion|Expired|Destroyed)$/;
 
 function styleOf(text: string, title: string): Style {
-  if (!["STATUS", "STATE", "READY", "STORED DATA"].includes(title)) return "plain";
+  if (text === "-" || !["STATUS", "STATE", "READY", "STORED DATA"].includes(title)) return "plain";
   return GOOD.test(text) ? "green" : BAD.test(text) ? "red" : "yellow";
 }
 
