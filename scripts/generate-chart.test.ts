@@ -1,24 +1,41 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { chartFiles, TEMPLATES } from "./generate-chart.ts";
+import { resources } from "../src/resources/definitions.ts";
+import { chartFiles, DASHBOARD, dashboardText, TEMPLATES } from "./generate-chart.ts";
 
 const read = (...path: string[]) => readFileSync(join(import.meta.dirname, "..", ...path), "utf8");
 
-test("charts/claviger/templates holds what `npm run generate` makes, and NOTES.txt", () => {
+/** Templates that are written by hand. */
+const BY_HAND = ["NOTES.txt", "_helpers.tpl", "dashboard.yaml", "network-policy.yaml", "podmonitor.yaml"];
+
+test("charts/claviger/templates holds what `npm run generate` makes, and the templates that are written by hand", () => {
   const made = chartFiles();
-  expect(readdirSync(TEMPLATES).sort()).toEqual([...made.keys(), "NOTES.txt"].sort());
+  const files = globSync("**/*.*", { cwd: TEMPLATES });
+  expect(files.sort()).toEqual([...made.keys(), ...BY_HAND].sort());
   for (const [name, text] of made) expect(readFileSync(join(TEMPLATES, name), "utf8"), name).toBe(text);
 });
 
-test("every alert has a name of its own that Prometheus takes", () => {
-  const names = [...(chartFiles().get("alerts.yaml") ?? "").matchAll(/ alert: (.*)/g)].map(
-    ([, name]) => name,
+test("the chart's dashboard is what `npm run generate` makes", () => {
+  expect(readFileSync(DASHBOARD, "utf8")).toBe(dashboardText());
+});
+
+test("the chart names every custom resource for Artifact Hub, and the image that it runs", () => {
+  const { annotations } = parse(read("charts", "claviger", "Chart.yaml"));
+  const named = parse(annotations["artifacthub.io/crds"]).map(
+    ({ kind, name }: { kind: string; name: string }) => [kind, name],
   );
-  expect(names.length).toBeGreaterThan(5);
-  expect(names.filter((name) => !/^Claviger[A-Z][A-Za-z]+$/.test(name ?? ""))).toEqual([]);
-  expect(new Set(names).size).toBe(names.length);
+  const expected = Object.entries(resources).map(([kind, { plural }]) => [
+    kind,
+    `${plural}.kms.claviger.dev`,
+  ]);
+  expect(named.sort()).toEqual(expected.sort());
+  const { repository } = parse(read("charts", "claviger", "values.yaml")).image;
+  const { version } = JSON.parse(read("package.json"));
+  expect(parse(annotations["artifacthub.io/images"])).toEqual([
+    { name: "claviger", image: `${repository}:${version}` },
+  ]);
 });
 
 test("the chart has the version of claviger", () => {

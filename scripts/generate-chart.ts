@@ -4,10 +4,18 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { rows } from "./dashboard-panels.ts";
+import { doctorTemplate, operatorTemplate } from "./generate-chart-pods.ts";
 import { crdFiles } from "./generate-crds.ts";
+import { dashboard } from "./generate-dashboard.ts";
+import { replaceOnce } from "./replace-once.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 export const TEMPLATES = join(ROOT, "charts", "claviger", "templates");
+
+/** The dashboard that the chart's ConfigMap takes, and that can be imported into Grafana as it is. */
+export const DASHBOARD = join(ROOT, "charts", "claviger", "files", "dashboard.json");
+export const dashboardText = (): string => `${JSON.stringify(dashboard(rows), undefined, 2)}\n`;
 
 /** Helm keeps an object with this annotation, whatever happens to the release. */
 const KEEP = "helm.sh/resource-policy: keep";
@@ -25,6 +33,8 @@ export function chartFiles(): ReadonlyMap<string, string> {
         where(".Values.storageVersionMigration.enabled", deployed("storage-version-migration.yaml")),
     ],
     ["alerts.yaml", alertsTemplate()],
+    ["operator.yaml", header("deploy/static-pod-operator.yaml") + operatorTemplate()],
+    ["tests/doctor.yaml", header("deploy/static-pod-operator.yaml") + doctorTemplate()],
   ]);
 }
 
@@ -121,13 +131,8 @@ function withoutComment(text: string): { readonly comment: string; readonly rest
   return { comment: text.slice(0, end), rest: text.slice(end) };
 }
 
-function replaceOnce(text: string, piece: string | RegExp, by: string): string {
-  const found = text.split(piece).length - 1;
-  if (found !== 1) throw new Error(`${piece} is there ${found} times, not once`);
-  return text.replace(piece, () => by);
-}
-
 if (import.meta.main) {
-  mkdirSync(TEMPLATES, { recursive: true });
+  mkdirSync(join(TEMPLATES, "tests"), { recursive: true });
   for (const [name, text] of chartFiles()) writeFileSync(join(TEMPLATES, name), text);
+  writeFileSync(DASHBOARD, dashboardText());
 }

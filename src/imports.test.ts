@@ -71,7 +71,6 @@ const rooms: Readonly<Record<string, Room>> = {
       "crypto",
       "files",
       "install",
-      "go",
       "keyring",
       "keys",
       "kube",

@@ -15,15 +15,28 @@ const helmPath = await helmBinary();
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const CHART = join(ROOT, "charts", "claviger");
+/** The chart before it could bring pods, metrics and the dashboard. */
+const FORMER_CHART = join(ROOT, "test", "upgrade", "chart-without-pods.tgz");
+const PROMETHEUS_CRDS = join(ROOT, "test", "cluster", "prometheus-operator");
+/** Every switch that is off by default. */
+const ALL_ON = [
+  ...["storageVersionMigration", "alerts", "operator", "podMonitor", "dashboard", "networkPolicy"].map(
+    (switched) => `--set=${switched}.enabled=true`,
+  ),
+  "--set=image.pullSecrets={registry},podMonitor.labels.release=prometheus,dashboard.annotations.folder=Security",
+];
 const RELEASE = "claviger";
 const IN_OWN_NAMESPACE = ["--namespace=claviger-system"];
 const KEEP = { "helm.sh/resource-policy": "keep" };
 
 interface Manifest {
   readonly kind: string;
+  readonly data?: Readonly<Record<string, string>>;
   readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly rules?: unknown;
-  readonly spec?: { readonly groups?: readonly { readonly rules: readonly Rule[] }[] };
+  readonly spec?: Readonly<Record<string, unknown>> & {
+    readonly groups?: readonly { readonly rules: readonly Rule[] }[];
+  };
 }
 
 const manifests = (text: string): Manifest[] =>
@@ -69,7 +82,7 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const template = async (...args: string[]): Promise<Manifest[]> =>
-    manifests(await succeeds(helm, "template", "claviger", CHART, ...args));
+    manifests(await succeeds(helm, "template", "claviger", CHART, "--skip-tests", ...args));
   const refused = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await helm(["template", "claviger", CHART, ...args]);
     expect(code, stdout).not.toBe(0);
@@ -114,6 +127,76 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
     expect(urls).toEqual(rules.map(({ alert }) => [alert, `https://wiki.example.com/claviger/${alert}.md`]));
   });
 
+  it("operator.enabled => the operator's static pod as a DaemonSet of the control-plane nodes, without an identity of the API server", async () => {
+    const all = await template(
+      "--set=operator.enabled=true,image.repository=registry.example.com/claviger,image.tag=1.2.3",
+    );
+    const pod = parse(await readFile(join(ROOT, "deploy", "static-pod-operator.yaml"), "utf8"));
+    const { priority: _, containers, ...rest } = pod.spec;
+    expect(found(all, "DaemonSet claviger-operator").spec).toEqual({
+      selector: { matchLabels: pod.metadata.labels },
+      updateStrategy: { rollingUpdate: { maxUnavailable: 1 } },
+      template: {
+        metadata: { labels: pod.metadata.labels },
+        spec: {
+          ...rest,
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          nodeSelector: { "node-role.kubernetes.io/control-plane": "" },
+          tolerations: [{ operator: "Exists" }],
+          containers: [{ ...containers[0], image: "registry.example.com/claviger:1.2.3" }],
+        },
+      },
+    });
+  });
+
+  it("helm test runs claviger doctor with the volumes of the operator, on a control-plane node", async () => {
+    const all = manifests(
+      await succeeds(helm, "template", "claviger", CHART, "--show-only=templates/tests/doctor.yaml"),
+    );
+    const pod = parse(await readFile(join(ROOT, "deploy", "static-pod-operator.yaml"), "utf8"));
+    const doctor = found(all, "Pod claviger-doctor");
+    expect(doctor.metadata.annotations).toMatchObject({ "helm.sh/hook": "test" });
+    expect(doctor.spec).toMatchObject({
+      restartPolicy: "Never",
+      hostNetwork: true,
+      volumes: pod.spec.volumes,
+      containers: [{ args: ["doctor", "--config", "/etc/claviger/claviger.yaml"], image: "claviger:0.1.0" }],
+    });
+  });
+
+  it("podMonitor.enabled => a job each for plugins and operators, whose alerts know it, with claviger's own label namespace", async () => {
+    const all = await template("--set=podMonitor.enabled=true,podMonitor.ports.operator=9999");
+    const monitors = all.filter(({ kind }) => kind === "PodMonitor");
+    expect(monitors.map(({ metadata }) => metadata.name)).toEqual(["claviger-plugin", "claviger-operator"]);
+    for (const [monitor, port] of [
+      [monitors[0], 9440],
+      [monitors[1], 9999],
+    ] as const) {
+      const name = monitor?.metadata.name ?? "";
+      expect(`claviger-system/${name}`).toMatch(/^(.+\/)?claviger-(plugin|operator)$/);
+      expect(monitor?.spec).toMatchObject({
+        namespaceSelector: { matchNames: ["kube-system", "claviger-system"] },
+        selector: { matchLabels: { "app.kubernetes.io/component": name.replace("claviger-", "") } },
+        podMetricsEndpoints: [
+          {
+            honorLabels: true,
+            relabelings: expect.arrayContaining([expect.objectContaining({ replacement: `$1:${port}` })]),
+          },
+        ],
+      });
+    }
+  });
+
+  it("dashboard.enabled => the dashboard in a ConfigMap that Grafana's sidecar finds", async () => {
+    const all = await template("--set=dashboard.enabled=true,dashboard.namespace=monitoring");
+    const map = found(all, "ConfigMap claviger-dashboard");
+    expect(map.metadata).toMatchObject({ namespace: "monitoring", labels: { grafana_dashboard: "1" } });
+    expect(JSON.parse(map.data?.["claviger.json"] ?? "")).toEqual(
+      JSON.parse(await readFile(join(CHART, "files", "dashboard.json"), "utf8")),
+    );
+  });
+
   it("with all that is on by default off => the rights of deploy/rbac.yaml", async () => {
     const all = await template("--set=crds.enabled=false,admission.enabled=false,rewriter.enabled=false");
     expect(inOrder(all)).toEqual(inOrder((await deployed("rbac.yaml")).map(kept)));
@@ -148,6 +231,15 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
     ],
     ["a resource with a group first", 'rewriter.resources=["apps/deployments"]', /does not match pattern/],
     ["a resource twice", 'rewriter.resources=["secrets","secrets"]', /items at 0 and 1 are equal/],
+    [
+      "a port that there is not",
+      "podMonitor.ports.plugin=70000",
+      /\/ports\/plugin'?: maximum: got 70,?000, want 65,?535/,
+    ],
+    ["an image with a command", "image.tag=latest --privileged", /\/image\/tag'?: .* does not match pattern/],
+    ["an unknown toleration", 'operator.tolerations=[{"keys":"a"}]', /'keys' not allowed/],
+    ["memory that is no quantity", "operator.resources.limits.memory=lots", /does not match pattern/],
+    ["a folder of runbooks that is no address", "alerts.runbookUrl=wiki", /does not match pattern/],
     ["a label that is no text", "alerts.labels.a=1", /\/alerts\/labels\/a'?: got number, want string/],
   ])("%s => refused: %s", async (_, value, message) => {
     expect(await refused(...asJson(value))).toMatch(message);
@@ -186,7 +278,7 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
           helm,
           "install",
           RELEASE,
-          CHART,
+          FORMER_CHART,
           ...IN_OWN_NAMESPACE,
           "--create-namespace",
         );
@@ -207,6 +299,52 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
       const serving = await kubectl("get", "ks", "-o", "jsonpath={.items[*].status.serving}");
       return serving.includes("claviger-system/secrets v1");
     });
+  });
+
+  it("an upgrade from the former chart changes no key, and says which three commands come next", async () => {
+    const before = await keys();
+    const notes = await upgrade();
+    for (const command of [
+      "1. kubectl get ks",
+      "2. kubectl apply",
+      "3. helm test claviger --namespace claviger-system",
+    ])
+      expect(notes).toContain(command);
+    expect(await keys()).toBe(before);
+    await cluster.ready();
+  });
+
+  it("every object of every switch is valid for the API server, field by field, and for the Prometheus Operator's schemas", async () => {
+    await kubectl("apply", "-f", PROMETHEUS_CRDS);
+    await kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", PROMETHEUS_CRDS);
+    const text = await succeeds(helm, "template", RELEASE, CHART, ...IN_OWN_NAMESPACE, ...ALL_ON);
+    const shown = await cluster.kubectl(
+      ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"],
+      text,
+    );
+    for (const object of [
+      "prometheusrule.*/claviger ",
+      "podmonitor.*/claviger-plugin ",
+      "daemonset.*/claviger-operator ",
+      "pod/claviger-doctor ",
+      "networkpolicy.*/claviger-no-ingress ",
+      "configmap/claviger-dashboard ",
+    ])
+      expect(shown).toMatch(new RegExp(`^${object}`, "m"));
+  });
+
+  it("everything on and rolled back: the operator comes and goes, and no key changes", async () => {
+    const before = await keys();
+    const objects =
+      "daemonsets,podmonitors,prometheusrules,networkpolicies,configmaps/claviger-dashboard".split(",");
+    const namesOf = (kind: string) =>
+      kubectl("get", "-n", "claviger-system", kind, "-o", "name", "--ignore-not-found");
+    await upgrade(...ALL_ON);
+    for (const kind of objects) expect(await namesOf(kind), kind).toContain("claviger");
+    await succeeds(helm, "rollback", RELEASE, "2", ...IN_OWN_NAMESPACE);
+    for (const kind of objects) expect(await namesOf(kind), kind).toBe("");
+    expect(await keys()).toBe(before);
+    await cluster.ready();
   });
 
   it("an upgrade changes what values say and no key", async () => {

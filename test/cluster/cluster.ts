@@ -10,7 +10,7 @@ import {
   type ControlPlaneOptions,
   startControlPlane,
 } from "../controlplane/controlplane.ts";
-import { ClavigerNode, type NodeOptions } from "./node.ts";
+import { ClavigerNode, type NodeMetrics, type NodeOptions } from "./node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 export const CRDS = join(ROOT, "crds");
@@ -60,6 +60,8 @@ export interface ClusterOptions {
   readonly users?: ControlPlaneOptions["users"];
   /** The `limits` of every node's configuration. */
   readonly limits?: Partial<Limits>;
+  /** The addresses of the metrics of each node; none are served if left out. */
+  readonly metrics?: readonly NodeMetrics[];
   /** How often every node counts complete data again; an hour if left out. */
   readonly censusIntervalMinutes?: number;
   /** Installs resources and rights; kubectl apply of crds/ and deploy/ if left out. */
@@ -185,6 +187,7 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     },
     environment: options.environment ?? {},
     ...(options.limits !== undefined && { limits: options.limits }),
+    ...(options.metrics?.[index] !== undefined && { metrics: options.metrics[index] }),
   });
 }
 

@@ -11,6 +11,11 @@ const NODE_FLAGS = ["--max-semi-space-size=1"];
 
 export type Part = "plugin" | "operator";
 
+export interface NodeMetrics {
+  readonly listen: string;
+  readonly operatorListen: string;
+}
+
 export interface NodeOptions {
   readonly name: string;
   /** Everything of this node is in this folder. */
@@ -26,6 +31,8 @@ export interface NodeOptions {
   readonly encryptionConfig: string;
   readonly etcd: { readonly endpoints: readonly string[]; readonly censusIntervalMinutes?: number };
   readonly limits?: Partial<Limits>;
+  /** The addresses at which the two parts serve their metrics. */
+  readonly metrics?: NodeMetrics;
   /** Added to the environment of both parts, whenever they start. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -153,6 +160,7 @@ export class ClavigerNode {
       encryptionConfig: this.#options.encryptionConfig,
       etcd: this.#options.etcd,
       ...(this.#options.limits !== undefined && { limits: this.#options.limits }),
+      ...(this.#options.metrics !== undefined && { metrics: this.#options.metrics }),
     };
   }
 }

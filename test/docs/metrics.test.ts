@@ -1,6 +1,7 @@
 import { globSync } from "node:fs";
 import { basename } from "node:path";
 import { describe, expect, it } from "vitest";
+import { rows as rowsOfDashboard } from "../../scripts/dashboard-panels.ts";
 import { loadOperatorMetrics } from "../../src/operator/metrics.ts";
 import { loadPluginMetrics } from "../../src/plugin/metrics.ts";
 import { rules } from "../alerts/rules.ts";
@@ -94,6 +95,50 @@ describe("docs/metrics.md", () => {
   });
 });
 
+const all = [...exposed.plugin, ...exposed.operator];
+const labelsIn = (expr: string): string[] => [
+  ...[...expr.matchAll(/(\w+)(?:!?=~?|!~)"/g)].map(([, label = ""]) => label),
+  ...[...expr.matchAll(/by \(([^)]+)\)/g)].flatMap(([, list = ""]) => list.split(", ")),
+];
+
+/** Returns the metrics and labels of an expression that neither claviger nor Prometheus has. */
+function unknownIn(expr: string): string[] {
+  const ofPrometheus = ["instance", "job", "le", "alertname", "alertstate"];
+  const known = new Set([...ofPrometheus, ...all.flatMap(({ labels = [] }) => labels)]);
+  const names = [...expr.matchAll(/\b(?:claviger|nodejs|process)_[a-z0-9_]+/g)].map(([name]) =>
+    name.replace(/_(?:bucket|count|sum)$/, ""),
+  );
+  return [
+    ...names.filter((name) => !all.some((metric) => metric.name === name)),
+    ...labelsIn(expr).filter((label) => !known.has(label)),
+  ];
+}
+
+describe("the dashboard", () => {
+  const panels = rowsOfDashboard.flatMap(({ panels }) => panels);
+
+  it.each(panels)(
+    "$title: its query reads metrics and labels that there are, and its legend what is left of them",
+    ({ expr, legend }) => {
+      expect(unknownIn(expr)).toEqual([]);
+      const shown = [...legend.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = ""]) => label);
+      const left = /\bby \(/.test(expr) ? labelsIn(expr) : ["job", "instance"];
+      expect(shown.filter((label) => !left.includes(label))).toEqual([]);
+    },
+  );
+
+  it("shows each kind of metric of claviger, or an alert does", () => {
+    const queries = [...panels, ...rules].map(({ expr }) => expr).join(" ");
+    const unseen = all.filter((metric) => own(metric) && !queries.includes(metric.name));
+    // They count for somebody who looks for a reason.
+    expect(unseen.map(({ name }) => name)).toEqual([
+      "claviger_keyring_versions",
+      "claviger_key_deletion_blocked",
+      "claviger_key_aliases",
+    ]);
+  });
+});
+
 describe("deploy/prometheus-rules.yaml", () => {
   it("gives every alert a name of its own", () => {
     const names = rules.map(({ alert }) => alert);
@@ -111,15 +156,8 @@ describe("deploy/prometheus-rules.yaml", () => {
   });
 
   it.each(rules)("$alert reads metrics and labels that there are", ({ expr, annotations }) => {
-    const all = [...exposed.plugin, ...exposed.operator];
-    const names = [...expr.matchAll(/\bclaviger_[a-z_]+/g)].map(([name]) => name);
-    expect(names.filter((name) => !all.some((metric) => metric.name === name))).toEqual([]);
-    const known = new Set(["instance", "job", ...all.flatMap(({ labels = [] }) => labels)]);
-    const used = [
-      ...[...expr.matchAll(/(\w+)(?:!?=~?|!~)"/g)].map(([, label = ""]) => label),
-      ...[...expr.matchAll(/by \(([^)]+)\)/g)].flatMap(([, list = ""]) => list.split(", ")),
-    ];
-    expect(used.filter((label) => !known.has(label))).toEqual([]);
+    expect(unknownIn(expr)).toEqual([]);
+    const used = labelsIn(expr);
     const shown = [...(annotations.description ?? "").matchAll(/\$labels\.(\w+)/g)].map(([, label]) => label);
     const kept = expr.startsWith("up{") ? ["job", "instance"] : used;
     expect(shown.filter((label) => !kept.includes(label ?? ""))).toEqual([]);

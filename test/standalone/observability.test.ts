@@ -5,6 +5,7 @@ import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { freePort } from "../controlplane/ports.ts";
 import { eventually } from "../controlplane/wait.ts";
+import { documentedMetrics } from "../docs/documented-metrics.ts";
 import { Installation, masterKey } from "./installation.ts";
 import { encryptSeed, eventuallyRefused, expectOpens, expectRefused } from "./kms.ts";
 
@@ -26,6 +27,11 @@ class Scrape {
     const response = await fetch(`http://${address}/metrics`);
     expect(response.status).toBe(200);
     return new Scrape(await response.text());
+  }
+
+  /** The names of all metrics, of those too that have no series yet. */
+  get names(): string[] {
+    return [...this.#text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name).sort();
   }
 
   series(name: string): Series[] {
@@ -65,7 +71,7 @@ const shows = (address: string, what: string, holds: (scrape: Scrape) => boolean
 const isReady = (scrape: Scrape) => scrape.sum("claviger_key_servers", { ready: "True" }) === 1;
 
 describe("what the alerts of docs/operations/monitor.md look at", () => {
-  it("a provider that serves: 1 under its key_id, calls by their outcome, and the versions in memory", async () => {
+  it("a provider that serves: 1 under its key_id, calls by their outcome, the versions in memory, and all that docs/metrics.md names", async () => {
     const { metrics, installation: made } = await observed();
     await using installation = made;
     await installation.start("serve");
@@ -79,6 +85,8 @@ describe("what the alerts of docs/operations/monitor.md look at", () => {
     const scrape = await Scrape.of(metrics.listen);
     expect(scrape.series(SERVING)).toEqual([{ labels: { provider: "secrets", key_id: keyId }, value: 1 }]);
     expect(scrape.sum("claviger_keyring_versions")).toBe(1);
+    expect(scrape.names).toEqual(documentedMetrics("plugin"));
+    expect((await Scrape.of(metrics.operatorListen)).names).toEqual(documentedMetrics("operator"));
     expect(scrape.sum(CALLS, { operation: "Status", outcome: "OK" })).toBeGreaterThanOrEqual(1);
     expect(scrape.sum(CALLS, { operation: "Decrypt" })).toBe(
       scrape.sum(CALLS, { operation: "Decrypt", outcome: "OK" }),
@@ -100,7 +108,8 @@ describe("what the alerts of docs/operations/monitor.md look at", () => {
       metrics.listen,
       "the failure is counted",
       (scrape) =>
-        scrape.sum(CALLS, { provider: "secrets", operation: "Decrypt", outcome: "InvalidCiphertext" }) === 1,
+        scrape.sum(CALLS, { provider: "secrets", operation: "Decrypt", outcome: "InvalidCiphertext" }) ===
+          1 && scrape.sum("claviger_kms_failures_total", { provider: "secrets", operation: "Decrypt" }) === 1,
     );
   });
 
