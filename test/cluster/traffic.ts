@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 
+/** Without a pause between two calls of a lane, one test's traffic would take all that two processors have. */
+const PAUSE_MILLISECONDS = 20;
 const SECRETS = "/api/v1/namespaces/default/secrets";
 
 /** Runs `work` for 0…count-1, `width` at once. */
@@ -37,8 +40,8 @@ export interface Counts {
 }
 
 /**
- * Reads and writes Secrets through every given API server without a pause, as the workloads of a cluster
- * would, and counts failures. Every other read goes past the watch cache.
+ * Reads and writes Secrets through every given API server all the time, as the workloads of a cluster would,
+ * and counts failures. Every other read goes past the watch cache.
  */
 export class Traffic implements AsyncDisposable {
   readonly #stop = new AbortController();
@@ -69,6 +72,7 @@ export class Traffic implements AsyncDisposable {
       const expected = Buffer.from(`text of ${name}`).toString("base64");
       if (status !== 200 || textOf(body) !== expected) this.#note("read", name, status, body);
       this.#reads += 1;
+      await sleep(PAUSE_MILLISECONDS);
     }
   }
 
@@ -88,6 +92,7 @@ export class Traffic implements AsyncDisposable {
       const { status, body } = await answerOf(call);
       if (status !== 200 && status !== 201) this.#note("write", path, status, body);
       this.#writes += 1;
+      await sleep(PAUSE_MILLISECONDS);
     }
   }
 
@@ -124,12 +129,12 @@ export class Probes {
     while (!this.#stop.signal.aborted) {
       // Some tests have a server that is down at the moment.
       await server.request("GET", "/readyz").catch(() => undefined);
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await sleep(1_000);
     }
   }
 }
 
-/** Writes the same Secret through an API server without a pause. */
+/** Writes the same Secret through an API server all the time. */
 export class SecretWriter implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
@@ -168,6 +173,7 @@ export class SecretWriter implements AsyncDisposable {
       if (status !== 200 && status !== 201)
         this.#errors.push(`HTTP ${status} ${JSON.stringify(answer).slice(0, 300)}`);
       this.writes += 1;
+      await sleep(PAUSE_MILLISECONDS);
     }
   }
 }
