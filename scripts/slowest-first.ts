@@ -6,6 +6,7 @@ export const SLOW_FILES: readonly string[] = [
   "test/model/odd-histories.test.ts",
   "test/cluster/storms.test.ts",
   "test/cluster/kill.test.ts",
+  "test/cluster/start-orders.test.ts",
   "test/cluster/matrix.test.ts",
   "test/docs/troubleshooting.test.ts",
   "test/cluster/rotation.test.ts",

@@ -71,6 +71,7 @@ const rooms: Readonly<Record<string, Room>> = {
       "crypto",
       "files",
       "install",
+      "go",
       "keyring",
       "keys",
       "kube",

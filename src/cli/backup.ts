@@ -8,8 +8,8 @@ import type { KeyringImage, UnreadableRow } from "../keyring/rows.ts";
 import { openSeals } from "../seal/open-seals.ts";
 import { type Command, configPathOf, needed, parseOptions } from "./command.ts";
 import { readKeyring } from "./site/read-keyring.ts";
+import { imageSummary, testVersions } from "./site/version-check.ts";
 import { complain, print } from "./terminal/print.ts";
-import { imageSummary, testVersions } from "./version-check.ts";
 
 export const backup: Command = {
   summary: "Write this node's keyring, sealed as it is and without the root key, into a new file.",

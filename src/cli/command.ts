@@ -100,6 +100,9 @@ export const OUTPUT = { type: "string", short: "o" } as const;
 /** Returns the wanted format, or undefined for people's. Throws UsageError if it is none. */
 export const formatOf = (output: string | undefined): Format | undefined => oneOf("-o", output, FORMATS);
 
+/** Renders words as "a, b or c". */
+const listed = (words: readonly string[]): string => words.join(", ").replace(/, ([^,]*)$/, " or $1");
+
 /** Returns the value of an option that takes one of a few words. Throws UsageError. */
 export function oneOf<T extends string>(
   option: string,
@@ -108,5 +111,5 @@ export function oneOf<T extends string>(
 ): T | undefined {
   const word = words.find((known) => known === value);
   if (value === undefined || word !== undefined) return word;
-  throw new UsageError(`${option} takes ${words.join(" or ")}${didYouMean(value, words)}`);
+  throw new UsageError(`${option} takes ${listed(words)}${didYouMean(value, words)}`);
 }

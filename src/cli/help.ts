@@ -5,13 +5,19 @@ const COMMON: Readonly<Record<string, string>> = {
   "--config FILE": "this node's configuration; left out: $CLAVIGER_CONFIG, then /etc/claviger/claviger.yaml",
   "--kubeconfig FILE":
     "how to reach the API server; left out, as for kubectl: $KUBECONFIG, then ~/.kube/config",
+  "-n NAMESPACE": "the namespace of a NAME without one; left out, that of the kubeconfig's context",
+  "--context NAME": "the kubeconfig's context; left out, its current context",
   "-o json|yaml": "print for programs",
 };
 
 /** Returns the options in a usage line, as the line spells them. */
 export const optionsIn = (usage: string): string[] => [
   ...new Set(
-    [...usage.matchAll(/(?<![\w-])(?:--[a-z-]+(?: [A-Z]+)?|-o [a-z|]+)/g)].map(([option]) => option),
+    [
+      ...usage.matchAll(
+        /(?<![\w-])(?:--[a-z-]+(?: (?:[A-Z]+|[a-z]+(?:\|[a-z]+)+))?|-o [a-z|]+|-n [A-Z]+|-A\b)/g,
+      ),
+    ].map(([option]) => option),
   ),
 ];
 

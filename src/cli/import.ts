@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readConfig } from "../config/config.ts";
 import { WRAPPING_ALGORITHMS, type WrappingAlgorithm } from "../crypto/import-wrapping.ts";
 import { ClavigerError, codeOf, messageOf } from "../errors.ts";
-import type { ObjectName } from "../names.ts";
+import { nameText, type ObjectName } from "../names.ts";
 import { offerOf } from "../operator/import/import-offer.ts";
 import { printable } from "../printable.ts";
 import { conditionOf } from "../resources/conditions.ts";
@@ -19,7 +19,7 @@ import {
   wrappedOffer,
 } from "./import/steps.ts";
 import { clusterTarget, type ImportTarget, standaloneTarget } from "./import/target.ts";
-import { kubeconfigOf, nameOf } from "./site/target.ts";
+import { accessOf, CLUSTER_OPTIONS, nameInCluster, nameOf } from "./site/target.ts";
 import { type Format, render } from "./terminal/output.ts";
 import { realPace } from "./terminal/patience.ts";
 import { print } from "./terminal/print.ts";
@@ -34,14 +34,13 @@ const OPTIONS = {
   new: { type: "boolean" },
   parameters: { type: "boolean" },
   output: OUTPUT,
-  kubeconfig: { type: "string" },
-  config: { type: "string" },
+  ...CLUSTER_OPTIONS,
 } as const;
 
 export const importMaterial: Command = {
   summary: "Import key material of your own into a MasterKey of origin EXTERNAL.",
   usage:
-    "import NAMESPACE/NAME --material FILE | --wrapped FILE --token FILE | --parameters [-o json|yaml] [--algorithm NAME] [--expires TIME] [--new] [--kubeconfig FILE | --config FILE]",
+    "import NAMESPACE/NAME --material FILE | --wrapped FILE --token FILE | --parameters [-o json|yaml] [--algorithm NAME] [--expires TIME] [--new] [-n NAMESPACE] [--context NAME] [--kubeconfig FILE | --config FILE]",
   options: {
     "--material FILE": "the raw bytes; they are wrapped here and leave this machine wrapped only",
     "--wrapped FILE": "material that was wrapped elsewhere, under the public key that --parameters gave",
@@ -56,9 +55,10 @@ export const importMaterial: Command = {
   async run(args) {
     const { argument, options } = parseArgument(args, "one NAMESPACE/NAME", OPTIONS);
     const request = requestOf(options);
+    const { name, target } = targetOf(argument, options);
     const importing: Importing = {
-      name: argument,
-      target: targetOf(nameOf(argument), options),
+      name: nameText(name),
+      target,
       requestToken: randomUUID(),
       say: request.kind === "parameters" ? () => undefined : (text) => print(`${printable(text)}\n`),
       pace: realPace,
@@ -112,12 +112,17 @@ function expiryOf(time: string | undefined): Pick<Partial<ImportSpec>, "expirati
   return { expirationModel: "KEY_MATERIAL_EXPIRES", validTo: new Date(time).toISOString() };
 }
 
-function targetOf(name: ObjectName, options: Options): ImportTarget {
+function targetOf(
+  argument: string,
+  options: Options,
+): { readonly name: ObjectName; readonly target: ImportTarget } {
   const node = options.config === undefined ? undefined : readConfig(options.config);
   if (node?.resources.kind === "manifests" && options.kubeconfig === undefined) {
-    return standaloneTarget(node.resources.folder, node, name);
+    const name = nameOf(argument, options.namespace, () => "default");
+    return { name, target: standaloneTarget(node.resources.folder, node, name) };
   }
-  return clusterTarget(kubeconfigOf(options), name);
+  const name = nameInCluster(argument, options);
+  return { name, target: clusterTarget(accessOf(options), name) };
 }
 
 async function printParameters(importing: Importing, format: Format | undefined): Promise<void> {

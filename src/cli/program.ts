@@ -19,17 +19,21 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   rotate: async () => (await import("./rotate.ts")).rotate,
   status: async () => (await import("./status.ts")).status,
   import: async () => (await import("./import.ts")).importMaterial,
+  encrypt: async () => (await import("./first-try.ts")).encrypt,
+  decrypt: async () => (await import("./first-try.ts")).decrypt,
   census: async () => (await import("./census.ts")).census,
   doctor: async () => (await import("./doctor.ts")).doctor,
   backup: async () => (await import("./backup.ts")).backup,
   restore: async () => (await import("./restore.ts")).restore,
   uninstall: async () => (await import("./uninstall.ts")).uninstall,
   repair: async () => (await import("./repair.ts")).repair,
+  completion: async () => (await import("./completion.ts")).completion,
 };
 
 async function runCommand([name, ...args]: readonly string[], timing: Timing): Promise<void> {
   if (name === undefined || name === "help" || name === "--help" || name === "-h") return printHelp(args);
   if (name === "--version" || name === "-v" || name === "version") return printVersion();
+  if (name === "__complete") return complete(args);
   const command = await commandOf(name);
   if (args.includes("--help") || args.includes("-h")) return print(commandHelp(command));
   try {
@@ -49,6 +53,13 @@ async function commandOf(name: string): Promise<Command> {
 async function printHelp([name]: readonly string[]): Promise<void> {
   if (name !== undefined) return print(commandHelp(await commandOf(name)));
   print(overview(await Promise.all(Object.values(commands).map((load) => load()))));
+}
+
+/** For shells: the words of an unfinished command line. */
+async function complete(words: readonly string[]): Promise<void> {
+  const loaded = Object.entries(commands).map(async ([name, load]) => [name, await load()] as const);
+  const { printCompletion } = await import("./completion.ts");
+  await printCompletion(words, Object.fromEntries(await Promise.all(loaded)));
 }
 
 function printVersion(): void {

@@ -14,8 +14,8 @@ import { firstFew } from "../resources/first-few.ts";
 import { openSeals } from "../seal/open-seals.ts";
 import type { SealSource } from "../seal/seal-source.ts";
 import { type Command, configPathOf, parseArgument } from "./command.ts";
+import { imageSummary, testVersions, type VersionFault, withoutFalseProofs } from "./site/version-check.ts";
 import { complain, print } from "./terminal/print.ts";
-import { imageSummary, testVersions, type VersionFault, withoutFalseProofs } from "./version-check.ts";
 
 export const restore: Command = {
   summary: "Create this node's keyring from a backup, or add the versions that it lacks.",

@@ -1,30 +1,32 @@
 import { randomUUID } from "node:crypto";
 import { ClavigerError } from "../errors.ts";
+import { nameText } from "../names.ts";
 import { type Command, parseArgument } from "./command.ts";
 import { followRotation } from "./rotation/follower.ts";
 import { rotationObjection, supersededText } from "./rotation/watch.ts";
-import { ClusterMasterKey, kubeconfigOf, nameOf } from "./site/target.ts";
+import { accessOf, CLUSTER_OPTIONS, ClusterMasterKey, nameInCluster } from "./site/target.ts";
 import { realPace } from "./terminal/patience.ts";
 import { print } from "./terminal/print.ts";
 import { ProgressLine } from "./terminal/progress.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
 const OPTIONS = {
+  ...CLUSTER_OPTIONS,
   wait: { type: "boolean" },
-  config: { type: "string" },
-  kubeconfig: { type: "string" },
 } as const;
 
 export const rotate: Command = {
   summary: "Ask for a new version of a key; --wait follows it until stored data is re-encrypted.",
-  usage: "rotate NAMESPACE/NAME [--wait] [--kubeconfig FILE | --config FILE]",
+  usage: "rotate NAMESPACE/NAME [-n NAMESPACE] [--wait] [--context NAME] [--kubeconfig FILE | --config FILE]",
   options: {
     "--wait": "follow the rotation to its end; fails if it does not begin or cannot be finished",
     "--config FILE": "a configuration whose kubeconfig is used; not that of a node, which has no right to it",
   },
   async run(args) {
-    const { argument: name, options } = parseArgument(args, "one NAMESPACE/NAME", OPTIONS);
-    const target = new ClusterMasterKey(kubeconfigOf(options), nameOf(name));
+    const { argument, options } = parseArgument(args, "one NAMESPACE/NAME", OPTIONS);
+    const object = nameInCluster(argument, options);
+    const name = nameText(object);
+    const target = new ClusterMasterKey(accessOf(options), object);
     const key = await target.read();
     const objection = rotationObjection(key);
     if (objection !== undefined)

@@ -1,98 +1,140 @@
-import { type NodeConfig, type ProviderConfig, readConfig } from "../config/config.ts";
-import { kmsKeyId } from "../crypto/ids.ts";
-import { ClavigerError } from "../errors.ts";
-import { parseJson } from "../json.ts";
-import type { KeyringReader } from "../keyring/reader.ts";
-import { KubeClient, LIKE_KUBECTL } from "../kube/client.ts";
-import { keyRefText, nameText, type ObjectName } from "../names.ts";
-import type { ApiServerStatus } from "../operator/node/decide-api-server.ts";
-import { SocketScopes } from "../operator/node/socket-scopes.ts";
-import { callFault, KmsClient } from "../plugin/kms-client.ts";
-import { oneLine } from "../printable.ts";
-import type { MasterKey } from "../resources/resources.ts";
-import type { ManifestProblem } from "../store/manifests/manifest-verdicts.ts";
-import { isoTime } from "../times.ts";
-import { type Command, configPathOf, formatOf, OUTPUT, parseOptions } from "./command.ts";
-import { apiServerOfNode, observationsOfNode } from "./site/api-server-of-node.ts";
-import { type KeyState, keyState } from "./site/key-state.ts";
-import { manifestsText, reportManifests } from "./site/manifests-report.ts";
-import { readKeyring } from "./site/read-keyring.ts";
-import { lookAtStoredData, type StoredData, type StoredDataLook, unprovenKeys } from "./site/stored-data.ts";
+import { type NodeConfig, readConfig } from "../config/config.ts";
+import { ClavigerError, messageOf } from "../errors.ts";
+import { type Command, configPathOf, OUTPUT, oneOf, parseOptions, UsageError } from "./command.ts";
+import { reportManifests } from "./site/manifests-report.ts";
+import { lookAtStoredData, type StoredDataLook, unprovenKeys } from "./site/stored-data.ts";
+import { accessOf, CLUSTER_OPTIONS, type ClusterOptions, clientOf, namespaceFor } from "./site/target.ts";
+import { lookAtCluster } from "./status/gather-cluster.ts";
+import { reportApiServer, reportKeys, reportProviders } from "./status/gather-node.ts";
+import type { KeyReport, StatusReport } from "./status/report.ts";
+import { screen } from "./status/screen.ts";
+import { watchScreen } from "./status/watch.ts";
+import { wrongIn } from "./status/wrong.ts";
+import { COLOUR_WHEN, colourOfOutput } from "./terminal/colour.ts";
 import { render } from "./terminal/output.ts";
-import { print } from "./terminal/print.ts";
-import { table } from "./terminal/table.ts";
+import { printStyled } from "./terminal/print.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 
-interface ProviderReport {
-  readonly name: string;
-  readonly socket: string;
-  readonly serves: string;
-  /** "ok", or the socket's answer. */
-  readonly status: string;
-  readonly kmsKeyId?: string;
-  /**
-   * The time at which an API server last asked for Status, or at which the plugin began, if that is three
-   * minutes ago or more.
-   */
-  readonly notAskedSince?: string;
-}
+const FORMATS = ["json", "yaml", "wide"] as const;
 
-/** The API server's own report about its EncryptionConfiguration. */
-interface ApiServerReport {
-  readonly encryptionConfig: ApiServerStatus["encryptionConfig"];
-  readonly message?: string;
-  readonly inStep: boolean | undefined;
-}
-
-interface KeyReport {
-  readonly key: string;
-  readonly keyId: string;
-  readonly state: KeyState;
-  readonly enabled: boolean;
-  readonly deletionDate?: string;
-  /** The time until which the current version's imported material may be used. */
-  readonly validTo?: string;
-  readonly currentVersion?: number;
-  readonly kmsKeyId?: string;
-  /** The leading operator's report about the data stored under the key, from the condition Reencrypted. */
-  readonly storedData?: StoredData | { readonly unknown: string };
-}
+const OPTIONS = {
+  ...CLUSTER_OPTIONS,
+  "all-namespaces": { type: "boolean", short: "A" },
+  watch: { type: "boolean", short: "w" },
+  color: { type: "string" },
+  output: OUTPUT,
+} as const;
 
 export const status: Command = {
-  summary:
-    "Show the keys in this node's keyring, the answers of its sockets, and the proofs about stored data.",
-  usage: "status [--config FILE] [-o json|yaml]",
+  summary: "Show in one screen which keys are in use, what is encrypted under them, and what is wrong.",
+  usage:
+    "status [--config FILE | -n NAMESPACE | -A] [--context NAME] [--kubeconfig FILE] [-o json|yaml|wide] [--watch] [--color auto|always|never]",
+  options: {
+    "-o json|yaml|wide": "print for programs, or with ids and paths",
+    "-n NAMESPACE": "the keys of a namespace of the cluster, by your own kubeconfig, in place of this node",
+    "-A": "the same of all namespaces",
+    "--watch": "show it again when it changes, until Ctrl-C",
+    "--color auto|always|never": "auto, the default: on a terminal, unless NO_COLOR is set",
+  },
   async run(args) {
-    const options = parseOptions(args, { config: { type: "string" }, output: OUTPUT });
-    const format = formatOf(options.output);
-    const config = readConfig(configPathOf(options.config));
-    const [asked, apiServer, stored] = await Promise.all([
-      Promise.all(config.providers.map(reportProvider)),
-      reportApiServer(config),
-      lookAtStoredData(config),
-    ]);
-    const providers = withSilence(asked, config);
-    let keys: readonly KeyReport[] | undefined;
-    let manifests: readonly ManifestProblem[] | undefined;
-    try {
-      keys = reportKeys(config).map((key) => withStoredData(key, stored));
-      manifests = reportManifests(config);
-    } finally {
-      // Printed even if the keyring cannot be read, because a plugin may continue to serve from its memory.
-      print(
-        format
-          ? render({ providers, ...(apiServer && { apiServer }), keys, manifests }, format)
-          : asTables(providers, apiServer, keys) + manifestsText(manifests),
-      );
-    }
-    mustServe(providers, apiServer);
-    const unproven = unprovenKeys(stored);
-    if (unproven.length > 0)
-      throw new ClavigerError("NotReady", `stored data is not proven to be under ${unproven.join("; ")}`);
+    const options = parseOptions(args, OPTIONS);
+    const format = oneOf("-o", options.output, FORMATS);
+    const colour = colourOfOutput(oneOf("--color", options.color, COLOUR_WHEN));
+    const look = lookOf(options);
+    const signal = stopSignal();
+    if (options.watch === true)
+      return watchScreen(async () => textOf(await look(signal), format), colour, signal);
+    const seen = await look(signal);
+    printStyled(textOf(seen, format), colour);
+    mustBeWell(seen);
   },
 };
 
+type Options = ClusterOptions & { readonly "all-namespaces"?: boolean };
+
+/** Returns how to look: at the cluster if an option of kubectl is given, else at this node. */
+function lookOf(options: Options): (signal: AbortSignal) => Promise<Seen> {
+  const { kubeconfig, context, namespace, "all-namespaces": all } = options;
+  const ofCluster = [kubeconfig, context, namespace, all].some((option) => option !== undefined);
+  if (!ofCluster) {
+    const config = readConfig(configPathOf(options.config));
+    return () => lookAtNode(config);
+  }
+  if (all === true && namespace !== undefined) throw new UsageError("-n and -A exclude one another");
+  const client = clientOf(accessOf(options));
+  const wanted = all === true ? undefined : namespaceFor(options);
+  return (signal) => lookAtCluster(client, wanted, signal);
+}
+
+interface Seen {
+  readonly report: StatusReport;
+  readonly wrong: readonly string[];
+  readonly stored: StoredDataLook;
+  /** The error of reading the keyring or the manifests. A plugin may continue to serve from its memory. */
+  readonly fault?: unknown;
+}
+
+/** Gathers everything that this node and its API server know. Parts that cannot be read are left out. */
+async function lookAtNode(config: NodeConfig): Promise<Seen> {
+  const [providers, apiServer, stored] = await Promise.all([
+    reportProviders(config),
+    reportApiServer(config),
+    lookAtStoredData(config),
+  ]);
+  const { keys, manifests, fault } = lookAtKeyring(config, stored);
+  const report: StatusReport = {
+    node: config.nodeName,
+    providers,
+    ...(apiServer && { apiServer }),
+    ...(keys && { keys }),
+    ...(manifests && { manifests }),
+    ...(stored.cluster && { nodes: stored.cluster.nodes }),
+    ...(stored.kind === "unknown" && { clusterUnknown: stored.why }),
+  };
+  const wrong = wrongIn(report, stored.cluster?.keys ?? new Map());
+  return {
+    report,
+    wrong: fault === undefined ? wrong : [...wrong, messageOf(fault)],
+    stored,
+    ...(fault !== undefined && { fault }),
+  };
+}
+
+function lookAtKeyring(config: NodeConfig, stored: StoredDataLook) {
+  let keys: readonly KeyReport[] | undefined;
+  try {
+    keys = reportKeys(config).map((key) => withClusterFacts(key, stored));
+    return { keys, manifests: reportManifests(config), fault: undefined };
+  } catch (fault) {
+    return { keys, manifests: undefined, fault };
+  }
+}
+
+function withClusterFacts(key: KeyReport, stored: StoredDataLook): KeyReport {
+  const nextRotation = stored.cluster?.keys.get(key.key)?.nextRotation;
+  const more = { ...key, ...(nextRotation !== undefined && { nextRotation }) };
+  if (stored.kind === "unknown") return { ...more, storedData: { unknown: stored.why } };
+  const storedData = stored.keys.get(key.key);
+  return { ...more, ...(storedData && { storedData }) };
+}
+
+function textOf({ report, wrong }: Seen, format: (typeof FORMATS)[number] | undefined): string {
+  if (format === "json" || format === "yaml") return render({ ...report, wrong }, format);
+  const width = process.stdout.columns ?? Number.POSITIVE_INFINITY;
+  return screen(report, wrong, { now: Date.now(), width, wide: format === "wide" });
+}
+
+/** Throws the first reason why this node is not well. */
+function mustBeWell({ report, stored, fault }: Seen): void {
+  if (fault !== undefined) throw fault;
+  mustServe(report);
+  const unproven = unprovenKeys(stored);
+  if (unproven.length > 0)
+    throw new ClavigerError("NotReady", `stored data is not proven to be under ${unproven.join("; ")}`);
+}
+
 /** A plugin that answers is of no use if no API server asks it. */
-function mustServe(providers: readonly ProviderReport[], apiServer: ApiServerReport | undefined): void {
+function mustServe({ providers, apiServer }: StatusReport): void {
   const failing = providers.filter((provider) => provider.status !== "ok").map((provider) => provider.name);
   if (failing.length > 0) throw new ClavigerError("NotReady", `not serving: ${failing.join(", ")}`);
   if (apiServer?.inStep === false) throw new ClavigerError("NotReady", apiServer.message ?? "");
@@ -103,122 +145,3 @@ function mustServe(providers: readonly ProviderReport[], apiServer: ApiServerRep
     `no API server has asked for the Status of provider ${silent.name} since ${silent.notAskedSince}: is it started with the EncryptionConfiguration that names ${silent.socket}?`,
   );
 }
-
-/** An API server that is down must not delay what is known without it. */
-const API_SERVER_MILLISECONDS = 3_000;
-
-async function reportApiServer(config: NodeConfig): Promise<ApiServerReport | undefined> {
-  if (config.resources.kind !== "kubeconfig" || config.encryptionConfig === undefined) return undefined;
-  const client = new KubeClient(config.resources.path, LIKE_KUBECTL);
-  const deadline = new AbortController();
-  const timer = setTimeout(
-    () => deadline.abort(new Error(`no answer in ${API_SERVER_MILLISECONDS / 1000} s`)),
-    API_SERVER_MILLISECONDS,
-  );
-  try {
-    const { status: said, finding } = await apiServerOfNode(config, client, deadline.signal);
-    const { encryptionConfig, message } = said;
-    const inStep = finding === undefined ? true : finding.status === "False" ? false : undefined;
-    return { encryptionConfig, inStep, ...(message !== undefined && { message }) };
-  } finally {
-    clearTimeout(timer);
-    client.close();
-  }
-}
-
-/** No API server asks at a socket that the EncryptionConfiguration does not name. */
-function withSilence(providers: readonly ProviderReport[], config: NodeConfig): readonly ProviderReport[] {
-  const observations = observationsOfNode(config);
-  const scopes = new SocketScopes(config.encryptionConfig).of(config.providers, undefined, undefined);
-  return providers.map((provider) => {
-    const since = observations.find((row) => row.provider === provider.name)?.notAskedSince;
-    const isUnused = scopes.some(({ name, scope }) => name === provider.name && scope?.entries === 0);
-    return since === undefined || isUnused ? provider : { ...provider, notAskedSince: isoTime(since) };
-  });
-}
-
-async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<ProviderReport> {
-  const client = new KmsClient(socket);
-  const report = { name, socket, serves: keyRefText(ref) };
-  try {
-    const { healthz, keyId } = await client.status();
-    return { ...report, status: healthz, kmsKeyId: keyId };
-  } catch (error) {
-    return { ...report, status: callFault(error) };
-  } finally {
-    client.close();
-  }
-}
-
-function withStoredData(key: KeyReport, stored: StoredDataLook): KeyReport {
-  if (stored.kind === "unknown") return { ...key, storedData: { unknown: stored.why } };
-  const storedData = stored.keys.get(key.key);
-  return { ...key, ...(storedData && { storedData }) };
-}
-
-/** Returns one word: the reason, or that no leader could be asked. */
-function dataText({ storedData }: KeyReport): string {
-  if (storedData === undefined) return "";
-  return "unknown" in storedData ? "unknown" : storedData.reason;
-}
-
-function reportKeys(config: NodeConfig): KeyReport[] {
-  const now = Date.now();
-  return readKeyring(config, (keyring) =>
-    [...keyring.snapshot().keys.values()].map((key) => {
-      const version = key.current && keyring.version(key.current.versionId);
-      return {
-        key: nameText(key),
-        keyId: key.keyId,
-        state: keyState(key, version, saidState(keyring, key), now),
-        enabled: key.enabled,
-        ...(key.deletionDate !== undefined && { deletionDate: key.deletionDate }),
-        ...(version?.validTo !== undefined && { validTo: isoTime(version.validTo) }),
-        ...(key.current && {
-          currentVersion: key.current.number,
-          kmsKeyId: kmsKeyId(key.keyId, key.current.versionId),
-        }),
-      };
-    }),
-  );
-}
-
-/** Standalone, the keyring also has the objects. */
-function saidState(keyring: KeyringReader, name: ObjectName): NonNullable<MasterKey["status"]>["keyState"] {
-  const json = keyring.object("MasterKey", name);
-  if (json === undefined) return undefined;
-  // The operator has validated the object.
-  const object = parseJson(json, `MasterKey ${nameText(name)} in the keyring`, "KeyringCorrupt");
-  return (object as MasterKey).status?.keyState;
-}
-
-function asTables(
-  providers: readonly ProviderReport[],
-  apiServer: ApiServerReport | undefined,
-  keys: readonly KeyReport[] | undefined,
-): string {
-  const providerRows = providers.map((row) => [
-    row.name,
-    row.serves,
-    row.kmsKeyId ?? "",
-    row.socket,
-    row.notAskedSince === undefined ? row.status : `${row.status}, not asked since ${row.notAskedSince}`,
-  ]);
-  const word = apiServer === undefined ? "" : `\n${apiServerText(apiServer)}\n`;
-  const providersTable = table(["PROVIDER", "SERVES", "KEY_ID", "SOCKET", "STATUS"], providerRows) + word;
-  if (keys === undefined) return providersTable;
-  const keyRows = keys.map((row) => [
-    row.key,
-    row.state,
-    String(row.currentVersion ?? ""),
-    row.kmsKeyId ?? "",
-    row.keyId,
-    dataText(row),
-  ]);
-  return `${providersTable}\n${table(["KEY", "STATE", "VERSION", "KEY_ID", "KEYID", "DATA"], keyRows)}`;
-}
-
-const apiServerText = ({ encryptionConfig, message }: ApiServerReport): string =>
-  encryptionConfig === "Loaded"
-    ? "API server: it uses the EncryptionConfiguration on the disk"
-    : `API server: ${oneLine(message ?? encryptionConfig ?? "", 1_000)}`;

@@ -29,6 +29,16 @@ const MAX_LINE_LENGTH = 256 * 1024;
 /** Shorter than the timeout of a call, so that the error names the credential plugin and not the call. */
 const CREDENTIAL_MILLISECONDS = 20_000;
 
+export interface KubeClientOptions {
+  readonly callMilliseconds?: number;
+  readonly answerMilliseconds?: number;
+  readonly credentialMilliseconds?: number;
+  readonly graceMilliseconds?: number;
+  readonly busyRetries?: number;
+  /** The context of the kubeconfig; its current context if left out. */
+  readonly context?: string;
+}
+
 /**
  * Sends JSON over HTTPS to one API server, with the credentials of a kubeconfig. Reads the kubeconfig and
  * connects at the first call, so that it can be created while the server is down.
@@ -48,11 +58,12 @@ export class KubeClient {
       credentialMilliseconds = CREDENTIAL_MILLISECONDS,
       graceMilliseconds = WATCH_GRACE_MILLISECONDS,
       busyRetries = 0,
-    } = {},
+      context,
+    }: KubeClientOptions = {},
   ) {
     this.#busyRetries = busyRetries;
     this.#graceMilliseconds = graceMilliseconds;
-    this.#connection = new ConnectionSource(kubeconfigPath, credentialMilliseconds);
+    this.#connection = new ConnectionSource(kubeconfigPath, credentialMilliseconds, context);
     this.#callMilliseconds = callMilliseconds;
     this.#answerMilliseconds = answerMilliseconds;
   }

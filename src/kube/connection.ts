@@ -25,13 +25,16 @@ interface Load {
  */
 export class ConnectionSource {
   readonly #kubeconfigPath: string;
+  readonly #context: string | undefined;
   readonly #deadlineMilliseconds: number;
   readonly #agents = new Set<Agent>();
   #last: Connection | undefined;
   #load: Load | undefined;
 
-  constructor(kubeconfigPath: string, deadlineMilliseconds: number) {
+  /** Without a context, the kubeconfig's current context is used. */
+  constructor(kubeconfigPath: string, deadlineMilliseconds: number, context?: string) {
     this.#kubeconfigPath = kubeconfigPath;
+    this.#context = context;
     this.#deadlineMilliseconds = deadlineMilliseconds;
   }
 
@@ -85,7 +88,7 @@ export class ConnectionSource {
   }
 
   async #loaded(ended: AbortSignal): Promise<Connection> {
-    const kubeconfig = readKubeconfig(this.#kubeconfigPath);
+    const kubeconfig = readKubeconfig(this.#kubeconfigPath, this.#context);
     const server = serverOf(kubeconfig.config, this.#kubeconfigPath);
     const options = await this.#authenticate(kubeconfig, ended);
     this.#last = {

@@ -16,20 +16,31 @@ export interface Kubeconfig {
 }
 
 /**
- * Reads a kubeconfig. The file names programs to run and servers to trust, so nobody else may be able to
+ * Reads a kubeconfig, with the given context as its current context. The file names programs to run and servers to trust, so nobody else may be able to
  * change it. Throws ConfigInvalid.
  */
-export function readKubeconfig(path: string): Kubeconfig {
+export function readKubeconfig(path: string, context?: string): Kubeconfig {
   const config = new KubeConfig();
   try {
     const text = readOwnFile(path, MAX_FILE_BYTES);
     config.loadFromString(text);
     config.makePathsAbsolute(dirname(path));
+    if (context !== undefined) chooseContext(config, context);
     return { config, text };
   } catch (cause) {
     throw new ClavigerError("ConfigInvalid", `kubeconfig ${path} cannot be used: ${faultOf(cause)}`);
   }
 }
+
+function chooseContext(config: KubeConfig, context: string): void {
+  const names = config.contexts.map(({ name }) => name);
+  if (!names.includes(context)) throw new Error(`it has no context ${context}; it has ${names.join(", ")}`);
+  config.setCurrentContext(context);
+}
+
+/** Returns the namespace of the current context, as kubectl uses it: "default" if the context names none. */
+export const namespaceOf = ({ config }: Kubeconfig): string =>
+  config.getContextObject(config.getCurrentContext())?.namespace || "default";
 
 /** Returns the server of the current context. Throws ConfigInvalid if it has none. */
 export function serverOf(config: KubeConfig, path: string): URL {

@@ -2,8 +2,9 @@ import type { ObjectName } from "../names.ts";
 import { resources } from "../resources/definitions.ts";
 import { GROUP, type Kind, VERSION } from "../resources/resources.ts";
 
-/** Returns the path of all objects of a kind. */
-export const collectionPath = (kind: Kind): string => `/apis/${GROUP}/${VERSION}/${resources[kind].plural}`;
+/** Returns the path of all objects of a kind, or of those in a namespace. */
+export const collectionPath = (kind: Kind, namespace?: string): string =>
+  `/apis/${GROUP}/${VERSION}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${resources[kind].plural}`;
 
 /** Returns the path of one object. */
 export function objectPath(

@@ -54,6 +54,69 @@ it("the configuration is edited while the plugin starts => it is taken up, and a
   expect(process.listenerCount("SIGHUP")).toBe(listeners);
 });
 
+it("a plugin in standby takes over while the API server asks => the episode continues, with every call that the former plugin answered", async () => {
+  using folder = temporaryFolder();
+  const umask = process.umask();
+  const configPath = join(folder.path, "claviger.yaml");
+  const socket = join(folder.path, "run", "secrets.sock");
+  const keyring = join(folder.path, "state", KEYRING_FILE);
+  await makeKeyring(folder.path);
+  writeFileSync(
+    configPath,
+    JSON.stringify({
+      apiVersion: "config.claviger.dev/v1alpha1",
+      kind: "NodeConfig",
+      stateDir: "./state",
+      seal: { file: { path: "./root.key" } },
+      providers: [{ name: "secrets", socket, key: "apps/secrets" }],
+      manifests: "./keys",
+    }),
+  );
+  const waiting: string[] = [];
+  const [first, second] = [new AbortController(), new AbortController()];
+  const ended = [
+    runPlugin({ configPath, log: () => undefined, signal: first.signal, standby: true }),
+    vi
+      .waitFor(() => expect(existsSync(socket)).toBe(true), deadline)
+      .then(() =>
+        runPlugin({
+          configPath,
+          log: (_, message) => void waiting.push(message),
+          signal: second.signal,
+          standby: true,
+        }),
+      ),
+  ];
+  const ask = async (encrypts: number) => {
+    const apiServer = new KmsClient(socket, { passesForApiServer: true });
+    await vi.waitFor(() => apiServer.status(), deadline);
+    for (let call = 0; call < encrypts; call++)
+      await apiServer.encrypt({
+        plaintext: Buffer.alloc(32, 1),
+        uid: "4f5e0f05-8cd1-4d4e-a2d3-3b0b3a1a6a11",
+      });
+    apiServer.close();
+  };
+  try {
+    await vi.waitFor(() => expect(waiting).toHaveLength(1), deadline);
+    await ask(2);
+    first.abort();
+    await ended[0];
+    const before = readObservations(keyring)[0];
+    expect(before).toMatchObject({ encrypts: 2 });
+    await ask(3);
+    await vi.waitFor(
+      () => expect(readObservations(keyring)[0]).toMatchObject({ encrypts: 5, episode: before?.episode }),
+      deadline,
+    );
+  } finally {
+    first.abort();
+    second.abort();
+    await Promise.all(ended);
+    process.umask(umask);
+  }
+});
+
 it("the plugin is restarted while its API server asks => the episode goes on; after a crash, whose file may lack a call, it does not", async () => {
   using folder = temporaryFolder();
   const umask = process.umask();

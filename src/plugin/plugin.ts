@@ -139,12 +139,14 @@ export class Plugin {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#reloading;
-    await Promise.all([...this.#servers.values()].map((server) => server.close()));
+    await Promise.all(this.servers.map((server) => server.stop()));
     await this.#metrics.close();
     // No more calls can come, so the record that is written now is complete.
     this.#isClosed = true;
     this.#recorder.changed();
     await this.#recorder.close();
+    // Last: a plugin in standby begins at this moment, with the record and the metrics' port.
+    for (const server of this.servers) server.release();
     this.#keyring.close();
   }
 

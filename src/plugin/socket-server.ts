@@ -170,8 +170,14 @@ export class SocketServer {
     return found !== undefined && found.ino === this.#inode;
   }
 
-  /** Stops accepting calls, finishes those in flight, then removes the socket. Never rejects. */
+  /** Stops serving, and gives the path to whoever wants to serve it next. Never rejects. */
   async close(): Promise<void> {
+    await this.stop();
+    this.release();
+  }
+
+  /** Stops accepting calls and finishes those in flight. The path stays locked until `release`. Never rejects. */
+  async stop(): Promise<void> {
     this.#closing = true;
     this.#health.close();
     this.provider.close();
@@ -184,11 +190,13 @@ export class SocketServer {
     await disconnected;
     clearTimeout(timer);
     this.#repeated.close();
-    this.#release();
   }
 
-  /** Another process's file at the path must not keep this process from ending or from continuing. */
-  #release(): void {
+  /**
+   * Removes the socket and unlocks its path. Another process's file at the path must not keep this process from
+   * ending or from continuing.
+   */
+  release(): void {
     try {
       this.#socket?.release();
     } catch (error) {

@@ -50,6 +50,15 @@ describe.skipIf(binaries === undefined)("commands that change a MasterKey", () =
     expect((await masterKey("old")).spec.rotation?.requestToken).toBeUndefined();
   });
 
+  it("status -A shows every key and node by kubectl's kubeconfig, on a machine without a configuration", async () => {
+    const { stdout, stderr } = await run(process.execPath, [CLAVIGER, "status", "-A"], {
+      env: { PATH: process.env.PATH, HOME: "/nowhere", KUBECONFIG: admin },
+    });
+    expect(stdout, stderr).toMatch(/^KEY +STATE +VERSION +STORED DATA +NEXT ROTATION\n/);
+    expect(stdout).toMatch(/^claviger-system\/old +PendingDeletion /m);
+    expect(stdout).toMatch(/^NODE +READY +SERVES\n\S+ +True +\S+: claviger-system\/secrets v1$/m);
+  });
+
   it("rotate --wait ends when the key is disabled before a leader looks, and takes its request back", async () => {
     await apply("idle", {});
     await state("idle", "Enabled");
@@ -72,7 +81,15 @@ describe.skipIf(binaries === undefined)("commands that change a MasterKey", () =
   it("rotate --wait follows a rotation to its end, and refuses the one beyond the limit", async () => {
     await apply("seldom", { rotation: { onDemandLimit: 1 } });
     await state("seldom", "Enabled");
-    const first = await claviger("rotate", "claviger-system/seldom", "--wait", "--kubeconfig", admin);
+    const first = await claviger(
+      "rotate",
+      "seldom",
+      "-n",
+      "claviger-system",
+      "--wait",
+      "--kubeconfig",
+      admin,
+    );
     expect(first.code, first.stderr).toBe(0);
     const second = await claviger("rotate", "claviger-system/seldom", "--wait", "--kubeconfig", admin);
     expect(second).toMatchObject({ code: 1, stdout: "" });

@@ -286,19 +286,35 @@ describe("deploy", () => {
   });
 });
 
-describe("the tests that docs/threat-model.md names", () => {
+describe.each([
+  { page: "docs/threat-model.md", fewest: 30 },
+  { page: "docs/failures.md", fewest: 40 },
+])("the tests that $page names", ({ page, fewest }) => {
   /** `FILE`: "TITLE"; "TITLE", in the last cell of a row. */
-  const named = [
-    ...read("docs/threat-model.md").matchAll(/`((?:src|test)\/\S+\.test\.ts)`: ((?:"[^"]+"(?:; )?)+)/g),
-  ].flatMap(([, file = "", titles = ""]) =>
-    [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => ({ file, title })),
+  const named = [...read(page).matchAll(/`((?:src|test)\/\S+\.test\.ts)`: ((?:"[^"]+"(?:; )?)+)/g)].flatMap(
+    ([, file = "", titles = ""]) =>
+      [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => ({ file, title })),
   );
 
   it("are many", () => {
-    expect(named.length).toBeGreaterThan(30);
+    expect(named.length).toBeGreaterThan(fewest);
   });
 
   it.each(named)("$file has: $title", ({ file, title }) => {
     expect(read(file)).toContain(title);
+  });
+});
+
+describe("docs/failures.md", () => {
+  it("says of each failure what people see, if data can be lost, what to do, and which test shows it", () => {
+    const rows = read("docs/failures.md")
+      .split("\n")
+      .filter((line) => /^\| /.test(line) && line.split(" | ").length > 3)
+      .filter((line) => !/^\| (failure|---) /.test(line));
+    expect(rows.length).toBeGreaterThan(40);
+    const incomplete = rows.filter(
+      (row) => row.split(" | ").length !== 6 || !/`(?:src|test)\/\S+\.test\.ts`: "[^"]+" \|$/.test(row),
+    );
+    expect(incomplete).toEqual([]);
   });
 });

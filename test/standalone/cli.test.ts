@@ -1,22 +1,46 @@
-import { describe, expect, it } from "vitest";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../controlplane/run.ts";
 import { CLAVIGER, Installation } from "./installation.ts";
 
-/** Runs the command line as a shell does, with these variables added to a bare environment. */
-const claviger = (args: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
-  run(process.execPath, [CLAVIGER, ...args], {
-    env: { PATH: process.env.PATH, HOME: "/nowhere", ...environment },
+type Environment = Readonly<Record<string, string>>;
+
+/** A bare environment, as that of a user's shell that has read no profile. */
+const bare = (environment: Environment = {}): Environment => ({
+  PATH: process.env.PATH ?? "",
+  HOME: "/nowhere",
+  ...environment,
+});
+
+const claviger = (args: readonly string[], environment: Environment = {}) =>
+  run(process.execPath, [CLAVIGER, ...args], { env: bare(environment), deadline: 120_000 });
+
+/** Runs a command on a terminal of 80 columns. */
+const onTerminal = (args: readonly string[], environment: Environment = {}) => {
+  const command = [process.execPath, CLAVIGER, ...args].join(" ");
+  return run("script", ["-qec", `stty cols 80 rows 24; exec ${command}`, "/dev/null"], {
+    env: bare({ TERM: "xterm", ...environment }),
     deadline: 120_000,
   });
+};
+
+let installation: Installation;
+let configured: Environment;
+
+beforeAll(async () => {
+  installation = await Installation.create();
+  await installation.start("serve");
+  await installation.serving();
+  configured = { CLAVIGER_CONFIG: installation.configPath };
+});
+afterAll(() => installation?.[Symbol.asyncDispose]());
 
 describe("the configuration of a command", () => {
   it("is $CLAVIGER_CONFIG if --config is left out", async () => {
-    await using installation = await Installation.create();
-    await installation.start("serve");
-    await installation.serving();
-    const { code, stdout, stderr } = await claviger(["status", "-o", "json"], {
-      CLAVIGER_CONFIG: installation.configPath,
-    });
+    const { code, stdout, stderr } = await claviger(["status", "-o", "json"], configured);
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout).providers).toMatchObject([{ name: "secrets", status: "ok" }]);
   });
@@ -32,4 +56,187 @@ describe("the configuration of a command", () => {
       );
     },
   );
+});
+
+describe("claviger status", () => {
+  it("on a terminal of 80 columns => no line is longer, with colours", async () => {
+    const { code, stdout } = await onTerminal(["status"], configured);
+    expect(code, stdout).toBe(0);
+    expect(stdout).toContain("\x1b[32mok\x1b[0m");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the colours are what is taken out.
+    const lines = stdout.replaceAll(/\x1b\[\d+m/g, "").split("\r\n");
+    expect(lines).toContainEqual(expect.stringMatching(/^secrets +- +claviger-system\/secrets v1 +ok$/));
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
+  });
+
+  it.each([
+    ["NO_COLOR=1", { NO_COLOR: "1" }, []] as const,
+    ["--color never", {}, ["--color", "never"]] as const,
+  ])("on a terminal with %s => no colours", async (_, environment, args) => {
+    const { stdout } = await onTerminal(["status", ...args], { ...configured, ...environment });
+    expect(stdout).toContain("Nothing is wrong.");
+    expect(stdout).not.toContain("\x1b");
+  });
+
+  it("in a pipe => no colours, unless FORCE_COLOR asks for them", async () => {
+    expect((await claviger(["status"], configured)).stdout).not.toContain("\x1b");
+    const forced = await claviger(["status"], { ...configured, FORCE_COLOR: "1" });
+    expect(forced.stdout).toContain("\x1b[32mok\x1b[0m");
+  });
+
+  it("--watch in a pipe => shows a change, and ends at SIGINT with exit code 0", async () => {
+    const child = spawn(process.execPath, [CLAVIGER, "status", "--watch", "-o", "json"], {
+      env: bare(configured),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const exited = once(child, "exit");
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      const before = text;
+      text += chunk.toString();
+      if (before === "" && text !== "")
+        void installation.manifest("watched.yaml", {
+          apiVersion: "kms.claviger.dev/v1alpha1",
+          kind: "MasterKey",
+          metadata: { namespace: "shop", name: "watched" },
+        });
+      if (text.includes("shop/watched")) child.kill("SIGINT");
+    });
+    expect(await exited).toEqual([0, null]);
+    expect(text).toContain("shop/watched");
+  });
+});
+
+describe("claviger encrypt and decrypt", () => {
+  /** Gives a command this text on stdin. */
+  const piped = (input: string, ...args: readonly string[]) =>
+    run(process.execPath, [CLAVIGER, ...args], { env: bare(configured), stdin: input, deadline: 120_000 });
+
+  it("take a text there and back through the socket, and no log has it", async () => {
+    const text = "hello, canary 5d1c\n";
+    const encrypted = await piped(text, "encrypt", "--provider", "secrets");
+    expect(encrypted).toMatchObject({ code: 0, stderr: "" });
+    expect(Object.keys(JSON.parse(encrypted.stdout))).toEqual(["keyId", "ciphertext", "annotations"]);
+    expect(encrypted.stdout.match(/\n/g)).toHaveLength(1);
+    const decrypted = await piped(encrypted.stdout, "decrypt");
+    expect(decrypted).toMatchObject({ code: 0, stdout: text, stderr: "" });
+    const logs = await Promise.all(installation.runs.map((each) => each.text()));
+    expect(logs.join("")).not.toContain("canary 5d1c");
+  });
+
+  it("--round-trip => both sizes and times", async () => {
+    const { code, stdout } = await piped("hello\n", "encrypt", "--round-trip");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^encrypted {2}6 bytes to \d+ in [\d.]+ ms, under claviger-system\/secrets\n/);
+    expect(stdout).toMatch(/\ndecrypted {2}to the same 6 bytes in [\d.]+ ms\n$/);
+  });
+
+  it.each([
+    [
+      "a provider that is not there",
+      "hello",
+      ["encrypt", "--provider", "secretz"],
+      2,
+      /did you mean secrets\?/,
+    ],
+    ["more than KMS v2 takes", "x".repeat(1025), ["encrypt"], 1, /stdin has more than 1024 bytes/],
+    ["more than a provider takes", "x".repeat(1000), ["encrypt"], 1, /a KMS v2 provider takes 1 to \d+/],
+    ["nothing", "", ["encrypt"], 1, /plaintext has 0 bytes/],
+    ["a plain text", "hello", ["decrypt"], 1, /^claviger: stdin is not JSON[^\n]*\n$/],
+    [
+      "an altered ciphertext",
+      '{"keyId":"18e548cdc3af47a9b8a583c0631245d4","ciphertext":"AAAA","annotations":{}}',
+      ["decrypt"],
+      1,
+      /provider secrets on .* did not do it/,
+    ],
+  ] as const)("are given %s => one line that says so", async (_, input, args, code, says) => {
+    const result = await piped(input, ...args);
+    expect(result).toMatchObject({ code, stdout: "" });
+    expect(result.stderr).toMatch(says);
+    expect(result.stderr).toMatch(/^claviger: [^\n]+\n$/);
+  });
+});
+
+/** Starts a shell in which `claviger` is this program, and gives it a script. */
+async function inShell(shell: readonly string[], script: string) {
+  const folder = join(installation.dir, "bin");
+  await mkdir(folder, { recursive: true });
+  await symlink(CLAVIGER, join(folder, "claviger")).catch(() => undefined);
+  const [binary = "", ...args] = shell;
+  return run(binary, [...args, script], {
+    env: bare({ ...configured, PATH: `${folder}:${dirname(process.execPath)}:${process.env.PATH}` }),
+    deadline: 120_000,
+  });
+}
+
+const hasShell = (shell: string) => spawnSync(shell, ["-c", "true"]).status === 0;
+
+describe("the completion of a shell", () => {
+  it("bash => commands, options, formats and providers", async () => {
+    const words = async (...typed: readonly string[]) => {
+      const quoted = typed.map((word) => `'${word}'`).join(" ");
+      const { stdout, stderr } = await inShell(
+        ["bash", "--norc", "-c"],
+        `source <(claviger completion bash); COMP_WORDS=(claviger ${quoted}); COMP_CWORD=${typed.length}; _claviger; printf '%s\n' "\${COMPREPLY[@]}"`,
+      );
+      expect(stderr).toBe("");
+      return stdout.trim().split("\n");
+    };
+    expect(await words("sta")).toEqual(["status"]);
+    expect(await words("status", "-o", "")).toEqual(["json", "yaml", "wide"]);
+    expect(await words("encrypt", "--provider", "")).toEqual(["secrets"]);
+    expect(await words("census", "--a")).toEqual(["--all"]);
+  });
+
+  it.skipIf(!hasShell("fish"))("fish (skipped if there is none) => the same, with descriptions", async () => {
+    const complete = async (line: string) =>
+      (
+        await inShell(
+          ["fish", "--no-config", "-c"],
+          `claviger completion fish | source; complete -C '${line}'`,
+        )
+      ).stdout;
+    expect(await complete("claviger sta")).toMatch(/^status\tShow in one screen/);
+    expect(await complete("claviger encrypt --provider ")).toBe("secrets\n");
+  });
+
+  it.skipIf(!hasShell("zsh"))("zsh (skipped if there is none) => the same, with descriptions", async () => {
+    const complete = async (...typed: readonly string[]) => {
+      const words = typed.map((word) => `'${word}'`).join(" ");
+      // Only zsh's line editor calls _claviger; this gives the function the words, and shows its candidates.
+      const stubs = "compdef() { :; }; _describe() { print -l -- $described; }; _files() { print files; }";
+      const script = `${stubs}; source <(claviger completion zsh); words=(claviger ${words}); CURRENT=$#words; _claviger`;
+      return (await inShell(["zsh", "-f", "-c"], script)).stdout;
+    };
+    expect(await complete("sta")).toMatch(/^status:Show in one screen/);
+    expect(await complete("encrypt", "--provider", "")).toMatch(/^secrets:?\n$/);
+    expect(await complete("restore", "")).toBe("files\n");
+  });
+});
+
+describe("every command that prints a table", () => {
+  it("whose reader has ended (EPIPE) => ends without a word on stderr", async () => {
+    for (const args of ["help", "status", "status -o json"]) {
+      const { stderr } = await run(
+        "bash",
+        ["-c", `"$0" "$1" ${args} | true; echo "\${PIPESTATUS[0]}" >&2`, process.execPath, CLAVIGER],
+        { env: bare(configured), deadline: 120_000 },
+      );
+      expect(stderr, args).toBe("0\n");
+    }
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)("a user who is not root (setpriv needs root to become one)", () => {
+  it("may not read the files of claviger => one line that names the file, and no stack", async () => {
+    const { code, stdout, stderr } = await run(
+      "setpriv",
+      ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, CLAVIGER, "status"],
+      { env: bare(configured), deadline: 120_000 },
+    );
+    expect(code, stdout).toBe(1);
+    expect(stderr).toMatch(/^claviger: [^\n]*EACCES[^\n]*\n$/);
+    expect(stderr).toContain(installation.configPath);
+  });
 });

@@ -155,7 +155,7 @@ describe("a keyring", () => {
     await installation.manifest("later.yaml", masterKey("later"));
     await serve.line(/keyring .* was moved away while its operator runs: put it back/);
     expect((await installation.client().status()).key_id).toBe(keyId);
-    const told = await installation.runWithConfig("status");
+    const told = await installation.runWithConfig("status", "-o", "wide");
     expect(told).toMatchObject({ code: 1, stderr: expect.stringContaining(keyringPath) });
     expect(told.stdout).toMatch(new RegExp(`^secrets .*${keyId}.* ok$`, "m"));
     expect(existsSync(keyringPath)).toBe(false);

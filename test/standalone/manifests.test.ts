@@ -119,9 +119,11 @@ describe("a manifest", () => {
     expect(line).toMatch(/ERROR operator: .*MasterKey claviger-system\/secrets: .*; it stays as it was/);
     const after = await statusOf(installation);
     // A key spec of another kind breaks two rules.
-    expect(after).toEqual({ ...before, manifests: expect.anything() });
+    expect(after).toEqual({ ...before, manifests: expect.anything(), wrong: expect.anything() });
     expect(after.manifests).toContainEqual({ kind: "refused", message: expect.stringMatching(says) });
-    expect((await installation.runWithConfig("status")).stdout).toMatch(/^refused +.*secrets\.yaml: /m);
+    expect((await installation.runWithConfig("status")).stdout).toMatch(
+      /^- manifest refused: .*secrets\.yaml: /m,
+    );
     await expectOpens(installation.client(), sealed);
 
     // A corrected manifest is loaded, and the operator has continued in the meantime.

@@ -233,7 +233,7 @@ describe("the command line", () => {
     { args: ["serve", "--config"], says: /--config/ },
     { args: ["serve", "--confg", "x.yaml"], says: /--confg/ },
     { args: ["serve", "x.yaml"], says: /x\.yaml/ },
-    { args: ["status", "--config", "x.yaml", "-o", "table"], says: /-o takes json or yaml/ },
+    { args: ["status", "--config", "x.yaml", "-o", "table"], says: /-o takes json, yaml or wide/ },
     { args: ["sreve"], says: /there is no command "sreve" \(did you mean serve\?\); see claviger help/ },
     { args: ["constructor"], says: /there is no command "constructor"/ },
   ])("$args is wrong usage: one line and exit code 2", async ({ args, says }) => {
@@ -294,9 +294,11 @@ describe("claviger status", () => {
       ],
       keys: [{ key: "claviger-system/secrets", enabled: true, currentVersion: 1, kmsKeyId: keyId }],
     });
-    const asTable = await installation.runWithConfig("status");
+    const asTable = await installation.runWithConfig("status", "-o", "wide");
     expect(asTable).toMatchObject({ code: 0, stderr: "" });
-    expect(asTable.stdout).toMatch(new RegExp(`^secrets +claviger-system/secrets +${keyId} .*ok$`, "m"));
+    expect(asTable.stdout).toMatch(
+      new RegExp(`^secrets +- +claviger-system/secrets v1 +${keyId} .*ok$`, "m"),
+    );
   });
 
   it("shows what the keyring has and ends with code 1 where no plugin serves", async () => {

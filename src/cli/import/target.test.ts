@@ -121,7 +121,7 @@ test("in a cluster, an offer is taken out of the MasterKey that was read => not 
     requestToken = "theirs";
     return json({ message: "conflict" }, 409)(call);
   });
-  expect(await clusterTarget(fake.kubeconfig, name).takeOut("mine")).toBe(false);
+  expect(await clusterTarget({ kubeconfig: fake.kubeconfig }, name).takeOut("mine")).toBe(false);
   expect(patches).toEqual([{ spec: { import: null }, metadata: { resourceVersion: "7" } }]);
   await fake.stop();
 });

@@ -20,7 +20,7 @@ import type { MasterKey } from "../../resources/resources.ts";
 import type { ImportSpec } from "../../resources/schemas/import.ts";
 import { manifestFiles, readManifests } from "../../store/manifests/manifests.ts";
 import { readKeyring } from "../site/read-keyring.ts";
-import { ClusterMasterKey } from "../site/target.ts";
+import { type ClusterAccess, ClusterMasterKey } from "../site/target.ts";
 
 /** The MasterKey that material is imported into, in an API server or in a folder of manifests. */
 export interface ImportTarget {
@@ -48,8 +48,8 @@ const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
 };
 
 /** A MasterKey in an API server. */
-export function clusterTarget(kubeconfigPath: string, name: ObjectName): ImportTarget {
-  const masterKey = new ClusterMasterKey(kubeconfigPath, name);
+export function clusterTarget(access: ClusterAccess, name: ObjectName): ImportTarget {
+  const masterKey = new ClusterMasterKey(access, name);
   return {
     read: (signal) => masterKey.read(signal),
     write: (spec) => masterKey.patch({ import: { ...NOTHING, ...spec } }),

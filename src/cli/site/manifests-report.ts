@@ -7,7 +7,6 @@ import {
   type ManifestProblem,
   manifestProblems,
 } from "../../store/manifests/manifest-verdicts.ts";
-import { table } from "../terminal/table.ts";
 import { readKeyring } from "./read-keyring.ts";
 
 /**
@@ -35,13 +34,4 @@ function knownObject(
   if (json === undefined) return { kind, namespace, name };
   const what = `${kind} ${nameText({ namespace, name })} in the keyring`;
   return { kind, namespace, name, spec: fieldsOf(parseJson(json, what, "KeyringCorrupt")).spec };
-}
-
-/** Renders them as a table, or as "" if all is well. */
-export function manifestsText(problems: readonly ManifestProblem[] = []): string {
-  if (problems.length === 0) return "";
-  return `\n${table(
-    ["MANIFEST", "WHAT"],
-    problems.map(({ kind, message }) => [kind, message]),
-  )}`;
 }

@@ -4,28 +4,40 @@ import { readConfig } from "../../config/config.ts";
 import { ClavigerError } from "../../errors.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
 import { KubeError } from "../../kube/kube-error.ts";
+import { namespaceOf, readKubeconfig } from "../../kube/kubeconfig.ts";
 import { objectPath } from "../../kube/paths.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import { UsageError } from "../command.ts";
 
-/** Reads NAMESPACE/NAME. Throws UsageError. */
-export function nameOf(argument: string): ObjectName {
-  const [namespace = "", name = "", ...more] = argument.split("/");
-  if (namespace !== "" && name !== "" && more.length === 0) return { namespace, name };
-  throw new UsageError(`"${argument}" is not NAMESPACE/NAME`);
+/** The options of a command that talks to an API server, as kubectl has them. */
+export const CLUSTER_OPTIONS = {
+  kubeconfig: { type: "string" },
+  context: { type: "string" },
+  namespace: { type: "string", short: "n" },
+  config: { type: "string" },
+} as const;
+
+export type ClusterOptions = { readonly [K in keyof typeof CLUSTER_OPTIONS]?: string };
+
+/** A way to an API server. */
+export interface ClusterAccess {
+  readonly kubeconfig: string;
+  /** The context to use; the current context if it is left out. */
+  readonly context?: string;
 }
 
-export interface ClusterOptions {
-  readonly config?: string;
-  readonly kubeconfig?: string;
-}
-
-/** Returns the path of the kubeconfig. Without either option it is looked for as kubectl does. */
-export function kubeconfigOf({ config, kubeconfig }: ClusterOptions): string {
-  if (config !== undefined && kubeconfig !== undefined) {
-    throw new UsageError("--config and --kubeconfig exclude one another");
+/** Returns the way to the API server. Without options, the kubeconfig is looked for as kubectl does. */
+export function accessOf({ config, kubeconfig, context }: ClusterOptions): ClusterAccess {
+  if (config !== undefined && (kubeconfig !== undefined || context !== undefined)) {
+    throw new UsageError(
+      `--config and --${kubeconfig === undefined ? "context" : "kubeconfig"} exclude one another`,
+    );
   }
+  return { kubeconfig: kubeconfigOf(config, kubeconfig), ...(context !== undefined && { context }) };
+}
+
+function kubeconfigOf(config: string | undefined, kubeconfig: string | undefined): string {
   if (config !== undefined) {
     const { resources } = readConfig(config);
     if (resources.kind === "kubeconfig") return resources.path;
@@ -38,6 +50,34 @@ export function kubeconfigOf({ config, kubeconfig }: ClusterOptions): string {
   return kubeconfig ?? first ?? join(homedir(), ".kube", "config");
 }
 
+/**
+ * Reads NAMESPACE/NAME, or a NAME in the namespace that was asked for, else in `fallback`. Throws
+ * UsageError.
+ */
+export function nameOf(argument: string, namespace: string | undefined, fallback: () => string): ObjectName {
+  const parts = argument.split("/");
+  const [first = "", second] = parts;
+  if (parts.length > 2 || parts.includes("")) throw new UsageError(`"${argument}" is not NAMESPACE/NAME`);
+  if (second === undefined) return { namespace: namespace ?? fallback(), name: first };
+  if (namespace === undefined || namespace === first) return { namespace: first, name: second };
+  throw new UsageError(`"${argument}" is not in namespace ${namespace}: leave one of them out`);
+}
+
+/** Returns the namespace that was asked for, else that of the context, as kubectl does. */
+export function namespaceFor(options: ClusterOptions): string {
+  if (options.namespace !== undefined) return options.namespace;
+  const { kubeconfig, context } = accessOf(options);
+  return namespaceOf(readKubeconfig(kubeconfig, context));
+}
+
+/** Reads the name of a MasterKey in an API server, as kubectl would. */
+export const nameInCluster = (argument: string, options: ClusterOptions): ObjectName =>
+  nameOf(argument, options.namespace, () => namespaceFor(options));
+
+/** Returns a client for a command that makes each call once. */
+export const clientOf = ({ kubeconfig, context }: ClusterAccess): KubeClient =>
+  new KubeClient(kubeconfig, { ...LIKE_KUBECTL, ...(context !== undefined && { context }) });
+
 /** The policy of deploy/admission.yaml that keeps nodes from changing the spec of a key. */
 const NODES_POLICY = "nodes-leave-spec.kms.claviger.dev";
 
@@ -48,9 +88,9 @@ export class ClusterMasterKey {
   readonly #name: ObjectName;
   readonly #path: string;
 
-  constructor(kubeconfigPath: string, name: ObjectName) {
-    this.#kubeconfigPath = kubeconfigPath;
-    this.#client = new KubeClient(kubeconfigPath, LIKE_KUBECTL);
+  constructor(access: ClusterAccess, name: ObjectName) {
+    this.#kubeconfigPath = access.kubeconfig;
+    this.#client = clientOf(access);
     this.#name = name;
     this.#path = objectPath("MasterKey", name);
   }

@@ -1,4 +1,5 @@
 import { printable } from "../../printable.ts";
+import { wrapped } from "./wrap.ts";
 
 const WIDTH = 30;
 /** Moves to the beginning of the line and clears it. */
@@ -76,17 +77,4 @@ function barOf({ text, done, total, secondsLeft }: Progress): string {
   const filled = Math.round(share * WIDTH);
   const left = secondsLeft === undefined ? "" : `, ${secondsLeft} s left`;
   return `[${"#".repeat(filled)}${"-".repeat(WIDTH - filled)}] ${Math.floor(share * 100)} % ${done}/${total}${left}  ${text}`;
-}
-
-/** Breaks a text into lines of at most this width: at spaces, or within a word that is longer. */
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let rest = text;
-  while (rest.length > width) {
-    const space = rest.lastIndexOf(" ", width);
-    const end = space > 0 ? space : width;
-    lines.push(rest.slice(0, end));
-    rest = rest.slice(space > 0 ? end + 1 : end);
-  }
-  return [...lines, rest];
 }

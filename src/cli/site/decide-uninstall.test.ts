@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { condition, EARLIER, keyAlias, keyServer, masterKey, NOW } from "../testing/objects.ts";
+import { condition, EARLIER, keyAlias, keyServer, masterKey, NOW } from "../../testing/objects.ts";
 import { decideUninstall, uninstallText } from "./decide-uninstall.ts";
-import type { Installation } from "./site/installation.ts";
+import type { Installation } from "./installation.ts";
 
 const provider = { name: "secrets", socket: "/run/s.sock", serves: "apps/secrets" };
 const unused = { ...provider, entries: 0, notAskedSince: EARLIER };

@@ -1,11 +1,11 @@
-import { recordsOf } from "../operator/nodes/waiting-nodes.ts";
-import { isNeeded } from "../operator/retirement/usage.ts";
-import { conditionOf } from "../resources/conditions.ts";
-import { resources } from "../resources/definitions.ts";
-import { firstFew } from "../resources/first-few.ts";
-import { objectText } from "../resources/object-text.ts";
-import { GROUP, type KeyServer, type MasterKey } from "../resources/resources.ts";
-import { type Installation, NAMESPACE } from "./site/installation.ts";
+import { recordsOf } from "../../operator/nodes/waiting-nodes.ts";
+import { isNeeded } from "../../operator/retirement/usage.ts";
+import { conditionOf } from "../../resources/conditions.ts";
+import { resources } from "../../resources/definitions.ts";
+import { firstFew } from "../../resources/first-few.ts";
+import { objectText } from "../../resources/object-text.ts";
+import { GROUP, type KeyServer, type MasterKey } from "../../resources/resources.ts";
+import { type Installation, NAMESPACE } from "./installation.ts";
 
 /** An operator is running on a node if its Lease was renewed within this time. */
 const ALIVE_MILLISECONDS = 60_000;

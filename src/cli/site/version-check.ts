@@ -1,8 +1,8 @@
-import type { ErrorCode } from "../errors.ts";
-import type { KeyringImage, VersionRow } from "../keyring/rows.ts";
-import { VersionTester } from "../keys/version-tester.ts";
-import { nameText } from "../names.ts";
-import type { SealSource } from "../seal/seal-source.ts";
+import type { ErrorCode } from "../../errors.ts";
+import type { KeyringImage, VersionRow } from "../../keyring/rows.ts";
+import { VersionTester } from "../../keys/version-tester.ts";
+import { nameText } from "../../names.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
 
 /** The reason why a version does not open here. */
 export interface VersionFault {
