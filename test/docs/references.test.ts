@@ -318,3 +318,34 @@ describe("docs/failures.md", () => {
     expect(incomplete).toEqual([]);
   });
 });
+
+describe("the blocks of the docs that are marked as tested or recorded", () => {
+  const tests = globSync("{test,scripts,src}/**/*.ts", { cwd: ROOT }).map(read).join("\n");
+  const marked = documents().flatMap((path) =>
+    blocks(read(path)).flatMap(({ tested, recorded }) => {
+      const name = tested ?? recorded;
+      return name === undefined ? [] : [{ path, name }];
+    }),
+  );
+
+  it("are many, and a test names each", () => {
+    expect(marked.length).toBeGreaterThan(30);
+    expect(marked.filter(({ name }) => !tests.includes(`"${name}"`))).toEqual([]);
+  });
+});
+
+describe(".github/workflows", () => {
+  const files = readdirSync(join(ROOT, ".github", "workflows"));
+
+  it.each(files)("%s uses no action that somebody could replace: each is pinned by its commit", (name) => {
+    const uses = [...read(`.github/workflows/${name}`).matchAll(/uses: (?!\.\/)(.+)$/gm)].map(
+      ([, action = ""]) => action,
+    );
+    expect(uses.length).toBeGreaterThan(0);
+    expect(uses.filter((action) => !/^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(action))).toEqual([]);
+  });
+
+  it.each(files)("%s gives its jobs no right that they do not name", (name) => {
+    expect(parse(read(`.github/workflows/${name}`)).permissions).toEqual({ contents: "read" });
+  });
+});

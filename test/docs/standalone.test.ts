@@ -67,6 +67,13 @@ describe("the standalone path of README.md, in a copy of the checkout", () => {
     keepOnExit(checkout);
   });
 
+  it("encrypts a first value through the socket, and decrypts it", async () => {
+    const { code, stdout, stderr } = await shell(testedBlock("README.md", "first value"));
+    expect(code, stderr).toBe(0);
+    const withoutCiphertext = (text: string) => unnamed(text).replace(/(?<="ciphertext":")[^"]+/, "");
+    expect(withoutCiphertext(stdout)).toBe(withoutCiphertext(recordedBlock("README.md", "first value")));
+  });
+
   it("shows the served key, then the added one beside it", async () => {
     const { code, stdout, stderr } = await shell(testedBlock("README.md", "standalone"));
     expect(code, stderr).toBe(0);
