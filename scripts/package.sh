@@ -51,7 +51,7 @@ cat > "$work/deb/DEBIAN/control" <<END
 Package: claviger
 Version: $version
 Architecture: $debian
-Maintainer: The claviger authors <https://github.com/claviger/claviger>
+Maintainer: The claviger authors <https://claviger.dev>
 Depends: libc6 (>= 2.28), libstdc++6, util-linux
 Section: admin
 Priority: optional
