@@ -102,6 +102,11 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
     text: "the namespace of the Leases",
     fallback: ({ leaseNamespace }) => leaseNamespace,
   },
+  {
+    name: "log.format",
+    text: "the format of the log's lines: `text`, or `json` for a JSON object each; a restart applies it",
+    fallback: ({ logFormat }) => logFormat,
+  },
   { name: "metrics.listen", text: "HOST:PORT of the plugin's metrics" },
   { name: "metrics.operatorListen", text: "HOST:PORT of the operator's metrics" },
   { name: "aws.account", text: "12 digits, in ARNs", fallback: ({ account }) => account },

@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type LogFields, stderrLog } from "./log.ts";
+import { type LogFields, type LogFormat, stderrLog } from "./log.ts";
 
 /** A stream whose reader takes nothing until `drain`. */
 class Stalled extends Writable {
@@ -44,7 +44,7 @@ it("keeps no more than four megabytes for a reader that has stalled, and says ho
 });
 
 /** Returns a line of the log, as a reader sees it. */
-function logged(message: string, fields: LogFields = {}): string {
+function logged(message: string, fields: LogFields = {}, format: LogFormat = "text"): string {
   let text = "";
   const stream = new Writable({
     write(chunk, _, done) {
@@ -52,7 +52,7 @@ function logged(message: string, fields: LogFields = {}): string {
       done();
     },
   });
-  stderrLog("plugin", stream)("warn", message, fields);
+  stderrLog("plugin", stream, format)("warn", message, fields);
   return text;
 }
 
@@ -71,6 +71,25 @@ describe("whatever others' texts hold", () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it("is one line of JSON that steers no terminal, and has every text as it was", () => {
+    fc.assert(
+      fc.property(hostile, hostile, (message, uid) => {
+        const text = logged(message, { uid, version: 3, absent: undefined }, "json");
+        expect(text.match(/\n/g)).toHaveLength(1);
+        expect(text.slice(0, -1)).not.toMatch(UNSAFE);
+        const { time, ...rest } = JSON.parse(text);
+        expect(Date.parse(time)).not.toBeNaN();
+        expect(rest).toEqual({ level: "warn", process: "plugin", message, uid, version: 3 });
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("a message without end is cut off in JSON too", () => {
+    const { message } = JSON.parse(logged("x".repeat(100_000), {}, "json"));
+    expect(message).toBe(`${"x".repeat(8_192)}… (91808 characters more)`);
   });
 
   it("a forged line in a message stays within the line of its message", () => {

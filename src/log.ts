@@ -14,18 +14,53 @@ export type Log = (level: LogLevel, message: string, fields?: LogFields) => void
  */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
+/** The formats of a line. */
+export const LOG_FORMATS = ["text", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** A line before it is formatted. */
+interface Line {
+  readonly time: string;
+  readonly level: LogLevel;
+  readonly process: string;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+const FORMATTERS: Readonly<Record<LogFormat, (line: Line) => string>> = {
+  text({ time, level, process: name, message, fields }) {
+    const pairs = Object.entries(fields).flatMap(([field, value]) =>
+      value === undefined ? [] : [` ${field}=${quote(String(value))}`],
+    );
+    return `${time} ${level.toUpperCase().padEnd(5)} ${name}: ${oneLine(message)}${pairs.join("")}`;
+  },
+  json({ fields, message, ...rest }) {
+    const shown = Object.entries(fields).map(([field, value]) => [
+      field,
+      typeof value === "string" ? cut(value, MAX_FIELD_LENGTH) : value,
+    ]);
+    return printableJson({
+      ...rest,
+      message: cut(message, MAX_MESSAGE_LENGTH),
+      ...Object.fromEntries(shown),
+    });
+  },
+};
+
 /**
- * Logs to stderr as `time LEVEL process: message name=value …`. Never waits for a reader: output beyond four
- * megabytes is dropped, and counted in a line of its own.
+ * Logs to stderr: as `time LEVEL process: message name=value …`, or as a JSON object with `time`, `level`,
+ * `process`, `message` and the fields. Never waits for a reader: output beyond four megabytes is dropped,
+ * and counted in a line of its own.
  */
-export function stderrLog(process_: string, stream: Writable = process.stderr): Log {
+export function stderrLog(
+  process_: string,
+  stream: Writable = process.stderr,
+  format: LogFormat = "text",
+): Log {
   let dropped = 0;
   const write: Log = (level, message, fields = {}) => {
-    const pairs = Object.entries(fields).flatMap(([name, value]) =>
-      value === undefined ? [] : [` ${name}=${quote(String(value))}`],
-    );
-    const line = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${process_}: ${oneLine(message)}`;
-    stream.write(`${line}${pairs.join("")}\n`);
+    const time = new Date().toISOString();
+    stream.write(`${FORMATTERS[format]({ time, level, process: process_, message, fields })}\n`);
   };
   return (level, message, fields) => {
     if (stream.writableLength > MAX_WAITING_BYTES) {
@@ -39,6 +74,8 @@ export function stderrLog(process_: string, stream: Writable = process.stderr): 
 }
 
 const MAX_FIELD_LENGTH = 1_024;
+/** As long as a message in text may be. */
+const MAX_MESSAGE_LENGTH = 8_192;
 
 /** Quotes as JSON, unless the value is plain. */
 function quote(value: string): string {

@@ -36,6 +36,15 @@ test("another trouble => is told at once", () => {
   expect(lines).toEqual(["warn no answer", "warn forbidden"]);
 });
 
+test("two troubles by turns => each is told once in ten minutes", () => {
+  const { trouble, lines, pass } = telling();
+  for (let second = 0; second < 601; second += 1) {
+    trouble.meet(second % 2 === 0 ? "no answer" : "forbidden");
+    pass(1_000);
+  }
+  expect(lines).toEqual(["warn no answer", "warn forbidden", "warn no answer; 299 more like the one before"]);
+});
+
 test("one failure that passes => no second line, and the next one is told again", () => {
   const { trouble, lines } = telling();
   trouble.meet("no answer");

@@ -3,6 +3,14 @@ import type { Log, LogLevel } from "./log.ts";
 /** How often the log repeats that a problem persists. */
 const REPEAT_MILLISECONDS = 600_000;
 
+/** Problems that come by turns are each logged once; more of them than this are not remembered. */
+const MOST_MESSAGES = 20;
+
+interface Told {
+  readonly at: number;
+  again: number;
+}
+
 /**
  * Logs a repeated problem once, then every ten minutes with a count, and once more when it is over. For a
  * loop that retries for ever.
@@ -10,9 +18,8 @@ const REPEAT_MILLISECONDS = 600_000;
 export class ToldOnce {
   readonly #log: Log;
   readonly #now: () => number;
-  #told: { readonly message: string; readonly at: number } | undefined;
+  readonly #told = new Map<string, Told>();
   #count = 0;
-  #untold = 0;
 
   constructor(log: Log, now = () => performance.now()) {
     this.#log = log;
@@ -22,21 +29,27 @@ export class ToldOnce {
   meet(message: string, level: LogLevel = "warn"): void {
     const now = this.#now();
     this.#count += 1;
-    if (this.#told?.message === message && now - this.#told.at < REPEAT_MILLISECONDS) {
-      this.#untold += 1;
+    const told = this.#told.get(message);
+    if (told !== undefined && now - told.at < REPEAT_MILLISECONDS) {
+      told.again += 1;
       return;
     }
-    const more = this.#untold === 0 ? "" : `; ${this.#untold} more like the one before`;
+    const more = told === undefined || told.again === 0 ? "" : `; ${told.again} more like the one before`;
     this.#log(level, message + more);
-    this.#told = { message, at: now };
-    this.#untold = 0;
+    this.#remember(message, { at: now, again: 0 });
+  }
+
+  #remember(message: string, told: Told): void {
+    this.#told.delete(message);
+    this.#told.set(message, told);
+    const [oldest] = this.#told.keys();
+    if (this.#told.size > MOST_MESSAGES && oldest !== undefined) this.#told.delete(oldest);
   }
 
   /** Call this after each success. A single failure that passed by itself is not worth a second line. */
   end(success: string): void {
     if (this.#count > 1) this.#log("info", `${success} after ${this.#count} failures`);
-    this.#told = undefined;
+    this.#told.clear();
     this.#count = 0;
-    this.#untold = 0;
   }
 }

@@ -90,9 +90,8 @@ export const DEFAULT_CONFIG = "/etc/claviger/claviger.yaml";
 export const configPathOf = (option: string | undefined): string =>
   option ?? (process.env.CLAVIGER_CONFIG || DEFAULT_CONFIG);
 
-/** Parses the only option of the long-running commands. */
-export const configOption = (args: readonly string[]): string =>
-  configPathOf(parseOptions(args, { config: { type: "string" } }).config);
+/** The options of the long-running commands. */
+export const DAEMON_OPTIONS = { config: { type: "string" }, "log-format": { type: "string" } } as const;
 
 /** The output option of commands whose table can also be printed for programs. */
 export const OUTPUT = { type: "string", short: "o" } as const;

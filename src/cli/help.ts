@@ -5,6 +5,7 @@ const COMMON: Readonly<Record<string, string>> = {
   "--config FILE": "this node's configuration; left out: $CLAVIGER_CONFIG, then /etc/claviger/claviger.yaml",
   "--kubeconfig FILE":
     "how to reach the API server; left out, as for kubectl: $KUBECONFIG, then ~/.kube/config",
+  "--log-format text|json": "the format of the log's lines; left out, log.format of the configuration",
   "-n NAMESPACE": "the namespace of a NAME without one; left out, that of the kubeconfig's context",
   "--context NAME": "the kubeconfig's context; left out, its current context",
   "-o json|yaml": "print for programs",

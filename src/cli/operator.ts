@@ -1,15 +1,18 @@
 import { readConfig } from "../config/config.ts";
-import { stderrLog } from "../log.ts";
+import { LOG_FORMATS } from "../log.ts";
 import { runOperator } from "../operator/operator.ts";
-import { type Command, configOption } from "./command.ts";
+import { type Command, configPathOf, DAEMON_OPTIONS, oneOf, parseOptions } from "./command.ts";
+import { daemonLog } from "./terminal/daemon-log.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const operator: Command = {
   summary: "Follow the custom resources, keep this node's keyring in step, and lead if elected.",
-  usage: "operator [--config FILE]",
+  usage: "operator [--log-format text|json] [--config FILE]",
   async run(args, timing) {
-    const config = readConfig(configOption(args));
-    const log = stderrLog("operator");
+    const options = parseOptions(args, DAEMON_OPTIONS);
+    const format = oneOf("--log-format", options["log-format"], LOG_FORMATS);
+    const config = readConfig(configPathOf(options.config));
+    const log = daemonLog("operator", format ?? config.logFormat);
     const onHangUp = () =>
       log(
         "info",

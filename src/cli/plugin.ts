@@ -1,21 +1,28 @@
-import { stderrLog } from "../log.ts";
+import { readConfig } from "../config/config.ts";
+import { LOG_FORMATS } from "../log.ts";
 import { runPlugin } from "../plugin/plugin.ts";
-import { type Command, configPathOf, parseOptions } from "./command.ts";
+import { type Command, configPathOf, DAEMON_OPTIONS, oneOf, parseOptions } from "./command.ts";
+import { daemonLog } from "./terminal/daemon-log.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
 export const plugin: Command = {
   summary: "Serve the KMS v2 sockets of this node to its API server.",
-  usage: "plugin [--standby] [--config FILE]",
+  usage: "plugin [--standby] [--log-format text|json] [--config FILE]",
   options: {
     "--standby": "if another plugin serves the sockets, wait and serve them as soon as it stops",
   },
   async run(args, timing) {
-    const options = parseOptions(args, { config: { type: "string" }, standby: { type: "boolean" } });
-    const log = stderrLog("plugin");
+    const options = parseOptions(args, {
+      ...DAEMON_OPTIONS,
+      standby: { type: "boolean" },
+    });
+    const format = oneOf("--log-format", options["log-format"], LOG_FORMATS);
+    const configPath = configPathOf(options.config);
+    const log = daemonLog("plugin", format ?? readConfig(configPath).logFormat);
     const onHangUp = () => log("info", "received SIGHUP: reloading the configuration");
     const signal = stopSignal({ onHangUp });
     await runPlugin({
-      configPath: configPathOf(options.config),
+      configPath,
       standby: options.standby ?? false,
       log,
       signal,

@@ -2,14 +2,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
-import { type Log, stderrLog } from "../log.ts";
+import { LOG_FORMATS, type Log } from "../log.ts";
 import { keyRefText } from "../names.ts";
 import { type Plugin, runPlugin } from "../plugin/plugin.ts";
 import { roundTrip } from "../plugin/round-trip.ts";
 import type { SocketServer } from "../plugin/socket-server.ts";
 import { printable } from "../printable.ts";
 import { encryptionConfiguration } from "../storage/encryption-config/print.ts";
-import { type Command, configOption } from "./command.ts";
+import { type Command, configPathOf, DAEMON_OPTIONS, oneOf, parseOptions } from "./command.ts";
+import { daemonLog } from "./terminal/daemon-log.ts";
 import { print } from "./terminal/print.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
@@ -28,11 +29,13 @@ const PATIENCE_MILLISECONDS = 5_000;
 
 export const serve: Command = {
   summary: "Run the plugin here and the operator as a child that is restarted when it dies.",
-  usage: "serve [--config FILE]",
+  usage: "serve [--log-format text|json] [--config FILE]",
   async run(args, timing) {
-    const configPath = configOption(args);
+    const options = parseOptions(args, DAEMON_OPTIONS);
+    const configPath = configPathOf(options.config);
     const config = readConfig(configPath);
-    const log = stderrLog("plugin");
+    const format = oneOf("--log-format", options["log-format"], LOG_FORMATS) ?? config.logFormat;
+    const log = daemonLog("plugin", format);
     const stop = stopSignal({
       onHangUp: () => log("info", "received SIGHUP: reloading the configuration"),
     });
@@ -42,8 +45,13 @@ export const serve: Command = {
     let operator: Promise<void> | undefined;
     // Starts the operator only once the sockets are bound, so that a second serve complains once, not twice.
     const onListening = (plugin: Plugin) => {
-      operator = superviseOperator(config.path, signal, stderrLog("serve"));
-      void introduce(plugin, signal);
+      operator = superviseOperator(
+        ["operator", "--config", config.path, "--log-format", format],
+        signal,
+        daemonLog("serve", format),
+      );
+      // A program that reads the log as JSON often reads stdout too, as in a container.
+      if (format === "text") void introduce(plugin, signal);
     };
     try {
       await runPlugin({ configPath, log, signal, onListening, ...(timing && { timing }) });
@@ -58,11 +66,11 @@ export const serve: Command = {
  * Runs `claviger operator`, and starts it again each time it ends. The IPC channel only lets it notice that
  * this process is gone.
  */
-async function superviseOperator(configPath: string, signal: AbortSignal, log: Log): Promise<void> {
+async function superviseOperator(args: readonly string[], signal: AbortSignal, log: Log): Promise<void> {
   let delay = MIN_RESTART_MILLISECONDS;
   while (!signal.aborted) {
     const started = performance.now();
-    const child = spawn(process.execPath, [process.argv[1] ?? "", "operator", "--config", configPath], {
+    const child = spawn(process.execPath, [process.argv[1] ?? "", ...args], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const how = await ended(child, signal, log);

@@ -50,6 +50,7 @@ describe("a good configuration", () => {
       resources: { kind: "manifests", folder: "/etc/claviger/keys" },
       metrics: {},
       leaseNamespace: "claviger-system",
+      logFormat: "text",
       limits: {
         masterKeysPerNamespace: 1_000,
         keyAliasesPerNamespace: 1_000,
@@ -207,6 +208,7 @@ describe("a wrong field => ConfigInvalid that names file and field", () => {
       { limits: { keyVersionsPerNamespace: 1e9 } },
       "limits.keyVersionsPerNamespace must be a whole number from 1 to",
     ],
+    ["a format of the log that there is not", { log: { format: "xml" } }, "log.format must be text or json"],
     ["a limit of something unknown", { limits: { pods: 1 } }, "limits.pods"],
     ["an alias that is a list", provider({ key: undefined, alias: [] }), "providers[1].alias must be text"],
     ["two providers of one name", provider({ name: "secrets" }), "two providers have the name secrets"],

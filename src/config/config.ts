@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { readOwnFile } from "../files/own-file.ts";
+import { LOG_FORMATS, type LogFormat } from "../log.ts";
 import type { KeyRef } from "../names.ts";
 import { MAX_YAML_BYTES } from "./bounded-yaml.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
@@ -31,6 +32,8 @@ export interface NodeConfig {
   readonly etcd?: EtcdConfig;
   /** The limits of each namespace while this node's operator leads. */
   readonly limits: Limits;
+  /** The format of the log's lines. */
+  readonly logFormat: LogFormat;
   readonly account: string;
   readonly region: string;
   /** Settings in the file that this release does not support; reported at start. */
@@ -128,6 +131,7 @@ export function parseConfig(text: string, path: string): NodeConfig {
     ...optional("encryptionConfig", absolute(folder, root.optionalText("encryptionConfig"))),
     ...optional("etcd", etcdOf(root.optionalSection("etcd"), folder)),
     limits: limitsOf(root.optionalSection("limits")),
+    logFormat: logFormatOf(root.optionalSection("log")),
     account: aws?.optionalText("account", /^\d{12}$/) ?? "000000000000",
     region: aws?.optionalText("region", /^([a-z]+-){2,3}\d+$/) ?? "local-cluster-1",
     warnings: warningsOf(root, aws),
@@ -191,6 +195,13 @@ function metricsOf(section: Section | undefined): NodeConfig["metrics"] {
     ...optional("plugin", section?.optionalText("listen", /^.+:\d{1,5}$/)),
     ...optional("operator", section?.optionalText("operatorListen", /^.+:\d{1,5}$/)),
   };
+}
+
+function logFormatOf(section: Section | undefined): LogFormat {
+  const text = section?.optionalText("format");
+  const format = LOG_FORMATS.find((known) => known === (text ?? "text"));
+  if (format !== undefined || section === undefined) return format ?? "text";
+  throw section.wrong("format", `must be ${LOG_FORMATS.join(" or ")}`);
 }
 
 /** Each limit is from 1 to a million: more would be no limit. */

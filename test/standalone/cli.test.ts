@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../controlplane/run.ts";
 import { CLAVIGER, Installation } from "./installation.ts";
@@ -113,13 +114,13 @@ describe("claviger encrypt and decrypt", () => {
     run(process.execPath, [CLAVIGER, ...args], { env: bare(configured), stdin: input, deadline: 120_000 });
 
   it("take a text there and back through the socket, and no log has it", async () => {
-    const text = "hello, canary 5d1c\n";
-    const encrypted = await piped(text, "encrypt", "--provider", "secrets");
+    const secret = "hello, canary 5d1c\n";
+    const encrypted = await piped(secret, "encrypt", "--provider", "secrets");
     expect(encrypted).toMatchObject({ code: 0, stderr: "" });
     expect(Object.keys(JSON.parse(encrypted.stdout))).toEqual(["keyId", "ciphertext", "annotations"]);
     expect(encrypted.stdout.match(/\n/g)).toHaveLength(1);
     const decrypted = await piped(encrypted.stdout, "decrypt");
-    expect(decrypted).toMatchObject({ code: 0, stdout: text, stderr: "" });
+    expect(decrypted).toMatchObject({ code: 0, stdout: secret, stderr: "" });
     const logs = await Promise.all(installation.runs.map((each) => each.text()));
     expect(logs.join("")).not.toContain("canary 5d1c");
   });
@@ -155,6 +156,37 @@ describe("claviger encrypt and decrypt", () => {
     expect(result).toMatchObject({ code, stdout: "" });
     expect(result.stderr).toMatch(says);
     expect(result.stderr).toMatch(/^claviger: [^\n]+\n$/);
+  });
+});
+
+describe("the log as JSON", () => {
+  it("has every line of plugin and operator as an object, and nothing on stdout", async () => {
+    await using other = await Installation.create();
+    const child = spawn(
+      process.execPath,
+      [CLAVIGER, "serve", "--config", other.configPath, "--log-format", "json"],
+      { env: bare(), stdio: ["ignore", "pipe", "pipe"] },
+    );
+    const exited = once(child, "exit");
+    const output = Promise.all([text(child.stdout), text(child.stderr)]);
+    await other.serving();
+    child.kill("SIGTERM");
+    await exited;
+    const [stdout, stderr] = await output;
+    expect(stdout).toBe("");
+    const lines = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        level: "info",
+        process: "plugin",
+        message: "provider secrets serves claviger-system/secrets",
+        version: 1,
+      }),
+    );
+    expect(lines.map((line) => line.process)).toContain("operator");
   });
 });
 

@@ -5,6 +5,7 @@ import type { Log } from "../../../log.ts";
 import { withFindings } from "../../../resources/conditions.ts";
 import type { KeyServerStatus } from "../../../resources/schemas/key-server.ts";
 import type { OwnReport } from "../../../store/roles.ts";
+import { ToldOnce } from "../../../told-once.ts";
 import { atWritePoint } from "../../../write-points.ts";
 
 /** Writes this node's KeyServer, and logs its problems. */
@@ -17,6 +18,7 @@ export class NodeReporter {
   #seen = false;
   /** The problems that were last logged, by the type of their condition. */
   readonly #told = new Map<string, string>();
+  readonly #unwritten: ToldOnce;
 
   constructor(options: {
     readonly nodeName: string;
@@ -26,6 +28,7 @@ export class NodeReporter {
     this.#nodeName = options.nodeName;
     this.#store = options.store;
     this.#log = options.log;
+    this.#unwritten = new ToldOnce(options.log);
   }
 
   /** Creates the node's KeyServer if the view does not show it. */
@@ -60,6 +63,7 @@ export class NodeReporter {
     if (known !== undefined && isDeepStrictEqual(withoutPosition(known), withoutPosition(status))) return;
     await atWritePoint("keyserver.status", () => this.#store.reportKeyServer(this.#nodeName, status));
     this.#reported = status;
+    this.#unwritten.end(`KeyServer ${this.#nodeName} is written again`);
   }
 
   /** Problems are logged too: the API server may be down, and standalone there is none to ask. */
@@ -90,7 +94,7 @@ export class NodeReporter {
       // An API server that does not answer is reported elsewhere.
       if (isUnanswered(cause)) return;
       // The first failure matters, and it may have been a failure of the report itself.
-      this.#log("warn", `KeyServer ${this.#nodeName} could not be written: ${messageOf(cause)}`);
+      this.#unwritten.meet(`KeyServer ${this.#nodeName} could not be written: ${messageOf(cause)}`);
     }
   }
 }
