@@ -29,8 +29,6 @@ test("the program reads these variables of the environment and no others: none w
     "cli/terminal/colour.ts: FORCE_COLOR",
     "cli/terminal/colour.ts: NO_COLOR",
     "cli/terminal/colour.ts: TERM",
-    // The environment of kubeadm, systemctl and the like, which init starts.
-    "install/run-program.ts: process.env",
     // The environment of a credential plugin in the kubeconfig, as kubectl passes it.
     "kube/credential-plugin.ts: process.env",
     // Kills the program at a write: a crash at that moment, which must harm nothing at any time.

@@ -4,7 +4,8 @@ import { installSteps } from "../install/install-steps.ts";
 import { runSteps } from "../install/run-steps.ts";
 import { planText } from "../install/show-plan.ts";
 import type { Site } from "../install/site.ts";
-import { type Command, parseOptions } from "./command.ts";
+import { undoSteps } from "../install/undo/undo-steps.ts";
+import { type Command, parseOptions, UsageError } from "./command.ts";
 import { openSite } from "./site/install-site.ts";
 import { POLL_MILLISECONDS, realPace } from "./terminal/patience.ts";
 import { print } from "./terminal/print.ts";
@@ -14,12 +15,16 @@ import { stopSignal } from "./terminal/stop-signal.ts";
 export const init: Command = {
   summary:
     "Install claviger on this control-plane node of kubeadm, step by step; run it again to continue. --dry-run shows the steps.",
-  usage: "init [--dry-run] [--diff] [--wait] [--image IMAGE] [--kubeconfig FILE] [--root FOLDER]",
+  usage:
+    "init [--dry-run] [--diff] [--wait] [--image IMAGE] [--undo [--forget]] [--kubeconfig FILE] [--root FOLDER]",
   options: {
     "--dry-run": "print what each step would do, and change nothing",
     "--diff": "as --dry-run, with the lines of each file that would change",
     "--wait": "end only when the Secrets from before are encrypted too, and were counted in etcd",
     "--image IMAGE": "the image of plugin and operator, as the container runtime knows it",
+    "--undo":
+      "take claviger away from this node: decrypt the Secrets, prove that nothing needs a key, and put the files back",
+    "--forget": "with --undo: remove the root key and the keyring too, which backups of etcd need",
     "--kubeconfig FILE": "an administrator's kubeconfig; /etc/kubernetes/admin.conf if left out",
     "--root FOLDER": "the folder that stands for /, to prepare the files of a node",
   },
@@ -29,13 +34,14 @@ export const init: Command = {
       diff: { type: "boolean" },
       wait: { type: "boolean" },
       image: { type: "string" },
+      undo: { type: "boolean" },
+      forget: { type: "boolean" },
       kubeconfig: { type: "string" },
       root: { type: "string" },
     });
     mustBeRoot(options.root);
     const { site, close } = openSite({ ...options, signal: stopSignal() });
-    const image = options.image === undefined ? {} : { image: options.image };
-    const steps = installSteps(site, { wait: options.wait === true, ...image });
+    const steps = stepsOf(site, options);
     try {
       if (options["dry-run"] === true || options.diff === true) {
         print(await planText(steps, options.diff === true));
@@ -45,6 +51,19 @@ export const init: Command = {
     }
   },
 };
+
+interface InitOptions {
+  readonly wait?: boolean;
+  readonly image?: string;
+  readonly undo?: boolean;
+  readonly forget?: boolean;
+}
+
+function stepsOf(site: Site, { wait = false, image, undo = false, forget = false }: InitOptions) {
+  if (forget && !undo) throw new UsageError("--forget goes with --undo");
+  if (undo) return undoSteps(site, { forget });
+  return installSteps(site, { wait, ...(image !== undefined && { image }) });
+}
 
 function mustBeRoot(root: string | undefined): void {
   if (root !== undefined || process.geteuid?.() === 0) return;

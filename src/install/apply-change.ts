@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { createRootKey } from "../seal/root-key-file.ts";
 import type { Change, KubeconfigChange } from "./changes.ts";
 import { writeClusterConfiguration } from "./kubeadm/cluster-config-map.ts";
 import { kubeadmKubeconfig } from "./kubeadm/kubeadm.ts";
-import { applyObject } from "./objects/apply-object.ts";
+import { applyObject, deleteObject } from "./objects/apply-object.ts";
+import { rewriteAll } from "./objects/rewrite-all.ts";
 import { keepOriginal } from "./originals.ts";
 import { placeOf, type Site } from "./site.ts";
 import { removeFile, writeText } from "./text-file.ts";
@@ -19,6 +20,12 @@ export async function applyChange(site: Site, change: Change): Promise<void> {
       return writeKubeconfig(site, change);
     case "object":
       return applyObject(site, change.object);
+    case "rewrite":
+      return rewriteAll(site, change.path);
+    case "delete":
+      return deleteObject(site, change.path);
+    case "remove":
+      return rmSync(placeOf(site, change.path), { recursive: true, force: true });
     case "cluster configuration":
       return writeClusterConfiguration(site, change.before, change.after);
     case "file": {

@@ -5,7 +5,10 @@ export type Change =
   | RootKeyChange
   | KubeconfigChange
   | ObjectChange
-  | ClusterConfigurationChange;
+  | ClusterConfigurationChange
+  | RewriteChange
+  | DeletionChange
+  | RemovalChange;
 
 export interface FolderChange {
   readonly kind: "folder";
@@ -53,6 +56,27 @@ export interface ObjectChange {
   readonly before?: unknown;
 }
 
+/** Every object of a resource is written back as it is, so that the API server stores it anew. */
+export interface RewriteChange {
+  readonly kind: "rewrite";
+  /** The path of the collection. */
+  readonly path: string;
+  readonly objects: number;
+}
+
+/** An object is deleted. */
+export interface DeletionChange {
+  readonly kind: "delete";
+  readonly path: string;
+  readonly name: string;
+}
+
+/** A file, or a folder with everything in it, is removed for good. */
+export interface RemovalChange {
+  readonly kind: "remove";
+  readonly path: string;
+}
+
 /** An object of Kubernetes, as a manifest has it. */
 export interface KubeObject {
   readonly apiVersion: string;
@@ -76,6 +100,12 @@ export function describe(change: Change): string {
       return `create ${change.path}, user ${change.user}, group ${change.group}`;
     case "object":
       return `${change.before === undefined ? "create" : "change"} ${objectName(change.object)}`;
+    case "rewrite":
+      return `write back every object of ${change.path}`;
+    case "delete":
+      return `delete ${change.name}`;
+    case "remove":
+      return `remove ${change.path}`;
     case "cluster configuration":
       return "change ClusterConfiguration in ConfigMap kube-system/kubeadm-config";
   }

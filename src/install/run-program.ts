@@ -7,13 +7,9 @@ const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 const TIMEOUT_MILLISECONDS = 120_000;
 
 /** Runs a program without a shell. Rejects with NotReady if it cannot be started. */
-export const runProgram: Run = (command, args, { env = {} } = {}) =>
+export const runProgram: Run = (command, args) =>
   new Promise<Ran>((resolve, reject) => {
-    const options = {
-      env: { ...process.env, ...env },
-      maxBuffer: MAX_OUTPUT_BYTES,
-      timeout: TIMEOUT_MILLISECONDS,
-    };
+    const options = { maxBuffer: MAX_OUTPUT_BYTES, timeout: TIMEOUT_MILLISECONDS };
     execFile(command, [...args], options, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== "number") {
         reject(cannotRun(command, String(error.code ?? error.signal ?? "no reason")));

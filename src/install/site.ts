@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import type { NodeConfig } from "../config/config.ts";
 import type { KubeClient } from "../kube/client.ts";
+import type { Census } from "../storage/census/census.ts";
 
 /** The output of a program that has ended. */
 export interface Ran {
@@ -8,12 +10,8 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a program to its end with this input and these variables. Rejects if there is no such program. */
-export type Run = (
-  command: string,
-  args: readonly string[],
-  options?: { readonly env?: Readonly<Record<string, string>> },
-) => Promise<Ran>;
+/** Runs a program to its end. Rejects if there is no such program. */
+export type Run = (command: string, args: readonly string[]) => Promise<Ran>;
 
 /** The node on which claviger is installed, and the means to look at it and to change it. */
 export interface Site {
@@ -23,6 +21,8 @@ export interface Site {
   readonly run: Run;
   /** The API server, by the administrator's kubeconfig. */
   readonly kube: Pick<KubeClient, "request" | "apply">;
+  /** Counts all objects in etcd, by the node's configuration. */
+  readonly count: (config: NodeConfig) => Promise<Pick<Census, "rows" | "objects" | "unlisted">>;
   readonly signal: AbortSignal;
 }
 

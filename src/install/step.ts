@@ -28,3 +28,6 @@ export const blocked = (text: string, next: string): StepPlan => ({ kind: "block
 /** Returns a plan that makes these changes, or that is done if there are none. */
 export const actIf = (changes: readonly Change[], doing: string, isDone: string): StepPlan =>
   changes.length === 0 ? done(isDone) : { kind: "act", text: doing, changes };
+
+/** Returns a plan that makes these changes. */
+export const act = (text: string, changes: readonly Change[]): StepPlan => ({ kind: "act", text, changes });

@@ -16,9 +16,12 @@ import { readRegularText } from "../files/regular-file.ts";
 /** A manifest of an API server or a list of definitions is far smaller. */
 const MAX_BYTES = 1024 * 1024;
 
+/** Returns true if there is anything at a path. */
+export const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+
 /** Returns the text of a file, or undefined if there is none. Throws if it cannot be read. */
 export function textOf(path: string): string | undefined {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  if (!exists(path)) return undefined;
   try {
     return readRegularText(path, { maxBytes: MAX_BYTES });
   } catch (cause) {
@@ -53,7 +56,7 @@ export function writeText(path: string, text: string, mode: number): void {
 /** Removes a file. It is no failure if there is none. */
 export function removeFile(path: string): void {
   rmSync(path, { force: true });
-  if (statSync(dirname(path), { throwIfNoEntry: false }) !== undefined) syncFolder(dirname(path));
+  if (exists(dirname(path))) syncFolder(dirname(path));
 }
 
 /** A new name is only safe from a power cut once its folder is on disk. */

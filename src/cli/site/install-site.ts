@@ -1,11 +1,12 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { parseConfig } from "../../config/config.ts";
+import { type NodeConfig, parseConfig } from "../../config/config.ts";
 import { PATHS } from "../../install/paths.ts";
 import { runProgram } from "../../install/run-program.ts";
 import { placeOf, type Site } from "../../install/site.ts";
 import { textOf } from "../../install/text-file.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
+import { censusOfNode } from "../../storage/census/node-census.ts";
 
 export interface SiteOptions {
   readonly kubeconfig?: string | undefined;
@@ -21,7 +22,8 @@ export function openSite({ kubeconfig, root = "/", signal }: SiteOptions): {
   const folder = resolve(root);
   const path = kubeconfig ?? placeOf({ root: folder }, PATHS.adminKubeconfig);
   const client = new KubeClient(path, LIKE_KUBECTL);
-  const site = { root: folder, nodeName: nodeNameIn(folder), run: runProgram, kube: client, signal };
+  const count = (config: NodeConfig) => censusOfNode(config, { all: true, signal });
+  const site = { root: folder, nodeName: nodeNameIn(folder), run: runProgram, kube: client, count, signal };
   return { site, close: () => client.close() };
 }
 

@@ -50,6 +50,7 @@ function newSite(name: string): Site {
       request: async () => ({ data: { ClusterConfiguration: CLUSTER } }),
       apply: async () => undefined,
     },
+    count: async () => ({ rows: [], objects: 0, unlisted: 0 }),
     signal: new AbortController().signal,
   };
 }

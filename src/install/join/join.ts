@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import type { Secret } from "../../crypto/secret.ts";
 import { ClavigerError } from "../../errors.ts";
 import { fileRootKey } from "../../seal/file-root-key.ts";
@@ -6,7 +5,7 @@ import { readRootKey, storeRootKey } from "../../seal/root-key-file.ts";
 import { applyChange } from "../apply-change.ts";
 import { FOLDERS, PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
-import { textOf } from "../text-file.ts";
+import { exists, textOf } from "../text-file.ts";
 import { openAnswer, sealAnswer } from "./answer.ts";
 import { encodeBundle, parseBundle } from "./bundle.ts";
 import { mustHaveCode } from "./check-code.ts";
@@ -65,7 +64,7 @@ export async function takeAnswer(
 
 /** A run that was cut off has written the key already. */
 function takeRootKey(place: string, key: Secret): string {
-  if (statSync(place, { throwIfNoEntry: false }) === undefined) storeRootKey(place, key);
+  if (!exists(place)) storeRootKey(place, key);
   using stored = readRootKey(place);
   if (!Buffer.from(stored.exposeSecretBytes()).equals(Buffer.from(key.exposeSecretBytes()))) {
     throw new ClavigerError(

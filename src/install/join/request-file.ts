@@ -1,11 +1,10 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { statSync } from "node:fs";
 import { ClavigerError } from "../../errors.ts";
 import { fieldsOf, parsedJson } from "../../json.ts";
 import { readApiServerManifest } from "../kubeadm/api-server-manifest.ts";
 import { PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
-import { removeFile, textOf, writeText } from "../text-file.ts";
+import { exists, removeFile, textOf, writeText } from "../text-file.ts";
 import { encodeRequest, oneTimeKeyPair } from "./request.ts";
 
 /** The request that this node waits to have answered, and the key that opens the answer. */
@@ -19,7 +18,7 @@ export interface OpenRequest {
  * earlier one, whose answer then does not open any more. Throws InvalidArgument if there is a root key.
  */
 export function makeRequest(site: Pick<Site, "root" | "nodeName">, now: number): Buffer {
-  if (statSync(placeOf(site, PATHS.rootKey), { throwIfNoEntry: false }) !== undefined) {
+  if (exists(placeOf(site, PATHS.rootKey))) {
     throw new ClavigerError(
       "InvalidArgument",
       `this node has a root key already, ${PATHS.rootKey}, and needs no other node's: move it away first if nothing is encrypted under it`,

@@ -1,112 +1,141 @@
-import { isDeepStrictEqual } from "node:util";
-import { parse } from "yaml";
+import { type Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
 import { ClavigerError } from "../../errors.ts";
-import { fieldsOf } from "../../json.ts";
 import { PATHS } from "../paths.ts";
 import { type EncryptionFacts, FLAGS, type LocalApiServer, VOLUMES } from "./cluster-configuration.ts";
 
 /** The parts of the API server's manifest that claviger needs. */
 export interface ApiServerManifest extends EncryptionFacts, LocalApiServer {}
 
-interface Pod {
-  readonly command: readonly string[];
-  readonly volumeMounts: readonly Readonly<Record<string, unknown>>[];
-  readonly volumes: readonly Readonly<Record<string, unknown>>[];
-  /** Everything else. */
-  readonly rest: {
-    readonly pod: object;
-    readonly spec: object;
-    readonly container: Readonly<Record<string, unknown>>;
-  };
-}
-
 /** Reads the manifest of kube-apiserver that kubeadm made. Throws InvalidArgument. */
 export function readApiServerManifest(text: string): ApiServerManifest {
-  const { command, volumeMounts, rest } = podOf(text);
-  const address = flag(command, "advertise-address");
-  const port = Number(flag(command, "secure-port") ?? "6443");
+  const { command, mounts } = partsOf(parsed(text));
+  const words = command.items.map(wordOf);
+  const address = flagIn(words, "advertise-address");
+  const port = Number(flagIn(words, "secure-port") ?? "6443");
   if (address === undefined || !Number.isInteger(port)) throw unknown("names no --advertise-address");
   const flags = Object.keys(FLAGS).flatMap((name) => {
-    const value = flag(command, name);
+    const value = flagIn(words, name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  const mounts = new Set(volumeMounts.map(({ mountPath }) => String(mountPath)));
-  const { imagePullPolicy } = rest.container;
-  const policy = typeof imagePullPolicy === "string" ? { imagePullPolicy } : {};
-  return { address, port, ...policy, flags: new Map(flags), mounts };
+  const paths = mounts?.items.flatMap((entry) => (isMap(entry) ? [String(entry.get("mountPath"))] : []));
+  return { address, port, flags: new Map(flags), mounts: new Set(paths) };
 }
 
 /**
- * Compares two manifests without claviger's flags, mounts and volumes. Returns the part that differs, or
- * undefined if nothing else does.
+ * Adds claviger's flags, mounts and volumes at the places at which kubeadm puts them, so that its rendering is
+ * the same. Everything else stays: kubeadm itself would reset what its configuration in the cluster lacks.
  */
-export function otherDifference(before: string, after: string): string | undefined {
-  const [one, other] = [withoutOurs(podOf(before)), withoutOurs(podOf(after))];
-  if (!isDeepStrictEqual(one.command, other.command)) {
-    const flags = [...one.command, ...other.command];
-    const changed = flags.filter((each) => !one.command.includes(each) || !other.command.includes(each));
-    return `the flags ${changed.join(" ")}`;
+export function manifestWithEncryption(text: string): string {
+  const document = parsed(text);
+  const { flags, mounts } = readApiServerManifest(text);
+  const { command } = partsOf(document);
+  for (const [name, value] of Object.entries(FLAGS)) {
+    if (flags.get(name) === value) continue;
+    command.items = command.items.filter((each) => !isFlag(each, name));
+    insert(document, command, `--${name}=${value}`, (each) => nameIn(each) > name);
   }
-  return firstDifference(
-    { volumeMounts: one.volumeMounts, volumes: one.volumes, ...one.rest },
-    { volumeMounts: other.volumeMounts, volumes: other.volumes, ...other.rest },
-  );
-}
-
-/** Returns the path of the first field that differs. */
-function firstDifference(before: unknown, after: unknown): string | undefined {
-  if (isDeepStrictEqual(before, after)) return undefined;
-  const [one, other] = [fieldsOf(before), fieldsOf(after)];
-  for (const name of new Set([...Object.keys(one), ...Object.keys(other)])) {
-    if (isDeepStrictEqual(one[name], other[name])) continue;
-    const inner = firstDifference(one[name], other[name]);
-    return inner === undefined || inner === "" ? name : `${name}.${inner}`;
+  for (const { name, mountPath, hostPath, readOnly, pathType } of VOLUMES) {
+    if (mounts.has(mountPath)) continue;
+    const later = (each: unknown) => isMap(each) && String(each.get("name")) > name;
+    const mount = { mountPath, name, ...(readOnly === true && { readOnly }) };
+    insert(document, listIn(document, MOUNTS), mount, later);
+    insert(
+      document,
+      listIn(document, VOLUMES_AT),
+      { hostPath: { path: hostPath, type: pathType }, name },
+      later,
+    );
   }
-  return "";
+  return rendered(document);
 }
 
-function withoutOurs({ command, volumeMounts, volumes, rest }: Pod): Pod {
-  const paths: ReadonlySet<unknown> = new Set(VOLUMES.map(({ mountPath }) => mountPath));
-  const names = new Set(volumeMounts.filter((each) => paths.has(each.mountPath)).map(({ name }) => name));
-  return {
-    command: command
-      .filter((each) => !Object.keys(FLAGS).some((name) => each.startsWith(`--${name}=`)))
-      .sort(),
-    volumeMounts: sorted(volumeMounts.filter((each) => !paths.has(each.mountPath))),
-    volumes: sorted(volumes.filter((each) => !names.has(each.name))),
-    rest,
-  };
+/** Removes claviger's flags, mounts and volumes, and nothing else. */
+export function manifestWithoutEncryption(text: string): string {
+  const document = parsed(text);
+  const { command } = partsOf(document);
+  const ours = Object.entries(FLAGS).map(([name, value]) => `--${name}=${value}`);
+  command.items = command.items.filter((each) => !ours.includes(wordOf(each)));
+  const paths = new Set(VOLUMES.map(({ mountPath }) => mountPath));
+  const names = new Set(removeFrom(document, MOUNTS, (each) => paths.has(String(each.get("mountPath")))));
+  removeFrom(document, VOLUMES_AT, (each) => names.has(String(each.get("name"))));
+  return rendered(document);
 }
 
-const sorted = (entries: Pod["volumes"]): Pod["volumes"] =>
-  entries.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+const CONTAINER = ["spec", "containers", 0];
+const MOUNTS = [...CONTAINER, "volumeMounts"];
+const VOLUMES_AT = ["spec", "volumes"];
 
-function podOf(text: string): Pod {
-  const { spec, ...pod } = fieldsOf(parsedYaml(text));
-  const { containers, volumes, ...restOfSpec } = fieldsOf(spec);
-  const [first, ...more] = Array.isArray(containers) ? containers : [];
-  const { command, volumeMounts, ...restOfContainer } = fieldsOf(first);
-  if (!Array.isArray(command) || command[0] !== "kube-apiserver" || more.length > 0) {
+/** As kubeadm writes YAML. */
+const rendered = (document: Document): string => document.toString({ lineWidth: 0, indentSeq: false });
+
+interface Parts {
+  readonly command: YAMLSeq;
+  readonly mounts: YAMLSeq | undefined;
+}
+
+function partsOf(document: Document): Parts {
+  const command = document.getIn([...CONTAINER, "command"]);
+  const containers = document.getIn(["spec", "containers"]);
+  if (!isSeq(command) || wordOf(command.items[0]) !== "kube-apiserver" || !isSeq(containers)) {
     throw unknown("is none that kubeadm made");
   }
-  return {
-    command: command.map(String),
-    volumeMounts: Array.isArray(volumeMounts) ? volumeMounts.map(fieldsOf) : [],
-    volumes: Array.isArray(volumes) ? volumes.map(fieldsOf) : [],
-    rest: { pod, spec: restOfSpec, container: restOfContainer },
-  };
+  if (containers.items.length !== 1) throw unknown("is none that kubeadm made");
+  const mounts = document.getIn(MOUNTS);
+  return { command, mounts: isSeq(mounts) ? mounts : undefined };
 }
 
-function parsedYaml(text: string): unknown {
-  try {
-    return parse(text);
-  } catch {
-    throw unknown("is not YAML");
-  }
+function parsed(text: string): Document {
+  const document = parseDocument(text);
+  if (document.errors.length > 0 || !isMap(document.contents)) throw unknown("is not YAML of a pod");
+  return document;
 }
 
-const flag = (command: readonly string[], name: string): string | undefined =>
-  command.findLast((each) => each.startsWith(`--${name}=`))?.slice(name.length + 3);
+function listIn(document: Document, path: readonly (string | number)[]): YAMLSeq {
+  if (!isSeq(document.getIn(path))) document.setIn(path, document.createNode([]));
+  const list = document.getIn(path);
+  if (!isSeq(list)) throw unknown("is none that kubeadm made");
+  list.flow = false;
+  return list;
+}
+
+function insert(
+  document: Document,
+  list: YAMLSeq,
+  value: unknown,
+  isLater: (each: unknown) => boolean,
+): void {
+  const at = list.items.findIndex((each, index) => index > 0 && isLater(each));
+  const place = at < 0 ? list.items.length : at;
+  // The program's name comes first in a command; a list of volumes may begin with any.
+  const first = place === 1 && isMap(list.items[0]) && isLater(list.items[0]) ? 0 : place;
+  list.items.splice(first, 0, document.createNode(value));
+}
+
+/** Returns the names of the entries that were removed. */
+function removeFrom(
+  document: Document,
+  path: readonly (string | number)[],
+  isOurs: (entry: YAMLMap) => boolean,
+): string[] {
+  const list = document.getIn(path);
+  if (!isSeq(list)) return [];
+  const ours = list.items.filter((each): each is YAMLMap => isMap(each) && isOurs(each));
+  list.items = list.items.filter((each) => !ours.some((removed) => removed === each));
+  if (list.items.length === 0) document.deleteIn(path);
+  return ours.map((each) => String(each.get("name")));
+}
+
+/** Returns the text of a scalar. */
+const wordOf = (node: unknown): string =>
+  String((node as { readonly value?: unknown } | undefined)?.value ?? "");
+
+/** Returns the name of a flag; kubeadm orders flags by it. */
+const nameIn = (node: unknown): string => wordOf(node).slice(2).split("=")[0] ?? "";
+
+const isFlag = (node: unknown, name: string): boolean => wordOf(node).startsWith(`--${name}=`);
+
+const flagIn = (words: readonly string[], name: string): string | undefined =>
+  words.findLast((each) => each.startsWith(`--${name}=`))?.slice(name.length + 3);
 
 const unknown = (what: string): ClavigerError =>
   new ClavigerError(

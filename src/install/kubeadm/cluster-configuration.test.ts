@@ -68,7 +68,6 @@ describe.each(["v1beta3", "v1beta4"] as const)("kubeadm.k8s.io/%s", (version) =>
     const text = kubeadmFile(configuration(version, "{}"), {
       address: "10.0.0.1",
       port: 6443,
-      imagePullPolicy: "Never",
     });
     const [cluster = "", init = ""] = text.split("---\n");
     expect(parse(cluster).kind).toBe("ClusterConfiguration");
@@ -76,7 +75,6 @@ describe.each(["v1beta3", "v1beta4"] as const)("kubeadm.k8s.io/%s", (version) =>
       apiVersion: `kubeadm.k8s.io/${version}`,
       kind: "InitConfiguration",
       localAPIEndpoint: { advertiseAddress: "10.0.0.1", bindPort: 6443 },
-      nodeRegistration: { imagePullPolicy: "Never" },
     });
   });
 });

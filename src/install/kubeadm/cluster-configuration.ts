@@ -101,16 +101,14 @@ export function endpointOf(text: string): string | undefined {
 export interface LocalApiServer {
   readonly address: string;
   readonly port: number;
-  readonly imagePullPolicy?: string;
 }
 
 /** Renders a file for kubeadm's --config: the cluster, and the API server of one node. */
-export function kubeadmFile(text: string, { address, port, imagePullPolicy }: LocalApiServer): string {
+export function kubeadmFile(text: string, { address, port }: LocalApiServer): string {
   const init = {
     apiVersion: parsed(text).get("apiVersion"),
     kind: "InitConfiguration",
     localAPIEndpoint: { advertiseAddress: address, bindPort: port },
-    ...(imagePullPolicy !== undefined && { nodeRegistration: { imagePullPolicy } }),
   };
   return `${text.trimEnd()}\n---\n${JSON.stringify(init)}\n`;
 }

@@ -5,7 +5,6 @@ import { ClavigerError } from "../../errors.ts";
 import { oneLine } from "../../printable.ts";
 import type { KubeconfigChange } from "../changes.ts";
 import type { Ran, Site } from "../site.ts";
-import { textOf } from "../text-file.ts";
 
 /** Lets kubeadm sign a client certificate, and returns the kubeconfig with it. */
 export function kubeadmKubeconfig(
@@ -18,21 +17,8 @@ export function kubeadmKubeconfig(
   });
 }
 
-/** Lets kubeadm render the manifest of kube-apiserver, without touching the kubelet's folder. */
-export function renderApiServer(site: Site, kubeadmConfig: string): Promise<string> {
-  return withFile(kubeadmConfig, async (path, folder) => {
-    const args = ["init", "phase", "control-plane", "apiserver", "--dry-run", "--config", path];
-    await succeed(site, args, { KUBEADM_INIT_DRYRUN_DIR: folder });
-    const manifest = textOf(join(folder, "kube-apiserver.yaml"));
-    if (manifest === undefined) {
-      throw new ClavigerError("InvalidArgument", "kubeadm rendered no manifest of kube-apiserver");
-    }
-    return manifest;
-  });
-}
-
-async function succeed(site: Site, args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
-  const ran = await site.run("kubeadm", args, { env });
+async function succeed(site: Site, args: readonly string[]): Promise<Ran> {
+  const ran = await site.run("kubeadm", args);
   if (ran.code === 0) return ran;
   const said = oneLine(ran.stderr, 1000);
   const command = `kubeadm ${args.filter((arg) => !arg.includes(tmpdir())).join(" ")}`;
@@ -40,12 +26,12 @@ async function succeed(site: Site, args: readonly string[], env: Record<string, 
 }
 
 /** The file is in a folder of mode 0700 and is removed at once. */
-async function withFile<T>(text: string, use: (path: string, folder: string) => Promise<T>): Promise<T> {
+async function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "claviger-init-"));
   try {
     const path = join(folder, "kubeadm.yaml");
     writeFileSync(path, text, { mode: 0o600 });
-    return await use(path, folder);
+    return await use(path);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

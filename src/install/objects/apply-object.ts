@@ -53,3 +53,12 @@ function comparable(object: unknown): string {
   } = fieldsOf(metadata);
   return JSON.stringify({ ...rest, metadata: names });
 }
+
+/** Deletes an object. It is no failure if there is none. */
+export async function deleteObject({ kube, signal }: Site, path: string): Promise<void> {
+  try {
+    await kube.request({ method: "DELETE", path, signal });
+  } catch (error) {
+    if (!(error instanceof KubeError && error.httpStatus === 404)) throw error;
+  }
+}

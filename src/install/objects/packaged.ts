@@ -10,11 +10,19 @@ const PACKAGE = fileURLToPath(new URL("../../..", import.meta.url));
 /** Returns the text of a file of the package. */
 export const packagedText = (path: string): string => readFileSync(join(PACKAGE, path), "utf8");
 
+/** The manifests that were parsed before: a step is planned again and again. */
+const parsed = new Map<string, readonly KubeObject[]>();
+
 /** Returns the objects in a manifest of the package. The package's own files need no check. */
-export const packagedObjects = (path: string): KubeObject[] =>
-  parseAllDocuments(packagedText(path), { merge: true })
+export function packagedObjects(path: string): readonly KubeObject[] {
+  const known = parsed.get(path);
+  if (known !== undefined) return known;
+  const objects = parseAllDocuments(packagedText(path))
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object) => object !== null);
+  parsed.set(path, objects);
+  return objects;
+}
 
 /** Returns the custom resource definitions. */
 export const packagedDefinitions = (): KubeObject[] =>

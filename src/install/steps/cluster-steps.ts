@@ -10,7 +10,7 @@ import { packagedDefinitions, packagedObjects } from "../objects/packaged.ts";
 import { PATHS } from "../paths.ts";
 import { nodesThatDoNotRead, writesSecrets } from "../reading.ts";
 import { placeOf, type Site } from "../site.ts";
-import { actIf, blocked, done, type Step, type StepPlan, wait } from "../step.ts";
+import { act, actIf, blocked, done, type Step, type StepPlan, wait } from "../step.ts";
 import { textOf } from "../text-file.ts";
 import { type Named, type Place, placeIn, providerOf, readerText, writerText } from "./encryption-step.ts";
 
@@ -175,7 +175,7 @@ export function decideWriter({ text, place, provider, writes }: ObservedWriter):
   }
   const after = writerText(provider);
   const change = { kind: "file", path: PATHS.encryptionConfig, mode: 0o600, before: text, after } as const;
-  return { kind: "act", text: "put claviger first; the API server reloads the file", changes: [change] };
+  return act("put claviger first; the API server reloads the file", [change]);
 }
 
 /** Waits until the Secrets from before are encrypted and counted. */

@@ -9,7 +9,7 @@ import {
 import { encryptionConfiguration } from "../../storage/encryption-config/print.ts";
 import { PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
-import { blocked, done, type Step, type StepPlan } from "../step.ts";
+import { act, blocked, done, type Step, type StepPlan } from "../step.ts";
 import { textOf } from "../text-file.ts";
 
 const SECRETS = { group: "", resource: "secrets" };
@@ -29,11 +29,9 @@ export function decideReader(before: string | undefined, provider: Named): StepP
   if (place === "later") return done("claviger's provider reads, and does not write yet");
   if (place === "other") return movingIn();
   const after = readerText(provider);
-  return {
-    kind: "act",
-    text: "write it with identity first: claviger reads, and does not write yet",
-    changes: [{ kind: "file", path: PATHS.encryptionConfig, mode: 0o600, before, after }],
-  };
+  return act("write it with identity first: claviger reads, and does not write yet", [
+    { kind: "file", path: PATHS.encryptionConfig, mode: 0o600, before, after },
+  ]);
 }
 
 const movingIn = (): StepPlan =>

@@ -7,8 +7,8 @@ import { type ClusterFacts, readCluster } from "../cluster-facts.ts";
 import { packagedText } from "../objects/packaged.ts";
 import { FOLDERS, PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
-import { actIf, blocked, done, type Step, type StepPlan } from "../step.ts";
-import { textOf } from "../text-file.ts";
+import { act, actIf, blocked, done, type Step, type StepPlan } from "../step.ts";
+import { exists, textOf } from "../text-file.ts";
 
 const TMPFILES = "d /run/claviger 0700 root root -\n";
 
@@ -47,10 +47,9 @@ export const rootKeyStep = (site: Site): Step => ({
 
 function observeRootKeys(site: Site, { keyServers, keyVersions }: ClusterFacts): RootKeys {
   const place = placeOf(site, PATHS.rootKey);
-  const exists = statSync(place, { throwIfNoEntry: false }) !== undefined;
   const others = keyServers.flatMap(({ status }) => status?.seal?.rootKeyId ?? []);
   return {
-    own: exists ? fileRootKey(place).identify(true) : undefined,
+    own: exists(place) ? fileRootKey(place).identify(true) : undefined,
     others: [...new Set(others)],
     keyVersions,
   };
@@ -60,7 +59,7 @@ function observeRootKeys(site: Site, { keyServers, keyVersions }: ClusterFacts):
 export function decideRootKey({ own, others, keyVersions }: RootKeys): StepPlan {
   if (own === undefined) {
     if (others.length === 0 && keyVersions === 0) {
-      return { kind: "act", text: "create it", changes: [{ kind: "root key", path: PATHS.rootKey }] };
+      return act("create it", [{ kind: "root key", path: PATHS.rootKey }]);
     }
     return blocked(
       "this cluster has a root key on another node, and this node has none",
@@ -84,7 +83,7 @@ export const configStep = (site: Site): Step => ({
 export function decideConfig(before: string | undefined, wanted: string): StepPlan {
   if (before === undefined) {
     const change = { kind: "file", path: PATHS.config, mode: 0o600, before, after: wanted } as const;
-    return { kind: "act", text: `create ${PATHS.config}`, changes: [change] };
+    return act(`create ${PATHS.config}`, [change]);
   }
   try {
     parseConfig(before, PATHS.config);
