@@ -82,7 +82,7 @@ function drawStat(panel: Panel, series: readonly DrawnSeries[], { x, y, w }: Box
 }
 
 function drawLines({ panel, series }: Drawn, { x, y, w, h }: Box, { begun, ended }: Period): string {
-  const plot = { x: x + 58, y: y + 34, w: w - 72, h: h - 52 - 15 * Math.min(NAMED, series.length) };
+  const plot = { x: x + 58, y: y + 34, w: w - 72, h: h - 62 - 15 * Math.min(NAMED, series.length) };
   const finite = series.flatMap(({ values }) => values.map(([, value]) => value)).filter(Number.isFinite);
   const top = Math.max(...finite, 0) || 1;
   const left = (at: number) => plot.x + ((at - begun) / (ended - begun)) * plot.w;
@@ -101,10 +101,15 @@ function drawLines({ panel, series }: Drawn, { x, y, w, h }: Box, { begun, ended
   const names = series.slice(0, NAMED).map(({ metric, values }, index) => {
     const last = shown(values.at(-1)?.[1] ?? Number.NaN, panel.unit);
     const more = index === NAMED - 1 && series.length > NAMED ? ` and ${series.length - NAMED} more` : "";
-    const at = plot.y + plot.h + 20 + 15 * index;
+    const at = plot.y + plot.h + 30 + 15 * index;
     return text(x + 12, at, `— ${nameOf(panel, metric)} ${last}${more}`, { size: 11, fill: colour(index) });
   });
-  return [...grid, ...lines, ...names].join("\n");
+  const time = { size: 10, fill: "#9fa7b3" };
+  const ends = [
+    text(plot.x, plot.y + plot.h + 13, "0", { ...time, anchor: "middle" }),
+    text(plot.x + plot.w, plot.y + plot.h + 13, shown(ended - begun, "s"), { ...time, anchor: "end" }),
+  ];
+  return [...grid, ...lines, ...ends, ...names].join("\n");
 }
 
 const colour = (index: number): string => COLOURS[index % COLOURS.length] ?? "#7eb26d";

@@ -38,6 +38,20 @@ test("the chart names every custom resource for Artifact Hub, and the image that
   ]);
 });
 
+test("the chart's README names every value, and no other", () => {
+  const sections: Record<string, object> = parse(read("charts", "claviger", "values.yaml"));
+  const values = Object.entries(sections).flatMap(([section, fields]) =>
+    Object.keys(fields).map((field) => `${section}.${field}`),
+  );
+  const rows = [...read("charts", "claviger", "README.md").matchAll(/^\| (`\w.*?) \| /gm)];
+  const named = rows.flatMap(([, cell = ""]) => {
+    const spans = [...cell.matchAll(/`([\w.]+)`/g)].map(([, span = ""]) => span);
+    const section = spans[0]?.split(".")[0] ?? "";
+    return spans.map((span) => (span.startsWith(".") ? `${section}${span}` : span));
+  });
+  expect(named.sort()).toEqual(values.sort());
+});
+
 test("the chart has the version of claviger", () => {
   const { version } = JSON.parse(read("package.json"));
   expect(parse(read("charts", "claviger", "Chart.yaml"))).toMatchObject({ version, appVersion: version });

@@ -214,6 +214,17 @@ const cases: readonly Case[] = [
       "The material of version 3 of MasterKey apps/secrets expires in 29d 23h 59m 0s. Afterwards nothing under this version can be read until the same material is imported again.",
   },
   {
+    alert: "ClavigerImportedMaterialExpiresWithinThreeDays",
+    series: {
+      [`claviger_key_material_expiry_timestamp_seconds{${ofKey},version="3"}`]: `${3 * 86400 + 60}x10`,
+    },
+    silent: 1,
+    fires: 2,
+    labels: { ...key, version: "3" },
+    description:
+      "The material of version 3 of MasterKey apps/secrets expires in 2d 23h 59m 0s, or has expired. Afterwards nothing under this version can be read until the same material is imported again.",
+  },
+  {
     alert: "ClavigerKeyIsDestroyedWithinThreeDays",
     series: { [`claviger_key_deletion_timestamp_seconds{${ofKey}}`]: `${3 * 86400 + 60}x10` },
     silent: 1,
