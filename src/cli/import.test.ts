@@ -39,6 +39,7 @@ function cluster(...reads: readonly (Error | "interrupt" | "processed" | "replac
   let spec: Partial<ImportSpec> | undefined;
   const writes: (Partial<ImportSpec> | undefined)[] = [];
   const said: string[] = [];
+  const waits = new Set<string>();
   let processed: string | undefined;
   const key = (): MasterKey =>
     masterKey({
@@ -63,6 +64,7 @@ function cluster(...reads: readonly (Error | "interrupt" | "processed" | "replac
     name: "apps/secrets",
     requestToken: TOKEN,
     say: (text: string) => said.push(text),
+    waitFor: (text: string) => waits.add(text),
     pace: {
       now: () => now,
       pause: async (milliseconds: number) => {
@@ -99,7 +101,7 @@ function cluster(...reads: readonly (Error | "interrupt" | "processed" | "replac
     () => "imported",
     (error: unknown) => (error instanceof ClavigerError ? error.message : error),
   );
-  return { outcome, said, writes };
+  return { outcome, said, waits, writes };
 }
 
 describe("claviger import into a cluster", () => {
@@ -109,6 +111,12 @@ describe("claviger import into a cluster", () => {
       /^the import was interrupted: spec\.import of apps\/secrets was taken back; see its condition Imported/,
     );
     expect(writes.at(-1)).toBeUndefined();
+  });
+
+  test("while it waits => it names the MasterKey and what it waits for", async () => {
+    const { outcome, waits } = cluster("idle", "idle", "processed");
+    expect(await outcome).toBe("imported");
+    expect([...waits]).toEqual(["MasterKey apps/secrets: waiting for the leading operator to import it"]);
   });
 
   test("somebody else's offer is there by the time that this one is taken up => it stays", async () => {

@@ -23,6 +23,7 @@ import { accessOf, CLUSTER_OPTIONS, nameInCluster, nameOf } from "./site/target.
 import { type Format, render } from "./terminal/output.ts";
 import { realPace } from "./terminal/patience.ts";
 import { print } from "./terminal/print.ts";
+import { ProgressLine } from "./terminal/progress.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
 const OPTIONS = {
@@ -56,16 +57,25 @@ export const importMaterial: Command = {
     const { argument, options } = parseArgument(args, "one NAMESPACE/NAME", OPTIONS);
     const request = requestOf(options);
     const { name, target } = targetOf(argument, options);
+    // Progress is not among the output that a program reads.
+    const line = process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
     const importing: Importing = {
       name: nameText(name),
       target,
       requestToken: randomUUID(),
-      say: request.kind === "parameters" ? () => undefined : (text) => print(`${printable(text)}\n`),
+      say: (text) => {
+        line?.clear();
+        if (request.kind !== "parameters") print(`${printable(text)}\n`);
+      },
+      waitFor: (text) => line?.show({ text }),
       pace: realPace,
       signal: stopSignal(),
     };
-    if (request.kind === "parameters") await printParameters(importing, request.format);
-    else await runImport(importing, request);
+    const work =
+      request.kind === "parameters"
+        ? printParameters(importing, request.format)
+        : runImport(importing, request);
+    await work.finally(() => line?.clear());
   },
 };
 

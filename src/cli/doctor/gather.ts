@@ -18,11 +18,15 @@ import type { Observed, RootKeyFile, SocketAnswer, UnsafeFolder } from "./observ
  * Gathers everything that `claviger doctor` checks, and changes nothing. Rejects only with the signal's
  * reason.
  */
-export async function gather(config: NodeConfig, signal: AbortSignal): Promise<Observed> {
+export async function gather(
+  config: NodeConfig,
+  signal: AbortSignal,
+  onProgress: (objects: number) => void = () => undefined,
+): Promise<Observed> {
   const [sockets, cluster, etcd] = await Promise.all([
     Promise.all(config.providers.map(askSocket)),
     gatherCluster(config, signal),
-    lookAtEtcd(config, signal),
+    lookAtEtcd(config, signal, onProgress),
   ]);
   signal.throwIfAborted();
   const encryptionConfig = await lookAtEncryptionConfig(config);
@@ -41,13 +45,13 @@ async function lookAtEncryptionConfig({ path, encryptionConfig }: NodeConfig) {
   return look(() => readEncryptionConfig(encryptionConfig));
 }
 
-async function lookAtEtcd(config: NodeConfig, signal: AbortSignal) {
+async function lookAtEtcd(config: NodeConfig, signal: AbortSignal, onProgress: (objects: number) => void) {
   if (config.etcd === undefined) return absent(`configuration ${config.path} has no etcd`);
   // Counts all of etcd: objects stored by an older EncryptionConfiguration are the ones that nobody looks
   // for.
   return look(async () => {
     await mustBeOwnEtcd(config, signal);
-    return await censusOfNode(config, { all: true, signal });
+    return await censusOfNode(config, { all: true, signal, onProgress });
   });
 }
 

@@ -35,6 +35,8 @@ export interface Importing {
   readonly target: ImportTarget;
   readonly requestToken: string;
   readonly say: Say;
+  /** Shows what is waited for, again and again while it lasts. */
+  readonly waitFor: Say;
   readonly pace: Pace;
   readonly signal: AbortSignal;
 }
@@ -91,7 +93,11 @@ export async function parametersOf(importing: Importing) {
   say("a public key and an import token were asked for; waiting for them");
   return until(
     importing,
-    "no operator published a public key; see in kubectl get keyservers whether operators report, and in their logs whether one leads",
+    {
+      what: "an operator to publish a public key",
+      otherwise:
+        "no operator published a public key; see in kubectl get keyservers whether operators report, and in their logs whether one leads",
+    },
     (key) => {
       return key.status?.import?.requestToken === requestToken ? parametersIn(key) : undefined;
     },
@@ -118,7 +124,10 @@ export function untilProcessed(importing: Importing, spec: Partial<ImportSpec>):
   const digest = offerOf(spec)?.digest;
   return until(
     importing,
-    "the import was not accepted; spec.import stays and may still be accepted",
+    {
+      what: "the leading operator to import it",
+      otherwise: "the import was not accepted; spec.import stays and may still be accepted",
+    },
     (key) => {
       if (key.status?.import?.processed?.digest === digest) return key;
       const imported = conditionOf(key.status?.conditions, "Imported");
@@ -132,7 +141,11 @@ export function untilProcessed(importing: Importing, spec: Partial<ImportSpec>):
 /** Waits until the version is current, which means that it is on every node. */
 export async function untilCurrent(importing: Importing, number: number): Promise<void> {
   const told = once(importing.say);
-  await until(importing, `version ${number} has the material and is not current yet`, ({ status }) => {
+  const wait = {
+    what: `version ${number} to be on every node`,
+    otherwise: `version ${number} has the material and is not current yet`,
+  };
+  await until(importing, wait, ({ status }) => {
     if ((status?.currentVersion?.number ?? 0) >= number) return true;
     const distributed = conditionOf(status?.conditions, "Distributed");
     if (distributed?.status === "False") told(distributed.message);
@@ -150,10 +163,17 @@ function once(say: Say): Say {
   };
 }
 
+interface Wait {
+  /** Names what is waited for. */
+  readonly what: string;
+  /** The message of the error if it does not come. */
+  readonly otherwise: string;
+}
+
 /** Reads the key again and again until `check` returns a value. Throws NotReady after five minutes. */
 async function until<T>(
-  { name, target, say, pace, signal }: Importing,
-  otherwise: string,
+  { name, target, say, waitFor, pace, signal }: Importing,
+  { what: awaited, otherwise }: Wait,
   check: (key: MasterKey) => T | undefined,
 ): Promise<T> {
   const started = pace.now();
@@ -167,6 +187,7 @@ async function until<T>(
   while (pace.now() - started < PATIENCE_MILLISECONDS) {
     const found = check(await readPatiently(attempt));
     if (found !== undefined) return found;
+    waitFor(`MasterKey ${name}: waiting for ${awaited}`);
     await pace.pause(POLL_MILLISECONDS, signal);
   }
   throw new ClavigerError("NotReady", otherwise);

@@ -1,9 +1,9 @@
 import { oneLine, printable } from "../../printable.ts";
 import type { NodeReport } from "../site/stored-data.ts";
+import { distanceText, durationText } from "../terminal/ago.ts";
 import { type Style, styled } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
 import { item } from "../terminal/wrap.ts";
-import { distanceText, durationText } from "./ago.ts";
 import type { ApiServerReport, KeyReport, ProviderReport, StatusReport } from "./report.ts";
 
 export interface ScreenOptions {

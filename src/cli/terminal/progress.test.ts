@@ -26,6 +26,24 @@ describe("progress", () => {
       "Reencrypting\nVerifying\ndone\n",
     );
   });
+  test("a wait of two minutes on a terminal => the time that has passed, in place", () => {
+    let now = 0;
+    let text = "";
+    const line = new ProgressLine({ isTTY: true, columns: 80, write: (part) => (text += part) }, () => now);
+    for (; now <= 150_000; now += 500) line.show({ text: "node-b: waiting for its report" });
+    expect(text).toContain("\r\x1b[Knode-b: waiting for its report (1 s)");
+    expect(text.endsWith("\r\x1b[Knode-b: waiting for its report (3 min)")).toBe(true);
+  });
+  test("the same elsewhere => a line every thirty seconds, with the time and the counts", () => {
+    let now = 0;
+    let text = "";
+    const line = new ProgressLine({ isTTY: false, write: (part) => (text += part) }, () => now);
+    for (; now <= 70_000; now += 500)
+      line.show({ text: "Reencrypting", done: now / 500, total: 400, secondsLeft: 200 });
+    expect(text).toBe(
+      "Reencrypting\nReencrypting (60/400, 3 min left, after 30 s)\nReencrypting (120/400, 3 min left, after 60 s)\n",
+    );
+  });
   test.each([true, false])("what steers a terminal (on one: %s) => is shown and not obeyed", (isTTY) => {
     const text = written(isTTY, { text: "webhook says \x1b[2J\r\nall is well" });
     expect(text.replaceAll("\r\x1b[K", "")).toMatch(

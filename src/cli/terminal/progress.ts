@@ -1,7 +1,10 @@
 import { printable } from "../../printable.ts";
+import { durationText } from "./ago.ts";
 import { wrapped } from "./wrap.ts";
 
 const WIDTH = 30;
+/** A person or a CI job that sees no line for longer takes the command for dead. */
+const REPEAT_MILLISECONDS = 30_000;
 /** Moves to the beginning of the line and clears it. */
 const CLEAR = "\r\x1b[K";
 /** Moves to the line above and clears it. */
@@ -23,26 +26,48 @@ export interface Output {
 }
 
 /**
- * Shows progress. On a terminal, a text with a bar changes in place, on as many lines as it needs. Elsewhere
- * each new text is a line. Unsafe characters are escaped.
+ * Shows progress. On a terminal, a text with a bar and the time that has passed changes in place, on as many
+ * lines as it needs. Elsewhere each new text is a line, and a text that stays is repeated every thirty
+ * seconds, with the time and the counts. Unsafe characters are escaped.
  */
 export class ProgressLine {
   readonly #output: Output;
+  readonly #now: () => number;
+  #started: number | undefined;
   #shown = "";
+  /** The time at which a plain line was last written. */
+  #writtenAt = 0;
   /** The number of terminal lines that the text takes. */
   #lines = 1;
 
-  constructor(output: Output = process.stdout) {
+  constructor(output: Output = process.stdout, now = () => performance.now()) {
     this.#output = output;
+    this.#now = now;
   }
 
   show(progress: Progress): void {
-    const text = printable(progress.text);
-    const line = this.#output.isTTY ? barOf({ ...progress, text }) : text;
+    this.#started ??= this.#now();
+    const passed = this.#now() - this.#started;
+    const safe = { ...progress, text: printable(progress.text) };
+    if (this.#output.isTTY)
+      this.#showInPlace(`${barOf(safe)}${passed < 1_000 ? "" : ` (${durationText(passed)})`}`);
+    else this.#showPlain(safe, passed);
+  }
+
+  #showInPlace(line: string): void {
     if (line === this.#shown) return;
     this.#shown = line;
-    if (this.#output.isTTY) this.#draw(line);
-    else this.#output.write(`${line}\n`);
+    this.#draw(line);
+  }
+
+  #showPlain(progress: Progress, passed: number): void {
+    const { text } = progress;
+    const isNew = text !== this.#shown;
+    if (!isNew && this.#now() - this.#writtenAt < REPEAT_MILLISECONDS) return;
+    this.#shown = text;
+    this.#writtenAt = this.#now();
+    const still = ` (${[...countsOf(progress), `after ${durationText(passed)}`].join(", ")})`;
+    this.#output.write(`${text}${isNew ? "" : still}\n`);
   }
 
   /** Wraps the text itself, because nobody knows how many lines to clear if the terminal wraps it. */
@@ -71,10 +96,18 @@ export class ProgressLine {
   }
 }
 
+function countsOf({ done, total, secondsLeft }: Progress): string[] {
+  if (done === undefined || total === undefined) return [];
+  return [
+    `${done}/${total}`,
+    ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft * 1000)} left`]),
+  ];
+}
+
 function barOf({ text, done, total, secondsLeft }: Progress): string {
   if (done === undefined || total === undefined || total === 0) return text;
   const share = Math.min(1, done / total);
   const filled = Math.round(share * WIDTH);
-  const left = secondsLeft === undefined ? "" : `, ${secondsLeft} s left`;
+  const left = secondsLeft === undefined ? "" : `, ${durationText(secondsLeft * 1000)} left`;
   return `[${"#".repeat(filled)}${"-".repeat(WIDTH - filled)}] ${Math.floor(share * 100)} % ${done}/${total}${left}  ${text}`;
 }
