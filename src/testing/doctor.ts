@@ -104,6 +104,10 @@ const HEALTHY: Sights = {
   ...cluster(),
   leases: [{ node: "node-1", renewedAt: NOW.getTime() - 5_000, writtenAt: NOW.getTime() - 5_000 }],
   apiServer: { status: { encryptionConfig: "Loaded" }, refused: false, finding: undefined },
+  kubeadm: {
+    flags: new Map([["encryption-provider-config", ENCRYPTION_PATH]]),
+    mounts: new Set(["/etc/kubernetes/enc", "/run/claviger"]),
+  },
   clock: { ahead: 300 },
   rights: [],
   secretRights: [],
@@ -133,6 +137,7 @@ export function observed(
       resources: seen(all.resources),
       leases: seen(all.leases),
       apiServer: seen(all.apiServer),
+      kubeadm: seen(all.kubeadm),
       clock: seen(all.clock),
       rights: seen(all.rights),
       secretRights: seen(all.secretRights),

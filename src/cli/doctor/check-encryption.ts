@@ -1,4 +1,6 @@
+import { dirname } from "node:path";
 import type { NodeConfig } from "../../config/config.ts";
+import type { EncryptionFacts } from "../../install/kubeadm/cluster-configuration.ts";
 import { resources } from "../../resources/definitions.ts";
 import { GROUP } from "../../resources/resources.ts";
 import {
@@ -134,6 +136,16 @@ export const encryptionChecks: readonly Check[] = [
         remedy: "add the entry, or take the provider out of the configuration",
       })),
   ),
+  check("KubeadmConfig", ["kubeadm", "apiServer"], ({ kubeadm, apiServer: { status } }, { config }) => {
+    const missing = missingInKubeadm(kubeadm, config);
+    return when(status.encryptionConfig === "Loaded" && missing.length > 0, () => ({
+      severity: "error",
+      object: "ConfigMap kube-system/kubeadm-config",
+      message: `its ClusterConfiguration lacks ${missing.join(", ")}, which this node's API server has: kubeadm upgrade takes them away, and a new control-plane node does not get them; then Secrets are stored plain, and those under claviger cannot be read`,
+      remedy:
+        "run claviger init on a control-plane node, or add them under apiServer.extraArgs and extraVolumes",
+    }));
+  }),
   check("TimeoutShort", ["encryptionConfig"], ({ encryptionConfig }, { config }) =>
     kmsEntriesOf(encryptionConfig)
       .filter(({ provider }) => isNamed(provider, config))
@@ -146,6 +158,21 @@ export const encryptionChecks: readonly Check[] = [
       })),
   ),
 ];
+
+/** Returns the flags and folders that kubeadm would leave out of the API server's manifest. */
+function missingInKubeadm({ flags, mounts }: EncryptionFacts, config: NodeConfig): string[] {
+  const file = flags.get(CONFIG_FLAG);
+  const needed = [file ?? config.encryptionConfig, ...config.providers.map(({ socket }) => socket)];
+  const folders = needed.flatMap((path) => (path === undefined ? [] : [dirname(path)]));
+  const isMounted = (folder: string) => [...mounts].some((mount) => `${folder}/`.startsWith(`${mount}/`));
+  const unmounted = [...new Set(folders)].filter((folder) => !isMounted(folder));
+  return [
+    ...(file === undefined ? [`the flag --${CONFIG_FLAG}`] : []),
+    ...unmounted.map((folder) => `a volume with ${folder}`),
+  ];
+}
+
+const CONFIG_FLAG = "encryption-provider-config";
 
 function kmsEntriesOf({ rules }: EncryptionConfig) {
   return rules.flatMap((rule) =>

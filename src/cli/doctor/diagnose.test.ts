@@ -132,6 +132,27 @@ const theFile: readonly Row[] = [
   ],
   ["a wildcard after the exception does not", observed(encryption(plain, rule("*.*", kms(), identity)))],
   [
+    "kubeadm's configuration without the flag => an upgrade would take it away",
+    observed({ kubeadm: { flags: new Map(), mounts: new Set(["/etc/kubernetes/enc", "/run/claviger"]) } }),
+    "error KubeadmConfig",
+  ],
+  [
+    "kubeadm's configuration without the sockets' folder => the API server would not reach the plugin",
+    observed({
+      kubeadm: { flags: new Map([["encryption-provider-config", "/enc/a"]]), mounts: new Set(["/enc"]) },
+    }),
+    "error KubeadmConfig",
+  ],
+  [
+    "kubeadm's configuration with folders above => mounts them too",
+    observed({
+      kubeadm: {
+        flags: new Map([["encryption-provider-config", "/etc/enc/a"]]),
+        mounts: new Set(["/etc", "/run"]),
+      },
+    }),
+  ],
+  [
     "a path that differs leaves socket and provider without one another",
     observed(encryption(plain, rule("secrets", kms({ endpoint: "unix:///run/other.sock" }), identity))),
     "error SocketWithoutProvider",

@@ -50,6 +50,10 @@ const sights: { readonly [S in Sight]: SightText } = {
     what: "which EncryptionConfiguration this node's API server uses",
     remedy: "see whether the API server runs",
   },
+  kubeadm: {
+    what: "the API server's flags and mounts in kubeadm's configuration",
+    remedy: "see whether the API server runs",
+  },
   clock: { what: "the API server's clock", remedy: "see whether the API server runs" },
   rights: {
     what: "the rewriter's rights",

@@ -66,3 +66,28 @@ test.each([
   );
   expect(rights).toEqual({ kind: "seen", value: found });
 });
+
+const withKubeadm =
+  (answer: Answer): Answer =>
+  (call) =>
+    call.path.endsWith("/kubeadm-config") ? answer(call) : lacking()(call);
+
+test.each<[string, Answer, object]>([
+  [
+    "kubeadm's configuration => its flags and mounts",
+    json({
+      data: { ClusterConfiguration: "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n" },
+    }),
+    { kind: "seen", value: { flags: new Map(), mounts: new Set() } },
+  ],
+  ["no kubeadm => no failure", json({ message: "not found" }, 404), { kind: "absent" }],
+  ["rights of an earlier release => no failure", json({ message: "forbidden" }, 403), { kind: "absent" }],
+  ["an API server that fails => a failure", json({ message: "no" }, 500), { kind: "failed" }],
+])("%s", async (_, answer, expected) => {
+  fake.answer(withKubeadm(answer));
+  const { kubeadm } = await gatherCluster(
+    config({ kubeconfig: fake.kubeconfig }),
+    new AbortController().signal,
+  );
+  expect(kubeadm).toMatchObject(expected);
+});

@@ -1,5 +1,9 @@
 import type { NodeConfig } from "../../config/config.ts";
+import { codeOf, messageOf } from "../../errors.ts";
+import { readClusterConfiguration } from "../../install/kubeadm/cluster-config-map.ts";
+import { type EncryptionFacts, factsOf } from "../../install/kubeadm/cluster-configuration.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { Lease } from "../../kube/leases.ts";
 import { collectionPath, leasesPath } from "../../kube/paths.ts";
 import type { KeyAlias, KeyServer, Kind, MasterKey } from "../../resources/resources.ts";
@@ -15,7 +19,7 @@ import type { ClusterResources, MissingRight, NodeLease, Observed, ServerClock }
 
 type ClusterLooks = Pick<
   Observed["looks"],
-  "resources" | "leases" | "apiServer" | "clock" | "rights" | "secretRights"
+  "resources" | "leases" | "apiServer" | "kubeadm" | "clock" | "rights" | "secretRights"
 >;
 
 /**
@@ -30,30 +34,45 @@ const READING_VERBS = ["get", "list", "watch", "patch"] as const;
 
 /** Looks at the API server, with the credentials of this node's operator, and of the rewriter for its rights. */
 export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Promise<ClusterLooks> {
-  if (config.resources.kind === "manifests") {
-    const standalone = absent("standalone: the configuration names no API server");
-    return {
-      resources: standalone,
-      leases: standalone,
-      apiServer: standalone,
-      clock: standalone,
-      rights: standalone,
-      secretRights: standalone,
-    };
-  }
+  if (config.resources.kind === "manifests")
+    return nothingSeen(absent("standalone: the configuration names no API server"));
   const client = new KubeClient(config.resources.path, LIKE_KUBECTL);
   const clock = await look(() => lookAtClock(client, signal));
   // If the first call gets no answer, each of the others would wait for its full timeout in vain.
-  if (clock.kind !== "seen")
-    return { resources: clock, leases: clock, apiServer: clock, clock, rights: clock, secretRights: clock };
-  const [resources, leases, apiServer, secretRights] = await Promise.all([
+  if (clock.kind !== "seen") return nothingSeen(clock);
+  const [resources, leases, apiServer, kubeadm, secretRights] = await Promise.all([
     look(() => readResources(client, signal)),
     look(() => readLeases(client, config.leaseNamespace, signal)),
     look(() => apiServerOfNode(config, client, signal)),
+    lookAtKubeadm(client, signal),
     look(() => allowed(client, { resource: "secrets", verbs: READING_VERBS }, signal)),
   ]);
   const rights = await lookAtRights(new RewriterIdentity(client, config), resources, signal);
-  return { resources, leases, apiServer, clock, rights, secretRights };
+  return { resources, leases, apiServer, kubeadm, clock, rights, secretRights };
+}
+
+const nothingSeen = (look: Look<never>): ClusterLooks => ({
+  resources: look,
+  leases: look,
+  apiServer: look,
+  kubeadm: look,
+  clock: look,
+  rights: look,
+  secretRights: look,
+});
+
+/** An operator with the rights of an earlier release may not read it, which is no failure. */
+async function lookAtKubeadm(client: KubeClient, signal: AbortSignal): Promise<Look<EncryptionFacts>> {
+  try {
+    const text = await readClusterConfiguration({ kube: client, signal });
+    return { kind: "seen", value: factsOf(text) };
+  } catch (error) {
+    if (error instanceof KubeError && error.httpStatus === 403)
+      return absent(`${messageOf(error)}; apply deploy/rbac.yaml of this release`);
+    return error instanceof KubeError || codeOf(error) === "ApiServer"
+      ? { kind: "failed", reason: messageOf(error) }
+      : absent(messageOf(error));
+  }
 }
 
 async function lookAtClock(client: KubeClient, signal: AbortSignal): Promise<ServerClock> {

@@ -1,4 +1,5 @@
 import type { NodeConfig } from "../../config/config.ts";
+import type { EncryptionFacts } from "../../install/kubeadm/cluster-configuration.ts";
 import type { ApiServerState } from "../../operator/node/decide-api-server.ts";
 import type { KeyAlias, KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { Census } from "../../storage/census/census.ts";
@@ -14,6 +15,8 @@ export interface Sights {
   readonly leases: readonly NodeLease[];
   /** The EncryptionConfiguration that this node's API server uses. */
   readonly apiServer: ApiServerState;
+  /** The API server's flags and mounts in kubeadm's configuration. */
+  readonly kubeadm: EncryptionFacts;
   readonly clock: ServerClock;
   readonly rights: readonly MissingRight[];
   /** Verbs with which this node's own kubeconfig may read Secrets. */

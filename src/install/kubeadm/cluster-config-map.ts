@@ -8,7 +8,7 @@ export const CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/kubeadm-con
 const FIELD = "ClusterConfiguration";
 
 /** Reads kubeadm's ClusterConfiguration. Throws InvalidArgument if kubeadm did not make the cluster. */
-export async function readClusterConfiguration(site: Site): Promise<string> {
+export async function readClusterConfiguration(site: Pick<Site, "kube" | "signal">): Promise<string> {
   const { data } = fieldsOf(await readObject(site, CONFIG_MAP));
   const text = fieldsOf(data)[FIELD];
   if (typeof text === "string") return text;

@@ -33,7 +33,10 @@ export async function stateOf(site: Site, object: KubeObject): Promise<ObjectSta
 }
 
 /** Reads an object, or returns undefined if it or its kind does not exist. */
-export async function readObject({ kube, signal }: Site, path: string): Promise<unknown> {
+export async function readObject(
+  { kube, signal }: Pick<Site, "kube" | "signal">,
+  path: string,
+): Promise<unknown> {
   try {
     return await kube.request({ method: "GET", path, signal });
   } catch (error) {
