@@ -5,7 +5,6 @@ import {
   clusterConfigurationStep,
   everyReaderStep,
   keyStep,
-  nodeStep,
   objectsStep,
   verifiedStep,
   writerStep,
@@ -14,6 +13,7 @@ import { readerStep } from "./steps/encryption-step.ts";
 import { kubeconfigStep } from "./steps/kubeconfig-step.ts";
 import { configStep, foldersStep, rootKeyStep } from "./steps/node-steps.ts";
 import { podsStep } from "./steps/pods-step.ts";
+import { nodeStep } from "./steps/running-step.ts";
 
 export interface InstallOptions {
   /** The image of the static pods; the one of deploy/ if left out. */

@@ -36,7 +36,7 @@ export function textOf(path: string): string | undefined {
 export function writeText(path: string, text: string, mode: number): void {
   const draft = join(dirname(path), `.claviger-${randomUUID()}`);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const fd = openSync(draft, "wx", mode);
     try {
       writeFileSync(fd, text);

@@ -93,6 +93,7 @@ describe("claviger join", () => {
     expect(has(second, PATHS.kubeconfig).toString()).toBe("kubeconfig of claviger-node:cp-2");
     expect(has(second, PATHS.rewriterKubeconfig).toString()).toBe("kubeconfig of claviger-rewriter:cp-2");
     expect(has(second, `${PATHS.manifests}/claviger-plugin.yaml`).toString()).toBe("the pod");
+    expect(has(second, PATHS.tmpfiles).toString()).toBe("d /run/claviger 0700 root root -\n");
     expect(() => has(second, `${PATHS.manifests}/other.yaml`)).toThrow("ENOENT");
   });
 

@@ -3,8 +3,9 @@ import { ClavigerError } from "../../errors.ts";
 import { fileRootKey } from "../../seal/file-root-key.ts";
 import { readRootKey, storeRootKey } from "../../seal/root-key-file.ts";
 import { applyChange } from "../apply-change.ts";
-import { FOLDERS, PATHS } from "../paths.ts";
+import { PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
+import { foldersStep } from "../steps/node-steps.ts";
 import { exists, textOf } from "../text-file.ts";
 import { openAnswer, sealAnswer } from "./answer.ts";
 import { encodeBundle, parseBundle } from "./bundle.ts";
@@ -52,7 +53,7 @@ export async function takeAnswer(
   const { rootKey, files } = parseBundle(plaintext);
   using key = rootKey;
   mustFit(site, files);
-  for (const path of FOLDERS) await applyChange(site, { kind: "folder", path });
+  await makeFolders(site);
   const rootKeyId = takeRootKey(placeOf(site, PATHS.rootKey), key);
   const pods = (path: string) => Number(path.startsWith(PATHS.manifests));
   for (const [path, after] of [...files].toSorted(([a], [b]) => pods(a) - pods(b))) {
@@ -60,6 +61,11 @@ export async function takeAnswer(
   }
   forgetRequest(site);
   return { rootKeyId };
+}
+
+async function makeFolders(site: Site): Promise<void> {
+  const plan = await foldersStep(site).plan();
+  if (plan.kind === "act") for (const change of plan.changes) await applyChange(site, change);
 }
 
 /** A run that was cut off has written the key already. */

@@ -59,18 +59,6 @@ async function unservedDefinitions(site: Site): Promise<string[]> {
   });
 }
 
-/** Waits until plugin and operator of this node run. */
-export const nodeStep = (site: Site): Step => ({
-  name: "plugin and operator",
-  patience: 5 * 60_000,
-  plan: async () => {
-    const own = ownServer(site, await readCluster(site));
-    return own?.status?.seal === undefined
-      ? wait(`KeyServer ${site.nodeName} is not there yet: the kubelet starts plugin and operator`)
-      : done(`they run, by KeyServer ${site.nodeName}`);
-  },
-});
-
 /** The MasterKey that the provider serves. One that exists is left as it is. */
 export const keyStep = (site: Site): Step => ({
   name: "key",
@@ -191,5 +179,5 @@ export const verifiedStep = (site: Site): Step => ({
   },
 });
 
-const ownServer = ({ nodeName }: Site, { keyServers }: ClusterFacts): KeyServer | undefined =>
+export const ownServer = ({ nodeName }: Site, { keyServers }: ClusterFacts): KeyServer | undefined =>
   keyServers.find(({ metadata }) => metadata.name === nodeName);

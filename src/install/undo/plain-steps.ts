@@ -3,7 +3,6 @@ import type { KeyServer } from "../../resources/resources.ts";
 import type { Census } from "../../storage/census/census.ts";
 import { readCluster } from "../cluster-facts.ts";
 import { PATHS } from "../paths.ts";
-import { writesSecrets } from "../reading.ts";
 import { placeOf, type Site } from "../site.ts";
 import { act, actIf, blocked, done, type Step, type StepPlan, wait } from "../step.ts";
 import {
@@ -30,12 +29,20 @@ export const stopWritingStep = (site: Site): Step => ({
   },
 });
 
-/** A node that does not report is not known to have stopped. */
-const mayWrite = (server: KeyServer | undefined): boolean =>
-  server !== undefined &&
-  (writesSecrets(server) ||
-    server.status?.apiServer?.encryptionConfig === "NotLoaded" ||
-    (server.status?.providers ?? []).some(({ resources = [] }) => resources.length > 0));
+/**
+ * Returns true if the API server of this node may still write under claviger: only a report that it uses the
+ * file on the disk, in which claviger writes nothing, says that it does not. API servers before 1.34 make no
+ * such report.
+ */
+export function mayWrite(server: KeyServer | undefined): boolean {
+  const { apiServer, providers = [] } = server?.status ?? {};
+  if (server === undefined || apiServer?.encryptionConfig === "NotConfigured") return false;
+  if (providers.every(({ entries, notAskedSince }) => entries === 0 && notAskedSince !== undefined))
+    return false;
+  return (
+    apiServer?.encryptionConfig !== "Loaded" || providers.some(({ resources = [] }) => resources.length > 0)
+  );
+}
 
 export interface ObservedWriting {
   readonly text: string | undefined;
@@ -53,7 +60,7 @@ export function decideStopWriting({ text, place, provider, writes }: ObservedWri
     return act("put identity first; the API server reloads the file", [change]);
   }
   return writes
-    ? wait("this node's API server reloads its EncryptionConfiguration, which takes about a minute")
+    ? wait("this node's API server does not report yet that it uses the file with identity first")
     : done("this node's API server writes nothing under claviger");
 }
 

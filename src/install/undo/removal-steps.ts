@@ -13,6 +13,7 @@ import { readOriginals } from "../originals.ts";
 import { FOLDERS, PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
 import { act, actIf, blocked, done, type Step, type StepPlan, wait } from "../step.ts";
+import { podPaths } from "../steps/running-step.ts";
 import { exists, textOf } from "../text-file.ts";
 
 /** An API server asks for Status every minute, and its silence counts after three. */
@@ -104,15 +105,12 @@ export const stopNodeStep = (site: Site): Step => ({
         : [{ kind: "file", path, mode: 0o600, before, after: undefined } as const];
     });
     if (changes.length > 0) return actIf(changes, "remove the static pods", "");
-    for (const pod of podsOf(site)) {
+    for (const pod of podPaths(site)) {
       if ((await readObject(site, pod)) !== undefined) return wait("the kubelet stops them");
     }
     return actIf(await recordsOf(site), "remove the record of this node", "they do not run");
   },
 });
-
-const podsOf = ({ nodeName }: Site): string[] =>
-  ["plugin", "operator"].map((part) => `/api/v1/namespaces/kube-system/pods/claviger-${part}-${nodeName}`);
 
 async function recordsOf(site: Site): Promise<Change[]> {
   const { nodeName } = site;
