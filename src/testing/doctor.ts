@@ -109,6 +109,7 @@ const HEALTHY: Sights = {
     mounts: new Set(["/etc/kubernetes/enc", "/run/claviger"]),
   },
   clock: { ahead: 300 },
+  kubernetes: { version: "v1.37.2", servesPolicies: true },
   rights: [],
   secretRights: [],
   ...stored({
@@ -139,6 +140,7 @@ export function observed(
       apiServer: seen(all.apiServer),
       kubeadm: seen(all.kubeadm),
       clock: seen(all.clock),
+      kubernetes: seen(all.kubernetes),
       rights: seen(all.rights),
       secretRights: seen(all.secretRights),
       etcd: seen(all.etcd),

@@ -374,6 +374,29 @@ const theNodes: readonly Row[] = [
   ],
 ];
 
+const theVersion: readonly Row[] = [
+  [
+    "the API server of a distribution, at the oldest version with everything",
+    observed({ kubernetes: { version: "v1.30.0+k3s1", servesPolicies: true } }),
+  ],
+  [
+    "Kubernetes 1.29 cannot have the guards",
+    observed({ kubernetes: { version: "v1.29.15", servesPolicies: false } }),
+    "warning GuardsNotServed",
+  ],
+  [
+    "Kubernetes 1.28 is too old altogether",
+    observed({ kubernetes: { version: "v1.28.9", servesPolicies: false } }),
+    "error KubernetesTooOld",
+    "warning GuardsNotServed",
+  ],
+  [
+    "a version that says nothing is no finding, but missing policies are",
+    observed({ kubernetes: { version: "of an unknown version", servesPolicies: false } }),
+    "warning GuardsNotServed",
+  ],
+];
+
 const theKeys: readonly Row[] = [
   ["a key that was not looked at", keys({ ...key(), status: {} }), "error MasterKeyNotReady"],
   [
@@ -523,9 +546,15 @@ const theLooks: readonly Row[] = [
 ];
 
 describe("a diagnosis finds", () => {
-  const rows = [...theFile, ...theNode, ...theNodes, ...theKeys, ...theStored, ...theLooks].map(
-    ([sentence, seen, ...found]) => ({ sentence, seen, found }),
-  );
+  const rows = [
+    ...theFile,
+    ...theNode,
+    ...theNodes,
+    ...theVersion,
+    ...theKeys,
+    ...theStored,
+    ...theLooks,
+  ].map(([sentence, seen, ...found]) => ({ sentence, seen, found }));
 
   test.each(rows)("$sentence", ({ seen, found }) => {
     const { findings } = diagnose(seen, NOW);

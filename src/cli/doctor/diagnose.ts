@@ -5,6 +5,7 @@ import { encryptionChecks } from "./check-encryption.ts";
 import { keyChecks } from "./check-keys.ts";
 import { nodeChecks } from "./check-node.ts";
 import { storedChecks } from "./check-stored.ts";
+import { versionChecks } from "./check-version.ts";
 import type { Observed, Sight } from "./observed.ts";
 
 export interface Diagnosis {
@@ -55,6 +56,7 @@ const sights: { readonly [S in Sight]: SightText } = {
     remedy: "see whether the API server runs",
   },
   clock: { what: "the API server's clock", remedy: "see whether the API server runs" },
+  kubernetes: { what: "the API server's version", remedy: "see whether the API server runs" },
   rights: {
     what: "the rewriter's rights",
     remedy:
@@ -90,6 +92,7 @@ export const checks: readonly Check[] = [
   couldNotLook,
   ...encryptionChecks,
   ...nodeChecks,
+  ...versionChecks,
   ...clusterChecks,
   ...keyChecks,
   ...storedChecks,

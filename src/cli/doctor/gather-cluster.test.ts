@@ -31,6 +31,23 @@ test("verbs that read Secrets => are named if the node's own user has them", asy
   expect(secretRights).toEqual({ kind: "seen", value: ["get", "list"] });
 });
 
+test.each([
+  ["v1.29.15", ["validatingwebhookconfigurations"], false],
+  ["v1.37.2", ["validatingadmissionpolicies", "validatingwebhookconfigurations"], true],
+])("%s, which serves %j => its version, and if it can hold the guards", async (version, served, expected) => {
+  fake.answer(async (call) => {
+    if (call.path === "/version") return json({ major: "1", gitVersion: version })(call);
+    if (call.path.endsWith("/admissionregistration.k8s.io/v1"))
+      return json({ resources: served.map((name) => ({ name })) })(call);
+    return lacking()(call);
+  });
+  const { kubernetes } = await gatherCluster(
+    config({ kubeconfig: fake.kubeconfig }),
+    new AbortController().signal,
+  );
+  expect(kubernetes).toEqual({ kind: "seen", value: { version, servesPolicies: expected } });
+});
+
 test("with a rewriter => its rights are asked for as its user, those of the node as the node's", async () => {
   const rewriter = fake.kubeconfigOf("rewriter");
   const asked = new Map<string, Set<string>>();

@@ -18,6 +18,7 @@ export interface Sights {
   /** The API server's flags and mounts in kubeadm's configuration. */
   readonly kubeadm: EncryptionFacts;
   readonly clock: ServerClock;
+  readonly kubernetes: KubernetesVersion;
   readonly rights: readonly MissingRight[];
   /** Verbs with which this node's own kubeconfig may read Secrets. */
   readonly secretRights: readonly string[];
@@ -44,6 +45,13 @@ export interface NodeLease {
 export interface ServerClock {
   /** The API server's clock minus ours, in milliseconds; exact to a second. */
   readonly ahead: number;
+}
+
+export interface KubernetesVersion {
+  /** The API server's `gitVersion`, such as `v1.30.14`. */
+  readonly version: string;
+  /** True if it serves ValidatingAdmissionPolicies of version v1. */
+  readonly servesPolicies: boolean;
 }
 
 /** A verb that the rewriter needs and its user may not use. */
