@@ -10,6 +10,19 @@ cd "$(dirname "$0")/../.."
 
 fail() { echo "test/kind: $*" >&2; exit 1; }
 say() { printf '\n== %s\n' "$*"; }
+# Puts a file into a node: whole, of root, and closed to others.
+put() {
+  docker cp "$1" "$2:/etc/kubernetes/put.new"
+  docker exec "$2" sh -c "chown root:root /etc/kubernetes/put.new && chmod 600 /etc/kubernetes/put.new && mv /etc/kubernetes/put.new $3"
+}
+# Repeats a command for three minutes, until it succeeds.
+retry() {
+  for _ in $(seq 90); do
+    if "$@" > /dev/null 2>&1; then return; fi
+    sleep 2
+  done
+  "$@"
+}
 for program in docker kind kubectl node; do
   command -v "$program" > /dev/null || fail "$program is needed and is not in PATH"
 done
@@ -49,10 +62,9 @@ for machine in $machines; do
   docker exec "$machine" install -d -m 700 /etc/claviger /var/lib/claviger /etc/kubernetes/enc
   docker exec "$machine" sh -c \
     "echo 'd /run/claviger 0700 root root -' > /etc/tmpfiles.d/claviger.conf && systemd-tmpfiles --create claviger.conf"
-  docker cp "$work/root.key" "$machine:/etc/claviger/root.key"
-  docker cp deploy/claviger.yaml "$machine:/etc/claviger/claviger.yaml"
-  docker cp "$work/enc-first.yaml" "$machine:/etc/kubernetes/enc/enc.yaml"
-  docker exec "$machine" sh -c 'chown root:root /etc/claviger/* /etc/kubernetes/enc/enc.yaml && chmod 600 /etc/claviger/* /etc/kubernetes/enc/enc.yaml'
+  put "$work/root.key" "$machine" /etc/claviger/root.key
+  put deploy/claviger.yaml "$machine" /etc/claviger/claviger.yaml
+  put "$work/enc-first.yaml" "$machine" /etc/kubernetes/enc/enc.yaml
   for user in node rewriter; do
     file=kubeconfig
     [ "$user" = node ] || file=rewriter.kubeconfig
@@ -61,17 +73,13 @@ for machine in $machines; do
       sed 's|server: .*|server: https://127.0.0.1:6443|' > /etc/claviger/$file"
   done
   for part in plugin operator; do
-    docker cp "deploy/static-pod-$part.yaml" "$machine:/etc/kubernetes/manifests/claviger-$part.yaml"
+    put "deploy/static-pod-$part.yaml" "$machine" "/etc/kubernetes/manifests/claviger-$part.yaml"
   done
 done
 
 say "step 7: the key"
 for machine in $machines; do
-  for _ in $(seq 60); do
-    if kubectl get ks "$machine" > /dev/null 2>&1; then break; fi
-    sleep 2
-  done
-  kubectl get ks "$machine"
+  retry kubectl get ks "$machine"
 done
 kubectl apply -f examples/keys
 kubectl wait --for=condition=Ready --timeout=120s -f examples/keys
@@ -80,19 +88,13 @@ say "step 8: the API servers, one after another"
 for machine in $machines; do
   docker exec "$machine" cat /etc/kubernetes/manifests/kube-apiserver.yaml |
     sh bin/with-node.sh node test/kind/api-server.ts > "$work/kube-apiserver.yaml"
-  docker cp "$work/kube-apiserver.yaml" "$machine:/etc/kubernetes/manifests/kube-apiserver.yaml"
-  for _ in $(seq 90); do
-    args=$(docker exec "$machine" sh -c 'ps -o args= -C kube-apiserver' || true)
-    case $args in *encryption-provider-config=*)
-      if docker exec "$machine" curl -skf https://127.0.0.1:6443/livez > /dev/null; then break; fi ;;
-    esac
-    sleep 2
-  done
+  put "$work/kube-apiserver.yaml" "$machine" /etc/kubernetes/manifests/kube-apiserver.yaml
+  retry docker exec "$machine" sh -c \
+    'ps -o args= -C kube-apiserver | grep -q encryption-provider-config= && curl -skf https://127.0.0.1:6443/readyz'
 done
 # They reload the file by themselves.
 for machine in $machines; do
-  docker cp "$work/enc.yaml" "$machine:/etc/kubernetes/enc/enc.yaml"
-  docker exec "$machine" sh -c 'chown root:root /etc/kubernetes/enc/enc.yaml && chmod 600 /etc/kubernetes/enc/enc.yaml'
+  put "$work/enc.yaml" "$machine" /etc/kubernetes/enc/enc.yaml
 done
 
 say "steps 9 and 10: a Secret, and what was stored before"
@@ -115,12 +117,9 @@ sh bin/with-node.sh node bin/claviger.js rotate claviger-system/secrets --wait -
 
 say "a node restarts, and its Secrets are read"
 docker restart "$first"
-for _ in $(seq 90); do
-  if docker exec "$first" curl -skf https://127.0.0.1:6443/readyz > /dev/null; then break; fi
-  sleep 2
-done
+retry docker exec "$first" curl -skf https://127.0.0.1:6443/readyz
 kubectl get secret after -o jsonpath='{.data.text}' | base64 -d | grep -q '^stored-encrypted'
 for machine in $machines; do
-  kubectl -n kube-system exec "claviger-operator-$machine" -- claviger doctor --config /etc/claviger/claviger.yaml
+  retry kubectl -n kube-system exec "claviger-operator-$machine" -- claviger doctor
 done
 say "done"
