@@ -5,7 +5,7 @@ import { reportManifests } from "./site/manifests-report.ts";
 import { lookAtStoredData, type StoredDataLook, unprovenKeys } from "./site/stored-data.ts";
 import { accessOf, CLUSTER_OPTIONS, type ClusterOptions, clientOf, namespaceFor } from "./site/target.ts";
 import { lookAtCluster } from "./status/gather-cluster.ts";
-import { reportApiServer, reportKeys, reportProviders } from "./status/gather-node.ts";
+import { reportApiServer, reportKeys, reportProvider, reportProviders } from "./status/gather-node.ts";
 import type { KeyReport, StatusReport } from "./status/report.ts";
 import { screen } from "./status/screen.ts";
 import { watchScreen } from "./status/watch.ts";
@@ -20,6 +20,7 @@ const FORMATS = ["json", "yaml", "wide"] as const;
 const OPTIONS = {
   ...CLUSTER_OPTIONS,
   "all-namespaces": { type: "boolean", short: "A" },
+  serving: { type: "boolean" },
   watch: { type: "boolean", short: "w" },
   color: { type: "string" },
   output: OUTPUT,
@@ -28,16 +29,18 @@ const OPTIONS = {
 export const status: Command = {
   summary: "Show in one screen which keys are in use, what is encrypted under them, and what is wrong.",
   usage:
-    "status [--config FILE | -n NAMESPACE | -A] [--context NAME] [--kubeconfig FILE] [-o json|yaml|wide] [--watch] [--color auto|always|never]",
+    "status [--config FILE [--serving] | -n NAMESPACE | -A] [--context NAME] [--kubeconfig FILE] [-o json|yaml|wide] [--watch] [--color auto|always|never]",
   options: {
     "-o json|yaml|wide": "print for programs, or with ids and paths",
     "-n NAMESPACE": "the keys of a namespace of the cluster, by your own kubeconfig, in place of this node",
     "-A": "the same of all namespaces",
+    "--serving": "only ask this node's sockets, for the probe of a pod: prints nothing if they serve",
     "--watch": "show it again when it changes, until Ctrl-C",
     "--color auto|always|never": "auto, the default: on a terminal, unless NO_COLOR is set",
   },
   async run(args) {
     const options = parseOptions(args, OPTIONS);
+    if (options.serving === true) return mustAnswer(readConfig(configPathOf(options.config)));
     const format = oneOf("-o", options.output, FORMATS);
     const colour = colourOfOutput(oneOf("--color", options.color, COLOUR_WHEN));
     const look = lookOf(options);
@@ -133,8 +136,13 @@ function mustBeWell({ report, stored, fault }: Seen): void {
     throw new ClavigerError("NotReady", `stored data is not proven to be under ${unproven.join("; ")}`);
 }
 
+/** Throws NotReady if a socket of this node does not serve a key. What the cluster lacks is no fault of the plugin. */
+async function mustAnswer({ providers }: NodeConfig): Promise<void> {
+  mustServe({ providers: await Promise.all(providers.map(reportProvider)) });
+}
+
 /** A plugin that answers is of no use if no API server asks it. */
-function mustServe({ providers, apiServer }: StatusReport): void {
+function mustServe({ providers, apiServer }: Pick<StatusReport, "providers" | "apiServer">): void {
   const failing = providers.filter((provider) => provider.status !== "ok").map((provider) => provider.name);
   if (failing.length > 0) throw new ClavigerError("NotReady", `not serving: ${failing.join(", ")}`);
   if (apiServer?.inStep === false) throw new ClavigerError("NotReady", apiServer.message ?? "");

@@ -55,7 +55,8 @@ export async function reportProviders(config: NodeConfig): Promise<ProviderRepor
 /** No API server asks at a socket that the EncryptionConfiguration does not name. */
 const isUnused = (scope: ScopedProvider["scope"]): boolean => scope?.entries === 0;
 
-async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<ProviderReport> {
+/** Asks a socket of this node for Status, and nobody else. */
+export async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<ProviderReport> {
   const client = new KmsClient(socket);
   const report = { name, socket, serves: keyRefText(ref) };
   try {
