@@ -46,10 +46,11 @@ status: {}
 
 /** As kubeadm renders it with claviger's flags and volumes in its configuration. */
 const WITH = MANIFEST.replace(
-  "    - --etcd-servers",
-  `    - --encryption-provider-config=/etc/kubernetes/enc/enc.yaml
+  "    - --secure-port=6444\n",
+  `    - --secure-port=6444
+    - --encryption-provider-config=/etc/kubernetes/enc/enc.yaml
     - --encryption-provider-config-automatic-reload=true
-    - --etcd-servers`,
+`,
 )
   .replace(
     "    - mountPath: /etc/kubernetes/pki\n",

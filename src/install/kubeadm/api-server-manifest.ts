@@ -23,7 +23,7 @@ export function readApiServerManifest(text: string): ApiServerManifest {
 
 /**
  * Adds claviger's flags, mounts and volumes at the places at which kubeadm puts them, so that its rendering is
- * the same. Everything else stays: kubeadm itself would reset what its configuration in the cluster lacks.
+ * the same: flags of its configuration at the end, volumes by name. Everything else stays: kubeadm itself would reset what its configuration in the cluster lacks.
  */
 export function manifestWithEncryption(text: string): string {
   const document = parsed(text);
@@ -32,7 +32,7 @@ export function manifestWithEncryption(text: string): string {
   for (const [name, value] of Object.entries(FLAGS)) {
     if (flags.get(name) === value) continue;
     command.items = command.items.filter((each) => !isFlag(each, name));
-    insert(document, command, `--${name}=${value}`, (each) => nameIn(each) > name);
+    command.add(document.createNode(`--${name}=${value}`));
   }
   for (const { name, mountPath, hostPath, readOnly, pathType } of VOLUMES) {
     if (mounts.has(mountPath)) continue;
@@ -98,17 +98,9 @@ function listIn(document: Document, path: readonly (string | number)[]): YAMLSeq
   return list;
 }
 
-function insert(
-  document: Document,
-  list: YAMLSeq,
-  value: unknown,
-  isLater: (each: unknown) => boolean,
-): void {
-  const at = list.items.findIndex((each, index) => index > 0 && isLater(each));
-  const place = at < 0 ? list.items.length : at;
-  // The program's name comes first in a command; a list of volumes may begin with any.
-  const first = place === 1 && isMap(list.items[0]) && isLater(list.items[0]) ? 0 : place;
-  list.items.splice(first, 0, document.createNode(value));
+function insert(document: Document, list: YAMLSeq, value: object, isLater: (each: unknown) => boolean): void {
+  const at = list.items.findIndex(isLater);
+  list.items.splice(at < 0 ? list.items.length : at, 0, document.createNode(value));
 }
 
 /** Returns the names of the entries that were removed. */
@@ -128,9 +120,6 @@ function removeFrom(
 /** Returns the text of a scalar. */
 const wordOf = (node: unknown): string =>
   String((node as { readonly value?: unknown } | undefined)?.value ?? "");
-
-/** Returns the name of a flag; kubeadm orders flags by it. */
-const nameIn = (node: unknown): string => wordOf(node).slice(2).split("=")[0] ?? "";
 
 const isFlag = (node: unknown, name: string): boolean => wordOf(node).startsWith(`--${name}=`);
 
