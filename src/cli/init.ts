@@ -16,12 +16,13 @@ export const init: Command = {
   summary:
     "Install claviger on this control-plane node of kubeadm, step by step; run it again to continue. --dry-run shows the steps.",
   usage:
-    "init [--dry-run] [--diff] [--wait] [--image IMAGE] [--undo [--forget]] [--kubeconfig FILE] [--root FOLDER]",
+    "init [--dry-run] [--diff] [--wait] [--image IMAGE | --systemd] [--undo [--forget]] [--kubeconfig FILE] [--root FOLDER]",
   options: {
     "--dry-run": "print what each step would do, and change nothing",
     "--diff": "as --dry-run, with the lines of each file that would change",
     "--wait": "end only when the Secrets from before are encrypted too, and were counted in etcd",
     "--image IMAGE": "the image of plugin and operator, as the container runtime knows it",
+    "--systemd": "plugin and operator as systemd services that run this program, instead of static pods",
     "--undo":
       "take claviger away from this node: decrypt the Secrets, prove that nothing needs a key, and put the files back",
     "--forget": "with --undo: remove the root key and the keyring too, which backups of etcd need",
@@ -34,6 +35,7 @@ export const init: Command = {
       diff: { type: "boolean" },
       wait: { type: "boolean" },
       image: { type: "string" },
+      systemd: { type: "boolean" },
       undo: { type: "boolean" },
       forget: { type: "boolean" },
       kubeconfig: { type: "string" },
@@ -55,14 +57,19 @@ export const init: Command = {
 interface InitOptions {
   readonly wait?: boolean;
   readonly image?: string;
+  readonly systemd?: boolean;
   readonly undo?: boolean;
   readonly forget?: boolean;
 }
 
-function stepsOf(site: Site, { wait = false, image, undo = false, forget = false }: InitOptions) {
+function stepsOf(
+  site: Site,
+  { wait = false, image, systemd = false, undo = false, forget = false }: InitOptions,
+) {
   if (forget && !undo) throw new UsageError("--forget goes with --undo");
   if (undo) return undoSteps(site, { forget });
-  return installSteps(site, { wait, ...(image !== undefined && { image }) });
+  if (systemd && image !== undefined) throw new UsageError("--systemd and --image exclude one another");
+  return installSteps(site, { wait, systemd, ...(image !== undefined && { image }) });
 }
 
 function mustBeRoot(root: string | undefined): void {

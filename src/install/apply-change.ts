@@ -6,7 +6,7 @@ import { kubeadmKubeconfig } from "./kubeadm/kubeadm.ts";
 import { applyObject, deleteObject } from "./objects/apply-object.ts";
 import { rewriteAll } from "./objects/rewrite-all.ts";
 import { keepOriginal } from "./originals.ts";
-import { placeOf, type Site } from "./site.ts";
+import { placeOf, type Site, succeed } from "./site.ts";
 import { removeFile, writeText } from "./text-file.ts";
 
 /** Makes a change. Files are kept as they were before, for `init --undo`. */
@@ -26,6 +26,8 @@ export async function applyChange(site: Site, change: Change): Promise<void> {
       return deleteObject(site, change.path);
     case "remove":
       return rmSync(placeOf(site, change.path), { recursive: true, force: true });
+    case "run":
+      return void (await succeed(site, change.command, change.args));
     case "cluster configuration":
       return writeClusterConfiguration(site, change.before, change.after);
     case "file": {

@@ -8,7 +8,8 @@ export type Change =
   | ClusterConfigurationChange
   | RewriteChange
   | DeletionChange
-  | RemovalChange;
+  | RemovalChange
+  | RunChange;
 
 export interface FolderChange {
   readonly kind: "folder";
@@ -77,6 +78,13 @@ export interface RemovalChange {
   readonly path: string;
 }
 
+/** A program is run, which must succeed. */
+export interface RunChange {
+  readonly kind: "run";
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
 /** An object of Kubernetes, as a manifest has it. */
 export interface KubeObject {
   readonly apiVersion: string;
@@ -104,6 +112,8 @@ export function describe(change: Change): string {
       return `write back every object of ${change.path}`;
     case "delete":
       return `delete ${change.name}`;
+    case "run":
+      return `run ${[change.command, ...change.args].join(" ")}`;
     case "remove":
       return `remove ${change.path}`;
     case "cluster configuration":

@@ -14,10 +14,13 @@ import { kubeconfigStep } from "./steps/kubeconfig-step.ts";
 import { configStep, foldersStep, rootKeyStep } from "./steps/node-steps.ts";
 import { podsStep } from "./steps/pods-step.ts";
 import { nodeStep } from "./steps/running-step.ts";
+import { unitsStep } from "./steps/units-step.ts";
 
 export interface InstallOptions {
   /** The image of the static pods; the one of deploy/ if left out. */
   readonly image?: string;
+  /** True if plugin and operator are systemd services instead of static pods. */
+  readonly systemd?: boolean;
   /** True if the last step waits until the Secrets from before are encrypted too. */
   readonly wait: boolean;
 }
@@ -34,7 +37,7 @@ export const installSteps = (site: Site, options: InstallOptions): readonly Step
   readerStep(site),
   kubeconfigStep(site),
   objectsStep(site),
-  podsStep(site, options.image),
+  options.systemd === true ? unitsStep(site) : podsStep(site, options.image),
   nodeStep(site),
   keyStep(site),
   apiServerStep(site),

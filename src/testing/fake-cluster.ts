@@ -204,8 +204,9 @@ export class FakeNode {
   /** True if plugin and operator can run: the kubelet starts them as soon as all of their files are there. */
   get #runs(): boolean {
     const needed = [PATHS.rootKey, PATHS.config, PATHS.kubeconfig];
+    const served = this.systemctl.at(-1)?.startsWith("enable") === true;
     const pods = [`${PATHS.manifests}/claviger-plugin.yaml`, `${PATHS.manifests}/claviger-operator.yaml`];
-    return [...needed, ...pods].every((path) => existsSync(join(this.root, path)));
+    return [...needed, ...(served ? [] : pods)].every((path) => existsSync(join(this.root, path)));
   }
 
   lease(): unknown {
@@ -239,7 +240,15 @@ export class FakeNode {
     };
   }
 
-  readonly #run: Run = async (_, args) => {
+  /** The calls of systemctl, but for those that only ask. */
+  readonly systemctl: string[] = [];
+
+  readonly #run: Run = async (command, args) => {
+    if (command === "systemctl") {
+      const active = this.systemctl.at(-1)?.startsWith("enable") === true;
+      if (args[0] !== "is-active") this.systemctl.push(args.join(" "));
+      return { code: args[0] === "is-active" && !active ? 3 : 0, stdout: "", stderr: "" };
+    }
     const config = readFileSync(args[args.indexOf("--config") + 1] ?? "", "utf8");
     const [cluster, init] = parseAllDocuments(config).map((document) => document.toJS());
     const local = `${init.localAPIEndpoint.advertiseAddress}:${init.localAPIEndpoint.bindPort}`;

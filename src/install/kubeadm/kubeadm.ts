@@ -1,10 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ClavigerError } from "../../errors.ts";
-import { oneLine } from "../../printable.ts";
 import type { KubeconfigChange } from "../changes.ts";
-import type { Ran, Site } from "../site.ts";
+import { type Site, succeed } from "../site.ts";
 
 /** Lets kubeadm sign a client certificate, and returns the kubeconfig with it. */
 export function kubeadmKubeconfig(
@@ -13,16 +11,8 @@ export function kubeadmKubeconfig(
 ): Promise<string> {
   return withFile(kubeadmConfig, async (path) => {
     const args = ["kubeconfig", "user", "--config", path, "--client-name", user, "--org", group];
-    return (await succeed(site, args)).stdout;
+    return (await succeed(site, "kubeadm", args)).stdout;
   });
-}
-
-async function succeed(site: Site, args: readonly string[]): Promise<Ran> {
-  const ran = await site.run("kubeadm", args);
-  if (ran.code === 0) return ran;
-  const said = oneLine(ran.stderr, 1000);
-  const command = `kubeadm ${args.filter((arg) => !arg.includes(tmpdir())).join(" ")}`;
-  throw new ClavigerError("InvalidArgument", `${command} failed with exit code ${ran.code}: ${said}`);
 }
 
 /** The file is in a folder of mode 0700 and is removed at once. */

@@ -14,6 +14,7 @@ import { FOLDERS, PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
 import { act, actIf, blocked, done, type Step, type StepPlan, wait } from "../step.ts";
 import { podPaths } from "../steps/running-step.ts";
+import { unitRemovals } from "../steps/units-step.ts";
 import { exists, textOf } from "../text-file.ts";
 
 /** An API server asks for Status every minute, and its silence counts after three. */
@@ -104,7 +105,8 @@ export const stopNodeStep = (site: Site): Step => ({
         ? []
         : [{ kind: "file", path, mode: 0o600, before, after: undefined } as const];
     });
-    if (changes.length > 0) return actIf(changes, "remove the static pods", "");
+    const stops = [...changes, ...unitRemovals(site)];
+    if (stops.length > 0) return actIf(stops, "stop them", "");
     for (const pod of podPaths(site)) {
       if ((await readObject(site, pod)) !== undefined) return wait("the kubelet stops them");
     }
