@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { item } from "./terminal/wrap.ts";
 
 /** Options that mean the same in every command. */
 const COMMON: Readonly<Record<string, string>> = {
@@ -8,6 +9,7 @@ const COMMON: Readonly<Record<string, string>> = {
   "--log-format text|json": "the format of the log's lines; left out, log.format of the configuration",
   "-n NAMESPACE": "the namespace of a NAME without one; left out, that of the kubeconfig's context",
   "--context NAME": "the kubeconfig's context; left out, its current context",
+  "--color auto|always|never": "auto, the default: on a terminal, unless NO_COLOR is set",
   "-o json|yaml": "print for programs",
 };
 
@@ -26,17 +28,21 @@ export const optionsIn = (usage: string): string[] => [
 export const optionText = (option: string, { options }: Pick<Command, "options">): string | undefined =>
   options?.[option] ?? COMMON[option];
 
-/** Renders the help of one command with its options. */
-export function commandHelp(command: Command): string {
+/** Renders the help of one command with its options, wrapped at the width of a terminal. */
+export function commandHelp(command: Command, width: number = Number.POSITIVE_INFINITY): string {
   const options = optionsIn(command.usage);
-  const width = Math.max(...options.map(({ length }) => length));
-  const lines = options.map((option) => `  ${option.padEnd(width)}  ${optionText(option, command) ?? ""}\n`);
-  return `claviger ${command.usage}\n\n${command.summary}\n\n${lines.join("")}`;
+  const column = Math.max(...options.map(({ length }) => length));
+  const lines = options.map((option) =>
+    item(optionText(option, command) ?? "", width, `  ${option.padEnd(column)}  `),
+  );
+  return `${item(command.usage, width, "claviger ")}\n${item(command.summary, width, "")}\n${lines.join("")}`;
 }
 
 /** Renders the list of all commands. */
-export function overview(commands: readonly Command[]): string {
-  const lines = commands.map(({ usage, summary }) => `  claviger ${usage}\n      ${summary}\n`);
+export function overview(commands: readonly Command[], width: number = Number.POSITIVE_INFINITY): string {
+  const lines = commands.map(
+    ({ usage, summary }) => `${item(`claviger ${usage}`, width, "  ")}${item(summary, width, "      ")}`,
+  );
   return `Managed encryption keys for Kubernetes: KMS v2 for API servers, rotation, verified re-encryption.
 
 ${lines.join("")}
@@ -44,5 +50,5 @@ ${lines.join("")}
       Say what the options of a command are for.
   claviger --version
       Print the version.
-`;
+`.replace(/^.*\n/, (first) => item(first.trimEnd(), width, ""));
 }

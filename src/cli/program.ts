@@ -35,7 +35,8 @@ async function runCommand([name, ...args]: readonly string[], timing: Timing): P
   if (name === "--version" || name === "-v" || name === "version") return printVersion();
   if (name === "__complete") return complete(args);
   const command = await commandOf(name);
-  if (args.includes("--help") || args.includes("-h")) return print(commandHelp(command));
+  if (args.includes("--help") || args.includes("-h"))
+    return print(commandHelp(command, process.stdout.columns));
   try {
     await command.run(args, timing);
   } catch (error) {
@@ -51,8 +52,8 @@ async function commandOf(name: string): Promise<Command> {
 }
 
 async function printHelp([name]: readonly string[]): Promise<void> {
-  if (name !== undefined) return print(commandHelp(await commandOf(name)));
-  print(overview(await Promise.all(Object.values(commands).map((load) => load()))));
+  if (name !== undefined) return print(commandHelp(await commandOf(name), process.stdout.columns));
+  print(overview(await Promise.all(Object.values(commands).map((load) => load())), process.stdout.columns));
 }
 
 /** For shells: the words of an unfinished command line. */

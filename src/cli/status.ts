@@ -36,7 +36,6 @@ export const status: Command = {
     "-A": "the same of all namespaces",
     "--serving": "only ask this node's sockets, for the probe of a pod: prints nothing if they serve",
     "--watch": "show it again when it changes, until Ctrl-C",
-    "--color auto|always|never": "auto, the default: on a terminal, unless NO_COLOR is set",
   },
   async run(args) {
     const options = parseOptions(args, OPTIONS);

@@ -159,6 +159,32 @@ describe("claviger encrypt and decrypt", () => {
   });
 });
 
+describe("the help", () => {
+  it.each([["help"], ["help", "import"], ["help", "status"]])(
+    "%s %s on a terminal of 80 columns => no line is longer",
+    async (...args) => {
+      const { code, stdout } = await onTerminal(args);
+      expect(code).toBe(0);
+      for (const line of stdout.split("\r\n")) expect(line.length, line).toBeLessThanOrEqual(80);
+    },
+  );
+});
+
+describe("a wrong flag", () => {
+  it.each([
+    [["status", "--wacth"], "there is no option --wacth (did you mean --watch?)"],
+    [["status", "-o", "wdie"], "-o takes json, yaml or wide (did you mean wide?)"],
+    [["status", "-n", "a", "-A"], "-n and -A exclude one another"],
+    [["completion", "bsh"], "completion takes bash, zsh or fish (did you mean bash?)"],
+    [["encrypt", "--color"], "there is no option --color"],
+    [["serve", "--log-format", "jsn"], "--log-format takes text or json (did you mean json?)"],
+  ])("%j => exit code 2, nothing on stdout, and one line that says what was meant", async (args, message) => {
+    const { code, stdout, stderr } = await claviger(args, configured);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toBe(`claviger: ${message}; see claviger help ${args[0]}\n`);
+  });
+});
+
 describe("the log as JSON", () => {
   it("has every line of plugin and operator as an object, and nothing on stdout", async () => {
     await using other = await Installation.create();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { printableLines } from "../../printable.ts";
 import {
   CURRENT,
   cluster,
@@ -16,6 +17,7 @@ import {
   stored,
 } from "../../testing/doctor.ts";
 import { condition, keyAlias, NOW } from "../../testing/objects.ts";
+import { renderStyles } from "../terminal/style.ts";
 import { checks, diagnose } from "./diagnose.ts";
 import { absent } from "./look.ts";
 import type { Observed } from "./observed.ts";
@@ -23,6 +25,8 @@ import { asTable, forPrograms } from "./report.ts";
 
 type Row = readonly [sentence: string, observed: Observed, ...found: string[]];
 
+const plainText = (...given: Parameters<typeof asTable>) =>
+  renderStyles(asTable(...given), false, printableLines);
 const failed = (reason: string) => ({ kind: "failed", reason }) as const;
 const plain = rule("*.kms.claviger.dev", identity);
 const at = (seconds: number) => new Date(NOW.getTime() + seconds * 1000).toISOString();
@@ -653,10 +657,24 @@ describe("the report", () => {
       ),
       ...cluster({ masterKeys: [key({ rotation: { enabled: false, onDemandLimit: 25 } })] }),
     });
-    const shown = asTable(diagnose(seen, NOW));
+    const shown = plainText(diagnose(seen, NOW));
     expect(shown).not.toContain("\x1b");
     expect(shown).toMatch(/^SEVERITY +CHECK +OBJECT\nerror +MissingProvider +secrets\n {4}1 object /);
     expect(shown).toMatch(/\n1 error, 2 warnings; (\d+) of \1 checks were made\n$/);
+  });
+  test("one missing kubeconfig => its reason is said once, in lines of a terminal's width", () => {
+    const missing = failed("kubeconfig /etc/claviger/kubeconfig cannot be used: ENOENT");
+    const looks = {
+      resources: missing,
+      leases: missing,
+      apiServer: missing,
+      clock: missing,
+      rights: missing,
+    };
+    const shown = plainText(diagnose(observed({}, { looks }), NOW), 80);
+    expect(shown.match(/cannot be used/g)).toHaveLength(1);
+    expect(shown).toContain("see CouldNotLook above");
+    for (const line of shown.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
   });
   test("is JSON for programs, with its counts", () => {
     const report: unknown = forPrograms(diagnose(observed({ clock: { ahead: 9_000 } }), NOW));

@@ -147,14 +147,21 @@ export function diagnose(observed: Observed, now: Date): Diagnosis {
 
 const NOT_CONFIGURED = "no error; docs/reference.md, Configuration, has what can be set";
 
+/** Returns the checks that could not be made; subjects with the same reason are one entry. */
 function unseen({ looks }: Observed, left: readonly Pick<Check, "name" | "needs">[]): Unchecked[] {
-  return (Object.keys(sights) as Sight[]).flatMap((sight) => {
+  const byReason = new Map<string, Unchecked>();
+  for (const sight of Object.keys(sights) as Sight[]) {
     const look = looks[sight];
-    if (look.kind === "seen") return [];
+    if (look.kind === "seen") continue;
     const names = left.filter(({ needs }) => needs.includes(sight)).map(({ name }) => name);
     const { what, remedy } = sights[sight];
-    return [
-      { what, why: look.reason, checks: names, remedy: look.kind === "absent" ? NOT_CONFIGURED : remedy },
-    ];
-  });
+    const same = byReason.get(look.reason);
+    byReason.set(look.reason, {
+      what: same === undefined ? what : `${same.what}, ${what}`,
+      why: look.reason,
+      checks: [...new Set([...(same?.checks ?? []), ...names])],
+      remedy: same?.remedy ?? (look.kind === "absent" ? NOT_CONFIGURED : remedy),
+    });
+  }
+  return [...byReason.values()];
 }

@@ -21,7 +21,7 @@ export function screen(report: StatusReport, wrong: readonly string[], given: Sc
   const options = given.wide ? { ...given, width: Number.POSITIVE_INFINITY } : given;
   return [
     report.node === undefined ? "" : providersTable(providers, keys ?? [], options),
-    apiServer === undefined ? "" : `${apiServerText(apiServer)}\n`,
+    apiServer === undefined || isToldElsewhere(report) ? "" : item(apiServerText(apiServer), given.width, ""),
     keys === undefined ? "" : keysTable(keys, options),
     nodes === undefined || nodes.length === 0 ? "" : nodesTable(nodes, options),
     wrongText(wrong, given.width),
@@ -101,6 +101,10 @@ function styleOf(text: string, title: string): Style {
   if (text === "-" || !["STATUS", "STATE", "READY", "STORED DATA"].includes(title)) return "plain";
   return GOOD.test(text) ? "green" : BAD.test(text) ? "red" : "yellow";
 }
+
+/** An API server that does not answer is in the list of what is wrong. */
+const isToldElsewhere = ({ apiServer, clusterUnknown }: StatusReport): boolean =>
+  clusterUnknown !== undefined && apiServer?.inStep === undefined;
 
 const apiServerText = ({ encryptionConfig, message }: ApiServerReport): string =>
   encryptionConfig === "Loaded"

@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { printableLines } from "../../printable.ts";
 import { asTable, forPrograms } from "../doctor/report.ts";
 import { render } from "./output.ts";
+import { renderStyles } from "./style.ts";
 import { table } from "./table.ts";
 
 const CLI = join(import.meta.dirname, "..");
@@ -35,7 +36,7 @@ test("a diagnosis of any texts steers no terminal; its JSON and YAML have them a
         remedy: text,
       } as const;
       const diagnosis = { findings: [finding], unchecked: [], made: [] };
-      expect(asTable(diagnosis)).not.toMatch(UNSAFE);
+      expect(renderStyles(asTable(diagnosis), false, printableLines)).not.toMatch(UNSAFE);
       const json = render(forPrograms(diagnosis), "json");
       expect(json).not.toMatch(UNSAFE);
       expect(JSON.parse(json).findings).toEqual([finding]);
