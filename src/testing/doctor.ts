@@ -129,6 +129,7 @@ export function observed(
   return {
     config: config(),
     unsafeFolders: [],
+    certificates: [{ path: "/etc/claviger/kubeconfig", expiresAt: NOW.getTime() + 31 * 86_400_000 }],
     rootKey: { path: "/etc/claviger/root.key", mode: 0o600, folderMode: 0o700, rootKeyId: "root-1" },
     sockets: [{ name: "secrets", socket: SOCKET }],
     ...changes,

@@ -3,6 +3,10 @@ import { isWritableByOthers, octal } from "../../files/private-path.ts";
 import { type Check, check, type Problem, when } from "./check.ts";
 import type { RootKeyFile } from "./observed.ts";
 
+const DAY = 24 * 60 * 60 * 1000;
+const SOON_DAYS = 30;
+const URGENT_DAYS = 7;
+
 /** Checks of this node: its root key, its keyring, its sockets. */
 export const nodeChecks: readonly Check[] = [
   check("RootKeyUnsafe", [], (_, { rootKey }) => rootKeyProblems(rootKey)),
@@ -32,6 +36,18 @@ export const nodeChecks: readonly Check[] = [
       remedy:
         "run the release that wrote it, or move the keyring away with both processes stopped: the operator builds it again",
     })),
+  ),
+  check("CertificateExpires", [], (_, { certificates }, now) =>
+    certificates.flatMap(({ path, expiresAt }) => {
+      const days = (expiresAt - now.getTime()) / DAY;
+      return when(days < SOON_DAYS, () => ({
+        severity: days < URGENT_DAYS ? "error" : "warning",
+        object: path,
+        message: `its client certificate ${days < 0 ? "has expired" : "expires"} at ${new Date(expiresAt).toISOString()}: then its user is refused, and what claviger does with it stops`,
+        remedy:
+          "run claviger init again, which renews claviger's own certificates, or make the file again as docs/install/by-hand.md, step 3, says; kubeadm certs renew renews etcd's. No restart is needed for a kubeconfig",
+      }));
+    }),
   ),
   check("SocketSilent", [], (_, { sockets }) =>
     sockets.flatMap(({ name, socket, fault }) =>

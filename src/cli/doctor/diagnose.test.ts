@@ -135,6 +135,19 @@ const theFile: readonly Row[] = [
     "error OwnResourcesEncrypted",
   ],
   ["a wildcard after the exception does not", observed(encryption(plain, rule("*.*", kms(), identity)))],
+  ...(
+    [
+      ["expires in four weeks", 28, ["warning CertificateExpires"]],
+      ["expires in six days", 6, ["error CertificateExpires"]],
+      ["has expired", -1, ["error CertificateExpires"]],
+    ] as const
+  ).map(
+    ([what, days, found]): Row => [
+      `a client certificate that ${what}`,
+      observed({}, { certificates: [{ path: "/k", expiresAt: NOW.getTime() + days * 86_400_000 }] }),
+      ...found,
+    ],
+  ),
   [
     "kubeadm's configuration without the flag => an upgrade would take it away",
     observed({ kubeadm: { flags: new Map(), mounts: new Set(["/etc/kubernetes/enc", "/run/claviger"]) } }),

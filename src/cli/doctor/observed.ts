@@ -70,6 +70,13 @@ export interface RootKeyFile {
   readonly fault?: string;
 }
 
+/** A client certificate of this node, and the file that has it. */
+export interface ClientCertificate {
+  readonly path: string;
+  /** When it expires, in epoch milliseconds. */
+  readonly expiresAt: number;
+}
+
 /** A folder that this node's processes rely on, and that another user can replace. */
 export interface UnsafeFolder {
   readonly what: string;
@@ -89,6 +96,7 @@ export interface Observed {
   readonly config: NodeConfig;
   readonly rootKey: RootKeyFile;
   readonly unsafeFolders: readonly UnsafeFolder[];
+  readonly certificates: readonly ClientCertificate[];
   readonly sockets: readonly SocketAnswer[];
   readonly looks: { readonly [S in Sight]: Look<Sights[S]> };
 }

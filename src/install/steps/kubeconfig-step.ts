@@ -1,3 +1,4 @@
+import { kubeconfigExpiry } from "../../kube/certificate-expiry.ts";
 import { readApiServerManifest } from "../kubeadm/api-server-manifest.ts";
 import { readClusterConfiguration } from "../kubeadm/cluster-config-map.ts";
 import { kubeadmFile, type LocalApiServer, withEndpoint } from "../kubeadm/cluster-configuration.ts";
@@ -24,12 +25,12 @@ export const kubeconfigStep = (site: Site): Step => ({
     const kubeadmConfig = kubeadmFile(withEndpoint(await readClusterConfiguration(site), undefined), local);
     const server = serverUrl(local);
     const changes = identitiesOf(site.nodeName)
-      .filter(({ path }) => !leadsTo(textOf(placeOf(site, path)), server))
+      .filter(({ path }) => !leadsTo(textOf(placeOf(site, path)), server) || isOld(placeOf(site, path)))
       .map((identity) => ({ kind: "kubeconfig", ...identity, kubeadmConfig }) as const);
     return actIf(
       changes,
       `let kubeadm sign certificates for ${server}`,
-      `they lead to ${server}; their certificates last a year`,
+      `they lead to ${server}; their certificates last a year, and init renews them in their last three months`,
     );
   },
 });
@@ -40,3 +41,15 @@ const serverUrl = ({ address, port }: LocalApiServer): string =>
 /** kubectl and kubeadm write a server as a plain scalar. */
 const leadsTo = (kubeconfig: string | undefined, server: string): boolean =>
   (kubeconfig ?? "").split("\n").some((line) => line.trim() === `server: ${server}`);
+
+const RENEW_MILLISECONDS = 90 * 24 * 60 * 60 * 1000;
+
+/** A file that nobody can read is made again. */
+function isOld(path: string): boolean {
+  try {
+    const expiry = kubeconfigExpiry(path);
+    return expiry !== undefined && expiry - Date.now() < RENEW_MILLISECONDS;
+  } catch {
+    return true;
+  }
+}

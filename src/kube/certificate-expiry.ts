@@ -1,0 +1,23 @@
+import { X509Certificate } from "node:crypto";
+import { dirname, resolve } from "node:path";
+import { readRegularText } from "../files/regular-file.ts";
+import { readKubeconfig } from "./kubeconfig.ts";
+
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Returns when the client certificate of a kubeconfig expires, in epoch milliseconds, or undefined if its user
+ * has none. Throws if the kubeconfig or the certificate cannot be read.
+ */
+export function kubeconfigExpiry(path: string): number | undefined {
+  const { config } = readKubeconfig(path);
+  const { certData, certFile } = config.getCurrentUser() ?? {};
+  if (certData) return expiryOf(Buffer.from(certData, "base64"));
+  return certFile ? certificateExpiry(resolve(dirname(path), certFile)) : undefined;
+}
+
+/** Returns when the first certificate of a PEM file expires, in epoch milliseconds. */
+export const certificateExpiry = (path: string): number =>
+  expiryOf(readRegularText(path, { maxBytes: MAX_BYTES }));
+
+const expiryOf = (pem: string | Buffer): number => new X509Certificate(pem).validToDate.getTime();
