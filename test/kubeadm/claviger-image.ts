@@ -39,6 +39,8 @@ const SOURCES = [
   "proto",
   "crds",
 ];
+/** A build adds about thirty images, one for each step of the Dockerfile, most of them small. */
+const MOST_IMAGES = 200;
 const BASE = "docker.io/library/claviger-base:test";
 /** The name that the kubelet gives `claviger:0.1.0`, the image of the static pods. */
 export const CLAVIGER = "docker.io/library/claviger:0.1.0";
@@ -67,21 +69,24 @@ async function removeOld(folder: string): Promise<void> {
   }
 }
 
+/**
+ * Builds the image. The layers of earlier builds stay, so that only a change of package-lock.json runs npm ci
+ * again. After many builds the layers are removed, because they take a gigabyte and more.
+ */
 async function build(folder: string, file: string): Promise<void> {
   const packages = await unpackedPackages("builder", BUILDER_PACKAGES);
   const storage = join(folder, "storage");
   const buildah = (...args: string[]) => must("bash", [BUILDAH, packages, storage, ...args]);
-  const base = await baseArchive(folder);
-  await buildah("pull", "--quiet", `docker-archive:${base}`);
+  const images = (await buildah("images", "--all", "--quiet")).split("\n").length;
+  if (images > MOST_IMAGES) await rm(storage, { recursive: true });
+  await buildah("pull", "--quiet", `docker-archive:${await baseArchive(folder)}`);
   await buildah(
-    ...["build", "--quiet", "--pull-never", "--network", "host", "--build-arg", `BASE=${BASE}`],
+    ...["build", "--quiet", "--layers", "--pull-never", "--network", "host", "--build-arg", `BASE=${BASE}`],
     ...["--timestamp", "0", "--tag", CLAVIGER, REPOSITORY],
   );
   await rm(`${file}.new`, { force: true });
   await buildah("push", "--quiet", CLAVIGER, `docker-archive:${file}.new:${CLAVIGER}`);
   await rename(`${file}.new`, file);
-  // The storage is 1 GB, and a build from nothing takes no more of the processor than its two npm ci.
-  await rm(storage, { recursive: true });
 }
 
 async function baseArchive(folder: string): Promise<string> {
@@ -91,7 +96,6 @@ async function baseArchive(folder: string): Promise<string> {
   await must("cp", ["-a", `${packages}/.`, root]);
   await addNode(root);
   const file = join(folder, "base.archive");
-  await rm(file, { force: true });
   const config = { Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] };
   await writeArchive(file, [{ name: BASE, root, config }]);
   await rm(root, { recursive: true });
@@ -99,7 +103,7 @@ async function baseArchive(folder: string): Promise<string> {
   return file;
 }
 
-/** Adds Node.js and npm where the official image has them, and the certificates that npm trusts here. */
+/** Adds Node.js and npm at the paths of the official image, and the certificates that npm trusts here. */
 async function addNode(root: string): Promise<void> {
   const npm = join(root, "usr/local/lib/node_modules/npm");
   const bin = join(root, "usr/local/bin");

@@ -7,6 +7,7 @@ import { removeOnExit } from "../controlplane/reaper.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { controlPlaneArchive } from "./images.ts";
 import { Machine } from "./machine.ts";
+import { must } from "./must.ts";
 import { RUNTIME_PACKAGES, unpackedPackages } from "./packages.ts";
 import { nodePrograms } from "./programs.ts";
 import { missingRequirement } from "./requirements.ts";
@@ -70,6 +71,7 @@ export async function startKubeadmCluster(parts: Parts): Promise<KubeadmCluster>
     const machine = newMachine(folder, machines.length + 1, parts);
     machines.push(machine);
     await bootServices(machine);
+    if (machines[0] !== undefined && machines[0] !== machine) await connect(machines[0], machine);
     await machine.must(`ctr -n k8s.io images import ${parts.images}`);
     return machine;
   };
@@ -92,6 +94,16 @@ const newMachine = (folder: string, index: number, { packages, path }: Parts): M
     packages,
     path,
   });
+
+/** Lays a cable between the bridges of two machines. */
+async function connect(one: Machine, other: Machine): Promise<void> {
+  const ip = (machine: Machine, ...args: string[]) =>
+    must("nsenter", ["--target", machine.id, "--net", "ip", "link", ...args]);
+  const [here, there] = [`to-${other.name}`, `to-${one.name}`];
+  await ip(one, "add", here, "type", "veth", "peer", "name", there, "netns", other.id);
+  await ip(one, "set", here, "master", "node0", "up");
+  await ip(other, "set", there, "master", "node0", "up");
+}
 
 /** Boots a machine and starts what systemd would start: tmpfiles, containerd, kubelet. */
 export async function bootServices(machine: Machine): Promise<void> {
@@ -120,7 +132,7 @@ apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
 localAPIEndpoint: { advertiseAddress: ${address}, bindPort: 6443 }
 nodeRegistration: { name: ${name}, criSocket: "unix:///run/containerd/containerd.sock", imagePullPolicy: Never }
-timeouts: { controlPlaneComponentHealthCheck: 15m, kubernetesAPICall: 10m, kubeletHealthCheck: 10m, etcdAPICall: 10m, upgradeManifests: 15m }
+timeouts: { kubernetesAPICall: 10m, kubeletHealthCheck: 10m, etcdAPICall: 10m, upgradeManifests: 15m }
 skipPhases: [addon/kube-proxy, addon/coredns]
 ---
 apiVersion: kubeadm.k8s.io/v1beta4

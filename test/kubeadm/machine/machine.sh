@@ -28,8 +28,8 @@ enter_cgroups() {
 
 # A killed machine's processes need a moment to leave their cgroups.
 remove_cgroups() {
-  local d attempt
-  for attempt in $(seq 300); do
+  local d
+  for _ in $(seq 300); do
     for d in /sys/fs/cgroup/*/"$1"; do
       [ -d "$d" ] && find "$d" -depth -type d -exec rmdir {} + 2> /dev/null
     done
@@ -62,8 +62,7 @@ keep() {
 }
 
 wait_for_boot() {
-  local attempt
-  for attempt in $(seq 600); do
+  for _ in $(seq 600); do
     [ -e "$1/booted" ] && return 0
     kill -0 "$2" 2> /dev/null || return 1
     sleep 0.05

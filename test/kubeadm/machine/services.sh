@@ -19,6 +19,8 @@ containerd_loop() {
 kubelet_loop() {
   while :; do
     local flags=""
+    # kubeadm writes it. Until then kubelet.service starts and fails, again and again.
+    until [ -e /var/lib/kubelet/config.yaml ]; do sleep 0.2; done
     [ -e /var/lib/kubelet/kubeadm-flags.env ] && flags=$(sed -n 's/^KUBELET_KUBEADM_ARGS="\(.*\)"$/\1/p' /var/lib/kubelet/kubeadm-flags.env)
     # shellcheck disable=SC2086  # several flags
     kubelet --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf \
@@ -38,6 +40,7 @@ case "$1 $2" in
   "loop kubelet") kubelet_loop ;;
   "stop containerd" | "stop kubelet")
     kill -9 "$(cat "/run/$2.loop")"
+    [ -e "/run/$2.pid" ] || exit 0
     kill "$(cat "/run/$2.pid")"
     while kill -0 "$(cat "/run/$2.pid")" 2> /dev/null; do sleep 0.1; done
     ;;
