@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { guardedLog } from "./repeat-guard.ts";
 
@@ -53,4 +55,11 @@ test("a flood of different lines => its memory is bounded, and a line that was f
   lines.length = 0;
   log("warn", "old");
   expect(lines).toEqual(["warn old"]);
+});
+
+test("no process logs past the guard: only daemonLog opens a log", () => {
+  const openers = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .filter((name) => /\bstderrLog\(/.test(readFileSync(join(import.meta.dirname, name), "utf8")));
+  expect(openers.sort()).toEqual(["cli/terminal/daemon-log.ts", "log.ts"]);
 });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type NodeConfig, readConfig } from "../config/config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { type Command, configPathOf, OUTPUT, oneOf, parseOptions, UsageError } from "./command.ts";
@@ -59,13 +60,23 @@ function lookOf(options: Options): (signal: AbortSignal) => Promise<Seen> {
   const { kubeconfig, context, namespace, "all-namespaces": all } = options;
   const ofCluster = [kubeconfig, context, namespace, all].some((option) => option !== undefined);
   if (!ofCluster) {
-    const config = readConfig(configPathOf(options.config));
+    const config = configOfNode(options.config);
     return () => lookAtNode(config);
   }
   if (all === true && namespace !== undefined) throw new UsageError("-n and -A exclude one another");
   const client = clientOf(accessOf(options));
   const wanted = all === true ? undefined : namespaceFor(options);
   return (signal) => lookAtCluster(client, wanted, signal);
+}
+
+/** Reads the node's configuration. A person with kubectl only has none, and may want the cluster's status. */
+function configOfNode(option: string | undefined): NodeConfig {
+  const path = configPathOf(option);
+  if (option !== undefined || existsSync(path)) return readConfig(path);
+  throw new ClavigerError(
+    "ConfigInvalid",
+    `there is no configuration ${path}: name this node's configuration with --config FILE or CLAVIGER_CONFIG, or ask the cluster with -A or -n NAMESPACE`,
+  );
 }
 
 interface Seen {

@@ -49,7 +49,7 @@ describe("the configuration of a command", () => {
   it.each([{}, { CLAVIGER_CONFIG: "/nowhere/claviger.yaml" }])(
     "is missing (%o) => one line that names the file and how to name another",
     async (environment) => {
-      const { code, stdout, stderr } = await claviger(["status"], environment);
+      const { code, stdout, stderr } = await claviger(["doctor"], environment);
       const file = environment.CLAVIGER_CONFIG ?? "/etc/claviger/claviger.yaml";
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toBe(
@@ -60,6 +60,14 @@ describe("the configuration of a command", () => {
 });
 
 describe("claviger status", () => {
+  it("on a machine without a configuration => says how to ask the cluster", async () => {
+    const { code, stderr } = await claviger(["status"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^claviger: there is no configuration \/etc\/claviger\/claviger\.yaml: .* -A or -n NAMESPACE\n$/,
+    );
+  });
+
   it("on a terminal of 80 columns => no line is longer, with colours", async () => {
     const { code, stdout } = await onTerminal(["status"], configured);
     expect(code, stdout).toBe(0);

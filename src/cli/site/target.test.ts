@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { delimiter, join } from "node:path";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { accessOf, nameInCluster } from "./target.ts";
 
@@ -47,6 +47,16 @@ test.each([
   ["a", { context: "shpo" }, /kubeconfig .* cannot be used: it has no context shpo; it has shop, bare$/],
 ])("%s with %o => one sentence that says why not", (argument, options, says) => {
   expect(() => nameInCluster(argument, { kubeconfig, ...options })).toThrow(says);
+});
+
+test("$KUBECONFIG names several files => the one that has the context, else the first that exists", () => {
+  const other = join(folder, "other");
+  writeFileSync(other, readFileSync(kubeconfig, "utf8").replaceAll("bare", "elsewhere"));
+  vi.stubEnv("KUBECONFIG", ["/nowhere", kubeconfig, other].join(delimiter));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(accessOf({}).kubeconfig).toBe(kubeconfig);
+  expect(accessOf({ context: "bare" }).kubeconfig).toBe(kubeconfig);
+  expect(accessOf({ context: "elsewhere" }).kubeconfig).toBe(other);
 });
 
 test.each([

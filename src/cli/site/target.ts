@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { readConfig } from "../../config/config.ts";
@@ -34,20 +35,38 @@ export function accessOf({ config, kubeconfig, context }: ClusterOptions): Clust
       `--config and --${kubeconfig === undefined ? "context" : "kubeconfig"} exclude one another`,
     );
   }
-  return { kubeconfig: kubeconfigOf(config, kubeconfig), ...(context !== undefined && { context }) };
+  const path = config === undefined ? (kubeconfig ?? kubectlsFile(context)) : kubeconfigOf(config);
+  return { kubeconfig: path, ...(context !== undefined && { context }) };
 }
 
-function kubeconfigOf(config: string | undefined, kubeconfig: string | undefined): string {
-  if (config !== undefined) {
-    const { resources } = readConfig(config);
-    if (resources.kind === "kubeconfig") return resources.path;
-    throw new ClavigerError(
-      "ConfigInvalid",
-      `configuration ${config} is standalone: change the resource in a file of ${resources.folder} instead`,
-    );
+function kubeconfigOf(config: string): string {
+  const { resources } = readConfig(config);
+  if (resources.kind === "kubeconfig") return resources.path;
+  throw new ClavigerError(
+    "ConfigInvalid",
+    `configuration ${config} is standalone: change the resource in a file of ${resources.folder} instead`,
+  );
+}
+
+/**
+ * Returns kubectl's kubeconfig. $KUBECONFIG may name several files, which kubectl merges: the first that has
+ * the context is used, else the first that exists.
+ */
+function kubectlsFile(context: string | undefined): string {
+  const files = (process.env.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
+  const [first = join(homedir(), ".kube", "config")] = files;
+  const wanted = context === undefined ? undefined : files.find((file) => hasContext(file, context));
+  return wanted ?? files.find((file) => existsSync(file)) ?? first;
+}
+
+function hasContext(file: string, context: string): boolean {
+  try {
+    readKubeconfig(file, context);
+    return true;
+  } catch {
+    // The file that is used in the end is read again, and its fault reported.
+    return false;
   }
-  const [first] = (process.env.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
-  return kubeconfig ?? first ?? join(homedir(), ".kube", "config");
 }
 
 /**
