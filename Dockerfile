@@ -28,6 +28,7 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY bin ./bin
 COPY proto ./proto
+COPY console ./console
 COPY crds ./crds
 COPY --from=build /src/dist ./dist
 # For kubectl exec and the pods' probes: claviger COMMAND.

@@ -109,6 +109,13 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
   },
   { name: "metrics.listen", text: "HOST:PORT of the plugin's metrics" },
   { name: "metrics.operatorListen", text: "HOST:PORT of the operator's metrics" },
+  {
+    name: "console.listen",
+    text: "HOST:PORT of the operator's [web page](console.md), on loopback unless there is `console.tls`",
+    without: "no page is served",
+  },
+  { name: "console.tls.cert", text: "the page's certificate, with its chain; read again when it changes" },
+  { name: "console.tls.key", text: "the key of that certificate" },
   { name: "aws.account", text: "12 digits, in ARNs", fallback: ({ account }) => account },
   { name: "aws.region", text: "in ARNs", fallback: ({ region }) => region },
 ];

@@ -60,6 +60,7 @@ const rooms: Readonly<Record<string, Room>> = {
     ],
     packages: ["croner", "prom-client"],
   },
+  console: { rooms: ["config", "files", "kube", "resources", "store"], packages: [] },
   install: {
     rooms: ["config", "crypto", "files", "kube", "resources", "seal", "storage"],
     files: ["errors.ts", "json.ts", "printable.ts"],
@@ -68,6 +69,7 @@ const rooms: Readonly<Record<string, Room>> = {
   cli: {
     rooms: [
       "config",
+      "console",
       "crypto",
       "files",
       "install",

@@ -70,7 +70,18 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it("the package holds the built program, the protocol and the CRDs, and neither sources nor tests", () => {
   expect(readdirSync(installed).sort()).toEqual(
-    ["LICENSE", "README.md", "bin", "crds", "deploy", "dist", "examples", "package.json", "proto"].sort(),
+    [
+      "LICENSE",
+      "README.md",
+      "bin",
+      "console",
+      "crds",
+      "deploy",
+      "dist",
+      "examples",
+      "package.json",
+      "proto",
+    ].sort(),
   );
   const files = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" });
   expect(files.filter((name) => /\.test\.|testing|fake|model|tmpfs/.test(name))).toEqual([]);

@@ -1,5 +1,6 @@
-import { readConfig } from "../config/config.ts";
-import { LOG_FORMATS } from "../log.ts";
+import { type NodeConfig, readConfig } from "../config/config.ts";
+import type { Console } from "../console/console.ts";
+import { LOG_FORMATS, type Log } from "../log.ts";
 import { runOperator } from "../operator/operator.ts";
 import { type Command, configPathOf, DAEMON_OPTIONS, oneOf, parseOptions } from "./command.ts";
 import { daemonLog } from "./terminal/daemon-log.ts";
@@ -18,9 +19,22 @@ export const operator: Command = {
         "info",
         "received SIGHUP and ignored it: the operator reads its configuration only when it starts; restart it to apply a change",
       );
-    await runOperator(config, log, AbortSignal.any([stopSignal({ onHangUp }), parentGone()]), timing);
+    const stop = AbortSignal.any([stopSignal({ onHangUp }), parentGone()]);
+    const page = await openConsole(config, log);
+    try {
+      await runOperator(config, log, stop, timing);
+    } finally {
+      await page?.close();
+    }
   },
 };
+
+/** Standalone loads no Kubernetes client. */
+async function openConsole(config: NodeConfig, log: Log): Promise<Console | undefined> {
+  if (config.console === undefined) return undefined;
+  const { serveConsole } = await import("../console/console.ts");
+  return serveConsole(config, log);
+}
 
 /**
  * Under `serve` the operator must not outlive its parent, because it would hold the lock on the state folder.

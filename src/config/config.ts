@@ -5,6 +5,7 @@ import { readOwnFile } from "../files/own-file.ts";
 import { LOG_FORMATS, type LogFormat } from "../log.ts";
 import type { KeyRef } from "../names.ts";
 import { MAX_YAML_BYTES } from "./bounded-yaml.ts";
+import { type ConsoleConfig, consoleOf } from "./console-config.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { DNS_NAME, Section } from "./yaml-section.ts";
 
@@ -25,6 +26,8 @@ export interface NodeConfig {
   readonly rewriter?: RewriterConfig;
   /** The addresses of the plugin's and the operator's metrics, HOST:PORT. */
   readonly metrics: { readonly plugin?: string; readonly operator?: string };
+  /** The operator's web page; none is served if it is left out. */
+  readonly console?: ConsoleConfig;
   /** The namespace of claviger's Leases. */
   readonly leaseNamespace: string;
   /** The EncryptionConfiguration of the API server next to this node. */
@@ -127,6 +130,10 @@ export function parseConfig(text: string, path: string): NodeConfig {
     resources,
     ...optional("rewriter", rewriterOf(root.optionalSection("rewriter"), folder, resources)),
     metrics: metricsOf(root.optionalSection("metrics")),
+    ...optional(
+      "console",
+      consoleOf(root.optionalSection("console"), folder, { standalone: resources.kind === "manifests" }),
+    ),
     leaseNamespace: root.optionalText("leaseNamespace", DNS_NAME) ?? "claviger-system",
     ...optional("encryptionConfig", absolute(folder, root.optionalText("encryptionConfig"))),
     ...optional("etcd", etcdOf(root.optionalSection("etcd"), folder)),

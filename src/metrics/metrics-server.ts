@@ -1,17 +1,15 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { type Complain, Keeper, type Running } from "../keeper.ts";
 import type { FromWorker, ToWorker, WorkerData } from "./metrics-worker.ts";
 
-const RETRY_MILLISECONDS = 1_000;
 /** How long a scrape in flight may take to end at a stop. */
 const DRAIN_MILLISECONDS = 1_000;
 /** The text is held outside of the heap, and a caller can make this thread hold little else. */
 const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 };
 
 type Render = () => Promise<string>;
-/** Called with each new problem, and without an error when it is over. */
-type Complain = (error: unknown) => void;
 
 /** A metrics server, or one that will listen as soon as its address is free. */
 export interface MetricsDoor {
@@ -23,7 +21,7 @@ export interface MetricsDoor {
  * Serves metrics for a process that must not end if the address is taken: retries every second until closed.
  */
 export function keepServingMetrics(address: string, render: Render, complain: Complain): MetricsDoor {
-  return new MetricsKeeper(address, render, complain).begin();
+  return new Keeper(() => MetricsThread.start(address, render), complain).begin();
 }
 
 /**
@@ -35,74 +33,13 @@ export async function serveMetrics(
   render: Render,
   complain: Complain,
 ): Promise<MetricsDoor> {
-  return new MetricsKeeper(address, render, complain).keep(await MetricsThread.start(address, render));
-}
-
-/**
- * Keeps a metrics thread alive: if a thread cannot start or ends by itself, another one follows a second
- * later.
- */
-class MetricsKeeper implements MetricsDoor {
-  readonly #address: string;
-  readonly #render: Render;
-  readonly #complain: Complain;
-  #thread: MetricsThread | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #attempt: Promise<void> = Promise.resolve();
-  #closed = false;
-  #complaint: string | undefined;
-
-  constructor(address: string, render: Render, complain: Complain) {
-    this.#address = address;
-    this.#render = render;
-    this.#complain = complain;
-  }
-
-  begin(): this {
-    this.#attempt = this.#try();
-    return this;
-  }
-
-  keep(thread: MetricsThread): this {
-    this.#thread = thread;
-    this.#tell(undefined);
-    thread.ended.then((reason) => {
-      if (!this.#closed) this.#again(reason);
-    });
-    return this;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#attempt;
-    await this.#thread?.close();
-  }
-
-  async #try(): Promise<void> {
-    try {
-      this.keep(await MetricsThread.start(this.#address, this.#render));
-    } catch (error) {
-      this.#again(error);
-    }
-  }
-
-  #again(error: unknown): void {
-    this.#tell(error);
-    if (!this.#closed) this.#timer = setTimeout(() => this.begin(), RETRY_MILLISECONDS);
-  }
-
-  #tell(error: unknown): void {
-    const complaint = error === undefined ? undefined : messageOf(error);
-    if (complaint !== this.#complaint) this.#complain(error);
-    this.#complaint = complaint;
-  }
+  const start = () => MetricsThread.start(address, render);
+  return new Keeper(start, complain).keep(await start());
 }
 
 /** The worker thread that listens. It asks this thread for a text, at most once a second. */
-class MetricsThread {
+class MetricsThread implements Running {
   readonly #worker: Worker;
-  /** Resolves with the reason when the thread has ended. */
   readonly ended: Promise<Error>;
 
   private constructor(worker: Worker, ended: Promise<Error>) {

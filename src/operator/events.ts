@@ -1,4 +1,5 @@
 import { conditionOf } from "../resources/conditions.ts";
+import { passesByItself } from "../resources/passing-reasons.ts";
 import type { KeyAlias, MasterKey } from "../resources/resources.ts";
 import type { KeyAliasStatus } from "../resources/schemas/key-alias.ts";
 import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
@@ -51,7 +52,7 @@ function rotationEvents(before: MasterKey["status"], after: MasterKeyStatus): Re
   }
   // A rotation has its own event when it begins, and a state that needs somebody has its own warning.
   const isSame = before?.reencryption?.kmsKeyId === after.reencryption?.kmsKeyId;
-  if (was?.status === "True" && is?.status === "False" && isSame && ordinary.has(is.reason)) {
+  if (was?.status === "True" && is?.status === "False" && isSame && passesByItself(is.reason)) {
     const message = `what is stored is proven again, as API servers have changed: ${is.message}`;
     events.push({ type: "Normal", reason: "ProofTakenBack", message });
   }
@@ -75,20 +76,6 @@ export function keyAliasEvents(before: KeyAlias["status"], after: KeyAliasStatus
 
 type WithConditions = Pick<MasterKeyStatus, "conditions"> | undefined;
 
-/** Reasons that every key begins with, or that pass by themselves: these are no news. */
-const ordinary = new Set([
-  "Creating",
-  "WaitingForNodes",
-  "PendingImport",
-  "Switching",
-  "Reencrypting",
-  "Verifying",
-  "Counting",
-  "VersionsUnchecked",
-  "ClocksNotCompared",
-  "RateLimited",
-]);
-
 /** Returns a warning if a condition becomes False, or changes its reason while it is False. */
 function changedCondition(
   before: WithConditions,
@@ -97,7 +84,7 @@ function changedCondition(
   bad: string,
 ): ResourceEvent[] {
   const condition = conditionOf(after?.conditions, type);
-  if (condition?.status !== bad || ordinary.has(condition.reason)) return [];
+  if (condition?.status !== bad || passesByItself(condition.reason)) return [];
   const old = conditionOf(before?.conditions, type);
   if (old?.status === bad && old.reason === condition.reason) return [];
   return [{ type: "Warning", reason: condition.reason, message: condition.message }];

@@ -37,6 +37,7 @@ const SOURCES = [
   "bin",
   "src",
   "proto",
+  "console",
   "crds",
 ];
 /** A build adds about thirty images, one for each step of the Dockerfile, most of them small. */

@@ -1,6 +1,6 @@
 import { mayRotate } from "../../crypto/key-specs.ts";
-import { needsSomebody } from "../../operator/reencryption/findings.ts";
 import { conditionOf } from "../../resources/conditions.ts";
+import { needsSomebody } from "../../resources/passing-reasons.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import { type Check, check, when } from "./check.ts";
 import { servedKey } from "./check-cluster.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { condition, EARLIER, masterKey } from "../../testing/objects.ts";
-import { leaderSilence, storedDataOf, unprovenKeys } from "./stored-data.ts";
+import { storedDataOf, unprovenKeys } from "./stored-data.ts";
 
 const key = (name: string, status: "True" | "False" | "Unknown", reason: string) =>
   masterKey({
@@ -34,13 +34,4 @@ test("the rotations that are on record are told", () => {
   const rotated = key("k", "True", "Verified");
   const status = { ...rotated.status, rotation: { history } };
   expect(storedDataOf([{ ...rotated, status }]).get("apps/k")?.history).toEqual(history);
-});
-
-test("no operator leads any more => what the last one said of stored data is not told as the present", () => {
-  const renewed = "2026-01-02T03:04:05.678000Z";
-  const now = Date.parse("2026-01-02T03:04:05.678Z");
-  expect(leaderSilence(renewed, now + 120_000)).toBeUndefined();
-  expect(leaderSilence(renewed, now + 120_001)).toContain(`no operator leads since ${renewed}`);
-  expect(leaderSilence(undefined, now)).toContain("no operator leads, so");
-  expect(leaderSilence("lately", now)).toContain("no operator leads");
 });

@@ -1,13 +1,13 @@
 import type { NodeConfig } from "../../config/config.ts";
 import { messageOf } from "../../errors.ts";
+import { leaderSilence } from "../../kube/leader-silence.ts";
 import { collectionPath } from "../../kube/paths.ts";
 import { nameText } from "../../names.ts";
-import { needsSomebody } from "../../operator/reencryption/findings.ts";
 import { conditionOf } from "../../resources/conditions.ts";
+import { needsSomebody } from "../../resources/passing-reasons.ts";
 import type { KeyServer, Kind, MasterKey } from "../../resources/resources.ts";
 import type { RotationStatus } from "../../resources/schemas/rotation-status.ts";
 import { LEADER_LEASE } from "../../store/nodes/node-leases.ts";
-import { timeOf } from "../../times.ts";
 
 /** The leading operator's report about the data stored under a key. */
 export interface StoredData {
@@ -60,9 +60,6 @@ export interface ClusterReport {
   readonly keys: ReadonlyMap<string, KeyFacts>;
 }
 
-/** A leader renews its Lease every few seconds, and clocks may differ by some seconds. */
-const LEADER_SILENCE_MILLISECONDS = 120_000;
-
 /** An API server that does not answer must not delay what this node can report by itself. */
 const PATIENCE_MILLISECONDS = 5_000;
 
@@ -93,15 +90,6 @@ export async function lookAtStoredData({ resources, leaseNamespace }: NodeConfig
   } catch (error) {
     return { kind: "unknown", why: messageOf(error) };
   }
-}
-
-/**
- * Returns why no leader keeps the reports about stored data true, if so. `now` is by the API server's clock.
- */
-export function leaderSilence(renewTime: string | undefined, now: number): string | undefined {
-  if (Math.abs(now - timeOf(renewTime)) <= LEADER_SILENCE_MILLISECONDS) return undefined;
-  const since = renewTime === undefined ? "" : ` since ${renewTime}`;
-  return `no operator leads${since}, so the reports about stored data are old: start the operators, and see their logs`;
 }
 
 /** Returns the nodes by their own KeyServers. */

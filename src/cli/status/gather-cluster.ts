@@ -1,5 +1,6 @@
 import type { KubeClient } from "../../kube/client.ts";
 import { KubeError } from "../../kube/kube-error.ts";
+import { leaderSilence } from "../../kube/leader-silence.ts";
 import { readLease } from "../../kube/leases.ts";
 import { collectionPath } from "../../kube/paths.ts";
 import { nameText } from "../../names.ts";
@@ -8,7 +9,6 @@ import { LEADER_LEASE } from "../../store/nodes/node-leases.ts";
 import { NAMESPACE } from "../site/installation.ts";
 import {
   keyFactsOf,
-  leaderSilence,
   type NodeReport,
   nodesOf,
   type StoredDataLook,

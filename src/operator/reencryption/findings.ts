@@ -1,6 +1,5 @@
 import type { Finding } from "../../resources/conditions.ts";
 import { firstFew } from "../../resources/first-few.ts";
-import type { Condition } from "../../resources/schemas/fields.ts";
 import type { ReencryptionStatus } from "../../resources/schemas/reencryption.ts";
 import { objectsText } from "../../storage/census/census-tally.ts";
 import { scopeText } from "../../storage/scope.ts";
@@ -20,13 +19,6 @@ export const unknown = (reason: string, message: string): Finding => ({
   ...unfinished(reason, message),
   status: "Unknown",
 });
-
-/** Reasons that pass by themselves, or that somebody wanted. */
-const PASSING = new Set(["Switching", "Reencrypting", "Verifying", "KeyDisabled", "NodeNotUpgraded"]);
-
-/** Returns true if the condition Reencrypted does not change until somebody acts. */
-export const needsSomebody = (reencrypted: Condition | undefined): reencrypted is Condition =>
-  reencrypted?.status === "False" && !PASSING.has(reencrypted.reason);
 
 export function completed({ verified, kmsKeyId, resources }: ReencryptionStatus, flaw?: string): Finding {
   const message = verified
