@@ -81,10 +81,14 @@ function mustBeRoot(root: string | undefined): void {
 }
 
 function runnerOf(site: Site) {
-  const line = new ProgressLine();
+  let line = new ProgressLine();
   return {
     apply: (change: Parameters<typeof applyChange>[1]) => applyChange(site, change),
-    show: (text: string) => line.end(text),
+    show: (text: string) => {
+      line.end(text);
+      // The next step's wait begins anew.
+      line = new ProgressLine();
+    },
     showWait: (text: string) => line.show({ text }),
     now: realPace.now,
     pause: () => realPace.pause(2 * POLL_MILLISECONDS, site.signal),

@@ -56,11 +56,7 @@ describe("the steps of an installation", () => {
   test("a step is waited for, and the next one begins only then", async () => {
     const { runner, lines } = newRunner();
     await runSteps([stepOf("node", [wait("not there"), wait("not there"), done("it runs")], 60_000)], runner);
-    expect(lines).toEqual([
-      "[1/1] node: not there (0 s)",
-      "[1/1] node: not there (1 s)",
-      "[1/1] node: it runs",
-    ]);
+    expect(lines).toEqual(["[1/1] node: not there", "[1/1] node: not there", "[1/1] node: it runs"]);
   });
   test("a step that takes too long ends the run, and says what it waits for", async () => {
     const { runner } = newRunner();
@@ -89,7 +85,7 @@ describe("the steps of an installation", () => {
     const silent = new ClavigerError("ApiServer", "GET /: connection refused");
     const { runner, lines } = newRunner();
     await runSteps([stepOf("API server", [silent, done("it is back")], 60_000)], runner);
-    expect(lines[0]).toBe("[1/1] API server: GET /: connection refused (0 s)");
+    expect(lines[0]).toBe("[1/1] API server: GET /: connection refused");
     await expect(runSteps([stepOf("x", [new Error("a defect")], 60_000)], runner)).rejects.toThrow(
       "a defect",
     );

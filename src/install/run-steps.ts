@@ -8,7 +8,7 @@ export interface Runner {
   apply(change: Change): Promise<void>;
   /** Shows a line, such as `[3/11] key: MasterKey … is Ready`. */
   show(line: string): void;
-  /** Shows that a step waits, in place of the last such line. */
+  /** Shows that a step waits. It is called again and again, mostly with the same line. */
   showWait(line: string): void;
   /** Returns milliseconds that never go back. */
   now(): number;
@@ -51,7 +51,7 @@ async function finish(step: Step, title: string, runner: Runner): Promise<void> 
         `${title}: after ${waited} s: ${plan.text}; next: claviger doctor says more, and init continues from here`,
       );
     }
-    runner.showWait(`${title}: ${plan.text} (${waited} s)`);
+    runner.showWait(`${title}: ${plan.text}`);
     await runner.pause();
   }
 }
