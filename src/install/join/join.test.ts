@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -307,4 +308,26 @@ describe("a code", () => {
     expect(() => mustHaveCode("answer", bytes, "")).toThrow("does not belong");
     expect(checkCode("answer", bytes)).not.toBe(checkCode("answer", Buffer.from("others")));
   });
+});
+
+/** Made by release 0.1.0: what it carries must open in every later one. */
+const VECTOR = {
+  privateKey: "MC4CAQAwBQYDK2VuBCIEIFDGd7VkXNskqXSkRrIsG0Z5mb+UBUhiXLTxpuq+YJdO",
+  request: "AQG2tHvnizx7GWapwkiEP8dzQ/7aCzYxcJS+uXbQ1BEDSQAAAaIsU4IABGNwLTINMTAuMC4wLjI6NjQ0Mw==",
+  requestCode: "svx2-zpj5-f98h-7d8h-et2z",
+  answer:
+    "AQFJD7+aQ6JhIDD7lq+8n6Bu7+zrTI0PzMfktTc3o0LtBvZGqPG8BVrlbvm4I9NxwQCFT57Il3loGNLVvf8vFuMydpTKo7xeqXOwVYuKmZo65jGUH10eG6R0cScwyQMBMnfyV6V/KjHrGPktIr0Dy3snezCs0BBrK1E9NdbAZ0zOlJJxEljTPFuYEP6UgMsrk2/OLr8cbdA5ow==",
+  answerCode: "sfhe-rqxb-jxgc-d2k7-khbe",
+};
+
+test("a request and an answer of format 1 => are read as they were written", () => {
+  const [request, answer] = [Buffer.from(VECTOR.request, "base64"), Buffer.from(VECTOR.answer, "base64")];
+  expect(parseRequest(request)).toMatchObject({ nodeName: "cp-2", createdAt: NOW, address: "10.0.0.2:6443" });
+  expect(checkCode("request", request)).toBe(VECTOR.requestCode);
+  expect(checkCode("answer", answer)).toBe(VECTOR.answerCode);
+  const der = Buffer.from(VECTOR.privateKey, "base64");
+  const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  expect(Buffer.from(openAnswer(answer, request, privateKey).exposeSecretBytes()).toString()).toBe(
+    "a bundle",
+  );
 });
