@@ -40,6 +40,13 @@ node=/opt/claviger/node_modules/node-linux-$arch/bin/node
 mkdir -p "$work/deb/usr/bin" "$work/deb/lib/systemd/system" "$work/deb/usr/lib/tmpfiles.d" "$work/deb/DEBIAN"
 printf '#!/bin/sh\nexec %s /opt/claviger/bin/claviger.js "$@"\n' "$node" > "$work/deb/usr/bin/claviger"
 chmod 755 "$work/deb/usr/bin/claviger"
+# kubectl finds both names in PATH: the plugin, and what completes it. Shells load a completion when it is needed.
+ln -s claviger "$work/deb/usr/bin/kubectl-claviger"
+ln -s ../../opt/claviger/bin/kubectl_complete-claviger "$work/deb/usr/bin/kubectl_complete-claviger"
+share=$work/deb/usr/share
+mkdir -p "$share/bash-completion/completions" "$share/fish/vendor_completions.d"
+echo 'eval "$(claviger completion bash)"' > "$share/bash-completion/completions/claviger"
+echo 'claviger completion fish | source' > "$share/fish/vendor_completions.d/claviger.fish"
 for part in plugin operator; do
   awk -v name="\`/etc/systemd/system/claviger-$part.service\`:" '
     $0 == name { found = 1 } found && /^```ini/ { inside = 1; next } inside && /^```/ { exit } inside
