@@ -27,7 +27,7 @@ trap 'rm -rf "$work"' EXIT
 # The files of a production checkout, and its packages with the Node.js of that platform.
 root=$work/deb/opt/claviger
 mkdir -p "$root"
-git archive HEAD -- bin src proto crds deploy examples package.json package-lock.json .npmrc LICENSE README.md |
+git archive HEAD -- bin src proto crds console deploy examples package.json package-lock.json .npmrc LICENSE README.md |
   tar -x -C "$root"
 find "$root" -name '*.test.ts' -delete
 rm -rf "$root/src/testing"

@@ -19,6 +19,7 @@ const MADE = new Set(
 );
 
 interface Package {
+  readonly files: readonly string[];
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
@@ -331,6 +332,14 @@ describe("the blocks of the docs that are marked as tested or recorded", () => {
   it("are many, and a test names each", () => {
     expect(marked.length).toBeGreaterThan(30);
     expect(marked.filter(({ name }) => !tests.includes(`"${name}"`))).toEqual([]);
+  });
+});
+
+describe("scripts/package.sh", () => {
+  it("packs the sources in place of dist, and everything else that the npm package has", () => {
+    const [, packed = ""] = /^git archive HEAD -- (.+) \|$/m.exec(read("scripts/package.sh")) ?? [];
+    const wanted = manifest.files.map((name) => (name === "dist" ? "src" : (name.split("/")[0] ?? name)));
+    expect(wanted.filter((name) => !packed.split(" ").includes(name))).toEqual([]);
   });
 });
 
