@@ -102,7 +102,7 @@ export const rows: readonly Row[] = [
         expr: "max by (namespace, name) (claviger_key_reencryption_verified)",
       },
       {
-        title: "Objects that are stored otherwise, or were refused",
+        title: "Objects stored otherwise, or refused",
         description: "Strays that a census found, and objects that could not be written again.",
         ...{ kind: "timeseries", unit: "short", legend: KEY },
         expr: "max by (namespace, name) (claviger_key_strays) + max by (namespace, name) (claviger_key_reencryption_objects_failed)",

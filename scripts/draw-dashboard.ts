@@ -114,11 +114,9 @@ function drawLines({ panel, series }: Drawn, { x, y, w, h }: Box, { begun, ended
 
 const colour = (index: number): string => COLOURS[index % COLOURS.length] ?? "#7eb26d";
 
-/** Returns a series' name by the panel's legend, or the panel's own if its series have no labels. */
-function nameOf({ legend, title }: Panel, metric: DrawnSeries["metric"]): string {
-  const name = legend.replaceAll(/\{\{(\w+)\}\}/g, (_, label: string) => metric[label] ?? "");
-  return legend === "" ? title : name;
-}
+/** Returns a series' name by the panel's legend, or nothing if its series has no labels. */
+const nameOf = ({ legend }: Panel, metric: DrawnSeries["metric"]): string =>
+  legend.replaceAll(/\{\{(\w+)\}\}/g, (_, label: string) => metric[label] ?? "");
 
 const SCALES: Readonly<Record<Panel["unit"], readonly (readonly [number, string])[]>> = {
   short: [],

@@ -15,6 +15,7 @@ export const SLOW_FILES: readonly string[] = [
   "test/cluster/nodes.test.ts",
   "test/cluster/ground.test.ts",
   "test/cluster/rewriter-rights.test.ts",
+  "test/cluster/alerts.test.ts",
   "test/cluster/moving.test.ts",
   "test/cluster/reencryption.test.ts",
   "test/cluster/matrix-three.test.ts",

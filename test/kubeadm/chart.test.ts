@@ -1,0 +1,77 @@
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { helmBinary } from "../controlplane/helm.ts";
+import { eventually } from "../controlplane/wait.ts";
+import { ROOT } from "../docs/markdown.ts";
+import { clavigerArchive } from "./claviger-image.ts";
+import { type KubeadmCluster, kubeadmParts, startKubeadmCluster } from "./cluster.ts";
+
+const parts = await kubeadmParts();
+const helm = await helmBinary();
+
+const CHART = join(ROOT, "charts", "claviger");
+const CLAVIGER = `${process.execPath} ${join(ROOT, "bin", "claviger.js")}`;
+const LONG = { deadline: 300_000, every: 1_000 };
+
+/** The chart's pods, which only a kubelet runs. */
+describe.skipIf(parts === undefined || helm === undefined)("the chart on a cluster of kubeadm", () => {
+  let cluster: KubeadmCluster;
+
+  beforeAll(async () => {
+    if (parts === undefined || helm === undefined) throw new Error("there are no parts");
+    cluster = await startKubeadmCluster({ ...parts, path: [...parts.path, dirname(helm)] });
+    await cluster.node.must(`ctr -n k8s.io images import ${await clavigerArchive()}`);
+    await cluster.node.must(`${CLAVIGER} init --wait`);
+    await cluster.kubectl("create secret generic one --from-literal=text=first");
+  });
+  afterAll(() => cluster?.stop());
+
+  const release = (command: string, args = "") =>
+    cluster.node.must(`helm ${command} claviger ${args} --namespace claviger-system`);
+  const isReady = async () =>
+    (await cluster.kubectl(
+      "get ks -o jsonpath='{.items[*].status.conditions[?(@.type==\"Ready\")].status}'",
+    )) === "True";
+  const pods = () => cluster.kubectl("get pods -A -l app.kubernetes.io/component=operator -o name");
+  const leader = () =>
+    cluster.kubectl("get lease -n claviger-system claviger-operator -o jsonpath='{.spec.renewTime}'");
+
+  it("the operator's DaemonSet takes over from its static pod, and reports and leads", async () => {
+    await cluster.node.must("rm /etc/kubernetes/manifests/claviger-operator.yaml");
+    await eventually("the static pod is gone", async () => (await pods()) === "", LONG);
+    await release(
+      "upgrade --install",
+      `${CHART} --set operator.enabled=true --take-ownership --force-conflicts --wait --timeout 5m`,
+    );
+    expect(await pods()).toMatch(/^pod\/claviger-operator-\w+\n$/);
+    const renewed = await leader();
+    await eventually("it leads", async () => (await leader()) !== renewed, LONG);
+    await eventually("it reports", isReady, LONG);
+  });
+
+  it("a key that is applied afterwards becomes Ready", async () => {
+    const key = {
+      ...{ apiVersion: "kms.claviger.dev/v1alpha1", kind: "MasterKey" },
+      metadata: { namespace: "claviger-system", name: "second" },
+    };
+    await cluster.kubectl("apply -f -", JSON.stringify(key));
+    await cluster.kubectl("wait --for=condition=Ready --timeout=200s -n claviger-system mk/second");
+  });
+
+  it("helm test runs claviger doctor, which finds no error", async () => {
+    const shown = await release("test", "--logs --timeout 5m");
+    expect(shown).toMatch(/Phase:\s+Succeeded/);
+    expect(shown).toMatch(/^(0 errors|.*checks were made)/m);
+  });
+
+  it("uninstalled: the operator is gone, every Secret can be read and written, and the keys are there", async () => {
+    const before = await cluster.kubectl("get mk,kv -A -o jsonpath='{.items[*].metadata.uid}'");
+    await release("uninstall", "--wait");
+    await eventually("the operator is gone", async () => (await pods()) === "", LONG);
+    expect(await cluster.kubectl("get mk,kv -A -o jsonpath='{.items[*].metadata.uid}'")).toBe(before);
+    expect(await cluster.kubectl("get secret one -o jsonpath='{.data.text}'")).toBe(
+      Buffer.from("first").toString("base64"),
+    );
+    await cluster.kubectl("create secret generic two --from-literal=text=second");
+  });
+});
