@@ -54,7 +54,7 @@ describe.skipIf(binaries === undefined)("commands that change a MasterKey", () =
     const { stdout, stderr } = await run(process.execPath, [CLAVIGER, "status", "-A"], {
       env: { PATH: process.env.PATH, HOME: "/nowhere", KUBECONFIG: admin },
     });
-    expect(stdout, stderr).toMatch(/^KEY +STATE +VERSION +STORED DATA +NEXT ROTATION\n/);
+    expect(stdout, stderr).toMatch(/^KEY +STATE +VERSION +ENCRYPTS +STORED DATA +NEXT ROTATION\n/);
     expect(stdout).toMatch(/^claviger-system\/old +PendingDeletion /m);
     expect(stdout).toMatch(/^NODE +READY +SERVES\n\S+ +True +\S+: claviger-system\/secrets v1$/m);
   });

@@ -87,6 +87,7 @@ function keysOf(masterKeys: readonly MasterKey[], silence: string | undefined): 
         kmsKeyId: status.currentVersion.kmsKeyId,
       }),
       ...(next !== undefined && { nextRotation: next }),
+      ...(status?.reencryption && { encrypts: status.reencryption.resources }),
       ...(storedData && { storedData }),
     };
   });

@@ -51,6 +51,8 @@ export interface KeyReport {
   readonly currentVersion?: number;
   readonly kmsKeyId?: string;
   readonly nextRotation?: string;
+  /** The resources that the API servers of all nodes put under the key; only in a report of the cluster. */
+  readonly encrypts?: readonly string[];
   /** The leading operator's report about the data stored under the key, from the condition Reencrypted. */
   readonly storedData?: StoredData | { readonly unknown: string };
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { printableLines } from "../../printable.ts";
 import { renderStyles } from "../terminal/style.ts";
@@ -68,11 +70,25 @@ test("a node that is well => keys, what is encrypted under them, nodes and the n
   expect(shown(report)).toBe(SCREEN);
 });
 
+test("docs/commands.md shows that screen", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/commands.md"), "utf8");
+  expect(page).toContain(`\`\`\`\n${SCREEN}\`\`\``);
+});
+
 test("the two ids of a key have names that nobody confuses, in the wide view only", () => {
   const wide = shown(report, { width: 200, wide: true });
   expect(wide).toMatch(/^KEY +STATE +VERSION +KEY_ID +MASTERKEY UUID +STORED DATA +NEXT ROTATION$/m);
   expect(shown(report, { wide: true })).toContain(` ${KEY_ID} `);
   expect(shown(report)).not.toContain(KEY_ID);
+});
+
+test("the cluster in place of a node => what is encrypted stands beside each key, in 80 columns too", () => {
+  const { node: _, apiServer: __, ...rest } = report;
+  const cluster = { ...rest, providers: [], keys: [{ ...key, encrypts: ["secrets", "configmaps"] }] };
+  expect(shown(cluster, { width: 200 })).toMatch(
+    /^KEY +STATE +VERSION +ENCRYPTS +STORED DATA +NEXT ROTATION\nclaviger-system\/secrets +Enabled +3 +secrets, configmaps +Verified/,
+  );
+  for (const line of shown(cluster).split("\n")) expect(line.length).toBeLessThanOrEqual(80);
 });
 
 test("with colours the text is the same but for the colours", () => {

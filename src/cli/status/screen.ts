@@ -22,7 +22,7 @@ export function screen(report: StatusReport, wrong: readonly string[], given: Sc
   return [
     report.node === undefined ? "" : providersTable(providers, keys ?? [], options),
     apiServer === undefined || isToldElsewhere(report) ? "" : item(apiServerText(apiServer), given.width, ""),
-    keys === undefined ? "" : keysTable(keys, options),
+    keys === undefined ? "" : keysTable(keys, report.node === undefined, options),
     nodes === undefined || nodes.length === 0 ? "" : nodesTable(nodes, options),
     wrongText(wrong, given.width),
   ]
@@ -55,17 +55,24 @@ function versionOf({ kmsKeyId }: ProviderReport, keys: readonly KeyReport[]): st
   return key?.currentVersion === undefined ? "" : ` v${key.currentVersion}`;
 }
 
-function keysTable(keys: readonly KeyReport[], { width, wide, now }: ScreenOptions): string {
+/** A node shows by provider what is encrypted; a report of the cluster has no providers. */
+function keysTable(
+  keys: readonly KeyReport[],
+  ofCluster: boolean,
+  { width, wide, now }: ScreenOptions,
+): string {
   const rows = keys.map((key) => [
     key.key,
     key.state,
     key.currentVersion === undefined ? "-" : String(key.currentVersion),
     ...(wide ? [key.kmsKeyId ?? "-", key.keyId] : []),
+    ...(ofCluster ? [key.encrypts?.join(", ") || "-"] : []),
     dataText(key, now),
     key.nextRotation === undefined ? "on request" : distanceText(key.nextRotation, now),
   ]);
   const ids = wide ? ["KEY_ID", "MASTERKEY UUID"] : [];
-  const header = ["KEY", "STATE", "VERSION", ...ids, "STORED DATA", "NEXT ROTATION"];
+  const encrypts = ofCluster ? ["ENCRYPTS"] : [];
+  const header = ["KEY", "STATE", "VERSION", ...ids, ...encrypts, "STORED DATA", "NEXT ROTATION"];
   return table(header, rows, { width, style: styleOf });
 }
 
