@@ -26,6 +26,9 @@ export default defineConfig({
           ...deadlines,
           name: "unit",
           include: ["{src,scripts,bench,test/vectors}/**/*.test.ts"],
+          // A module is loaded once for all files of a process, which saves a third of their time. So a test
+          // leaves nothing behind in a module.
+          isolate: false,
           // These files compute all the time: of two processors vitest would leave one idle.
           maxWorkers: availableParallelism(),
         },

@@ -253,10 +253,12 @@ test("the API server asks to be left alone for a time => no key is worked on wit
 
 test("500 to every write of two thousand keys for ten minutes => some passes a second, and all are done soon after", async () => {
   const done = new Set<string>();
-  const end = performance.now();
+  // Read within the passes, because the clock is the real one outside of them.
+  let begun: number | undefined;
   let failing = 0;
   const at = await passes(2_000, 720_000, async (key) => {
-    if (performance.now() - end < 600_000) {
+    begun ??= performance.now();
+    if (performance.now() - begun < 600_000) {
       failing += 1;
       throw new KubeError(500, "internal error");
     }
