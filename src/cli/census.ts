@@ -38,7 +38,11 @@ export const census: Command = {
       onProgress: (objects) => line?.show({ text: `${objectsText(objects)} counted` }),
     }).finally(() => line?.clear());
     const versions = versionNames(config);
-    print(format ? render(forPrograms(taken, versions), format) : asTable(taken, versions));
+    print(
+      format
+        ? render(forPrograms(taken, versions), format)
+        : asTable(taken, versions, process.stdout.columns),
+    );
     await mustBeOwnEtcd(config, signal);
   },
 };
@@ -63,14 +67,19 @@ function forPrograms({ rows, ...rest }: Census, versions: VersionNames): object 
   return { ...rest, rows: named };
 }
 
-function asTable({ revision, objects, rows, unlisted }: Census, versions: VersionNames): string {
+function asTable(
+  { revision, objects, rows, unlisted }: Census,
+  versions: VersionNames,
+  width: number | undefined,
+): string {
   const lines = rows.map((row) => {
     const { provider, keyId } = columnsOf(row.stored);
     return [row.resource, provider, keyId, versions.get(keyId) ?? "", String(row.objects)];
   });
   const more = unlisted === 0 ? "" : `, ${unlisted} of them not listed: there are too many kinds`;
   const total = `${objectsText(objects)} at etcd's revision ${revision}${more}\n`;
-  return `${table(["RESOURCE", "PROVIDER", "KEY_ID", "VERSION", "OBJECTS"], lines)}\n${total}`;
+  const header = ["RESOURCE", "PROVIDER", "KEY_ID", "VERSION", "OBJECTS"];
+  return `${table(header, lines, { whole: ["KEY_ID"], ...(width !== undefined && { width }) })}\n${total}`;
 }
 
 function columnsOf(stored: StoredValue): { readonly provider: string; readonly keyId: string } {

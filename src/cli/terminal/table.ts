@@ -11,6 +11,8 @@ const GAP = 2;
 export interface TableOptions {
   /** The columns of the screen. Cells of a wider table are continued on the next line. Unlimited if left out. */
   readonly width?: number;
+  /** The titles of columns that are never broken, because people copy their cells. */
+  readonly whole?: readonly string[];
   /**
    * Returns the style of a cell by its text and its column's title; the header is bold then. Only for
    * `printStyled`.
@@ -25,10 +27,10 @@ export interface TableOptions {
 export function table(
   header: readonly string[],
   cells: readonly (readonly string[])[],
-  { width = Number.POSITIVE_INFINITY, style }: TableOptions = {},
+  { width = Number.POSITIVE_INFINITY, whole = [], style }: TableOptions = {},
 ): string {
   const rows = cells.map((row) => row.map((cell) => printable(cell, MAX_CELL_LENGTH)));
-  const widths = fitting(naturalWidths(header, rows), header, width);
+  const widths = fitting(naturalWidths(header, rows), header, { width, whole });
   const head = line(
     header.map((title) => ({ text: title, style: style === undefined ? "plain" : "bold" })),
     widths,
@@ -42,9 +44,15 @@ const naturalWidths = (header: readonly string[], rows: readonly (readonly strin
   header.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
 
 /** Makes the widest column narrower until the table fits, or no column can become narrower. */
-function fitting(natural: readonly number[], header: readonly string[], width: number): number[] {
+function fitting(
+  natural: readonly number[],
+  header: readonly string[],
+  { width, whole }: Required<Pick<TableOptions, "width" | "whole">>,
+): number[] {
   const widths = [...natural];
-  const least = header.map((title) => Math.max(title.length, MIN_COLUMN));
+  const least = header.map((title, column) =>
+    whole.includes(title) ? (natural[column] ?? 0) : Math.max(title.length, MIN_COLUMN),
+  );
   const room = width - GAP * (header.length - 1);
   for (let over = sum(widths) - room; over > 0; over -= 1) {
     const spare = widths.map((each, column) => each - (least[column] ?? 0));
