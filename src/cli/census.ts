@@ -29,8 +29,9 @@ export const census: Command = {
     const configPath = configPathOf(options.config);
     const format = formatOf(options.output);
     const config = readConfig(configPath);
-    // A program that reads both streams does not need progress.
-    const line = process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
+    // A program may read both streams as one.
+    const shows = process.stderr.isTTY || format === undefined;
+    const line = shows ? new ProgressLine(process.stderr, { seldom: true }) : undefined;
     const signal = stopSignal();
     const taken = await censusOfNode(config, {
       all: options.all === true,

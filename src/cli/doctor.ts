@@ -23,7 +23,9 @@ export const doctor: Command = {
     const colour = colourOfOutput(oneOf("--color", options.color, COLOUR_WHEN));
     const format = formatOf(options.output);
     const config = readConfig(configPathOf(options.config));
-    const line = process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
+    // A program may read both streams as one.
+    const shows = process.stderr.isTTY || format === undefined;
+    const line = shows ? new ProgressLine(process.stderr, { seldom: true }) : undefined;
     const count = (objects: number) =>
       line?.show({ text: `looking at etcd: ${objectsText(objects)} counted` });
     const observed = await gather(config, stopSignal(), count).finally(() => line?.clear());

@@ -58,16 +58,16 @@ export const importMaterial: Command = {
     const request = requestOf(options);
     const { name, target } = targetOf(argument, options);
     // Progress is not among the output that a program reads.
-    const line = process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
+    const line = new ProgressLine(process.stderr, { seldom: true });
     const importing: Importing = {
       name: nameText(name),
       target,
       requestToken: randomUUID(),
       say: (text) => {
-        line?.clear();
+        line.clear();
         if (request.kind !== "parameters") print(`${printable(text)}\n`);
       },
-      waitFor: (text) => line?.show({ text }),
+      waitFor: (text) => line.show({ text }),
       pace: realPace,
       signal: stopSignal(),
     };
@@ -75,7 +75,7 @@ export const importMaterial: Command = {
       request.kind === "parameters"
         ? printParameters(importing, request.format)
         : runImport(importing, request);
-    await work.finally(() => line?.clear());
+    await work.finally(() => line.clear());
   },
 };
 

@@ -29,7 +29,10 @@ describe("progress", () => {
   test("a wait of two minutes on a terminal => the time that has passed, in place", () => {
     let now = 0;
     let text = "";
-    const line = new ProgressLine({ isTTY: true, columns: 80, write: (part) => (text += part) }, () => now);
+    const line = new ProgressLine(
+      { isTTY: true, columns: 80, write: (part) => (text += part) },
+      { now: () => now },
+    );
     for (; now <= 150_000; now += 500) line.show({ text: "node-b: waiting for its report" });
     expect(text).toContain("\r\x1b[Knode-b: waiting for its report (1 s)");
     expect(text.endsWith("\r\x1b[Knode-b: waiting for its report (3 min)")).toBe(true);
@@ -37,12 +40,23 @@ describe("progress", () => {
   test("the same elsewhere => a line every thirty seconds, with the time and the counts", () => {
     let now = 0;
     let text = "";
-    const line = new ProgressLine({ isTTY: false, write: (part) => (text += part) }, () => now);
+    const line = new ProgressLine({ isTTY: false, write: (part) => (text += part) }, { now: () => now });
     for (; now <= 70_000; now += 500)
       line.show({ text: "Reencrypting", done: now / 500, total: 400, secondsLeft: 200 });
     expect(text).toBe(
       "Reencrypting\nReencrypting (60/400, 3 min left, after 30 s)\nReencrypting (120/400, 3 min left, after 60 s)\n",
     );
+  });
+  test("beside a command's output, elsewhere => nothing for thirty seconds, then what is new then", () => {
+    let now = 0;
+    let text = "";
+    const output = { isTTY: false, write: (part: string) => (text += part) };
+    const line = new ProgressLine(output, { now: () => now, seldom: true });
+    for (; now < 30_000; now += 500) line.show({ text: `${now} counted` });
+    expect(text).toBe("");
+    for (; now <= 60_000; now += 500) line.show({ text: `${now} counted` });
+    line.clear();
+    expect(text).toBe("30000 counted (after 30 s)\n60000 counted (after 60 s)\n");
   });
   test.each([true, false])("what steers a terminal (on one: %s) => is shown and not obeyed", (isTTY) => {
     const text = written(isTTY, { text: "webhook says \x1b[2J\r\nall is well" });

@@ -18,6 +18,11 @@ export interface Progress {
   readonly secondsLeft?: number;
 }
 
+interface ProgressOptions {
+  readonly now?: () => number;
+  readonly seldom?: boolean;
+}
+
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -33,6 +38,7 @@ export interface Output {
 export class ProgressLine {
   readonly #output: Output;
   readonly #now: () => number;
+  readonly #seldom: boolean;
   #started: number | undefined;
   #shown = "";
   /** The time at which a plain line was last written. */
@@ -40,13 +46,24 @@ export class ProgressLine {
   /** The number of terminal lines that the text takes. */
   #lines = 1;
 
-  constructor(output: Output = process.stdout, now = () => performance.now()) {
+  /**
+   * `seldom` is for progress beside the output of a command: without a terminal, nothing is written in the
+   * first thirty seconds, and then a line every thirty seconds.
+   */
+  constructor(
+    output: Output = process.stdout,
+    { now = () => performance.now(), seldom = false }: ProgressOptions = {},
+  ) {
     this.#output = output;
     this.#now = now;
+    this.#seldom = seldom;
   }
 
   show(progress: Progress): void {
-    this.#started ??= this.#now();
+    if (this.#started === undefined) {
+      this.#started = this.#now();
+      this.#writtenAt = this.#started;
+    }
     const passed = this.#now() - this.#started;
     const safe = { ...progress, text: printable(progress.text) };
     if (this.#output.isTTY)
@@ -62,7 +79,7 @@ export class ProgressLine {
 
   #showPlain(progress: Progress, passed: number): void {
     const { text } = progress;
-    const isNew = text !== this.#shown;
+    const isNew = text !== this.#shown && !this.#seldom;
     if (!isNew && this.#now() - this.#writtenAt < REPEAT_MILLISECONDS) return;
     this.#shown = text;
     this.#writtenAt = this.#now();
