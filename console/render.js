@@ -37,23 +37,25 @@ function timeOf(time, now) {
   return element("time", text, { datetime: time, title: time });
 }
 
-/** Renders rows as a table. Each column has a title and makes the content of a cell. */
+/**
+ * Renders rows as a table. Each column has a title and makes the content of a cell. The roles are said, because
+ * on a narrow screen the style makes blocks of the table, which are no table to a screen reader.
+ */
 function table(columns, rows) {
-  const head = element(
-    "tr",
-    columns.map(({ title }) => element("th", title, { scope: "col" })),
-  );
+  const titles = columns.map(({ title }) => element("th", title, { scope: "col", role: "columnheader" }));
   const body = rows.map((row) =>
     element(
       "tr",
       columns.map(({ title, cell }, index) =>
         index === 0
-          ? element("th", cell(row), { scope: "row" })
-          : element("td", cell(row), { "data-label": title }),
+          ? element("th", cell(row), { scope: "row", role: "rowheader" })
+          : element("td", cell(row), { "data-label": title, role: "cell" }),
       ),
+      { role: "row" },
     ),
   );
-  return element("table", [element("thead", [head]), element("tbody", body)]);
+  const head = element("thead", [element("tr", titles, { role: "row" })], { role: "rowgroup" });
+  return element("table", [head, element("tbody", body, { role: "rowgroup" })], { role: "table" });
 }
 
 function showPart(id, part, columns, noun) {
@@ -86,9 +88,10 @@ function rotationCell({ rotation, nextRotation }, now) {
 function problemItem({ object, reason, message, since, needsSomebody }, now) {
   const kind = needsSomebody ? "wrong" : "passing";
   const head = element("strong", `${object}: ${reason}`, { class: needsSomebody ? "bad" : "moving" });
-  const note = needsSomebody ? "" : " It passes by itself, or somebody wanted it.";
+  const note = element("p", "Passes by itself, or somebody wanted it.", { class: "help" });
   const when = since === undefined ? [] : [" ", element("span", [timeOf(since, now)], { class: "help" })];
-  return element("li", [head, ...when, element("p", message + note)], { class: kind });
+  const texts = [element("p", message), ...(needsSomebody ? [] : [note])];
+  return element("li", [head, ...when, ...texts], { class: kind });
 }
 
 function showProblems(problems, now) {

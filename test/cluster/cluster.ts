@@ -62,6 +62,8 @@ export interface ClusterOptions {
   readonly limits?: Partial<Limits>;
   /** The addresses of the metrics of each node; none are served if left out. */
   readonly metrics?: readonly NodeMetrics[];
+  /** The address of the first node's console; none is served if left out. */
+  readonly console?: { readonly listen: string };
   /** How often every node counts complete data again; an hour if left out. */
   readonly censusIntervalMinutes?: number;
   /** Installs resources and rights; kubectl apply of crds/ and deploy/ if left out. */
@@ -188,6 +190,7 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     environment: options.environment ?? {},
     ...(options.limits !== undefined && { limits: options.limits }),
     ...(options.metrics?.[index] !== undefined && { metrics: options.metrics[index] }),
+    ...(index === 0 && options.console !== undefined && { console: options.console }),
   });
 }
 

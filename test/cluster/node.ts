@@ -33,6 +33,8 @@ export interface NodeOptions {
   readonly limits?: Partial<Limits>;
   /** The addresses at which the two parts serve their metrics. */
   readonly metrics?: NodeMetrics;
+  /** The section `console` of its configuration. */
+  readonly console?: { readonly listen: string };
   /** Added to the environment of both parts, whenever they start. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -161,6 +163,7 @@ export class ClavigerNode {
       etcd: this.#options.etcd,
       ...(this.#options.limits !== undefined && { limits: this.#options.limits }),
       ...(this.#options.metrics !== undefined && { metrics: this.#options.metrics }),
+      ...(this.#options.console !== undefined && { console: this.#options.console }),
     };
   }
 }
