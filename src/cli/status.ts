@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { type NodeConfig, readConfig } from "../config/config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { type Command, configPathOf, OUTPUT, oneOf, parseOptions, UsageError } from "./command.ts";
@@ -72,11 +72,21 @@ function lookOf(options: Options): (signal: AbortSignal) => Promise<Seen> {
 /** Reads the node's configuration. A person with kubectl only has none, and may want the cluster's status. */
 function configOfNode(option: string | undefined): NodeConfig {
   const path = configPathOf(option);
-  if (option !== undefined || existsSync(path)) return readConfig(path);
+  if (option !== undefined || !isMissing(path)) return readConfig(path);
   throw new ClavigerError(
     "ConfigInvalid",
     `there is no configuration ${path}: name this node's configuration with --config FILE or CLAVIGER_CONFIG, or ask the cluster with -A or -n NAMESPACE`,
   );
+}
+
+/** A file that this user may not see is not missing. */
+function isMissing(path: string): boolean {
+  try {
+    statSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ENOENT";
+  }
 }
 
 interface Seen {

@@ -1,9 +1,10 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { spawnTracked } from "../controlplane/reaper.ts";
 import { run } from "../controlplane/run.ts";
 import { CLAVIGER, Installation } from "./installation.ts";
 
@@ -18,6 +19,17 @@ const bare = (environment: Environment = {}): Environment => ({
 
 const claviger = (args: readonly string[], environment: Environment = {}) =>
   run(process.execPath, [CLAVIGER, ...args], { env: bare(environment), deadline: 120_000 });
+
+/** Starts a command whose output is two pipes. */
+function startPiped(args: readonly string[], environment: Environment = {}) {
+  const child = spawnTracked(process.execPath, [CLAVIGER, ...args], {
+    env: bare(environment),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error("the command has no pipes");
+  return { child, stdout, stderr, exited: once(child, "exit") };
+}
 
 /** Runs a command on a terminal of 80 columns. */
 const onTerminal = (args: readonly string[], environment: Environment = {}) => {
@@ -94,13 +106,9 @@ describe("claviger status", () => {
   });
 
   it("--watch in a pipe => shows a change, and ends at SIGINT with exit code 0", async () => {
-    const child = spawn(process.execPath, [CLAVIGER, "status", "--watch", "-o", "json"], {
-      env: bare(configured),
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const exited = once(child, "exit");
+    const { child, stdout, exited } = startPiped(["status", "--watch", "-o", "json"], configured);
     let text = "";
-    child.stdout.on("data", (chunk: Buffer) => {
+    stdout.on("data", (chunk: Buffer) => {
       const before = text;
       text += chunk.toString();
       if (before === "" && text !== "")
@@ -196,16 +204,11 @@ describe("a wrong flag", () => {
 describe("the log as JSON", () => {
   it("has every line of plugin and operator as an object, and nothing on stdout", async () => {
     await using other = await Installation.create();
-    const child = spawn(
-      process.execPath,
-      [CLAVIGER, "serve", "--config", other.configPath, "--log-format", "json"],
-      { env: bare(), stdio: ["ignore", "pipe", "pipe"] },
-    );
-    const exited = once(child, "exit");
-    const output = Promise.all([text(child.stdout), text(child.stderr)]);
+    const serve = startPiped(["serve", "--config", other.configPath, "--log-format", "json"]);
+    const output = Promise.all([text(serve.stdout), text(serve.stderr)]);
     await other.serving();
-    child.kill("SIGTERM");
-    await exited;
+    serve.child.kill("SIGTERM");
+    await serve.exited;
     const [stdout, stderr] = await output;
     expect(stdout).toBe("");
     const lines = stderr
