@@ -49,6 +49,7 @@ export function drawDashboard(drawn: readonly Drawn[], period: Period): string {
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" font-family="sans-serif">`,
+    "<title>The panels of the dashboard of claviger</title>",
     `<rect width="${WIDTH}" height="${y}" fill="#111217"/>`,
     ...parts,
     "</svg>\n",
