@@ -66,7 +66,8 @@ function present(seen, { scope }) {
   show(seen);
   const wrong = seen.problems.filter(({ needsSomebody }) => needsSomebody).length;
   const things = wrong === 1 ? "1 thing is wrong." : `${wrong} things are wrong.`;
-  say(wrong === 0 ? "Everything is in order." : things, wrong > 0);
+  const fine = seen.partial ? "This token does not see everything." : "Everything is in order.";
+  say(wrong === 0 ? fine : things, wrong > 0);
   return seen.moving ? MOVING_MILLISECONDS : QUIET_MILLISECONDS;
 }
 

@@ -94,16 +94,19 @@ function problemItem({ object, reason, message, since, needsSomebody }, now) {
   return element("li", [head, ...when, ...texts], { class: kind });
 }
 
-function showProblems(problems, now) {
+function showProblems({ problems, partial }, now) {
   const items = problems.map((problem) => problemItem(problem, now));
-  const fine = element("li", [element("strong", "Nothing is wrong.", { class: "good" })], { class: "fine" });
+  const nothing = partial ? "Nothing is wrong in what this token may see." : "Nothing is wrong.";
+  const tone = partial ? {} : { class: "good" };
+  const fine = element("li", [element("strong", nothing, tone)], partial ? {} : { class: "fine" });
   document.getElementById("problems").replaceChildren(...(items.length === 0 ? [fine] : items));
 }
 
 /** Shows an overview in the page. */
-export function show({ time, problems, keys, nodes, versions }) {
+export function show(overview) {
+  const { time, keys, nodes, versions } = overview;
   const now = Date.parse(time) || Date.now();
-  showProblems(problems, now);
+  showProblems(overview, now);
   showPart(
     "keys",
     keys,

@@ -94,6 +94,7 @@ test("every question to the API server has the caller's token, and none has clav
   expect(body).toMatchObject({
     node: "cp-1",
     keys: { rows: [{ key: "apps/secrets" }], more: false },
+    partial: true,
     problems: [{ object: "MasterKey apps/secrets", reason: "NodeNotReady" }],
   });
   // The API server's refusal, without a character that hides others.

@@ -66,6 +66,7 @@ export async function gatherOverview(
     keys,
     versions: mapPart(versions, (rows) => rows.filter(isOf(namespace))),
     nodes: mapPart(objects.nodes, nodeRows),
+    partial: isPartial([...Object.values(objects), versions], lease),
     moving: isMoving(rowsOf(keys), rowsOf(versions)),
   };
 }
@@ -97,6 +98,9 @@ function silenceOf({ status, body, date }: Answer, now: string): Problem[] {
   if (message === undefined) return [];
   return [{ object: "claviger", reason: "NobodyLeads", message, needsSomebody: true }];
 }
+
+const isPartial = (parts: readonly Part<unknown>[], lease: Answer): boolean =>
+  ![200, 404].includes(lease.status) || parts.some((part) => "refused" in part || part.more);
 
 function isMoving(keys: readonly KeyRow[], versions: readonly VersionRow[]): boolean {
   const words = keys.flatMap(({ state, data, rotation }) => [state, data, rotation]);

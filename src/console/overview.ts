@@ -68,6 +68,8 @@ export interface Overview {
   readonly keys: Part<KeyRow>;
   readonly versions: Part<VersionRow>;
   readonly nodes: Part<NodeRow>;
+  /** True if something was not seen: a list was refused or cut, so nothing says that all is well. */
+  readonly partial: boolean;
   /** True while something is on its way, so that the page looks again sooner. */
   readonly moving: boolean;
 }

@@ -96,6 +96,8 @@ export class Responder {
       return failure(502, oneLine(messageOf(error), 1_000));
     } finally {
       clearTimeout(timer);
+      // One of its questions may have failed while the others wait.
+      gone.abort();
       this.#running -= 1;
     }
   }

@@ -81,6 +81,8 @@ describe.skipIf(program === undefined)("the page", () => {
   let shown: ConsolePage;
   let masterKeys: readonly MasterKey[] = [];
   let keyServers: readonly object[] = [];
+  /** The list that the API server refuses. */
+  let refused = "";
 
   beforeAll(async () => {
     if (program === undefined) throw new Error("there is no browser");
@@ -93,7 +95,10 @@ describe.skipIf(program === undefined)("the page", () => {
         keyversions: versions,
       };
       const lease = { spec: { renewTime: new Date().toISOString() } };
-      json(lists[call.path.split("/").at(-1) ?? ""] ?? lease)(call);
+      const asked = call.path.split("/").at(-1) ?? "";
+      const refusal = { kind: "Status", code: 403, message: `${asked} is forbidden` };
+      const answer = asked === refused ? json(refusal, 403) : json(lists[asked] ?? lease);
+      answer(call);
     });
     const listen = `127.0.0.1:${await freePort()}`;
     const config = {
@@ -132,6 +137,16 @@ describe.skipIf(program === undefined)("the page", () => {
       /^KeyServer cp-3: NodeNotHeardOf .+: start its operator$/,
     );
     expect(await items.nth(1).textContent()).toMatch(/^MasterKey .+: Reencrypting .+Passes by itself/);
+  });
+
+  it("says that all is in order only to a caller who sees all", async () => {
+    keyServers = [node("cp-1", [well])];
+    await shown.page.getByText("Everything is in order.").waitFor();
+    refused = "keyservers";
+    await shown.page.getByText("This token does not see everything.").waitFor();
+    await shown.page.getByText("Not shown: keyservers is forbidden").waitFor();
+    expect(await shown.page.getByText(/^(?:Nothing is wrong|Everything is in order)\.$/).count()).toBe(0);
+    refused = "";
   });
 
   it("takes no name and no message for more than a text", async () => {
