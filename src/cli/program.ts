@@ -58,9 +58,14 @@ async function printHelp([name]: readonly string[]): Promise<void> {
 
 /** For shells: the words of an unfinished command line. */
 async function complete(words: readonly string[]): Promise<void> {
-  const loaded = Object.entries(commands).map(async ([name, load]) => [name, await load()] as const);
   const { printCompletion } = await import("./completion.ts");
-  await printCompletion(words, Object.fromEntries(await Promise.all(loaded)));
+  const { wantedCommands } = await import("./completion/wanted-commands.ts");
+  const wanted = wantedCommands(words, Object.keys(commands));
+  const described = Object.entries(commands).map(async ([name, load]) => {
+    const command = wanted.has(name) ? await load() : { summary: "", usage: name };
+    return [name, command] as const;
+  });
+  await printCompletion(words, Object.fromEntries(await Promise.all(described)));
 }
 
 function printVersion(): void {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type Commands, decideCompletion } from "./complete.ts";
+import { wantedCommands } from "./wanted-commands.ts";
 
 const commands: Commands = {
   status: {
@@ -43,6 +44,16 @@ test.each([
   [["constructor", "-"], []],
 ])("claviger %j => %j", (words, expected) => {
   expect(wordsOf(...words)).toEqual(expected);
+});
+
+test.each([
+  [[""], []],
+  [["s"], ["status", "serve"]],
+  [["help", "ro"], ["rotate"]],
+  [["rotate", ""], ["rotate"]],
+  [["status", "-o", ""], ["status"]],
+])("claviger %j => loads no more commands than %j", (words, expected) => {
+  expect([...wantedCommands(words, Object.keys(commands))]).toEqual(expected);
 });
 
 test("every command is a candidate, and the list of them too, each with what it is for", () => {

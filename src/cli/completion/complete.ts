@@ -40,7 +40,7 @@ export function decideCompletion(words: readonly string[], commands: Commands): 
 
 const commandNames = (commands: Commands): Candidate[] =>
   Object.entries(commands)
-    .map(([word, { summary }]) => ({ word, description: summary }))
+    .map(([word, { summary }]): Candidate => (summary === "" ? { word } : { word, description: summary }))
     .concat({ word: "help", description: "Say what the options of a command are for." });
 
 const beginningWith = (current: string, candidates: readonly Candidate[]): Completion => ({
