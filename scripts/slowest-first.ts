@@ -9,6 +9,7 @@ export const SLOW_FILES: readonly string[] = [
   "test/cluster/start-orders.test.ts",
   "test/cluster/matrix.test.ts",
   "test/docs/troubleshooting.test.ts",
+  "test/kubeadm/init.test.ts",
   "test/kubeadm/chart.test.ts",
   "test/cluster/rotation.test.ts",
   "test/cluster/complete.test.ts",

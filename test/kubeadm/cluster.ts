@@ -144,4 +144,7 @@ apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cgroupDriver: cgroupfs
 failCgroupV1: false
+# The machine's disk is this host's: a full one must not cost the images, which no registry has.
+imageGCHighThresholdPercent: 100
+evictionHard: { nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%" }
 `;

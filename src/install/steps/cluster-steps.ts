@@ -109,7 +109,7 @@ export function decideEveryReader(facts: ClusterFacts, nodeName: string): StepPl
   }
   return missing.length > 0
     ? wait("this node's API server does not read yet")
-    : done(`all ${Math.max(facts.apiServers.length, facts.controlPlane.length)} read`);
+    : done(`of ${Math.max(facts.apiServers.length, facts.controlPlane.length)} API servers all read`);
 }
 
 /** The same flags and mounts in kubeadm's configuration, so that an upgrade and a new node have them. */
