@@ -2,6 +2,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The test files that take the longest by far, the longest first. */
 export const SLOW_FILES: readonly string[] = [
+  "test/kubeadm/kubeadm.test.ts",
   "test/model/even-histories.test.ts",
   "test/model/odd-histories.test.ts",
   "test/cluster/storms.test.ts",
