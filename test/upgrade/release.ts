@@ -1,9 +1,10 @@
-import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../controlplane/run.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
+const ARCHIVE = /^claviger-(\d+\.\d+\.\d+)\.tar\.gz$/;
 
 /** The providers of the nodes that wrote and open the fixtures: a key, and an alias of it. */
 export const PROVIDERS = {
@@ -20,8 +21,19 @@ export interface KeptCiphertext {
   readonly plaintext: string;
 }
 
+/** The versions of the releases whose archives are in this folder. */
+export async function releases(): Promise<string[]> {
+  const names = await readdir(import.meta.dirname);
+  return names.flatMap((name) => ARCHIVE.exec(name)?.[1] ?? []);
+}
+
 /** The folder of the files that the release wrote. */
 export const fixturesOf = (version: string): string => join(import.meta.dirname, "fixtures", version);
+
+/** Reads the ciphertexts that the release wrote. */
+export async function keptCiphertexts(version: string): Promise<readonly KeptCiphertext[]> {
+  return JSON.parse(await readFile(join(fixturesOf(version), "ciphertexts.json"), "utf8"));
+}
 
 /** The programs of a release, in a folder that disposal removes. */
 export class Release implements AsyncDisposable {
