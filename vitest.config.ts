@@ -13,7 +13,7 @@ const report = process.env.CLAVIGER_TEST_REPORT;
  * Each file of `servers` starts processes, some of them whole control planes, which wait most of the time, so
  * several files run at once. The computation of `model` gives way to them.
  */
-const besideOneAnother = { maxWorkers: 6, sequence: { groupOrder: 1 } };
+const besideOneAnother = { maxWorkers: 7, sequence: { groupOrder: 1 } };
 
 export default defineConfig({
   test: {

@@ -2,6 +2,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The test files that take the longest by far, the longest first. */
 export const SLOW_FILES: readonly string[] = [
+  "test/kubeadm/init.test.ts",
   "test/kubeadm/kubeadm.test.ts",
   "test/model/even-histories.test.ts",
   "test/model/odd-histories.test.ts",
@@ -10,7 +11,6 @@ export const SLOW_FILES: readonly string[] = [
   "test/cluster/start-orders.test.ts",
   "test/cluster/matrix.test.ts",
   "test/docs/troubleshooting.test.ts",
-  "test/kubeadm/init.test.ts",
   "test/kubeadm/chart.test.ts",
   "test/cluster/rotation.test.ts",
   "test/cluster/complete.test.ts",
