@@ -39,7 +39,7 @@ export async function buildBinaries(names: readonly BinaryName[]): Promise<reado
     usualTime: USUAL_TIME[name],
     module: MODULE,
     package: `./${name}`,
-    flags: goFlags(versions),
+    flags: goFlags(versions.kubernetes),
   }));
   return buildPrograms("controlplane", await cacheKey(versions), programs);
 }
@@ -114,14 +114,15 @@ async function moduleVersions(): Promise<Versions> {
 }
 
 async function cacheKey(versions: Versions): Promise<string> {
-  const hash = createHash("sha256").update(goFlags(versions).join("\0"));
+  const hash = createHash("sha256").update(goFlags(versions.kubernetes).join("\0"));
   const sources = ["go.mod", "go.sum", ...BINARY_NAMES.map((name) => join(name, "main.go"))];
   for (const source of sources) hash.update(await readFile(join(MODULE, source)));
   const platform = `${process.platform}-${process.arch}`;
   return `${versions.kubernetes}-etcd${versions.etcd}-${platform}-${hash.digest("hex").slice(0, 12)}`;
 }
 
-function goFlags({ kubernetes }: Versions): string[] {
+/** Returns the flags with which Go builds programs that say that they are this version of Kubernetes. */
+export function goFlags(kubernetes: string): string[] {
   const [major, minor] = kubernetes.split(".");
   const variables = { gitVersion: `v${kubernetes}`, gitMajor: major, gitMinor: minor };
   const stamps = Object.entries(variables).map(([k, v]) => `-X k8s.io/component-base/version.${k}=${v}`);
