@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { spawnTracked } from "../controlplane/reaper.ts";
 import { run } from "../controlplane/run.ts";
 import { CLAVIGER, Installation } from "./installation.ts";
@@ -42,13 +42,18 @@ const onTerminal = (args: readonly string[], environment: Environment = {}) => {
 
 let installation: Installation;
 let configured: Environment;
+/** Asks for Status as an API server does. */
+let client: ReturnType<Installation["client"]>;
 
 beforeAll(async () => {
   installation = await Installation.create();
   await installation.start("serve");
   await installation.serving();
+  client = installation.client();
   configured = { CLAVIGER_CONFIG: installation.configPath };
 });
+// On a slow machine the tests take longer than the silence after which status fails.
+beforeEach(() => client.status());
 afterAll(() => installation?.[Symbol.asyncDispose]());
 
 describe("the configuration of a command", () => {
