@@ -59,7 +59,8 @@ test("another process holds it => InUse, until kill -9", async () => {
 const notInUse = expect.objectContaining({ code: "KeyringUnavailable" });
 
 test("its folder does not exist => says so, and not that somebody has it", () => {
-  const path = "/nowhere/lock";
+  using folder = temporaryFolder();
+  const path = join(folder.path, "missing", "lock");
   expect(() => FileLock.acquire(path, TAKEN)).toThrow(notInUse);
   expect(() => FileLock.acquire(path, TAKEN)).toThrow(path);
 });

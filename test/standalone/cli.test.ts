@@ -13,7 +13,8 @@ type Environment = Readonly<Record<string, string>>;
 /** A bare environment, as that of a user's shell that has read no profile. */
 const bare = (environment: Environment = {}): Environment => ({
   PATH: process.env.PATH ?? "",
-  HOME: "/nowhere",
+  // A home of its own: fish writes into it.
+  HOME: installation.dir,
   ...environment,
 });
 

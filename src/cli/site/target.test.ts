@@ -52,7 +52,7 @@ test.each([
 test("$KUBECONFIG names several files => the one that has the context, else the first that exists", () => {
   const other = join(folder, "other");
   writeFileSync(other, readFileSync(kubeconfig, "utf8").replaceAll("bare", "elsewhere"));
-  vi.stubEnv("KUBECONFIG", ["/nowhere", kubeconfig, other].join(delimiter));
+  vi.stubEnv("KUBECONFIG", [join(folder, "missing"), kubeconfig, other].join(delimiter));
   onTestFinished(() => void vi.unstubAllEnvs());
   expect(accessOf({}).kubeconfig).toBe(kubeconfig);
   expect(accessOf({ context: "bare" }).kubeconfig).toBe(kubeconfig);
