@@ -141,9 +141,23 @@ class Machines {
   async isDestroyedEverywhere(name: string): Promise<void> {
     await eventually(
       `${name} is destroyed on every node`,
-      async () => (await this.version(name)).status?.erasedAt !== undefined,
+      async () => {
+        const { spec, status } = await this.version(name);
+        if (status?.erasedAt !== undefined) return true;
+        throw new Error(
+          JSON.stringify({ destroyed: spec.destroyed, status, ready: await this.#readiness() }),
+        );
+      },
       PATIENCE,
     );
+  }
+
+  /** Returns the condition Ready of every node: it says whose clock is believed, and what is waited for. */
+  async #readiness(): Promise<unknown[]> {
+    const { items } = JSON.parse(await this.cluster.kubectl(["get", "ks", "-o", "json"])) as {
+      readonly items: readonly KeyServer[];
+    };
+    return items.map(({ status }) => conditionOf(status?.conditions, "Ready"));
   }
 
   async isKept(name: string): Promise<void> {
