@@ -1,3 +1,5 @@
+import { putNewest } from "./put-newest.ts";
+
 export interface Rate {
   /** How many events may happen at once after a quiet time. */
   readonly burst: number;
@@ -34,10 +36,7 @@ export class RateLimiter {
    */
   spend(key: string, now: number): number {
     const fullAt = Math.max(this.#fullAt.get(key) ?? 0, now) + this.#rate.intervalMilliseconds;
-    this.#fullAt.delete(key);
-    this.#fullAt.set(key, fullAt);
-    const [oldest] = this.#fullAt.keys();
-    if (oldest !== undefined && this.#fullAt.size > MOST_KEYS) this.#fullAt.delete(oldest);
+    putNewest(this.#fullAt, key, fullAt, MOST_KEYS);
     return this.waitFor(key, now);
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Log, LogFields } from "./log.ts";
+import { putNewest } from "./put-newest.ts";
 
 const WINDOW_MILLISECONDS = 600_000;
 /** The number of times that one line is logged within a window. A caller's flood has a limit of its own below it. */
@@ -26,7 +27,7 @@ export function guardedLog(log: Log, now = () => performance.now()): Log {
       const leftOut = (seen?.times ?? 0) - MOST_TIMES;
       if (leftOut > 0) log(level, `${leftOut} more like this within 10 minutes were not logged: ${message}`);
       seen = { since: time, times: 0 };
-      remember(lines, key, seen);
+      putNewest(lines, key, seen, MOST_LINES);
     }
     seen.times += 1;
     if (seen.times > MOST_TIMES) return;
@@ -34,14 +35,6 @@ export function guardedLog(log: Log, now = () => performance.now()): Log {
       seen.times === MOST_TIMES ? " (if this line comes again within 10 minutes, it is only counted)" : "";
     log(level, `${message}${last}`, fields);
   };
-}
-
-/** Forgets the oldest line if there are too many. */
-function remember(lines: Map<string, Seen>, key: string, seen: Seen): void {
-  lines.delete(key);
-  lines.set(key, seen);
-  const [oldest] = lines.keys();
-  if (lines.size > MOST_LINES && oldest !== undefined) lines.delete(oldest);
 }
 
 const keyOf = (level: string, message: string, fields: LogFields = {}): string =>

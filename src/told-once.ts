@@ -1,4 +1,5 @@
 import type { Log, LogLevel } from "./log.ts";
+import { putNewest } from "./put-newest.ts";
 
 /** How often the log repeats that a problem persists. */
 const REPEAT_MILLISECONDS = 600_000;
@@ -36,14 +37,7 @@ export class ToldOnce {
     }
     const more = told === undefined || told.again === 0 ? "" : `; ${told.again} more like the one before`;
     this.#log(level, message + more);
-    this.#remember(message, { at: now, again: 0 });
-  }
-
-  #remember(message: string, told: Told): void {
-    this.#told.delete(message);
-    this.#told.set(message, told);
-    const [oldest] = this.#told.keys();
-    if (this.#told.size > MOST_MESSAGES && oldest !== undefined) this.#told.delete(oldest);
+    putNewest(this.#told, message, { at: now, again: 0 }, MOST_MESSAGES);
   }
 
   /** Call this after each success. A single failure that passed by itself is not worth a second line. */

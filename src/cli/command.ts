@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { LOG_FORMATS, type LogFormat } from "../log.ts";
 import type { Timing } from "../timing.ts";
 import { didYouMean } from "./terminal/nearest.ts";
 import { FORMATS, type Format } from "./terminal/output.ts";
@@ -92,6 +93,10 @@ export const configPathOf = (option: string | undefined): string =>
 
 /** The options of the long-running commands. */
 export const DAEMON_OPTIONS = { config: { type: "string" }, "log-format": { type: "string" } } as const;
+
+/** Returns the wanted format of the log, or undefined if none is named. Throws UsageError. */
+export const logFormatOf = (options: { readonly "log-format"?: string | undefined }): LogFormat | undefined =>
+  oneOf("--log-format", options["log-format"], LOG_FORMATS);
 
 /** The output option of commands whose table can also be printed for programs. */
 export const OUTPUT = { type: "string", short: "o" } as const;

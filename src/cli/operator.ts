@@ -1,8 +1,8 @@
 import { type NodeConfig, readConfig } from "../config/config.ts";
 import type { Console } from "../console/console.ts";
-import { LOG_FORMATS, type Log } from "../log.ts";
+import type { Log } from "../log.ts";
 import { runOperator } from "../operator/operator.ts";
-import { type Command, configPathOf, DAEMON_OPTIONS, oneOf, parseOptions } from "./command.ts";
+import { type Command, configPathOf, DAEMON_OPTIONS, logFormatOf, parseOptions } from "./command.ts";
 import { daemonLog } from "./terminal/daemon-log.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
@@ -11,7 +11,7 @@ export const operator: Command = {
   usage: "operator [--log-format text|json] [--config FILE]",
   async run(args, timing) {
     const options = parseOptions(args, DAEMON_OPTIONS);
-    const format = oneOf("--log-format", options["log-format"], LOG_FORMATS);
+    const format = logFormatOf(options);
     const config = readConfig(configPathOf(options.config));
     const log = daemonLog("operator", format ?? config.logFormat);
     const onHangUp = () =>

@@ -1,7 +1,6 @@
 import { readConfig } from "../config/config.ts";
-import { LOG_FORMATS } from "../log.ts";
 import { runPlugin } from "../plugin/plugin.ts";
-import { type Command, configPathOf, DAEMON_OPTIONS, oneOf, parseOptions } from "./command.ts";
+import { type Command, configPathOf, DAEMON_OPTIONS, logFormatOf, parseOptions } from "./command.ts";
 import { daemonLog } from "./terminal/daemon-log.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
@@ -16,7 +15,7 @@ export const plugin: Command = {
       ...DAEMON_OPTIONS,
       standby: { type: "boolean" },
     });
-    const format = oneOf("--log-format", options["log-format"], LOG_FORMATS);
+    const format = logFormatOf(options);
     const configPath = configPathOf(options.config);
     const log = daemonLog("plugin", format ?? readConfig(configPath).logFormat);
     const onHangUp = () => log("info", "received SIGHUP: reloading the configuration");

@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
-import { LOG_FORMATS, type Log } from "../log.ts";
+import type { Log } from "../log.ts";
 import { keyRefText } from "../names.ts";
 import { type Plugin, runPlugin } from "../plugin/plugin.ts";
 import { roundTrip } from "../plugin/round-trip.ts";
 import type { SocketServer } from "../plugin/socket-server.ts";
 import { printable } from "../printable.ts";
 import { encryptionConfiguration } from "../storage/encryption-config/print.ts";
-import { type Command, configPathOf, DAEMON_OPTIONS, oneOf, parseOptions } from "./command.ts";
+import { type Command, configPathOf, DAEMON_OPTIONS, logFormatOf, parseOptions } from "./command.ts";
 import { daemonLog } from "./terminal/daemon-log.ts";
 import { print } from "./terminal/print.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
@@ -34,7 +34,7 @@ export const serve: Command = {
     const options = parseOptions(args, DAEMON_OPTIONS);
     const configPath = configPathOf(options.config);
     const config = readConfig(configPath);
-    const format = oneOf("--log-format", options["log-format"], LOG_FORMATS) ?? config.logFormat;
+    const format = logFormatOf(options) ?? config.logFormat;
     const log = daemonLog("plugin", format);
     const stop = stopSignal({
       onHangUp: () => log("info", "received SIGHUP: reloading the configuration"),

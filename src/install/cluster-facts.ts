@@ -57,3 +57,9 @@ export async function readCluster(site: Site): Promise<ClusterFacts> {
     controlPlane: nodes.map(({ metadata }) => metadata.name),
   };
 }
+
+/** Returns the KeyServer of this node. */
+export const ownServer = (
+  { nodeName }: Pick<Site, "nodeName">,
+  { keyServers }: Pick<ClusterFacts, "keyServers">,
+): KeyServer | undefined => keyServers.find(({ metadata }) => metadata.name === nodeName);

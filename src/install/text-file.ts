@@ -12,6 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { readRegularText } from "../files/regular-file.ts";
+import { syncFile } from "../files/sync-file.ts";
 
 /** A manifest of an API server or a list of definitions is far smaller. */
 const MAX_BYTES = 1024 * 1024;
@@ -45,7 +46,7 @@ export function writeText(path: string, text: string, mode: number): void {
       closeSync(fd);
     }
     renameSync(draft, path);
-    syncFolder(dirname(path));
+    syncFile(dirname(path));
   } catch (cause) {
     throw new ClavigerError("InvalidArgument", `${path} cannot be written: ${messageOf(cause)}`, { cause });
   } finally {
@@ -56,15 +57,5 @@ export function writeText(path: string, text: string, mode: number): void {
 /** Removes a file. It is no failure if there is none. */
 export function removeFile(path: string): void {
   rmSync(path, { force: true });
-  if (exists(dirname(path))) syncFolder(dirname(path));
-}
-
-/** A new name is only safe from a power cut once its folder is on disk. */
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  if (exists(dirname(path))) syncFile(dirname(path));
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, linkSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { ClavigerError, messageOf } from "../errors.ts";
+import { syncFile } from "../files/sync-file.ts";
 import { writePoint } from "../write-points.ts";
 
 /**
@@ -36,13 +37,3 @@ export function writeNewFile(path: string, text: string): void {
 /** Makes the refusal of a path that is taken. */
 export const existing = (path: string): ClavigerError =>
   new ClavigerError("ConfigInvalid", `${path} exists and is not written over: choose another name`);
-
-/** Syncs a file to disk, or a folder: without that, a new name in it may be lost in a power cut. */
-export function syncFile(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, openSync, renameSync, rmSync, statSyn
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ClavigerError, messageOf } from "../errors.ts";
-import { syncFile } from "./new-file.ts";
+import { syncFile } from "../files/sync-file.ts";
 import { emptyKeyring, migrate, schemaVersion } from "./schema.ts";
 
 /**

@@ -17,6 +17,7 @@ import { dirname } from "node:path";
 import { Secret } from "../crypto/secret.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { flawOnTheWay, isWritableByOthers, octal } from "../files/private-path.ts";
+import { syncFile } from "../files/sync-file.ts";
 
 const ROOT_KEY_BYTES = 32;
 const GROUP_OR_OTHERS = 0o077;
@@ -78,7 +79,7 @@ export function storeRootKey(path: string, key: Secret): void {
       writeFileSync(fd, key.exposeSecretBytes());
       fsyncSync(fd);
       linkSync(draft, path);
-      syncFolder(dirname(path));
+      syncFile(dirname(path));
     } finally {
       closeSync(fd);
       rmSync(draft, { force: true });
@@ -105,16 +106,6 @@ const LOST =
   "does not exist; restore it from your backup (without it nothing sealed under it can ever be opened)";
 const NEVER_THERE =
   "does not exist, and this node has no version yet; if this is the first node of a new installation, make one (docs/install/by-hand.md, step 1), else copy it from another node or from its backup";
-
-/** A new name is only safe from a power cut once its folder is on disk. */
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 /** Whoever can change a folder on the path, also that of a link, can replace the key. */
 function refuseUnsafeWay(path: string): void {

@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import { isWritableByOthers, octal } from "../../files/private-path.ts";
+import { DAY_MILLISECONDS } from "../../times.ts";
 import { type Check, check, type Problem, when } from "./check.ts";
 import type { RootKeyFile } from "./observed.ts";
 
-const DAY = 24 * 60 * 60 * 1000;
 const SOON_DAYS = 30;
 const URGENT_DAYS = 7;
 
@@ -39,7 +39,7 @@ export const nodeChecks: readonly Check[] = [
   ),
   check("CertificateExpires", [], (_, { certificates }, now) =>
     certificates.flatMap(({ path, expiresAt }) => {
-      const days = (expiresAt - now.getTime()) / DAY;
+      const days = (expiresAt - now.getTime()) / DAY_MILLISECONDS;
       return when(days < SOON_DAYS, () => ({
         severity: days < URGENT_DAYS ? "error" : "warning",
         object: path,

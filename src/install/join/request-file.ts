@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { ClavigerError } from "../../errors.ts";
 import { fieldsOf, parsedJson } from "../../json.ts";
 import { readApiServerManifest } from "../kubeadm/api-server-manifest.ts";
+import { hostPort } from "../kubeadm/cluster-configuration.ts";
 import { PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
 import { exists, removeFile, textOf, writeText } from "../text-file.ts";
@@ -36,9 +37,7 @@ export function makeRequest(site: Pick<Site, "root" | "nodeName">, now: number):
 /** Returns the address of the API server on this node, or nothing if there is none. */
 function addressOf(site: Pick<Site, "root">): string {
   const manifest = textOf(placeOf(site, PATHS.apiServer));
-  if (manifest === undefined) return "";
-  const { address, port } = readApiServerManifest(manifest);
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  return manifest === undefined ? "" : hostPort(readApiServerManifest(manifest));
 }
 
 /** Reads the request that waits for its answer. Throws InvalidArgument if there is none. */

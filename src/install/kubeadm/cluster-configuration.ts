@@ -103,6 +103,10 @@ export interface LocalApiServer {
   readonly port: number;
 }
 
+/** Renders an API server's address as HOST:PORT, an IPv6 address in brackets. */
+export const hostPort = ({ address, port }: LocalApiServer): string =>
+  `${address.includes(":") ? `[${address}]` : address}:${port}`;
+
 /** Renders a file for kubeadm's --config: the cluster, and the API server of one node. */
 export function kubeadmFile(text: string, { address, port }: LocalApiServer): string {
   const init = {

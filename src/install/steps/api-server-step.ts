@@ -1,5 +1,5 @@
 import { ClavigerError } from "../../errors.ts";
-import { readCluster } from "../cluster-facts.ts";
+import { ownServer, readCluster } from "../cluster-facts.ts";
 import { manifestWithEncryption, readApiServerManifest } from "../kubeadm/api-server-manifest.ts";
 import { type EncryptionFacts, FLAGS, missingIn } from "../kubeadm/cluster-configuration.ts";
 import { PATHS } from "../paths.ts";
@@ -26,9 +26,7 @@ export const apiServerStep = (site: Site): Step => ({
     const before = apiServerText(site);
     const facts = readApiServerManifest(before);
     if (missingIn(facts).length > 0) return decideManifest(before, facts);
-    const { keyServers } = await readCluster(site);
-    const own = keyServers.find(({ metadata }) => metadata.name === site.nodeName);
-    return readsSecrets(own)
+    return readsSecrets(ownServer(site, await readCluster(site)))
       ? done("it has the flags and mounts, and reads what is stored under claviger")
       : wait(
           `it restarts; KeyServer ${site.nodeName} does not report yet that it uses ${PATHS.encryptionConfig}`,

@@ -1,7 +1,7 @@
 import { conditionOf } from "../../resources/conditions.ts";
 import type { KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { KubeObject, ObjectChange } from "../changes.ts";
-import { type ClusterFacts, KEY, readCluster } from "../cluster-facts.ts";
+import { type ClusterFacts, KEY, ownServer, readCluster } from "../cluster-facts.ts";
 import { readClusterConfiguration } from "../kubeadm/cluster-config-map.ts";
 import { factsOf, missingIn, withEncryption } from "../kubeadm/cluster-configuration.ts";
 import { readObject, stateOf } from "../objects/apply-object.ts";
@@ -178,6 +178,3 @@ export const verifiedStep = (site: Site): Step => ({
       : wait(condition?.message ?? "nobody has looked at the stored objects yet");
   },
 });
-
-export const ownServer = ({ nodeName }: Site, { keyServers }: ClusterFacts): KeyServer | undefined =>
-  keyServers.find(({ metadata }) => metadata.name === nodeName);

@@ -1,7 +1,7 @@
 import { kubeconfigExpiry } from "../../kube/certificate-expiry.ts";
 import { readApiServerManifest } from "../kubeadm/api-server-manifest.ts";
 import { readClusterConfiguration } from "../kubeadm/cluster-config-map.ts";
-import { kubeadmFile, type LocalApiServer, withEndpoint } from "../kubeadm/cluster-configuration.ts";
+import { hostPort, kubeadmFile, withEndpoint } from "../kubeadm/cluster-configuration.ts";
 import { PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
 import { actIf, type Step } from "../step.ts";
@@ -23,7 +23,7 @@ export const kubeconfigStep = (site: Site): Step => ({
   plan: async () => {
     const local = readApiServerManifest(apiServerText(site));
     const kubeadmConfig = kubeadmFile(withEndpoint(await readClusterConfiguration(site), undefined), local);
-    const server = serverUrl(local);
+    const server = `https://${hostPort(local)}`;
     const changes = identitiesOf(site.nodeName)
       .filter(({ path }) => !leadsTo(textOf(placeOf(site, path)), server) || isOld(placeOf(site, path)))
       .map((identity) => ({ kind: "kubeconfig", ...identity, kubeadmConfig }) as const);
@@ -34,9 +34,6 @@ export const kubeconfigStep = (site: Site): Step => ({
     );
   },
 });
-
-const serverUrl = ({ address, port }: LocalApiServer): string =>
-  `https://${address.includes(":") ? `[${address}]` : address}:${port}`;
 
 /** kubectl and kubeadm write a server as a plain scalar. */
 const leadsTo = (kubeconfig: string | undefined, server: string): boolean =>

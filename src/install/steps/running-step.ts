@@ -1,9 +1,8 @@
 import { fieldsOf } from "../../json.ts";
-import { readCluster } from "../cluster-facts.ts";
+import { ownServer, readCluster } from "../cluster-facts.ts";
 import { readObject } from "../objects/apply-object.ts";
 import type { Site } from "../site.ts";
 import { done, type Step, wait } from "../step.ts";
-import { ownServer } from "./cluster-steps.ts";
 
 /** Waits until plugin and operator of this node run. */
 export const nodeStep = (site: Site): Step => ({

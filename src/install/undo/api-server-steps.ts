@@ -1,5 +1,5 @@
 import type { KeyServer } from "../../resources/resources.ts";
-import { readCluster } from "../cluster-facts.ts";
+import { ownServer, readCluster } from "../cluster-facts.ts";
 import { manifestWithoutEncryption, readApiServerManifest } from "../kubeadm/api-server-manifest.ts";
 import { readClusterConfiguration } from "../kubeadm/cluster-config-map.ts";
 import { FLAGS, withoutEncryption } from "../kubeadm/cluster-configuration.ts";
@@ -36,7 +36,7 @@ export const cleanApiServerStep = (site: Site): Step => ({
       const change = { kind: "file", path: PATHS.apiServer, mode: 0o600, before, after } as const;
       return actIf([change], "remove claviger's flags and mounts; the kubelet restarts it", "");
     }
-    const own = (await readCluster(site)).keyServers.find(({ metadata }) => metadata.name === site.nodeName);
+    const own = ownServer(site, await readCluster(site));
     return decideRestarted(own, site.nodeName);
   },
 });

@@ -1,7 +1,7 @@
 import { parseConfig } from "../../config/config.ts";
 import type { KeyServer } from "../../resources/resources.ts";
 import type { Census } from "../../storage/census/census.ts";
-import { readCluster } from "../cluster-facts.ts";
+import { ownServer, readCluster } from "../cluster-facts.ts";
 import { PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
 import { act, actIf, blocked, done, type Step, type StepPlan, wait } from "../step.ts";
@@ -24,7 +24,7 @@ export const stopWritingStep = (site: Site): Step => ({
   plan: async () => {
     const text = textOf(placeOf(site, PATHS.encryptionConfig));
     const provider = providerOf(site);
-    const own = (await readCluster(site)).keyServers.find(({ metadata }) => metadata.name === site.nodeName);
+    const own = ownServer(site, await readCluster(site));
     return decideStopWriting({ text, place: placeIn(text, provider), provider, writes: mayWrite(own) });
   },
 });

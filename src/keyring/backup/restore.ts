@@ -1,8 +1,8 @@
 import { lstatSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ClavigerError } from "../../errors.ts";
+import { syncFile } from "../../files/sync-file.ts";
 import { writePoint } from "../../write-points.ts";
-import { syncFile } from "../new-file.ts";
 import { KeyringReader } from "../reader.ts";
 import type { KeyringImage } from "../rows.ts";
 import { KEYRING_FILE, lockStateFolder, STOP_IT_FIRST } from "../state-folder.ts";
