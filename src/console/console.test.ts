@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test, vi } from "vitest";
 import { parseConfig } from "../config/config.ts";
 import type { Log } from "../log.ts";
 import { type Call, FakeApiServer, json } from "../testing/fake-api-server.ts";
+import { freeAddress } from "../testing/free-address.ts";
 import { condition, masterKey } from "../testing/objects.ts";
 import { type Console, serveConsole } from "./console.ts";
 import type { Overview } from "./overview.ts";
@@ -35,15 +36,6 @@ beforeEach(() => {
 interface Served {
   readonly address: string;
   readonly logged: readonly string[];
-}
-
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return `127.0.0.1:${port}`;
 }
 
 /** Serves a console for the fake API server, and waits until it listens. */

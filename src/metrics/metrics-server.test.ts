@@ -2,21 +2,12 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
+import { freeAddress } from "../testing/free-address.ts";
 import { keepServingMetrics, type MetricsDoor, serveMetrics } from "./metrics-server.ts";
 
 const complain = (error: unknown): never => {
   throw error;
 };
-
-/** Returns a port of 127.0.0.1 that was free a moment ago. Another process may have it by now. */
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return `127.0.0.1:${port}`;
-}
 
 /** Opens a metrics server and returns it with its address. */
 async function doorOf(render: () => Promise<string>): Promise<{ address: string; door: MetricsDoor }> {

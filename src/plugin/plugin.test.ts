@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { Secret } from "../crypto/secret.ts";
@@ -10,27 +10,17 @@ import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
 import { deadline, promoted, temporaryFolder, version } from "../testing/keyring.ts";
+import { writePluginConfig } from "../testing/plugin-config.ts";
 import { KmsClient } from "./kms-client.ts";
 import { runPlugin } from "./plugin.ts";
 
 it("the configuration is edited while the plugin starts => it is taken up, and a SIGHUP is heard already", async () => {
   using folder = temporaryFolder();
   const umask = process.umask();
-  const configPath = join(folder.path, "claviger.yaml");
   const socket = (name: string) => join(folder.path, "run", `${name}.sock`);
   const configure = (...names: readonly string[]) =>
-    writeFileSync(
-      configPath,
-      JSON.stringify({
-        apiVersion: "config.claviger.dev/v1alpha1",
-        kind: "NodeConfig",
-        stateDir: "./state",
-        seal: { file: { path: "./root.key" } },
-        providers: names.map((name) => ({ name, socket: socket(name), key: "apps/secrets" })),
-        manifests: "./keys",
-      }),
-    );
-  configure("first");
+    writePluginConfig(folder.path, Object.fromEntries(names.map((name) => [name, socket(name)])));
+  const configPath = configure("first");
   const stop = new AbortController();
   const listeners = process.listenerCount("SIGHUP");
   let heard = false;
@@ -57,21 +47,10 @@ it("the configuration is edited while the plugin starts => it is taken up, and a
 it("a plugin in standby takes over while the API server asks => the episode continues, with every call that the former plugin answered", async () => {
   using folder = temporaryFolder();
   const umask = process.umask();
-  const configPath = join(folder.path, "claviger.yaml");
   const socket = join(folder.path, "run", "secrets.sock");
   const keyring = join(folder.path, "state", KEYRING_FILE);
   await makeKeyring(folder.path);
-  writeFileSync(
-    configPath,
-    JSON.stringify({
-      apiVersion: "config.claviger.dev/v1alpha1",
-      kind: "NodeConfig",
-      stateDir: "./state",
-      seal: { file: { path: "./root.key" } },
-      providers: [{ name: "secrets", socket, key: "apps/secrets" }],
-      manifests: "./keys",
-    }),
-  );
+  const configPath = writePluginConfig(folder.path, { secrets: socket });
   const waiting: string[] = [];
   const [first, second] = [new AbortController(), new AbortController()];
   const ended = [
@@ -120,21 +99,10 @@ it("a plugin in standby takes over while the API server asks => the episode cont
 it("the plugin is restarted while its API server asks => the episode goes on; after a crash, whose file may lack a call, it does not", async () => {
   using folder = temporaryFolder();
   const umask = process.umask();
-  const configPath = join(folder.path, "claviger.yaml");
   const socket = join(folder.path, "run", "secrets.sock");
   const keyring = join(folder.path, "state", KEYRING_FILE);
   await makeKeyring(folder.path);
-  writeFileSync(
-    configPath,
-    JSON.stringify({
-      apiVersion: "config.claviger.dev/v1alpha1",
-      kind: "NodeConfig",
-      stateDir: "./state",
-      seal: { file: { path: "./root.key" } },
-      providers: [{ name: "secrets", socket, key: "apps/secrets" }],
-      manifests: "./keys",
-    }),
-  );
+  const configPath = writePluginConfig(folder.path, { secrets: socket });
   /** Runs the plugin once, with these calls of its API server. Returns the contents of the file. */
   const life = async (encrypts: number): Promise<ObservationRow | undefined> => {
     const stop = new AbortController();

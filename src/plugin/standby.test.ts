@@ -1,24 +1,16 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { deadline, temporaryFolder } from "../testing/keyring.ts";
+import { writePluginConfig } from "../testing/plugin-config.ts";
 import { KmsClient } from "./kms-client.ts";
 import { runPlugin } from "./plugin.ts";
 
 /** A folder with a configuration of two sockets, and a way to run plugins on it. */
 function site(folder: string) {
-  const configPath = join(folder, "claviger.yaml");
   const sockets = ["one", "two"].map((name) => join(folder, "run", `${name}.sock`));
-  writeFileSync(
-    configPath,
-    JSON.stringify({
-      apiVersion: "config.claviger.dev/v1alpha1",
-      kind: "NodeConfig",
-      stateDir: "./state",
-      seal: { file: { path: "./root.key" } },
-      providers: sockets.map((socket, index) => ({ name: `p${index}`, socket, key: "apps/secrets" })),
-      manifests: "./keys",
-    }),
+  const configPath = writePluginConfig(
+    folder,
+    Object.fromEntries(sockets.map((socket, index) => [`p${index}`, socket])),
   );
   const start = (standby: boolean) => {
     const stop = new AbortController();
