@@ -10,7 +10,7 @@ import {
 } from "./matrix-scenarios.ts";
 
 /** The pause between two calls of a lane, because two cores also run all API servers. */
-const PAUSE_MILLISECONDS = 25;
+const PAUSE_MILLISECONDS = 75;
 /** The number of each writer's objects that are read again and again. */
 const NEWEST = 4;
 const EVERY_NEW = 5;

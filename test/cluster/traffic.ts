@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 
 /** Without a pause between two calls of a lane, one test's traffic would take all that two processors have. */
-const PAUSE_MILLISECONDS = 20;
+const PAUSE_MILLISECONDS = 100;
 const SECRETS = "/api/v1/namespaces/default/secrets";
 
 /** Runs `work` for 0…count-1, `width` at once. */
