@@ -31,7 +31,10 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: [],
   },
   resources: { rooms: ["crypto", "keyring", "seal"], packages: [] },
-  kube: { rooms: ["files", "resources"], packages: ["@kubernetes/client-node"] },
+  kube: {
+    rooms: ["files", "resources"],
+    packages: ["@kubernetes/client-node", "@kubernetes/client-node/dist/config_types.js", "js-yaml"],
+  },
   storage: {
     rooms: ["config", "files", "go", "kube", "resources"],
     packages: ["@grpc/grpc-js", "@grpc/proto-loader", "yaml"],

@@ -1,6 +1,6 @@
 import { Agent, request } from "node:https";
 import { parseJson } from "../json.ts";
-import type { ServerTrust } from "../kube/kubeconfig.ts";
+import type { ServerTrust } from "../kube/kubeconfig/server-trust.ts";
 import { oneLine } from "../printable.ts";
 
 /** An answer of the API server to a caller's question. */

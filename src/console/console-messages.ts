@@ -1,4 +1,4 @@
-import type { ServerTrust } from "../kube/kubeconfig.ts";
+import type { ServerTrust } from "../kube/kubeconfig/server-trust.ts";
 import type { Site } from "./gather-overview.ts";
 
 /** The parts of the console's settings that may be renewed on the disk. */

@@ -2,7 +2,7 @@ import type { NodeConfig } from "../config/config.ts";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { readOwnFile } from "../files/own-file.ts";
 import { Keeper } from "../keeper.ts";
-import { readServerTrust } from "../kube/kubeconfig.ts";
+import { readServerTrust } from "../kube/kubeconfig/server-trust.ts";
 import type { Log } from "../log.ts";
 import { LEADER_LEASE } from "../store/nodes/node-leases.ts";
 import type { Renewable } from "./console-messages.ts";

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { readRegularText } from "../files/regular-file.ts";
-import { readKubeconfig } from "./kubeconfig.ts";
+import { readKubeconfig, userOf } from "./kubeconfig/kubeconfig.ts";
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -10,8 +10,7 @@ const MAX_BYTES = 1024 * 1024;
  * has none. Throws if the kubeconfig or the certificate cannot be read.
  */
 export function kubeconfigExpiry(path: string): number | undefined {
-  const { config } = readKubeconfig(path);
-  const { certData, certFile } = config.getCurrentUser() ?? {};
+  const { certData, certFile } = userOf(readKubeconfig(path)) ?? {};
   if (certData) return expiryOf(Buffer.from(certData, "base64"));
   return certFile ? certificateExpiry(resolve(dirname(path), certFile)) : undefined;
 }

@@ -1,7 +1,9 @@
 import { Agent, type RequestOptions } from "node:https";
 import { ClavigerError } from "../errors.ts";
 import { keepAliveAgent } from "./keep-alive-agent.ts";
-import { faultOf, type Kubeconfig, loadCredentials, readKubeconfig, serverOf } from "./kubeconfig.ts";
+import { loadCredentials } from "./kubeconfig/credentials.ts";
+import { faultOf, type Kubeconfig, readKubeconfig, serverOf } from "./kubeconfig/kubeconfig.ts";
+import { requestOptions } from "./kubeconfig/request-options.ts";
 
 /** The address of an API server and the credentials for it. */
 export interface Connection {
@@ -89,7 +91,7 @@ export class ConnectionSource {
 
   async #loaded(ended: AbortSignal): Promise<Connection> {
     const kubeconfig = readKubeconfig(this.#kubeconfigPath, this.#context);
-    const server = serverOf(kubeconfig.config, this.#kubeconfigPath);
+    const server = serverOf(kubeconfig, this.#kubeconfigPath);
     const options = await this.#authenticate(kubeconfig, ended);
     this.#last = {
       server,
@@ -108,10 +110,8 @@ export class ConnectionSource {
     const timer = setTimeout(() => overdue.abort(new Error(`none came within ${limit / 1000} s`)), limit);
     const signal = AbortSignal.any([ended, overdue.signal]);
     try {
-      await loadCredentials(kubeconfig, this.#kubeconfigPath, signal);
-      const options: RequestOptions = {};
-      await unlessAborted(kubeconfig.config.applyToHTTPSOptions(options), signal);
-      return options;
+      const credentials = await loadCredentials(kubeconfig, this.#kubeconfigPath, signal);
+      return await unlessAborted(requestOptions(credentials), signal);
     } catch (cause) {
       const text = `the credentials of kubeconfig ${this.#kubeconfigPath} cannot be loaded: ${faultOf(cause)}`;
       throw new ClavigerError("ApiServer", text);

@@ -5,14 +5,14 @@ const IDENTITY = ["ca", "cert", "key", "rejectUnauthorized", "servername"] as co
 
 /**
  * Returns the agent to use: the former agent if nothing has changed, or a new agent that keeps its
- * connections. client-node's agent opens a connection per call, but behind a proxy only it knows how to
- * connect.
+ * connections. Behind a proxy only client-node's own agent knows how to connect.
  */
 export function keepAliveAgent(
   options: RequestOptions,
   previous: RequestOptions | undefined,
 ): RequestOptions["agent"] {
-  if (!(options.agent instanceof Agent) || options.agent.constructor !== Agent) return options.agent;
+  const { agent } = options;
+  if (agent !== undefined && agent.constructor !== Agent) return agent;
   // Certificates and keys are read again each time, so they are compared by their contents.
   const isSame = IDENTITY.every((name) => String(previous?.[name]) === String(options[name]));
   if (isSame && previous?.agent instanceof OneIdentityAgent) return previous.agent;

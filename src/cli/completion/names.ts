@@ -35,9 +35,9 @@ const readers: Readonly<Record<Names, (typed: Typed) => Promise<readonly string[
   },
   async contexts({ kubeconfig }) {
     const { accessOf } = await import("../site/target.ts");
-    const { readKubeconfig } = await import("../../kube/kubeconfig.ts");
+    const { readKubeconfig } = await import("../../kube/kubeconfig/kubeconfig.ts");
     const access = accessOf({ ...(kubeconfig !== undefined && { kubeconfig }) });
-    return readKubeconfig(access.kubeconfig).config.contexts.map(({ name }) => name);
+    return readKubeconfig(access.kubeconfig).contexts.map(({ name }) => name);
   },
   async namespaces(typed) {
     const keys = await masterKeys(typed);

@@ -5,7 +5,7 @@ import { readConfig } from "../../config/config.ts";
 import { ClavigerError } from "../../errors.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
 import { KubeError } from "../../kube/kube-error.ts";
-import { namespaceOf, readKubeconfig } from "../../kube/kubeconfig.ts";
+import { namespaceOf, readKubeconfig } from "../../kube/kubeconfig/kubeconfig.ts";
 import { objectPath } from "../../kube/paths.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import type { MasterKey } from "../../resources/resources.ts";

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { isAbsolute, join } from "node:path";
-import { messageOf } from "../errors.ts";
-import { fieldsOf, parsedJson, textAs } from "../json.ts";
-import { oneLine } from "../printable.ts";
+import { messageOf } from "../../errors.ts";
+import { fieldsOf, parsedJson, textAs } from "../../json.ts";
+import { oneLine } from "../../printable.ts";
 
 /** The `exec` of a kubeconfig's user (client-go credential plugins). */
 export interface CredentialPlugin {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { readServerTrust } from "./kubeconfig.ts";
+import { readServerTrust } from "./server-trust.ts";
 
 let folder: string;
 beforeEach(() => {
