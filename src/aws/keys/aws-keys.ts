@@ -1,0 +1,159 @@
+import type { KeyId } from "../../crypto/ids.ts";
+import { materialId } from "../../crypto/import-wrapping.ts";
+import type { KeyUsage } from "../../crypto/key-specs.ts";
+import type { Secret } from "../../crypto/secret.ts";
+import { ClavigerError } from "../../errors.ts";
+import type { LiveKeyring } from "../../keyring/live/live-keyring.ts";
+import type { AliasRow, KeyRow, VersionRow } from "../../keyring/rows.ts";
+import type { AwsSite } from "../../keys/arn.ts";
+import { findKey } from "../../keys/find-key.ts";
+import { useRefusal } from "../../keys/usable-version.ts";
+import { nameText } from "../../names.ts";
+import { AwsError } from "../aws-error.ts";
+import type { Caller } from "../caller.ts";
+import { aliasArn, keyArn, type NamedKey, notFound, parseKeyName } from "./key-name.ts";
+import { decideKeyState, type KeyState, stateError } from "./key-state.ts";
+
+/** A key that may be used now, with the version that it uses. */
+export interface UsableKey {
+  readonly key: KeyRow;
+  readonly arn: string;
+  readonly version: VersionRow;
+}
+
+/** The keys of this node's keyring, as the operations of the AWS-compatible API use them. */
+export class AwsKeys {
+  readonly site: AwsSite;
+  readonly #keyring: LiveKeyring;
+  /** The ids of materials that were used, by versionId. */
+  readonly #materialIds = new WeakMap<VersionRow, string>();
+
+  constructor(keyring: LiveKeyring, site: AwsSite) {
+    this.#keyring = keyring;
+    this.site = site;
+  }
+
+  /** All keys. */
+  get keys(): Iterable<KeyRow> {
+    return this.#keyring.keys.values();
+  }
+
+  /** All aliases. */
+  get aliases(): Iterable<AliasRow> {
+    return this.#keyring.aliases.values();
+  }
+
+  /** Finds the key of a KeyId: a key id, an alias or an ARN. Throws NotFoundException or InvalidArnException. */
+  find(name: string, { namespace }: Pick<Caller, "namespace">): KeyRow {
+    const named = parseKeyName(name, namespace, this.site);
+    return this.#row(named) ?? this.#absent(notFound(named, this.site));
+  }
+
+  /** Returns the key with this id; undefined if there is none. */
+  withId(keyId: KeyId): KeyRow | undefined {
+    return this.#row({ keyId });
+  }
+
+  arn({ keyId }: Pick<KeyRow, "keyId">): string {
+    return keyArn(keyId, this.site);
+  }
+
+  aliasArn(alias: AliasRow): string {
+    return aliasArn(alias, this.site);
+  }
+
+  /** Returns the version that encrypts; undefined if there is none yet. */
+  current({ current }: KeyRow): VersionRow | undefined {
+    return current && this.#keyring.version(current.versionId);
+  }
+
+  /** Returns the key's state at `now` (epoch milliseconds). */
+  state(key: KeyRow, now: number): KeyState {
+    return decideKeyState(key, this.current(key), this.#keyring.expiryTime(now));
+  }
+
+  /** Returns a key's current version if the key is Enabled. Throws DisabledException or KMSInvalidStateException. */
+  usable(key: KeyRow, now: number): UsableKey {
+    const arn = this.arn(key);
+    const state = this.state(key, now);
+    const version = this.current(key);
+    if (state !== "Enabled") throw stateError(state, arn);
+    if (version === undefined) throw stateError("Creating", arn);
+    return { key, arn, version };
+  }
+
+  /** Returns the key's current version as `usable` does. Throws InvalidKeyUsageException for another usage. */
+  usableFor(key: KeyRow, usage: KeyUsage, now: number): UsableKey {
+    const usable = this.usable(key, now);
+    refuseOtherUsage(usable, usage);
+    return usable;
+  }
+
+  /**
+   * Returns a version that a ciphertext names, if it is a version of this key and may be used. Throws as
+   * `usable` does, and InvalidCiphertextException if the key has no such version.
+   */
+  usableVersion(key: KeyRow, versionId: string, now: number): UsableKey {
+    const { arn } = this.usable(key, now);
+    const version = this.#keyring.version(versionId);
+    if (version === undefined || !this.#isOwn(version, key)) return this.#absent(invalidCiphertext());
+    const refusal = useRefusal(this.#keyring, version, now);
+    if (refusal?.code === "MaterialExpired") throw stateError("PendingImport", arn);
+    if (refusal !== undefined) throw refusal;
+    return { key, arn, version };
+  }
+
+  /** Returns a version's material. Throws SealUnavailable, SealMismatch or VersionDestroyed. */
+  material(version: VersionRow): Promise<Secret> {
+    return this.#keyring.material(version);
+  }
+
+  /** Returns the id of a version's material, 64 hex digits. Throws as `material` does. */
+  async materialId(version: VersionRow): Promise<string> {
+    const known = version.materialId ?? this.#materialIds.get(version);
+    if (known !== undefined) return known;
+    const id = materialId(version.keyId, await this.material(version));
+    this.#materialIds.set(version, id);
+    return id;
+  }
+
+  /** A MasterKey that merely claims the keyId of a version is not its owner. */
+  #isOwn(version: VersionRow, key: KeyRow): boolean {
+    const owner = this.#keyring.owner(version);
+    return owner !== undefined && nameText(owner) === nameText(key);
+  }
+
+  #row(named: NamedKey): KeyRow | undefined {
+    try {
+      return findKey(this.#keyring, named);
+    } catch (error) {
+      if (error instanceof ClavigerError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Throws `error`, or an error after which clients retry if the keyring cannot be read at present. */
+  #absent(error: AwsError): never {
+    if (this.#keyring.problem === undefined) throw error;
+    throw new AwsError(
+      "DependencyTimeoutException",
+      "The keyring of this node cannot be read at present. Retry, or see the log of claviger api.",
+      { cause: this.#keyring.problem },
+    );
+  }
+}
+
+function refuseOtherUsage({ version, arn }: UsableKey, usage: KeyUsage): void {
+  if (version.keyUsage === usage) return;
+  throw new AwsError(
+    "InvalidKeyUsageException",
+    `${arn} key usage is ${version.keyUsage} which is not valid for this operation.`,
+  );
+}
+
+/** Returns the one answer for every ciphertext that does not open, so that nobody learns from the difference. */
+export const invalidCiphertext = (): AwsError =>
+  new AwsError(
+    "InvalidCiphertextException",
+    "The ciphertext is altered, incomplete, or not for this key and encryption context.",
+  );

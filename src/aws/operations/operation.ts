@@ -1,0 +1,40 @@
+import type { EncryptionContext } from "../../crypto/context.ts";
+import type { KeyRow } from "../../keyring/rows.ts";
+import type { Caller } from "../caller.ts";
+import type { AwsKeys } from "../keys/aws-keys.ts";
+
+/** A request that is authenticated, and whose input the service model has accepted. */
+export interface Request<I> {
+  /** The request id, which the answer carries too. */
+  readonly id: string;
+  readonly caller: Caller;
+  readonly input: I;
+  /** The time of the request, in epoch milliseconds. */
+  readonly now: number;
+}
+
+/** A permission that a request needs. */
+export interface Need {
+  /** The IAM action, for example kms:Encrypt. */
+  readonly action: `kms:${string}`;
+  /** The key that the action is done with; absent if the action concerns the caller's whole account. */
+  readonly key?: KeyRow;
+  /** The encryption context of the action. */
+  readonly context?: EncryptionContext;
+}
+
+/** The members that all requests with a dry run share. */
+export interface DryRunInput {
+  readonly DryRun?: boolean;
+}
+
+/** An operation of AWS KMS. `I` and `O` have the members of the service model; blobs are Buffers, times Dates. */
+export interface Operation<I, O> {
+  /** Returns the permissions that the request needs. Throws NotFoundException if there is no such key. */
+  needs(request: Request<I>, keys: AwsKeys): readonly Need[];
+  /**
+   * Checks everything that the work depends on: the key's state and usage, the algorithm, the lengths. Returns
+   * the work. A dry run ends before the work is done.
+   */
+  prepare(request: Request<I>, keys: AwsKeys): () => O | Promise<O>;
+}

@@ -1,0 +1,31 @@
+import { encrypt } from "./encrypt.ts";
+import { generateRandom } from "./generate-random.ts";
+import type { Operation } from "./operation.ts";
+
+/** The operations that claviger has, by the names of the service model. A name such as "constructor" finds none. */
+const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freeze(
+  Object.setPrototypeOf({ Encrypt: encrypt, GenerateRandom: generateRandom }, null),
+);
+
+/** The operations of the service model that answer UnsupportedOperationException. */
+const UNSUPPORTED: ReadonlySet<string> = new Set([
+  // Custom key stores and multi-region keys.
+  "ConnectCustomKeyStore",
+  "CreateCustomKeyStore",
+  "DeleteCustomKeyStore",
+  "DescribeCustomKeyStores",
+  "DisconnectCustomKeyStore",
+  "UpdateCustomKeyStore",
+  "ReplicateKey",
+  "UpdatePrimaryRegion",
+  // Key policies.
+  "GetKeyPolicy",
+  "ListKeyPolicies",
+  "PutKeyPolicy",
+]);
+
+/** Returns the operation of this name; undefined if claviger does not have it. */
+export const operationOf = (name: string): Operation<object, object> | undefined => SERVED[name];
+
+/** Returns true if AWS KMS has an operation of this name that claviger does not support. */
+export const isUnsupported = (name: string): boolean => UNSUPPORTED.has(name);

@@ -1,0 +1,113 @@
+/** Keys in a real keyring.db, for tests of the AWS-compatible API. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Caller } from "../aws/caller.ts";
+import { AwsKeys } from "../aws/keys/aws-keys.ts";
+import type { Operation, Request } from "../aws/operations/operation.ts";
+import { newKeyId } from "../crypto/ids.ts";
+import { generateMaterial, type KeySpec, usageOf } from "../crypto/key-specs.ts";
+import type { KeyringChange, PutKey } from "../keyring/changes.ts";
+import { LiveKeyring } from "../keyring/live/live-keyring.ts";
+import type { VersionRow } from "../keyring/rows.ts";
+import { KEYRING_FILE } from "../keyring/state-folder.ts";
+import { KeyringWriter } from "../keyring/writer.ts";
+import { sealVersion } from "../keys/seal-version.ts";
+import type { ObjectName } from "../names.ts";
+import { createRootKey } from "../seal/root-key-file.ts";
+import type { SealSource } from "../seal/seal-source.ts";
+import { sealsIn } from "./seals.ts";
+
+export const SITE = { account: "000000000000", region: "us-local-1" };
+export const NOW = Date.parse("2026-11-30T12:00:00Z");
+
+export const ALICE: Caller = {
+  arn: "arn:aws:iam::000000000000:user/alice",
+  user: "alice",
+  groups: ["system:masters"],
+  namespace: "apps",
+};
+
+/** A keyring with a writer, as the operator has it, and the reader that the API has. */
+export class AwsKeyring {
+  readonly keys: AwsKeys;
+  readonly #folder = mkdtempSync(join(tmpdir(), "claviger-aws-"));
+  readonly #seals: SealSource;
+  readonly #writer: KeyringWriter;
+  readonly #keyring: LiveKeyring;
+
+  constructor() {
+    const rootKey = join(this.#folder, "root.key");
+    createRootKey(rootKey);
+    this.#seals = sealsIn(rootKey);
+    const state = join(this.#folder, "state");
+    this.#writer = KeyringWriter.open(state);
+    this.#keyring = new LiveKeyring(join(state, KEYRING_FILE), sealsIn(rootKey));
+    this.keys = new AwsKeys(this.#keyring, SITE);
+  }
+
+  /** Applies changes. They are seen at once if the reader has not started yet, else within a second. */
+  apply(...changes: readonly KeyringChange[]): void {
+    this.#writer.apply(changes);
+  }
+
+  /** Begins to read. */
+  start(): this {
+    this.#keyring.start();
+    return this;
+  }
+
+  /** Adds a key without a version. */
+  addKey(name: string, rest: Partial<PutKey> = {}): PutKey {
+    const key = { namespace: "apps", name, keyId: newKeyId(), enabled: true, ...rest };
+    this.apply({ kind: "putKey", key });
+    return key;
+  }
+
+  /** Adds a version to a key and makes it current. */
+  async addVersion(key: PutKey, rest: Partial<VersionRow> = {}): Promise<VersionRow> {
+    const keySpec: KeySpec = rest.keySpec ?? "SYMMETRIC_DEFAULT";
+    using material = generateMaterial(keySpec);
+    const { keyId, namespace, name } = key;
+    const version = await sealVersion(
+      this.#seals,
+      {
+        keyId,
+        number: 1,
+        masterKey: { namespace, name },
+        keySpec,
+        keyUsage: usageOf(keySpec),
+        origin: "AWS_KMS",
+        ...rest,
+      },
+      material,
+    );
+    this.apply({ kind: "putVersion", version }, { kind: "setCurrent", key, version });
+    return version;
+  }
+
+  /** Adds a key with one version. */
+  async add(name: string, rest: Partial<PutKey> = {}, version: Partial<VersionRow> = {}): Promise<PutKey> {
+    const key = this.addKey(name, rest);
+    await this.addVersion(key, version);
+    return key;
+  }
+
+  alias(name: string, masterKey: string, namespace = "apps"): void {
+    const alias: ObjectName & { readonly masterKey: string } = { namespace, name, masterKey };
+    this.apply({ kind: "putAlias", alias });
+  }
+
+  /** Runs an operation as the API does after it has allowed the request. */
+  async run<I, O>(operation: Operation<I, O>, input: I, caller = ALICE, now = NOW): Promise<O> {
+    const request: Request<I> = { id: "request-1", caller, input, now };
+    operation.needs(request, this.keys);
+    return operation.prepare(request, this.keys)();
+  }
+
+  close(): void {
+    this.#keyring.close();
+    this.#writer.close();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
