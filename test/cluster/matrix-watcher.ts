@@ -17,7 +17,7 @@ import {
 import type { Door } from "./matrix-traffic.ts";
 
 const MASTER_KEYS = "/apis/kms.claviger.dev/v1alpha1/namespaces/claviger-system/masterkeys";
-const PAUSE_MILLISECONDS = 100;
+const PAUSE_MILLISECONDS = 250;
 
 /** A claim in a MasterKey's status: everything in this scope is stored under this key_id. */
 interface Claim {

@@ -257,8 +257,16 @@ describe.skipIf(binaries === undefined)("stored data follows its key", () => {
       async () => (await masterKey("second")).status?.currentVersion?.number === 2,
     );
     const { kmsKeyId } = (await masterKey("second")).status?.currentVersion ?? {};
-    const { resources } = await verified("second", kmsKeyId);
-    expect(resources).toEqual(["!*.kms.claviger.dev", "secrets", "*.*"]);
+    // Until every node has reported the new configuration, the scope is that of the former one too.
+    await reencryption(
+      "second",
+      "all that the new configuration names is under version 2",
+      (status) =>
+        status.phase === "Complete" &&
+        status.verified &&
+        status.kmsKeyId === kmsKeyId &&
+        status.resources?.join() === "!*.kms.claviger.dev,secrets,*.*",
+    );
     const kinds = (await cluster.plane.etcd.get("/registry/")).map(({ key, value }) => ({
       key,
       kind: storedValue(value).kind,

@@ -19,7 +19,7 @@ const LEADER = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/clav
 const SEEDS = 60;
 /** With the probes, every API server asks for Status within 20 s. */
 const SETTLE_SECONDS = 8;
-const LONG = { deadline: 600_000, every: 100 };
+const LONG = { deadline: 600_000, every: 250 };
 const KEY_VERSIONS = /\/keyversions$/;
 const STATUS = /\/status$/;
 const REPORTS = /\/keyservers\/[^/]+\/status$/;
