@@ -108,9 +108,15 @@ function specifiers(text: string): string[] {
   );
 }
 
+/** Returns the imports of a file that are loaded with it: neither lazy imports nor those of types. */
+function eagerSpecifiers(text: string): string[] {
+  const eager = text.replaceAll(/^\s*(?:import|export) type\b[^;]*;/gm, "").replaceAll(/\bimport\(/g, "");
+  return specifiers(eager);
+}
+
 /** Returns the imports of a file: paths under src, or packages. node: is left out. */
-function importsOf(file: string): string[] {
-  return specifiers(readFileSync(join(SRC, file), "utf8"))
+function importsOf(file: string, read = specifiers): string[] {
+  return read(readFileSync(join(SRC, file), "utf8"))
     .filter((specifier) => !specifier.startsWith("node:"))
     .map((specifier) =>
       specifier.startsWith(".") ? relative(SRC, join(SRC, dirname(file), specifier)) : specifier,
@@ -126,13 +132,13 @@ const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter(
 const roomOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : "");
 
 /** Returns everything that a file imports, directly or indirectly. */
-function reach(start: string): ReadonlySet<string> {
+function reach(start: string, read = specifiers): ReadonlySet<string> {
   const seen = new Set<string>();
   const waiting = [start];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (seen.has(next)) continue;
     seen.add(next);
-    if (isFile(next)) waiting.push(...importsOf(next));
+    if (isFile(next)) waiting.push(...importsOf(next, read));
   }
   return seen;
 }
@@ -153,6 +159,7 @@ describe("the walker", () => {
       'import h from "h"; // and a word from "nowhere"',
     ].join("\n");
     expect(specifiers(text).sort()).toEqual([..."abcdefg"].map((name) => `./${name}.ts`).concat("h"));
+    expect(eagerSpecifiers(text).sort()).toEqual([..."abdef"].map((name) => `./${name}.ts`).concat("h"));
   });
   test("follows every relative import to a file that exists", () => {
     const missing = sources.flatMap((file) =>
@@ -174,6 +181,18 @@ describe.each(["cli/plugin.ts", "plugin/plugin.ts"])("%s, the API server's lifel
     expect(forbidden).toEqual([]);
   });
 });
+
+describe.each(importsOf("cli/program.ts").filter((file) => /^cli\/[^/]+$/.test(file)))(
+  "%s, whose description help and completions load",
+  (entry) => {
+    test("loads what is heavy when it runs: gRPC, the Kubernetes client, the loops of the operator", () => {
+      const heavy = [...reach(entry, eagerSpecifiers)].filter((name) =>
+        /^(@grpc\/|@kubernetes\/client-node$|operator\/operator\.ts|plugin\/plugin\.ts)/.test(name),
+      );
+      expect(heavy).toEqual([]);
+    });
+  },
+);
 
 describe("rooms", () => {
   test("nothing but tests imports what is there for tests", () => {

@@ -2,8 +2,8 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ClavigerError, messageOf } from "../errors.ts";
 import { LOG_FORMATS, type LogFormat } from "../log.ts";
 import type { Timing } from "../timing.ts";
+import { FORMATS, type Format } from "./terminal/formats.ts";
 import { didYouMean } from "./terminal/nearest.ts";
-import { FORMATS, type Format } from "./terminal/output.ts";
 
 /** One command of the command line. */
 export interface Command {

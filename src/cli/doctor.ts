@@ -3,7 +3,6 @@ import { ClavigerError } from "../errors.ts";
 import { objectsText } from "../storage/census/census-tally.ts";
 import { type Command, configPathOf, formatOf, OUTPUT, oneOf, parseOptions } from "./command.ts";
 import { diagnose } from "./doctor/diagnose.ts";
-import { gather } from "./doctor/gather.ts";
 import { asTable, counted, forPrograms } from "./doctor/report.ts";
 import { COLOUR_WHEN, colourOfOutput } from "./terminal/colour.ts";
 import { render } from "./terminal/output.ts";
@@ -28,6 +27,7 @@ export const doctor: Command = {
     const line = shows ? new ProgressLine(process.stderr, { seldom: true }) : undefined;
     const count = (objects: number) =>
       line?.show({ text: `looking at etcd: ${objectsText(objects)} counted` });
+    const { gather } = await import("./doctor/gather.ts");
     const observed = await gather(config, stopSignal(), count).finally(() => line?.clear());
     const diagnosis = diagnose(observed, new Date());
     printStyled(

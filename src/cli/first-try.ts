@@ -1,12 +1,7 @@
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config/config.ts";
-import { ClavigerError } from "../errors.ts";
-import { keyRefText } from "../names.ts";
-import { callFault, KmsClient } from "../plugin/kms-client.ts";
-import { selfCheckUid } from "../plugin/self-check.ts";
 import { type Command, configPathOf, parseOptions, UsageError } from "./command.ts";
-import { messageLine, parseMessage } from "./first-try/message.ts";
+import { parseMessage } from "./first-try/message.ts";
 import { readInput } from "./first-try/read-input.ts";
-import { roundTripText } from "./first-try/round-trip-text.ts";
 import { didYouMean } from "./terminal/nearest.ts";
 import { complain, print, printBytes } from "./terminal/print.ts";
 
@@ -30,12 +25,8 @@ export const encrypt: Command = {
     const options = parseOptions(args, { ...OPTIONS, "round-trip": { type: "boolean" } });
     const provider = providerOf(readConfig(configPathOf(options.config)), options.provider);
     const plaintext = await readInput("a text to encrypt", MAX_PLAINTEXT_BYTES, complain);
-    const text = await overSocket(provider, (client) =>
-      options["round-trip"] === true
-        ? tryRoundTrip(client, provider, plaintext)
-        : client.encrypt({ plaintext, uid: selfCheckUid() }).then(messageLine),
-    );
-    print(text);
+    const { encryptedText } = await import("./first-try/over-socket.ts");
+    print(await encryptedText(provider, plaintext, options["round-trip"] === true));
   },
 };
 
@@ -47,7 +38,8 @@ export const decrypt: Command = {
     const options = parseOptions(args, OPTIONS);
     const provider = providerOf(readConfig(configPathOf(options.config)), options.provider);
     const message = parseMessage(await readInput("a line of claviger encrypt", MAX_MESSAGE_BYTES, complain));
-    printBytes(await overSocket(provider, (client) => client.decrypt({ ...message, uid: selfCheckUid() })));
+    const { decrypted } = await import("./first-try/over-socket.ts");
+    printBytes(await decrypted(provider, message));
   },
 };
 
@@ -60,36 +52,4 @@ function providerOf({ providers, path }: NodeConfig, name: string | undefined): 
   throw name === undefined
     ? new UsageError(`--provider NAME is needed: configuration ${path} has no single provider, ${those}`)
     : new UsageError(`configuration ${path} has no provider ${name}${didYouMean(name, names)}: ${those}`);
-}
-
-/** Calls a socket. Throws NotReady with the plugin's own words. */
-async function overSocket<T>({ name, socket }: ProviderConfig, call: (client: KmsClient) => Promise<T>) {
-  const client = new KmsClient(socket);
-  try {
-    return await call(client);
-  } catch (error) {
-    if (error instanceof ClavigerError) throw error;
-    throw new ClavigerError("NotReady", `provider ${name} on ${socket} did not do it: ${callFault(error)}`);
-  } finally {
-    client.close();
-  }
-}
-
-async function tryRoundTrip(client: KmsClient, { ref }: ProviderConfig, plaintext: Buffer): Promise<string> {
-  // The first call connects, which would count as the time of the encryption.
-  await client.status();
-  const started = performance.now();
-  const encrypted = await client.encrypt({ plaintext, uid: selfCheckUid() });
-  const between = performance.now();
-  const { keyId } = encrypted;
-  const request = { ciphertext: Buffer.from(encrypted.ciphertext), keyId, annotations: new Map() };
-  const opened = await client.decrypt({ ...request, uid: selfCheckUid() });
-  return roundTripText({
-    key: keyRefText(ref),
-    plaintext,
-    encrypted,
-    opened,
-    encryptMilliseconds: between - started,
-    decryptMilliseconds: performance.now() - between,
-  });
 }

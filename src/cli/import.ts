@@ -20,7 +20,8 @@ import {
 } from "./import/steps.ts";
 import { clusterTarget, type ImportTarget, standaloneTarget } from "./import/target.ts";
 import { accessOf, CLUSTER_OPTIONS, nameInCluster, nameOf } from "./site/target.ts";
-import { type Format, render } from "./terminal/output.ts";
+import type { Format } from "./terminal/formats.ts";
+import { render } from "./terminal/output.ts";
 import { realPace } from "./terminal/patience.ts";
 import { print } from "./terminal/print.ts";
 import { ProgressLine } from "./terminal/progress.ts";

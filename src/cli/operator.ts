@@ -1,7 +1,6 @@
 import { type NodeConfig, readConfig } from "../config/config.ts";
 import type { Console } from "../console/console.ts";
 import type { Log } from "../log.ts";
-import { runOperator } from "../operator/operator.ts";
 import { type Command, configPathOf, DAEMON_OPTIONS, logFormatOf, parseOptions } from "./command.ts";
 import { daemonLog } from "./terminal/daemon-log.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
@@ -20,6 +19,7 @@ export const operator: Command = {
         "received SIGHUP and ignored it: the operator reads its configuration only when it starts; restart it to apply a change",
       );
     const stop = AbortSignal.any([stopSignal({ onHangUp }), parentGone()]);
+    const { runOperator } = await import("../operator/operator.ts");
     const page = await openConsole(config, log);
     try {
       await runOperator(config, log, stop, timing);

@@ -1,5 +1,4 @@
-import { readConfig } from "../config/config.ts";
-import { runPlugin } from "../plugin/plugin.ts";
+import { readWatchedConfig } from "../config/watched-config.ts";
 import { type Command, configPathOf, DAEMON_OPTIONS, logFormatOf, parseOptions } from "./command.ts";
 import { daemonLog } from "./terminal/daemon-log.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
@@ -16,12 +15,13 @@ export const plugin: Command = {
       standby: { type: "boolean" },
     });
     const format = logFormatOf(options);
-    const configPath = configPathOf(options.config);
-    const log = daemonLog("plugin", format ?? readConfig(configPath).logFormat);
+    const configuration = readWatchedConfig(configPathOf(options.config));
+    const log = daemonLog("plugin", format ?? configuration.config.logFormat);
     const onHangUp = () => log("info", "received SIGHUP: reloading the configuration");
     const signal = stopSignal({ onHangUp });
+    const { runPlugin } = await import("../plugin/plugin.ts");
     await runPlugin({
-      configPath,
+      configuration,
       standby: options.standby ?? false,
       log,
       signal,

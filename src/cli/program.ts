@@ -7,8 +7,8 @@ import { didYouMean } from "./terminal/nearest.ts";
 import { complain, print } from "./terminal/print.ts";
 
 /**
- * Each command is loaded when it is asked for: `plugin` must not pay for the Kubernetes client that
- * `operator` imports.
+ * Each command is loaded when it is asked for. A command loads what is heavy (the operator, the plugin, gRPC)
+ * when it runs, because help and completions load every command for its description.
  */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import("./init.ts")).init,

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readConfig } from "../config/config.ts";
+import { readWatchedConfig } from "../config/watched-config.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { keyRefText } from "../names.ts";
-import { type Plugin, runPlugin } from "../plugin/plugin.ts";
-import { roundTrip } from "../plugin/round-trip.ts";
+import type { Plugin } from "../plugin/plugin.ts";
 import type { SocketServer } from "../plugin/socket-server.ts";
 import { printable } from "../printable.ts";
 import { encryptionConfiguration } from "../storage/encryption-config/print.ts";
@@ -32,8 +31,8 @@ export const serve: Command = {
   usage: "serve [--log-format text|json] [--config FILE]",
   async run(args, timing) {
     const options = parseOptions(args, DAEMON_OPTIONS);
-    const configPath = configPathOf(options.config);
-    const config = readConfig(configPath);
+    const configuration = readWatchedConfig(configPathOf(options.config));
+    const { config } = configuration;
     const format = logFormatOf(options) ?? config.logFormat;
     const log = daemonLog("plugin", format);
     const stop = stopSignal({
@@ -53,8 +52,9 @@ export const serve: Command = {
       // A program that reads the log as JSON often reads stdout too, as in a container.
       if (format === "text") void introduce(plugin, signal);
     };
+    const { runPlugin } = await import("../plugin/plugin.ts");
     try {
-      await runPlugin({ configPath, log, signal, onListening, ...(timing && { timing }) });
+      await runPlugin({ configuration, log, signal, onListening, ...(timing && { timing }) });
     } finally {
       ended.abort();
       await operator;
@@ -138,6 +138,7 @@ async function keyArrives({ provider }: SocketServer, signal: AbortSignal): Prom
 async function introduction({ provider, path }: SocketServer): Promise<string> {
   let proof: string;
   try {
+    const { roundTrip } = await import("../plugin/round-trip.ts");
     const { ciphertextBytes, milliseconds } = await roundTrip(path);
     proof = `ok: 32 bytes encrypted to ${ciphertextBytes} and back over the socket in ${milliseconds.toFixed(1)} ms`;
   } catch (error) {

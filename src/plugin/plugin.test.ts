@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
+import { readWatchedConfig } from "../config/watched-config.ts";
 import { Secret } from "../crypto/secret.ts";
 import { observationsPath, readObservations } from "../keyring/observations.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
@@ -25,7 +26,7 @@ it("the configuration is edited while the plugin starts => it is taken up, and a
   const listeners = process.listenerCount("SIGHUP");
   let heard = false;
   const ended = runPlugin({
-    configPath,
+    configuration: readWatchedConfig(configPath),
     log: () => undefined,
     signal: stop.signal,
     onListening: () => {
@@ -54,12 +55,17 @@ it("a plugin in standby takes over while the API server asks => the episode cont
   const waiting: string[] = [];
   const [first, second] = [new AbortController(), new AbortController()];
   const ended = [
-    runPlugin({ configPath, log: () => undefined, signal: first.signal, standby: true }),
+    runPlugin({
+      configuration: readWatchedConfig(configPath),
+      log: () => undefined,
+      signal: first.signal,
+      standby: true,
+    }),
     vi
       .waitFor(() => expect(existsSync(socket)).toBe(true), deadline)
       .then(() =>
         runPlugin({
-          configPath,
+          configuration: readWatchedConfig(configPath),
           log: (_, message) => void waiting.push(message),
           signal: second.signal,
           standby: true,
@@ -106,7 +112,11 @@ it("the plugin is restarted while its API server asks => the episode goes on; af
   /** Runs the plugin once, with these calls of its API server. Returns the contents of the file. */
   const life = async (encrypts: number): Promise<ObservationRow | undefined> => {
     const stop = new AbortController();
-    const ended = runPlugin({ configPath, log: () => undefined, signal: stop.signal });
+    const ended = runPlugin({
+      configuration: readWatchedConfig(configPath),
+      log: () => undefined,
+      signal: stop.signal,
+    });
     const apiServer = new KmsClient(socket, { passesForApiServer: true });
     try {
       await vi.waitFor(() => apiServer.status(), deadline);

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config/config.ts";
+import type { WatchedConfig } from "../config/watched-config.ts";
 import { messageOf } from "../errors.ts";
-import { appearanceOf } from "../files/file-appearance.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { ObservationRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
@@ -23,7 +23,7 @@ import { standBy } from "./standby.ts";
 /** How soon a failed check is repeated. */
 const RETRY_MILLISECONDS = 1_000;
 export interface PluginOptions {
-  readonly configPath: string;
+  readonly configuration: WatchedConfig;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** The production timing if left out. */
@@ -35,13 +35,11 @@ export interface PluginOptions {
 }
 
 /**
- * Serves the sockets of a configuration until aborted. Throws ConfigInvalid or InUse if it cannot start.
+ * Serves the sockets of a configuration until aborted. Throws InUse if it cannot start.
  * Afterwards it never stops by itself: a failure is answered to the API server, logged, and retried.
  */
 export async function runPlugin(options: PluginOptions): Promise<void> {
-  // Taken before the file is read, so that a later edit is noticed, however long the start takes.
-  const appearance = appearanceOf(options.configPath);
-  const config = readConfig(options.configPath);
+  const { config, appearance } = options.configuration;
   // Sockets and their folders belong only to our user, or to our user and one group.
   process.umask(config.socketGroup === undefined ? 0o077 : 0o007);
   if (options.standby)

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
+import { readWatchedConfig } from "../config/watched-config.ts";
 import { deadline, temporaryFolder } from "../testing/keyring.ts";
 import { writePluginConfig } from "../testing/plugin-config.ts";
 import { KmsClient } from "./kms-client.ts";
@@ -20,7 +21,13 @@ function site(folder: string) {
     const onListening = () => {
       listening = true;
     };
-    const ended = runPlugin({ configPath, log, signal: stop.signal, standby, onListening });
+    const ended = runPlugin({
+      configuration: readWatchedConfig(configPath),
+      log,
+      signal: stop.signal,
+      standby,
+      onListening,
+    });
     return { lines, ended, stop: () => stop.abort(), isListening: () => listening };
   };
   return { sockets, start };

@@ -27,7 +27,7 @@ export async function lookUp(names: Names, typed: Typed): Promise<readonly strin
   }
 }
 
-/** The Kubernetes client is loaded only if a name needs it: without it an answer takes half the time. */
+/** Whatever calls an API server is loaded only if a name needs it: without it an answer takes half the time. */
 const readers: Readonly<Record<Names, (typed: Typed) => Promise<readonly string[]>>> = {
   async providers({ config }) {
     const { readConfig } = await import("../../config/config.ts");

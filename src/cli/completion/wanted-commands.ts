@@ -3,7 +3,7 @@ const MOST_DESCRIBED = 4;
 
 /**
  * Returns the commands that have to be loaded to complete a command line. A person waits with a finger on the
- * key, and loading all of them, with the Kubernetes client, takes several times as long as the answer itself.
+ * key, and loading all of them takes several times as long as the answer itself.
  */
 export function wantedCommands(words: readonly string[], names: readonly string[]): ReadonlySet<string> {
   const [first = "", second, ...more] = words;

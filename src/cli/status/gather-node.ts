@@ -5,7 +5,6 @@ import type { KeyringReader } from "../../keyring/reader.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
 import { keyRefText, nameText, type ObjectName } from "../../names.ts";
 import { type ScopedProvider, SocketScopes } from "../../operator/node/socket-scopes.ts";
-import { callFault, KmsClient } from "../../plugin/kms-client.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import { isoTime } from "../../times.ts";
 import { apiServerOfNode, observationsOfNode } from "../site/api-server-of-node.ts";
@@ -57,6 +56,7 @@ const isUnused = (scope: ScopedProvider["scope"]): boolean => scope?.entries ===
 
 /** Asks a socket of this node for Status, and nobody else. */
 export async function reportProvider({ name, socket, ref }: ProviderConfig): Promise<ProviderReport> {
+  const { callFault, KmsClient } = await import("../../plugin/kms-client.ts");
   const client = new KmsClient(socket);
   const report = { name, socket, serves: keyRefText(ref) };
   try {

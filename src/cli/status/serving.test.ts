@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
+import { readWatchedConfig } from "../../config/watched-config.ts";
 import { Secret } from "../../crypto/secret.ts";
 import { KeyringWriter } from "../../keyring/writer.ts";
 import { runPlugin } from "../../plugin/plugin.ts";
@@ -50,7 +51,11 @@ it("status --serving => fails without a plugin, and is content with one that ser
   const probe = () => status.run(["--serving", "--config", path]);
   await expect(probe()).rejects.toMatchObject({ code: "NotReady", message: "not serving: secrets" });
   const stop = new AbortController();
-  const ended = runPlugin({ configPath: path, log: () => undefined, signal: stop.signal });
+  const ended = runPlugin({
+    configuration: readWatchedConfig(path),
+    log: () => undefined,
+    signal: stop.signal,
+  });
   try {
     await vi.waitFor(() => expect(existsSync(join(folder.path, "run", "secrets.sock"))).toBe(true), deadline);
     await vi.waitFor(probe, deadline);

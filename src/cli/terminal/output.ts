@@ -1,9 +1,6 @@
 import { stringify } from "yaml";
 import { printableJson } from "../../printable.ts";
-
-/** The formats for programs, by the values of `-o`. */
-export const FORMATS = ["json", "yaml"] as const;
-export type Format = (typeof FORMATS)[number];
+import type { Format } from "./formats.ts";
 
 /** Renders a value for programs. Unsafe characters are escaped, and each parser restores them. */
 export function render(value: object, format: Format): string {
