@@ -30,6 +30,7 @@ const rooms: Readonly<Record<string, Room>> = {
     files: ["errors.ts", "names.ts", "times.ts"],
     packages: [],
   },
+  access: { rooms: ["crypto", "keyring"], files: [], packages: [] },
   resources: { rooms: ["crypto", "keyring", "seal"], packages: [] },
   kube: {
     rooms: ["files", "resources"],
