@@ -16,7 +16,8 @@ test("the operator's metrics count keys and nodes by their Ready condition, and 
     keyVersionsUpTo: "1",
     heardOf: new Map(),
   };
-  const counts = { failures: () => 3, conflicts: () => 4, waiting: () => 5 };
+  const certificates = () => [{ path: "/etc/claviger/kubeconfig", expiresAt: 1_770_091_506_000 }];
+  const counts = { failures: () => 3, conflicts: () => 4, waiting: () => 5, certificates };
   const render = await loadOperatorMetrics({ leading: () => true, view: () => view, ...counts });
   for (const text of [await render(), await render()]) {
     expect(text).toContain("claviger_operator_leading 1");
@@ -28,6 +29,9 @@ test("the operator's metrics count keys and nodes by their Ready condition, and 
     expect(text).toContain('claviger_master_keys{ready="Unknown",reason="NoStatus"} 1');
     expect(text.match(/^claviger_key_material_expiry.+/gm)).toEqual([
       'claviger_key_material_expiry_timestamp_seconds{namespace="apps",name="secrets",version="2"} 1770091506',
+    ]);
+    expect(text.match(/^claviger_client_certificate.+/gm)).toEqual([
+      'claviger_client_certificate_expiry_timestamp_seconds{file="/etc/claviger/kubeconfig"} 1770091506',
     ]);
     expect(text).toContain('claviger_key_servers{ready="True",reason="InStep"} 1');
   }
@@ -67,7 +71,7 @@ test("each key says when it rotates, whether it is late, and how far its data ha
     keyVersionsUpTo: "1",
     heardOf: new Map(),
   };
-  const counts = { failures: () => 0, conflicts: () => 0, waiting: () => 0 };
+  const counts = { failures: () => 0, conflicts: () => 0, waiting: () => 0, certificates: () => [] };
   const render = await loadOperatorMetrics({ leading: () => true, view: () => view, ...counts });
   const labels = 'namespace="apps",name="secrets"';
   expect((await render()).match(/^claviger_key_[rsc].+/gm)).toEqual([

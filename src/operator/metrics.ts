@@ -1,5 +1,6 @@
 import { conditionOf } from "../resources/conditions.ts";
 import type { View } from "../store/view.ts";
+import type { ClientCertificate } from "./client-certificates.ts";
 import { expiriesOf } from "./import/material-expiry.ts";
 import { keyGauges } from "./key-gauges.ts";
 
@@ -13,6 +14,8 @@ export interface OperatorGauges {
   readonly conflicts: () => number;
   /** Objects that wait for the leader's next pass. */
   readonly waiting: () => number;
+  /** The client certificates of this node. */
+  readonly certificates: () => readonly ClientCertificate[];
 }
 
 /** Renders the operator's metrics in Prometheus' text format. Loads prom-client when called. */
@@ -66,6 +69,16 @@ export async function loadOperatorMetrics(source: OperatorGauges): Promise<() =>
         const { masterKey, number } = version.spec;
         this.set({ ...masterKey, version: number }, at / 1000);
       }
+    },
+  });
+  new Gauge({
+    name: "claviger_client_certificate_expiry_timestamp_seconds",
+    help: "When a client certificate of this node expires, in epoch seconds.",
+    labelNames: ["file"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { path, expiresAt } of source.certificates()) this.set({ file: path }, expiresAt / 1000);
     },
   });
   new Gauge({

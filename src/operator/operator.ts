@@ -9,6 +9,7 @@ import { openSeals } from "../seal/open-seals.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import type { Change } from "../store/view.ts";
 import { TIMING, type Timing } from "../timing.ts";
+import { clientCertificates } from "./client-certificates.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
 import { ApiServerWatch, thisMachine } from "./node/api-server-watch.ts";
@@ -158,6 +159,7 @@ class Operator {
       failures: () => this.#nodeQueue.failureCount + this.#leaderQueue.failureCount,
       conflicts: () => this.#nodeQueue.conflictCount + this.#leaderQueue.conflictCount,
       waiting: () => this.#leaderQueue.length,
+      certificates: () => clientCertificates(this.#config),
     };
   }
 

@@ -136,6 +136,17 @@ const cases: readonly Case[] = [
       "1 KeyServers are not Ready, with the reason NodeNotHeardOf. Rotations may wait for these nodes.",
   },
   {
+    alert: "ClavigerClientCertificateExpires",
+    series: {
+      'claviger_client_certificate_expiry_timestamp_seconds{instance="a:9441",file="/etc/claviger/kubeconfig"}': `${30 * 86400 + 60}x10`,
+    },
+    silent: 1,
+    fires: 2,
+    labels: { instance: "a:9441", file: "/etc/claviger/kubeconfig" },
+    description:
+      "The client certificate in /etc/claviger/kubeconfig on a:9441 expires in 29d 23h 59m 0s, or has expired. Then the API server or etcd refuses it: this node's operator stops, or nothing is re-encrypted or counted. Encrypted objects can be read all the time.",
+  },
+  {
     alert: "ClavigerKeyIsNotReady",
     series: {
       'claviger_master_keys{ready="False",reason="WaitingForNodes"}': "3x20",

@@ -19,6 +19,7 @@ import { KmsTestClient } from "../standalone/kms.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
 import { claviger, encryptionRules, identity, kms, manifests } from "./manifests.ts";
 import type { NodeMetrics } from "./node.ts";
+import { withShortCertificate } from "./short-certificate.ts";
 import { createSecrets } from "./traffic.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -58,6 +59,7 @@ describe.skipIf(binaries === undefined || programs === undefined)("the alerts on
       encryption: ({ name, socket }) =>
         encryptionRules({ resources: ["secrets"], providers: [kms(name, socket), identity] }),
       censusIntervalMinutes: 1,
+      rewriterKubeconfig: (kubeconfig) => withShortCertificate(kubeconfig, 20),
     });
   });
   afterAll(async () => {
@@ -117,6 +119,14 @@ describe.skipIf(binaries === undefined || programs === undefined)("the alerts on
     await isOver("ClavigerProcessIsDown");
     await isOver("ClavigerMetricsAreMissing");
     await isOver("ClavigerNobodyLeads");
+  });
+
+  it("a client certificate that expires within 30 days is told of, with its file", async () => {
+    await fires("ClavigerClientCertificateExpires");
+    const [alert] = (await prometheus.firing()).filter(
+      ({ alertname }) => alertname === "ClavigerClientCertificateExpires",
+    );
+    expect(alert?.file).toMatch(/rewriter.*\.kubeconfig$/);
   });
 
   it("a provider without its key serves nothing, and its node is not Ready", async () => {

@@ -63,6 +63,7 @@ const operator = await loadOperatorMetrics({
   failures: () => 0,
   conflicts: () => 0,
   waiting: () => 0,
+  certificates: () => [{ path: "/etc/claviger/kubeconfig", expiresAt: 0 }],
 });
 const exposed = {
   plugin: rendered(await plugin.render()),

@@ -4,7 +4,7 @@ import type { NodeConfig, ProviderConfig } from "../../config/config.ts";
 import { messageOf } from "../../errors.ts";
 import { flawOfFolder } from "../../files/private-path.ts";
 import { KEYRING_FILE } from "../../keyring/state-folder.ts";
-import { certificateExpiry, kubeconfigExpiry } from "../../kube/certificate-expiry.ts";
+import { clientCertificates } from "../../operator/client-certificates.ts";
 import { callFault, KmsClient } from "../../plugin/kms-client.ts";
 import { openSeals } from "../../seal/open-seals.ts";
 import { censusOfNode } from "../../storage/census/node-census.ts";
@@ -13,7 +13,7 @@ import { type KeyringFacts, readKeyringFacts } from "../site/keyring-facts.ts";
 import { mustBeOwnEtcd } from "../site/own-etcd.ts";
 import { gatherCluster } from "./gather-cluster.ts";
 import { absent, type Look, look } from "./look.ts";
-import type { ClientCertificate, Observed, RootKeyFile, SocketAnswer, UnsafeFolder } from "./observed.ts";
+import type { Observed, RootKeyFile, SocketAnswer, UnsafeFolder } from "./observed.ts";
 
 /**
  * Gathers everything that `claviger doctor` checks, and changes nothing. Rejects only with the signal's
@@ -36,28 +36,10 @@ export async function gather(
     config,
     rootKey: lookAtRootKey(config, keyring),
     unsafeFolders: unsafeFolders(config),
-    certificates: certificatesOf(config),
+    certificates: clientCertificates(config),
     sockets,
     looks: { encryptionConfig, keyring, etcd, ...cluster },
   };
-}
-
-/** A file that cannot be read has a finding of its own: nothing behind it answers. */
-function certificatesOf({ resources, rewriter, etcd }: NodeConfig): ClientCertificate[] {
-  const kubeconfigs = [resources.kind === "kubeconfig" ? resources.path : undefined, rewriter?.kubeconfig];
-  const found = (path: string | undefined, read: (path: string) => number | undefined) => {
-    if (path === undefined) return [];
-    try {
-      const expiresAt = read(path);
-      return expiresAt === undefined ? [] : [{ path, expiresAt }];
-    } catch {
-      return [];
-    }
-  };
-  return [
-    ...kubeconfigs.flatMap((path) => found(path, kubeconfigExpiry)),
-    ...found(etcd?.client?.cert, certificateExpiry),
-  ];
 }
 
 async function lookAtEncryptionConfig({ path, encryptionConfig }: NodeConfig) {

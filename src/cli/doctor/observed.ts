@@ -1,5 +1,6 @@
 import type { NodeConfig } from "../../config/config.ts";
 import type { EncryptionFacts } from "../../install/kubeadm/cluster-configuration.ts";
+import type { ClientCertificate } from "../../operator/client-certificates.ts";
 import type { ApiServerState } from "../../operator/node/decide-api-server.ts";
 import type { KeyAlias, KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { Census } from "../../storage/census/census.ts";
@@ -68,13 +69,6 @@ export interface RootKeyFile {
   /** The id of a root key that can be used; otherwise `fault` says why it cannot. */
   readonly rootKeyId?: string;
   readonly fault?: string;
-}
-
-/** A client certificate of this node, and the file that has it. */
-export interface ClientCertificate {
-  readonly path: string;
-  /** When it expires, in epoch milliseconds. */
-  readonly expiresAt: number;
 }
 
 /** A folder that this node's processes rely on, and that another user can replace. */

@@ -1,0 +1,24 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { must } from "../kubeadm/must.ts";
+
+/**
+ * Adds a client certificate that expires in some days to the user of a kubeconfig, and returns its path. The API
+ * server asks for no certificate, so that the user's token still counts.
+ */
+export async function withShortCertificate(kubeconfig: string, days: number): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "clv-certificate-"));
+  const [key, certificate] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const request = ["-x509", "-days", String(days), "-subj", "/CN=node", "-keyout", key, "-out", certificate];
+  await must("openssl", ["req", ...curve, ...request]);
+  const config = JSON.parse(await readFile(kubeconfig, "utf8"));
+  Object.assign(config.users[0].user, {
+    "client-certificate-data": await readFile(certificate, "base64"),
+    "client-key-data": await readFile(key, "base64"),
+  });
+  await writeFile(kubeconfig, JSON.stringify(config));
+  await rm(folder, { recursive: true });
+  return kubeconfig;
+}
