@@ -64,6 +64,14 @@ describe.each(["v1beta3", "v1beta4"] as const)("kubeadm.k8s.io/%s", (version) =>
     expect(withoutEncryption(configuration(version, `{ extraArgs: ${args[version]} }`))).toContain("/other");
   });
 
+  test("nothing of claviger to remove => the text as it is, in kubeadm's own layout of lists too", () => {
+    const layout = "\n  extraVolumes:\n  - hostPath:   /var/log\n    mountPath: /var/log\n    name: audit";
+    for (const apiServer of [layout, "{}", "{ extraVolumes: [] }"]) {
+      const text = configuration(version, apiServer);
+      expect(withoutEncryption(text)).toBe(text);
+    }
+  });
+
   test("the file for kubeadm has the cluster, and the API server of this node in the same version", () => {
     const text = kubeadmFile(configuration(version, "{}"), {
       address: "10.0.0.1",

@@ -72,8 +72,12 @@ export function withEncryption(text: string): string {
   return document.toString({ lineWidth: 0 });
 }
 
-/** Removes claviger's flags and volumes, if they are as `withEncryption` adds them. */
+/**
+ * Removes claviger's flags and volumes, if they are as `withEncryption` adds them. Returns a text without any of
+ * them unchanged, so that a difference of nothing but the layout is not written.
+ */
 export function withoutEncryption(text: string): string {
+  if (missingIn(factsOf(text)).length === Object.keys(FLAGS).length + VOLUMES.length) return text;
   const document = parsed(text);
   for (const [name, value] of Object.entries(FLAGS)) {
     if (flagOf(document, name) === value) removeFlag(document, name);

@@ -15,11 +15,7 @@ export const cleanConfigurationStep = (site: Site): Step => ({
   plan: async () => {
     const before = await readClusterConfiguration(site);
     const after = withoutEncryption(before);
-    // The texts may differ in nothing but their layout.
-    const changes =
-      withoutEncryption(after) === before || after === before
-        ? []
-        : [{ kind: "cluster configuration", before, after } as const];
+    const changes = after === before ? [] : [{ kind: "cluster configuration", before, after } as const];
     return actIf(changes, "remove claviger's flags and mounts", "it has no flag of claviger");
   },
 });
