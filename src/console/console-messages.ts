@@ -1,4 +1,5 @@
 import type { ServerTrust } from "../kube/kubeconfig/server-trust.ts";
+import type { CloseMessage } from "../listening-thread.ts";
 import type { Site } from "./gather-overview.ts";
 
 /** The parts of the console's settings that may be renewed on the disk. */
@@ -9,19 +10,10 @@ export interface Renewable {
 
 /** The settings with which the thread starts. */
 export interface ConsoleData extends Renewable {
-  readonly host: string;
-  readonly port: number;
   readonly site: Site;
   /** The folder of the page's files. */
   readonly page: string;
 }
 
 /** A message from the main thread to the console's thread. */
-export type ToConsole =
-  | { readonly kind: "renewed"; readonly settings: Renewable }
-  | { readonly kind: "close" };
-
-/** A message from the console's thread to the main thread. */
-export type FromConsole =
-  | { readonly kind: "listening" }
-  | { readonly kind: "refused"; readonly reason: string };
+export type ToConsole = { readonly kind: "renewed"; readonly settings: Renewable } | CloseMessage;

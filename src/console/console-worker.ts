@@ -7,9 +7,10 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from "n
 import type { Socket } from "node:net";
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
+import type { AddressMessage, ThreadAddress } from "../listening-thread.ts";
 import { RateLimiter } from "../rate-limiter.ts";
 import { ApiServer } from "./api-server.ts";
-import type { ConsoleData, FromConsole, Renewable, ToConsole } from "./console-messages.ts";
+import type { ConsoleData, Renewable, ToConsole } from "./console-messages.ts";
 import { Responder } from "./responder.ts";
 
 /** The limit of open connections. A browser opens six; a new connection replaces the oldest. */
@@ -30,10 +31,10 @@ const NICE = 10;
 
 const port = parentPort;
 if (port === null) throw new Error("console-worker.ts is started by console-thread.ts");
-const data: ConsoleData = workerData;
+const data: ConsoleData & ThreadAddress = workerData;
 if (process.platform === "linux") setPriority(NICE);
 
-const tell = (message: FromConsole): void => port.postMessage(message);
+const tell = (message: AddressMessage): void => port.postMessage(message);
 const open = new Set<Socket>();
 const accepts = new RateLimiter(ACCEPTS);
 let api = new ApiServer(data.trust);

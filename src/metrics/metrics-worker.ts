@@ -5,25 +5,17 @@
 import { createServer, type Socket } from "node:net";
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
+import type { AddressMessage, CloseMessage, ThreadAddress } from "../listening-thread.ts";
 import { RateLimiter } from "../rate-limiter.ts";
 import { decideReply, MAX_HEAD_BYTES, type Reply, responseHead } from "./metrics-request.ts";
 
 /** A message from the main thread to this thread. */
 export type ToWorker =
   /** The answer to `render`. Without a body the rendering failed. */
-  { readonly kind: "rendered"; readonly body: Uint8Array | undefined } | { readonly kind: "close" };
+  { readonly kind: "rendered"; readonly body: Uint8Array | undefined } | CloseMessage;
 
 /** A message from this thread to the main thread. */
-export type FromWorker =
-  | { readonly kind: "listening" }
-  | { readonly kind: "refused"; readonly reason: string }
-  | { readonly kind: "render" };
-
-/** The address to listen on. */
-export interface WorkerData {
-  readonly host: string;
-  readonly port: number;
-}
+export type FromWorker = AddressMessage | { readonly kind: "render" };
 
 /** How long one rendering is returned to everybody who asks. */
 const FRESH_MILLISECONDS = 1_000;
@@ -49,7 +41,7 @@ const EMPTY = new Uint8Array();
 
 const port = parentPort;
 if (port === null) throw new Error("metrics-worker.ts is started by metrics-server.ts");
-const { host, port: number }: WorkerData = workerData;
+const { host, port: number }: ThreadAddress = workerData;
 if (process.platform === "linux") setPriority(NICE);
 
 const tell = (message: FromWorker): void => port.postMessage(message);
