@@ -1,11 +1,12 @@
-import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import { createPrivateKey, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 
 const REDACTED = "[secret]";
 
 /**
  * Secret bytes that no log line, template, JSON or inspection shows by accident.
- * `exposeSecretBytes` and `exposeSecretKey` are the only ways to the bytes; grep for them to audit their use.
+ * `exposeSecretBytes`, `exposeSecretKey` and `exposePrivateKey` are the only ways to the bytes; grep for them
+ * to audit their use.
  *
  * `wipe` zeroes the one buffer held here. JavaScript cannot promise more: the
  * engine may have copied bytes while moving memory, and node:crypto copies keys
@@ -14,6 +15,7 @@ const REDACTED = "[secret]";
 export class Secret {
   readonly #bytes: Uint8Array;
   #key: KeyObject | undefined;
+  #privateKey: KeyObject | undefined;
   #wiped = false;
 
   private constructor(bytes: Uint8Array) {
@@ -50,10 +52,25 @@ export class Secret {
     return this.#key;
   }
 
+  /**
+   * Returns a secret that is a PKCS #8 structure (DER) as a private key of node:crypto, parsed once. Throws
+   * OpenSSL's error if it is none. Throws once wiped.
+   */
+  exposePrivateKey(): KeyObject {
+    if (this.#privateKey === undefined) {
+      const { buffer, byteOffset, length } = this.exposeSecretBytes();
+      // A view, because a copy would have to be wiped as well.
+      const key = Buffer.from(buffer, byteOffset, length);
+      this.#privateKey = createPrivateKey({ key, format: "der", type: "pkcs8" });
+    }
+    return this.#privateKey;
+  }
+
   wipe(): void {
     this.#bytes.fill(0);
-    // OpenSSL zeroes the copy in the key when the key is collected.
+    // OpenSSL zeroes the copy in a key when the key is collected.
     this.#key = undefined;
+    this.#privateKey = undefined;
     this.#wiped = true;
   }
 
