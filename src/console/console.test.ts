@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { get as httpGet } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
@@ -165,7 +166,9 @@ describe("every answer", () => {
     const silent = Array.from({ length: 80 }, () => connect(Number(port), host));
     for (const socket of silent) socket.on("error", () => undefined).resume();
     await Promise.all(silent.map((socket) => once(socket, "connect")));
-    expect((await ask("/")).status).toBe(200);
+    // fetch would write into a pooled connection that was replaced a moment before.
+    const [response] = await once(httpGet(`http://${shared.address}/`, { agent: false }), "response");
+    expect(response.resume().statusCode).toBe(200);
     for (const socket of silent) socket.destroy();
   });
 });
