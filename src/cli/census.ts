@@ -2,9 +2,11 @@ import { type NodeConfig, readConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
 import type { Census } from "../storage/census/census.ts";
 import { objectsText } from "../storage/census/census-tally.ts";
+import { censusOfNode } from "../storage/census/node-census.ts";
 import type { StoredValue } from "../storage/etcd/stored-value.ts";
 import { type Command, configPathOf, formatOf, OUTPUT, parseOptions } from "./command.ts";
 import { readKeyringFacts } from "./site/keyring-facts.ts";
+import { mustBeOwnEtcd } from "./site/own-etcd.ts";
 import { render } from "./terminal/output.ts";
 import { complain, print } from "./terminal/print.ts";
 import { ProgressLine } from "./terminal/progress.ts";
@@ -31,7 +33,6 @@ export const census: Command = {
     const shows = process.stderr.isTTY || format === undefined;
     const line = shows ? new ProgressLine(process.stderr, { seldom: true }) : undefined;
     const signal = stopSignal();
-    const { censusOfNode } = await import("../storage/census/node-census.ts");
     const taken = await censusOfNode(config, {
       all: options.all === true,
       signal,
@@ -43,7 +44,6 @@ export const census: Command = {
         ? render(forPrograms(taken, versions), format)
         : asTable(taken, versions, process.stdout.columns),
     );
-    const { mustBeOwnEtcd } = await import("./site/own-etcd.ts");
     await mustBeOwnEtcd(config, signal);
   },
 };

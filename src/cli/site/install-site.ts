@@ -6,6 +6,7 @@ import { runProgram } from "../../install/run-program.ts";
 import { placeOf, type Site } from "../../install/site.ts";
 import { textOf } from "../../install/text-file.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
+import { censusOfNode } from "../../storage/census/node-census.ts";
 
 export interface SiteOptions {
   readonly kubeconfig?: string | undefined;
@@ -21,10 +22,7 @@ export function openSite({ kubeconfig, root = "/", signal }: SiteOptions): {
   const folder = resolve(root);
   const path = kubeconfig ?? placeOf({ root: folder }, PATHS.adminKubeconfig);
   const client = new KubeClient(path, LIKE_KUBECTL);
-  const count = async (config: NodeConfig) => {
-    const { censusOfNode } = await import("../../storage/census/node-census.ts");
-    return censusOfNode(config, { all: true, signal });
-  };
+  const count = (config: NodeConfig) => censusOfNode(config, { all: true, signal });
   const site = { root: folder, nodeName: nodeNameIn(folder), run: runProgram, kube: client, count, signal };
   return { site, close: () => client.close() };
 }

@@ -1,8 +1,8 @@
 import type { NodeConfig } from "../../config/config.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
 import { readLease } from "../../kube/leases.ts";
-import { EtcdClient } from "../../storage/etcd/etcd-client.ts";
 import { mustBeEtcdOf } from "../../storage/etcd/etcd-identity.ts";
+import { openEtcd } from "../../storage/etcd/open-etcd.ts";
 import { nodeLeaseOf } from "../../store/nodes/node-leases.ts";
 
 /** The time that the API server may take for its first answer, in milliseconds. */
@@ -21,7 +21,7 @@ export async function mustBeOwnEtcd(config: NodeConfig, signal: AbortSignal): Pr
     (await readLease(client, ref, within))?.metadata.resourceVersion;
   const first = resourceVersion(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
   if ((await first.catch(() => undefined)) === undefined) return;
-  const etcd = EtcdClient.open(config.etcd);
+  const etcd = await openEtcd(config.etcd);
   try {
     const witness = { path: `leases/${ref.namespace}/${ref.name}`, read: () => resourceVersion(signal) };
     await mustBeEtcdOf(witness, { etcd, prefix: config.etcd.prefix, signal });

@@ -1,8 +1,8 @@
 import type { NodeConfig } from "../../config/config.ts";
 import { ClavigerError } from "../../errors.ts";
 import { readEncryptionConfig } from "../encryption-config/encryption-config.ts";
-import { EtcdClient } from "../etcd/etcd-client.ts";
 import { mustHoldCluster } from "../etcd/etcd-identity.ts";
+import { openEtcd } from "../etcd/open-etcd.ts";
 import { type StoredNames, storedNames } from "../etcd/stored-value.ts";
 import { type Census, type CensusOptions, takeCensus } from "./census.ts";
 import { type CensusScope, censusScope, scopeOf } from "./census-scope.ts";
@@ -24,7 +24,7 @@ export async function censusOfNode(config: NodeConfig, options: NodeCensusOption
   if (config.etcd === undefined) throw missing(config, "etcd");
   const scope = options.all === true ? scopeOf(["*.*"]) : nodeScope(config);
   const { prefix } = config.etcd;
-  const etcd = EtcdClient.open(config.etcd);
+  const etcd = await openEtcd(config.etcd);
   try {
     await mustHoldCluster({ etcd, prefix, signal: options.signal });
     return await takeCensus(etcd, scope, { ...options, prefix, names: namesOf(config) });

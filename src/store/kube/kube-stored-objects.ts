@@ -8,8 +8,8 @@ import { type Census, takeCensus } from "../../storage/census/census.ts";
 import { type CensusScope, scopeOf } from "../../storage/census/census-scope.ts";
 import { countsByKeyId } from "../../storage/census/node-census.ts";
 import { readEncryptionConfig, ruleFor } from "../../storage/encryption-config/encryption-config.ts";
-import { EtcdClient } from "../../storage/etcd/etcd-client.ts";
 import { mustBeEtcdOf, mustBeStoredHere, type Witness } from "../../storage/etcd/etcd-identity.ts";
+import { openEtcd } from "../../storage/etcd/open-etcd.ts";
 import type { RewriteFailure, RewriteProgress } from "../../storage/rewrite/rewrite-report.ts";
 import { rewrite } from "../../storage/rewrite/rewriter.ts";
 import { migrate } from "../../storage/rewrite/storage-version-migration.ts";
@@ -130,7 +130,7 @@ export class KubeStoredObjects implements StoredObjects {
   ): Promise<Census> {
     const { client, scope, resources, signal } = task;
     const { prefix } = config;
-    const etcd = EtcdClient.open(config);
+    const etcd = await openEtcd(config);
     try {
       const at = { etcd, prefix, signal };
       await mustBeEtcdOf(this.#witness(signal), at);
