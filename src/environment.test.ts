@@ -30,7 +30,7 @@ test("the program reads these variables of the environment and no others: none w
     "cli/terminal/colour.ts: NO_COLOR",
     "cli/terminal/colour.ts: TERM",
     // The environment of a credential plugin in the kubeconfig, as kubectl passes it.
-    "kube/credential-plugin.ts: process.env",
+    "kube/kubeconfig/credential-plugin.ts: process.env",
     // Kills the program at a write: a crash at that moment, which must harm nothing at any time.
     "write-points.ts: CLAVIGER_KILL_AT",
   ]);
