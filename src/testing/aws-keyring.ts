@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Caller } from "../aws/caller.ts";
 import { AwsKeys } from "../aws/keys/aws-keys.ts";
-import type { Operation, Request } from "../aws/operations/operation.ts";
+import type { Need, Operation, Request } from "../aws/operations/operation.ts";
+import { awsErrorOf } from "../aws/service/claviger-error.ts";
 import { newKeyId } from "../crypto/ids.ts";
 import { generateMaterial, type KeySpec, usageOf } from "../crypto/key-specs.ts";
 import type { KeyringChange, PutKey } from "../keyring/changes.ts";
@@ -93,16 +94,32 @@ export class AwsKeyring {
     return key;
   }
 
+  /** Destroys a version. The reader takes a tombstone without asking for its proof, as the operator has checked it. */
+  destroy({ sealed: proof, ...identity }: VersionRow): void {
+    const tombstone = { ...identity, destroyedAt: "2026-11-30T12:00:00Z", reason: "no longer needed", proof };
+    this.apply({ kind: "destroyVersion", tombstone });
+  }
+
   alias(name: string, masterKey: string, namespace = "apps"): void {
     const alias: ObjectName & { readonly masterKey: string } = { namespace, name, masterKey };
     this.apply({ kind: "putAlias", alias });
   }
 
-  /** Runs an operation as the API does after it has allowed the request. */
+  /** Runs an operation as the API does after it has allowed the request. Rejects with AwsError. */
   async run<I, O>(operation: Operation<I, O>, input: I, caller = ALICE, now = NOW): Promise<O> {
     const request: Request<I> = { id: "request-1", caller, input, now };
-    operation.needs(request, this.keys);
-    return operation.prepare(request, this.keys)();
+    try {
+      operation.needs(request, this.keys);
+      const work = await operation.prepare(request, this.keys);
+      return await work();
+    } catch (error) {
+      throw awsErrorOf(error, request.id);
+    }
+  }
+
+  /** Returns the permissions that a request needs. */
+  needs<I, O>(operation: Operation<I, O>, input: I): readonly Need[] {
+    return operation.needs({ id: "request-1", caller: ALICE, input, now: NOW }, this.keys);
   }
 
   close(): void {

@@ -1,8 +1,10 @@
 import type { KeyId } from "../../crypto/ids.ts";
 import { materialId } from "../../crypto/import-wrapping.ts";
 import type { KeyUsage } from "../../crypto/key-specs.ts";
+import type { Message } from "../../crypto/message.ts";
 import type { Secret } from "../../crypto/secret.ts";
 import { ClavigerError } from "../../errors.ts";
+import { destroyedError } from "../../keyring/live/destroyed-error.ts";
 import type { LiveKeyring } from "../../keyring/live/live-keyring.ts";
 import type { AliasRow, KeyRow, VersionRow } from "../../keyring/rows.ts";
 import type { AwsSite } from "../../keys/arn.ts";
@@ -54,6 +56,11 @@ export class AwsKeys {
     return this.#row({ keyId });
   }
 
+  /** Returns the key that a ciphertext names. Throws InvalidCiphertextException if there is none. */
+  ofCiphertext({ keyId }: Message): KeyRow {
+    return this.#row({ keyId }) ?? this.#absent(invalidCiphertext());
+  }
+
   arn({ keyId }: Pick<KeyRow, "keyId">): string {
     return keyArn(keyId, this.site);
   }
@@ -91,10 +98,13 @@ export class AwsKeys {
 
   /**
    * Returns a version that a ciphertext names, if it is a version of this key and may be used. Throws as
-   * `usable` does, and InvalidCiphertextException if the key has no such version.
+   * `usable` does, InvalidCiphertextException if the key has no such version, and VersionDestroyed if the
+   * version was destroyed.
    */
   usableVersion(key: KeyRow, versionId: string, now: number): UsableKey {
     const { arn } = this.usable(key, now);
+    const tombstone = this.#keyring.destroyed(versionId);
+    if (tombstone !== undefined) throw destroyedError(tombstone);
     const version = this.#keyring.version(versionId);
     if (version === undefined || !this.#isOwn(version, key)) return this.#absent(invalidCiphertext());
     const refusal = useRefusal(this.#keyring, version, now);

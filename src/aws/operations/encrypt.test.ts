@@ -111,7 +111,7 @@ describe("Encrypt", () => {
       now: 0,
     };
     expect(encrypt.needs(request, keyring.keys)).toEqual([
-      { action: "kms:Encrypt", key: expect.objectContaining({ keyId: key.keyId }), context },
+      { action: "Encrypt", key: expect.objectContaining({ keyId: key.keyId }), context },
     ]);
     expect(keyring.keys.site).toEqual(SITE);
   });

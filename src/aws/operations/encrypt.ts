@@ -1,7 +1,7 @@
 import type { EncryptionContext } from "../../crypto/context.ts";
-import { encryptMessage } from "../../crypto/message.ts";
+import { SYMMETRIC } from "./algorithms.ts";
+import { checkEncryption, encryptUnder } from "./ciphertext/encrypt-under.ts";
 import type { DryRunInput, Operation } from "./operation.ts";
-import { checkContext, refuseOtherAlgorithm, SYMMETRIC, scopeOf } from "./symmetric.ts";
 
 interface Input extends DryRunInput {
   readonly KeyId: string;
@@ -18,15 +18,15 @@ interface Output {
 
 export const encrypt: Operation<Input, Output> = {
   needs({ input: { KeyId, EncryptionContext: context = {} }, caller }, keys) {
-    return [{ action: "kms:Encrypt", key: keys.find(KeyId, caller), context }];
+    return [{ action: "Encrypt", key: keys.find(KeyId, caller), context }];
   },
   prepare({ input, caller, now }, keys) {
     const { KeyId, Plaintext, EncryptionContext: context = {}, EncryptionAlgorithm = SYMMETRIC } = input;
     const usable = keys.usableFor(keys.find(KeyId, caller), "ENCRYPT_DECRYPT", now);
-    refuseOtherAlgorithm(usable, EncryptionAlgorithm);
-    checkContext(context);
+    const encryption = { usable, algorithm: EncryptionAlgorithm, context };
+    checkEncryption(encryption);
     return async () => ({
-      CiphertextBlob: encryptMessage(await scopeOf(usable.version, context, keys), Plaintext),
+      CiphertextBlob: await encryptUnder(encryption, Plaintext, keys),
       KeyId: usable.arn,
       EncryptionAlgorithm,
     });

@@ -11,7 +11,7 @@ interface Output {
 }
 
 export const generateRandom: Operation<Input, Output> = {
-  needs: () => [{ action: "kms:GenerateRandom" }],
+  needs: () => [{ action: "GenerateRandom" }],
   prepare({ input: { NumberOfBytes } }) {
     if (NumberOfBytes === undefined) throw new AwsError("ValidationException", "NumberOfBytes is required.");
     return () => ({ Plaintext: randomBytes(NumberOfBytes) });

@@ -1,3 +1,5 @@
+import type { Action } from "../../access/actions.ts";
+import type { Asked } from "../../access/decide-access.ts";
 import type { EncryptionContext } from "../../crypto/context.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import type { Caller } from "../caller.ts";
@@ -14,14 +16,16 @@ export interface Request<I> {
 }
 
 /** A permission that a request needs. */
-export interface Need {
-  /** The IAM action, for example kms:Encrypt. */
-  readonly action: `kms:${string}`;
+export interface Need extends Pick<Asked, "proposed" | "target"> {
+  readonly action: Action;
   /** The key that the action is done with; absent if the action concerns the caller's whole account. */
   readonly key?: KeyRow;
   /** The encryption context of the action. */
   readonly context?: EncryptionContext;
 }
+
+/** Does what a request asks for, after everything about it was checked. */
+export type Work<O> = () => O | Promise<O>;
 
 /** The members that all requests with a dry run share. */
 export interface DryRunInput {
@@ -33,8 +37,8 @@ export interface Operation<I, O> {
   /** Returns the permissions that the request needs. Throws NotFoundException if there is no such key. */
   needs(request: Request<I>, keys: AwsKeys): readonly Need[];
   /**
-   * Checks everything that the work depends on: the key's state and usage, the algorithm, the lengths. Returns
-   * the work. A dry run ends before the work is done.
+   * Checks everything that the work depends on: the key's state and usage, the algorithm, the lengths, the
+   * ciphertext. Returns the work. A dry run ends before the work is done.
    */
-  prepare(request: Request<I>, keys: AwsKeys): () => O | Promise<O>;
+  prepare(request: Request<I>, keys: AwsKeys): Work<O> | Promise<Work<O>>;
 }

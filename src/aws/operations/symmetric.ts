@@ -4,20 +4,15 @@ import type { VersionRow } from "../../keyring/rows.ts";
 import { AwsError } from "../aws-error.ts";
 import type { AwsKeys, UsableKey } from "../keys/aws-keys.ts";
 
-/** The algorithm of symmetric ciphertexts. */
-export const SYMMETRIC = "SYMMETRIC_DEFAULT";
-
-/** Throws InvalidKeyUsageException if keys of this spec do not use the algorithm. */
-export function refuseOtherAlgorithm({ version, arn }: UsableKey, algorithm: string): void {
-  if (version.keySpec === algorithm) return;
+/** Throws InvalidArgument for a context that no ciphertext can be bound to, and for any context of other keys. */
+export function checkContext({ version, arn }: UsableKey, context: EncryptionContext): void {
+  const bytes = canonicalContext(context);
+  if (bytes.length === 0 || version.keySpec === "SYMMETRIC_DEFAULT") return;
   throw new AwsError(
-    "InvalidKeyUsageException",
-    `Algorithm ${algorithm} is incompatible with key spec ${version.keySpec} of ${arn}.`,
+    "ValidationException",
+    `An encryption context is for symmetric keys alone, and the key spec of ${arn} is ${version.keySpec}.`,
   );
 }
-
-/** Throws InvalidArgument for a context that no ciphertext can be bound to. */
-export const checkContext = (context: EncryptionContext): void => void canonicalContext(context);
 
 /** Returns the scope in which a version encrypts for applications. Throws as `AwsKeys.material` does. */
 export async function scopeOf(

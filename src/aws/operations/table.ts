@@ -1,10 +1,24 @@
+import { decrypt } from "./decrypt.ts";
 import { encrypt } from "./encrypt.ts";
 import { generateRandom } from "./generate-random.ts";
+import { generateMac } from "./mac/generate-mac.ts";
+import { verifyMac } from "./mac/verify-mac.ts";
 import type { Operation } from "./operation.ts";
+import { reEncrypt } from "./re-encrypt.ts";
 
 /** The operations that claviger has, by the names of the service model. A name such as "constructor" finds none. */
 const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freeze(
-  Object.setPrototypeOf({ Encrypt: encrypt, GenerateRandom: generateRandom }, null),
+  Object.setPrototypeOf(
+    {
+      Decrypt: decrypt,
+      Encrypt: encrypt,
+      GenerateMac: generateMac,
+      GenerateRandom: generateRandom,
+      ReEncrypt: reEncrypt,
+      VerifyMac: verifyMac,
+    },
+    null,
+  ),
 );
 
 /** The operations of the service model that answer UnsupportedOperationException. */
