@@ -1,6 +1,8 @@
 import { decrypt } from "./decrypt.ts";
 import { encrypt } from "./encrypt.ts";
 import { generateRandom } from "./generate-random.ts";
+import { generateDataKeyPair } from "./key-pairs/generate-data-key-pair.ts";
+import { generateDataKeyPairWithoutPlaintext } from "./key-pairs/generate-data-key-pair-without-plaintext.ts";
 import { generateMac } from "./mac/generate-mac.ts";
 import { verifyMac } from "./mac/verify-mac.ts";
 import type { Operation } from "./operation.ts";
@@ -12,6 +14,8 @@ const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freez
     {
       Decrypt: decrypt,
       Encrypt: encrypt,
+      GenerateDataKeyPair: generateDataKeyPair,
+      GenerateDataKeyPairWithoutPlaintext: generateDataKeyPairWithoutPlaintext,
       GenerateMac: generateMac,
       GenerateRandom: generateRandom,
       ReEncrypt: reEncrypt,

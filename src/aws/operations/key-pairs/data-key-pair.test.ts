@@ -1,0 +1,83 @@
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ASYMMETRIC_SPECS } from "../../../crypto/asymmetric/key-types.ts";
+import { AwsKeyring } from "../../../testing/aws-keyring.ts";
+import { decrypt } from "../decrypt.ts";
+import { generateDataKeyPair } from "./generate-data-key-pair.ts";
+import { generateDataKeyPairWithoutPlaintext } from "./generate-data-key-pair-without-plaintext.ts";
+
+const EncryptionContext = { tenant: "a" };
+
+/** Returns the public half of a private key that an application has got. */
+const publicHalf = (key: Uint8Array): Buffer =>
+  createPublicKey(createPrivateKey({ key: Buffer.from(key), format: "der", type: "pkcs8" })).export({
+    format: "der",
+    type: "spki",
+  });
+
+let keyring: AwsKeyring;
+beforeEach(() => {
+  keyring = new AwsKeyring();
+});
+afterEach(() => keyring.close());
+
+describe("GenerateDataKeyPair", () => {
+  // RSA_3072 and RSA_4096 differ from RSA_2048 by the seconds that they take.
+  it.each(ASYMMETRIC_SPECS.filter((spec) => !/RSA_[34]/.test(spec)))(
+    "%s => the ciphertext decrypts to the private key, whose public half is answered",
+    async (KeyPairSpec) => {
+      const { keyId: KeyId } = await keyring.add("orders");
+      keyring.start();
+      const output = await keyring.run(generateDataKeyPair, { KeyId, KeyPairSpec, EncryptionContext });
+      expect(output).toMatchObject({ KeyPairSpec, KeyMaterialId: expect.stringMatching(/^[0-9a-f]{64}$/) });
+      expect(publicHalf(output.PrivateKeyPlaintext)).toEqual(output.PublicKey);
+      const CiphertextBlob = output.PrivateKeyCiphertextBlob;
+      const { Plaintext, KeyId: arn } = await keyring.run(decrypt, { CiphertextBlob, EncryptionContext });
+      expect(Buffer.from(Plaintext)).toEqual(Buffer.from(output.PrivateKeyPlaintext));
+      expect(arn).toBe(output.KeyId);
+    },
+  );
+
+  it("without plaintext => the private key is in its ciphertext alone", async () => {
+    const { keyId: KeyId } = await keyring.add("orders");
+    keyring.start();
+    const output = await keyring.run(generateDataKeyPairWithoutPlaintext, {
+      KeyId,
+      KeyPairSpec: "ECC_NIST_P256",
+    });
+    expect(Object.keys(output).toSorted()).toEqual([
+      "KeyId",
+      "KeyMaterialId",
+      "KeyPairSpec",
+      "PrivateKeyCiphertextBlob",
+      "PublicKey",
+    ]);
+    const { Plaintext } = await keyring.run(decrypt, { CiphertextBlob: output.PrivateKeyCiphertextBlob });
+    expect(publicHalf(Plaintext)).toEqual(output.PublicKey);
+  });
+
+  it.each([
+    ["SM2", "SYMMETRIC_DEFAULT", "UnsupportedOperationException"],
+    ["ECC_NIST_P256", "HMAC_256", "InvalidKeyUsageException"],
+  ] as const)("%s under a key of spec %s => %s", async (KeyPairSpec, keySpec, type) => {
+    const { keyId: KeyId } = await keyring.add("orders", {}, { keySpec });
+    keyring.start();
+    const refused = expect.objectContaining({ type });
+    await expect(keyring.run(generateDataKeyPair, { KeyId, KeyPairSpec })).rejects.toEqual(refused);
+    await expect(keyring.run(generateDataKeyPairWithoutPlaintext, { KeyId, KeyPairSpec })).rejects.toEqual(
+      refused,
+    );
+  });
+
+  it("each needs the permission of its own name, in the context", async () => {
+    const { keyId: KeyId } = await keyring.add("orders");
+    keyring.start();
+    const input = { KeyId, KeyPairSpec: "ECC_NIST_P256", EncryptionContext };
+    expect(keyring.needs(generateDataKeyPair, input)).toMatchObject([
+      { action: "GenerateDataKeyPair", context: EncryptionContext },
+    ]);
+    expect(keyring.needs(generateDataKeyPairWithoutPlaintext, input)).toMatchObject([
+      { action: "GenerateDataKeyPairWithoutPlaintext", context: EncryptionContext },
+    ]);
+  });
+});
