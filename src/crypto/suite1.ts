@@ -22,12 +22,13 @@ export const TAG_BYTES = 16;
  * The purpose of a ciphertext. It enters the key derivation, so that a ciphertext made at one door does not
  * open at another.
  */
-export type Purpose = "kms-v2" | "aws-kms" | "seal-file" | "join-answer";
+export type Purpose = "kms-v2" | "aws-kms" | "aws-session" | "seal-file" | "join-answer";
 
 const infoOf = (purpose: Purpose): Buffer => Buffer.from(`claviger/v1${purpose}`);
 const INFO: Readonly<Record<Purpose, Buffer>> = {
   "kms-v2": infoOf("kms-v2"),
   "aws-kms": infoOf("aws-kms"),
+  "aws-session": infoOf("aws-session"),
   "seal-file": infoOf("seal-file"),
   "join-answer": infoOf("join-answer"),
 };

@@ -52,6 +52,11 @@ export class AwsKeyring {
     this.#writer.apply(changes);
   }
 
+  /** The keyring as the API reads it. */
+  get live(): LiveKeyring {
+    return this.#keyring;
+  }
+
   /** Begins to read. */
   start(): this {
     this.#keyring.start();

@@ -16,6 +16,7 @@ export interface Unsigned {
   readonly service?: string;
   readonly region?: string;
   readonly sessionToken?: string;
+  readonly accessKeyId?: string;
   readonly secretAccessKey?: string;
   readonly at: number;
 }
@@ -23,9 +24,9 @@ export interface Unsigned {
 /** Signs a request with the signer of the AWS SDK for JavaScript, and returns its headers as node:http receives them. */
 export async function signedHeaders(unsigned: Unsigned): Promise<string[]> {
   const { region = "us-local-1", service = "kms", sessionToken, at, body = "{}" } = unsigned;
-  const secretAccessKey = unsigned.secretAccessKey ?? EXAMPLE.secretAccessKey;
+  const { accessKeyId = EXAMPLE.accessKeyId, secretAccessKey = EXAMPLE.secretAccessKey } = unsigned;
   const signer = new SignatureV4({
-    credentials: { ...EXAMPLE, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
     region,
     service,
     sha256: NodeSha256,

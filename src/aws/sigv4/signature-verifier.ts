@@ -61,14 +61,26 @@ export class SignatureVerifier {
     find: (name: CredentialName) => C | undefined,
     now: number,
   ): C {
+    const claim = this.claimOf(request);
+    return this.check(claim, find(claim.name), now);
+  }
+
+  /**
+   * Returns the claim of a request, in which nothing is verified yet but its form. Throws AwsError. If finding
+   * its credential takes time, call `check` then.
+   */
+  claimOf(request: SignedRequest): Claim {
     const headers = HeaderList.of(request.headers);
-    const claim = claimOf(headers, request.query);
+    const claim = readClaim(request, headers);
     this.#checkScope(claim.authorization.scope, claim.time);
     checkSignedHeaders(headers, claim.authorization.signedHeaders, claim.time.header);
-    const bodyHash = sha256(request.body);
-    checkBodyHash(headers, bodyHash);
-    const found = find(claim.name);
-    const expected = this.#signatureOf(request, headers, claim, bodyHash, found);
+    checkBodyHash(headers, claim.bodyHash);
+    return claim;
+  }
+
+  /** Returns the credential that was found for a claim, if it signed the request. Throws AwsError. */
+  check<C extends Credential>(claim: Claim, found: C | undefined, now: number): C {
+    const expected = this.#signatureOf(claim, found);
     const matches = timingSafeEqual(expected, claim.authorization.signature);
     if (found === undefined) throw unknownClient();
     if (!matches) throw mismatch();
@@ -96,48 +108,47 @@ export class SignatureVerifier {
     }
   }
 
-  #signatureOf(
-    request: SignedRequest,
-    headers: HeaderList,
-    { authorization: { accessKeyId, scope, signedHeaders }, time, query }: Claim,
-    bodyHash: string,
-    found: Credential | undefined,
-  ): Buffer {
-    const canonical = [
-      request.method,
-      "/",
-      query,
-      ...signedHeaders.map((name) => `${name}:${trimmed(headers.single(name) ?? "")}`),
-      "",
-      signedHeaders.join(";"),
-      bodyHash,
-    ].join("\n");
+  #signatureOf(claim: Claim, found: Credential | undefined): Buffer {
+    const { accessKeyId, scope } = claim.authorization;
     const scopeText = [scope.date, scope.region, scope.service, scope.terminator].join("/");
-    const toSign = ["AWS4-HMAC-SHA256", time.text, scopeText, sha256(Buffer.from(canonical, "latin1"))];
+    const request = sha256(Buffer.from(claim.canonical, "latin1"));
+    const toSign = ["AWS4-HMAC-SHA256", claim.time.text, scopeText, request];
     const { secret } = found ?? this.#stranger;
     const key = this.#keys.keyOf(found === undefined ? STRANGER : accessKeyId, secret, scope);
     return hmac(key, toSign.join("\n"));
   }
 }
 
-/** What a request claims about itself before anything was verified. */
-interface Claim {
+/** The claim of a request about itself, before its signature was verified. */
+export interface Claim {
   readonly name: CredentialName;
   readonly authorization: Authorization;
   readonly time: RequestTime;
-  readonly query: string;
+  readonly bodyHash: string;
+  /** The canonical request, in latin1. */
+  readonly canonical: string;
 }
 
-function claimOf(headers: HeaderList, rawQuery: string): Claim {
+function readClaim(request: SignedRequest, headers: HeaderList): Claim {
   // First the query: a presigned request has no Authorization header, and should be told why it is refused.
-  const query = canonicalQuery(rawQuery);
+  const query = canonicalQuery(request.query);
   const header = headers.single("authorization");
   if (header === undefined) throw missingToken();
   const authorization = parseAuthorization(header);
   const sessionToken = headers.single("x-amz-security-token");
-  const { accessKeyId } = authorization;
+  const { accessKeyId, signedHeaders } = authorization;
   const name = sessionToken === undefined ? { accessKeyId } : { accessKeyId, sessionToken };
-  return { name, authorization, time: requestTime(headers), query };
+  const bodyHash = sha256(request.body);
+  const canonical = [
+    request.method,
+    "/",
+    query,
+    ...signedHeaders.map((signed) => `${signed}:${trimmed(headers.single(signed) ?? "")}`),
+    "",
+    signedHeaders.join(";"),
+    bodyHash,
+  ].join("\n");
+  return { name, authorization, time: requestTime(headers), bodyHash, canonical };
 }
 
 function checkBodyHash(headers: HeaderList, bodyHash: string): void {

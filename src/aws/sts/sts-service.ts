@@ -1,0 +1,108 @@
+import { AwsError } from "../aws-error.ts";
+import type { Caller } from "../caller.ts";
+import type { SessionCredentials } from "../sessions/session-credentials.ts";
+import {
+  type Credential,
+  type CredentialName,
+  SignatureVerifier,
+  type SignedRequest,
+} from "../sigv4/signature-verifier.ts";
+import { assumeRoleAnswer, errorAnswer, identityAnswer } from "./sts-answers.ts";
+import { StsError, stsErrorOf } from "./sts-error.ts";
+import { parseForm } from "./sts-form.ts";
+import { type AssumeRoleRequest, readStsRequest } from "./sts-request.ts";
+import { decideSession, refuseExpired, type TokenReviewer, tokenExpiry } from "./web-identity.ts";
+
+/** The credential of a caller of GetCallerIdentity. */
+interface CallerCredential extends Credential {
+  readonly caller: Caller;
+}
+
+export interface StsServiceOptions {
+  readonly region: string;
+  readonly account: string;
+  readonly reviewer: TokenReviewer;
+  readonly sessions: Pick<SessionCredentials, "issue">;
+  /** Finds a credential of any kind. */
+  readonly find: (name: CredentialName) => Promise<CallerCredential | undefined>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Logs a failure that the client is not told. */
+  readonly report: (requestId: string, error: unknown) => void;
+}
+
+/** An answer in XML. */
+export interface StsAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Reviews at once. Whoever asks is not authenticated yet, and each question costs the API server time. */
+const MOST_REVIEWS = 16;
+
+/** AWS STS: sessions for ServiceAccounts, and who a caller is. */
+export class StsService {
+  readonly #options: StsServiceOptions;
+  readonly #verifier: SignatureVerifier;
+  #reviews = 0;
+
+  constructor(options: StsServiceOptions) {
+    this.#options = options;
+    this.#verifier = new SignatureVerifier({ region: options.region, service: "sts" });
+  }
+
+  /** Answers a request. Never rejects. */
+  async answer(id: string, wire: SignedRequest): Promise<StsAnswer> {
+    try {
+      return { status: 200, body: await this.#answer(id, wire) };
+    } catch (error) {
+      const told = this.#toldOf(id, error);
+      return { status: told.status, body: errorAnswer(told, id) };
+    }
+  }
+
+  async #answer(id: string, wire: SignedRequest): Promise<string> {
+    const request = readStsRequest(parseForm(wire.body));
+    if (request.action === "AssumeRoleWithWebIdentity") return this.#assumeRole(request, id);
+    const claim = this.#verifier.claimOf(wire);
+    const found = await this.#options.find(claim.name);
+    const { caller } = this.#verifier.check(claim, found, this.#options.now());
+    return identityAnswer(caller, this.#options.account, id);
+  }
+
+  async #assumeRole(request: AssumeRoleRequest, id: string): Promise<string> {
+    const { account, sessions } = this.#options;
+    const now = this.#options.now();
+    const expiry = tokenExpiry(request.token);
+    refuseExpired(expiry, now);
+    const reviewed = await this.#review(request.token, id);
+    const allowed = decideSession(request, reviewed, expiry, account, now);
+    const { sessionName } = request;
+    const issued = await sessions.issue({ ...allowed, name: sessionName }, now);
+    return assumeRoleAnswer({ ...allowed, ...issued, account, sessionName }, id);
+  }
+
+  async #review(token: string, id: string) {
+    if (this.#reviews >= MOST_REVIEWS) throw new StsError("Throttling", "Rate exceeded");
+    this.#reviews += 1;
+    try {
+      return await this.#options.reviewer.review(token);
+    } catch (error) {
+      this.#options.report(id, error);
+      // SDKs retry this error.
+      throw new StsError("IDPCommunicationError", "The API server could not be asked about the token.");
+    } finally {
+      this.#reviews -= 1;
+    }
+  }
+
+  #toldOf(id: string, error: unknown): StsError {
+    if (error instanceof StsError) return error;
+    if (error instanceof AwsError) return stsErrorOf(error);
+    this.#options.report(id, error);
+    return new StsError(
+      "InternalFailure",
+      `The request could not be answered; the log of claviger api says why, with request id ${id}.`,
+    );
+  }
+}
