@@ -40,6 +40,19 @@ export const KMS: Opener = {
   context: {},
 };
 export const AWS: Opener = { ...KMS, purpose: "aws-kms", context: { tenant: "alpha", region: "local" } };
+export const SESSION: Opener = { ...KMS, purpose: "aws-session", context: { account: "000000000000" } };
+
+/** The plaintext of a session token (docs/formats.md). */
+export const SESSION_JSON = Buffer.from(
+  JSON.stringify({
+    accessKeyId: "ASIAAAAAAAAAAAAAAAAA",
+    user: "system:serviceaccount:shop:web",
+    groups: ["system:serviceaccounts"],
+    name: "pod-1",
+    expiresAt: 1_800_000_000,
+    secret: "A".repeat(40),
+  }),
+);
 
 export const scopeOf = (opener: Opener): MessageScope => ({
   ...opener,

@@ -12,6 +12,8 @@ import {
   type Opener,
   opens,
   refused,
+  SESSION,
+  SESSION_JSON,
   scopeOf,
 } from "./message-vector.ts";
 
@@ -39,6 +41,7 @@ function opening(): MessageVector[] {
     ),
     opens("a context sorted by UTF-8 and not by UTF-16 opens", { ...AWS, context: UTF16_TRAP }, SEED),
     opens("an empty name and value are a context", { ...AWS, context: { "": "" } }, SEED),
+    opens("a session token opens with its account", SESSION, SESSION_JSON),
   ];
 }
 
@@ -104,6 +107,18 @@ function otherKeys(): MessageVector[] {
       "CommitmentMismatch",
       KMS,
       encrypted("doors", { ...AWS, context: {} }),
+    ),
+    refused(
+      "a session that was encrypted at the AWS door is no session token",
+      "CommitmentMismatch",
+      SESSION,
+      encrypted("forged session", { ...SESSION, purpose: "aws-kms" }, SESSION_JSON),
+    ),
+    refused(
+      "a session token of another account is refused",
+      "TagMismatch",
+      SESSION,
+      encrypted("other account", { ...SESSION, context: { account: "111111111111" } }, SESSION_JSON),
     ),
   ];
 }
