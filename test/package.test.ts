@@ -84,7 +84,7 @@ it("the package holds the built program, the protocol and the CRDs, and neither 
     ].sort(),
   );
   const files = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" });
-  expect(files.filter((name) => /\.test\.|testing|fake|model|tmpfs/.test(name))).toEqual([]);
+  expect(files.filter((name) => /\.test\.|testing|fake|cluster-model|tmpfs/.test(name))).toEqual([]);
 });
 
 it("no built file knows the variables by which tests change the clock and the waits", () => {
