@@ -17,11 +17,14 @@ import type {
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
 import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";
 import { readAliasRows } from "./tables/aliases.ts";
+import { type KeyDetails, keyDetailsOf } from "./tables/key-details.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { readObjectRows } from "./tables/objects.ts";
 import { readOwnership } from "./tables/ownership.ts";
 import { servedImportText, toServedImport } from "./tables/served-imports.ts";
+import type { Sql } from "./tables/sql.ts";
 import { readTombstoneRows } from "./tables/tombstones.ts";
+import { type VersionDetails, versionDetailsOf } from "./tables/version-details.ts";
 import { readVersionRow, toVersionRow } from "./tables/versions.ts";
 import { type OperatorTime, toOperatorTime } from "./tables/waiting-periods.ts";
 
@@ -158,6 +161,29 @@ export class KeyringReader {
     });
   }
 
+  /** Returns what describes a key; undefined if it is not recorded: no operator of an older release did. */
+  keyDetails(name: ObjectName): KeyDetails | undefined {
+    return withKeyringErrors(this.#path, () =>
+      hasTable(this.#db, "key_details") ? keyDetailsOf(this.#sql, name) : undefined,
+    );
+  }
+
+  /** Returns when and why a version became current; undefined if it is not recorded. */
+  versionDetails(versionId: string): VersionDetails | undefined {
+    return withKeyringErrors(this.#path, () =>
+      hasTable(this.#db, "version_details") ? versionDetailsOf(this.#sql, versionId) : undefined,
+    );
+  }
+
+  /** Returns the versions with this keyId that can be read, the lowest number first. */
+  versionsOf(keyId: string): readonly VersionRow[] {
+    return withKeyringErrors(this.#path, () =>
+      allRows(this.#db, "SELECT * FROM versions WHERE key_id = ? ORDER BY number, version_id", keyId)
+        .map(readVersionRow)
+        .flatMap((row) => ("version" in row ? row.version : [])),
+    );
+  }
+
   /** Returns all tombstones written after `seq`, oldest first, each with its seq. */
   tombstonesAfter(seq: number): { readonly seq: number; readonly tombstone: TombstoneRow }[] {
     return withKeyringErrors(this.#path, () =>
@@ -210,6 +236,10 @@ export class KeyringReader {
 
   #all(sql: string): RawRow[] {
     return allRows(this.#db, sql);
+  }
+
+  get #sql(): Pick<Sql, "all"> {
+    return { all: (sql, ...values) => allRows(this.#db, sql, ...values) };
   }
 
   #readDataVersion(): number {

@@ -139,6 +139,32 @@ const additions: readonly string[] = [
   JOIN versions ON versions.version_id = keys.current_version_id
   WHERE versions.origin = 'EXTERNAL';
   `,
+  // What describes a key and its versions, for the AWS-compatible API (key-details.ts). No key is used by it, and
+  // the operator records it again from the resources.
+  `
+  CREATE TABLE IF NOT EXISTS key_details (
+    namespace            TEXT NOT NULL,
+    name                 TEXT NOT NULL,
+    key_id               TEXT NOT NULL,
+    created_at           INTEGER NOT NULL,
+    key_spec             TEXT NOT NULL,
+    key_usage            TEXT NOT NULL,
+    origin               TEXT NOT NULL,
+    description          TEXT NOT NULL,
+    tags                 TEXT NOT NULL,
+    rotates              INTEGER NOT NULL,
+    rotation_days        INTEGER NOT NULL,
+    next_rotation_at     INTEGER,
+    on_demand_started_at INTEGER,
+    PRIMARY KEY (namespace, name)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS version_details (
+    version_id  TEXT PRIMARY KEY,
+    promoted_at INTEGER NOT NULL,
+    trigger     TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS versions_of_key ON versions (key_id);
+  `,
 ];
 
 /** The schema version that added the table of tombstones. */

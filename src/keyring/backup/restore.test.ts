@@ -113,7 +113,15 @@ describe("restored into a state folder without a keyring", () => {
     );
     // Waiting periods start again with the restored keyring, which is later and therefore safe. The resources
     // say which versions were destroyed, and a backup contains nothing that could come back.
-    expect(empty).toEqual(["operator_time", "served_imports", "tombstones", "waiting_periods"]);
+    // Details are recorded again from the resources.
+    expect(empty).toEqual([
+      "key_details",
+      "operator_time",
+      "served_imports",
+      "tombstones",
+      "version_details",
+      "waiting_periods",
+    ]);
   });
 
   test("a key that is pending deletion is so again, from the backup's file too", () => {

@@ -115,6 +115,12 @@ export class LiveKeyring {
     return row;
   }
 
+  /** Asks the file itself for what is not kept in memory. Throws `problem`, or NotReady if it is not open. */
+  ask<T>(question: (reader: KeyringReader) => T): T {
+    if (this.#reader !== undefined) return question(this.#reader);
+    throw this.#problem ?? new ClavigerError("NotReady", "the keyring is closed");
+  }
+
   /** Returns the tombstone of a version that was destroyed. */
   destroyed(versionId: string): TombstoneRow | undefined {
     return this.#destroyed.get(versionId);

@@ -19,6 +19,7 @@ import { TimeSlice } from "../time/time-slice.ts";
 import { ApiServerReporter } from "./api-server-report.ts";
 import type { ApiServerWatch } from "./api-server-watch.ts";
 import { erasedHere } from "./decide-erasure.ts";
+import { DetailsFollower } from "./details/details-follower.ts";
 import type { EraserTime } from "./eraser.ts";
 import { type FollowerStore, isOfKeyring, KeyringFollower } from "./keyring/keyring-follower.ts";
 import { decideKeyServerStatus } from "./report/decide-key-server.ts";
@@ -82,6 +83,7 @@ export class NodeLoop {
   readonly #apiServer: ApiServerReporter;
   readonly #reporter: NodeReporter;
   readonly #follower: KeyringFollower;
+  readonly #details: DetailsFollower;
   readonly #index: OwnIndex;
   /** Since when no pass has finished, by the clock of `uptime`; undefined if the last pass did. */
   #failingSince: number | undefined;
@@ -101,6 +103,7 @@ export class NodeLoop {
     this.#reporter = new NodeReporter({ ...options, nodeName: config.nodeName });
     this.#index = new OwnIndex(keyring);
     this.#follower = new KeyringFollower({ ...options, tester, checks: this.#checks });
+    this.#details = new DetailsFollower(keyring);
   }
 
   /**
@@ -163,6 +166,7 @@ export class NodeLoop {
   async #pass(pass: Pass): Promise<boolean> {
     const { own, slice, now } = pass;
     const contradictions = await this.#follower.follow(pass.view, pass.problems, slice);
+    await this.#details.follow(pass.view, pass.problems, slice);
     const versions = this.#keyring.versions();
     await slice.pause();
     const observed = await this.#observe(pass, versions, contradictions);
