@@ -1,6 +1,7 @@
 import type { Structure, Value } from "./read-input.ts";
 import { shapeOf } from "./service-model.ts";
 import type { ListShape, Range, Shape, StringShape, StructureShape } from "./shape.ts";
+import type { StricterLimits } from "./stricter-limits.ts";
 
 /** A constraint of the service model that a value does not satisfy. */
 export interface Violation {
@@ -11,20 +12,17 @@ export interface Violation {
   readonly constraint: string;
 }
 
-/** Returns stricter limits of a member of the input, if there are any. */
-export type Limits = (member: string) => Range | undefined;
-
 /** Returns all violations of a structure, in the order of the model. */
 export function violationsOf(
   shape: StructureShape,
   value: Structure,
-  limits: Limits = () => undefined,
+  limits?: StricterLimits,
   prefix = "",
 ): Violation[] {
   return shape.members.flatMap(({ name, shape: type, required }) => {
     const path = prefix + name.charAt(0).toLowerCase() + name.slice(1);
     const member = value[name];
-    if (member !== undefined) return ofMember(limited(shapeOf(type), limits(name)), member, path);
+    if (member !== undefined) return ofMember(limited(shapeOf(type), limits?.get(name)), member, path);
     return required ? [{ path, value: "null", constraint: "Member must not be null" }] : [];
   });
 }
@@ -75,15 +73,19 @@ function ofString(shape: StringShape, value: string): string[] {
   // A text that is much too long is not matched: the time that a pattern takes is bounded by its length.
   const matches = value.length > 2 * max || (pattern?.expression.test(value) ?? true);
   return [
-    ...ofRange(shape, lengthOf(value, max), "length"),
+    ...ofRange(shape, lengthOf(value, shape), "length"),
     ...(matches ? [] : [patternText(shape)]),
     ...(values === undefined || values.has(value) ? [] : [enumText(shape)]),
   ];
 }
 
-/** Returns the number of code points, which AWS counts, or at least a number that is too large, too. */
-const lengthOf = (value: string, max: number): number =>
-  value.length > 2 * max ? value.length : [...value].length;
+/** Returns the number of code points, which AWS counts, or a number on the same side of the bounds. */
+function lengthOf(value: string, { min = 0, max = Number.POSITIVE_INFINITY }: Range): number {
+  const { length } = value;
+  // A code point has one or two units.
+  const isSure = (length >= 2 * min && length <= max) || length > 2 * max;
+  return isSure ? length : [...value].length;
+}
 
 const ofRange = ({ min, max }: Range, size: number, what: "length" | "value"): string[] => [
   ...(max !== undefined && size > max ? [atMost(max, what)] : []),

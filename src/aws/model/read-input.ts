@@ -9,8 +9,6 @@ export interface Structure {
   readonly [member: string]: Value;
 }
 
-/** Base64 with its padding (RFC 4648, section 4). */
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 /** The range of the integers of the service model. */
 const LEAST = -(2 ** 31);
 const MOST = 2 ** 31 - 1;
@@ -67,10 +65,17 @@ function readText(json: unknown): string {
   return json;
 }
 
+/** Reads base64 with its padding (RFC 4648, section 4). */
 function readBlob(json: unknown): Buffer {
   if (typeof json !== "string") throw wrongType(json, "Blob");
-  if (json.length % 4 !== 0 || !BASE64.test(json)) throw unreadable("A blob of the request is not base64.");
-  return Buffer.from(json, "base64");
+  const bytes = Buffer.from(json, "base64");
+  const padding = json.endsWith("==") ? 2 : json.endsWith("=") ? 1 : 0;
+  // Node skips characters that are not base64's, and takes those of base64url. A regular expression takes longer.
+  const isBase64 = bytes.length === (json.length / 4) * 3 - padding;
+  if (!isBase64 || json.includes("-") || json.includes("_")) {
+    throw unreadable("A blob of the request is not base64.");
+  }
+  return bytes;
 }
 
 function readInteger(json: unknown): number {

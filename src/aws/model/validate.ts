@@ -18,7 +18,7 @@ export function validate(operation: string, body: Uint8Array): Structure {
   const model = operationModel(operation);
   if (model === undefined) throw new AwsError("UnknownOperationException", "The operation is not known.");
   const input = readStructure(model.input, readJson(body));
-  const violations = violationsOf(model.input, input, (member) => stricterLimits(operation, member));
+  const violations = violationsOf(model.input, input, stricterLimits(operation));
   if (violations.length > 0) throw new AwsError("ValidationException", textOf(violations));
   return input;
 }
