@@ -10,6 +10,8 @@ export interface Panel {
   readonly expr: string;
   /** A stat is red below this value. */
   readonly atLeast?: number;
+  /** A stat is red above this value. Both are whole numbers. */
+  readonly atMost?: number;
 }
 
 export interface Row {
@@ -28,7 +30,7 @@ export const rows: readonly Row[] = [
       {
         title: "Alerts that fire",
         description: "Each has a runbook, to which its annotation runbook_url leads.",
-        ...{ kind: "stat", unit: "short", legend: "" },
+        ...{ kind: "stat", unit: "short", legend: "", atMost: 0 },
         expr: 'count(ALERTS{alertname=~"Claviger.*",alertstate="firing"}) or vector(0)',
       },
       {
@@ -40,7 +42,7 @@ export const rows: readonly Row[] = [
       {
         title: "Operators that lead",
         description: "Exactly one leads.",
-        ...{ kind: "stat", unit: "short", legend: "", atLeast: 1 },
+        ...{ kind: "stat", unit: "short", legend: "", atLeast: 1, atMost: 1 },
         expr: "sum(claviger_operator_leading) or vector(0)",
       },
       {

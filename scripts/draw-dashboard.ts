@@ -70,9 +70,10 @@ function drawStat(panel: Panel, series: readonly DrawnSeries[], { x, y, w }: Box
   return series
     .map(({ metric, values }, index) => {
       const value = values.at(-1)?.[1] ?? Number.NaN;
-      const isLow = panel.atLeast !== undefined && value < panel.atLeast;
+      const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = panel;
+      const isBad = value < atLeast || value > atMost;
       const middle = x + (index + 0.5) * width;
-      const figure = { size: 36, fill: isLow ? "#f2495c" : "#73bf69", weight: 600, anchor: "middle" };
+      const figure = { size: 36, fill: isBad ? "#f2495c" : "#73bf69", weight: 600, anchor: "middle" };
       const name = { size: 11, fill: "#9fa7b3", anchor: "middle" };
       return (
         text(middle, y + 72, shown(value, panel.unit), figure) +

@@ -39,7 +39,7 @@ function placed(rows: readonly Row[]): object[] {
 }
 
 const panelJson = (
-  { title, description, kind, unit, legend, expr, atLeast }: Panel,
+  { title, description, kind, unit, legend, expr, atLeast, atMost }: Panel,
   id: number,
   gridPos: object,
 ) => ({
@@ -48,7 +48,10 @@ const panelJson = (
     defaults: {
       unit,
       min: 0,
-      ...(atLeast !== undefined && { color: { mode: "thresholds" }, thresholds: redBelow(atLeast) }),
+      ...((atLeast ?? atMost) !== undefined && {
+        color: { mode: "thresholds" },
+        thresholds: { mode: "absolute", steps: steps(atLeast, atMost) },
+      }),
     },
     overrides: [],
   },
@@ -57,10 +60,9 @@ const panelJson = (
   targets: [{ refId: "A", datasource: DATASOURCE, expr, legendFormat: legend || "__auto" }],
 });
 
-const redBelow = (value: number) => ({
-  mode: "absolute",
-  steps: [
-    { color: "red", value: null },
-    { color: "green", value },
-  ],
-});
+/** The colours of a stat, each from its value on; null is Grafana's name of the lowest value. */
+const steps = (atLeast: number | undefined, atMost: number | undefined) => [
+  ...(atLeast === undefined ? [] : [{ color: "red", value: null }]),
+  { color: "green", value: atLeast ?? null },
+  ...(atMost === undefined ? [] : [{ color: "red", value: atMost + 1 }]),
+];
