@@ -12,6 +12,8 @@ import type { KeyringChange, PutKey } from "../keyring/changes.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
+import { type KeyDetails, putKeyDetails } from "../keyring/tables/key-details.ts";
+import { putVersionDetails, type VersionDetails } from "../keyring/tables/version-details.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
 import { sealVersion } from "../keys/seal-version.ts";
 import type { ObjectName } from "../names.ts";
@@ -63,6 +65,21 @@ export class AwsKeyring {
     return this;
   }
 
+  /** Records what describes a key and its versions, as the operator does. */
+  describe({ namespace, name, keyId }: PutKey, details: Partial<KeyDetails> = {}): void {
+    putKeyDetails(this.#writer, {
+      ...{ namespace, name, keyId, createdAt: NOW, description: "", tags: {}, origin: "AWS_KMS" },
+      ...{ keySpec: "SYMMETRIC_DEFAULT", keyUsage: "ENCRYPT_DECRYPT" },
+      rotation: { enabled: false, periodInDays: 365 },
+      ...details,
+    });
+  }
+
+  /** Records when and why a version became current, as the operator does. */
+  date(details: VersionDetails): void {
+    putVersionDetails(this.#writer, details);
+  }
+
   /** Adds a key without a version. */
   addKey(name: string, rest: Partial<PutKey> = {}): PutKey {
     const key = { namespace: "apps", name, keyId: newKeyId(), enabled: true, ...rest };
@@ -72,6 +89,13 @@ export class AwsKeyring {
 
   /** Adds a version to a key and makes it current. */
   async addVersion(key: PutKey, rest: Partial<VersionRow> = {}): Promise<VersionRow> {
+    const version = await this.addWaitingVersion(key, rest);
+    this.apply({ kind: "setCurrent", key, version });
+    return version;
+  }
+
+  /** Adds a version to a key that is not current yet. */
+  async addWaitingVersion(key: PutKey, rest: Partial<VersionRow> = {}): Promise<VersionRow> {
     const keySpec: KeySpec = rest.keySpec ?? "SYMMETRIC_DEFAULT";
     using material = generateMaterial(keySpec);
     const { keyId, namespace, name } = key;
@@ -88,7 +112,7 @@ export class AwsKeyring {
       },
       material,
     );
-    this.apply({ kind: "putVersion", version }, { kind: "setCurrent", key, version });
+    this.apply({ kind: "putVersion", version });
     return version;
   }
 

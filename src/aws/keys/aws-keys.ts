@@ -6,7 +6,9 @@ import type { Secret } from "../../crypto/secret.ts";
 import { ClavigerError } from "../../errors.ts";
 import { destroyedError } from "../../keyring/live/destroyed-error.ts";
 import type { LiveKeyring } from "../../keyring/live/live-keyring.ts";
-import type { AliasRow, KeyRow, VersionRow } from "../../keyring/rows.ts";
+import { type AliasRow, isExpired, type KeyRow, type VersionRow } from "../../keyring/rows.ts";
+import type { KeyDetails } from "../../keyring/tables/key-details.ts";
+import type { VersionDetails } from "../../keyring/tables/version-details.ts";
 import type { AwsSite } from "../../keys/arn.ts";
 import { findKey } from "../../keys/find-key.ts";
 import { useRefusal } from "../../keys/usable-version.ts";
@@ -21,6 +23,12 @@ export interface UsableKey {
   readonly key: KeyRow;
   readonly arn: string;
   readonly version: VersionRow;
+}
+
+/** A version of a key, with when and why it became current if that is recorded. */
+export interface DatedVersion {
+  readonly version: VersionRow;
+  readonly details: VersionDetails | undefined;
 }
 
 /** The keys of this node's keyring, as the operations of the AWS-compatible API use them. */
@@ -76,7 +84,28 @@ export class AwsKeys {
 
   /** Returns the key's state at `now` (epoch milliseconds). */
   state(key: KeyRow, now: number): KeyState {
-    return decideKeyState(key, this.current(key), this.#keyring.expiryTime(now));
+    const state = decideKeyState(key, this.current(key), this.#keyring.expiryTime(now));
+    return state === "Creating" && this.#recorded(key)?.origin === "EXTERNAL" ? "PendingImport" : state;
+  }
+
+  /** Returns what describes a key. Throws DependencyTimeoutException if the operator has not recorded it yet. */
+  details(key: KeyRow): KeyDetails {
+    return this.#recorded(key) ?? notRecorded(this.arn(key));
+  }
+
+  /** Returns the versions of a key that are not destroyed, the lowest number first. */
+  versions(key: KeyRow): readonly DatedVersion[] {
+    return this.#keyring.ask((reader) =>
+      reader
+        .versionsOf(key.keyId)
+        .filter((version) => this.#isOwn(version, key))
+        .map((version) => ({ version, details: reader.versionDetails(version.versionId) })),
+    );
+  }
+
+  /** Returns true if imported material has expired at `now` (epoch milliseconds). */
+  isExpired(version: VersionRow, now: number): boolean {
+    return isExpired(version, this.#keyring.expiryTime(now));
   }
 
   /** Returns a key's current version if the key is Enabled. Throws DisabledException or KMSInvalidStateException. */
@@ -127,6 +156,12 @@ export class AwsKeys {
     return id;
   }
 
+  /** The name may have been another key's when its details were recorded. */
+  #recorded(key: KeyRow): KeyDetails | undefined {
+    const details = this.#keyring.ask((reader) => reader.keyDetails(key));
+    return details?.keyId === key.keyId ? details : undefined;
+  }
+
   /** A MasterKey that merely claims the keyId of a version is not its owner. */
   #isOwn(version: VersionRow, key: KeyRow): boolean {
     const owner = this.#keyring.owner(version);
@@ -151,6 +186,13 @@ export class AwsKeys {
       { cause: this.#keyring.problem },
     );
   }
+}
+
+function notRecorded(arn: string): never {
+  throw new AwsError(
+    "DependencyTimeoutException",
+    `The operator of this node has not recorded the details of ${arn} yet. Retry, or see its log.`,
+  );
 }
 
 function refuseOtherUsage({ version, arn }: UsableKey, usage: KeyUsage): void {

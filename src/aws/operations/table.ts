@@ -1,4 +1,7 @@
 import { decrypt } from "./decrypt.ts";
+import { getKeyRotationStatus } from "./details/get-key-rotation-status.ts";
+import { listKeyRotations } from "./details/list-key-rotations.ts";
+import { listResourceTags } from "./details/list-resource-tags.ts";
 import { encrypt } from "./encrypt.ts";
 import { generateRandom } from "./generate-random.ts";
 import { generateDataKeyPair } from "./key-pairs/generate-data-key-pair.ts";
@@ -18,6 +21,9 @@ const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freez
       GenerateDataKeyPairWithoutPlaintext: generateDataKeyPairWithoutPlaintext,
       GenerateMac: generateMac,
       GenerateRandom: generateRandom,
+      GetKeyRotationStatus: getKeyRotationStatus,
+      ListKeyRotations: listKeyRotations,
+      ListResourceTags: listResourceTags,
       ReEncrypt: reEncrypt,
       VerifyMac: verifyMac,
     },
