@@ -101,6 +101,6 @@ async function sealedVersion(
     keyUsage: "ENCRYPT_DECRYPT",
     origin: "AWS_KMS",
   } as const;
-  using material = generateMaterial(row.keySpec);
+  using material = await generateMaterial(row.keySpec);
   return { ...row, sealed: await seal.wrap(material, sealAad(row)) };
 }

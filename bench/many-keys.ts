@@ -271,7 +271,7 @@ async function addVersions(site: Site): Promise<number | undefined> {
       masterKey: { namespace, name },
       ...{ keySpec, keyUsage, origin },
     };
-    using material = generateMaterial(keySpec);
+    using material = await generateMaterial(keySpec);
     const version = await sealVersion(seals, identity, material);
     const body = {
       apiVersion: "kms.claviger.dev/v1alpha1",

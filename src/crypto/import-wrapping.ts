@@ -2,17 +2,16 @@ import {
   constants,
   createCipheriv,
   createDecipheriv,
-  createPrivateKey,
   createPublicKey,
-  generateKeyPair,
   hkdfSync,
   type KeyObject,
   privateDecrypt,
   publicEncrypt,
 } from "node:crypto";
-import { promisify } from "node:util";
 import { ClavigerError } from "../errors.ts";
+import { generateKeyPair } from "./asymmetric/generate.ts";
 import { type KeyId, uuidToBytes } from "./ids.ts";
+import type { MaterialSize } from "./key-specs.ts";
 import { Secret } from "./secret.ts";
 
 /** The ways to wrap material for its transport into claviger, by AWS KMS's names (GetParametersForImport). */
@@ -40,8 +39,6 @@ const algorithms: Readonly<Record<WrappingAlgorithm, AlgorithmRow>> = {
   RSA_AES_KEY_WRAP_SHA_1: { hash: "sha1", viaAes: true },
 };
 
-const modulusBits: Readonly<Record<WrappingKeySpec, number>> = { RSA_3072: 3072, RSA_4096: 4096 };
-
 /** AES key wrap with padding (RFC 5649): the first half of its initial value, section 3. */
 const KWP = "id-aes256-wrap-pad";
 const KWP_IV = Buffer.from("a65959a6", "hex");
@@ -60,12 +57,9 @@ export interface WrappingKeyPair {
 
 /** Takes up to a few seconds, outside the event loop. */
 export async function generateWrappingKeyPair(spec: WrappingKeySpec): Promise<WrappingKeyPair> {
-  const { publicKey, privateKey } = await promisify(generateKeyPair)("rsa", {
-    modulusLength: modulusBits[spec],
-    publicKeyEncoding: { type: "spki", format: "pem" },
-    privateKeyEncoding: { type: "pkcs8", format: "der" },
-  });
-  return { publicKey, privateKey: Secret.take(privateKey) };
+  const { publicKey, privateKey } = await generateKeyPair(spec);
+  const key = createPublicKey({ key: publicKey, format: "der", type: "spki" });
+  return { publicKey: key.export({ type: "spki", format: "pem" }), privateKey };
 }
 
 /**
@@ -75,7 +69,7 @@ export async function generateWrappingKeyPair(spec: WrappingKeySpec): Promise<Wr
  *   RSA_AES_KEY_WRAP_*    RSA-OAEP(random AES-256 key) ‖ AES-KWP(that key, material)
  *
  * OAEP (RFC 8017, section 7.1) with the named hash, for MGF1 too, and no label.
- * Throws InvalidArgument if the public key is not an RSA key.
+ * Throws InvalidArgument if the public key is not an RSA key, or if the material is too long for RSA alone.
  */
 export function wrapMaterial(
   publicKeyPem: string,
@@ -84,7 +78,10 @@ export function wrapMaterial(
 ): Buffer {
   const publicKey = parsePublicKey(publicKeyPem);
   const { hash, viaAes } = algorithms[algorithm];
-  if (!viaAes) return publicEncrypt(oaep(publicKey, hash), material);
+  if (!viaAes) {
+    mustFit(publicKey, algorithm, material.length);
+    return publicEncrypt(oaep(publicKey, hash), material);
+  }
   using aesKey = Secret.random(AES_KEY_BYTES);
   const cipher = createCipheriv(KWP, aesKey.exposeSecretBytes(), KWP_IV);
   const wrapped = Buffer.concat([cipher.update(material), cipher.final()]);
@@ -92,7 +89,7 @@ export function wrapMaterial(
 }
 
 /**
- * Opens wrapped material that must have `size` bytes; wipe it when done. Throws the same InvalidCiphertext
+ * Opens wrapped material that must be as long as `size` says; wipe it when done. Throws the same InvalidCiphertext
  * whatever is wrong: the failed step would be an oracle for somebody who has a wrapped key without its
  * contents (Manger, "A chosen ciphertext attack on RSA-OAEP", CRYPTO 2001).
  */
@@ -100,15 +97,18 @@ export function unwrapMaterial(
   privateKey: Secret,
   algorithm: WrappingAlgorithm,
   wrapped: Uint8Array,
-  size: number,
+  size: MaterialSize,
 ): Secret {
-  const key = parsePrivateKey(privateKey);
+  // The key comes from a token that only claviger creates, so a key that does not parse is a defect of ours.
+  const key = privateKey.exposePrivateKey();
   const { hash, viaAes } = algorithms[algorithm];
   const modulusBytes = (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
-  if (wrapped.length !== modulusBytes + (viaAes ? kwpBytes(size) : 0)) throw unwrapFailed();
+  const least = modulusBytes + (viaAes ? kwpBytes(size.least) : 0);
+  const most = modulusBytes + (viaAes ? kwpBytes(size.most) : 0);
+  if (wrapped.length < least || wrapped.length > most) throw unwrapFailed();
   const opened = openRsa(oaep(key, hash), wrapped.subarray(0, modulusBytes));
   const material = viaAes ? openKwp(opened, wrapped.subarray(modulusBytes)) : opened;
-  if (material !== undefined && material.size === size) return material;
+  if (material !== undefined && isWithin(size, material.size)) return material;
   material?.wipe();
   throw unwrapFailed();
 }
@@ -128,6 +128,18 @@ export function materialId(keyId: KeyId, material: Secret): string {
     32,
   );
   return Buffer.from(id).toString("hex");
+}
+
+const oaepHashBytes = { sha1: 20, sha256: 32 } as const;
+
+function mustFit(publicKey: KeyObject, algorithm: WrappingAlgorithm, bytes: number): void {
+  const { hash } = algorithms[algorithm];
+  const most = (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8 - 2 * oaepHashBytes[hash] - 2;
+  if (bytes <= most) return;
+  throw new ClavigerError(
+    "InvalidArgument",
+    `the material has ${bytes} bytes and ${algorithm} wraps at most ${most}: use RSA_AES_KEY_WRAP_SHA_256`,
+  );
 }
 
 function openRsa(key: ReturnType<typeof oaep>, wrapped: Uint8Array): Secret | undefined {
@@ -153,6 +165,8 @@ function openKwp(opened: Secret | undefined, wrapped: Uint8Array): Secret | unde
   }
 }
 
+const isWithin = ({ least, most }: MaterialSize, bytes: number): boolean => bytes >= least && bytes <= most;
+
 /** RFC 5649, section 4.1: padded to 8 bytes, and 8 bytes longer. */
 const kwpBytes = (size: number): number => Math.ceil(size / 8) * 8 + 8;
 
@@ -170,15 +184,6 @@ function parsePublicKey(pem: string): KeyObject {
     // Reported below, without the parser's words.
   }
   throw new ClavigerError("InvalidArgument", "the wrapping public key is no RSA key in PEM");
-}
-
-/**
- * The key comes from a token that only claviger creates, so a key that does not parse is a defect of ours.
- */
-function parsePrivateKey(privateKey: Secret): KeyObject {
-  const { buffer, byteOffset, length } = privateKey.exposeSecretBytes();
-  // A view, because a copy would have to be wiped as well.
-  return createPrivateKey({ key: Buffer.from(buffer, byteOffset, length), format: "der", type: "pkcs8" });
 }
 
 const unwrapFailed = (): ClavigerError =>

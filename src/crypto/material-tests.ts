@@ -8,6 +8,7 @@ import { Secret } from "./secret.ts";
 export interface TestedVersion {
   readonly keyId: KeyId;
   readonly versionId: VersionId;
+  readonly keyUsage: string;
 }
 
 /** Uses material once as its key spec allows. Returns true if the result is right. */

@@ -110,7 +110,7 @@ describe("reading", () => {
   test("a row that cannot be read among others => it alone is said to be so, under its id", () => {
     made(...promoted(version(1), version(2), version(3)));
     using db = new DatabaseSync(file());
-    db.prepare("UPDATE versions SET key_spec = 'RSA_2048' WHERE version_id = ?").run(versionId(2));
+    db.prepare("UPDATE versions SET key_spec = 'SM2' WHERE version_id = ?").run(versionId(2));
     using reader = reading();
     expect(reader.rowsAfter(0, 10)).toEqual([
       { seq: 1, version: version(1) },

@@ -279,15 +279,15 @@ describe("what this release does not know", () => {
   };
   test("a row of it among others => they are read, it is said to be unreadable", () => {
     made(...promoted(version(1), version(2), version(3)));
-    strange("key_spec", "RSA_2048");
+    strange("key_spec", "SM2");
     expect(open().readVersions()).toEqual({
       versions: [version(1), version(3)],
       unreadable: [{ versionId: versionId(2), error: failure("KeyringCorrupt", /column key_spec/) }],
     });
   });
   test.each([
-    ["keySpec", "RSA_2048"],
-    ["keyUsage", "SIGN_VERIFY"],
+    ["keySpec", "SM2"],
+    ["keyUsage", "WRAP_UNWRAP"],
     ["origin", "AWS_CLOUDHSM"],
   ])(
     "a version whose %s is of a newer release => refused, and nothing of the transaction is stored",

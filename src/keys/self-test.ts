@@ -8,7 +8,7 @@ import type { VersionRow } from "../keyring/rows.ts";
  * that no Decrypt could open would lose data. Throws SealMismatch if the result is wrong.
  */
 export function selfTest(
-  version: Pick<VersionRow, "keyId" | "versionId" | "number" | "keySpec">,
+  version: Pick<VersionRow, "keyId" | "versionId" | "number" | "keySpec" | "keyUsage">,
   material: Secret,
 ): void {
   if (testMaterial(version.keySpec, version, material)) return;

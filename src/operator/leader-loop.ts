@@ -1,5 +1,10 @@
 import type { Clock } from "../clock.ts";
 import type { NodeConfig } from "../config/config.ts";
+import {
+  generateWrappingKeyPair,
+  type WrappingKeyPair,
+  type WrappingKeySpec,
+} from "../crypto/import-wrapping.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import type { Log } from "../log.ts";
 import type { ObjectName } from "../names.ts";
@@ -11,7 +16,7 @@ import { KeyAliasReconciler } from "./alias/key-alias-reconciler.ts";
 import { OwnIndex } from "./claims/own-index.ts";
 import type { ViewIndex } from "./claims/view-index.ts";
 import { MaterialImporter } from "./import/material-importer.ts";
-import { WrappingKeyPairs } from "./import/wrapping-key-pairs.ts";
+import { KeyPairs } from "./key-pairs.ts";
 import { MasterKeyReconciler } from "./master-key/master-key-reconciler.ts";
 import { VersionMaker } from "./master-key/version-maker.ts";
 import { NodeTender, type NodeTenderStore } from "./nodes/node-tender.ts";
@@ -19,6 +24,7 @@ import type { Reencryptor } from "./reencryption/reencryptor.ts";
 import { Finalizers } from "./retirement/finalizers.ts";
 import { Retirement, type RetirementStore } from "./retirement/retirement.ts";
 import type { UsageCensus } from "./retirement/usage-census.ts";
+import { type SlowMaterials, slowMaterial } from "./slow-material.ts";
 import { StatusWriter } from "./status-writer.ts";
 import type { TimeKeeper } from "./time/time-keeper.ts";
 import type { WorkItem } from "./work-item.ts";
@@ -53,7 +59,8 @@ export class LeaderLoop {
   readonly #index: OwnIndex;
   readonly #affected: AffectedWork;
   readonly #reencryptor: Reencryptor;
-  readonly #keyPairs: WrappingKeyPairs;
+  readonly #wrappingKeyPairs: KeyPairs<WrappingKeySpec, WrappingKeyPair>;
+  readonly #materials: SlowMaterials;
   readonly #retirement: Retirement;
   readonly #masterKeys: MasterKeyReconciler;
   readonly #aliases: KeyAliasReconciler;
@@ -66,14 +73,20 @@ export class LeaderLoop {
     this.#index = new OwnIndex(keyring);
     this.#affected = new AffectedWork(() => store.view(), this.#index);
     this.#reencryptor = options.reencryptor;
-    this.#keyPairs = new WrappingKeyPairs({ onReady: lookAgain, log });
+    const asked = { onReady: lookAgain, log };
+    this.#wrappingKeyPairs = new KeyPairs({
+      ...asked,
+      what: "wrapping key pair",
+      generate: generateWrappingKeyPair,
+    });
+    this.#materials = new KeyPairs({ ...asked, what: "key material", generate: slowMaterial });
     this.#retirement = new Retirement(options);
     const writer = new StatusWriter(store);
     this.#masterKeys = new MasterKeyReconciler({
       ...options,
       writer,
-      maker: new VersionMaker(options),
-      importer: new MaterialImporter({ ...options, keyPairs: this.#keyPairs }),
+      maker: new VersionMaker({ ...options, slow: this.#materials }),
+      importer: new MaterialImporter({ ...options, keyPairs: this.#wrappingKeyPairs }),
       retirement: this.#retirement,
       finalizers: new Finalizers(store),
     });
@@ -108,7 +121,8 @@ export class LeaderLoop {
   /** Stops the background work. */
   close(): void {
     this.#reencryptor.close();
-    this.#keyPairs.close();
+    this.#wrappingKeyPairs.close();
+    this.#materials.close();
     this.#retirement.close();
   }
 

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { inspect } from "node:util";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { kmsKeyId, newKeyId, newVersionId } from "../crypto/ids.ts";
-import { generateMaterial, type KeySpec, usageOf } from "../crypto/key-specs.ts";
+import { generateMaterial, type KeySpec } from "../crypto/key-specs.ts";
 import { encryptMessage } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import { type ErrorCode, InvalidCiphertext } from "../errors.ts";
@@ -21,6 +21,7 @@ import type { KeyRef, ObjectName } from "../names.ts";
 import { fileSeal } from "../seal/file.ts";
 import { createRootKey, readRootKey } from "../seal/root-key-file.ts";
 import { sealAad } from "../seal/seal.ts";
+import { usageFor } from "../testing/materials.ts";
 import { sealsIn } from "../testing/seals.ts";
 import { Provider } from "./provider.ts";
 
@@ -75,14 +76,14 @@ async function sealedVersion(
   number: number,
   spec: KeySpec = "SYMMETRIC_DEFAULT",
 ): Promise<VersionRow> {
-  using material = generateMaterial(spec);
+  using material = await generateMaterial(spec);
   materials.push(Buffer.from(material.exposeSecretBytes()));
   const binding = {
     keyId: key.keyId,
     versionId: newVersionId(),
     number,
     keySpec: spec,
-    keyUsage: usageOf(spec),
+    keyUsage: usageFor(spec),
   };
   using rootKey = readRootKey(rootKeyPath);
   const sealed = await fileSeal(rootKey).wrap(material, sealAad(binding));

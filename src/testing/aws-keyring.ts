@@ -7,7 +7,7 @@ import { AwsKeys } from "../aws/keys/aws-keys.ts";
 import type { Need, Operation, Request } from "../aws/operations/operation.ts";
 import { awsErrorOf } from "../aws/service/claviger-error.ts";
 import { newKeyId } from "../crypto/ids.ts";
-import { generateMaterial, type KeySpec, usageOf } from "../crypto/key-specs.ts";
+import { generateMaterial, type KeySpec } from "../crypto/key-specs.ts";
 import type { KeyringChange, PutKey } from "../keyring/changes.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
@@ -19,6 +19,7 @@ import { sealVersion } from "../keys/seal-version.ts";
 import type { ObjectName } from "../names.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import type { SealSource } from "../seal/seal-source.ts";
+import { usageFor } from "./materials.ts";
 import { sealsIn } from "./seals.ts";
 
 export const SITE = { account: "000000000000", region: "us-local-1" };
@@ -97,7 +98,7 @@ export class AwsKeyring {
   /** Adds a version to a key that is not current yet. */
   async addWaitingVersion(key: PutKey, rest: Partial<VersionRow> = {}): Promise<VersionRow> {
     const keySpec: KeySpec = rest.keySpec ?? "SYMMETRIC_DEFAULT";
-    using material = generateMaterial(keySpec);
+    using material = await generateMaterial(keySpec);
     const { keyId, namespace, name } = key;
     const version = await sealVersion(
       this.#seals,
@@ -106,7 +107,7 @@ export class AwsKeyring {
         number: 1,
         masterKey: { namespace, name },
         keySpec,
-        keyUsage: usageOf(keySpec),
+        keyUsage: usageFor(keySpec),
         origin: "AWS_KMS",
         ...rest,
       },

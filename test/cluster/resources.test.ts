@@ -1,13 +1,14 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KEY_SPECS, KEY_USAGES, mayHaveUsage } from "../../src/crypto/key-specs.ts";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
 
 const binaries = await controlPlaneBinaries();
-const EXAMPLES = join(import.meta.dirname, "..", "..", "examples", "keys");
+const EXAMPLES = join(import.meta.dirname, "..", "..", "examples");
 
 describe.skipIf(binaries === undefined)("resources applied with kubectl", () => {
   let cluster: Cluster;
@@ -38,11 +39,28 @@ describe.skipIf(binaries === undefined)("resources applied with kubectl", () => 
       '{.status.conditions[?(@.type=="Ready")].reason} {.status.conditions[?(@.type=="Ready")].message}',
     );
 
-  it("every example becomes Ready", async () => {
-    const files = await readdir(EXAMPLES);
+  it.each(["keys", "application-keys"])("every example of %s becomes Ready", async (folder) => {
+    const examples = join(EXAMPLES, folder);
+    const files = await readdir(examples);
     expect(files.length).toBeGreaterThan(0);
-    await cluster.kubectl(["apply", "-f", EXAMPLES]);
-    await cluster.kubectl(["wait", "--for=condition=Ready", "--timeout=120s", "-f", EXAMPLES]);
+    await cluster.kubectl(["apply", "-f", examples]);
+    await cluster.kubectl(["wait", "--for=condition=Ready", "--timeout=120s", "-f", examples]);
+  });
+
+  it("every key spec is admitted for its usages, and for no other", async () => {
+    const pairs = KEY_SPECS.flatMap((keySpec) => KEY_USAGES.map((keyUsage) => ({ keySpec, keyUsage })));
+    const items = pairs.map((spec, at) => ({
+      apiVersion: "kms.claviger.dev/v1alpha1",
+      kind: "MasterKey",
+      metadata: { namespace: "payments", name: `pair-${at}` },
+      spec,
+    }));
+    const args = ["apply", "--dry-run=server", "-f", "-"];
+    const stdin = JSON.stringify({ apiVersion: "v1", kind: "List", items });
+    const { stdout, stderr } = await cluster.plane.kubectl(args, { stdin });
+    const admitted = [...stdout.matchAll(/pair-(\d+) created/g)].map(([, at]) => pairs[Number(at)]);
+    expect(admitted).toEqual(pairs.filter(({ keySpec, keyUsage }) => mayHaveUsage(keySpec, keyUsage)));
+    expect(stderr.match(/keyUsage does not fit keySpec/g)).toHaveLength(pairs.length - admitted.length);
   });
 
   it("a MasterKey with an empty spec is a symmetric key", async () => {

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
+import type { StatusReport } from "../../src/cli/status/report.ts";
+import { KEY_SPECS, type KeySpec, usagesOf } from "../../src/crypto/key-specs.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { type ConfigFile, Installation, keyAlias, masterKey } from "./installation.ts";
 import { encryptSeed, eventuallyRefused, expectOpens, expectRefused } from "./kms.ts";
@@ -25,7 +27,7 @@ const withProviders =
 
 const statusOf = async (installation: Installation) => {
   const { stdout } = await installation.runWithConfig("status", "-o", "json");
-  return JSON.parse(stdout) as { readonly manifests: readonly unknown[] };
+  return JSON.parse(stdout) as Required<Pick<StatusReport, "keys" | "manifests">>;
 };
 
 const servingKeyId = (installation: Installation, provider: string, wanted: (keyId: string) => boolean) =>
@@ -212,20 +214,32 @@ describe("a manifest", () => {
     expect(stdout).toMatch(/^shop\/said-yes +Disabled /m);
   });
 
-  it("of an HMAC key cannot be served over KMS v2, and its provider says so", async () => {
+  it("of any other key spec becomes a key with one version, which cannot be served over KMS v2, and its provider says so", async () => {
+    const specs = KEY_SPECS.filter((spec) => spec !== "SYMMETRIC_DEFAULT");
+    const nameOf = (spec: KeySpec) => spec.toLowerCase().replaceAll("_", "-");
     await using installation = await Installation.create(
-      withProviders({ mac: { key: "claviger-system/mac" } }),
+      withProviders({ mac: { key: "claviger-system/hmac-256" }, rsa: { key: "claviger-system/rsa-4096" } }),
     );
     await installation.start("serve");
     await installation.manifest(
-      "mac.yaml",
-      masterKey("mac", { keySpec: "HMAC_256", keyUsage: "GENERATE_VERIFY_MAC" }),
+      "all.yaml",
+      ...specs.map((keySpec) => masterKey(nameOf(keySpec), { keySpec, keyUsage: usagesOf(keySpec).at(-1) })),
     );
-    await eventuallyRefused(
-      () => installation.client("mac").status(),
-      status.FAILED_PRECONDITION,
-      /provider mac names a HMAC_256 key; KMS v2 needs SYMMETRIC_DEFAULT/,
-    );
+    await eventually("every key has a version that was opened and tested", async () => {
+      const { keys } = await statusOf(installation);
+      const tested = keys.filter(({ state, currentVersion }) => state === "Enabled" && currentVersion === 1);
+      const names = tested.map(({ key }) => key);
+      return specs.every((spec) => names.includes(`claviger-system/${nameOf(spec)}`));
+    });
+    for (const [provider, spec] of [
+      ["mac", "HMAC_256"],
+      ["rsa", "RSA_4096"],
+    ] as const)
+      await eventuallyRefused(
+        () => installation.client(provider).status(),
+        status.FAILED_PRECONDITION,
+        new RegExp(`provider ${provider} names a ${spec} key; KMS v2 needs SYMMETRIC_DEFAULT`),
+      );
     await installation.serving();
   });
 });

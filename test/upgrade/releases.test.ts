@@ -2,11 +2,12 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { StatusReport } from "../../src/cli/status/report.ts";
 import { KmsClient } from "../../src/plugin/kms-client.ts";
 import { ClavigerNode } from "../cluster/node.ts";
 import { startProcess } from "../controlplane/processes.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { Installation } from "../standalone/installation.ts";
+import { Installation, masterKey } from "../standalone/installation.ts";
 import { encryptSeed, expectOpens } from "../standalone/kms.ts";
 import {
   claviger,
@@ -140,6 +141,17 @@ describe.each(await releases())("the files that %s wrote", (version) => {
     const serving = await installation.start("serve");
     await installation.serving();
     const sealed = await encryptSeed(installation.client(), Buffer.from("a seed of this release"));
+    // Key specs that the former release does not know.
+    await installation.manifest(
+      "new-specs.yaml",
+      masterKey("signing", { keySpec: "ECC_NIST_P256", keyUsage: "SIGN_VERIFY" }),
+      masterKey("exchange", { keySpec: "ML_KEM_768", keyUsage: "ENCAPSULATE_DECAPSULATE" }),
+    );
+    await eventually("each key has a version", async () => {
+      const { stdout } = await installation.runWithConfig("status", "-o", "json");
+      const { keys = [] } = JSON.parse(stdout) as Pick<StatusReport, "keys">;
+      return keys.filter(({ currentVersion }) => currentVersion === 1).length === 3;
+    });
     // Tables and proofs that the former release does not know.
     await eventually("the version has its proof", async () => {
       await rm(backup, { force: true });

@@ -1,5 +1,5 @@
 import { type WrappingAlgorithm, wrapMaterial } from "../../crypto/import-wrapping.ts";
-import { materialBytes } from "../../crypto/key-specs.ts";
+import { importedMaterial, materialText } from "../../crypto/imported-material.ts";
 import { Secret } from "../../crypto/secret.ts";
 import { ClavigerError, messageOf } from "../../errors.ts";
 import { FileTooLarge, readRegularFile } from "../../files/regular-file.ts";
@@ -15,7 +15,7 @@ import type { ImportTarget } from "./target.ts";
 const PATIENCE_MILLISECONDS = 300_000;
 /** A public key and token that end sooner than this are not used. */
 const ENOUGH_MILLISECONDS = 600_000;
-/** A key wrapped with RSA-4096 has 584 bytes, a token 3.3 KiB in base64. */
+/** A wrapped RSA-4096 key has 3 KiB, a token 3.3 KiB in base64. */
 const MAX_FILE_BYTES = 8192;
 
 /** The material to import: to be wrapped here, or wrapped elsewhere. */
@@ -54,19 +54,20 @@ export function wrappedOffer({ file, tokenFile = "", algorithm }: ImportRequest)
 }
 
 /**
- * Wraps material on this machine. Throws InvalidArgument if its length is not the length that the key needs.
+ * Wraps material on this machine. Throws InvalidArgument if it is not the material that the key needs.
  */
 export async function wrapHere(importing: Importing, { file, algorithm }: ImportRequest): Promise<Wrapped> {
   using material = Secret.take(readSmall(file));
-  const { keySpec } = (await importing.target.read()).spec;
-  if (material.size !== materialBytes(keySpec)) {
+  const { keySpec, keyUsage } = (await importing.target.read()).spec;
+  using checked = importedMaterial(keySpec, keyUsage, material);
+  if (checked === undefined) {
     throw new ClavigerError(
       "InvalidArgument",
-      `${file} has ${material.size} bytes and ${keySpec} needs ${materialBytes(keySpec)}: the raw bytes, without a newline`,
+      `${file} has ${material.size} bytes and ${keySpec} needs ${materialText(keySpec)}: the raw bytes, without a newline`,
     );
   }
   const { publicKey, importToken } = await parametersOf(importing);
-  const wrapped = wrapMaterial(publicKey, algorithm, material.exposeSecretBytes());
+  const wrapped = wrapMaterial(publicKey, algorithm, checked.exposeSecretBytes());
   return { wrappedMaterial: wrapped.toString("base64"), wrappingAlgorithm: algorithm, importToken };
 }
 

@@ -113,11 +113,17 @@ test("a digest whose number is zero has no signature that OpenSSL could compute 
 });
 
 test.each<readonly [AsymmetricSpec, string, MessageType, number, string]>([
-  ["ECC_NIST_EDWARDS25519", "ED25519_PH_SHA_512", "DIGEST", 64, "Ed25519ph is not served"],
-  ["ECC_NIST_EDWARDS25519", "ED25519_SHA_512", "DIGEST", 64, "message type DIGEST is not served, RAW is"],
-  ["ML_DSA_44", "ML_DSA_SHAKE_256", "EXTERNAL_MU", 64, "message type EXTERNAL_MU is not served, RAW is"],
-  ["ML_DSA_44", "ML_DSA_SHAKE_256", "DIGEST", 64, "message type DIGEST is not served, RAW is"],
-  ["RSA_2048", "RSASSA_PSS_SHA_256", "EXTERNAL_MU", 64, "message type EXTERNAL_MU is not served"],
+  [
+    "ECC_NIST_EDWARDS25519",
+    "ED25519_PH_SHA_512",
+    "DIGEST",
+    64,
+    "ED25519_PH_SHA_512 is not served, ED25519_SHA_512 is",
+  ],
+  ["ECC_NIST_EDWARDS25519", "ED25519_SHA_512", "DIGEST", 64, "does not sign a message of type DIGEST"],
+  ["ML_DSA_44", "ML_DSA_SHAKE_256", "EXTERNAL_MU", 64, "message type EXTERNAL_MU is not served for ML_DSA"],
+  ["ML_DSA_44", "ML_DSA_SHAKE_256", "DIGEST", 64, "does not sign a message of type DIGEST"],
+  ["RSA_2048", "RSASSA_PSS_SHA_256", "EXTERNAL_MU", 64, "does not sign a message of type EXTERNAL_MU"],
   ["RSA_2048", "RSASSA_PSS_SHA_384", "DIGEST", 32, "the digest has 32 bytes and RSASSA_PSS_SHA_384 needs 48"],
   ["ECC_NIST_P256", "ECDSA_SHA_256", "DIGEST", 33, "the digest has 33 bytes and ECDSA_SHA_256 needs 32"],
   [

@@ -45,12 +45,13 @@ export const hashBytes: Readonly<Record<Hash, number>> = { sha256: 32, sha384: 4
  */
 export function schemeOf({ spec, algorithm, messageType }: Signing, message: Uint8Array): Scheme {
   const scheme = schemes.get(algorithm);
-  if (algorithm === "ED25519_PH_SHA_512") throw unsupported(algorithm, "Ed25519ph is not served");
+  const unsupported = unsupportedSigning(algorithm, messageType);
+  if (unsupported !== undefined) throw new ClavigerError("InvalidArgument", unsupported);
   if (scheme === undefined || !isFor(scheme, algorithm, spec))
     throw new ClavigerError("InvalidArgument", `a key of spec ${spec} does not sign with this algorithm`);
   if (messageType === "RAW") return scheme;
   if (!("hash" in scheme) || messageType === "EXTERNAL_MU")
-    throw unsupported(algorithm, `message type ${messageType} is not served, RAW is`);
+    throw new ClavigerError("InvalidArgument", `${algorithm} does not sign a message of type ${messageType}`);
   const size = hashBytes[scheme.hash];
   if (message.length === size) return scheme;
   throw new ClavigerError(
@@ -65,5 +66,13 @@ function isFor({ kind }: Scheme, algorithm: string, spec: AsymmetricSpec): boole
   return type.kind === (kind === "pkcs1" || kind === "pss" ? "rsa" : kind);
 }
 
-const unsupported = (algorithm: string, why: string): ClavigerError =>
-  new ClavigerError("InvalidArgument", `${algorithm}: ${why}`);
+/**
+ * Returns why AWS KMS has a way to sign that claviger has not: node:crypto either refuses it, or would
+ * silently sign something else.
+ */
+export function unsupportedSigning(algorithm: string, messageType: MessageType): string | undefined {
+  if (algorithm === "ED25519_PH_SHA_512") return `${algorithm} is not served, ED25519_SHA_512 is`;
+  if (algorithm === "ML_DSA_SHAKE_256" && messageType === "EXTERNAL_MU")
+    return `message type EXTERNAL_MU is not served for ${algorithm}, RAW is`;
+  return undefined;
+}

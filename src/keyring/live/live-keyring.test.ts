@@ -235,7 +235,7 @@ test("the version written last is destroyed and another one re-sealed => the new
 describe("a row that this release cannot read", () => {
   const spoil = (n: number) => {
     using db = new DatabaseSync(file());
-    db.prepare("UPDATE versions SET key_spec = 'RSA_2048' WHERE version_id = ?").run(versionId(n));
+    db.prepare("UPDATE versions SET key_spec = 'SM2' WHERE version_id = ?").run(versionId(n));
   };
   test("among others => all others are had, it alone is refused and named", async () => {
     write(...promoted(version(1), version(2), version(3), version(4)));
@@ -309,13 +309,13 @@ describe("material", () => {
 
 test("a version of a kind that this release does not know is destroyed => all others continue to be served", async () => {
   write(...promoted(version(1)));
-  const unknown = { ...tombstone(7), keySpec: "RSA_2048" as "HMAC_256" };
+  const unknown = { ...tombstone(7), keySpec: "SM2" as "HMAC_256" };
   write({ kind: "destroyVersion", tombstone: unknown });
   live.start();
   await eventually(() => expect(live.versionCount).toBe(1));
   expect(live.problem).toBeUndefined();
   expect(currentVersion(live, ref).version.number).toBe(1);
-  expect(live.destroyed(versionId(7))).toMatchObject({ keySpec: "RSA_2048" });
+  expect(live.destroyed(versionId(7))).toMatchObject({ keySpec: "SM2" });
 });
 
 describe("a version that is destroyed", () => {

@@ -1,5 +1,5 @@
 import { parseKeyId, parseVersionId } from "../../crypto/ids.ts";
-import { KEY_SPECS, KEY_USAGES, ORIGINS } from "../../crypto/key-specs.ts";
+import { KEY_SPECS, KEY_USAGES, mayHaveUsage, ORIGINS } from "../../crypto/key-specs.ts";
 import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
 import { nameText } from "../../names.ts";
 import type { UnreadableVersion, VersionIdentity, VersionRow } from "../rows.ts";
@@ -103,6 +103,7 @@ export function unknownPart(version: VersionRow): string | undefined {
   if (validTo !== undefined && !Number.isSafeInteger(validTo)) return `validTo ${validTo}`;
   if (!KEY_SPECS.includes(keySpec)) return `keySpec ${keySpec}`;
   if (!KEY_USAGES.includes(keyUsage)) return `keyUsage ${keyUsage}`;
+  if (!mayHaveUsage(keySpec, keyUsage)) return `keyUsage ${keyUsage} for keySpec ${keySpec}`;
   if (!ORIGINS.includes(origin)) return `origin ${origin}`;
   return undefined;
 }

@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type WrappingAlgorithm, wrapMaterial } from "../../crypto/import-wrapping.ts";
+import {
+  generateWrappingKeyPair,
+  type WrappingAlgorithm,
+  wrapMaterial,
+} from "../../crypto/import-wrapping.ts";
+import type { KeySpec } from "../../crypto/key-specs.ts";
 import { ClavigerError } from "../../errors.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import { type Binding, toVersionRow } from "../../resources/key-version-rows.ts";
@@ -12,14 +17,15 @@ import type { ImportSpec } from "../../resources/schemas/import.ts";
 import type { MasterKeySpec } from "../../resources/schemas/master-key.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
+import { materialFor } from "../../testing/materials.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";
 import { sealsIn } from "../../testing/seals.ts";
+import { KeyPairs } from "../key-pairs.ts";
 import { assembleStatus } from "../master-key/assemble-status.ts";
 import { decideMasterKey } from "../master-key/decide-master-key.ts";
 import type { Room } from "../master-key/namespace-room.ts";
 import type { ObservedImport } from "./decide-import.ts";
 import { MaterialImporter } from "./material-importer.ts";
-import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
 
 /**
  * Simulates the leader's passes over one EXTERNAL key, with real keys, tokens and seals; the API server is
@@ -78,9 +84,14 @@ const store = {
 /** Makes the importer's step, and makes it again when the key pair that it requested is ready. */
 async function complete(observed: ObservedImport) {
   const { promise: ready, resolve } = Promise.withResolvers<void>();
-  const pairs = new WrappingKeyPairs({ onReady: () => resolve(), log: () => undefined });
+  const pairs = new KeyPairs({
+    what: "wrapping key pair",
+    generate: generateWrappingKeyPair,
+    onReady: () => resolve(),
+    log: () => undefined,
+  });
   let asked = false;
-  const take: WrappingKeyPairs["take"] = (name, spec) => {
+  const take: (typeof pairs)["take"] = (name, spec) => {
     const pair = pairs.take(name, spec);
     asked = pair === undefined;
     return pair;
@@ -252,6 +263,50 @@ const altered = (text: string, at: number): string => {
   bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
   return bytes.toString("base64");
 };
+
+describe("a private key", () => {
+  const AES = "RSA_AES_KEY_WRAP_SHA_256";
+  const bytesFor = async (spec: KeySpec) => Buffer.from((await materialFor(spec)).exposeSecretBytes());
+
+  test.each([
+    ["RSA_4096", "SIGN_VERIFY"],
+    ["RSA_2048", "ENCRYPT_DECRYPT"],
+    ["ECC_NIST_P521", "KEY_AGREEMENT"],
+    ["ML_KEM_1024", "ENCAPSULATE_DECAPSULATE"],
+  ] as const)("of spec %s is imported for %s, wrapped by way of an AES key", async (keySpec, keyUsage) => {
+    write({ wrappingKeySpec: "RSA_3072" }, { keySpec, keyUsage });
+    await pass();
+    const material = await bytesFor(keySpec);
+    write(offer(material, {}, AES));
+    await pass();
+    await pass();
+    expect(condition("Imported")).toBe("True Imported");
+    expect(await unsealed(1)).toEqual(material);
+  });
+
+  test("of another spec, or bytes that are none => refused, naming what is needed", async () => {
+    write({ wrappingKeySpec: "RSA_3072" }, { keySpec: "ECC_NIST_P256", keyUsage: "SIGN_VERIFY" });
+    await pass();
+    for (const material of [await bytesFor("ECC_NIST_P384"), randomBytes(138)]) {
+      write(offer(material, {}, AES));
+      await pass();
+      expect(condition("Imported")).toBe("False InvalidCiphertext");
+      expect(conditionOf(key.status?.conditions, "Imported")?.message).toMatch(
+        /wrappedMaterial is not a private key of spec ECC_NIST_P256 \(PKCS #8, DER\) wrapped by RSA_AES/,
+      );
+    }
+    expect(versions).toEqual([]);
+  });
+
+  test("is too long for RSA alone => the command says which algorithm to use", async () => {
+    write({ wrappingKeySpec: "RSA_3072" }, { keySpec: "RSA_2048", keyUsage: "SIGN_VERIFY" });
+    await pass();
+    const material = await bytesFor("RSA_2048");
+    expect(() => offer(material)).toThrow(
+      /^the material has 12\d\d bytes and RSAES_OAEP_SHA_256 wraps at most 318: use RSA_AES_KEY_WRAP_SHA_256$/,
+    );
+  });
+});
 
 describe("an import that cannot be", () => {
   /** A change to a valid first import, and the expected reason. */

@@ -1,5 +1,11 @@
-import { materialId, unwrapMaterial, type WrappingKeySpec } from "../../crypto/import-wrapping.ts";
-import { materialBytes } from "../../crypto/key-specs.ts";
+import {
+  materialId,
+  unwrapMaterial,
+  type WrappingKeyPair,
+  type WrappingKeySpec,
+} from "../../crypto/import-wrapping.ts";
+import { importedMaterial, importSize, materialText } from "../../crypto/imported-material.ts";
+import type { KeySpec } from "../../crypto/key-specs.ts";
 import type { Secret } from "../../crypto/secret.ts";
 import { codeOf } from "../../errors.ts";
 import { toOwnershipSpec, toVersionRow } from "../../resources/key-version-rows.ts";
@@ -12,6 +18,7 @@ import type { SealSource } from "../../seal/seal-source.ts";
 import type { BindingWrites, KeyVersionCreation } from "../../store/roles.ts";
 import { HOUR_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import { atWritePoint } from "../../write-points.ts";
+import type { KeyPairs } from "../key-pairs.ts";
 import type { StatusPart } from "../master-key/assemble-status.ts";
 import { createVersion, type NextVersion } from "../master-key/create-version.ts";
 import {
@@ -28,7 +35,8 @@ import { INVALID_TOKEN } from "./import-objections.ts";
 import type { Offer } from "./import-offer.ts";
 import { type ImportOutcome, importPart } from "./import-status.ts";
 import { nextExpiryChange } from "./material-expiry.ts";
-import type { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
+
+type WrappingKeyPairs = Pick<KeyPairs<WrappingKeySpec, WrappingKeyPair>, "take">;
 
 /** A status that was just written needs a moment to come back in the watch. */
 const SHORTEST_PAUSE_MILLISECONDS = 5_000;
@@ -42,12 +50,12 @@ const LONGEST_PAUSE_MILLISECONDS = HOUR_MILLISECONDS;
 export class MaterialImporter {
   readonly #store: KeyVersionCreation & BindingWrites;
   readonly #seals: SealSource;
-  readonly #keyPairs: Pick<WrappingKeyPairs, "take">;
+  readonly #keyPairs: WrappingKeyPairs;
 
   constructor(options: {
     readonly store: KeyVersionCreation & BindingWrites;
     readonly seals: SealSource;
-    readonly keyPairs: Pick<WrappingKeyPairs, "take">;
+    readonly keyPairs: WrappingKeyPairs;
   }) {
     this.#store = options.store;
     this.#seals = options.seals;
@@ -121,16 +129,20 @@ export class MaterialImporter {
 
   /** Returns the material, or the refusal, which only says which of the offer's two parts does not fit. */
   async #unwrap({ masterKey }: ObservedImport, offer: Offer): Promise<Secret | ReturnType<typeof refused>> {
+    const { keySpec, keyUsage } = masterKey.spec;
     try {
       using privateKey = await openImportToken(this.#seals.get(), toKeyId(masterKey), offer.importToken);
       const wrapped = Buffer.from(offer.wrappedMaterial, "base64");
-      const size = materialBytes(masterKey.spec.keySpec);
-      return unwrapMaterial(privateKey, offer.wrappingAlgorithm, wrapped, size);
+      using imported = unwrapMaterial(privateKey, offer.wrappingAlgorithm, wrapped, importSize(keySpec));
+      return (
+        importedMaterial(keySpec, keyUsage, imported) ??
+        refused(offer, "InvalidCiphertext", doesNotOpen(offer, keySpec))
+      );
     } catch (error) {
       const code = codeOf(error);
       if (code === "InvalidArgument") return refused(offer, ...INVALID_TOKEN);
       if (code !== "InvalidCiphertext") throw error;
-      return refused(offer, "InvalidCiphertext", doesNotOpen(offer, materialBytes(masterKey.spec.keySpec)));
+      return refused(offer, "InvalidCiphertext", doesNotOpen(offer, keySpec));
     }
   }
 
@@ -178,5 +190,5 @@ const importedVersion = (
 
 const NOTHING: ImportOutcome = { kind: "none" };
 
-const doesNotOpen = ({ wrappingAlgorithm }: Offer, bytes: number): string =>
-  `spec.import.wrappedMaterial is not ${bytes} bytes wrapped by ${wrappingAlgorithm} under the public key that came with the import token: wrap it again`;
+const doesNotOpen = ({ wrappingAlgorithm }: Offer, keySpec: KeySpec): string =>
+  `spec.import.wrappedMaterial is not ${materialText(keySpec)} wrapped by ${wrappingAlgorithm} under the public key that came with the import token: wrap it again`;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Secret } from "../../crypto/secret.ts";
 import { ClavigerError } from "../../errors.ts";
 import { KubeError } from "../../kube/kube-error.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
@@ -30,8 +31,19 @@ class Server {
   reads = 0;
   seen: readonly KeyVersion[] = [];
   refusal: Error | undefined;
+  /** RSA keys that are ready, and those that were asked for. */
+  ready: Secret | undefined;
+  asked = 0;
   readonly maker = new VersionMaker({
     seals: sealsIn(join(folder, "root.key")),
+    slow: {
+      take: () => {
+        const pair = this.ready && { privateKey: this.ready };
+        this.ready = undefined;
+        if (pair === undefined) this.asked += 1;
+        return pair;
+      },
+    },
     store: {
       createKeyVersion: async (name, spec) => {
         this.seals.add(spec.seal?.sealed ?? "");
@@ -47,9 +59,9 @@ class Server {
     },
   });
 
-  make(): Promise<void> {
+  make(masterKey = key): Promise<void> {
     const view = {
-      masterKeys: [key],
+      masterKeys: [masterKey],
       keyVersions: this.seen,
       keyAliases: [],
       keyServers: [],
@@ -57,7 +69,7 @@ class Server {
       heardOf: new Map(),
     };
     const index = new ViewIndex(view, new OwnRecord([], []));
-    return this.maker.make(key, step, index, new AbortController().signal);
+    return this.maker.make(masterKey, step, index, new AbortController().signal);
   }
 }
 
@@ -121,4 +133,20 @@ test("a KeyVersion's spec has the fields of its definition, and nothing else of 
   expect(fields).toEqual([
     ["keyId", "keySpec", "keyUsage", "masterKey", "number", "origin", "ownership", "seal", "versionId"],
   ]);
+});
+
+test("an RSA key takes seconds to generate => nothing is created and the queue goes on, until its material is ready", async () => {
+  const server = new Server();
+  const rsa = masterKey({
+    spec: { keySpec: "RSA_4096", keyUsage: "SIGN_VERIFY" },
+    status: { keyId: keyId(1) },
+  });
+  await server.make(rsa);
+  await server.make(rsa);
+  expect([server.objects.size, server.asked]).toEqual([0, 2]);
+  const material = Secret.random(100);
+  server.ready = material;
+  await server.make(rsa);
+  expect(server.specs).toMatchObject([{ keySpec: "RSA_4096", keyUsage: "SIGN_VERIFY" }]);
+  expect(() => material.exposeSecretBytes()).toThrow("a wiped secret was used");
 });

@@ -1,5 +1,6 @@
 import type { KeyId } from "../../crypto/ids.ts";
-import { generateMaterial } from "../../crypto/key-specs.ts";
+import { generateMaterial, isSlowToGenerate } from "../../crypto/key-specs.ts";
+import type { Secret } from "../../crypto/secret.ts";
 import { ClavigerError, codeOf } from "../../errors.ts";
 import { isUnanswered } from "../../kube/unanswered.ts";
 import { keyVersionName } from "../../resources/key-version-rows.ts";
@@ -7,6 +8,7 @@ import type { MasterKey } from "../../resources/resources.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import type { KeyVersionCreation, KeyVersionLookup } from "../../store/roles.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
+import type { SlowMaterials } from "../slow-material.ts";
 import { createVersion } from "./create-version.ts";
 
 type Store = KeyVersionCreation & KeyVersionLookup;
@@ -19,15 +21,24 @@ type Store = KeyVersionCreation & KeyVersionLookup;
 export class VersionMaker {
   readonly #store: Store;
   readonly #seals: SealSource;
+  readonly #slow: Pick<SlowMaterials, "take">;
   /** Names that may be taken although the view did not show them. */
   readonly #asked = new Set<string>();
 
-  constructor(options: { readonly store: Store; readonly seals: SealSource }) {
+  constructor(options: {
+    readonly store: Store;
+    readonly seals: SealSource;
+    readonly slow: Pick<SlowMaterials, "take">;
+  }) {
     this.#store = options.store;
     this.#seals = options.seals;
+    this.#slow = options.slow;
   }
 
-  /** Throws Conflict if the name is taken, NotReady if the object with the name is not this key's version. */
+  /**
+   * Creates the version, unless its material is still being generated: then the key's next pass does. Throws
+   * Conflict if the name is taken, NotReady if the object with the name is not this key's version.
+   */
   async make(
     masterKey: MasterKey,
     step: { readonly keyId: KeyId; readonly number: number },
@@ -41,15 +52,23 @@ export class VersionMaker {
     }
     if (this.#asked.has(name) && (await this.#store.isThere("KeyVersion", name, signal))) throw unseen(name);
     this.#asked.delete(name);
-    await this.#create(name, masterKey, step);
+    const ready = await this.#material(masterKey);
+    if (ready !== undefined) await this.#create(name, masterKey, step, ready);
+  }
+
+  async #material({ metadata, spec }: MasterKey): Promise<Secret | undefined> {
+    const { namespace = "", name } = metadata;
+    if (!isSlowToGenerate(spec.keySpec)) return generateMaterial(spec.keySpec);
+    return this.#slow.take({ namespace, name }, spec.keySpec)?.privateKey;
   }
 
   async #create(
     name: string,
     masterKey: MasterKey,
     step: { readonly keyId: KeyId; readonly number: number },
+    ready: Secret,
   ): Promise<void> {
-    using material = generateMaterial(masterKey.spec.keySpec);
+    using material = ready;
     try {
       await createVersion({ store: this.#store, seals: this.#seals }, masterKey, step, material);
       this.#asked.add(name);

@@ -64,7 +64,7 @@ async function sealed(number: number): Promise<VersionRow> {
     keyUsage: "ENCRYPT_DECRYPT",
     origin: "AWS_KMS",
   } as const;
-  using material = generateMaterial(identity.keySpec);
+  using material = await generateMaterial(identity.keySpec);
   return { ...identity, sealed: await seals.get().wrap(material, sealAad(identity)) };
 }
 const object = (row: VersionRow, name = `v${row.number}`): KeyVersion =>

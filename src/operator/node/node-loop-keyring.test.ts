@@ -77,7 +77,7 @@ async function sealed(n: number): Promise<VersionRow> {
     keyUsage: "ENCRYPT_DECRYPT",
     origin: "AWS_KMS",
   } as const;
-  using material = generateMaterial(row.keySpec);
+  using material = await generateMaterial(row.keySpec);
   return { ...row, sealed: await seals.get().wrap(material, sealAad(row)) };
 }
 const KEY = { namespace: "apps", name: "secrets" };
@@ -96,10 +96,10 @@ const problem = () => {
 
 test("a KeyVersion of a keySpec that this release does not know => not stored, the others are, and it is named", async () => {
   await offer(await sealed(1));
-  await offer(await sealed(2), { keySpec: "RSA_2048" });
+  await offer(await sealed(2), { keySpec: "SM2" });
   await pass();
   expect(keyring.readVersions()).toMatchObject({ versions: [{ number: 1 }], unreadable: [] });
-  expect(problem()).toMatch(/^UnknownVersion: .*keySpec RSA_2048, which this release does not know/);
+  expect(problem()).toMatch(/^UnknownVersion: .*keySpec SM2, which this release does not know/);
 });
 
 test("a row of the keyring that cannot be read => named; it is neither stored again nor handed back, and the others are kept", async () => {
@@ -109,7 +109,7 @@ test("a row of the keyring that cannot be read => named; it is neither stored ag
   // The first pass proves the owners, and this pass keeps the proofs.
   await pass();
   using db = new DatabaseSync(keyring.path);
-  db.prepare("UPDATE versions SET key_usage = 'SIGN_VERIFY' WHERE version_id = ?").run(versionId(1));
+  db.prepare("UPDATE versions SET key_usage = 'WRAP_UNWRAP' WHERE version_id = ?").run(versionId(1));
   const seqs = () => db.prepare("SELECT seq FROM versions ORDER BY seq").all();
   const before = seqs();
   await pass();

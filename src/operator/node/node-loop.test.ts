@@ -143,7 +143,7 @@ async function sealedVersion(number: number): Promise<VersionRow> {
     keyUsage: "ENCRYPT_DECRYPT",
     origin: "AWS_KMS",
   } as const;
-  using material = generateMaterial("SYMMETRIC_DEFAULT");
+  using material = await generateMaterial("SYMMETRIC_DEFAULT");
   return { ...identity, sealed: await seals.get().wrap(material, sealAad(identity)) };
 }
 

@@ -79,7 +79,7 @@ interface World {
 /** Returns the same version with material sealed in this cluster. */
 async function sealed(version: KeyVersion): Promise<KeyVersion> {
   const row = toVersionRow(version);
-  using material = generateMaterial("SYMMETRIC_DEFAULT");
+  using material = await generateMaterial("SYMMETRIC_DEFAULT");
   const { seal } = toKeyVersionSpec({ ...row, sealed: await seals.get().wrap(material, sealAad(row)) });
   return { ...version, spec: { ...version.spec, seal } };
 }

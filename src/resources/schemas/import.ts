@@ -10,8 +10,8 @@ const EXPIRATION_MODELS = ["KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE
  * field as base64 for URLs, and refuses + and /.
  */
 const BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
-/** RSA-4096 and the longest material: 584 bytes, 780 in base64. */
-const wrapped = (description: string) => s.string(description, { pattern: BASE64, maxLength: 2048 });
+/** RSA-4096 and the longest material, an RSA-4096 key: 3,040 bytes, 4,056 in base64. */
+const wrapped = (description: string) => s.string(description, { pattern: BASE64, maxLength: 4096 });
 const token = (description: string) => s.string(description, { pattern: BASE64, maxLength: 8192 });
 const TOGETHER = ["wrappedMaterial", "wrappingAlgorithm", "importToken"] as const;
 

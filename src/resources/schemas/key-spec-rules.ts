@@ -1,60 +1,70 @@
 import {
-  DEFAULT_KEY_SPEC,
   KEY_SPECS,
   KEY_USAGES,
   type KeySpec,
   type KeyUsage,
+  mayHaveUsage,
   ROTATING_KEY_SPECS,
-  usageOf,
 } from "../../crypto/key-specs.ts";
 import type { Fields, Rule } from "./schema.ts";
 
 /** The rules of a MasterKey about its keySpec, derived from the table of key specs. */
 
-const specsFor = (usage: KeyUsage): readonly KeySpec[] => KEY_SPECS.filter((spec) => usageOf(spec) === usage);
+const specsFor = (usage: KeyUsage): readonly KeySpec[] =>
+  KEY_SPECS.filter((spec) => mayHaveUsage(spec, usage));
 
-/** A family, such as HMAC_, if `specs` are all that it has; undefined otherwise. */
-function wholeFamily(specs: readonly KeySpec[]): string | undefined {
-  const family = `${specs[0]?.split("_")[0]}_`;
-  const members = KEY_SPECS.filter((spec) => spec.startsWith(family));
-  const isWhole = members.length === specs.length && specs.every((spec) => spec.startsWith(family));
-  return isWhole && specs.length > 1 ? family : undefined;
+/** Beginnings of names that stand for all specs which have them, the longest families first. */
+const FAMILIES = ["HMAC_", "RSA_", "ECC_", "ECC_NIST_P", "ML_DSA_", "ML_KEM_"] as const;
+
+/** Specs, as whole families and single names. */
+interface Named {
+  readonly families: readonly string[];
+  readonly others: readonly KeySpec[];
 }
 
-/** The specs as people write them: HMAC_* or SYMMETRIC_DEFAULT. */
+function named(specs: readonly KeySpec[]): Named {
+  const families: string[] = [];
+  const isCovered = (spec: KeySpec): boolean => families.some((family) => spec.startsWith(family));
+  for (const family of FAMILIES) {
+    const members = KEY_SPECS.filter((spec) => spec.startsWith(family));
+    if (members.every((spec) => specs.includes(spec) && !isCovered(spec))) families.push(family);
+  }
+  return { families, others: specs.filter((spec) => !isCovered(spec)) };
+}
+
+/** The specs as people write them: SYMMETRIC_DEFAULT and RSA_*. */
 function specsText(specs: readonly KeySpec[]): string {
-  const family = wholeFamily(specs);
-  return family === undefined ? specs.join(", ") : `${family}*`;
+  const { families, others } = named(specs);
+  const all = [...others, ...families.map((family) => `${family}*`)];
+  return [all.slice(0, -1).join(", "), ...all.slice(-1)].filter((part) => part !== "").join(" and ");
 }
 
 /** CEL that holds for these specs alone. */
 function specsCel(specs: readonly KeySpec[]): string {
-  const family = wholeFamily(specs);
-  if (family !== undefined) return `self.keySpec.startsWith('${family}')`;
-  if (specs.length === 1) return `self.keySpec == '${specs[0]}'`;
-  return `self.keySpec in [${specs.map((spec) => `'${spec}'`).join(", ")}]`;
+  const { families, others } = named(specs);
+  return [
+    ...others.map((spec) => `self.keySpec == '${spec}'`),
+    ...families.map((family) => `self.keySpec.startsWith('${family}')`),
+  ].join(" || ");
 }
 
-/** "SYMMETRIC_DEFAULT is for ENCRYPT_DECRYPT, HMAC_* for GENERATE_VERIFY_MAC" */
-function usagesText(): string {
-  const [first, ...others] = KEY_USAGES.map((usage) => ({ specs: specsText(specsFor(usage)), usage }));
-  return [
-    `${first?.specs} is for ${first?.usage}`,
-    ...others.map(({ specs, usage }) => `${specs} for ${usage}`),
-  ].join(", ");
-}
+/** "ENCRYPT_DECRYPT is for SYMMETRIC_DEFAULT and RSA_*, GENERATE_VERIFY_MAC for HMAC_*" */
+const usagesText = (): string =>
+  KEY_USAGES.map((usage, at) => `${usage} ${at === 0 ? "is " : ""}for ${specsText(specsFor(usage))}`).join(
+    ", ",
+  );
 
 const isKeySpec = (value: unknown): value is KeySpec => KEY_SPECS.some((spec) => spec === value);
 
 /** A keySpec that is none is left to the enum, which has its own message. */
 const hasItsUsage = ({ keySpec, keyUsage }: Fields): boolean =>
-  !isKeySpec(keySpec) || usageOf(keySpec) === keyUsage;
+  !isKeySpec(keySpec) || mayHaveUsage(keySpec, String(keyUsage));
 
-/** Every spec has one usage, so a rule for each usage but the default one is enough. */
+/** A spec may have several usages, so the rule names the specs of each usage. */
 export const usageFitsKeySpec: Rule = {
-  cel: KEY_USAGES.filter((usage) => usage !== usageOf(DEFAULT_KEY_SPEC))
-    .map((usage) => `${specsCel(specsFor(usage))} == (self.keyUsage == '${usage}')`)
-    .join(" && "),
+  cel: KEY_USAGES.map((usage) => `(self.keyUsage != '${usage}' || ${specsCel(specsFor(usage))})`).join(
+    " && ",
+  ),
   message: `keyUsage does not fit keySpec: ${usagesText()}`,
   holds: hasItsUsage,
 };

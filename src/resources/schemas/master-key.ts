@@ -1,4 +1,10 @@
-import { DEFAULT_KEY_SPEC, KEY_SPECS, KEY_USAGES, ORIGINS, usageOf } from "../../crypto/key-specs.ts";
+import {
+  DEFAULT_KEY_SPEC,
+  DEFAULT_KEY_USAGE,
+  KEY_SPECS,
+  KEY_USAGES,
+  ORIGINS,
+} from "../../crypto/key-specs.ts";
 import { deletionSpec, deletionStatus, retentionSpec, windowFixed } from "./deletion.ts";
 import { conditions, observedGeneration, unchanged, uuid } from "./fields.ts";
 import { importSpec, importStatus } from "./import.ts";
@@ -20,7 +26,7 @@ export const masterKeySpec = s.object(
       default: DEFAULT_KEY_SPEC,
     }),
     keyUsage: s.oneOf(`What the key may do. Needed for every keySpec but ${DEFAULT_KEY_SPEC}.`, KEY_USAGES, {
-      default: usageOf(DEFAULT_KEY_SPEC),
+      default: DEFAULT_KEY_USAGE,
     }),
     origin: s.oneOf(
       "The origin of the material: AWS_KMS means that claviger generates it, EXTERNAL that it is imported.",
@@ -58,7 +64,7 @@ export const masterKeySpec = s.object(
   {
     // Written out, because the API server runs the rules on this value before it fills in the fields' own
     // defaults.
-    default: { keySpec: DEFAULT_KEY_SPEC, keyUsage: usageOf(DEFAULT_KEY_SPEC), origin: "AWS_KMS" },
+    default: { keySpec: DEFAULT_KEY_SPEC, keyUsage: DEFAULT_KEY_USAGE, origin: "AWS_KMS" },
     rules: [
       usageFitsKeySpec,
       rotatesIfItMay,

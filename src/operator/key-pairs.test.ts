@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
-import { generateWrappingKeyPair } from "../../crypto/import-wrapping.ts";
-import { nameText, parseNameText } from "../../names.ts";
-import { WrappingKeyPairs } from "./wrapping-key-pairs.ts";
+import { generateWrappingKeyPair, type WrappingKeySpec } from "../crypto/import-wrapping.ts";
+import { nameText, parseNameText } from "../names.ts";
+import { KeyPairs } from "./key-pairs.ts";
 
 /** Only ends a test that hangs. */
 const deadline = { timeout: 60_000, interval: 5 };
@@ -13,11 +13,12 @@ function pairs(rate = FAST) {
   const ready: string[] = [];
   let running = 0;
   let most = 0;
-  const keyPairs = new WrappingKeyPairs({
+  const keyPairs = new KeyPairs({
+    what: "wrapping key pair",
     onReady: (masterKey) => ready.push(nameText(masterKey)),
     log: () => undefined,
     rate,
-    generate: async (spec) => {
+    generate: async (spec: WrappingKeySpec) => {
       most = Math.max(most, ++running);
       await new Promise<void>((resolve) => started.push(resolve));
       running -= 1;

@@ -1,58 +1,62 @@
-import {
-  generateWrappingKeyPair,
-  type WrappingKeyPair,
-  type WrappingKeySpec,
-} from "../../crypto/import-wrapping.ts";
-import { messageOf } from "../../errors.ts";
-import type { Log } from "../../log.ts";
-import { nameText, type ObjectName } from "../../names.ts";
-import { RateLimiter } from "../../rate-limiter.ts";
-import { FairLanes } from "../fair-lanes.ts";
+import type { Secret } from "../crypto/secret.ts";
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { nameText, type ObjectName } from "../names.ts";
+import { RateLimiter } from "../rate-limiter.ts";
+import { FairLanes } from "./fair-lanes.ts";
 
 /** An RSA-4096 pair costs a second or two of one core: a namespace gets thirty at once, then one every ten seconds. */
 const RATE = { burst: 30, intervalMilliseconds: 10_000 };
 /** Nobody will take a pair that is older than this: its MasterKey was deleted, for example. */
 const KEPT_MILLISECONDS = 60_000;
 
+/** A generated pair; the public half is its type's own affair. */
+interface Pair {
+  readonly privateKey: Secret;
+}
+
 /** A pair that waits to be taken. */
-interface Ready {
-  readonly spec: WrappingKeySpec;
-  readonly pair: WrappingKeyPair;
+interface Ready<S, P> {
+  readonly spec: S;
+  readonly pair: P;
   readonly discard: NodeJS.Timeout;
 }
 
 /**
- * Generates wrapping key pairs, one at a time and in Node's thread pool, so that the leader's queue does not
+ * Generates RSA key pairs for MasterKeys, one at a time and in Node's thread pool, so that the leader's queue does not
  * wait. Namespaces take turns. A caller that requested a pair takes it when it is ready.
  */
-export class WrappingKeyPairs {
+export class KeyPairs<S extends string, P extends Pair> {
+  readonly #what: string;
   readonly #onReady: (masterKey: ObjectName) => void;
   readonly #log: Log;
-  readonly #generate: typeof generateWrappingKeyPair;
+  readonly #generate: (spec: S) => Promise<P>;
   readonly #rate: RateLimiter;
   readonly #waiting = new FairLanes<ObjectName>(({ namespace }) => namespace, nameText);
-  readonly #wanted = new Map<string, WrappingKeySpec>();
-  readonly #ready = new Map<string, Ready>();
+  readonly #wanted = new Map<string, S>();
+  readonly #ready = new Map<string, Ready<S, P>>();
   /** Requests whose namespace has used up its rate. */
   readonly #later = new Map<string, NodeJS.Timeout>();
   #generating: string | undefined;
 
   constructor(options: {
+    /** Names the pairs in the log: "wrapping key pair". */
+    readonly what: string;
     /** Called when `take` will return a pair. */
     readonly onReady: (masterKey: ObjectName) => void;
     readonly log: Log;
-    /** generateWrappingKeyPair, except in tests. */
-    readonly generate?: typeof generateWrappingKeyPair;
+    readonly generate: (spec: S) => Promise<P>;
     readonly rate?: ConstructorParameters<typeof RateLimiter>[0];
   }) {
+    this.#what = options.what;
     this.#onReady = options.onReady;
     this.#log = options.log;
-    this.#generate = options.generate ?? generateWrappingKeyPair;
+    this.#generate = options.generate;
     this.#rate = new RateLimiter(options.rate ?? RATE);
   }
 
   /** Returns a pair for the MasterKey, once; or asks for one and returns undefined. */
-  take(masterKey: ObjectName, spec: WrappingKeySpec): WrappingKeyPair | undefined {
+  take(masterKey: ObjectName, spec: S): P | undefined {
     const ready = this.#ready.get(nameText(masterKey));
     if (ready !== undefined) {
       this.#ready.delete(nameText(masterKey));
@@ -107,19 +111,19 @@ export class WrappingKeyPairs {
     }
   }
 
-  async #make(masterKey: ObjectName, spec: WrappingKeySpec): Promise<void> {
+  async #make(masterKey: ObjectName, spec: S): Promise<void> {
     try {
       const pair = await this.#generate(spec);
       if (this.#wanted.delete(nameText(masterKey))) this.#keep(masterKey, spec, pair);
       else pair.privateKey.wipe();
     } catch (error) {
       this.#wanted.delete(nameText(masterKey));
-      this.#log("warn", `no wrapping key pair for MasterKey ${nameText(masterKey)}: ${messageOf(error)}`);
+      this.#log("warn", `no ${this.#what} for MasterKey ${nameText(masterKey)}: ${messageOf(error)}`);
     }
     this.#onReady(masterKey);
   }
 
-  #keep(masterKey: ObjectName, spec: WrappingKeySpec, pair: WrappingKeyPair): void {
+  #keep(masterKey: ObjectName, spec: S, pair: P): void {
     const discard = setTimeout(() => {
       this.#ready.delete(nameText(masterKey));
       pair.privateKey.wipe();
