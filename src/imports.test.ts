@@ -64,7 +64,7 @@ const rooms: Readonly<Record<string, Room>> = {
     ],
     packages: ["croner", "prom-client"],
   },
-  aws: { rooms: ["access", "crypto", "keyring", "keys"], packages: [] },
+  aws: { rooms: ["access", "crypto", "files", "keyring", "keys", "resources", "store"], packages: [] },
   console: { rooms: ["config", "files", "kube", "resources", "store"], packages: [] },
   install: {
     rooms: ["config", "crypto", "files", "kube", "resources", "seal", "storage"],

@@ -21,6 +21,7 @@ import { type KeyDetails, keyDetailsOf } from "./tables/key-details.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { readObjectRows } from "./tables/objects.ts";
 import { readOwnership } from "./tables/ownership.ts";
+import { toRemovedAlias } from "./tables/removed-aliases.ts";
 import { servedImportText, toServedImport } from "./tables/served-imports.ts";
 import type { Sql } from "./tables/sql.ts";
 import { readTombstoneRows } from "./tables/tombstones.ts";
@@ -38,6 +39,8 @@ export interface KeyringSnapshot {
   readonly time?: OperatorTime | undefined;
   /** What was served through aliases (servedImportText); older keyrings do not have it. */
   readonly servedImports?: ReadonlySet<string> | undefined;
+  /** Aliases whose KeyAlias is gone, by NAMESPACE/NAME; older keyrings do not have it. */
+  readonly removedAliases?: ReadonlySet<string> | undefined;
 }
 
 /** A row of the large table. */
@@ -101,6 +104,7 @@ export class KeyringReader {
         unreadable: [...keys.unreadable, ...aliases.unreadable],
         time: this.#operatorTime(),
         servedImports: this.#servedImports(),
+        removedAliases: this.#removedAliases(),
       };
     });
   }
@@ -232,6 +236,11 @@ export class KeyringReader {
   #servedImports(): ReadonlySet<string> | undefined {
     if (!hasTable(this.#db, "served_imports")) return undefined;
     return new Set(this.#all("SELECT * FROM served_imports").map(toServedImport).map(servedImportText));
+  }
+
+  #removedAliases(): ReadonlySet<string> | undefined {
+    if (!hasTable(this.#db, "removed_aliases")) return undefined;
+    return new Set(this.#all("SELECT * FROM removed_aliases").map(toRemovedAlias).map(nameText));
   }
 
   #all(sql: string): RawRow[] {

@@ -165,6 +165,14 @@ const additions: readonly string[] = [
   ) STRICT;
   CREATE INDEX IF NOT EXISTS versions_of_key ON versions (key_id);
   `,
+  // The aliases whose KeyAlias is gone (removed-aliases.ts). Providers are served through them all the same.
+  `
+  CREATE TABLE IF NOT EXISTS removed_aliases (
+    namespace TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    PRIMARY KEY (namespace, name)
+  ) STRICT;
+  `,
 ];
 
 /** The schema version that added the table of tombstones. */

@@ -12,7 +12,7 @@ import type { VersionDetails } from "../../keyring/tables/version-details.ts";
 import type { AwsSite } from "../../keys/arn.ts";
 import { findKey } from "../../keys/find-key.ts";
 import { useRefusal } from "../../keys/usable-version.ts";
-import { nameText } from "../../names.ts";
+import { nameText, type ObjectName } from "../../names.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import { aliasArn, keyArn, type NamedKey, notFound, parseKeyName } from "./key-name.ts";
@@ -48,9 +48,20 @@ export class AwsKeys {
     return this.#keyring.keys.values();
   }
 
-  /** All aliases. */
+  /** All aliases whose KeyAlias exists. */
   get aliases(): Iterable<AliasRow> {
-    return this.#keyring.aliases.values();
+    return [...this.#keyring.aliases.values()].filter((alias) => !this.#keyring.isRemoved(alias));
+  }
+
+  /** Returns the alias of this name; undefined if there is none. */
+  alias(name: ObjectName): AliasRow | undefined {
+    const row = this.#keyring.aliases.get(nameText(name));
+    return row === undefined || this.#keyring.isRemoved(row) ? undefined : row;
+  }
+
+  /** Returns the key of the MasterKey of this name; undefined if there is none. */
+  named(name: ObjectName): KeyRow | undefined {
+    return this.#keyring.keys.get(nameText(name));
   }
 
   /** Finds the key of a KeyId: a key id, an alias or an ARN. Throws NotFoundException or InvalidArnException. */
@@ -169,6 +180,7 @@ export class AwsKeys {
   }
 
   #row(named: NamedKey): KeyRow | undefined {
+    if ("alias" in named && this.#keyring.isRemoved(named.alias)) return undefined;
     try {
       return findKey(this.#keyring, named);
     } catch (error) {

@@ -1,19 +1,8 @@
-import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  fchmodSync,
-  fchownSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
 import { MAX_YAML_BYTES, parseYaml } from "../../config/bounded-yaml.ts";
 import type { NodeConfig } from "../../config/config.ts";
 import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
 import { readRegularText } from "../../files/regular-file.ts";
+import { replaceFile } from "../../files/whole-file.ts";
 import { parseJson } from "../../json.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import type { MasterKey } from "../../resources/resources.ts";
@@ -135,29 +124,4 @@ function isMasterKey(value: unknown, { namespace, name }: ObjectName): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { kind, metadata } = value as { readonly kind?: unknown; readonly metadata?: Partial<ObjectName> };
   return kind === "MasterKey" && metadata?.name === name && (metadata.namespace ?? "default") === namespace;
-}
-
-/**
- * Replaces the file in one step, because the folder is watched. Everybody who could read the file before can
- * read it afterwards: an operator may run as another user.
- */
-function replaceFile(path: string, text: string): void {
-  const file = realpathSync(path);
-  // A name that nobody can have made a link: others may write to the folder, and this process may be root.
-  const draft = `${file}.${randomUUID()}`;
-  try {
-    const { mode, uid, gid } = statSync(file);
-    const fd = openSync(draft, "wx", 0o600);
-    try {
-      writeFileSync(fd, text);
-      if (process.getuid?.() === 0) fchownSync(fd, uid, gid);
-      fchmodSync(fd, mode);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(draft, file);
-  } catch (cause) {
-    rmSync(draft, { force: true });
-    throw new ClavigerError("ConfigInvalid", `${file} cannot be written: ${messageOf(cause)}`, { cause });
-  }
 }

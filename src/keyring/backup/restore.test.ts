@@ -117,6 +117,7 @@ describe("restored into a state folder without a keyring", () => {
     expect(empty).toEqual([
       "key_details",
       "operator_time",
+      "removed_aliases",
       "served_imports",
       "tombstones",
       "version_details",

@@ -1,6 +1,6 @@
 import type { Secret } from "../../crypto/secret.ts";
 import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
-import { nameText } from "../../names.ts";
+import { nameText, type ObjectName } from "../../names.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import type { KeyringReader, StoredVersion } from "../reader.ts";
 import type { AliasRow, KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "../rows.ts";
@@ -141,6 +141,11 @@ export class LiveKeyring {
    */
   servedImport(served: ServedImport): boolean {
     return this.#latest.rows.servedImports?.has(servedImportText(served)) ?? true;
+  }
+
+  /** Returns true if the KeyAlias of an alias is gone. */
+  isRemoved(alias: ObjectName): boolean {
+    return this.#latest.rows.removedAliases?.has(nameText(alias)) ?? false;
   }
 
   /**

@@ -2,11 +2,14 @@ import type { NodeConfig } from "../../../config/config.ts";
 import { ClavigerError } from "../../../errors.ts";
 import type { KeyringChange } from "../../../keyring/changes.ts";
 import type { VersionRow } from "../../../keyring/rows.ts";
+import { recordRemovedAliases } from "../../../keyring/tables/removed-aliases.ts";
 import { recordServedImports } from "../../../keyring/tables/served-imports.ts";
 import type { KeyringWriter } from "../../../keyring/writer.ts";
 import type { Problem, VersionTester } from "../../../keys/version-tester.ts";
 import type { Log } from "../../../log.ts";
 import { keyRefText } from "../../../names.ts";
+import { objectName } from "../../../resources/object-text.ts";
+import type { KeyAlias } from "../../../resources/resources.ts";
 import type { SealSource } from "../../../seal/seal-source.ts";
 import type { BindingWrites, Leadership } from "../../../store/roles.ts";
 import type { View } from "../../../store/view.ts";
@@ -73,6 +76,7 @@ export class KeyringFollower {
     await this.#binder.settle(plan, problems);
     if (this.#store.leading) await this.#binder.prove(plan, stored.versions, problems);
     this.#recordServed(this.#keyring.versions(), problems);
+    this.#recordRemoved(view.keyAliases, problems);
     return plan.contradictions;
   }
 
@@ -106,6 +110,15 @@ export class KeyringFollower {
     const { providers, observations } = this.#service();
     const served = importsServed(providers, observations, versions);
     this.#orReport(problems, () => recordServedImports(this.#keyring, served));
+  }
+
+  /** Nothing is removed from the keyring, but applications do not use the alias of a KeyAlias that is gone. */
+  #recordRemoved(keyAliases: readonly KeyAlias[], problems: Problem[]): void {
+    const living = keyAliases.map((alias) => ({
+      ...objectName(alias),
+      masterKey: alias.status?.masterKey,
+    }));
+    this.#orReport(problems, () => recordRemovedAliases(this.#keyring, this.#keyring.aliases(), living));
   }
 
   /** If the disk is full or broken, the present versions are reported all the same, with the reason. */

@@ -1,0 +1,134 @@
+import type { Action } from "../../access/actions.ts";
+import { codeOf } from "../../errors.ts";
+import type { KeyRow } from "../../keyring/rows.ts";
+import type { SpecPatch } from "../../store/manifests/merge-patch.ts";
+import { AwsError } from "../aws-error.ts";
+import type { AwsKeys } from "../keys/aws-keys.ts";
+import type { KeyState } from "../keys/key-state.ts";
+import type { Operation, Request } from "../operations/operation.ts";
+import { findById, type ObservedKey, observeKey } from "./managed-key.ts";
+import type { ManagedObjects } from "./managed-objects.ts";
+import { until } from "./until.ts";
+
+export interface KeyInput {
+  readonly KeyId: string;
+}
+
+/** The answer of an operation that has nothing to say. */
+export type Nothing = Readonly<Record<string, never>>;
+
+/** An operation that changes the spec of one MasterKey. */
+export interface KeyChange<I extends KeyInput, O> {
+  readonly action: Action;
+  /**
+   * Decides the change of the spec; undefined if there is none to make. Throws AwsError if the key's state or
+   * kind does not allow the change.
+   */
+  decide(observed: ObservedKey, input: I, facts: ChangeFacts): SpecPatch | undefined;
+  /** Returns true once the keyring shows the change; left out if the keyring has nothing of it. */
+  isShown?(state: KeyState, input: I): boolean;
+  /** Returns the error of a change that the operator refuses; left out if it refuses none. */
+  refusal?(observed: ObservedKey): AwsError | undefined;
+  /** The patch that takes back a change that was refused. */
+  readonly undo?: SpecPatch;
+  answer(observed: ObservedKey, input: I, facts: ChangeFacts): O;
+}
+
+export interface ChangeFacts {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** True if claviger has no API server whose objects it could count. */
+  readonly standalone: boolean;
+}
+
+/** The leader may write the object at the same moment. */
+const MOST_ATTEMPTS = 8;
+
+/** Makes the operation of a change. It has the caller's own rights, and answers once this process uses the change. */
+export const keyChange =
+  <I extends KeyInput, O>(change: KeyChange<I, O>) =>
+  (objects: ManagedObjects): Operation<I, O> => ({
+    needs: ({ input, caller }, keys) => [{ action: change.action, key: findById(keys, input.KeyId, caller) }],
+    prepare(request, keys) {
+      const key = findById(keys, request.input.KeyId, request.caller);
+      return () => carryOut(change, objects, { request, key, keys });
+    },
+  });
+
+interface Asked<I> {
+  readonly request: Request<I>;
+  readonly key: KeyRow;
+  readonly keys: AwsKeys;
+}
+
+async function carryOut<I extends KeyInput, O>(
+  change: KeyChange<I, O>,
+  objects: ManagedObjects,
+  asked: Asked<I>,
+): Promise<O> {
+  const { request, key, keys } = asked;
+  const facts = { now: request.now, standalone: objects.standalone };
+  const observed = await apply(objects, asked, (seen) => change.decide(seen, request.input, facts));
+  await waitUntilShown(change, objects, asked);
+  const now = change.isShown === undefined ? observed : await observeKey(objects, key, keys);
+  return change.answer(now, request.input, facts);
+}
+
+/** Reads, decides and writes until nobody else has written in between. Returns the key as the decision saw it. */
+export async function apply<I>(
+  objects: ManagedObjects,
+  { request: { caller }, key, keys }: Asked<I>,
+  decide: (observed: ObservedKey) => SpecPatch | undefined,
+): Promise<ObservedKey> {
+  for (let attempt = 1; ; attempt += 1) {
+    const observed = await observeKey(objects, key, keys);
+    const patch = decide(observed);
+    if (patch === undefined) return observed;
+    try {
+      await objects.change(caller, observed.masterKey, patch);
+      return observed;
+    } catch (error) {
+      if (codeOf(error) !== "Conflict" || attempt >= MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** A refusal of the change costs a read of its object, so it is looked for less often. */
+const LOOKS_FOR_EACH_READ = 10;
+
+async function waitUntilShown<I extends KeyInput, O>(
+  change: KeyChange<I, O>,
+  objects: ManagedObjects,
+  asked: Asked<I>,
+): Promise<void> {
+  const { request, key, keys } = asked;
+  let looks = 0;
+  const look = async (): Promise<boolean> => {
+    const row = keys.withId(key.keyId);
+    if (row !== undefined && change.isShown?.(keys.state(row, Date.now()), request.input) !== false)
+      return true;
+    looks += 1;
+    if (looks % LOOKS_FOR_EACH_READ === 0) await refuse(change, objects, asked);
+    return false;
+  };
+  if (!(await until(look))) throw late(keys.arn(key));
+}
+
+/** Takes back a change that the operator refuses, and throws its refusal. */
+async function refuse<I extends KeyInput, O>(
+  { refusal, undo }: KeyChange<I, O>,
+  objects: ManagedObjects,
+  asked: Asked<I>,
+): Promise<void> {
+  if (refusal === undefined || undo === undefined) return;
+  const error = refusal(await observeKey(objects, asked.key, asked.keys));
+  if (error === undefined) return;
+  await apply(objects, asked, () => undo);
+  throw error;
+}
+
+const late = (arn: string): AwsError =>
+  new AwsError(
+    "DependencyTimeoutException",
+    `The change of ${arn} is written, and is not in force on this node yet: see whether the operator of this node runs.`,
+  );

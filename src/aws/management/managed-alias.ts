@@ -1,0 +1,109 @@
+import { codeOf } from "../../errors.ts";
+import type { KeyRow } from "../../keyring/rows.ts";
+import type { ObjectName } from "../../names.ts";
+import type { KeyAlias } from "../../resources/resources.ts";
+import { AwsError } from "../aws-error.ts";
+import type { Caller } from "../caller.ts";
+import type { AwsKeys } from "../keys/aws-keys.ts";
+import { aliasText } from "./alias-name.ts";
+import { aliasRefusal } from "./alias-refusal.ts";
+import { NOT_PENDING_DELETION, observeKey, refuseStates } from "./managed-key.ts";
+import type { ManagedObjects } from "./managed-objects.ts";
+import { until } from "./until.ts";
+
+/** AWS KMS's limit. */
+const MOST_ALIASES = 50;
+/** A refusal costs a read of the alias, so it is looked for less often than the keyring. */
+const LOOKS_FOR_EACH_READ = 10;
+/** The leader may write the object at the same moment. */
+const MOST_ATTEMPTS = 8;
+
+/** Throws AwsError unless an alias of this name may point to the key. */
+export async function refuseTarget(
+  objects: ManagedObjects,
+  alias: ObjectName,
+  key: KeyRow,
+  keys: AwsKeys,
+): Promise<void> {
+  if (alias.namespace !== key.namespace) throw otherNamespace(alias, keys.arn(key));
+  const others = [...keys.aliases].filter(
+    (row) => row.namespace === key.namespace && row.masterKey === key.name && row.name !== alias.name,
+  );
+  if (others.length >= MOST_ALIASES)
+    throw new AwsError(
+      "LimitExceededException",
+      `${keys.arn(key)} has ${MOST_ALIASES} aliases, which is the limit.`,
+    );
+  refuseStates(await observeKey(objects, key, keys), ...NOT_PENDING_DELETION);
+}
+
+const otherNamespace = (alias: ObjectName, arn: string): AwsError =>
+  new AwsError(
+    "NotFoundException",
+    `Key '${arn}' does not exist in namespace ${alias.namespace}: an alias points to a key of its own namespace`,
+  );
+
+/** Waits until the keyring finds the key by the alias. Throws AwsError if the operator refuses, after `undo`. */
+export async function waitUntilPointing(
+  objects: ManagedObjects,
+  alias: ObjectName,
+  key: KeyRow,
+  keys: AwsKeys,
+  undo: () => Promise<void>,
+): Promise<void> {
+  let looks = 0;
+  const look = async (): Promise<boolean> => {
+    if (keys.alias(alias)?.masterKey === key.name) return true;
+    looks += 1;
+    const object = looks % LOOKS_FOR_EACH_READ === 0 ? await objects.read("KeyAlias", alias) : undefined;
+    const refusal = object && aliasRefusal(object);
+    if (refusal === undefined) return false;
+    await undo();
+    throw refusal;
+  };
+  if (!(await until(look))) throw late(alias);
+}
+
+/** Does something with an alias as it is now, until nobody else has written in between. Throws NotFoundException. */
+export async function withAlias<T>(
+  objects: ManagedObjects,
+  name: ObjectName,
+  keys: AwsKeys,
+  use: (alias: KeyAlias) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const alias = await objects.read("KeyAlias", name);
+    if (alias === undefined) throw noSuchAlias(name, keys);
+    try {
+      return await use(alias);
+    } catch (error) {
+      if (codeOf(error) !== "Conflict" || attempt >= MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Returns the key that an alias points to. Throws NotFoundException if there is no such alias. */
+export function targetOf(name: ObjectName, keys: AwsKeys): KeyRow {
+  const row = keys.alias(name);
+  const key = row && keys.named({ namespace: row.namespace, name: row.masterKey });
+  if (key === undefined) throw noSuchAlias(name, keys);
+  return key;
+}
+
+const noSuchAlias = (name: ObjectName, keys: AwsKeys): AwsError =>
+  new AwsError("NotFoundException", `Alias ${keys.aliasArn({ ...name, masterKey: "" })} is not found.`);
+
+/** Returns the error for an alias that is written, and that this node does not follow yet. */
+export const late = (alias: ObjectName): AwsError =>
+  new AwsError(
+    "DependencyTimeoutException",
+    `The change of ${aliasText(alias)} is written, and is not in force on this node yet: see the conditions of the KeyAlias, and whether the operator of this node runs.`,
+  );
+
+/** Removes an alias as the caller. */
+export const removeAlias = (
+  objects: ManagedObjects,
+  caller: Caller,
+  name: ObjectName,
+  keys: AwsKeys,
+): Promise<void> => withAlias(objects, name, keys, (alias) => objects.remove(caller, alias));

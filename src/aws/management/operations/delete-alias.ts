@@ -1,0 +1,24 @@
+import type { Operation } from "../../operations/operation.ts";
+import { parseAliasName } from "../alias-name.ts";
+import type { Nothing } from "../key-change.ts";
+import { late, removeAlias, targetOf } from "../managed-alias.ts";
+import type { ManagedObjects } from "../managed-objects.ts";
+import { until } from "../until.ts";
+
+interface Input {
+  readonly AliasName: string;
+}
+
+export const deleteAlias = (objects: ManagedObjects): Operation<Input, Nothing> => ({
+  needs: ({ input, caller }, keys) => [
+    { action: "DeleteAlias", key: targetOf(parseAliasName(input.AliasName, caller), keys) },
+  ],
+  prepare({ input, caller }, keys) {
+    const name = parseAliasName(input.AliasName, caller);
+    return async () => {
+      await removeAlias(objects, caller, name, keys);
+      if (!(await until(() => keys.alias(name) === undefined))) throw late(name);
+      return {};
+    };
+  },
+});

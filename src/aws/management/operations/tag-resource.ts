@@ -1,0 +1,34 @@
+import { type KeyInput, keyChange, type Nothing } from "../key-change.ts";
+import { NOT_PENDING_DELETION, refuseStates } from "../managed-key.ts";
+import { refuseReserved, refuseTooMany, type Tag, tagsOf } from "./tags.ts";
+
+interface TagInput extends KeyInput {
+  readonly Tags: readonly Tag[];
+}
+
+interface UntagInput extends KeyInput {
+  readonly TagKeys: readonly string[];
+}
+
+export const tagResource = keyChange<TagInput, Nothing>({
+  action: "TagResource",
+  decide(observed, { Tags }) {
+    const tags = tagsOf(Tags);
+    refuseStates(observed, ...NOT_PENDING_DELETION);
+    refuseTooMany({ ...observed.masterKey.spec.tags, ...tags });
+    return { tags };
+  },
+  answer: () => ({}),
+});
+
+export const untagResource = keyChange<UntagInput, Nothing>({
+  action: "UntagResource",
+  decide(observed, { TagKeys }) {
+    refuseReserved(TagKeys);
+    refuseStates(observed, ...NOT_PENDING_DELETION);
+    const present = TagKeys.filter((name) => Object.hasOwn(observed.masterKey.spec.tags, name));
+    if (present.length === 0) return undefined;
+    return { tags: Object.fromEntries(present.map((name) => [name, null])) };
+  },
+  answer: () => ({}),
+});
