@@ -1,4 +1,5 @@
 import { type KeyId, type KmsKeyId, kmsKeyId, parseKeyId, type VersionId } from "../crypto/ids.ts";
+import { mayRotate } from "../crypto/key-specs.ts";
 import { ClavigerError } from "../errors.ts";
 import { isLater } from "../keyring/rows.ts";
 import { isVersionNumber } from "../keyring/version-number.ts";
@@ -13,6 +14,9 @@ export function toKeyId({ metadata, status }: MasterKey): KeyId {
 
 /** The spec and usage of a key, which never change, neither for a key nor for a name that nodes serve. */
 export type KeyKind = Pick<KeyVersion["spec"], "keySpec" | "keyUsage">;
+
+/** Returns true if a MasterKey gets further versions, by itself or on request. */
+export const rotates = ({ spec }: Pick<MasterKey, "spec">): boolean => mayRotate(spec.keySpec);
 
 export const isAlike = (a: KeyKind, b: KeyKind): boolean =>
   a.keySpec === b.keySpec && a.keyUsage === b.keyUsage;

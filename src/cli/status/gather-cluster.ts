@@ -82,6 +82,7 @@ function keysOf(masterKeys: readonly MasterKey[], silence: string | undefined): 
       keyId: status?.keyId ?? "",
       state: status?.keyState ?? "Creating",
       enabled: spec.enabled,
+      keySpec: spec.keySpec,
       ...(status?.currentVersion && {
         currentVersion: status.currentVersion.number,
         kmsKeyId: status.currentVersion.kmsKeyId,

@@ -81,6 +81,7 @@ export function reportKeys(config: NodeConfig): KeyReport[] {
         keyId: key.keyId,
         state: keyState(key, version, said, now),
         enabled: key.enabled,
+        ...(version !== undefined && { keySpec: version.keySpec }),
         ...(key.deletionDate !== undefined && { deletionDate: key.deletionDate }),
         ...(version?.validTo !== undefined && { validTo: isoTime(version.validTo) }),
         ...(key.current && {

@@ -1,3 +1,4 @@
+import type { KeySpec } from "../../crypto/key-specs.ts";
 import type { ApiServerStatus } from "../../operator/node/decide-api-server.ts";
 import type { ManifestProblem } from "../../store/manifests/manifest-verdicts.ts";
 import type { KeyState } from "../site/key-state.ts";
@@ -49,6 +50,8 @@ export interface KeyReport {
   /** The time until which the current version's imported material may be used. */
   readonly validTo?: string;
   readonly currentVersion?: number;
+  /** AWS KMS's name of the kind of key; left out by a node whose keyring has no version of the key. */
+  readonly keySpec?: KeySpec;
   readonly kmsKeyId?: string;
   readonly nextRotation?: string;
   /** The resources that the API servers of all nodes put under the key; only in a report of the cluster. */

@@ -158,3 +158,11 @@ test.each<[string, KeyReport["storedData"], string]>([
 ])("stored data, %s => %s", (_, storedData, text) => {
   expect(dataText(storedData === undefined ? {} : { storedData }, NOW)).toBe(text);
 });
+
+test("a key of a spec that does not rotate => its next rotation is never", () => {
+  const { nextRotation: _, ...rest } = key;
+  const keys = [{ ...rest, keySpec: "ECC_NIST_P256" } as const];
+  expect(screen({ ...report, keys }, [], { wide: false, width: 200, now: NOW })).toMatch(
+    /^claviger-system\/secrets .* never$/m,
+  );
+});

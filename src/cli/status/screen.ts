@@ -1,3 +1,4 @@
+import { mayRotate } from "../../crypto/key-specs.ts";
 import { oneLine, printable } from "../../printable.ts";
 import type { NodeReport } from "../site/stored-data.ts";
 import { distanceText, durationText } from "../terminal/ago.ts";
@@ -68,12 +69,17 @@ function keysTable(
     ...(wide ? [key.kmsKeyId ?? "-", key.keyId] : []),
     ...(ofCluster ? [key.encrypts?.join(", ") || "-"] : []),
     dataText(key, now),
-    key.nextRotation === undefined ? "on request" : distanceText(key.nextRotation, now),
+    rotationText(key, now),
   ]);
   const ids = wide ? ["KEY_ID", "MASTERKEY UUID"] : [];
   const encrypts = ofCluster ? ["ENCRYPTS"] : [];
   const header = ["KEY", "STATE", "VERSION", ...ids, ...encrypts, "STORED DATA", "NEXT ROTATION"];
   return table(header, rows, { width, style: styleOf });
+}
+
+function rotationText({ keySpec, nextRotation }: KeyReport, now: number): string {
+  if (keySpec !== undefined && !mayRotate(keySpec)) return "never";
+  return nextRotation === undefined ? "on request" : distanceText(nextRotation, now);
 }
 
 /** Returns a reason, or that no leader could be asked. */

@@ -2,6 +2,7 @@ import { nameText } from "../../names.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import { needsSomebody } from "../../resources/passing-reasons.ts";
 import type { MasterKey } from "../../resources/resources.ts";
+import { rotates } from "../../resources/versions.ts";
 import { type KeyRow, type Progress, shown, type Tone, word } from "../overview.ts";
 
 const STATE_TONES: Readonly<Record<string, Tone>> = {
@@ -45,8 +46,9 @@ function progressOf(reencryption: NonNullable<MasterKey["status"]>["reencryption
   return { done, total, ...(secondsLeft !== undefined && { secondsLeft }) };
 }
 
-function rotationOf({ status }: MasterKey): KeyRow["rotation"] {
+function rotationOf({ spec, status }: MasterKey): KeyRow["rotation"] {
   const { running, nextRotationTime } = status?.rotation ?? {};
   if (running !== undefined) return word(`to version ${running.number}: ${running.phase}`, "moving");
+  if (!rotates({ spec })) return word("never", "plain");
   return word(nextRotationTime === undefined ? "on request" : "scheduled", "plain");
 }

@@ -35,6 +35,13 @@ describe("the row of a key", () => {
     ]);
   });
 
+  test("a key of a spec that does not rotate => it says so", () => {
+    const spec = { keySpec: "ECC_NIST_P256", keyUsage: "SIGN_VERIFY" } as const;
+    expect(keyRows([masterKey({ spec, status: enabled })])).toMatchObject([
+      { rotation: { text: "never", tone: "plain" } },
+    ]);
+  });
+
   test("everything is proven => its version, the proof and the time of the next rotation", () => {
     const status: MasterKeyStatus = {
       ...enabled,

@@ -1,4 +1,5 @@
 import { constants, createPublicKey, publicEncrypt } from "node:crypto";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidCiphertext } from "../../errors.ts";
 import { privateKeyFor } from "../../testing/materials.ts";
@@ -101,6 +102,22 @@ describe("ECDH", () => {
       expect(() => deriveSharedSecret("ECC_NIST_P256", "ECDH", material, one)).toThrow(
         refusal(/uncompressed point of the curve of ECC_NIST_P256$/),
       );
+  });
+
+  test("arbitrary and changed bytes in the place of a public key => refused, and no crash", async () => {
+    using material = await privateKeyFor("ECC_NIST_P256");
+    const { publicKey } = await generateKeyPair("ECC_NIST_P256");
+    const changed = fc
+      .record({ at: fc.nat(publicKey.length - 1), bit: fc.nat(7) })
+      .map(({ at, bit }) => publicKey.map((byte, index) => (index === at ? byte ^ (1 << bit) : byte)));
+    fc.assert(
+      fc.property(fc.oneof(changed, fc.uint8Array({ maxLength: 200 })), (bytes) => {
+        expect(() => deriveSharedSecret("ECC_NIST_P256", "ECDH", material, bytes)).toThrow(
+          refusal(/uncompressed point of the curve/),
+        );
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test.each<readonly [AsymmetricSpec, string]>([
