@@ -6,8 +6,9 @@ import type { Caller } from "../aws/caller.ts";
 import { AwsKeys } from "../aws/keys/aws-keys.ts";
 import type { Need, Operation, Request } from "../aws/operations/operation.ts";
 import { awsErrorOf } from "../aws/service/claviger-error.ts";
+import { UsageKeeper } from "../aws/usage/usage-keeper.ts";
 import { newKeyId } from "../crypto/ids.ts";
-import { generateMaterial, type KeySpec } from "../crypto/key-specs.ts";
+import type { KeySpec } from "../crypto/key-specs.ts";
 import type { KeyringChange, PutKey } from "../keyring/changes.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
@@ -19,7 +20,7 @@ import { sealVersion } from "../keys/seal-version.ts";
 import type { ObjectName } from "../names.ts";
 import { createRootKey } from "../seal/root-key-file.ts";
 import type { SealSource } from "../seal/seal-source.ts";
-import { usageFor } from "./materials.ts";
+import { materialFor, usageFor } from "./materials.ts";
 import { sealsIn } from "./seals.ts";
 
 export const SITE = { account: "000000000000", region: "us-local-1" };
@@ -35,6 +36,7 @@ export const ALICE: Caller = {
 /** A keyring with a writer, as the operator has it, and the reader that the API has. */
 export class AwsKeyring {
   readonly keys: AwsKeys;
+  readonly usage: UsageKeeper;
   readonly #folder = mkdtempSync(join(tmpdir(), "claviger-aws-"));
   readonly #seals: SealSource;
   readonly #writer: KeyringWriter;
@@ -47,7 +49,8 @@ export class AwsKeyring {
     const state = join(this.#folder, "state");
     this.#writer = KeyringWriter.open(state);
     this.#keyring = new LiveKeyring(join(state, KEYRING_FILE), sealsIn(rootKey));
-    this.keys = new AwsKeys(this.#keyring, SITE);
+    this.usage = new UsageKeeper({ stateDir: state, log: () => {}, now: NOW });
+    this.keys = new AwsKeys(this.#keyring, SITE, this.usage);
   }
 
   /** Applies changes. They are seen at once if the reader has not started yet, else within a second. */
@@ -98,7 +101,7 @@ export class AwsKeyring {
   /** Adds a version to a key that is not current yet. */
   async addWaitingVersion(key: PutKey, rest: Partial<VersionRow> = {}): Promise<VersionRow> {
     const keySpec: KeySpec = rest.keySpec ?? "SYMMETRIC_DEFAULT";
-    using material = await generateMaterial(keySpec);
+    using material = await materialFor(keySpec);
     const { keyId, namespace, name } = key;
     const version = await sealVersion(
       this.#seals,

@@ -7,6 +7,7 @@ import type { Caller } from "../aws/caller.ts";
 import { AwsKeys } from "../aws/keys/aws-keys.ts";
 import { FolderObjects } from "../aws/management/folder-objects.ts";
 import type { Operation, Request } from "../aws/operations/operation.ts";
+import { UsageKeeper } from "../aws/usage/usage-keeper.ts";
 import { readConfig } from "../config/config.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { KeyRow } from "../keyring/rows.ts";
@@ -45,7 +46,8 @@ export class StandaloneOperator {
     this.objects = new FolderObjects({ folder: this.folder, keyring });
     this.#keyring = new LiveKeyring(keyring, openSeals(config));
     this.#keyring.start();
-    this.keys = new AwsKeys(this.#keyring, SITE);
+    const usage = new UsageKeeper({ stateDir: config.stateDir, log: () => {}, now: Date.now() });
+    this.keys = new AwsKeys(this.#keyring, SITE, usage);
   }
 
   /** Writes a manifest, as somebody with an editor does. */

@@ -15,6 +15,7 @@ import { useRefusal } from "../../keys/usable-version.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
+import type { UsageTracker } from "../usage/usage-tracker.ts";
 import { aliasArn, keyArn, type NamedKey, notFound, parseKeyName } from "./key-name.ts";
 import { decideKeyState, type KeyState, stateError } from "./key-state.ts";
 
@@ -34,13 +35,15 @@ export interface DatedVersion {
 /** The keys of this node's keyring, as the operations of the AWS-compatible API use them. */
 export class AwsKeys {
   readonly site: AwsSite;
+  readonly usage: UsageTracker;
   readonly #keyring: LiveKeyring;
   /** The ids of materials that were used, by versionId. */
   readonly #materialIds = new WeakMap<VersionRow, string>();
 
-  constructor(keyring: LiveKeyring, site: AwsSite) {
+  constructor(keyring: LiveKeyring, site: AwsSite, usage: UsageTracker) {
     this.#keyring = keyring;
     this.site = site;
+    this.usage = usage;
   }
 
   /** All keys. */

@@ -1,4 +1,5 @@
 import { decrypt } from "./decrypt.ts";
+import { getKeyLastUsage } from "./details/get-key-last-usage.ts";
 import { getKeyRotationStatus } from "./details/get-key-rotation-status.ts";
 import { listKeyRotations } from "./details/list-key-rotations.ts";
 import { listResourceTags } from "./details/list-resource-tags.ts";
@@ -21,6 +22,7 @@ const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freez
       GenerateDataKeyPairWithoutPlaintext: generateDataKeyPairWithoutPlaintext,
       GenerateMac: generateMac,
       GenerateRandom: generateRandom,
+      GetKeyLastUsage: getKeyLastUsage,
       GetKeyRotationStatus: getKeyRotationStatus,
       ListKeyRotations: listKeyRotations,
       ListResourceTags: listResourceTags,

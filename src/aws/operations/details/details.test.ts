@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AwsKeyring, NOW } from "../../../testing/aws-keyring.ts";
+import { getKeyLastUsage } from "./get-key-last-usage.ts";
 import { getKeyRotationStatus } from "./get-key-rotation-status.ts";
 import { listKeyRotations } from "./list-key-rotations.ts";
 import { listResourceTags } from "./list-resource-tags.ts";
@@ -62,6 +63,33 @@ describe("GetKeyRotationStatus", () => {
     keyring.start();
     await expect(keyring.run(listResourceTags, { KeyId: _ })).rejects.toMatchObject({
       type: "DependencyTimeoutException",
+    });
+  });
+});
+
+describe("GetKeyLastUsage", () => {
+  it("of a key that was not used => an empty usage, and since when usage is recorded", async () => {
+    const { keyId: KeyId, ...key } = await keyring.add("orders");
+    keyring.describe({ ...key, keyId: KeyId }, { createdAt: NOW - DAY });
+    keyring.start();
+    expect(await keyring.run(getKeyLastUsage, { KeyId })).toEqual({
+      KeyId,
+      KeyLastUsage: {},
+      TrackingStartDate: new Date(NOW),
+      KeyCreationDate: new Date(NOW - DAY),
+    });
+  });
+
+  it("of a key that is younger than the record => the last operation, recorded since the key exists", async () => {
+    const { keyId: KeyId, ...key } = await keyring.add("orders");
+    keyring.describe({ ...key, keyId: KeyId }, { createdAt: NOW + DAY });
+    keyring.usage.note([KeyId], { operation: "Encrypt", at: NOW + DAY + 1, requestId: "request-7" });
+    keyring.start();
+    expect(await keyring.run(getKeyLastUsage, { KeyId })).toEqual({
+      KeyId,
+      KeyLastUsage: { Operation: "Encrypt", Timestamp: new Date(NOW + DAY + 1), KmsRequestId: "request-7" },
+      TrackingStartDate: new Date(NOW + DAY),
+      KeyCreationDate: new Date(NOW + DAY),
     });
   });
 });
