@@ -1,3 +1,9 @@
+import { decapsulate } from "./asymmetric/decapsulate.ts";
+import { deriveSharedSecret } from "./asymmetric/derive-shared-secret.ts";
+import { encapsulate } from "./asymmetric/encapsulate.ts";
+import { getPublicKey } from "./asymmetric/get-public-key.ts";
+import { sign } from "./asymmetric/sign.ts";
+import { verify } from "./asymmetric/verify.ts";
 import { decrypt } from "./decrypt.ts";
 import { getKeyLastUsage } from "./details/get-key-last-usage.ts";
 import { getKeyRotationStatus } from "./details/get-key-rotation-status.ts";
@@ -16,7 +22,10 @@ import { reEncrypt } from "./re-encrypt.ts";
 const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freeze(
   Object.setPrototypeOf(
     {
+      Decapsulate: decapsulate,
       Decrypt: decrypt,
+      DeriveSharedSecret: deriveSharedSecret,
+      Encapsulate: encapsulate,
       Encrypt: encrypt,
       GenerateDataKeyPair: generateDataKeyPair,
       GenerateDataKeyPairWithoutPlaintext: generateDataKeyPairWithoutPlaintext,
@@ -24,9 +33,12 @@ const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freez
       GenerateRandom: generateRandom,
       GetKeyLastUsage: getKeyLastUsage,
       GetKeyRotationStatus: getKeyRotationStatus,
+      GetPublicKey: getPublicKey,
       ListKeyRotations: listKeyRotations,
       ListResourceTags: listResourceTags,
       ReEncrypt: reEncrypt,
+      Sign: sign,
+      Verify: verify,
       VerifyMac: verifyMac,
     },
     null,
