@@ -15,6 +15,7 @@ const WRITERS: Readonly<Record<Kind, string>> = {
   MasterKey: "you; claviger its status",
   KeyVersion: "claviger only",
   KeyAlias: "you; claviger its status",
+  KeyGrant: "you; claviger its status",
   KeyServer: "each node's operator",
 };
 

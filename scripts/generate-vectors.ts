@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CONTEXT_ABOUT, contextVectors } from "../test/vectors/context-vectors.ts";
+import { GRANT_TOKEN_ABOUT, grantTokenVectors } from "../test/vectors/grant-token-vectors.ts";
 import { vectorFile } from "../test/vectors/inputs.ts";
 import { KEY_ID_ABOUT, keyIdVectors } from "../test/vectors/key-id-vectors.ts";
 import { MATERIAL_ID_ABOUT, materialIdVectors } from "../test/vectors/material-id-vectors.ts";
@@ -23,6 +24,7 @@ export function vectorFiles(): ReadonlyMap<string, string> {
     ["key-id-v1.json", vectorFile(KEY_ID_ABOUT, keyIdVectors())],
     ["material-id-v1.json", vectorFile(MATERIAL_ID_ABOUT, materialIdVectors())],
     ["ownership-v1.json", vectorFile(OWNERSHIP_ABOUT, ownershipVectors())],
+    ["grant-token-v1.json", vectorFile(GRANT_TOKEN_ABOUT, grantTokenVectors())],
     ["context-v1.json", vectorFile(CONTEXT_ABOUT, contextVectors())],
   ]);
 }

@@ -13,6 +13,8 @@ export const WRITE_POINTS = [
   "keyversion.destroy",
   "keyversion.status",
   "keyalias.status",
+  "keygrant.status",
+  "keyring.grants",
   "keyserver.status",
   "backup.publish",
   "restore.publish",

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { GRANT_OPERATIONS } from "../keyring/grant-row.ts";
 import { actions, isGrantable } from "./actions.ts";
@@ -14,6 +16,15 @@ test("each action has a verb of its own, which is its name in Kubernetes' writin
     { name: "CreateGrant", verb: "grant" },
   ]);
   expect(new Set(verbs.map(({ verb }) => verb)).size).toBe(verbs.length);
+});
+
+test("the table of verbs in docs/operations/grants.md has each action with its verb, and nothing else", () => {
+  const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "operations", "grants.md"), "utf8");
+  const rows = [...page.matchAll(/^\| `kms:(\w+)` \| `([a-z-]+)` \| `(masterkeys(?:\/NAME)?)` \|$/gm)];
+  const expected = Object.entries(actions).map(([action, { verb, on }]) => [
+    ...[action, verb, on === "key" ? "masterkeys/NAME" : "masterkeys"],
+  ]);
+  expect(rows.map(([, ...row]) => row)).toEqual(expected);
 });
 
 test("no verb is one that Kubernetes gives a meaning to", () => {

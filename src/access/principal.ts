@@ -1,3 +1,5 @@
+import { MAX_PRINCIPAL_LENGTH, PRINCIPAL_ARN } from "../keyring/grant-row.ts";
+
 const SERVICE_ACCOUNT = /^system:serviceaccount:([a-z0-9-]{1,63}):([a-z0-9.-]{1,253})$/;
 
 /**
@@ -31,11 +33,6 @@ export type Principal =
   /** A role, user or session that this cluster does not have: valid, and nobody ever comes as it. */
   | { readonly kind: "other" };
 
-/** AWS accepts no longer principal. */
-export const MAX_PRINCIPAL_LENGTH = 256;
-
-/** An ARN of a principal, of any account. */
-export const PRINCIPAL_ARN = "^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[A-Za-z0-9_+=,.@:/%-]+$";
 const isPrincipalArn = new RegExp(PRINCIPAL_ARN);
 
 /** Reads an ARN of a principal. Returns undefined for any other text. */

@@ -26,6 +26,32 @@ export function canonicalContext(context: EncryptionContext): Buffer {
   return bytes;
 }
 
+/**
+ * Reads the canonical bytes of an encryption context. Returns undefined for any other bytes: each context has one
+ * form.
+ */
+export function parseContext(bytes: Uint8Array): EncryptionContext | undefined {
+  if (bytes.length > MAX_CONTEXT_BYTES) return undefined;
+  const parts = lengthPrefixed(Buffer.from(bytes));
+  if (parts === undefined || parts.length % 2 !== 0) return undefined;
+  const pairs = parts.flatMap((name, at) => (at % 2 === 0 ? [[name, parts[at + 1] ?? ""] as const] : []));
+  const context = Object.fromEntries(pairs);
+  return canonicalContext(context).equals(bytes) ? context : undefined;
+}
+
+function lengthPrefixed(bytes: Buffer): string[] | undefined {
+  const parts: string[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    if (at + 4 > bytes.length) return undefined;
+    const end = at + 4 + bytes.readUInt32BE(at);
+    if (end > bytes.length) return undefined;
+    parts.push(bytes.toString("utf8", at + 4, end));
+    at = end;
+  }
+  return parts;
+}
+
 function utf8(text: string): Buffer {
   if (!text.isWellFormed()) {
     throw new ClavigerError("InvalidArgument", "the encryption context holds text that is not valid Unicode");

@@ -27,6 +27,12 @@ export const GRANT_OPERATIONS = [
 
 export type GrantOperation = (typeof GRANT_OPERATIONS)[number];
 
+/** An ARN of a principal, of any account. */
+export const PRINCIPAL_ARN = "^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[A-Za-z0-9_+=,.@:/%-]+$";
+
+/** AWS accepts no longer principal. */
+export const MAX_PRINCIPAL_LENGTH = 256;
+
 /** A condition on the encryption context of a request: exactly these pairs, or at least these pairs. */
 export interface GrantConstraint {
   readonly kind: "Equals" | "Subset";
@@ -50,6 +56,12 @@ export interface GrantEnd {
   /** When this node saw it, in epoch milliseconds. */
   readonly at: number;
 }
+
+/**
+ * How long the row of an ended grant is kept, so that no token of it is believed: longer than a token is good by
+ * itself, whatever the clocks of two nodes say.
+ */
+export const ENDED_GRANT_MILLISECONDS = 3_600_000;
 
 /** This node's record of a KeyGrant. `namespace` and `name` are the KeyGrant's. */
 export interface GrantRow extends ObjectName, GrantTerms {

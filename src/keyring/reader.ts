@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { ClavigerError } from "../errors.ts";
 import { nameText, type ObjectName } from "../names.ts";
 import type { Ownership } from "../seal/ownership.ts";
+import type { GrantRow } from "./grant-row.ts";
 import { inodeOf } from "./inode.ts";
 import { appearance, type Opened, openReadable } from "./open-readable.ts";
 import { type ReadImage, readImage } from "./read-image.ts";
@@ -9,6 +10,7 @@ import type {
   AliasRow,
   KeyRow,
   KeyringImage,
+  ObjectRow,
   TombstoneRow,
   UnreadableRow,
   UnreadableVersion,
@@ -17,6 +19,7 @@ import type {
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
 import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";
 import { readAliasRows } from "./tables/aliases.ts";
+import { readGrantRows } from "./tables/grants.ts";
 import { type KeyDetails, keyDetailsOf } from "./tables/key-details.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { readObjectRows } from "./tables/objects.ts";
@@ -45,6 +48,13 @@ export interface KeyringSnapshot {
 
 /** A row of the large table. */
 export type StoredVersion = { readonly seq: number } & ({ readonly version: VersionRow } | UnreadableVersion);
+
+/** A row of the table of grants; `grant` is undefined if the row cannot be read. */
+export interface StoredGrant {
+  readonly seq: number;
+  readonly grantId: string;
+  readonly grant: GrantRow | undefined;
+}
 
 /** Reads a keyring that another process writes. Sees whole transactions only. */
 export class KeyringReader {
@@ -188,6 +198,14 @@ export class KeyringReader {
     );
   }
 
+  /** Returns standalone mode's objects of a kind. */
+  objectsOf(kind: string): readonly ObjectRow[] {
+    return withKeyringErrors(
+      this.#path,
+      () => readObjectRows(allRows(this.#db, "SELECT * FROM objects WHERE kind = ?", kind)).rows,
+    );
+  }
+
   /** Returns all tombstones written after `seq`, oldest first, each with its seq. */
   tombstonesAfter(seq: number): { readonly seq: number; readonly tombstone: TombstoneRow }[] {
     return withKeyringErrors(this.#path, () =>
@@ -195,6 +213,19 @@ export class KeyringReader {
         readTombstoneRows([row]).rows.map((tombstone) => ({ seq: Number(row.seq), tombstone })),
       ),
     );
+  }
+
+  /** Returns up to `limit` grants written after `seq`, oldest first, each with its seq; none of an older release. */
+  grantsAfter(seq: number, limit: number): readonly StoredGrant[] {
+    return this.#atOnce(() => {
+      if (!hasTable(this.#db, "grants")) return [];
+      const rows = allRows(this.#db, "SELECT * FROM grants WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit);
+      return rows.map((row) => ({
+        seq: Number(row.seq),
+        grantId: String(row.grant_id),
+        grant: readGrantRows([row]).rows[0],
+      }));
+    });
   }
 
   close(): void {

@@ -173,6 +173,30 @@ const additions: readonly string[] = [
     PRIMARY KEY (namespace, name)
   ) STRICT;
   `,
+  // KeyGrants that this node follows (grants.ts). Without them nothing is allowed by a grant, until the operator
+  // has read the KeyGrants again. `seq` never comes again, so that a reader can ask for new rows.
+  `
+  CREATE TABLE IF NOT EXISTS grants (
+    seq             INTEGER PRIMARY KEY AUTOINCREMENT,
+    grant_id        TEXT NOT NULL UNIQUE,
+    namespace       TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    master_key      TEXT NOT NULL,
+    key_id          TEXT NOT NULL,
+    grantee         TEXT NOT NULL,
+    retiring        TEXT,
+    operations      TEXT NOT NULL,
+    constraint_kind TEXT,
+    context         TEXT,
+    grant_name      TEXT,
+    issuer          TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    expires_at      INTEGER,
+    ended           TEXT,
+    ended_at        INTEGER
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS grants_by_name ON grants (namespace, name);
+  `,
 ];
 
 /** The schema version that added the table of tombstones. */

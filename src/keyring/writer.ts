@@ -13,6 +13,7 @@ import type { AliasRow, KeptTombstone, KeyRow, ObservationRow, UnreadableRow, Ve
 import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";
 import { KEYRING_FILE, lockStateFolder } from "./state-folder.ts";
 import { readAliasRows } from "./tables/aliases.ts";
+import { GrantTable } from "./tables/grants.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { ObjectTable } from "./tables/objects.ts";
 import type { ReadRows } from "./tables/read-rows.ts";
@@ -27,6 +28,7 @@ export class KeyringWriter implements Sql {
   readonly #inode: number | undefined;
   /** The custom resources of standalone mode. */
   readonly objects = new ObjectTable(this);
+  readonly grants = new GrantTable(this);
   readonly #kept = new KeptRows((sql, ...values) => this.all(sql, ...values));
 
   private constructor(path: string, db: DatabaseSync, lock: FileLock) {

@@ -105,6 +105,11 @@ export class Reflector<T extends Reflectable> {
     return this.#listed;
   }
 
+  /** Returns an object by its name. */
+  get({ namespace = "", name }: ObjectOf): T | undefined {
+    return this.#objects.get(`${namespace}/${name}`);
+  }
+
   /**
    * Tells the reflector that an object no longer has this resourceVersion (or, without one, that it exists),
    * because it was written, or because a write was refused as stale. If the copy does not show this within

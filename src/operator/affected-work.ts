@@ -39,6 +39,9 @@ export class AffectedWork {
         return [masterKeyWork(change.spec.masterKey), ...(hasMaterial(change) ? [] : [RETIREMENT])];
       case "KeyAlias":
         return [keyAliasWork(objectName(change)), ...this.#targetsOf(change)];
+      case "KeyGrant":
+        // They have a queue of their own (grants-loop.ts).
+        return [];
       case "KeyServer":
         return [KEY_SERVERS, ...this.#dependents(change)];
     }

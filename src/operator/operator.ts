@@ -10,6 +10,7 @@ import type { ResourceStore } from "../store/resource-store.ts";
 import type { Change } from "../store/view.ts";
 import { TIMING, type Timing } from "../timing.ts";
 import { clientCertificates } from "./client-certificates.ts";
+import { GrantsLoop } from "./grants/grants-loop.ts";
 import { LeaderLoop } from "./leader-loop.ts";
 import { loadOperatorMetrics, type OperatorGauges } from "./metrics.ts";
 import { ApiServerWatch, thisMachine } from "./node/api-server-watch.ts";
@@ -104,6 +105,7 @@ class Operator {
   readonly #store: ResourceStore;
   readonly #node: NodeLoop;
   readonly #leader: LeaderLoop;
+  readonly #grants: GrantsLoop;
   readonly #nodeQueue: WorkQueue<typeof NODE>;
   readonly #leaderQueue: WorkQueue<WorkItem>;
   readonly #clock: Clock;
@@ -141,6 +143,7 @@ class Operator {
     this.#leader = new LeaderLoop({
       ...{ config, store, keyring, seals, log, clock, time, reencryptor, usageCensus, lookAgain },
     });
+    this.#grants = new GrantsLoop({ config, store, keyring, seals, clock, log });
     this.#nodeQueue = new WorkQueue(() => this.#reconcileNode(), log, {
       keyOf: (item) => item,
       restAfter: restOfNode,
@@ -156,7 +159,8 @@ class Operator {
     return {
       leading: () => this.#store.leading,
       view: () => this.#store.view(),
-      failures: () => this.#nodeQueue.failureCount + this.#leaderQueue.failureCount,
+      failures: () =>
+        this.#nodeQueue.failureCount + this.#leaderQueue.failureCount + this.#grants.failureCount,
       conflicts: () => this.#nodeQueue.conflictCount + this.#leaderQueue.conflictCount,
       waiting: () => this.#leaderQueue.length,
       certificates: () => clientCertificates(this.#config),
@@ -180,6 +184,7 @@ class Operator {
         }),
         this.#nodeQueue.run(signal),
         this.#leaderQueue.run(signal),
+        this.#grants.run(signal),
       ]);
     } finally {
       clearInterval(observing);
@@ -193,12 +198,14 @@ class Operator {
   }
 
   #changed(change: Change): void {
-    this.#nodeQueue.add(NODE);
+    if (change.kind === "KeyGrant") this.#grants.changed(change);
+    else this.#nodeQueue.add(NODE);
     for (const work of this.#leader.workFor(change)) this.#leaderQueue.add(work);
   }
 
   #begin(): void {
     this.#leader.begin();
+    this.#grants.begin();
     this.#lookAtAll();
   }
 

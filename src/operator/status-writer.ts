@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { objectText } from "../resources/object-text.ts";
-import type { KeyAlias, MasterKey } from "../resources/resources.ts";
+import type { KeyAlias, KeyGrant, MasterKey } from "../resources/resources.ts";
 import type { KeyAliasStatus } from "../resources/schemas/key-alias.ts";
+import type { KeyGrantStatus } from "../resources/schemas/key-grant.ts";
 import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import type { Events, ObjectRef, ResourceEvent } from "../store/events.ts";
 import type { Leadership, StatusWrites } from "../store/roles.ts";
@@ -39,6 +40,13 @@ export class StatusWriter {
     await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, status));
     await this.#record(alias, keyAliasEvents(alias.status, status));
     return true;
+  }
+
+  /** Throws Conflict if this operator does not lead any more. */
+  async writeKeyGrant(grant: KeyGrant, status: KeyGrantStatus): Promise<void> {
+    if (isDeepStrictEqual(grant.status, status)) return;
+    mustLead(this.#store, `the status of KeyGrant ${objectText(grant)}`);
+    await atWritePoint("keygrant.status", () => this.#store.applyStatus<"KeyGrant">(grant, status));
   }
 
   async #record(object: ObjectRef, events: readonly ResourceEvent[]): Promise<void> {

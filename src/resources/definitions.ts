@@ -1,5 +1,6 @@
 import type { Kind } from "./resources.ts";
 import { keyAliasSpec, keyAliasStatus } from "./schemas/key-alias.ts";
+import { keyGrantSpec, keyGrantStatus } from "./schemas/key-grant.ts";
 import { keyServerStatus } from "./schemas/key-server.ts";
 import { keyVersionSpec, keyVersionStatus } from "./schemas/key-version.ts";
 import { masterKeySpec, masterKeyStatus } from "./schemas/master-key.ts";
@@ -88,6 +89,26 @@ export const resources: Readonly<Record<Kind, ResourceDefinition>> = {
       column("Serves", ".status.masterKey", "The MasterKey that it points to on the nodes"),
       ready,
       reason,
+      age,
+    ],
+  },
+  KeyGrant: {
+    plural: "keygrants",
+    shortName: "kg",
+    namespaced: true,
+    description:
+      "A grant, as in AWS KMS: lets one principal do some operations with a MasterKey of the same namespace.",
+    spec: keyGrantSpec,
+    status: keyGrantStatus,
+    columns: [
+      column("MasterKey", ".spec.masterKey", "The MasterKey that it is about"),
+      column("Grantee", ".spec.granteePrincipal", "The principal that may use it"),
+      column("Phase", ".status.phase", "Active, Retired, Revoked or Expired"),
+      column("Expires", ".spec.expiresAt", "When it ends by itself"),
+      ready,
+      reason,
+      column("Operations", ".spec.operations", "What it allows", { priority: 1 }),
+      column("GrantId", ".status.grantId", "Its id in the AWS-compatible API", { priority: 1 }),
       age,
     ],
   },

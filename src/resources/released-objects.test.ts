@@ -16,8 +16,10 @@ describe.each(globSync("test/upgrade/fixtures/*/backup.jsonl", { cwd: ROOT }))(
       return object === undefined ? [] : [JSON.parse(object.json) as AnyResource];
     });
 
-    it("are of every kind", () => {
-      expect(new Set(objects.map(({ kind }) => kind))).toEqual(new Set(Object.keys(resources)));
+    it("are of every kind that there was", () => {
+      const later = ["KeyGrant"];
+      const before = Object.keys(resources).filter((kind) => !later.includes(kind));
+      expect(new Set(objects.map(({ kind }) => kind))).toEqual(new Set(before));
     });
 
     it("are valid in this release: their spec, their status, and the rules about changes", () => {

@@ -1,4 +1,5 @@
 import type { KeyAliasSpec, KeyAliasStatus } from "./schemas/key-alias.ts";
+import type { KeyGrantSpec, KeyGrantStatus } from "./schemas/key-grant.ts";
 import type { KeyServerStatus } from "./schemas/key-server.ts";
 import type { KeyVersionSpec, KeyVersionStatus } from "./schemas/key-version.ts";
 import type { MasterKeySpec, MasterKeyStatus } from "./schemas/master-key.ts";
@@ -37,6 +38,10 @@ export interface KeyAlias extends Resource<"KeyAlias"> {
   readonly spec: KeyAliasSpec;
   readonly status?: KeyAliasStatus;
 }
+export interface KeyGrant extends Resource<"KeyGrant"> {
+  readonly spec: KeyGrantSpec;
+  readonly status?: KeyGrantStatus;
+}
 export interface KeyServer extends Resource<"KeyServer"> {
   readonly status?: KeyServerStatus;
 }
@@ -46,6 +51,7 @@ export interface ResourceOf {
   readonly MasterKey: MasterKey;
   readonly KeyVersion: KeyVersion;
   readonly KeyAlias: KeyAlias;
+  readonly KeyGrant: KeyGrant;
   readonly KeyServer: KeyServer;
 }
 export type Kind = keyof ResourceOf;

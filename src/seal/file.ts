@@ -9,7 +9,7 @@ import {
   TAG_BYTES,
 } from "../crypto/suite1.ts";
 import { ClavigerError, InvalidCiphertext } from "../errors.ts";
-import type { Seal, Sealed, Unsealed } from "./seal.ts";
+import type { Seal, Sealed, SubkeyLabel, Unsealed } from "./seal.ts";
 
 /**
  * The `file` seal: material wrapped under a 32-byte root key with suite 1.
@@ -28,6 +28,7 @@ const HEADER_BYTES = COMMITMENT_AT + COMMITMENT_BYTES;
 /** RSA-4096 in PKCS #8, the longest material, is under 2.5 KiB. */
 const MAX_SEALED_BYTES = 8192;
 
+const SUBKEY_BYTES = 32;
 const PROVIDER = "file";
 
 /** Creates a seal whose root key is `rootKey` (32 bytes). */
@@ -42,6 +43,7 @@ export function fileSeal(rootKey: Secret): Seal {
       blob: wrap(rootKey, rootKeyId, material, aad),
     }),
     unwrap: async (sealed, aad) => unwrap(rootKey, rootKeyId, sealed, aad),
+    derive: (label) => derive(rootKey, label),
   };
 }
 
@@ -53,6 +55,13 @@ function identify(rootKey: Secret): string {
   const info = "claviger/v1/root-key-id";
   const id = hkdfSync("sha256", rootKey.exposeSecretBytes(), new Uint8Array(), info, ROOT_KEY_ID_BYTES);
   return Buffer.from(id).toString("hex");
+}
+
+function derive(rootKey: Secret, label: SubkeyLabel): Secret {
+  const info = `claviger/v1/${label}`;
+  return Secret.take(
+    new Uint8Array(hkdfSync("sha256", rootKey.exposeSecretKey(), new Uint8Array(), info, SUBKEY_BYTES)),
+  );
 }
 
 function wrap(rootKey: Secret, rootKeyId: string, material: Secret, aad: Uint8Array): Buffer {

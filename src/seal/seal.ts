@@ -18,6 +18,9 @@ export interface Sealed {
  */
 export type Unsealed = { readonly material: Secret } | { readonly notMine: true };
 
+/** The uses of keys that are derived from a root key, each with a key of its own. */
+export type SubkeyLabel = "grant-token";
+
 /** Wraps version material under a root key. `aad` must be given again, unchanged, to unwrap. */
 export interface Seal {
   readonly provider: string;
@@ -25,6 +28,8 @@ export interface Seal {
   wrap(material: Secret, aad: Uint8Array, signal?: AbortSignal): Promise<Sealed>;
   /** Throws SealMismatch if the blob is ours and does not open: altered, or swapped with another blob. */
   unwrap(sealed: Sealed, aad: Uint8Array, signal?: AbortSignal): Promise<Unsealed>;
+  /** Returns 32 bytes that only a holder of the root key can derive, and that say nothing of it (RFC 5869). */
+  derive(label: SubkeyLabel): Secret;
 }
 
 /** The version that a sealed blob belongs to. */

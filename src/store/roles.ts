@@ -1,6 +1,7 @@
 import type { ApiServerWord } from "../kube/api-server-metrics.ts";
+import type { ObjectName } from "../names.ts";
 import type { Binding, Seal } from "../resources/key-version-rows.ts";
-import type { KeyServer, KeyVersion, Kind, MasterKey, ResourceOf } from "../resources/resources.ts";
+import type { KeyGrant, KeyServer, KeyVersion, Kind, MasterKey, ResourceOf } from "../resources/resources.ts";
 import type { Destroyed } from "../resources/schemas/deletion.ts";
 import type { Condition } from "../resources/schemas/fields.ts";
 import type { KeyServerStatus } from "../resources/schemas/key-server.ts";
@@ -92,6 +93,40 @@ export interface OwnReport {
   readonly leaseFault?: string | undefined;
   /** Creates or updates this node's own KeyServer. The first report also starts the node's heartbeat, if it has one. */
   reportKeyServer(name: string, status: KeyServerStatus): Promise<void>;
+}
+
+/**
+ * The KeyGrants. They are followed apart from the view: if their CRD or the right to read them is missing,
+ * keys continue to be looked after.
+ */
+export interface KeyGrants {
+  /** Returns all KeyGrants; undefined until they were read for the first time. */
+  keyGrants(): readonly KeyGrant[] | undefined;
+  keyGrant(name: ObjectName): KeyGrant | undefined;
+}
+
+/** A user as an API server authenticated them. */
+export interface Grantor {
+  readonly user: string;
+  readonly groups: readonly string[];
+}
+
+/** The admission policy that keeps `spec.grantedBy` of KeyGrants true. */
+export type GrantGuard =
+  /** `since` is in epoch milliseconds, by the API server's clock: KeyGrants that are older were not guarded. */
+  | { readonly kind: "in-force"; readonly since: number }
+  | { readonly kind: "missing"; readonly message: string };
+
+/** Checks of KeyGrants before they are accepted. The methods are absent if there is no API server. */
+export interface GrantReviews {
+  /** Asks RBAC if a user may grant a MasterKey. Rejects if it does not answer. */
+  mayGrant?(grantor: Grantor, masterKey: ObjectName, signal: AbortSignal): Promise<boolean>;
+  grantGuard?(signal: AbortSignal): Promise<GrantGuard>;
+}
+
+/** Removes KeyGrants that ended long ago. The method is absent if a person has to do it, in a folder of manifests. */
+export interface KeyGrantRemoval {
+  deleteKeyGrant?(grant: KeyGrant): Promise<void>;
 }
 
 /** The Node objects of the cluster. */

@@ -1,4 +1,4 @@
-import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../resources/resources.ts";
+import type { KeyAlias, KeyGrant, KeyServer, KeyVersion, MasterKey } from "../resources/resources.ts";
 import type { NodeLease } from "./nodes/node-leases.ts";
 
 /** The custom resources at one moment, and the last renewals of Leases. */
@@ -18,4 +18,4 @@ export interface View {
 }
 
 /** An object that was created, changed or deleted. */
-export type Change = MasterKey | KeyVersion | KeyAlias | KeyServer;
+export type Change = MasterKey | KeyVersion | KeyAlias | KeyGrant | KeyServer;

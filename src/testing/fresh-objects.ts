@@ -11,6 +11,7 @@ export function freshObjects(objects: () => View): FreshObjects {
         MasterKey: masterKeys,
         KeyVersion: keyVersions,
         KeyAlias: keyAliases,
+        KeyGrant: [],
         KeyServer: keyServers,
       };
       return byKind[kind];

@@ -39,6 +39,14 @@ describe.skipIf(binaries === undefined)(
       await cluster.kubectl(["create", "namespace", TENANT]);
       await create(TENANT, "other");
       await apply("KeyAlias", TENANT, "main", { masterKey: "other" });
+      await apply("KeyGrant", TENANT, "main", {
+        ...{
+          masterKey: "other",
+          granteePrincipal: "arn:aws:iam::000000000000:root",
+          operations: ["Decrypt"],
+        },
+        grantedBy: { user: "admin", groups: ["system:masters"] },
+      });
       await cluster.kubectl(["create", "secret", "generic", "before", "--from-literal=a=b"]);
       const [server] = cluster.plane.apiServers;
       const [node] = cluster.nodes;
@@ -110,6 +118,7 @@ describe.skipIf(binaries === undefined)(
         MasterKey: victim.key.metadata,
         KeyVersion: victim.version.metadata,
         KeyAlias: { namespace: TENANT, name: "main" },
+        KeyGrant: { namespace: TENANT, name: "main" },
         KeyServer: { name: "node-1" },
       };
       const path = objectPath(kind, objects[kind]) + (part === "status" ? "/status" : "");
@@ -167,7 +176,7 @@ describe.skipIf(binaries === undefined)(
       }
     }
 
-    it.each(["MasterKey", "KeyAlias", "KeyServer", "KeyVersion"] as const)(
+    it.each(["MasterKey", "KeyAlias", "KeyGrant", "KeyServer", "KeyVersion"] as const)(
       "in the status of a %s => no key changes hands or state, none is destroyed, and no operator stops",
       async (kind) => {
         await writeAll(kind, "status", resources[kind].status.json);

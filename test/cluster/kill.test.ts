@@ -17,7 +17,10 @@ const NAMESPACE = "claviger-system";
 const MOST_ATTEMPTS = 14;
 
 /** The write points of commands have tests of their own. */
-const operatorPoints = WRITE_POINTS.filter((point) => !/^(backup|restore)\./.test(point));
+const commandPoints = WRITE_POINTS.filter((point) => /^(backup|restore)\./.test(point));
+/** test/standalone/kill.test.ts kills the same code at these. */
+const grantPoints: readonly WritePoint[] = ["keygrant.status", "keyring.grants"];
+const operatorPoints = WRITE_POINTS.filter((point) => ![...commandPoints, ...grantPoints].includes(point));
 /** Write points that the flow of a new key and alias does not pass: they have tests of their own. */
 const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
 const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];

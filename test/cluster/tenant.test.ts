@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wrapMaterial } from "../../src/crypto/import-wrapping.ts";
+import type { GrantRow } from "../../src/keyring/grant-row.ts";
+import { KeyringReader } from "../../src/keyring/reader.ts";
 import { conditionOf } from "../../src/resources/conditions.ts";
-import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
+import type { KeyAlias, KeyGrant, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { ADMISSION, type Cluster, startCluster } from "./cluster.ts";
 import { manifests } from "./manifests.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -25,17 +28,25 @@ const object = (kind: string, namespace: string, name: string, spec: object): ob
 });
 const namespace = (name: string): object => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
 const RBAC = "rbac.authorization.k8s.io";
+/** Gives users every verb on some resources of the tenant's namespace. */
+const rights = (name: string, resources: readonly string[], users: readonly string[]): readonly object[] => [
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: TENANT, name } },
+    rules: [{ apiGroups: ["kms.claviger.dev"], resources, verbs: ["*"] }],
+  },
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: TENANT, name } },
+    roleRef: { apiGroup: RBAC, kind: "Role", name },
+    subjects: users.map((user) => ({ apiGroup: RBAC, kind: "User", name: user })),
+  },
+];
+/** Users who may write KeyGrants and have no right to any key. */
+const CLERK = "clerk";
+const APP = "app";
 /** The rights of an editor of one namespace's keys: specs, and no status. */
 const tenantRights: readonly object[] = [
-  {
-    ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: TENANT, name: "keys" } },
-    rules: [{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys", "keyaliases"], verbs: ["*"] }],
-  },
-  {
-    ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: TENANT, name: "keys" } },
-    roleRef: { apiGroup: RBAC, kind: "Role", name: "keys" },
-    subjects: [{ apiGroup: RBAC, kind: "User", name: TENANT }],
-  },
+  ...rights("keys", ["masterkeys", "keyaliases"], [TENANT]),
+  ...rights("grants", ["keygrants"], [TENANT, CLERK, APP]),
 ];
 
 describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys and KeyAliases", () => {
@@ -45,7 +56,9 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
   beforeAll(async () => {
     cluster = await startCluster({
       serves: { alias: `${TENANT}/main` },
-      users: [{ name: TENANT, token: randomBytes(16).toString("hex"), groups: [] }],
+      users: [TENANT, CLERK, APP].map((name) => ({
+        ...{ name, token: randomBytes(16).toString("hex"), groups: ["staff"] },
+      })),
       limits: LIMITS,
     });
     kubeconfig = (await cluster.plane.apiServers[0]?.kubeconfig(TENANT)) ?? "";
@@ -176,6 +189,212 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
       });
       expect(await servedKeyId()).toBe(served);
       await cluster.kubectl(["create", "secret", "generic", "s", "--from-literal=a=b"]);
+    });
+  });
+
+  describe("grants the use of a key", () => {
+    const POLICY = "validatingadmissionpolicy/keygrant-granted.kms.claviger.dev";
+    const arn = (user: string) => `arn:aws:iam::000000000000:user/${user}`;
+    const TERMS = { masterKey: "good", granteePrincipal: arn(APP), operations: ["Decrypt", "CreateGrant"] };
+    /** Runs kubectl as one of the users. Returns what it says on stderr. */
+    async function as(user: string, args: readonly string[], stdin = ""): Promise<string> {
+      const config = (await cluster.plane.apiServers[0]?.kubeconfig(user)) ?? "";
+      const { stderr } = await cluster.plane.kubectl(["-n", TENANT, ...args], { stdin, kubeconfig: config });
+      return stderr;
+    }
+    const by = (user: string, groups: readonly string[] = []) => ({ grantedBy: { user, groups } });
+    const create = (user: string, name: string, spec: object) =>
+      as(
+        user,
+        ["create", "-f", "-"],
+        JSON.stringify(object("KeyGrant", TENANT, name, { ...TERMS, ...spec })),
+      );
+    const end = (user: string, name: string, ended: string) =>
+      as(user, ["patch", "kg", name, "--type=merge", "-p", JSON.stringify({ spec: { ended } })]);
+    const grant = async (name: string): Promise<KeyGrant> =>
+      JSON.parse(await cluster.kubectl(["get", "kg", "-n", TENANT, name, "-o", "json"]));
+    const says = (name: string, reason: string) =>
+      eventually(`KeyGrant ${name} says ${reason}`, async () => {
+        const found = await grant(name);
+        const condition = conditionOf(found.status?.conditions, "Ready");
+        return condition?.reason === reason && { ...found, message: condition.message };
+      });
+    /** Returns the node's record of a grant. */
+    function recorded(name: string): GrantRow | undefined {
+      const reader = KeyringReader.open(join(cluster.nodes[0]?.stateDir ?? "", "keyring.db"));
+      try {
+        return reader.grantsAfter(0, 1000).findLast((row) => row.grant?.name === name)?.grant;
+      } finally {
+        reader.close();
+      }
+    }
+    const isRecorded = (name: string) => eventually(`the node has ${name}`, async () => recorded(name));
+    const hasEnded = (name: string) =>
+      eventually(`the node knows that ${name} has ended`, async () => recorded(name)?.ended);
+
+    // A KeyGrant that was created within ten seconds of the admission policy is not accepted.
+    beforeAll(async () => {
+      await eventually("the admission policy is in force", async () => {
+        const args = ["get", POLICY, "-o", "jsonpath={.metadata.creationTimestamp}"];
+        return Date.now() - Date.parse(await cluster.kubectl(args)) > 12_000;
+      });
+    });
+
+    it("to another user => the node follows the grant, and it is Active", async () => {
+      expect(await create(TENANT, "first", { ...by(TENANT), expiresAt: "2099-01-01T00:00:00Z" })).toBe("");
+      const { status } = await says("first", "Granted");
+      expect(status).toMatchObject({ phase: "Active", keyId: (await key("good")).status?.keyId });
+      expect(await isRecorded("first")).toMatchObject({
+        ...{ grantId: status?.grantId, granteePrincipal: arn(APP), issuingPrincipal: arn(TENANT) },
+        ...{ operations: ["Decrypt", "CreateGrant"], expiresAt: Date.parse("2099-01-01T00:00:00Z") },
+      });
+    });
+
+    it.each([
+      [
+        "by somebody without the verb grant",
+        CLERK,
+        by(CLERK),
+        /clerk may not grant masterkeys\/good: that takes the verb grant/,
+      ],
+      [
+        "in the name of somebody who may",
+        CLERK,
+        by(TENANT),
+        /spec.grantedBy must name who creates the KeyGrant: user clerk/,
+      ],
+      ["in nobody's name", TENANT, {}, /spec.grantedBy must name who creates the KeyGrant: user tenant/],
+      [
+        "with a group that the user is not in",
+        TENANT,
+        by(TENANT, ["system:masters"]),
+        /and no group that this user is not in/,
+      ],
+      [
+        "of an operation that there is not",
+        TENANT,
+        { ...by(TENANT), operations: ["ScheduleKeyDeletion"] },
+        /Unsupported value/,
+      ],
+      [
+        "of CreateGrant alone",
+        TENANT,
+        { ...by(TENANT), operations: ["CreateGrant"] },
+        /not CreateGrant alone/,
+      ],
+      [
+        "to a wildcard",
+        TENANT,
+        { ...by(TENANT), granteePrincipal: "arn:aws:iam::000000000000:role/*" },
+        /granteePrincipal/,
+      ],
+      [
+        "with both constraints",
+        TENANT,
+        { ...by(TENANT), constraints: { encryptionContextEquals: {}, encryptionContextSubset: {} } },
+        /either encryptionContextEquals or/,
+      ],
+    ])("%s => the API server refuses it", async (_, user, spec, refusal) => {
+      expect(await create(user, "refused", spec)).toMatch(refusal);
+    });
+
+    it("and changes it afterwards => refused, whatever is changed", async () => {
+      const patch = (spec: object) =>
+        as(TENANT, ["patch", "kg", "first", "--type=merge", "-p", JSON.stringify({ spec })]);
+      for (const [field, value] of Object.entries({
+        ...{ masterKey: "other", granteePrincipal: arn(CLERK), operations: ["Decrypt", "Encrypt"] },
+        ...{ constraints: { encryptionContextSubset: { a: "b" } }, expiresAt: null, parent: "first" },
+        ...{ retiringPrincipal: arn(CLERK), name: "other", grantedBy: { user: CLERK, groups: [] } },
+      }))
+        expect(await patch({ [field]: value })).toMatch(new RegExp(`${field} is immutable`));
+    });
+
+    it("of what the key cannot do => not accepted, and it says what", async () => {
+      await create(TENANT, "signs", { ...by(TENANT), operations: ["Decrypt", "Sign"] });
+      expect((await says("signs", "OperationNotPossible")).message).toMatch(
+        /cannot do Sign: create a KeyGrant without that/,
+      );
+    });
+
+    it("and a node's identity writes a status that claims acceptance => no node follows it", async () => {
+      const proof = (await grant("first")).status?.proof;
+      const { status } = await grant("signs");
+      const forged = { ...status, phase: "Active", keyId: (await key("good")).status?.keyId, proof };
+      const args = ["patch", "kg", "-n", TENANT, "signs", "--type=merge", "--subresource=status"];
+      await cluster.kubectl([...args, "-p", JSON.stringify({ status: forged }), ...AS_NODE]);
+      await eventually(
+        "the leader takes the claim back",
+        async () => (await grant("signs")).status?.phase === undefined,
+      );
+      expect(recorded("signs")).toBeUndefined();
+    });
+
+    it("with CreateGrant, and the grantee grants less of it => accepted; more of it => not", async () => {
+      const child = { ...by(APP), parent: "first", granteePrincipal: arn(CLERK), operations: ["Decrypt"] };
+      const expiresAt = "2098-01-01T00:00:00Z";
+      expect(await create(APP, "narrow", { ...child, expiresAt })).toBe("");
+      await says("narrow", "Granted");
+      await create(APP, "longer", child);
+      await create(APP, "wide", { ...child, expiresAt, operations: ["Decrypt", "Encrypt"] });
+      await create(CLERK, "anothers", { ...child, ...by(CLERK), expiresAt });
+      for (const name of ["longer", "wide", "anothers"]) await says(name, "ParentDoesNotAllow");
+      expect(["longer", "wide", "anothers"].map(recorded)).toEqual([undefined, undefined, undefined]);
+    });
+
+    it("and it is revoked or retired by those who may => the node knows within two seconds", async () => {
+      const spec = { ...by(TENANT), operations: ["Decrypt", "RetireGrant"], retiringPrincipal: arn(CLERK) };
+      for (const name of ["revoked", "retired", "retired-by-grantee"]) await create(TENANT, name, spec);
+      for (const name of ["revoked", "retired", "retired-by-grantee"]) await isRecorded(name);
+      expect(await end(CLERK, "revoked", "Revoked")).toMatch(/clerk may not revoke/);
+      expect(await end(CLERK, "narrow", "Retired")).toMatch(/clerk may not retire/);
+      const began = performance.now();
+      expect(await end(TENANT, "revoked", "Revoked")).toBe("");
+      expect((await hasEnded("revoked")).phase).toBe("Revoked");
+      console.log(
+        `a revocation reached the node's keyring ${Math.round(performance.now() - began)} ms after kubectl began`,
+      );
+      expect(await end(CLERK, "retired", "Retired")).toBe("");
+      expect(await end(APP, "retired-by-grantee", "Retired")).toBe("");
+      expect((await hasEnded("retired")).phase).toBe("Retired");
+      expect((await hasEnded("retired-by-grantee")).phase).toBe("Retired");
+      await says("retired", "Retired");
+      expect(await end(TENANT, "retired", "Revoked")).toMatch(/ended is immutable/);
+    });
+
+    it("and deletes the grant => it is revoked, and one of the same name is another grant", async () => {
+      const { status } = await grant("narrow");
+      await tenant(["delete", "kg", "narrow"]);
+      await hasEnded("narrow");
+      await create(TENANT, "narrow", by(TENANT));
+      const { status: again } = await says("narrow", "Granted");
+      expect(again?.grantId).not.toBe(status?.grantId);
+    });
+
+    it("until a time => it is Expired then", async () => {
+      const expiresAt = new Date(Date.now() + 3_000).toISOString();
+      await create(TENANT, "short", { ...by(TENANT), expiresAt });
+      expect((await says("short", "Expired")).status?.phase).toBe("Expired");
+    });
+
+    it("without the admission policy, in a name that is not the creator's => nothing is granted, then or later", async () => {
+      await cluster.kubectl(["delete", POLICY]);
+      try {
+        await eventually(
+          "the API server lets it through",
+          async () =>
+            (await create(CLERK, "forged", by(TENANT))) === "" ||
+            (await create(CLERK, "forged", by(TENANT))).includes("exists"),
+        );
+        expect((await says("forged", "AdmissionPolicyMissing")).message).toMatch(
+          /apply deploy\/rbac.yaml and deploy\/admission.yaml/,
+        );
+      } finally {
+        await cluster.kubectl(["apply", "-f", ADMISSION]);
+      }
+      await says("forged", "NotGuarded");
+      expect(recorded("forged")).toBeUndefined();
+      // What was accepted before stays.
+      expect((await grant("first")).status?.phase).toBe("Active");
     });
   });
 

@@ -19,12 +19,23 @@ function joined(text: string): string {
 /** Quoted words that look like reasons but are kinds, types, states or statuses. */
 const notReasons = new Set(
   [
-    ["MasterKey", "KeyVersion", "KeyAlias", "KeyServer", "KeyServers", "Retirement", "Event", "Namespace"],
+    [
+      "MasterKey",
+      "KeyVersion",
+      "KeyAlias",
+      "KeyGrant",
+      "KeyServer",
+      "KeyServers",
+      "Retirement",
+      "Event",
+      "Namespace",
+    ],
     ["List"],
     ["Ready", "Distributed", "True", "False", "Unknown", "Normal", "Warning"],
     ["Pending", "Current", "Retired", "Enabled", "Conflict", "ApiServer", "NoStatus", "Destroy"],
     ["Distributing", "Complete", "Automatic", "OnDemand", "Restored"],
-    ["Claviger", "StorageVersionMigration"],
+    ["Claviger", "StorageVersionMigration", "SubjectAccessReview", "Deny", "Ignore"],
+    ["Active", "CreateGrant", "Equals", "Subset"],
   ].flat(),
 );
 

@@ -211,6 +211,18 @@ export const keyAlias = (name: string, masterKeyName: string, namespace = "clavi
   spec: { masterKey: masterKeyName },
 });
 
+export const keyGrant = (name: string, masterKeyName: string, spec: object = {}): object => ({
+  apiVersion: API_VERSION,
+  kind: "KeyGrant",
+  metadata: { namespace: "claviger-system", name },
+  spec: {
+    masterKey: masterKeyName,
+    granteePrincipal: "arn:aws:iam::000000000000:user/reader",
+    operations: ["Decrypt"],
+    ...spec,
+  },
+});
+
 /** Returns the ids of the processes that `pid` has started. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const { stdout } = await run("ps", ["-A", "-o", "pid=,ppid="]);

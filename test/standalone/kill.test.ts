@@ -3,17 +3,18 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
-import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
+import type { KeyAlias, KeyGrant, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
 import { eventually, Hopeless } from "../controlplane/wait.ts";
-import { Installation, keyAlias, masterKey } from "./installation.ts";
+import { Installation, keyAlias, keyGrant, masterKey } from "./installation.ts";
 
 const KEY = { namespace: "claviger-system", name: "secrets" };
 /** The flow of one key does not pass any write point more often than this. */
 const MOST_OCCURRENCES = 12;
 const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
 /** These have tests below. Those of backups are in backup.test.ts. */
-const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];
+const grantPoints: readonly WritePoint[] = ["keygrant.status", "keyring.grants"];
+const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints, ...grantPoints];
 const backupPoints: readonly WritePoint[] = ["backup.publish", "restore.publish"];
 /** Manifests have no finalizers, so nothing is written there. */
 const otherFlows: readonly WritePoint[] = [...ownTests, ...backupPoints, "masterkey.finalizers"];
@@ -179,11 +180,42 @@ describe("an operator killed at every one of its write points", () => {
     },
   );
 
+  it.each(grantPoints.flatMap((point) => sides.map((side) => [side, point] as const)))(
+    "%s %s: the next start ends with the grant accepted and recorded, as the same grant",
+    async (side, point) => {
+      await using installation = await Installation.create();
+      await installation.manifest("grant.yaml", keyGrant("reads", KEY.name));
+      const killed = await installation.start("operator", { CLAVIGER_KILL_AT: `${point}:${side}` });
+      expect((await killed.process.exited).signal).toBe("SIGKILL");
+      killedAt.add(`${side} ${point}`);
+      const [before] = storedGrants(installation).objects;
+      await installation.start("operator");
+      await eventually("the grant is accepted and recorded", async () => {
+        const { objects, rows } = storedGrants(installation);
+        const status = objects[0]?.status;
+        return status?.phase === "Active" && rows.length === 1 && rows[0]?.grantId === status.grantId;
+      });
+      const [after] = storedGrants(installation).objects;
+      expect(after?.metadata.uid).toBe(before?.metadata.uid);
+    },
+  );
+
   it("every write point that standalone mode reaches was died at, on both sides", () => {
     const reached = [...flowPoints, ...ownTests].flatMap((point) => sides.map((side) => `${side} ${point}`));
     expect([...killedAt].sort()).toEqual(reached.sort());
   });
 });
+
+/** Returns the KeyGrants, and the node's records of them. */
+function storedGrants({ keyringPath }: Installation) {
+  const reader = KeyringReader.open(keyringPath);
+  try {
+    const objects = reader.objectsOf("KeyGrant").map(({ json }): KeyGrant => JSON.parse(json));
+    return { objects, rows: reader.grantsAfter(0, 10).flatMap(({ grant }) => grant ?? []) };
+  } finally {
+    reader.close();
+  }
+}
 
 /** Alters the KeyVersion's seal behind the operator's back. Returns the genuine seal. */
 function alterSeal(installation: Installation): string {

@@ -5,7 +5,9 @@ that a mistake would have to be made twice. Prints "N vectors checked", or names
 the first vector that differs and exits with 1.
 """
 
+import base64
 import hashlib
+import hmac
 import json
 import pathlib
 import re
@@ -184,6 +186,38 @@ def check_context(vector):
     expect("bytes", canonical(vector["context"]).hex(), vector["bytes"])
 
 
+GRANT_OPERATIONS = (
+    "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo Sign Verify GetPublicKey "
+    "CreateGrant RetireGrant DescribeKey GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext GenerateMac VerifyMac "
+    "DeriveSharedSecret Encapsulate Decapsulate"
+).split()
+
+
+def check_grant_token(vector):
+    root_key, grant = bytes.fromhex(vector["rootKey"]), vector["grant"]
+    constraint = grant.get("constraint", {"context": {}})
+    grantee, retiring = grant["granteePrincipal"].encode(), grant.get("retiringPrincipal", "").encode()
+    body = b"".join([
+        b"\x01\x01",
+        root_key_id(root_key),
+        uuid_bytes(grant["keyId"]),
+        grant["issuedAt"].to_bytes(8, "big"),
+        grant.get("expiresAt", 0).to_bytes(8, "big"),
+        sum(1 << GRANT_OPERATIONS.index(operation) for operation in grant["operations"].split()).to_bytes(4, "big"),
+        bytes([[None, "Equals", "Subset"].index(constraint.get("kind"))]),
+        bytes.fromhex(grant["grantId"]),
+        len(grantee).to_bytes(2, "big"),
+        len(retiring).to_bytes(2, "big"),
+        grantee,
+        retiring,
+        canonical(constraint["context"]),
+    ])
+    key = hkdf(root_key, b"", "claviger/v1/grant-token", 32)
+    token = base64.b64encode(body + hmac.digest(key, body, "sha256")).decode()
+    if token != vector["token"]:
+        raise Refused("Refused")
+
+
 def expect(what, got, wanted):
     if got != wanted:
         raise Refused(f"another {what}")
@@ -205,6 +239,7 @@ CHECKS = {
     "key-id-v1.json": check_key_id,
     "material-id-v1.json": check_material_id,
     "ownership-v1.json": check_ownership,
+    "grant-token-v1.json": check_grant_token,
     "context-v1.json": check_context,
 }
 

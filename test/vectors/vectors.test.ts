@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { VECTORS_FOLDER, vectorFiles } from "../../scripts/generate-vectors.ts";
+import { readGrantToken } from "../../src/access/grant-token.ts";
 import { canonicalContext } from "../../src/crypto/context.ts";
 import { kmsKeyId, parseKeyId, parseVersionId } from "../../src/crypto/ids.ts";
 import { materialId } from "../../src/crypto/import-wrapping.ts";
@@ -15,6 +16,7 @@ import { isOwnershipProven, ownershipStatement } from "../../src/seal/ownership.
 import { sealAad } from "../../src/seal/seal.ts";
 import type { SealSource } from "../../src/seal/seal-source.ts";
 import type { ContextVector } from "./context-vectors.ts";
+import type { GrantTokenVector } from "./grant-token-vectors.ts";
 import { hex, unhex } from "./inputs.ts";
 import type { KeyIdVector } from "./key-id-vectors.ts";
 import type { MaterialIdVector } from "./material-id-vectors.ts";
@@ -70,6 +72,18 @@ describe("message-v1", () => {
     expect(hex(decryptMessage(scope, parseMessage(message)))).toBe(vector.plaintext);
     expect(hex(encryptWithSalt(scope, unhex(vector.plaintext), unhex(vector.salt)))).toBe(vector.message);
   });
+});
+
+describe("grant-token-v1", () => {
+  it.each(published<GrantTokenVector>("grant-token-v1.json"))(
+    "$name",
+    ({ rootKey, token, grant, outcome }) => {
+      const seal = fileSeal(Secret.take(unhex(rootKey)));
+      const read = readGrantToken(token, { rootKeyId: seal.rootKeyId, key: seal.derive("grant-token") });
+      const terms = { ...grant, operations: grant.operations.split(" ") };
+      expect(read).toEqual(outcome === "ok" ? terms : undefined);
+    },
+  );
 });
 
 describe("seal-file-v1", () => {

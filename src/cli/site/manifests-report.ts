@@ -21,6 +21,7 @@ export function reportManifests(config: NodeConfig): readonly ManifestProblem[] 
     return manifestProblems(resources.folder, [
       ...[...keys.values()].map((name) => knownObject(keyring, "MasterKey", name)),
       ...[...aliases.values()].map((name) => knownObject(keyring, "KeyAlias", name)),
+      ...keyring.objectsOf("KeyGrant").map((name) => knownObject(keyring, "KeyGrant", name)),
     ]);
   });
 }

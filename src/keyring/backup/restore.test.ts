@@ -113,12 +113,14 @@ describe("restored into a state folder without a keyring", () => {
     );
     // Waiting periods start again with the restored keyring, which is later and therefore safe. The resources
     // say which versions were destroyed, and a backup contains nothing that could come back.
-    // Details are recorded again from the resources.
+    // Details and grants are recorded again from the resources; `sqlite_sequence` is SQLite's own.
     expect(empty).toEqual([
+      "grants",
       "key_details",
       "operator_time",
       "removed_aliases",
       "served_imports",
+      "sqlite_sequence",
       "tombstones",
       "version_details",
       "waiting_periods",

@@ -5,9 +5,11 @@ import { LeaderElector } from "../../kube/leader-election.ts";
 import { deleteLease } from "../../kube/leases.ts";
 import { collectionPath, objectPath } from "../../kube/paths.ts";
 import type { Log } from "../../log.ts";
+import type { ObjectName } from "../../names.ts";
 import type { Binding, Seal } from "../../resources/key-version-rows.ts";
 import {
   API_VERSION,
+  type KeyGrant,
   type KeyServer,
   type KeyVersion,
   type Kind,
@@ -24,11 +26,12 @@ import type { NodeClocks } from "../nodes/lease-clocks.ts";
 import { LEADER_LEASE, type NodeLease, nodeLeaseOf } from "../nodes/node-leases.ts";
 import { NodeReport } from "../nodes/node-report.ts";
 import type { ResourceStore } from "../resource-store.ts";
-import type { StoreListener } from "../roles.ts";
+import type { GrantGuard, Grantor, StoreListener } from "../roles.ts";
 import type { View } from "../view.ts";
 import { ElectionFault } from "./election-fault.ts";
 import { EventRecorder } from "./event-recorder.ts";
 import { hasKeyVersion, nodeUid, readAll } from "./fresh-reads.ts";
+import { mayGrant, readGrantGuard } from "./grant-reviews.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { ObjectWriter } from "./object-writer.ts";
 import { ResourceWatch } from "./resource-watch.ts";
@@ -119,6 +122,28 @@ export class KubeStore implements ResourceStore {
 
   view(): View | undefined {
     return this.#watch.view();
+  }
+
+  keyGrants(): readonly KeyGrant[] | undefined {
+    return this.#watch.keyGrants();
+  }
+
+  keyGrant(name: ObjectName): KeyGrant | undefined {
+    return this.#watch.keyGrant(name);
+  }
+
+  mayGrant(grantor: Grantor, masterKey: ObjectName, signal: AbortSignal): Promise<boolean> {
+    return mayGrant(this.#client, grantor, masterKey, signal);
+  }
+
+  grantGuard(signal: AbortSignal): Promise<GrantGuard> {
+    return readGrantGuard(this.#client, signal);
+  }
+
+  async deleteKeyGrant({ metadata }: KeyGrant): Promise<void> {
+    const { uid, resourceVersion } = metadata;
+    const body = { preconditions: { uid, resourceVersion } };
+    await this.#writer.write({ method: "DELETE", path: objectPath("KeyGrant", metadata), body });
   }
 
   fresh<K extends Kind>(kind: K, signal: AbortSignal): Promise<readonly ResourceOf[K][]> {

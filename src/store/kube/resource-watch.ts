@@ -3,9 +3,11 @@ import type { KubeClient } from "../../kube/client.ts";
 import { collectionPath } from "../../kube/paths.ts";
 import { Reflector } from "../../kube/reflector.ts";
 import type { Log } from "../../log.ts";
+import type { ObjectName } from "../../names.ts";
 import type {
   AnyResource,
   KeyAlias,
+  KeyGrant,
   KeyServer,
   KeyVersion,
   Kind,
@@ -28,6 +30,7 @@ export class ResourceWatch {
   readonly #keyVersions: Reflector<KeyVersion>;
   readonly #keyAliases: Reflector<KeyAlias>;
   readonly #keyServers: Reflector<KeyServer>;
+  readonly #keyGrants: Reflector<KeyGrant>;
   readonly leases: NodeLeaseWatch;
   readonly #apiServers: ApiServerLeases;
   #listener: StoreListener | undefined;
@@ -40,6 +43,7 @@ export class ResourceWatch {
     this.#keyVersions = this.#reflect("KeyVersion");
     this.#keyAliases = this.#reflect("KeyAlias");
     this.#keyServers = this.#reflect("KeyServer");
+    this.#keyGrants = this.#reflect("KeyGrant");
     this.leases = new NodeLeaseWatch({ client, config, log, onSynced: () => this.#synced() });
     this.#apiServers = new ApiServerLeases(client, log);
   }
@@ -47,7 +51,9 @@ export class ResourceWatch {
   /** Runs until aborted. */
   async run(signal: AbortSignal, listener: StoreListener): Promise<void> {
     this.#listener = listener;
-    await Promise.all([...this.#followed, this.#apiServers].map((followed) => followed.run(signal)));
+    await Promise.all(
+      [...this.#followed, this.#keyGrants, this.#apiServers].map((followed) => followed.run(signal)),
+    );
   }
 
   /** Returns the latest view; undefined until everything has been listed once. */
@@ -77,6 +83,14 @@ export class ResourceWatch {
     return this.#masterKeys.objects();
   }
 
+  keyGrants(): readonly KeyGrant[] | undefined {
+    return this.#keyGrants.synced ? this.#keyGrants.objects() : undefined;
+  }
+
+  keyGrant(name: ObjectName): KeyGrant | undefined {
+    return this.#keyGrants.get(name);
+  }
+
   /** Returns the metadata of a KeyServer as it was last seen. */
   keyServer(name: string): ObjectMeta | undefined {
     return this.#keyServers.objects().find(({ metadata }) => metadata.name === name)?.metadata;
@@ -102,6 +116,8 @@ export class ResourceWatch {
         return this.#keyVersions;
       case "KeyAlias":
         return this.#keyAliases;
+      case "KeyGrant":
+        return this.#keyGrants;
       case "KeyServer":
         return this.#keyServers;
     }
@@ -124,7 +140,8 @@ export class ResourceWatch {
   }
 
   #changed(object: Change): void {
-    this.#view = undefined;
+    // Nothing in the view comes from a KeyGrant, and a key may have very many.
+    if (object.kind !== "KeyGrant") this.#view = undefined;
     this.#listener?.onChange(object);
   }
 }

@@ -5,7 +5,7 @@ import type { Log } from "../../log.ts";
 import { type AnyResource, API_VERSION } from "../../resources/resources.ts";
 import { type KeptObjects, keyOf, newMetadata } from "./kept-objects.ts";
 import { judgeManifest, manifestKey, refusalsOf } from "./manifest-verdicts.ts";
-import { fingerprint, type Manifest, readManifests } from "./manifests.ts";
+import { fingerprint, MANIFEST_KINDS, type Manifest, readManifests } from "./manifests.ts";
 
 const POLL_MILLISECONDS = 500;
 
@@ -18,12 +18,12 @@ interface FolderFollowerOptions {
 }
 
 /**
- * Updates MasterKeys and KeyAliases from a folder of manifests. A manifest that is refused changes nothing:
+ * Updates MasterKeys, KeyAliases and KeyGrants from a folder of manifests. A manifest that is refused changes nothing:
  * the object stays unchanged.
  */
 export class FolderFollower {
   readonly #options: FolderFollowerOptions;
-  /** Maps each MasterKey and KeyAlias to its file. */
+  /** Maps each object to its file. */
   readonly #sources = new Map<string, string>();
   #synced = false;
 
@@ -61,10 +61,9 @@ export class FolderFollower {
     for (const problem of problems) this.#options.log("error", problem);
     for (const manifest of manifests) this.#accept(manifest);
     const wanted = new Set(manifests.map(manifestKey));
-    for (const object of [
-      ...this.#options.objects.ofKind("MasterKey"),
-      ...this.#options.objects.ofKind("KeyAlias"),
-    ]) {
+    for (const object of MANIFEST_KINDS.flatMap((kind): AnyResource[] =>
+      this.#options.objects.ofKind(kind),
+    )) {
       if (!wanted.has(keyOf(object)) && !this.#mayBeIn(unreadable, object))
         this.#options.objects.remove(object);
     }

@@ -1,10 +1,12 @@
 import { ClavigerError } from "../../errors.ts";
 import type { ObjectTable } from "../../keyring/tables/objects.ts";
 import type { Log } from "../../log.ts";
+import type { ObjectName } from "../../names.ts";
 import type { Binding, Seal } from "../../resources/key-version-rows.ts";
 import {
   type AnyResource,
   API_VERSION,
+  type KeyGrant,
   type KeyServer,
   type KeyVersion,
   type Kind,
@@ -80,6 +82,15 @@ export class ManifestStore implements ResourceStore {
       heardOf: new Map([[this.#nodeName, Number.POSITIVE_INFINITY]]),
     };
     return this.#view;
+  }
+
+  keyGrants(): readonly KeyGrant[] | undefined {
+    return this.#folder.synced ? this.#objects.ofKind("KeyGrant") : undefined;
+  }
+
+  keyGrant({ namespace, name }: ObjectName): KeyGrant | undefined {
+    const object = this.#objects.get(`KeyGrant ${namespace}/${name}`);
+    return object?.kind === "KeyGrant" ? object : undefined;
   }
 
   async fresh<K extends Kind>(kind: K): Promise<readonly ResourceOf[K][]> {

@@ -26,7 +26,7 @@ export interface ManifestProblem {
   readonly message: string;
 }
 
-/** A MasterKey or KeyAlias that a node has. */
+/** An object of a manifest that a node has. */
 export interface KnownObject extends Pick<Manifest, "kind" | "namespace" | "name"> {
   /** The spec in force; left out if the manifest was removed and its key is still served. */
   readonly spec?: unknown;

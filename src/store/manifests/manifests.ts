@@ -12,9 +12,16 @@ import { parsedJson } from "../../json.ts";
 import { API_VERSION, GROUP } from "../../resources/resources.ts";
 import type { Fields } from "../../resources/schemas/schema.ts";
 
-/** A MasterKey or KeyAlias in a manifest; its spec is not checked yet. */
+/** The kinds of objects that a folder of manifests may have. */
+export const MANIFEST_KINDS = ["MasterKey", "KeyAlias", "KeyGrant"] as const;
+export type ManifestKind = (typeof MANIFEST_KINDS)[number];
+
+const isManifestKind = (kind: string): kind is ManifestKind =>
+  MANIFEST_KINDS.some((candidate) => candidate === kind);
+
+/** An object in a manifest; its spec is not checked yet. */
 export interface Manifest {
-  readonly kind: "MasterKey" | "KeyAlias";
+  readonly kind: ManifestKind;
   readonly namespace: string;
   readonly name: string;
   readonly spec: unknown;
@@ -128,7 +135,7 @@ function documentsOf(text: string, source: string): readonly unknown[] {
 function itemsOf(value: unknown, lists: number): readonly unknown[] {
   if (!isObject(value) || lists === 0) return [value];
   const { apiVersion, kind, items } = value;
-  const [, ofKind] = /^(MasterKey|KeyAlias)List$/.exec(String(kind)) ?? [];
+  const [, ofKind] = /^(MasterKey|KeyAlias|KeyGrant)List$/.exec(String(kind)) ?? [];
   const ours = ofKind !== undefined && String(apiVersion).startsWith(`${GROUP}/`);
   if (!isList(value) && !ours) return [value];
   if (items === null || items === undefined) return [];
@@ -156,7 +163,7 @@ function toManifest(value: unknown, source: string): Manifest | string | undefin
   if (!apiVersion.startsWith(`${GROUP}/`)) return undefined;
   if (apiVersion !== API_VERSION)
     return `${kind} has apiVersion ${apiVersion}; this release knows ${API_VERSION}`;
-  if (kind !== "MasterKey" && kind !== "KeyAlias") return `${kind} is not a kind that a manifest may hold`;
+  if (!isManifestKind(kind)) return `${kind} is not a kind that a manifest may hold`;
   if (!isObject(metadata)) return `a ${kind} lacks metadata`;
   const { name, namespace = "default" } = metadata;
   if (typeof name !== "string" || !DNS_NAME.test(name)) return `a ${kind} has no valid metadata.name`;

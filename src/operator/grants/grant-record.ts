@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { principalArn } from "../../access/principal.ts";
+import { canonicalContext } from "../../crypto/context.ts";
+import type { KeyId } from "../../crypto/ids.ts";
+import { GRANT_OPERATIONS, type GrantConstraint, type GrantRow } from "../../keyring/grant-row.ts";
+import { objectName } from "../../resources/object-text.ts";
+import type { KeyGrant } from "../../resources/resources.ts";
+import { parseTime } from "../../times.ts";
+
+/** Returns a KeyGrant's id: 64 hex digits. It follows from the uid, so another object never has the same one. */
+export const grantIdOf = ({ metadata }: Pick<KeyGrant, "metadata">): string =>
+  createHash("sha256").update(`claviger/v1/grant-id${metadata.uid}`).digest("hex");
+
+/** Returns a KeyGrant as a row, for the key that it was accepted for. */
+export function grantRowOf(grant: KeyGrant, keyId: KeyId, account: string): GrantRow {
+  const { metadata, spec } = grant;
+  const expiresAt = parseTime(spec.expiresAt);
+  const constraint = constraintOf(spec.constraints);
+  return {
+    ...objectName(grant),
+    grantId: grantIdOf(grant),
+    masterKey: spec.masterKey,
+    keyId,
+    granteePrincipal: spec.granteePrincipal,
+    ...(spec.retiringPrincipal !== undefined && { retiringPrincipal: spec.retiringPrincipal }),
+    operations: GRANT_OPERATIONS.filter((operation) => spec.operations.includes(operation)),
+    ...(constraint !== undefined && { constraint }),
+    ...(spec.name !== undefined && { grantName: spec.name }),
+    issuingPrincipal: issuerOf(grant, account),
+    createdAt: parseTime(metadata.creationTimestamp) ?? 0,
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+}
+
+/** Returns the principal that created a KeyGrant; empty in a folder of manifests, which need not say. */
+export const issuerOf = ({ spec }: Pick<KeyGrant, "spec">, account: string): string =>
+  principalArn(spec.grantedBy?.user ?? "", account) ?? "";
+
+function constraintOf(constraints: KeyGrant["spec"]["constraints"]): GrantConstraint | undefined {
+  const { encryptionContextEquals: equals, encryptionContextSubset: subset } = constraints ?? {};
+  if (equals !== undefined) return { kind: "Equals", context: equals };
+  return subset === undefined ? undefined : { kind: "Subset", context: subset };
+}
+
+/**
+ * Returns the statement that a grant's proof is made for (seal/proof.ts): all that a node believes of it. Throws
+ * InvalidArgument if no request could have an encryption context as long as its constraint.
+ */
+export function grantStatement(row: GrantRow): Buffer {
+  const { constraint } = row;
+  const context =
+    constraint && createHash("sha256").update(canonicalContext(constraint.context)).digest("hex");
+  return canonicalContext({
+    grantId: row.grantId,
+    grantKeyId: row.keyId,
+    grantNamespace: row.namespace,
+    grantName: row.name,
+    masterKey: row.masterKey,
+    granteePrincipal: row.granteePrincipal,
+    retiringPrincipal: row.retiringPrincipal ?? "",
+    operations: row.operations.join(" "),
+    constraint: constraint?.kind ?? "",
+    constraintDigest: context ?? "",
+    awsName: row.grantName ?? "",
+    issuingPrincipal: row.issuingPrincipal,
+    expiresAt: row.expiresAt === undefined ? "" : String(row.expiresAt),
+  });
+}

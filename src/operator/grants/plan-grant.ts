@@ -1,0 +1,50 @@
+import type { KeyId } from "../../crypto/ids.ts";
+import type { GrantEnd, GrantRow } from "../../keyring/grant-row.ts";
+import type { KeyGrant } from "../../resources/resources.ts";
+import { grantIdOf, grantRowOf } from "./grant-record.ts";
+
+/** The key of an ended grant that was never accepted. No key has this id. */
+const NO_KEY = "00000000-0000-0000-0000-000000000000" as KeyId;
+
+/**
+ * Plans what this node records for one name of a KeyGrant. `grant` is the object of that name, if there is one;
+ * `rows` are this node's records of the name; `proven` is true if the grant's proof was made under the root key
+ * (`needsProof`). Returns the rows to write.
+ *
+ * An ended grant never comes back. An accepted grant stays, whatever its status says: only its own end, its
+ * expiry and its deletion end it.
+ */
+export function planGrant(
+  grant: KeyGrant | undefined,
+  rows: readonly GrantRow[],
+  proven: boolean,
+  { account, now }: { readonly account: string; readonly now: number },
+): readonly GrantRow[] {
+  const grantId = grant && grantIdOf(grant);
+  const gone = rows
+    .filter((row) => row.grantId !== grantId && row.ended === undefined)
+    .map((row) => ({ ...row, ended: { phase: "Revoked", at: now } as const }));
+  if (grant === undefined) return gone;
+  const held = rows.find((row) => row.grantId === grantId);
+  if (held?.ended !== undefined) return gone;
+  const phase = endOf(grant);
+  const row = held ?? grantRowOf(grant, (grant.status?.keyId as KeyId | undefined) ?? NO_KEY, account);
+  // Recorded although it was never accepted: a token of it may be on its way.
+  if (phase !== undefined) return [...gone, { ...row, ended: { phase, at: now } }];
+  return held === undefined && proven ? [...gone, row] : gone;
+}
+
+const endOf = ({ spec, metadata }: KeyGrant): GrantEnd["phase"] | undefined =>
+  spec.ended ?? (metadata.deletionTimestamp === undefined ? undefined : "Revoked");
+
+/** Returns the row that a grant's proof must be for; undefined if no proof is needed to decide. */
+export function needsProof(
+  grant: KeyGrant | undefined,
+  rows: readonly GrantRow[],
+  account: string,
+): GrantRow | undefined {
+  const keyId = grant?.status?.keyId as KeyId | undefined;
+  if (grant === undefined || keyId === undefined || grant.status?.proof === undefined) return undefined;
+  if (endOf(grant) !== undefined || rows.some((row) => row.grantId === grantIdOf(grant))) return undefined;
+  return grantRowOf(grant, keyId, account);
+}

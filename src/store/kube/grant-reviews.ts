@@ -1,0 +1,119 @@
+import type { KubeClient } from "../../kube/client.ts";
+import { KubeError } from "../../kube/kube-error.ts";
+import type { ObjectName } from "../../names.ts";
+import { GROUP } from "../../resources/resources.ts";
+import { parseTime } from "../../times.ts";
+import type { GrantGuard, Grantor } from "../roles.ts";
+
+/** The policy in deploy/admission.yaml that keeps `spec.grantedBy` true, and its binding. */
+export const GRANT_POLICY = `keygrant-granted.${GROUP}`;
+
+const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
+const REMEDY = "apply deploy/rbac.yaml and deploy/admission.yaml of this release";
+
+/**
+ * Asks by a SubjectAccessReview if a user may grant a MasterKey. The groups that every user or ServiceAccount
+ * has are added, because a review does not add them.
+ */
+export async function mayGrant(
+  client: KubeClient,
+  { user, groups }: Grantor,
+  { namespace, name }: ObjectName,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const answer = await client.request({
+    method: "POST",
+    path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+    body: {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SubjectAccessReview",
+      spec: {
+        user,
+        groups: [...new Set([...groups, "system:authenticated", ...serviceAccountGroups(user)])],
+        resourceAttributes: { group: GROUP, resource: "masterkeys", verb: "grant", namespace, name },
+      },
+    },
+    signal,
+  });
+  const { status } = answer as {
+    readonly status?: { readonly allowed?: boolean; readonly denied?: boolean };
+  };
+  return status?.allowed === true && status.denied !== true;
+}
+
+function serviceAccountGroups(user: string): string[] {
+  const [, namespace] = /^system:serviceaccount:([a-z0-9-]+):[a-z0-9.-]+$/.exec(user) ?? [];
+  return namespace === undefined ? [] : ["system:serviceaccounts", `system:serviceaccounts:${namespace}`];
+}
+
+interface Policy {
+  readonly metadata: { readonly creationTimestamp?: string; readonly deletionTimestamp?: string };
+  readonly spec?: {
+    readonly failurePolicy?: string;
+    readonly matchConditions?: readonly unknown[];
+    readonly paramKind?: unknown;
+  };
+}
+
+interface Binding extends Pick<Policy, "metadata"> {
+  readonly spec?: {
+    readonly policyName?: string;
+    readonly validationActions?: readonly string[];
+    readonly matchResources?: unknown;
+  };
+}
+
+/**
+ * Reads the admission policy of KeyGrants and its binding. Whoever may write them is trusted with everything;
+ * a policy that was removed, or that only warns, is noticed.
+ */
+export async function readGrantGuard(client: KubeClient, signal: AbortSignal): Promise<GrantGuard> {
+  const [policy, binding] = await Promise.all([
+    found<Policy>(client, `${ADMISSION}/validatingadmissionpolicies/${GRANT_POLICY}`, signal),
+    found<Binding>(client, `${ADMISSION}/validatingadmissionpolicybindings/${GRANT_POLICY}`, signal),
+  ]);
+  return guardOf(policy, binding);
+}
+
+/** Judges the policy and its binding; undefined stands for an object that is not there. */
+export function guardOf(policy: Policy | undefined, binding: Binding | undefined): GrantGuard {
+  if (policy === undefined) return missing(`there is no ValidatingAdmissionPolicy ${GRANT_POLICY}`);
+  if (binding === undefined) return missing(`there is no ValidatingAdmissionPolicyBinding ${GRANT_POLICY}`);
+  const { policyName, validationActions = [], matchResources } = binding.spec ?? {};
+  const { failurePolicy, matchConditions = [], paramKind } = policy.spec ?? {};
+  const guards =
+    policyName === GRANT_POLICY &&
+    validationActions.includes("Deny") &&
+    isEverything(matchResources) &&
+    failurePolicy !== "Ignore" &&
+    matchConditions.length === 0 &&
+    paramKind === undefined;
+  if (!guards)
+    return missing(
+      `ValidatingAdmissionPolicy ${GRANT_POLICY} or its binding was changed and does not guard every KeyGrant`,
+    );
+  const times = [policy, binding].map(
+    ({ metadata }) => parseTime(metadata.creationTimestamp) ?? Number.POSITIVE_INFINITY,
+  );
+  return { kind: "in-force", since: Math.max(...times) };
+}
+
+/** The API server fills in empty selectors, which match everything. */
+const isEverything = (matchResources: unknown): boolean =>
+  Object.entries((matchResources ?? {}) as Readonly<Record<string, unknown>>).every(
+    ([field, value]) => field === "matchPolicy" || isEmpty(value),
+  );
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;
+
+const missing = (what: string): GrantGuard => ({ kind: "missing", message: `${what}: ${REMEDY}` });
+
+async function found<T>(client: KubeClient, path: string, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return (await client.request({ method: "GET", path, signal })) as T;
+  } catch (error) {
+    if (error instanceof KubeError && error.httpStatus === 404) return undefined;
+    throw error;
+  }
+}
