@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** The parts of a run, in the order in which they run. */
-export const PARTS = ["secrets", "start", "seeds", "memory", "flood", "reencrypt", "kms"] as const;
+export const PARTS = ["secrets", "start", "seeds", "memory", "flood", "reencrypt", "kms", "grants"] as const;
 export type PartName = (typeof PARTS)[number];
 
 /** The parsed command line. */

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { removeOnExit } from "../test/controlplane/reaper.ts";
 import { type Arguments, type PartName, parseArguments, USAGE } from "./arguments.ts";
 import { flood } from "./flood.ts";
+import { grants } from "./grants.ts";
 import { kms } from "./kms.ts";
 import { describeMachine } from "./machine.ts";
 import { memory } from "./memory.ts";
@@ -27,6 +28,7 @@ const parts: Readonly<Record<PartName, Part>> = {
   flood,
   reencrypt,
   kms,
+  grants,
 };
 
 async function main(wanted: Arguments): Promise<void> {

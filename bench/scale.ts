@@ -22,6 +22,8 @@ export interface Scale {
     /** The numbers of Secrets that are rewritten while memory is measured, in ascending order. */
     readonly sizes: readonly number[];
   };
+  /** How many grants a keyring has. */
+  readonly grants: readonly number[];
   readonly memory: { readonly loadSeconds: number; readonly settleSeconds: number };
 }
 
@@ -32,6 +34,7 @@ export const FULL: Scale = {
   versions: { small: 10, large: 10_000 },
   secrets: { rounds: 20, perRound: 500, listed: 5_000, lists: 9, restarts: 3 },
   reencrypt: { rounds: 6, perRound: 2_000, sizes: [1_000, 10_000, 50_000] },
+  grants: [10, 10_000, 100_000],
   memory: { loadSeconds: 10, settleSeconds: 5 },
 };
 
@@ -42,5 +45,6 @@ export const QUICK: Scale = {
   versions: { small: 10, large: 10_000 },
   secrets: { rounds: 2, perRound: 50, listed: 100, lists: 2, restarts: 1 },
   reencrypt: { rounds: 2, perRound: 200, sizes: [100, 1_000] },
+  grants: [10, 1_000],
   memory: { loadSeconds: 0.2, settleSeconds: 1 },
 };
