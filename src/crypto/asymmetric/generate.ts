@@ -46,9 +46,18 @@ function pairOf(type: KeyType): Promise<Pair> {
 
 /** The end of the RSA pair that was asked for last. */
 let last: Promise<unknown> = Promise.resolve();
+let unfinished = 0;
 
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
+/** Returns how many RSA pairs of this process are being generated or wait for their turn. */
+export const unfinishedRsaPairs = (): number => unfinished;
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const mine = last.then(work, work);
   last = mine.catch(() => undefined);
-  return mine;
+  unfinished += 1;
+  try {
+    return await mine;
+  } finally {
+    unfinished -= 1;
+  }
 }

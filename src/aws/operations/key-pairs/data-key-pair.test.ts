@@ -58,6 +58,22 @@ describe("GenerateDataKeyPair", () => {
     expect(publicHalf(Plaintext)).toEqual(output.PublicKey);
   });
 
+  it("more RSA pairs at once than clients wait for => the rest is throttled, and other pairs do not wait", async () => {
+    const ask = (KeyPairSpec: string) =>
+      keyring.run(generateDataKeyPairWithoutPlaintext, { KeyId, KeyPairSpec });
+    const rsa = Array.from({ length: 10 }, () => ask("RSA_2048"));
+    const settled = Promise.allSettled(rsa);
+    const first = await Promise.race([rsa[7], ask("ECC_NIST_P256")]);
+    expect(first).toMatchObject({ KeyPairSpec: "ECC_NIST_P256" });
+    const outcomes = await settled;
+    expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(8);
+    const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+    expect(refused).toEqual([
+      expect.objectContaining({ type: "ThrottlingException" }),
+      expect.objectContaining({ type: "ThrottlingException" }),
+    ]);
+  });
+
   it.each([
     ["SM2", "alias/orders", "UnsupportedOperationException"],
     ["ECC_NIST_P256", "alias/tokens", "InvalidKeyUsageException"],

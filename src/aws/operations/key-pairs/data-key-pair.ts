@@ -1,5 +1,5 @@
-import { generateKeyPair, type KeyPair } from "../../../crypto/asymmetric/generate.ts";
-import { isAsymmetric } from "../../../crypto/asymmetric/key-types.ts";
+import { generateKeyPair, type KeyPair, unfinishedRsaPairs } from "../../../crypto/asymmetric/generate.ts";
+import { type AsymmetricSpec, isAsymmetric, keyTypeOf } from "../../../crypto/asymmetric/key-types.ts";
 import type { EncryptionContext } from "../../../crypto/context.ts";
 import { AwsError } from "../../aws-error.ts";
 import type { AwsKeys } from "../../keys/aws-keys.ts";
@@ -45,6 +45,7 @@ export function prepareDataKeyPair(
       `claviger makes no key pairs of spec ${KeyPairSpec}.`,
     );
   return async () => {
+    refuseIfTooMany(KeyPairSpec);
     const pair = await generateKeyPair(KeyPairSpec);
     const PrivateKeyCiphertextBlob = await encryptUnder(
       encryption,
@@ -58,4 +59,12 @@ export function prepareDataKeyPair(
       output: { PrivateKeyCiphertextBlob, PublicKey, KeyId: usable.arn, KeyPairSpec, KeyMaterialId },
     };
   };
+}
+
+/** An RSA_4096 pair takes seconds, and they are generated one after another: this many are all that clients wait for. */
+const MOST_RSA_PAIRS = 8;
+
+function refuseIfTooMany(spec: AsymmetricSpec): void {
+  if (keyTypeOf(spec).kind !== "rsa" || unfinishedRsaPairs() < MOST_RSA_PAIRS) return;
+  throw new AwsError("ThrottlingException", "Rate exceeded: too many RSA key pairs are being generated.");
 }
