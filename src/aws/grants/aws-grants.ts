@@ -1,0 +1,55 @@
+import type { TokenGrant } from "../../access/decide-access.ts";
+import { GrantIndex } from "../../access/grant-index.ts";
+import { makeGrantToken, readGrantToken, type TokenKey } from "../../access/grant-token.ts";
+import { codeOf } from "../../errors.ts";
+import type { GrantRow, GrantTerms } from "../../keyring/grant-row.ts";
+import { LiveGrants } from "../../keyring/live/live-grants.ts";
+import { AwsError } from "../aws-error.ts";
+
+/** The grants of this node, and the tokens of this site. */
+export class AwsGrants {
+  readonly #tokenKey: () => TokenKey;
+  readonly #live: LiveGrants;
+  /** The grants in memory, for decisions and for lists. */
+  readonly index = new GrantIndex();
+
+  /** `path` is the keyring's. `tokenKey` returns the key of tokens; it throws SealUnavailable without a root key. */
+  constructor(path: string, tokenKey: () => TokenKey) {
+    this.#tokenKey = tokenKey;
+    this.#live = new LiveGrants(path, this.index);
+  }
+
+  start(): void {
+    this.#live.start();
+  }
+
+  close(): void {
+    this.#live.close();
+  }
+
+  /** True if every grant that was committed at the last look is in memory: until then some may be missing. */
+  get complete(): boolean {
+    return this.#live.complete;
+  }
+
+  /** Returns the grants of a request's tokens. Throws InvalidGrantTokenException if any was not made here. */
+  tokens(texts: readonly string[] = []): readonly TokenGrant[] {
+    if (texts.length === 0) return [];
+    const key = this.#tokenKey();
+    return texts.map((text) => {
+      const grant = readGrantToken(text, key);
+      if (grant !== undefined) return grant;
+      throw new AwsError("InvalidGrantTokenException", "The grant token is not valid.");
+    });
+  }
+
+  /** Makes the token of a grant. Throws ValidationException if its constraint is too long for a token. */
+  tokenOf({ grantId, ...terms }: GrantTerms & Pick<GrantRow, "grantId">, now: number): string {
+    try {
+      return makeGrantToken({ ...terms, grantId, issuedAt: now }, this.#tokenKey());
+    } catch (cause) {
+      if (codeOf(cause) !== "InvalidArgument") throw cause;
+      throw new AwsError("ValidationException", "The constraints of the grant are too long.", { cause });
+    }
+  }
+}
