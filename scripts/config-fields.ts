@@ -116,6 +116,28 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
   },
   { name: "console.tls.cert", text: "the page's certificate, with its chain; read again when it changes" },
   { name: "console.tls.key", text: "the key of that certificate" },
+  {
+    name: "aws.listen",
+    text: "HOST:PORT of the [AWS KMS API](aws.md), on loopback unless there is `aws.tls`",
+    without: "no API is served",
+  },
+  { name: "aws.tls.cert", text: "the API's certificate, with its chain; read again when it changes" },
+  { name: "aws.tls.key", text: "the key of that certificate" },
+  {
+    name: "aws.credentials",
+    text: "a file, mode 0600, with a list of `accessKeyId`, `secretAccessKey`, `user`, `groups`; read again when it changes",
+    without: "needed with `aws.listen`",
+  },
+  {
+    name: "aws.namespace",
+    text: "the namespace of callers that are no ServiceAccounts",
+    without: "`default`",
+  },
+  {
+    name: "aws.workers",
+    text: "the number of processes that answer, 1 to 64",
+    without: "the processors, at most 4",
+  },
   { name: "aws.account", text: "12 digits, in ARNs", fallback: ({ account }) => account },
   { name: "aws.region", text: "in ARNs", fallback: ({ region }) => region },
 ];

@@ -19,12 +19,14 @@ test("what a node's configuration must have, and its defaults, are asked of the 
     socketGroup: "none",
     "etcd.prefix": "`/registry`",
     "limits.rotationsPerKeyPerHour": "`10`",
-    "aws.region": "`local-cluster-1`",
+    "aws.region": "`us-local-1`",
   });
 });
 
 test("every field that the configuration's code reads is described, and no other", () => {
-  const source = readFileSync(join(ROOT, "src", "config", "config.ts"), "utf8");
+  const source = ["config.ts", "aws-config.ts", "listen.ts"]
+    .map((file) => readFileSync(join(ROOT, "src", "config", file), "utf8"))
+    .join("\n");
   const read = [
     ...source.matchAll(
       /\.(?:text|optionalText|expectText|optionalInteger|optionalBoolean|optionalObjectName|sections|texts)\(\s*"(\w+)"/g,

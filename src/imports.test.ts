@@ -65,7 +65,10 @@ const rooms: Readonly<Record<string, Room>> = {
     ],
     packages: ["croner", "prom-client"],
   },
-  aws: { rooms: ["access", "crypto", "files", "keyring", "keys", "resources", "store"], packages: [] },
+  aws: {
+    rooms: ["access", "config", "crypto", "files", "keyring", "keys", "resources", "seal", "store"],
+    packages: [],
+  },
   console: { rooms: ["config", "files", "kube", "resources", "store"], packages: [] },
   install: {
     rooms: ["config", "crypto", "files", "kube", "resources", "seal", "storage"],
@@ -74,6 +77,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   cli: {
     rooms: [
+      "aws",
       "config",
       "console",
       "crypto",

@@ -2,6 +2,7 @@ import { type NodeConfig, readConfig } from "../config/config.ts";
 import type { Console } from "../console/console.ts";
 import type { Log } from "../log.ts";
 import { type Command, configPathOf, DAEMON_OPTIONS, logFormatOf, parseOptions } from "./command.ts";
+import { parentGone } from "./serve/supervise.ts";
 import { daemonLog } from "./terminal/daemon-log.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 
@@ -34,14 +35,4 @@ async function openConsole(config: NodeConfig, log: Log): Promise<Console | unde
   if (config.console === undefined) return undefined;
   const { serveConsole } = await import("../console/console.ts");
   return serveConsole(config, log);
-}
-
-/**
- * Under `serve` the operator must not outlive its parent, because it would hold the lock on the state folder.
- */
-function parentGone(): AbortSignal {
-  const controller = new AbortController();
-  const gone = () => controller.abort(new Error("the serve that started it has ended"));
-  if (process.channel !== undefined) process.once("disconnect", gone);
-  return controller.signal;
 }

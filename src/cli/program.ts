@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { TIMING, type Timing } from "../timing.ts";
 import { type Command, UsageError } from "./command.ts";
-import { commandHelp, overview } from "./help.ts";
+import { commandHelp, overview } from "./terminal/help.ts";
 import { didYouMean } from "./terminal/nearest.ts";
 import { complain, print } from "./terminal/print.ts";
 
@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./serve.ts")).serve,
   plugin: async () => (await import("./plugin.ts")).plugin,
   operator: async () => (await import("./operator.ts")).operator,
+  api: async () => (await import("./api.ts")).api,
   rotate: async () => (await import("./rotate.ts")).rotate,
   status: async () => (await import("./status.ts")).status,
   import: async () => (await import("./import.ts")).importMaterial,

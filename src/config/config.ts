@@ -4,6 +4,7 @@ import { ClavigerError, messageOf } from "../errors.ts";
 import { readOwnFile } from "../files/own-file.ts";
 import { LOG_FORMATS, type LogFormat } from "../log.ts";
 import type { KeyRef } from "../names.ts";
+import { type ApiConfig, awsOf } from "./aws-config.ts";
 import { MAX_YAML_BYTES } from "./bounded-yaml.ts";
 import { type ConsoleConfig, consoleOf } from "./console-config.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
@@ -39,6 +40,10 @@ export interface NodeConfig {
   readonly logFormat: LogFormat;
   readonly account: string;
   readonly region: string;
+  /** True if the configuration names no region. */
+  readonly isRegionDefault: boolean;
+  /** The AWS-compatible API; none is served if it is left out. */
+  readonly api?: ApiConfig;
   /** Settings in the file that this release does not support; reported at start. */
   readonly warnings: readonly string[];
 }
@@ -116,7 +121,6 @@ export function parseConfig(text: string, path: string): NodeConfig {
   root.expectText("apiVersion", API_VERSION);
   root.expectText("kind", "NodeConfig");
   const folder = dirname(path);
-  const aws = root.optionalSection("aws");
   const nodeName = root.optionalText("nodeName", DNS_NAME) ?? nodeNameOfHost(root);
   const stateDir = resolve(folder, root.text("stateDir"));
   const resources = resourcesOf(root, folder);
@@ -139,9 +143,8 @@ export function parseConfig(text: string, path: string): NodeConfig {
     ...optional("etcd", etcdOf(root.optionalSection("etcd"), folder)),
     limits: limitsOf(root.optionalSection("limits")),
     logFormat: logFormatOf(root.optionalSection("log")),
-    account: aws?.optionalText("account", /^\d{12}$/) ?? "000000000000",
-    region: aws?.optionalText("region", /^([a-z]+-){2,3}\d+$/) ?? "local-cluster-1",
-    warnings: warningsOf(root, aws),
+    ...awsOf(root.optionalSection("aws"), folder),
+    warnings: warningsOf(root),
   };
   root.refuseUnknown();
   refuseDuplicates(config.providers, path);
@@ -258,13 +261,10 @@ function absolute(folder: string, path: string | undefined): string | undefined 
   return path === undefined ? undefined : resolve(folder, path);
 }
 
-function warningsOf(root: Section, aws: Section | undefined): string[] {
-  const present = LATER.filter((field) => root.take(field) !== undefined);
-  const awsDoor = ["listen", "tls", "credentials"].filter((field) => aws?.take(field) !== undefined);
-  return [...present, ...awsDoor.map((field) => `aws.${field}`)].map(
+const warningsOf = (root: Section): string[] =>
+  LATER.filter((field) => root.take(field) !== undefined).map(
     (field) => `${field} is configured and this release does not use it`,
   );
-}
 
 function refuseDuplicates(providers: readonly ProviderConfig[], path: string): void {
   for (const field of ["name", "socket"] as const) {

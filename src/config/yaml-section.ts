@@ -38,6 +38,20 @@ export class Section {
     return new Section(file, "", first.value);
   }
 
+  /** Reads a text that is one list of mappings, with messages as those of `root`. Throws ConfigInvalid. */
+  static entries(text: string, path: string, noun: string): Section[] {
+    const file = `${noun} ${path}`;
+    const [first, ...others] = parseYaml(text, file);
+    const entries = first?.value;
+    if (others.length > 0 || !Array.isArray(entries))
+      throw new ClavigerError("ConfigInvalid", `${file} must be a list`);
+    return entries.map((entry: unknown, index) => {
+      if (!isMapping(entry))
+        throw new ClavigerError("ConfigInvalid", `${file}: [${index}] must be a mapping`);
+      return new Section(file, `[${index}].`, entry);
+    });
+  }
+
   wrong(field: string, what: string): ClavigerError {
     const at = `${this.#where}${field}`.replace(/\.$/, "");
     return new ClavigerError("ConfigInvalid", `${this.#file}: ${at === "" ? "it" : at} ${what}`);

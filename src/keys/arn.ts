@@ -16,6 +16,49 @@ export type ArnTarget = { readonly keyId: KeyId } | { readonly alias: ObjectName
 export const arnPrefix = ({ account, region }: AwsSite, kind: "key" | "alias"): string =>
   `arn:aws:kms:${region}:${account}:${kind}/`;
 
+/** The default region of releases that had no AWS KMS API. Terraform and some SDKs refuse it in ARNs. */
+const FORMER_DEFAULT_REGION = "local-cluster-1";
+
+/** The beginnings of the ARNs of a site's keys or aliases. */
+export interface ArnPrefixes {
+  readonly arnPrefix: string;
+  /** The beginning of ARNs that stay as they are. */
+  readonly formerArnPrefix?: string;
+}
+
+/** A site, and if its region is a default. */
+export interface ConfiguredSite extends AwsSite {
+  readonly isRegionDefault?: boolean;
+}
+
+/** Returns the beginnings of ARNs. Those of the former default region stay until the configuration names a region. */
+export function arnPrefixes(site: ConfiguredSite, kind: "key" | "alias"): ArnPrefixes {
+  const { account, isRegionDefault = false } = site;
+  return {
+    arnPrefix: arnPrefix(site, kind),
+    ...(isRegionDefault && { formerArnPrefix: arnPrefix({ account, region: FORMER_DEFAULT_REGION }, kind) }),
+  };
+}
+
+/** Returns the ARN of a key or alias: the published ARN if it stays, because users keep ARNs with their data. */
+export const arnOf = (
+  { arnPrefix: prefix, formerArnPrefix }: ArnPrefixes,
+  id: string,
+  published: string | undefined,
+): string => (formerArnPrefix !== undefined && published === formerArnPrefix + id ? published : prefix + id);
+
+/** Returns the objection to a published ARN of the former default region, while the configuration names no region. */
+export function formerArnObjection(
+  { region, isRegionDefault = false }: ConfiguredSite,
+  published: string | undefined,
+): string | undefined {
+  if (!isRegionDefault || published?.split(":")[3] !== FORMER_DEFAULT_REGION) return undefined;
+  return `its ARN is of region ${FORMER_DEFAULT_REGION}, the default of an earlier release, and the AWS KMS API serves ${region}`;
+}
+
+/** The remedy for such an ARN. */
+export const NAME_THE_REGION = `set aws.region to ${FORMER_DEFAULT_REGION} on every node if anybody uses such an ARN; else set it to the region that you want`;
+
 /** AWS KMS accepts no longer key name. */
 const MAX_ARN_LENGTH = 2048;
 

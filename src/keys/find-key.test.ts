@@ -6,7 +6,7 @@ import { key, keyId, version, versionId } from "../testing/keyring.ts";
 import { arnPrefix } from "./arn.ts";
 import { currentVersion, findKey, type KeyTables } from "./find-key.ts";
 
-const site = { account: "000000000000", region: "local-cluster-1" };
+const site = { account: "000000000000", region: "us-local-1" };
 const current = (n: number) => ({ versionId: versionId(n), number: n });
 const secrets: KeyRow = { ...key(), current: current(2) };
 const other: KeyRow = { ...key({ name: "other", keyId: keyId(2) }) };

@@ -15,6 +15,7 @@ import { AffectedWork } from "./affected-work.ts";
 import { KeyAliasReconciler } from "./alias/key-alias-reconciler.ts";
 import { OwnIndex } from "./claims/own-index.ts";
 import type { ViewIndex } from "./claims/view-index.ts";
+import { FormerRegion } from "./former-region.ts";
 import { MaterialImporter } from "./import/material-importer.ts";
 import { KeyPairs } from "./key-pairs.ts";
 import { MasterKeyReconciler } from "./master-key/master-key-reconciler.ts";
@@ -65,6 +66,7 @@ export class LeaderLoop {
   readonly #masterKeys: MasterKeyReconciler;
   readonly #aliases: KeyAliasReconciler;
   readonly #nodes: NodeTender;
+  readonly #formerRegion: FormerRegion;
 
   constructor(options: LeaderOptions) {
     const { store, keyring, clock, lookAgain, log } = options;
@@ -92,6 +94,7 @@ export class LeaderLoop {
     });
     this.#aliases = new KeyAliasReconciler({ ...options, writer });
     this.#nodes = new NodeTender(store);
+    this.#formerRegion = new FormerRegion(options.config, log);
   }
 
   /** Returns the work on all objects. */
@@ -136,6 +139,7 @@ export class LeaderLoop {
     switch (work.kind) {
       case "MasterKey": {
         const masterKey = index.masterKey(work.name);
+        if (masterKey !== undefined) this.#formerRegion.look(masterKey);
         return masterKey && this.#masterKeys.reconcile(masterKey, index, signal);
       }
       case "KeyAlias": {

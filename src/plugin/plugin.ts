@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { Complaints } from "../complaints.ts";
 import { type NodeConfig, type ProviderConfig, readConfig } from "../config/config.ts";
 import type { WatchedConfig } from "../config/watched-config.ts";
 import { messageOf } from "../errors.ts";
@@ -11,7 +12,6 @@ import { keyRefText } from "../names.ts";
 import { openSeals } from "../seal/open-seals.ts";
 import { TIMING, type Timing } from "../timing.ts";
 import { CallMetrics } from "./call-metrics.ts";
-import { Complaints } from "./complaints.ts";
 import { watchConfiguration } from "./configuration-watch.ts";
 import type { Observation } from "./metrics.ts";
 import { FormerObservations } from "./observations/former-observations.ts";

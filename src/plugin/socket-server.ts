@@ -12,6 +12,7 @@ import {
 } from "@grpc/grpc-js";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { RepeatedLog } from "../repeated-log.ts";
 import { Connections } from "./connections.ts";
 import { grpcError } from "./grpc-status.ts";
 import { Health, healthService } from "./health.ts";
@@ -25,7 +26,6 @@ import type {
 import { kmsService } from "./kms-service.ts";
 import type { Observation, Operation } from "./metrics.ts";
 import type { Provider } from "./provider.ts";
-import { RepeatedLog } from "./repeated-log.ts";
 import { hasSelfCheckHeader } from "./self-check.ts";
 import {
   type ClaimedSocket,

@@ -155,6 +155,13 @@ export class AwsKeyring {
     return operation.needs({ id: "request-1", caller: ALICE, input, now: NOW }, this.keys);
   }
 
+  /** Replaces the root key by another, before any material was opened. */
+  spoilRootKey(): void {
+    const path = join(this.#folder, "root.key");
+    rmSync(path);
+    createRootKey(path);
+  }
+
   close(): void {
     this.#keyring.close();
     this.#writer.close();

@@ -14,7 +14,7 @@ export const CLAVIGER = join(ROOT, "bin", "claviger.js");
 const EXAMPLE = join(ROOT, "examples", "standalone");
 const API_VERSION = "kms.claviger.dev/v1alpha1";
 
-export type Command = "serve" | "plugin" | "operator";
+export type Command = "serve" | "plugin" | "operator" | "api";
 
 /** The NodeConfig of examples/standalone as its file has it. */
 export interface ConfigFile {
@@ -29,6 +29,7 @@ export interface ConfigFile {
   }[];
   readonly manifests: string;
   readonly metrics?: { readonly listen: string; readonly operatorListen?: string };
+  readonly aws?: { readonly listen: string; readonly credentials: string; readonly tls?: object };
 }
 
 /** One run of a command, with all of its output. */
@@ -71,7 +72,16 @@ export class Installation {
     this.dir = dir;
   }
 
+  /** Creates a copy without the AWS KMS API and its key. */
   static async create(change?: (config: ConfigFile) => ConfigFile): Promise<Installation> {
+    const installation = await Installation.createWhole();
+    await rm(join(installation.keysDir, "orders.yaml"));
+    await installation.configure(({ aws: _, ...config }) => change?.(config) ?? config);
+    return installation;
+  }
+
+  /** Creates a copy of the example as it is. Its AWS KMS API must get another address. */
+  static async createWhole(): Promise<Installation> {
     // Short, because a socket's path has at most 107 bytes.
     const dir = await mkdtemp(join(tmpdir(), "cs-"));
     removeOnExit(dir);
@@ -79,7 +89,6 @@ export class Installation {
     // Copies only files that are checked in, because somebody may have run the example in place.
     await cp(join(EXAMPLE, "claviger.yaml"), installation.configPath);
     await cp(join(EXAMPLE, "keys"), installation.keysDir, { recursive: true });
-    if (change !== undefined) await installation.configure(change);
     return installation;
   }
 

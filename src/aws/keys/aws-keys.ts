@@ -32,6 +32,11 @@ export interface DatedVersion {
   readonly details: VersionDetails | undefined;
 }
 
+/** An alias, with the key that it points to if there is one. */
+export interface TargetedAlias extends AliasRow {
+  readonly target: KeyRow | undefined;
+}
+
 /** The keys of this node's keyring, as the operations of the AWS-compatible API use them. */
 export class AwsKeys {
   readonly site: AwsSite;
@@ -46,14 +51,18 @@ export class AwsKeys {
     this.usage = usage;
   }
 
-  /** All keys. */
-  get keys(): Iterable<KeyRow> {
-    return this.#keyring.keys.values();
+  /** Returns the keys of a namespace. */
+  ofNamespace(namespace: string): KeyRow[] {
+    return [...this.#keyring.keys.values()].filter(
+      (key) => key.namespace === namespace && !this.#isDestroyed(key),
+    );
   }
 
-  /** All aliases whose KeyAlias exists. */
-  get aliases(): Iterable<AliasRow> {
-    return [...this.#keyring.aliases.values()].filter((alias) => !this.#keyring.isRemoved(alias));
+  /** Returns the aliases of a namespace whose KeyAliases exist, with the keys that they point to. */
+  aliasesOf(namespace: string): TargetedAlias[] {
+    return [...this.#keyring.aliases.values()]
+      .filter((alias) => alias.namespace === namespace && !this.#keyring.isRemoved(alias))
+      .map((alias) => ({ ...alias, target: this.#row({ alias }) }));
   }
 
   /** Returns the alias of this name; undefined if there is none. */
@@ -70,7 +79,7 @@ export class AwsKeys {
   /** Finds the key of a KeyId: a key id, an alias or an ARN. Throws NotFoundException or InvalidArnException. */
   find(name: string, { namespace }: Pick<Caller, "namespace">): KeyRow {
     const named = parseKeyName(name, namespace, this.site);
-    return this.#row(named) ?? this.#absent(notFound(named, this.site));
+    return this.#row(named) ?? this.absent(notFound(named, this.site));
   }
 
   /** Returns the key with this id; undefined if there is none. */
@@ -80,7 +89,7 @@ export class AwsKeys {
 
   /** Returns the key that a ciphertext names. Throws InvalidCiphertextException if there is none. */
   ofCiphertext({ keyId }: Message): KeyRow {
-    return this.#row({ keyId }) ?? this.#absent(invalidCiphertext());
+    return this.#row({ keyId }) ?? this.absent(invalidCiphertext());
   }
 
   arn({ keyId }: Pick<KeyRow, "keyId">): string {
@@ -149,7 +158,7 @@ export class AwsKeys {
     const tombstone = this.#keyring.destroyed(versionId);
     if (tombstone !== undefined) throw destroyedError(tombstone);
     const version = this.#keyring.version(versionId);
-    if (version === undefined || !this.#isOwn(version, key)) return this.#absent(invalidCiphertext());
+    if (version === undefined || !this.#isOwn(version, key)) return this.absent(invalidCiphertext());
     const refusal = useRefusal(this.#keyring, version, now);
     if (refusal?.code === "MaterialExpired") throw stateError("PendingImport", arn);
     if (refusal !== undefined) throw refusal;
@@ -176,6 +185,11 @@ export class AwsKeys {
     return details?.keyId === key.keyId ? details : undefined;
   }
 
+  /** A key whose current version was destroyed is gone for good. */
+  #isDestroyed({ current }: KeyRow): boolean {
+    return current !== undefined && this.#keyring.destroyed(current.versionId) !== undefined;
+  }
+
   /** A MasterKey that merely claims the keyId of a version is not its owner. */
   #isOwn(version: VersionRow, key: KeyRow): boolean {
     const owner = this.#keyring.owner(version);
@@ -185,7 +199,8 @@ export class AwsKeys {
   #row(named: NamedKey): KeyRow | undefined {
     if ("alias" in named && this.#keyring.isRemoved(named.alias)) return undefined;
     try {
-      return findKey(this.#keyring, named);
+      const key = findKey(this.#keyring, named);
+      return this.#isDestroyed(key) ? undefined : key;
     } catch (error) {
       if (error instanceof ClavigerError) return undefined;
       throw error;
@@ -193,7 +208,7 @@ export class AwsKeys {
   }
 
   /** Throws `error`, or an error after which clients retry if the keyring cannot be read at present. */
-  #absent(error: AwsError): never {
+  absent(error: AwsError): never {
     if (this.#keyring.problem === undefined) throw error;
     throw new AwsError(
       "DependencyTimeoutException",

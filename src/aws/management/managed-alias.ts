@@ -26,9 +26,9 @@ export async function refuseTarget(
   keys: AwsKeys,
 ): Promise<void> {
   if (alias.namespace !== key.namespace) throw otherNamespace(alias, keys.arn(key));
-  const others = [...keys.aliases].filter(
-    (row) => row.namespace === key.namespace && row.masterKey === key.name && row.name !== alias.name,
-  );
+  const others = keys
+    .aliasesOf(key.namespace)
+    .filter((row) => row.masterKey === key.name && row.name !== alias.name);
   if (others.length >= MOST_ALIASES)
     throw new AwsError(
       "LimitExceededException",

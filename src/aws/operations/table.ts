@@ -5,14 +5,18 @@ import { getPublicKey } from "./asymmetric/get-public-key.ts";
 import { sign } from "./asymmetric/sign.ts";
 import { verify } from "./asymmetric/verify.ts";
 import { decrypt } from "./decrypt.ts";
+import { describeKey } from "./describe-key.ts";
 import { getKeyLastUsage } from "./details/get-key-last-usage.ts";
 import { getKeyRotationStatus } from "./details/get-key-rotation-status.ts";
 import { listKeyRotations } from "./details/list-key-rotations.ts";
 import { listResourceTags } from "./details/list-resource-tags.ts";
 import { encrypt } from "./encrypt.ts";
+import { generateDataKey, generateDataKeyWithoutPlaintext } from "./generate-data-key.ts";
 import { generateRandom } from "./generate-random.ts";
 import { generateDataKeyPair } from "./key-pairs/generate-data-key-pair.ts";
 import { generateDataKeyPairWithoutPlaintext } from "./key-pairs/generate-data-key-pair-without-plaintext.ts";
+import { listAliases } from "./list-aliases.ts";
+import { listKeys } from "./list-keys.ts";
 import { generateMac } from "./mac/generate-mac.ts";
 import { verifyMac } from "./mac/verify-mac.ts";
 import type { Operation } from "./operation.ts";
@@ -25,16 +29,21 @@ const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freez
       Decapsulate: decapsulate,
       Decrypt: decrypt,
       DeriveSharedSecret: deriveSharedSecret,
+      DescribeKey: describeKey,
       Encapsulate: encapsulate,
       Encrypt: encrypt,
+      GenerateDataKey: generateDataKey,
       GenerateDataKeyPair: generateDataKeyPair,
       GenerateDataKeyPairWithoutPlaintext: generateDataKeyPairWithoutPlaintext,
+      GenerateDataKeyWithoutPlaintext: generateDataKeyWithoutPlaintext,
       GenerateMac: generateMac,
       GenerateRandom: generateRandom,
       GetKeyLastUsage: getKeyLastUsage,
       GetKeyRotationStatus: getKeyRotationStatus,
       GetPublicKey: getPublicKey,
+      ListAliases: listAliases,
       ListKeyRotations: listKeyRotations,
+      ListKeys: listKeys,
       ListResourceTags: listResourceTags,
       ReEncrypt: reEncrypt,
       Sign: sign,
@@ -45,25 +54,5 @@ const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freez
   ),
 );
 
-/** The operations of the service model that answer UnsupportedOperationException. */
-const UNSUPPORTED: ReadonlySet<string> = new Set([
-  // Custom key stores and multi-region keys.
-  "ConnectCustomKeyStore",
-  "CreateCustomKeyStore",
-  "DeleteCustomKeyStore",
-  "DescribeCustomKeyStores",
-  "DisconnectCustomKeyStore",
-  "UpdateCustomKeyStore",
-  "ReplicateKey",
-  "UpdatePrimaryRegion",
-  // Key policies.
-  "GetKeyPolicy",
-  "ListKeyPolicies",
-  "PutKeyPolicy",
-]);
-
 /** Returns the operation of this name; undefined if claviger does not have it. */
 export const operationOf = (name: string): Operation<object, object> | undefined => SERVED[name];
-
-/** Returns true if AWS KMS has an operation of this name that claviger does not support. */
-export const isUnsupported = (name: string): boolean => UNSUPPORTED.has(name);

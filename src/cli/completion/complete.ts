@@ -1,5 +1,5 @@
 import type { Command } from "../command.ts";
-import { optionsIn, optionText } from "../help.ts";
+import { optionsIn, optionText } from "../terminal/help.ts";
 
 /** The names that are looked up when a word is completed. */
 export type Names = "masterkeys" | "namespaces" | "contexts" | "providers";

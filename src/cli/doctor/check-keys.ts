@@ -1,4 +1,5 @@
 import { mayRotate } from "../../crypto/key-specs.ts";
+import { formerArnObjection, NAME_THE_REGION } from "../../keys/arn.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import { needsSomebody } from "../../resources/passing-reasons.ts";
 import type { MasterKey } from "../../resources/resources.ts";
@@ -79,6 +80,14 @@ export const keyChecks: readonly Check[] = [
         message: `its imported material expires or has expired (${expiring?.reason}): ${expiring?.message}`,
         remedy: "import the same material again with a later validTo, or rotate to new material",
       }));
+    }),
+  ),
+  check("OldRegion", ["resources"], ({ resources: { masterKeys, keyAliases } }, { config }) =>
+    [...masterKeys, ...keyAliases].flatMap(({ kind, metadata: { namespace, name }, status }) => {
+      const objection = formerArnObjection(config, status?.arn);
+      if (objection === undefined) return [];
+      const object = `${kind} ${namespace}/${name}`;
+      return [{ severity: "warning", object, message: objection, remedy: NAME_THE_REGION }];
     }),
   ),
   check("RewriterRights", ["rights"], ({ rights }, { config }) =>

@@ -27,6 +27,7 @@ type Row = readonly [sentence: string, observed: Observed, ...found: string[]];
 
 const plainText = (...given: Parameters<typeof asTable>) =>
   renderStyles(asTable(...given), false, printableLines);
+const FORMER_ARN = "arn:aws:kms:local-cluster-1:000000000000:key/aaaaaaaa-0000-4000-8000-000000000001";
 const failed = (reason: string) => ({ kind: "failed", reason }) as const;
 const plain = rule("*.kms.claviger.dev", identity);
 const at = (seconds: number) => new Date(NOW.getTime() + seconds * 1000).toISOString();
@@ -473,6 +474,11 @@ const theKeys: readonly Row[] = [
     "this node's own kubeconfig reads Secrets",
     observed({ secretRights: ["get", "list"] }),
     "warning NodeMayReadSecrets",
+  ],
+  [
+    "a key with an ARN of the former default region, and no region is configured",
+    keys({ ...key(), status: { ...key().status, arn: FORMER_ARN } }),
+    "warning OldRegion",
   ],
 ];
 

@@ -1,4 +1,5 @@
 import { chain, firstFinding } from "../../chain.ts";
+import { type ArnPrefixes, arnOf } from "../../keys/arn.ts";
 import { type Finding, withFindings } from "../../resources/conditions.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { KeyAliasStatus } from "../../resources/schemas/key-alias.ts";
@@ -7,7 +8,7 @@ import type { Lack } from "../master-key/namespace-room.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import { describeNode, waitReason } from "../nodes/waiting-nodes.ts";
 
-export interface ObservedKeyAlias {
+export interface ObservedKeyAlias extends ArnPrefixes {
   readonly alias: KeyAlias;
   /** The MasterKey that spec names, if it exists. */
   readonly target: MasterKey | undefined;
@@ -22,8 +23,6 @@ export interface ObservedKeyAlias {
   /** The reason why the namespace has no room for an alias that does not point anywhere yet. */
   readonly lack?: Lack | undefined;
   readonly nodes: readonly NodeView[];
-  /** `arn:aws:kms:<region>:<account>:alias/` */
-  readonly arnPrefix: string;
 }
 
 /** "point" switches the nodes to the target; "stay" leaves them on the present key and says why. */
@@ -40,7 +39,7 @@ export interface KeyAliasPlan {
  * to a key that encrypts, and only while every node can follow.
  */
 export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasPlan {
-  const { alias, target, arnPrefix } = observed;
+  const { alias, target } = observed;
   const obstacle = firstFinding(checks, observed, now);
   const step: KeyAliasStep = obstacle ? { kind: "stay", finding: obstacle } : { kind: "point" };
   const moves = step.kind === "point" && target !== undefined;
@@ -51,7 +50,7 @@ export function decideKeyAlias(observed: ObservedKeyAlias, now: Date): KeyAliasP
   const { generation, namespace, name } = alias.metadata;
   const status = {
     observedGeneration: generation,
-    arn: `${arnPrefix}${namespace}/${name}`,
+    arn: arnOf(observed, `${namespace}/${name}`, alias.status?.arn),
     ...(masterKey !== undefined && { masterKey }),
     ...(keyId !== undefined && { keyId }),
     ...(former !== undefined && { formerTargets: former }),

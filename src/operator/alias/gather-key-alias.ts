@@ -1,3 +1,4 @@
+import type { ArnPrefixes } from "../../keys/arn.ts";
 import { nameText } from "../../names.ts";
 import type { KeyAlias, MasterKey } from "../../resources/resources.ts";
 import { findIn } from "../claims/indexed.ts";
@@ -9,18 +10,17 @@ import type { ObservedKeyAlias } from "./decide-key-alias.ts";
 import { type HeldAlias, rememberAlias } from "./remembered-alias.ts";
 import { importedAllowed, mayBeServed } from "./served-aliases.ts";
 
-export interface KeyAliasSources {
+export interface KeyAliasSources extends ArnPrefixes {
   readonly alias: KeyAlias;
   readonly index: ViewIndex;
   readonly keyring: LeaderKeyring;
   /** Returns the lack of room in the namespace. Only called for an alias that does not point to a key yet. */
   readonly lack: () => Lack | undefined;
-  readonly arnPrefix: string;
 }
 
 /** Gathers the facts for decideKeyAlias. `now` is the time by which nodes are silent. */
 export function gatherKeyAlias(sources: KeyAliasSources, now: Date): ObservedKeyAlias {
-  const { alias, index, keyring, lack, arnPrefix } = sources;
+  const { alias, index, keyring, lack, arnPrefix, formerArnPrefix } = sources;
   const { keyServers, heardOf } = index.view;
   const { namespace = "" } = alias.metadata;
   const named = (name: string | undefined) =>
@@ -40,6 +40,7 @@ export function gatherKeyAlias(sources: KeyAliasSources, now: Date): ObservedKey
     lack: known.status?.masterKey === undefined ? lack() : undefined,
     nodes,
     arnPrefix,
+    ...(formerArnPrefix !== undefined && { formerArnPrefix }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { NodeConfig } from "../../config/config.ts";
-import { arnPrefix } from "../../keys/arn.ts";
+import { arnPrefixes } from "../../keys/arn.ts";
 import { objectName } from "../../resources/object-text.ts";
 import type { KeyAlias } from "../../resources/resources.ts";
 import type { LeaderKeyring } from "../claims/leader-keyring.ts";
@@ -24,15 +24,18 @@ const AWAITED_BY_MANY = new Set([
   "ImportedNotAllowed",
 ]);
 
+type AliasConfig = Pick<NodeConfig, "limits" | "region" | "account"> &
+  Partial<Pick<NodeConfig, "isRegionDefault">>;
+
 /** Decides for the leader to which keys KeyAliases point. */
 export class KeyAliasReconciler {
-  readonly #config: Pick<NodeConfig, "limits" | "region" | "account">;
+  readonly #config: AliasConfig;
   readonly #keyring: LeaderKeyring;
   readonly #clock: Pick<Clock, "now">;
   readonly #writer: StatusWriter;
 
   constructor(options: {
-    readonly config: Pick<NodeConfig, "limits" | "region" | "account">;
+    readonly config: AliasConfig;
     readonly keyring: LeaderKeyring;
     readonly clock: Pick<Clock, "now">;
     readonly writer: StatusWriter;
@@ -48,7 +51,7 @@ export class KeyAliasReconciler {
     const lack = () => this.#lack(alias, index);
     const sources = {
       ...{ alias, index, keyring: this.#keyring, lack },
-      arnPrefix: arnPrefix(this.#config, "alias"),
+      ...arnPrefixes(this.#config, "alias"),
     };
     const plan = decideKeyAlias(gatherKeyAlias(sources, new Date()), this.#clock.now());
     await this.#writer.writeKeyAlias(alias, plan.status);

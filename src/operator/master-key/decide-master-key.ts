@@ -1,3 +1,4 @@
+import { arnOf } from "../../keys/arn.ts";
 import type { Finding } from "../../resources/conditions.ts";
 import type { KeyVersion } from "../../resources/resources.ts";
 import type { MasterKeyStatus } from "../../resources/schemas/master-key.ts";
@@ -54,7 +55,7 @@ interface Decided {
 
 function partOf(decided: Decided, now: Date): StatusPart {
   const { observed, step, rotation, reencryption } = decided;
-  const { masterKey, arnPrefix } = observed;
+  const { masterKey } = observed;
   const before = masterKey.status;
   const keyId = step.kind === "adopt" || step.kind === "assignKeyId" ? step.keyId : before?.keyId;
   const currentVersion = step.kind === "promote" ? promoted(step.version, now) : before?.currentVersion;
@@ -68,7 +69,7 @@ function partOf(decided: Decided, now: Date): StatusPart {
   return {
     fields: {
       observedGeneration: masterKey.metadata.generation,
-      ...(keyId !== undefined && { keyId, arn: arnPrefix + keyId }),
+      ...(keyId !== undefined && { keyId, arn: arnOf(observed, keyId, before?.arn) }),
       keyState: keyState(masterKey, currentVersion),
       currentVersion,
       rotation: rotationStatus,

@@ -1,4 +1,5 @@
 import type { KeyId } from "../../crypto/ids.ts";
+import type { ArnPrefixes } from "../../keys/arn.ts";
 import { objectText } from "../../resources/object-text.ts";
 import type { KeyServer, KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { hasMaterial } from "../../resources/versions.ts";
@@ -37,7 +38,7 @@ export function gatherKey(masterKey: MasterKey, index: ViewIndex, keyring: Leade
 }
 
 /** The knowledge of the leader's process, besides the view, the KeyServers and its keyring. */
-export interface LeaderFacts {
+export interface LeaderFacts extends ArnPrefixes {
   /** The work on the key's stored objects in this process. */
   readonly work: Work;
   /** True if this operator reaches stored objects, and if it can count the objects in etcd. */
@@ -48,7 +49,6 @@ export interface LeaderFacts {
   readonly room: Room;
   /** Random, for a key that has no keyId yet. */
   readonly freshKeyId: KeyId;
-  readonly arnPrefix: string;
   /** The time by which material expires. */
   readonly expiryNow?: Date;
 }

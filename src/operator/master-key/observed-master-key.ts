@@ -1,4 +1,5 @@
 import type { KeyId } from "../../crypto/ids.ts";
+import type { ArnPrefixes } from "../../keys/arn.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import type { Switch } from "../reencryption/switches.ts";
@@ -7,7 +8,7 @@ import type { HeldKey } from "./adoption.ts";
 import type { Room } from "./namespace-room.ts";
 
 /** The facts about a MasterKey on which the leader decides. */
-export interface ObservedMasterKey {
+export interface ObservedMasterKey extends ArnPrefixes {
   readonly masterKey: MasterKey;
   /** All KeyVersions, of all keys. */
   readonly versions: readonly KeyVersion[];
@@ -36,8 +37,6 @@ export interface ObservedMasterKey {
   readonly room: Room;
   /** Random, for a key that has no keyId yet. */
   readonly freshKeyId: KeyId;
-  /** `arn:aws:kms:<region>:<account>:key/` */
-  readonly arnPrefix: string;
   /** The time by which material expires, if that is not `now`. */
   readonly expiryNow?: Date | undefined;
 }

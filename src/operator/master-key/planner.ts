@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { NodeConfig } from "../../config/config.ts";
 import { newKeyId } from "../../crypto/ids.ts";
-import { arnPrefix } from "../../keys/arn.ts";
+import { arnPrefixes } from "../../keys/arn.ts";
 import { objectName } from "../../resources/object-text.ts";
 import type { KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { FreshObjects } from "../../store/roles.ts";
@@ -15,7 +15,8 @@ import { CountedUsage } from "./namespace-usage.ts";
 import type { ObservedMasterKey } from "./observed-master-key.ts";
 
 export interface PlannerOptions {
-  readonly config: Pick<NodeConfig, "resources" | "etcd" | "region" | "account" | "limits">;
+  readonly config: Pick<NodeConfig, "resources" | "etcd" | "region" | "account" | "limits"> &
+    Partial<Pick<NodeConfig, "isRegionDefault">>;
   readonly store: FreshObjects;
   readonly clock: Pick<Clock, "now">;
   readonly time: Pick<TimeKeeper, "doubt">;
@@ -66,7 +67,7 @@ export class Planner {
       ...(censusInterval !== undefined && { censusInterval }),
       room: this.#room(key),
       freshKeyId: newKeyId(),
-      arnPrefix: arnPrefix(config, "key"),
+      ...arnPrefixes(config, "key"),
       expiryNow: this.expiryNow,
     };
   }

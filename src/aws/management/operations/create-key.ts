@@ -4,10 +4,11 @@ import type { ObjectName } from "../../../names.ts";
 import { AwsError } from "../../aws-error.ts";
 import type { Caller } from "../../caller.ts";
 import type { AwsKeys } from "../../keys/aws-keys.ts";
+import type { KeyMetadata } from "../../keys/key-metadata.ts";
 import type { Operation } from "../../operations/operation.ts";
 import type { ManagedObjects } from "../managed-objects.ts";
 import { until } from "../until.ts";
-import { createdMetadata, type KeyMetadata } from "./created-metadata.ts";
+import { createdMetadata } from "./created-metadata.ts";
 import { refuseTooMany, type Tag, tagsOf } from "./tags.ts";
 
 interface Input {

@@ -1,5 +1,5 @@
-import { messageOf } from "../errors.ts";
-import type { Log } from "../log.ts";
+import { messageOf } from "./errors.ts";
+import type { Log } from "./log.ts";
 
 /** Logs repeated failures: each message about an object is logged once, until it changes or ends. */
 export class Complaints {

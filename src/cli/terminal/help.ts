@@ -1,5 +1,5 @@
-import type { Command } from "./command.ts";
-import { item } from "./terminal/wrap.ts";
+import type { Command } from "../command.ts";
+import { item } from "./wrap.ts";
 
 /** Options that mean the same in every command. */
 const COMMON: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import type { Log, LogFields, LogLevel } from "../log.ts";
+import type { Log, LogFields, LogLevel } from "./log.ts";
 
 /** Lines of one kind that are logged in full within a window. */
 const LINES = 10;

@@ -1,0 +1,68 @@
+import { parsePrincipal, principalArn } from "../../access/principal.ts";
+import { ClavigerError } from "../../errors.ts";
+import { appearanceOf } from "../../files/file-appearance.ts";
+import type { Caller } from "../caller.ts";
+import type { CredentialName } from "../sigv4/signature-verifier.ts";
+import { readCredentials, type StaticCredential } from "./credentials-file.ts";
+
+/** A credential with the caller that it belongs to. */
+export interface CallerCredential {
+  readonly secret: StaticCredential["secret"];
+  readonly caller: Caller;
+}
+
+export interface StaticCredentialsOptions {
+  readonly path: string;
+  readonly account: string;
+  /** The namespace of users that are no ServiceAccounts. */
+  readonly namespace: string;
+}
+
+/** The credentials of a file, read again when the file changes. */
+export class StaticCredentials {
+  readonly #options: StaticCredentialsOptions;
+  #appearance: string;
+  #credentials: ReadonlyMap<string, CallerCredential>;
+
+  /** Reads the file. Throws ConfigInvalid. */
+  constructor(options: StaticCredentialsOptions) {
+    this.#options = options;
+    this.#appearance = appearanceOf(options.path);
+    this.#credentials = this.#read();
+  }
+
+  /** Finds the credential of an access key id. It has no session token, so that no request may have one. */
+  find({ accessKeyId, sessionToken }: CredentialName): CallerCredential | undefined {
+    return sessionToken === undefined ? this.#credentials.get(accessKeyId) : undefined;
+  }
+
+  /**
+   * Reads the file again if it has changed. Throws ConfigInvalid for a file that cannot be used, once for each
+   * change; the former credentials then stay.
+   */
+  renew(): void {
+    const before = this.#appearance;
+    this.#appearance = appearanceOf(this.#options.path);
+    if (this.#appearance !== before) this.#credentials = this.#read();
+  }
+
+  #read(): ReadonlyMap<string, CallerCredential> {
+    const { path, account, namespace } = this.#options;
+    const credentials = [...readCredentials(path).values()];
+    return new Map(
+      credentials.map((credential) => [
+        credential.accessKeyId,
+        { secret: credential.secret, caller: callerOf(credential, account, namespace) },
+      ]),
+    );
+  }
+}
+
+function callerOf({ user, groups }: StaticCredential, account: string, fallback: string): Caller {
+  const arn = principalArn(user, account);
+  if (arn === undefined)
+    throw new ClavigerError("ConfigInvalid", `user ${user} of the credentials has no ARN`);
+  const principal = parsePrincipal(arn, account);
+  const namespace = principal?.kind === "role" ? principal.namespace : fallback;
+  return { arn, user, groups, namespace };
+}

@@ -1,0 +1,161 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { freeAddress } from "../../testing/free-address.ts";
+import { temporaryFolder } from "../../testing/keyring.ts";
+import { Door } from "./door.ts";
+import { Handler, type WireRequest } from "./handler.ts";
+import { jsonReply, type Reply } from "./reply.ts";
+import { TlsFiles } from "./tls-files.ts";
+
+let door: Door | undefined;
+afterEach(() => door?.drain());
+
+interface Served {
+  readonly address: string;
+  readonly seen: (readonly [string, WireRequest])[];
+}
+
+/** Opens a door whose API gives this answer. */
+async function open(
+  reply: () => Promise<Reply> = async () => jsonReply("{}"),
+  isReady = true,
+): Promise<Served> {
+  const seen: (readonly [string, WireRequest])[] = [];
+  const address = await freeAddress();
+  const handler = new Handler({
+    answer: (_id, target, wire) => {
+      seen.push([target, wire]);
+      return reply();
+    },
+    isReady: () => isReady,
+  });
+  door = await Door.open({
+    listen: address,
+    answer: (request, response) => void handler.handle(request, response),
+  });
+  return { address, seen };
+}
+
+/** Sends raw bytes and returns everything that comes back until the connection ends. */
+async function raw(address: string, text: string): Promise<string> {
+  const socket = await connected(address);
+  socket.write(text);
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk) => chunks.push(Buffer.from(chunk)));
+  await once(socket, "close");
+  return Buffer.concat(chunks).toString("latin1");
+}
+
+async function connected(address: string): Promise<Socket> {
+  const [host = "", port = ""] = address.split(":");
+  const socket = connect(Number(port), host);
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  return socket;
+}
+
+const head = (...more: string[]) =>
+  ["POST / HTTP/1.1", "Host: x", "Connection: close", ...more, "", ""].join("\r\n");
+
+describe("the door", () => {
+  it("hands the request on as it came, and answers with a request id and the time", async () => {
+    const { address, seen } = await open();
+    const response = await fetch(`http://${address}/?a=b`, {
+      method: "POST",
+      headers: { "X-Amz-Target": "TrentService.ListKeys" },
+      body: "{}",
+    });
+    expect(response.headers.get("x-amzn-requestid")).toMatch(/^[0-9a-f-]{36}$/);
+    expect(Math.abs(Date.parse(response.headers.get("date") ?? "") - Date.now())).toBeLessThan(60_000);
+    expect(response.headers.has("age")).toBe(false);
+    const [[target, wire] = []] = seen;
+    expect(target).toBe("TrentService.ListKeys");
+    expect(wire).toMatchObject({ method: "POST", query: "a=b", body: Buffer.from("{}") });
+    expect(wire?.headers).toContain("X-Amz-Target");
+  });
+
+  it.each([
+    ["GET", "/livez", 200],
+    ["HEAD", "/readyz", 200],
+    ["GET", "/", 400],
+    ["PUT", "/", 400],
+    ["POST", "/other", 400],
+    ["POST", "//", 400],
+  ])("%s %s => %d, without the API", async (method, path, status) => {
+    const { address, seen } = await open();
+    expect((await fetch(`http://${address}${path}`, { method })).status).toBe(status);
+    expect(seen).toEqual([]);
+  });
+
+  it("says that it is not ready, and lives", async () => {
+    const { address } = await open(undefined, false);
+    expect((await fetch(`http://${address}/readyz`)).status).toBe(503);
+    expect((await fetch(`http://${address}/livez`)).status).toBe(200);
+  });
+
+  it.each([
+    ["a length that is too large", head("Content-Length: 262145")],
+    [
+      "chunks that are too large together",
+      `${head("Transfer-Encoding: chunked")}${`10000\r\n${"a".repeat(65_536)}\r\n`.repeat(5)}0\r\n\r\n`,
+    ],
+  ])("a body with %s => 413, and the API does not see it", async (_, request) => {
+    const { address, seen } = await open();
+    expect(await raw(address, request)).toMatch(/^HTTP\/1.1 413 /);
+    expect(seen).toEqual([]);
+  });
+
+  it.each([
+    ["two lengths", `${head("Content-Length: 2", "Content-Length: 3")}{}`],
+    ["a length and chunks", `${head("Content-Length: 5", "Transfer-Encoding: chunked")}0\r\n\r\n`],
+    ["a header of 20 KB", head(`X-Amz-Security-Token: ${"a".repeat(20_000)}`)],
+    ["no HTTP", "\u0016\u0003\u0001\u0002\u0000\r\n\r\n"],
+  ])("%s => the connection is closed, and the API does not see it", async (_, request) => {
+    const { address, seen } = await open();
+    expect(await raw(address, request)).not.toMatch(/^HTTP\/1.1 200/);
+    expect(seen).toEqual([]);
+  });
+
+  it("at a stop, a request in flight is answered and its connection closed; new ones are refused", async () => {
+    const answer = Promise.withResolvers<Reply>();
+    const { address, seen } = await open(() => answer.promise);
+    const agent = new Agent({ keepAlive: true });
+    const [host, port] = address.split(":");
+    const sent = httpRequest({ host, port, method: "POST", path: "/", agent });
+    const response = once(sent, "response");
+    sent.end("{}");
+    await expect.poll(() => seen.length, { timeout: 60_000 }).toBe(1);
+    const drained = door?.drain();
+    await expect(connected(address)).rejects.toThrow("ECONNREFUSED");
+    answer.resolve(jsonReply('{"done":true}'));
+    const [message]: IncomingMessage[] = await response;
+    expect(message?.headers.connection).toBe("close");
+    message?.resume();
+    await drained;
+    agent.destroy();
+    door = undefined;
+  });
+
+  it("an address that is taken => InUse, which names it", async () => {
+    const { address } = await open();
+    await expect(Door.open({ listen: address, answer: () => undefined })).rejects.toMatchObject({
+      code: "InUse",
+      message: expect.stringContaining(address),
+    });
+  });
+});
+
+describe("certificates", () => {
+  it("that cannot be used are named", () => {
+    using folder = temporaryFolder();
+    const paths = { cert: join(folder.path, "tls.crt"), key: join(folder.path, "tls.key") };
+    expect(() => new TlsFiles(paths).read()).toThrow(`${paths.cert} of the AWS KMS API cannot be used`);
+    writeFileSync(paths.cert, "no certificate");
+    writeFileSync(paths.key, "no key");
+    expect(() => new TlsFiles(paths).read()).toThrow("do not go together");
+  });
+});

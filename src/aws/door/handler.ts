@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AwsError } from "../aws-error.ts";
+import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
+import { errorReply, type Reply, textReply, throttledReply } from "./reply.ts";
+
+/** A request to the API as it came over the wire. */
+export interface WireRequest {
+  readonly method: string;
+  /** The query of the URL, without "?". */
+  readonly query: string;
+  /** `rawHeaders` of node:http: names and values in turn, duplicates included. */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
+
+export interface HandlerOptions {
+  /** Answers a request to the API. `target` is its X-Amz-Target. Never rejects. */
+  readonly answer: (id: string, target: string, wire: WireRequest) => Promise<Reply>;
+  /** True if requests can be answered at present. */
+  readonly isReady: () => boolean;
+}
+
+/** Requests whose answers may be due at once. More are shed, so that those that were accepted stay quick. */
+const MAX_IN_FLIGHT = 256;
+const RETRY_MILLISECONDS = 200;
+
+/** Reads requests, hands them to the API, and writes answers. Its promises never reject. */
+export class Handler {
+  readonly #options: HandlerOptions;
+  #inFlight = 0;
+
+  constructor(options: HandlerOptions) {
+    this.#options = options;
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const id = randomUUID();
+    this.#inFlight += 1;
+    try {
+      const reply = await this.#reply(id, request);
+      send(response, { ...reply, headers: { ...reply.headers, "x-amzn-RequestId": id } });
+      // The rest of a body that nobody reads would be taken for the next request.
+      if (!request.complete) response.once("finish", () => request.destroy());
+    } catch {
+      // The client went away before its request was complete, or while it was answered.
+      request.destroy();
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  async #reply(id: string, request: IncomingMessage): Promise<Reply> {
+    const { method = "", url = "" } = request;
+    const [path = "", query = ""] = splitUrl(url);
+    if (method === "GET" || method === "HEAD") return this.#health(path);
+    if (method !== "POST" || path !== "/") return errorReply(noSuchPath());
+    if (this.#inFlight > MAX_IN_FLIGHT) return throttledReply(RETRY_MILLISECONDS);
+    const body = await readBody(request);
+    if (body === undefined) return tooLarge();
+    const target = request.headers["x-amz-target"];
+    const wire = { method, query, headers: request.rawHeaders, body };
+    return this.#options.answer(id, typeof target === "string" ? target : "", wire);
+  }
+
+  #health(path: string): Reply {
+    if (path === "/livez") return textReply(200, "ok");
+    if (path !== "/readyz") return errorReply(noSuchPath());
+    return this.#options.isReady() ? textReply(200, "ok") : textReply(503, "not ready");
+  }
+}
+
+function splitUrl(url: string): readonly string[] {
+  const at = url.indexOf("?");
+  return at < 0 ? [url] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+function send(response: ServerResponse, { status, headers, body }: Reply): void {
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
+
+const noSuchPath = (): AwsError =>
+  new AwsError("UnknownOperationException", "Requests to the AWS KMS API are POSTs to /.");
+
+const tooLarge = (): Reply => {
+  const error = new AwsError("ValidationException", `A request has at most ${MAX_BODY_BYTES} bytes.`);
+  const reply = errorReply(error);
+  return { ...reply, status: 413, headers: { ...reply.headers, connection: "close" } };
+};

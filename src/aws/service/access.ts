@@ -1,0 +1,61 @@
+import type { Action } from "../../access/actions.ts";
+import {
+  type AccessFacts,
+  type DecidingRule,
+  decideAccess,
+  type RbacAnswer,
+} from "../../access/decide-access.ts";
+import type { GrantSource } from "../../access/grant-source.ts";
+import { ruleText } from "../../access/rule-text.ts";
+import type { KeyRow } from "../../keyring/rows.ts";
+import { AwsError } from "../aws-error.ts";
+import type { Caller } from "../caller.ts";
+import type { AwsKeys } from "../keys/aws-keys.ts";
+import type { Need } from "../operations/operation.ts";
+
+/** The RBAC of the API server, or what stands for it without a cluster. */
+export interface Rbac {
+  /** Returns the answer to a verb on a key, or on the keys of the caller's namespace. Never rejects. */
+  ask(caller: Caller, verb: string, key: KeyRow | undefined): RbacAnswer | Promise<RbacAnswer>;
+}
+
+/** Decides by grants and RBAC if a caller may do what its request asks for. */
+export class Access {
+  readonly #grants: GrantSource;
+  readonly #rbac: Rbac;
+
+  constructor(grants: GrantSource, rbac: Rbac) {
+    this.#grants = grants;
+    this.#rbac = rbac;
+  }
+
+  /** Throws AccessDeniedException unless the caller has all permissions. */
+  async check(caller: Caller, needs: readonly Need[], keys: AwsKeys, now: number): Promise<void> {
+    for (const need of needs) {
+      const rule = await this.#objection(caller, need, now);
+      if (rule !== undefined) throw denied(caller, need, keys, ruleText(rule, need.action));
+    }
+  }
+
+  /** Returns the rule that denies a permission; undefined if it is allowed. */
+  async #objection(caller: Caller, need: Need, now: number): Promise<DecidingRule | undefined> {
+    const { key, context = {}, ...rest } = need;
+    const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, context };
+    const facts = (rbac: RbacAnswer): AccessFacts => ({ grants: this.#grants, tokens: [], rbac });
+    let decision = decideAccess(asked, facts("not-asked"), now);
+    if (decision.effect === "ask-rbac") {
+      const answer = await this.#rbac.ask(caller, decision.verb, key);
+      decision = decideAccess(asked, facts(answer), now);
+    }
+    if (decision.effect === "ask-rbac") return { kind: "rbac-unknown", verb: decision.verb };
+    return decision.effect === "allow" ? undefined : decision.rule;
+  }
+}
+
+function denied({ arn }: Caller, { action, key }: Need, keys: AwsKeys, why: string): AwsError {
+  const resource = key === undefined ? "*" : keys.arn(key);
+  return new AwsError(
+    "AccessDeniedException",
+    `User: ${arn} is not authorized to perform: kms:${action satisfies Action} on resource: ${resource} because ${why}`,
+  );
+}

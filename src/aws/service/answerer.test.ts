@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NO_GRANTS } from "../../access/grant-source.ts";
+import { Secret } from "../../crypto/secret.ts";
+import type { PutKey } from "../../keyring/changes.ts";
+import { ALICE, AwsKeyring, NOW } from "../../testing/aws-keyring.ts";
+import { EXAMPLE, signedHeaders } from "../../testing/aws-signer.ts";
+import type { Caller } from "../caller.ts";
+import { Access } from "./access.ts";
+import { Answerer } from "./answerer.ts";
+import { Authenticator } from "./authenticator.ts";
+import { KmsService } from "./kms-service.ts";
+import { standaloneRbac } from "./standalone-rbac.ts";
+
+let keyring: AwsKeyring;
+let key: PutKey;
+let lines: string[];
+beforeEach(async () => {
+  keyring = new AwsKeyring();
+  key = await keyring.add("orders");
+  keyring.start();
+  lines = [];
+});
+afterEach(() => keyring.close());
+
+/** Returns an API whose only caller is `caller`. */
+function apiFor(caller: Caller): Answerer {
+  const credential = { secret: Secret.take(Buffer.from(EXAMPLE.secretAccessKey)), caller };
+  const service = new KmsService({
+    keys: keyring.keys,
+    authenticator: new Authenticator("us-local-1", ({ accessKeyId }) =>
+      accessKeyId === EXAMPLE.accessKeyId ? credential : undefined,
+    ),
+    access: new Access(NO_GRANTS, standaloneRbac),
+    management: new Map(),
+    now: () => NOW,
+  });
+  return new Answerer(service, (level, message) => lines.push(`${level} ${message}`));
+}
+
+/** Sends a signed request and returns the status and the answer. */
+async function send(name: string, input: object, caller = ALICE) {
+  const body = JSON.stringify(input);
+  const target = `TrentService.${name}`;
+  const headers = await signedHeaders({ body, at: NOW, headers: { "x-amz-target": target } });
+  const wire = { method: "POST", query: "", headers, body: Buffer.from(body) };
+  const reply = await apiFor(caller).answer("request-1", target, wire);
+  return { status: reply.status, ...JSON.parse(reply.body) };
+}
+
+const Plaintext = Buffer.from("attack at dawn").toString("base64");
+
+describe("the API", () => {
+  it("answers what the service model has, blobs as base64", async () => {
+    const encrypted = await send("Encrypt", { KeyId: key.keyId, Plaintext });
+    expect(encrypted).toMatchObject({ status: 200, KeyId: keyring.keys.arn(key) });
+    expect(await send("Decrypt", { CiphertextBlob: encrypted.CiphertextBlob })).toMatchObject({ Plaintext });
+  });
+
+  it("a request that nobody signed => MissingAuthenticationTokenException, whatever it asks", async () => {
+    const wire = { method: "POST", query: "", headers: ["host", "x"], body: Buffer.from("{") };
+    const reply = await apiFor(ALICE).answer("request-1", "TrentService.Nothing", wire);
+    expect([reply.status, JSON.parse(reply.body).__type]).toEqual([
+      400,
+      "MissingAuthenticationTokenException",
+    ]);
+  });
+
+  it.each([
+    ["Nothing", "UnknownOperationException"],
+    ["constructor", "UnknownOperationException"],
+    ["ReplicateKey", "UnsupportedOperationException"],
+    ["PutKeyPolicy", "UnsupportedOperationException"],
+  ])("the operation %s => %s", async (name, type) => {
+    expect(await send(name, {})).toMatchObject({ status: 400, __type: type });
+  });
+
+  it("a plaintext of 4,097 bytes => ValidationException with AWS's text, without the plaintext", async () => {
+    const answer = await send("Encrypt", {
+      KeyId: key.keyId,
+      Plaintext: Buffer.alloc(4_097).toString("base64"),
+    });
+    expect(answer).toMatchObject({
+      __type: "ValidationException",
+      message:
+        "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096",
+    });
+  });
+
+  it("a dry run that would succeed => DryRunOperationException; one that would not => why", async () => {
+    const input = { KeyId: key.keyId, Plaintext, DryRun: true };
+    expect(await send("Encrypt", input)).toMatchObject({ __type: "DryRunOperationException" });
+    expect(await send("Encrypt", { ...input, KeyId: "alias/none" })).toMatchObject({
+      __type: "NotFoundException",
+    });
+  });
+
+  it("a member for Nitro enclaves => UnsupportedOperationException, not an answer without it", async () => {
+    const Recipient = { KeyEncryptionAlgorithm: "RSAES_OAEP_SHA_256", AttestationDocument: "AAAA" };
+    expect(await send("GenerateRandom", { NumberOfBytes: 8, Recipient })).toMatchObject({
+      __type: "UnsupportedOperationException",
+      message: "claviger does not support Recipient: leave it out.",
+    });
+  });
+
+  it("a caller without permission => AccessDeniedException, which names caller, action and key", async () => {
+    const bob = { ...ALICE, arn: "arn:aws:iam::000000000000:user/bob", user: "bob", groups: [] };
+    const answer = await send("Encrypt", { KeyId: key.keyId, Plaintext }, bob);
+    expect(answer).toMatchObject({ status: 400, __type: "AccessDeniedException" });
+    expect(answer.message).toContain(
+      `User: ${bob.arn} is not authorized to perform: kms:Encrypt on resource: ${keyring.keys.arn(key)} because`,
+    );
+    expect(await send("ListKeys", {}, bob)).toMatchObject({ __type: "AccessDeniedException" });
+  });
+
+  it("a caller without permission is not told that a key is disabled", async () => {
+    const disabled = await keyring.add("disabled", { enabled: false });
+    const find = () => keyring.keys.withId(disabled.keyId);
+    await expect.poll(find, { timeout: 60_000, interval: 20 }).toBeDefined();
+    const bob = { ...ALICE, groups: [] };
+    const input = { KeyId: disabled.keyId, Plaintext };
+    expect(await send("Encrypt", input, bob)).toMatchObject({ __type: "AccessDeniedException" });
+    expect(await send("Encrypt", input)).toMatchObject({ __type: "DisabledException" });
+  });
+
+  it("a failure of claviger => 500 with the request id; the log has the reason, and no payload", async () => {
+    keyring.spoilRootKey();
+    const answer = await send("Encrypt", { KeyId: key.keyId, Plaintext });
+    expect(answer).toMatchObject({ status: 500, __type: "KeyUnavailableException" });
+    expect(answer.message).toContain("request-1");
+    expect(lines).toEqual([expect.stringMatching(/^error KeyUnavailableException: .*root key/)]);
+    expect(lines.join()).not.toContain(Plaintext);
+  });
+});

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ApiConfig } from "../../config/aws-config.ts";
+import type { NodeConfig } from "../../config/config.ts";
+import type { KeyRow } from "../../keyring/rows.ts";
+import { readKeyring } from "../site/read-keyring.ts";
+
+const CHECK_MILLISECONDS = 200;
+
+/**
+ * Returns a text for newcomers: where the AWS KMS API is and what to paste, once the API answers and there is a
+ * key; undefined if `signal` comes before.
+ */
+export async function apiIntroduction(
+  config: NodeConfig,
+  api: ApiConfig,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const endpoint = `${api.tls === undefined ? "http" : "https"}://${api.listen}`;
+  for (;;) {
+    const keyName = firstKey(config, api);
+    if (keyName !== undefined && (await isReady(endpoint, api)))
+      return textOf(config, api, endpoint, keyName);
+    if (signal.aborted) return undefined;
+    await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Returns an alias of a usable key, or else a usable key, of the namespace that a user's bare names mean. */
+function firstKey(config: NodeConfig, { namespace }: ApiConfig): string | undefined {
+  try {
+    return readKeyring(config, (keyring) => {
+      const { keys, aliases } = keyring.snapshot();
+      const usable = [...keys.values()].filter((key) => key.namespace === namespace && isUsable(key));
+      const alias = [...aliases.values()].find(
+        (row) => row.namespace === namespace && usable.some(({ name }) => name === row.masterKey),
+      );
+      return alias === undefined ? usable[0]?.keyId : `alias/${alias.name}`;
+    });
+  } catch {
+    // The operator makes the keyring at its first start.
+    return undefined;
+  }
+}
+
+const isUsable = ({ enabled, current, deletionDate }: KeyRow): boolean =>
+  enabled && current !== undefined && deletionDate === undefined;
+
+/** The certificate is the clients' affair, so that an API with TLS is not asked. */
+async function isReady(endpoint: string, { tls }: ApiConfig): Promise<boolean> {
+  if (tls !== undefined) return true;
+  const answer = await fetch(`${endpoint}/readyz`).catch(() => undefined);
+  await answer?.text();
+  return answer?.ok === true;
+}
+
+const textOf = (
+  { region }: NodeConfig,
+  { credentials }: ApiConfig,
+  endpoint: string,
+  keyName: string,
+): string => `
+claviger serves the AWS KMS API
+  endpoint     ${endpoint}
+  region       ${region}
+  credentials  ${credentials}
+
+For the AWS SDKs and the aws CLI:
+
+  export AWS_ENDPOINT_URL_KMS=${endpoint} AWS_REGION=${region}
+  export AWS_ACCESS_KEY_ID=$(awk '/accessKeyId:/ { print $NF; exit }' '${credentials}')
+  export AWS_SECRET_ACCESS_KEY=$(awk '/secretAccessKey:/ { print $NF; exit }' '${credentials}')
+  aws kms encrypt --key-id ${keyName} --plaintext fileb://<(printf hello)
+`;

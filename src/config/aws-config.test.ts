@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "./config.ts";
+
+const parse = (aws: string) =>
+  parseConfig(
+    `
+apiVersion: config.claviger.dev/v1alpha1
+kind: NodeConfig
+nodeName: cp-1
+stateDir: ./state
+seal: { file: { path: ./root.key } }
+manifests: ./keys
+${aws}
+`,
+    "/etc/claviger/claviger.yaml",
+  );
+
+test("without aws.listen there is no API, and the keys have the default account and region", () => {
+  expect(parse("")).toMatchObject({ account: "000000000000", region: "us-local-1", isRegionDefault: true });
+  expect(parse("aws: { region: eu-west-1 }").api).toBeUndefined();
+});
+
+test("an API on loopback needs credentials only", () => {
+  expect(parse('aws: { listen: "127.0.0.1:8443", credentials: c.yaml }').api).toEqual({
+    listen: "127.0.0.1:8443",
+    namespace: "default",
+    credentials: "/etc/claviger/c.yaml",
+  });
+});
+
+test("everything there is => is taken", () => {
+  const aws =
+    'aws: { listen: "0.0.0.0:443", workers: 2, namespace: apps, credentials: /c, tls: { cert: a, key: b }, region: eu-west-1, account: "123456789012" }';
+  expect(parse(aws)).toMatchObject({
+    account: "123456789012",
+    region: "eu-west-1",
+    isRegionDefault: false,
+    api: {
+      listen: "0.0.0.0:443",
+      workers: 2,
+      namespace: "apps",
+      credentials: "/c",
+      tls: { cert: "/etc/claviger/a", key: "/etc/claviger/b" },
+    },
+  });
+});
+
+test.each([
+  [
+    '{ listen: "0.0.0.0:443", credentials: c }',
+    "aws.listen must be on loopback, or have tls: plaintext keys",
+  ],
+  ['{ listen: "127.0.0.1:443" }', "aws.credentials is missing"],
+  ["{ credentials: c }", "aws.credentials goes with aws.listen"],
+  ["{ workers: 2 }", "aws.workers goes with aws.listen"],
+  [
+    '{ listen: "127.0.0.1:443", credentials: c, workers: 0 }',
+    "aws.workers must be a whole number from 1 to 64",
+  ],
+  ['{ listen: "127.0.0.1:443", credentials: c, namespace: A }', "aws.namespace must match"],
+])("aws: %s is refused", (aws, message) => {
+  expect(() => parse(`aws: ${aws}`)).toThrow(message);
+});
