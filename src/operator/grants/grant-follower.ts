@@ -9,11 +9,14 @@ import type { KeyGrant } from "../../resources/resources.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import type { KeyGrants } from "../../store/roles.ts";
 import { writePoint } from "../../write-points.ts";
+import { TimeSlice } from "../time/time-slice.ts";
 import { isGrantProven } from "./grant-prover.ts";
 import { needsProof, planGrant } from "./plan-grant.ts";
 
 /** Names in one transaction, which costs a sync of the disk. */
 const NAMES_AT_ONCE = 200;
+/** How often rows of ended grants are looked for, which reads the whole table. */
+const FORGET_MILLISECONDS = 60_000;
 
 export interface GrantFollowerOptions {
   readonly config: Pick<NodeConfig, "account">;
@@ -29,6 +32,7 @@ export class GrantFollower {
   /** NAMESPACE/NAME of KeyGrants that changed since they were last looked at. */
   readonly #changed = new Set<string>();
   #all = true;
+  #forgotAt = 0;
 
   constructor(options: GrantFollowerOptions) {
     this.#options = options;
@@ -43,9 +47,9 @@ export class GrantFollower {
     this.#all = true;
   }
 
-  /** Makes one pass over all that has changed. What fails is looked at again in the next pass. */
+  /** Makes one pass over all that has changed. Throws the first failure, after the rest; what failed is next again. */
   async pass(): Promise<void> {
-    const { store, keyring, clock } = this.#options;
+    const { store, keyring } = this.#options;
     const grants = store.keyGrants();
     if (grants === undefined) return;
     if (this.#all) {
@@ -53,20 +57,44 @@ export class GrantFollower {
       for (const name of keyring.grants.names()) this.changed(name);
       this.#all = false;
     }
-    while (this.#changed.size > 0) await this.#take([...this.#changed].slice(0, NAMES_AT_ONCE));
-    keyring.grants.forgetEndedBefore(clock.now().getTime() - ENDED_GRANT_MILLISECONDS);
+    const names = [...this.#changed];
+    const failures: unknown[] = [];
+    for (let at = 0; at < names.length; at += NAMES_AT_ONCE)
+      failures.push(...(await this.#take(names.slice(at, at + NAMES_AT_ONCE))));
+    this.#forgetEnded();
+    if (failures.length > 0) throw failures[0];
   }
 
-  async #take(names: readonly string[]): Promise<void> {
-    for (const name of names) this.#changed.delete(name);
-    try {
-      const rows: GrantRow[] = [];
-      for (const name of names) rows.push(...(await this.#plan(parseNameText(name))));
-      this.#write(rows);
-    } catch (error) {
-      for (const name of names) this.#changed.add(name);
-      throw error;
+  /** An object that fails stops only itself. */
+  async #take(names: readonly string[]): Promise<readonly unknown[]> {
+    const slice = new TimeSlice();
+    const planned: { readonly name: string; readonly rows: readonly GrantRow[] }[] = [];
+    const failures: unknown[] = [];
+    for (const name of names) {
+      this.#changed.delete(name);
+      try {
+        planned.push({ name, rows: await this.#plan(parseNameText(name)) });
+      } catch (error) {
+        this.#changed.add(name);
+        failures.push(error);
+      }
+      await slice.pause();
     }
+    try {
+      this.#write(planned.flatMap(({ rows }) => rows));
+    } catch (error) {
+      for (const { name } of planned) this.#changed.add(name);
+      failures.push(error);
+    }
+    return failures;
+  }
+
+  #forgetEnded(): void {
+    const { keyring, clock } = this.#options;
+    const now = clock.now().getTime();
+    if (Math.abs(now - this.#forgotAt) < FORGET_MILLISECONDS) return;
+    this.#forgotAt = now;
+    keyring.grants.forgetEndedBefore(now - ENDED_GRANT_MILLISECONDS);
   }
 
   async #plan(name: ObjectName): Promise<readonly GrantRow[]> {

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { KeyringWriter } from "../../keyring/writer.ts";
@@ -163,6 +164,24 @@ describe("a KeyGrant", () => {
       expect(keyring.grants.named({ namespace: "apps", name: "after" })).toHaveLength(1),
     );
     expect(rows()).toEqual([]);
+  });
+
+  test("whose proof cannot be checked, as the root key is away, keeps no other from being revoked", async () => {
+    const store = new Store();
+    follow(store);
+    store.put(keyGrant());
+    store.put(keyGrant({ metadata: { name: "other" } }));
+    const named = (name: string) => keyring.grants.named({ namespace: "apps", name });
+    await eventually(() => expect([...named("grant"), ...named("other")]).toHaveLength(2));
+    end.abort();
+    end = new AbortController();
+    keyring.run("DELETE FROM grants WHERE name = 'grant'");
+    store.leading = false;
+    store.put(keyGrant({ metadata: { name: "other" }, spec: { ended: "Revoked" } }));
+    rmSync(join(folder.path, "root.key"));
+    follow(store);
+    await eventually(() => expect(named("other")).toMatchObject([{ ended: { phase: "Revoked" } }]));
+    expect(named("grant")).toEqual([]);
   });
 
   test("that comes after the admission policy has gone is not accepted, however soon after", async () => {
