@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { NO_GRANTS } from "../access/grant-source.ts";
 import type { ApiConfig } from "../config/aws-config.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { ClavigerError } from "../errors.ts";
@@ -11,6 +10,7 @@ import { StaticCredentials } from "./credentials/static-credentials.ts";
 import { Door } from "./door/door.ts";
 import { Handler } from "./door/handler.ts";
 import { TlsFiles } from "./door/tls-files.ts";
+import { AwsGrants } from "./grants/aws-grants.ts";
 import { AwsKeys } from "./keys/aws-keys.ts";
 import { FolderObjects } from "./management/folder-objects.ts";
 import { managementOperations } from "./management/management-table.ts";
@@ -35,27 +35,37 @@ export async function runApi(config: NodeConfig, log: Log, signal: AbortSignal):
     account: config.account,
     namespace: api.namespace,
   });
-  const keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), openSeals(config));
+  const path = join(config.stateDir, KEYRING_FILE);
+  const seals = openSeals(config);
+  const keyring = new LiveKeyring(path, seals);
+  const grants = new AwsGrants(path, seals);
   const stopped = logStop(log, "API", signal);
   keyring.start();
+  grants.start();
   const usage = new UsageKeeper({ stateDir: config.stateDir, log, now: Date.now() }).start();
   const keys = new AwsKeys(keyring, config, usage);
-  const answerer = new Answerer(serviceOf(config, keys, credentials), log);
+  const answerer = new Answerer(serviceOf({ config, keys, credentials, grants }), log);
   try {
-    await serve({ api, keyring, credentials, answerer, log, signal });
+    await serve({ api, keyring, grants, credentials, answerer, log, signal });
   } finally {
     answerer.close();
     await usage.close();
+    grants.close();
     keyring.close();
     stopped();
   }
 }
 
-const serviceOf = (config: NodeConfig, keys: AwsKeys, credentials: StaticCredentials): KmsService =>
+interface ServiceParts extends Pick<Parts, "credentials" | "grants"> {
+  readonly config: NodeConfig;
+  readonly keys: AwsKeys;
+}
+
+const serviceOf = ({ config, keys, credentials, grants }: ServiceParts): KmsService =>
   new KmsService({
     keys,
     authenticator: new Authenticator(config.region, (name) => credentials.find(name)),
-    access: new Access(NO_GRANTS, standaloneRbac),
+    access: new Access(grants, standaloneRbac),
     management: managementOf(config),
     now: Date.now,
   });
@@ -70,17 +80,19 @@ function managementOf({ resources, stateDir }: NodeConfig): ReturnType<typeof ma
 interface Parts {
   readonly api: ApiConfig;
   readonly keyring: LiveKeyring;
+  readonly grants: AwsGrants;
   readonly credentials: StaticCredentials;
   readonly answerer: Answerer;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-async function serve({ api, keyring, credentials, answerer, log, signal }: Parts): Promise<void> {
+async function serve({ api, keyring, grants, credentials, answerer, log, signal }: Parts): Promise<void> {
   const tls = api.tls && new TlsFiles(api.tls);
   const handler = new Handler({
     answer: (id, target, wire) => answerer.answer(id, target, wire),
-    isReady: () => !signal.aborted && keyring.problem === undefined,
+    // Before all grants are in memory, a caller that has one would be denied.
+    isReady: () => !signal.aborted && keyring.problem === undefined && grants.complete,
   });
   const door = await Door.open({
     listen: api.listen,

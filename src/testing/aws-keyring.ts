@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Caller } from "../aws/caller.ts";
+import { AwsGrants } from "../aws/grants/aws-grants.ts";
 import { AwsKeys } from "../aws/keys/aws-keys.ts";
 import type { Need, Operation, Request } from "../aws/operations/operation.ts";
 import { awsErrorOf } from "../aws/service/claviger-error.ts";
@@ -10,6 +11,7 @@ import { UsageKeeper } from "../aws/usage/usage-keeper.ts";
 import { newKeyId } from "../crypto/ids.ts";
 import type { KeySpec } from "../crypto/key-specs.ts";
 import type { KeyringChange, PutKey } from "../keyring/changes.ts";
+import type { GrantRow } from "../keyring/grant-row.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
@@ -37,6 +39,7 @@ export const ALICE: Caller = {
 export class AwsKeyring {
   readonly keys: AwsKeys;
   readonly usage: UsageKeeper;
+  readonly grants: AwsGrants;
   readonly #folder = mkdtempSync(join(tmpdir(), "claviger-aws-"));
   readonly #seals: SealSource;
   readonly #writer: KeyringWriter;
@@ -49,6 +52,7 @@ export class AwsKeyring {
     const state = join(this.#folder, "state");
     this.#writer = KeyringWriter.open(state);
     this.#keyring = new LiveKeyring(join(state, KEYRING_FILE), sealsIn(rootKey));
+    this.grants = new AwsGrants(join(state, KEYRING_FILE), this.#seals);
     this.usage = new UsageKeeper({ stateDir: state, log: () => {}, now: NOW });
     this.keys = new AwsKeys(this.#keyring, SITE, this.usage);
   }
@@ -66,7 +70,13 @@ export class AwsKeyring {
   /** Begins to read. */
   start(): this {
     this.#keyring.start();
+    this.grants.start();
     return this;
+  }
+
+  /** Records a grant, as the operator does. */
+  grant(row: GrantRow): void {
+    this.#writer.transaction(() => this.#writer.grants.put(row));
   }
 
   /** Records what describes a key and its versions, as the operator does. */
@@ -163,6 +173,7 @@ export class AwsKeyring {
   }
 
   close(): void {
+    this.grants.close();
     this.#keyring.close();
     this.#writer.close();
     rmSync(this.#folder, { recursive: true });

@@ -11,10 +11,7 @@ import { deadline, temporaryFolder } from "../../testing/keyring.ts";
 import { AwsGrants } from "./aws-grants.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05Z");
-const keyOf = (byte: number) => () => {
-  const seal = fileSeal(Secret.take(Buffer.alloc(32, byte)));
-  return { rootKeyId: seal.rootKeyId, key: seal.derive("grant-token") };
-};
+const sealsOf = (byte: number) => ({ get: () => fileSeal(Secret.take(Buffer.alloc(32, byte))) });
 
 let folder: ReturnType<typeof temporaryFolder>;
 /** Two nodes of a site: each has a keyring, and a process that reads it. */
@@ -23,7 +20,10 @@ beforeEach(() => {
   folder = temporaryFolder();
   nodes = ["one", "two"].map((name) => {
     const state = join(folder.path, name);
-    return { keyring: KeyringWriter.open(state), grants: new AwsGrants(join(state, KEYRING_FILE), keyOf(1)) };
+    return {
+      keyring: KeyringWriter.open(state),
+      grants: new AwsGrants(join(state, KEYRING_FILE), sealsOf(1)),
+    };
   });
   for (const { grants } of nodes) grants.start();
 });
@@ -67,7 +67,7 @@ describe("a grant token", () => {
   });
 
   test.each([
-    ["another site", () => new AwsGrants("", keyOf(2)).tokenOf(grantRow(1), NOW)],
+    ["another site", () => new AwsGrants("", sealsOf(2)).tokenOf(grantRow(1), NOW)],
     ["nobody", () => "AAAA"],
     ["AWS KMS", () => "AQpAM2RhZTk1MGMyNTk2ZmZmMzEyYWVhOWViN2I1MWM4Mzc0MWFiYmU2"],
   ])("of %s is refused by name", (_, make) => {

@@ -4,18 +4,20 @@ import { makeGrantToken, readGrantToken, type TokenKey } from "../../access/gran
 import { codeOf } from "../../errors.ts";
 import type { GrantRow, GrantTerms } from "../../keyring/grant-row.ts";
 import { LiveGrants } from "../../keyring/live/live-grants.ts";
+import type { SealSource } from "../../seal/seal-source.ts";
 import { AwsError } from "../aws-error.ts";
 
 /** The grants of this node, and the tokens of this site. */
 export class AwsGrants {
-  readonly #tokenKey: () => TokenKey;
+  readonly #seals: Pick<SealSource, "get">;
+  #key: TokenKey | undefined;
   readonly #live: LiveGrants;
   /** The grants in memory, for decisions and for lists. */
   readonly index = new GrantIndex();
 
-  /** `path` is the keyring's. `tokenKey` returns the key of tokens; it throws SealUnavailable without a root key. */
-  constructor(path: string, tokenKey: () => TokenKey) {
-    this.#tokenKey = tokenKey;
+  /** `path` is the keyring's. */
+  constructor(path: string, seals: Pick<SealSource, "get">) {
+    this.#seals = seals;
     this.#live = new LiveGrants(path, this.index);
   }
 
@@ -27,12 +29,12 @@ export class AwsGrants {
     this.#live.close();
   }
 
-  /** True if every grant that was committed at the last look is in memory: until then some may be missing. */
+  /** True once every grant that was in the keyring when it was opened is in memory. */
   get complete(): boolean {
     return this.#live.complete;
   }
 
-  /** Returns the grants of a request's tokens. Throws InvalidGrantTokenException if any was not made here. */
+  /** Returns the grants of a request's tokens. Throws SealUnavailable without a root key, and InvalidGrantTokenException if any was not made here. */
   tokens(texts: readonly string[] = []): readonly TokenGrant[] {
     if (texts.length === 0) return [];
     const key = this.#tokenKey();
@@ -51,5 +53,12 @@ export class AwsGrants {
       if (codeOf(cause) !== "InvalidArgument") throw cause;
       throw new AwsError("ValidationException", "The constraints of the grant are too long.", { cause });
     }
+  }
+
+  #tokenKey(): TokenKey {
+    const seal = this.#seals.get();
+    if (this.#key?.rootKeyId !== seal.rootKeyId)
+      this.#key = { rootKeyId: seal.rootKeyId, key: seal.derive("grant-token") };
+    return this.#key;
   }
 }

@@ -4,14 +4,15 @@ import {
   type DecidingRule,
   decideAccess,
   type RbacAnswer,
+  type TokenGrant,
 } from "../../access/decide-access.ts";
-import type { GrantSource } from "../../access/grant-source.ts";
 import { ruleText } from "../../access/rule-text.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
+import type { AwsGrants } from "../grants/aws-grants.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
-import type { Need } from "../operations/operation.ts";
+import type { Need, Request } from "../operations/operation.ts";
 
 /** The RBAC of the API server, or what stands for it without a cluster. */
 export interface Rbac {
@@ -21,27 +22,36 @@ export interface Rbac {
 
 /** Decides by grants and RBAC if a caller may do what its request asks for. */
 export class Access {
-  readonly #grants: GrantSource;
+  readonly #grants: AwsGrants;
   readonly #rbac: Rbac;
 
-  constructor(grants: GrantSource, rbac: Rbac) {
+  constructor(grants: AwsGrants, rbac: Rbac) {
     this.#grants = grants;
     this.#rbac = rbac;
   }
 
-  /** Throws AccessDeniedException unless the caller has all permissions. */
-  async check(caller: Caller, needs: readonly Need[], keys: AwsKeys, now: number): Promise<void> {
+  /**
+   * Throws AccessDeniedException unless the caller has all permissions, InvalidGrantTokenException if a token of
+   * the request is none of this site's.
+   */
+  async check({ caller, input, now }: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<void> {
+    const tokens = this.#grants.tokens(tokensOf(input));
     for (const need of needs) {
-      const rule = await this.#objection(caller, need, now);
+      const rule = await this.#objection(caller, need, tokens, now);
       if (rule !== undefined) throw denied(caller, need, keys, ruleText(rule, need.action));
     }
   }
 
   /** Returns the rule that denies a permission; undefined if it is allowed. */
-  async #objection(caller: Caller, need: Need, now: number): Promise<DecidingRule | undefined> {
+  async #objection(
+    caller: Caller,
+    need: Need,
+    tokens: readonly TokenGrant[],
+    now: number,
+  ): Promise<DecidingRule | undefined> {
     const { key, context = {}, ...rest } = need;
     const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, context };
-    const facts = (rbac: RbacAnswer): AccessFacts => ({ grants: this.#grants, tokens: [], rbac });
+    const facts = (rbac: RbacAnswer): AccessFacts => ({ grants: this.#grants.index, tokens, rbac });
     let decision = decideAccess(asked, facts("not-asked"), now);
     if (decision.effect === "ask-rbac") {
       const answer = await this.#rbac.ask(caller, decision.verb, key);
@@ -51,6 +61,10 @@ export class Access {
     return decision.effect === "allow" ? undefined : decision.rule;
   }
 }
+
+/** The service model has checked the member, if the operation has it. */
+const tokensOf = (input: { readonly GrantTokens?: readonly string[] }): readonly string[] | undefined =>
+  input.GrantTokens;
 
 function denied({ arn }: Caller, { action, key }: Need, keys: AwsKeys, why: string): AwsError {
   const resource = key === undefined ? "*" : keys.arn(key);

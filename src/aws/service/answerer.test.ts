@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { NO_GRANTS } from "../../access/grant-source.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Secret } from "../../crypto/secret.ts";
 import type { PutKey } from "../../keyring/changes.ts";
+import type { GrantRow } from "../../keyring/grant-row.ts";
 import { ALICE, AwsKeyring, NOW } from "../../testing/aws-keyring.ts";
 import { EXAMPLE, signedHeaders } from "../../testing/aws-signer.ts";
+import { grantRow } from "../../testing/grants.ts";
+import { deadline } from "../../testing/keyring.ts";
 import type { Caller } from "../caller.ts";
 import { Access } from "./access.ts";
 import { Answerer } from "./answerer.ts";
@@ -30,7 +32,7 @@ function apiFor(caller: Caller): Answerer {
     authenticator: new Authenticator("us-local-1", ({ accessKeyId }) =>
       accessKeyId === EXAMPLE.accessKeyId ? credential : undefined,
     ),
-    access: new Access(NO_GRANTS, standaloneRbac),
+    access: new Access(keyring.grants, standaloneRbac),
     management: new Map(),
     now: () => NOW,
   });
@@ -48,6 +50,42 @@ async function send(name: string, input: object, caller = ALICE) {
 }
 
 const Plaintext = Buffer.from("attack at dawn").toString("base64");
+
+describe("a caller that RBAC allows nothing", () => {
+  const reader: Caller = { ...ALICE, groups: [], arn: "arn:aws:iam::000000000000:role/shop/app" };
+  const grantOf = (changes: Partial<GrantRow> = {}): GrantRow =>
+    grantRow(1, { keyId: key.keyId, granteePrincipal: reader.arn, operations: ["Encrypt"], ...changes });
+  const encrypt = (rest: object = {}) => send("Encrypt", { KeyId: key.keyId, Plaintext, ...rest }, reader);
+  const eventually = (status: number) =>
+    vi.waitFor(async () => expect((await encrypt()).status).toBe(status), deadline);
+
+  it("does what a grant allows, with the encryption context that it asks for, until it is revoked", async () => {
+    expect(await encrypt()).toMatchObject({ __type: "AccessDeniedException" });
+    keyring.grant(grantOf());
+    await eventually(200);
+    const again = await send("Decrypt", { CiphertextBlob: (await encrypt()).CiphertextBlob }, reader);
+    expect(again).toMatchObject({ __type: "AccessDeniedException" });
+    keyring.grant(grantOf({ constraint: { kind: "Subset", context: { tenant: "a" } } }));
+    await eventually(400);
+    expect((await encrypt({ EncryptionContext: { tenant: "a", more: "b" } })).status).toBe(200);
+    expect((await encrypt({ EncryptionContext: { tenant: "A" } })).status).toBe(400);
+    keyring.grant(grantOf({ ended: { phase: "Revoked", at: NOW } }));
+    await vi.waitFor(
+      async () => expect((await encrypt({ EncryptionContext: { tenant: "a" } })).status).toBe(400),
+      deadline,
+    );
+  });
+
+  it("does what a token allows before the grant is here; another token => InvalidGrantTokenException", async () => {
+    const token = keyring.grants.tokenOf(grantOf(), NOW);
+    expect((await encrypt({ GrantTokens: [token] })).status).toBe(200);
+    expect(await encrypt({ GrantTokens: [token, "AAAA"] })).toMatchObject({
+      ...{ status: 400, __type: "InvalidGrantTokenException" },
+    });
+    const others = keyring.grants.tokenOf(grantOf({ granteePrincipal: ALICE.arn }), NOW);
+    expect(await encrypt({ GrantTokens: [others] })).toMatchObject({ __type: "AccessDeniedException" });
+  });
+});
 
 describe("the API", () => {
   it("answers what the service model has, blobs as base64", async () => {

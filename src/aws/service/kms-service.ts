@@ -58,9 +58,9 @@ export class KmsService {
 
   async #run(name: string, operation: AnyOperation, request: Request<object>): Promise<object> {
     const { keys, access } = this.#options;
-    const { id, caller, input, now } = request;
+    const { id, input, now } = request;
     const needs = operation.needs(request, keys);
-    await access.check(caller, needs, keys, now);
+    await access.check(request, needs, keys);
     const work = await operation.prepare(request, keys);
     if (isDryRun(input)) throw dryRun();
     const output = await work();

@@ -53,7 +53,7 @@ export class LiveGrants {
     this.#reader = undefined;
   }
 
-  /** True if every grant that was committed at the last look is in memory. */
+  /** True once every grant that was in the file when it was opened is in memory. */
   get complete(): boolean {
     return this.#complete;
   }
@@ -92,7 +92,6 @@ export class LiveGrants {
   async #load(): Promise<void> {
     if (this.#loading) return;
     this.#loading = true;
-    this.#complete = false;
     try {
       for (;;) {
         const rows = this.#reader?.grantsAfter(this.#seq, LOAD_CHUNK) ?? [];
