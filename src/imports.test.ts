@@ -66,7 +66,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ["croner", "prom-client"],
   },
   aws: {
-    rooms: ["access", "config", "crypto", "files", "keyring", "keys", "resources", "seal", "store"],
+    rooms: ["access", "config", "crypto", "files", "keyring", "keys", "kube", "resources", "seal", "store"],
     packages: [],
   },
   console: { rooms: ["config", "files", "kube", "resources", "store"], packages: [] },

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ClavigerError } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import { linesOf, readAll } from "./answer-body.ts";
 import { ConnectionSource } from "./connection.ts";
 import { brokenOff, errorOf, KubeError } from "./kube-error.ts";
 import { retryMilliseconds } from "./refusal.ts";
-import type { ApplyRequest, KubeRequest, WatchCall } from "./request.ts";
+import type { ApplyRequest, ImpersonatedUser, KubeRequest, WatchCall } from "./request.ts";
 
 /** The timeout of calls other than watches. The server ends a watch after the watch's own time. */
 const CALL_TIMEOUT_MILLISECONDS = 30_000;
@@ -228,6 +229,7 @@ export class KubeClient {
         headers: {
           ...options.headers,
           accept: call.accept ?? "application/json",
+          ...impersonationHeaders(call.impersonate),
           ...(body !== undefined && {
             "content-type": call.contentType ?? "application/json",
             "content-length": Buffer.byteLength(body),
@@ -257,6 +259,17 @@ export class KubeClient {
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
     return { options, url };
   }
+}
+
+/** The headers of Kubernetes' user impersonation. Without groups, those that every ServiceAccount has are added. */
+function impersonationHeaders(as: ImpersonatedUser | undefined): Record<string, string | string[]> {
+  if (as === undefined) return {};
+  // An empty name would make the call as the client's own user.
+  if (as.user === "") throw new ClavigerError("Internal", "a call as another user lacks the user's name");
+  return {
+    "impersonate-user": as.user,
+    ...(as.groups.length > 0 && { "impersonate-group": [...as.groups] }),
+  };
 }
 
 /** Returns after how many milliseconds an API server that answered 429 wants to be called again; undefined if it did not say. */

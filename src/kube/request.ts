@@ -7,7 +7,15 @@ export interface KubeRequest {
   readonly contentType?: string;
   /** Accepted media types; JSON if left out. The answer is parsed as JSON in any case. */
   readonly accept?: string;
+  /** The user as whom the call is made, if the client's own user may act as this user. */
+  readonly impersonate?: ImpersonatedUser;
   readonly signal?: AbortSignal;
+}
+
+/** A user of Kubernetes. The names fit into headers, and neither begin nor end with a space. */
+export interface ImpersonatedUser {
+  readonly user: string;
+  readonly groups: readonly string[];
 }
 
 /** A server-side apply of one object or subresource. */

@@ -108,12 +108,19 @@ export class AwsKeys {
   /** Returns the key's state at `now` (epoch milliseconds). */
   state(key: KeyRow, now: number): KeyState {
     const state = decideKeyState(key, this.current(key), this.#keyring.expiryTime(now));
-    return state === "Creating" && this.#recorded(key)?.origin === "EXTERNAL" ? "PendingImport" : state;
+    return state === "Creating" && this.recorded(key)?.origin === "EXTERNAL" ? "PendingImport" : state;
   }
 
   /** Returns what describes a key. Throws DependencyTimeoutException if the operator has not recorded it yet. */
   details(key: KeyRow): KeyDetails {
-    return this.#recorded(key) ?? notRecorded(this.arn(key));
+    return this.recorded(key) ?? notRecorded(this.arn(key));
+  }
+
+  /** Returns what describes a key; undefined if the operator has not recorded it yet. */
+  recorded(key: KeyRow): KeyDetails | undefined {
+    const details = this.#keyring.ask((reader) => reader.keyDetails(key));
+    // The name may have been another key's when its details were recorded.
+    return details?.keyId === key.keyId ? details : undefined;
   }
 
   /** Returns the versions of a key that are not destroyed, the lowest number first. */
@@ -177,12 +184,6 @@ export class AwsKeys {
     const id = materialId(version.keyId, await this.material(version));
     this.#materialIds.set(version, id);
     return id;
-  }
-
-  /** The name may have been another key's when its details were recorded. */
-  #recorded(key: KeyRow): KeyDetails | undefined {
-    const details = this.#keyring.ask((reader) => reader.keyDetails(key));
-    return details?.keyId === key.keyId ? details : undefined;
   }
 
   /** A key whose current version was destroyed is gone for good. */

@@ -1,6 +1,7 @@
 import type { Action } from "../../access/actions.ts";
 import { codeOf } from "../../errors.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
+import type { KeyDetails } from "../../keyring/tables/key-details.ts";
 import type { SpecPatch } from "../../store/manifests/merge-patch.ts";
 import { AwsError } from "../aws-error.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
@@ -25,13 +26,20 @@ export interface KeyChange<I extends KeyInput, O> {
    * kind does not allow the change.
    */
   decide(observed: ObservedKey, input: I, facts: ChangeFacts): SpecPatch | undefined;
-  /** Returns true once the keyring shows the change; left out if the keyring has nothing of it. */
-  isShown?(state: KeyState, input: I): boolean;
+  /** Returns true once the keyring shows the change. */
+  isShown(shown: ShownKey, input: I): boolean;
   /** Returns the error of a change that the operator refuses; left out if it refuses none. */
   refusal?(observed: ObservedKey): AwsError | undefined;
   /** The patch that takes back a change that was refused. */
   readonly undo?: SpecPatch;
   answer(observed: ObservedKey, input: I, facts: ChangeFacts): O;
+}
+
+/** A key as the keyring has it, and so as the next request finds it. */
+export interface ShownKey {
+  readonly state: KeyState;
+  /** Undefined if the operator has not recorded them yet. */
+  readonly details: KeyDetails | undefined;
 }
 
 export interface ChangeFacts {
@@ -68,25 +76,24 @@ async function carryOut<I extends KeyInput, O>(
 ): Promise<O> {
   const { request, key, keys } = asked;
   const facts = { now: request.now, standalone: objects.standalone };
-  const observed = await apply(objects, asked, (seen) => change.decide(seen, request.input, facts));
+  await apply(objects, asked, (seen) => change.decide(seen, request.input, facts));
   await waitUntilShown(change, objects, asked);
-  const now = change.isShown === undefined ? observed : await observeKey(objects, key, keys);
-  return change.answer(now, request.input, facts);
+  return change.answer(await observeKey(objects, key, keys), request.input, facts);
 }
 
-/** Reads, decides and writes until nobody else has written in between. Returns the key as the decision saw it. */
+/** Reads, decides and writes until nobody else has written in between. */
 export async function apply<I>(
   objects: ManagedObjects,
   { request: { caller }, key, keys }: Asked<I>,
   decide: (observed: ObservedKey) => SpecPatch | undefined,
-): Promise<ObservedKey> {
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const observed = await observeKey(objects, key, keys);
     const patch = decide(observed);
-    if (patch === undefined) return observed;
+    if (patch === undefined) return;
     try {
       await objects.change(caller, observed.masterKey, patch);
-      return observed;
+      return;
     } catch (error) {
       if (codeOf(error) !== "Conflict" || attempt >= MOST_ATTEMPTS) throw error;
     }
@@ -104,14 +111,19 @@ async function waitUntilShown<I extends KeyInput, O>(
   const { request, key, keys } = asked;
   let looks = 0;
   const look = async (): Promise<boolean> => {
-    const row = keys.withId(key.keyId);
-    if (row !== undefined && change.isShown?.(keys.state(row, Date.now()), request.input) !== false)
-      return true;
+    const shown = shownKey(keys, key);
+    if (shown !== undefined && change.isShown(shown, request.input)) return true;
     looks += 1;
     if (looks % LOOKS_FOR_EACH_READ === 0) await refuse(change, objects, asked);
     return false;
   };
   if (!(await until(look))) throw late(keys.arn(key));
+}
+
+/** Returns the key as the keyring has it; undefined if it is gone. */
+function shownKey(keys: AwsKeys, { keyId }: KeyRow): ShownKey | undefined {
+  const row = keys.withId(keyId);
+  return row && { state: keys.state(row, Date.now()), details: keys.recorded(row) };
 }
 
 /** Takes back a change that the operator refuses, and throws its refusal. */

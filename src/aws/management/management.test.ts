@@ -3,6 +3,8 @@ import type { KeyRow } from "../../keyring/rows.ts";
 import { parseManifests } from "../../store/manifests/manifests.ts";
 import { ALICE } from "../../testing/aws-keyring.ts";
 import { StandaloneOperator } from "../../testing/standalone-operator.ts";
+import { getKeyRotationStatus } from "../operations/details/get-key-rotation-status.ts";
+import { listResourceTags } from "../operations/details/list-resource-tags.ts";
 import { encrypt } from "../operations/encrypt.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { KeyInput } from "./key-change.ts";
@@ -74,6 +76,16 @@ describe("CreateKey", () => {
         spec: { tags: { no: "yes" } },
       },
     ]);
+  });
+  it("of a spec with several usages => is of the usage that was asked for, with its algorithms", async () => {
+    const input = { KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY" };
+    const { KeyMetadata } = await site.run(createKey(site.objects), input);
+    expect(KeyMetadata).toMatchObject({
+      ...input,
+      KeyState: "Enabled",
+      SigningAlgorithms: ["ECDSA_SHA_256"],
+    });
+    expect(KeyMetadata).not.toHaveProperty("CurrentKeyMaterialId");
   });
   it("of origin EXTERNAL => is pending import", async () => {
     const { KeyMetadata } = await site.run(createKey(site.objects), { Origin: "EXTERNAL" });
@@ -165,6 +177,8 @@ describe("what a key says of itself", () => {
     });
     await site.run(untagResource(site.objects), { KeyId, TagKeys: ["a", "absent"] });
     expect(specOf("bills")).toEqual({ description: "yes", tags: { b: "1" } });
+    const { Tags } = await site.run(listResourceTags, { KeyId });
+    expect(Tags).toEqual([{ TagKey: "b", TagValue: "1" }]);
   });
   it("more than 50 tags together => LimitExceededException", async () => {
     const { keyId: KeyId } = await site.key("bills");
@@ -181,6 +195,9 @@ describe("rotation", () => {
     await site.run(enableKeyRotation(site.objects), { KeyId, RotationPeriodInDays: 90 });
     await site.run(enableKeyRotation(site.objects), { KeyId });
     expect(specOf("orders")).toMatchObject({ rotation: { enabled: true, periodInDays: 90 } });
+    expect(await site.run(getKeyRotationStatus, { KeyId })).toMatchObject({
+      ...{ KeyRotationEnabled: true, RotationPeriodInDays: 90 },
+    });
     await site.run(disableKeyRotation(site.objects), { KeyId });
     expect(specOf("orders")).toMatchObject({ rotation: { enabled: false, periodInDays: 90 } });
   });

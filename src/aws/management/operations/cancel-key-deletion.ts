@@ -13,6 +13,6 @@ export const cancelKeyDeletion = keyChange<KeyInput, Output>({
     // AWS KMS leaves the key disabled.
     return { deletion: null, enabled: false };
   },
-  isShown: (state) => state !== "PendingDeletion" && state !== "Enabled",
+  isShown: ({ state }) => state !== "PendingDeletion" && state !== "Enabled",
   answer: ({ arn }) => ({ KeyId: arn }),
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { DEFAULT_KEY_SPEC, KEY_SPECS, type KeySpec, keySpecs } from "../../../crypto/key-specs.ts";
+import { DEFAULT_KEY_SPEC, KEY_SPECS, type KeySpec, mayHaveUsage } from "../../../crypto/key-specs.ts";
 import type { ObjectName } from "../../../names.ts";
 import { AwsError } from "../../aws-error.ts";
 import type { Caller } from "../../caller.ts";
@@ -85,7 +85,7 @@ function keySpecOf({ KeySpec, CustomerMasterKeySpec }: Input): KeySpec {
 
 function usageFor(keySpec: KeySpec, usage = ""): string {
   if (usage === "") throw new AwsError("ValidationException", `KeyUsage is required for KeySpec ${keySpec}.`);
-  if (Object.hasOwn(keySpecs[keySpec].algorithms, usage)) return usage;
+  if (mayHaveUsage(keySpec, usage)) return usage;
   throw new AwsError("ValidationException", `KeyUsage ${usage} is not compatible with KeySpec ${keySpec}`);
 }
 
@@ -114,6 +114,7 @@ async function waitForKey(objects: ManagedObjects, name: ObjectName, keys: AwsKe
   await until(async () => {
     const row = keys.named(name);
     if (row === undefined) return false;
+    if (keys.recorded(row) === undefined) return false;
     if (keys.current(row) !== undefined) return true;
     return (await objects.read("MasterKey", name))?.status?.keyState === "PendingImport";
   });

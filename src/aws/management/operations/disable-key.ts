@@ -7,6 +7,6 @@ export const disableKey = keyChange<KeyInput, Nothing>({
     refuseStates(observed, "Disabled");
     return observed.masterKey.spec.enabled ? { enabled: false } : undefined;
   },
-  isShown: (state) => state !== "Enabled",
+  isShown: ({ state }) => state !== "Enabled",
   answer: () => ({}),
 });

@@ -7,6 +7,6 @@ export const enableKey = keyChange<KeyInput, Nothing>({
     refuseStates(observed, "Disabled");
     return observed.masterKey.spec.enabled ? undefined : { enabled: true };
   },
-  isShown: (state) => state !== "Disabled",
+  isShown: ({ state }) => state !== "Disabled",
   answer: () => ({}),
 });

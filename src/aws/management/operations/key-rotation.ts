@@ -20,6 +20,8 @@ export const enableKeyRotation = keyChange<EnableInput, Nothing>({
     const isSame = rotation?.enabled === true && rotation.periodInDays === periodInDays;
     return isSame ? undefined : { rotation: { enabled: true, periodInDays } };
   },
+  isShown: ({ details }, { RotationPeriodInDays: given }) =>
+    details?.rotation.enabled === true && [undefined, details.rotation.periodInDays].includes(given),
   answer: () => ({}),
 });
 
@@ -29,6 +31,7 @@ export const disableKeyRotation = keyChange<KeyInput, Nothing>({
     refuseOtherThanRotating(observed);
     return observed.masterKey.spec.rotation?.enabled === true ? { rotation: { enabled: false } } : undefined;
   },
+  isShown: ({ details }) => details?.rotation.enabled === false,
   answer: () => ({}),
 });
 

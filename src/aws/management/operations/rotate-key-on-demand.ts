@@ -30,6 +30,7 @@ export const rotateKeyOnDemand = keyChange<KeyInput, Output>({
       );
     return { rotation: { requestToken: randomUUID() } };
   },
+  isShown: () => true,
   answer: ({ arn }) => ({ KeyId: arn }),
 });
 

@@ -29,7 +29,7 @@ export const scheduleKeyDeletion = keyChange<Input, Output>({
     // As in AWS KMS, the caller vouches that nothing needs the key: there is nothing to count.
     return { deletion: { pendingWindowInDays, ...(standalone && { withoutCensus: true }) } };
   },
-  isShown: (state) => state === "PendingDeletion",
+  isShown: ({ state }) => state === "PendingDeletion",
   refusal: (observed) => refusalOf(observed),
   undo: { deletion: null },
   answer({ arn, masterKey: { status } }, input, { now }) {

@@ -18,8 +18,13 @@ export const tagResource = keyChange<TagInput, Nothing>({
     refuseTooMany({ ...observed.masterKey.spec.tags, ...tags });
     return { tags };
   },
+  isShown: ({ details }, { Tags }) =>
+    Tags.every(({ TagKey, TagValue }) => details !== undefined && tagIn(details.tags, TagKey) === TagValue),
   answer: () => ({}),
 });
+
+const tagIn = (tags: Readonly<Record<string, string>>, name: string): string | undefined =>
+  Object.hasOwn(tags, name) ? tags[name] : undefined;
 
 export const untagResource = keyChange<UntagInput, Nothing>({
   action: "UntagResource",
@@ -30,5 +35,7 @@ export const untagResource = keyChange<UntagInput, Nothing>({
     if (present.length === 0) return undefined;
     return { tags: Object.fromEntries(present.map((name) => [name, null])) };
   },
+  isShown: ({ details }, { TagKeys }) =>
+    TagKeys.every((name) => details !== undefined && tagIn(details.tags, name) === undefined),
   answer: () => ({}),
 });

@@ -11,5 +11,6 @@ export const updateKeyDescription = keyChange<Input, Nothing>({
     refuseStates(observed, ...NOT_PENDING_DELETION);
     return observed.masterKey.spec.description === description ? undefined : { description };
   },
+  isShown: ({ details }, { Description }) => details?.description === Description,
   answer: () => ({}),
 });
