@@ -10,6 +10,8 @@ import { keyAlias, masterKey } from "../testing/objects.ts";
 import { AwsError } from "./aws-error.ts";
 import type { ManagedObjects } from "./management/managed-objects.ts";
 import { managementOperations } from "./management/management-table.ts";
+import { encode } from "./model/encode.ts";
+import { validate } from "./model/validate.ts";
 import type { Operation } from "./operations/operation.ts";
 import { operationOf } from "./operations/table.ts";
 
@@ -196,13 +198,16 @@ async function inputOf(operation: string, key: PutKey, state: State): Promise<ob
   const mac = { KeyId, Message, MacAlgorithm: "HMAC_SHA_256" };
   const signing = { KeyId, Message, SigningAlgorithm: "ECDSA_SHA_256" };
   const kem = { KeyId, EncapsulationAlgorithm: "ML_KEM" };
-  const made = async (name: string, input: object): Promise<Readonly<Record<string, unknown>>> =>
-    state === "Enabled" ? { ...(await keyring.run(named(name), input)) } : {};
+  /** Only an Enabled key makes what is then verified. */
+  const made = async (name: string, member: string, input: object): Promise<unknown> => {
+    const output = state === "Enabled" ? await keyring.run(named(name), input) : {};
+    return Object.entries(output).find(([one]) => one === member)?.[1] ?? Buffer.alloc(32);
+  };
   const inputs: Readonly<Record<string, () => object | Promise<object>>> = {
     CreateAlias: () => ({ AliasName: "alias/new", TargetKeyId: KeyId }),
     Decapsulate: async () => ({
       ...kem,
-      SharedSecretCiphertextBlob: (await made("Encapsulate", kem)).SharedSecretCiphertextBlob,
+      SharedSecretCiphertextBlob: await made("Encapsulate", "SharedSecretCiphertextBlob", kem),
     }),
     Decrypt: () => ({ CiphertextBlob: ciphertexts.get(state) }),
     DeleteAlias: () => ({ AliasName: `alias/${key.name}` }),
@@ -223,10 +228,10 @@ async function inputOf(operation: string, key: PutKey, state: State): Promise<ob
     UntagResource: () => ({ KeyId, TagKeys: ["a"] }),
     UpdateAlias: () => ({ AliasName: "alias/moved", TargetKeyId: KeyId }),
     UpdateKeyDescription: () => ({ KeyId, Description: "new" }),
-    Verify: async () => ({ ...signing, Signature: (await made("Sign", signing)).Signature }),
-    VerifyMac: async () => ({ ...mac, Mac: (await made("GenerateMac", mac)).Mac }),
+    Verify: async () => ({ ...signing, Signature: await made("Sign", "Signature", signing) }),
+    VerifyMac: async () => ({ ...mac, Mac: await made("GenerateMac", "Mac", mac) }),
   };
-  return (await inputs[operation]?.()) ?? { KeyId };
+  return (await inputs[operation]?.()) ?? (operation === "ListAliases" ? {} : { KeyId });
 }
 
 const managed = managementOperations(objects);
@@ -238,6 +243,15 @@ function named(name: string): Operation<object, object> {
   return operation;
 }
 
+/** Returns an input as the operation gets it: in JSON, and validated by the service model. */
+function sent(operation: string, input: object): object {
+  const members = Object.entries(input).map(([name, value]) => [
+    name,
+    value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value,
+  ]);
+  return validate(operation, Buffer.from(JSON.stringify(Object.fromEntries(members))));
+}
+
 interface Result {
   readonly outcome: string;
   readonly message?: string;
@@ -245,7 +259,8 @@ interface Result {
 
 async function resultOf(operation: string, key: PutKey, state: State): Promise<Result> {
   try {
-    await keyring.run(named(operation), await inputOf(operation, key, state));
+    const input = sent(operation, await inputOf(operation, key, state));
+    expect(encode(operation, await keyring.run(named(operation), input))).toMatch(/^\{.*\}$/);
     return { outcome: YES };
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;
@@ -265,7 +280,7 @@ const TEXTS: Readonly<Record<State, string>> = {
 };
 const expectedOf = (row: Row, state: State): Outcome => row[Math.min(STATES.indexOf(state), 3)] ?? YES;
 
-const SERVED = Object.keys(TABLE).filter((name) => implementationOf(name) !== undefined);
+const SERVED = Object.keys(TABLE);
 const WITHOUT_STATES = new Set(["ListAliases"]);
 const cells = SERVED.filter((name) => !WITHOUT_STATES.has(name)).flatMap((operation) =>
   STATES.map((state) => ({ operation, state, expected: expectedOf(TABLE[operation] ?? ANY, state) })),
