@@ -12,6 +12,10 @@ const CONFIG = "--config /etc/claviger/claviger.yaml";
 export const claviger = ({ kubectl }: KubeadmCluster, node: Machine, command: string): Promise<string> =>
   kubectl(`-n kube-system exec claviger-operator-${node.name} -- claviger ${command} ${CONFIG}`);
 
+/** Runs a claviger command of this checkout with the cluster admin's kubeconfig, as on a workstation. */
+export const clavigerAsAdmin = ({ node }: KubeadmCluster, command: string): Promise<string> =>
+  node.must(`${process.execPath} ${REPOSITORY}/bin/claviger.js ${command}`);
+
 /** Imports claviger's image, built from the Dockerfile, into a machine's containerd. */
 async function importImage(node: Machine): Promise<void> {
   await node.must(`ctr -n k8s.io images import ${await clavigerArchive()} > /dev/null`);
@@ -129,15 +133,35 @@ export async function handOver(node: Machine, image: string): Promise<void> {
   await node.must(
     `sed -e 's|^  name: claviger-plugin$|  name: claviger-plugin-b|' -e 's|image: .*|image: ${image}|' ${folder}/claviger-plugin.yaml > /etc/kubernetes/edited.yaml && mv /etc/kubernetes/edited.yaml ${folder}/claviger-plugin-b.yaml`,
   );
-  await eventually("the second plugin stands by", async () => {
-    const { stdout } = await node.sh(`kubectl -n kube-system logs claviger-plugin-b-${node.name}`);
-    return stdout.includes("standby: another claviger plugin serves /var/run/claviger/secrets.sock");
-  });
+  await logs(node, "claviger-plugin-b", STANDS_BY);
   await node.must(`rm ${folder}/claviger-plugin.yaml`);
   await eventually("the first plugin's pod is gone", async () => {
     const { stdout } = await node.sh("kubectl -n kube-system get pods -o name");
     return stdout.includes("claviger-plugin-b") && !stdout.includes(`claviger-plugin-${node.name}`);
   });
+}
+
+const STANDS_BY = "standby: another claviger plugin serves /var/run/claviger/secrets.sock";
+
+/** Resolves when a static pod of a node has logged a text. */
+const logs = (node: Machine, pod: string, text: string): Promise<boolean> =>
+  eventually(`${pod} logs: ${text}`, async () => {
+    const { stdout } = await node.sh(`kubectl -n kube-system logs ${pod}-${node.name}`);
+    return stdout.includes(text);
+  });
+
+/** Starts the plugin's pod of deploy/ again beside the second one of `handOver`. Resolves when it stands by. */
+export async function standBeside(node: Machine): Promise<void> {
+  await node.must(
+    "cd /etc/kubernetes/manifests && sed 's/claviger-plugin-b$/claviger-plugin/' claviger-plugin-b.yaml > ../edited.yaml && mv ../edited.yaml claviger-plugin.yaml",
+  );
+  await logs(node, "claviger-plugin", STANDS_BY);
+}
+
+/** Kills the second plugin. Resolves when the one that stood by serves. */
+export async function crash(node: Machine, second: string | undefined): Promise<void> {
+  await node.must(`kill -9 ${second}`);
+  await logs(node, "claviger-plugin", "provider secrets listens");
 }
 
 /** Stops a static pod of a node by moving its file away; the kubelet ends its container. Resolves when it has ended. */

@@ -3,10 +3,13 @@ import { eventually } from "../controlplane/wait.ts";
 import {
   changeImage,
   claviger,
+  clavigerAsAdmin,
   clavigerWithoutPod,
+  crash,
   encryptByKubeadm,
   handOver,
   installByHand,
+  standBeside,
   startPod,
   stopPod,
 } from "./by-hand.ts";
@@ -25,6 +28,7 @@ const SECRETS = "/registry/secrets/";
 describe.skipIf(parts === undefined)("the static pods as deployed, on a cluster of kubeadm", () => {
   let cluster: KubeadmCluster;
   let begun = performance.now();
+  let rotation: Promise<string>;
 
   beforeAll(async () => {
     if (parts === undefined) return;
@@ -48,6 +52,8 @@ describe.skipIf(parts === undefined)("the static pods as deployed, on a cluster 
       async () => (await read("hello").catch(() => "")) === "secret",
       PATIENCE,
     );
+  const currentVersion = () =>
+    cluster.kubectl("-n claviger-system get mk secrets -o jsonpath={.status.currentVersion.number}");
   const probed = async (action: () => Promise<void>): Promise<Answers> => {
     const probe = new SocketProbe(cluster.node, SOCKET);
     await action().finally(() => probe.end());
@@ -75,6 +81,13 @@ describe.skipIf(parts === undefined)("the static pods as deployed, on a cluster 
     expect(await read("before")).toBe("before");
     const diff = await cluster.node.must(`kubeadm upgrade diff v${cluster.parts.version}`);
     expect(diff.match(/^[+-].*(encryption|claviger|enc\b).*$/gm)).toBeNull();
+  });
+
+  it("rotate --wait => begins, and goes on during the next tests", async () => {
+    rotation = clavigerAsAdmin(cluster, "rotate claviger-system/secrets --wait");
+    rotation.catch(() => undefined);
+    await eventually("version 2 is current", async () => (await currentVersion()) === "2", PATIENCE);
+    took("rotated");
   });
 
   it("the operator is killed, then upgraded by an edit of its static pod => the plugin answers every question meanwhile", async () => {
@@ -140,6 +153,17 @@ describe.skipIf(parts === undefined)("the static pods as deployed, on a cluster 
     },
   );
 
+  it("the rotation ends => every Secret lies under the new version, by a count in etcd", async () => {
+    await rotation;
+    took("the rotation proven");
+    const { rows } = JSON.parse(await claviger(cluster, cluster.node, "census -o json"));
+    expect(rows).toEqual([
+      expect.objectContaining({ resource: "secrets", version: "claviger-system/secrets v2" }),
+    ]);
+    await readable();
+    expect(await read("before")).toBe("before");
+  });
+
   it.each(["plugin", "kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler"] as const)(
     "%s is killed => the kubelet starts it again, and the Secret is read",
     async (name) => {
@@ -154,11 +178,17 @@ describe.skipIf(parts === undefined)("the static pods as deployed, on a cluster 
     const answers = await probed(() => handOver(node, "claviger:0.1.2"));
     took(`plugin upgraded by a hand-over: its socket did not answer for ${answers.longestGap} ms`);
     await readable();
-    // The next tests use the names of deploy/.
-    await node.must(
-      "cd /etc/kubernetes/manifests && sed 's/claviger-plugin-b$/claviger-plugin/' claviger-plugin-b.yaml > ../edited.yaml && mv ../edited.yaml claviger-plugin.yaml && rm claviger-plugin-b.yaml",
-    );
+  });
+
+  it("the plugin crashes while another one stands by => the socket answers again at once", async () => {
+    const { node } = cluster;
+    const second = await processOf(node, "plugin");
+    await standBeside(node);
+    const answers = await probed(() => crash(node, second));
+    took(`plugin crashed beside another one: its socket did not answer for ${answers.longestGap} ms`);
+    expect(answers.longestGap).toBeLessThan(10_000);
     await readable();
+    await node.must("rm /etc/kubernetes/manifests/claviger-plugin-b.yaml");
   });
 
   it("the keyring is lost => a backup is restored while both pods are stopped, and the plugin opens the Secret before the operator starts", async () => {
