@@ -56,11 +56,21 @@ export interface KubeadmCluster extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+export interface ClusterOptions {
+  /** The release that the images are named after, for an upgrade to that of the parts: the programs are the same. */
+  readonly release?: string;
+  /** Further flags of the API servers. */
+  readonly apiServer?: Readonly<Record<string, string>>;
+}
+
 /**
  * Starts a cluster of one control-plane node by `kubeadm init`. Resolves when its API server is ready, and
  * leaves nothing behind if it fails.
  */
-export async function startKubeadmCluster(parts: Parts): Promise<KubeadmCluster> {
+export async function startKubeadmCluster(
+  parts: Parts,
+  { release = parts.version, apiServer = {} }: ClusterOptions = {},
+): Promise<KubeadmCluster> {
   const folder = await mkdtemp(join(tmpdir(), "clvk-"));
   removeOnExit(folder);
   const machines: Machine[] = [];
@@ -77,7 +87,8 @@ export async function startKubeadmCluster(parts: Parts): Promise<KubeadmCluster>
   };
   try {
     const node = await addMachine();
-    await kubeadmInit(node, parts.version);
+    if (release !== parts.version) await nameImages(node, parts.version, release);
+    await kubeadmInit(node, initConfiguration(node, release, apiServer));
     const kubectl = (args: string, stdin?: string) => node.must(`kubectl ${args}`, stdin);
     return { parts, node, kubectl, addMachine, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
@@ -117,17 +128,31 @@ export async function bootServices(machine: Machine): Promise<void> {
   await machine.start("kubelet");
 }
 
-async function kubeadmInit(node: Machine, version: string): Promise<void> {
-  await node.must(
-    "mkdir -p /etc/kubernetes && cat > /etc/kubernetes/init.yaml",
-    initConfiguration(node, version),
-  );
+/** Gives the control plane's images of a machine the names of another release, too. */
+async function nameImages(node: Machine, version: string, release: string): Promise<void> {
+  for (const component of ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]) {
+    const image = `registry.k8s.io/${component}`;
+    await node.must(`ctr -n k8s.io images tag ${image}:v${version} ${image}:v${release} > /dev/null`);
+  }
+}
+
+async function kubeadmInit(node: Machine, configuration: string): Promise<void> {
+  await node.must("mkdir -p /etc/kubernetes && cat > /etc/kubernetes/init.yaml", configuration);
   await node.must(
     "kubeadm init --config /etc/kubernetes/init.yaml --ignore-preflight-errors=SystemVerification",
   );
 }
 
-const initConfiguration = ({ name, address }: Machine, version: string): string => `
+const apiServerOf = (flags: Readonly<Record<string, string>>) => {
+  const extraArgs = Object.entries(flags).map(([name, value]) => ({ name, value }));
+  return extraArgs.length === 0 ? {} : { extraArgs };
+};
+
+const initConfiguration = (
+  { name, address }: Machine,
+  version: string,
+  apiServer: Readonly<Record<string, string>>,
+): string => `
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
 localAPIEndpoint: { advertiseAddress: ${address}, bindPort: 6443 }
@@ -139,6 +164,7 @@ apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: v${version}
 controlPlaneEndpoint: ${address}:6443
+apiServer: ${JSON.stringify(apiServerOf(apiServer))}
 ---
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration

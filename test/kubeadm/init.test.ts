@@ -3,7 +3,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../controlplane/wait.ts";
 import { clavigerArchive } from "./claviger-image.ts";
 import { type KubeadmCluster, kubeadmParts, startKubeadmCluster } from "./cluster.ts";
+import { processOf } from "./containers.ts";
 import type { Machine } from "./machine.ts";
+import { storedBelow } from "./stored.ts";
+import {
+  clavigerFiles,
+  processesOf,
+  releaseBefore,
+  renewAndRestart,
+  signForAnHour,
+  upgradeCluster,
+} from "./upgrade.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 const parts = await kubeadmParts();
@@ -21,6 +31,7 @@ describe.skipIf(parts === undefined)("claviger on a cluster of kubeadm, in order
   let cluster: KubeadmCluster;
   let first: Machine;
   let second: Machine;
+  let booting: Promise<Machine>;
   const claviger = (node: Machine, args: string) => node.must(`${CLAVIGER} ${args}`);
   const secret = async (node: Machine, name: string) =>
     await node.must(`kubectl get secret ${name} -o jsonpath={.data.text} | base64 -d`);
@@ -31,9 +42,45 @@ describe.skipIf(parts === undefined)("claviger on a cluster of kubeadm, in order
     return rows.flatMap((row: Row) => (row.resource === "secrets" ? [row.stored.kind] : []));
   };
 
+  /** Prints how long an action took: the figures are for people. */
+  const timed = async <T>(what: string, action: () => Promise<T>): Promise<T> => {
+    const started = performance.now();
+    const result = await action();
+    console.log(`${what}: ${Math.round((performance.now() - started) / 1000)} s`);
+    return result;
+  };
+  const expectEveryOneEncrypted = async () => {
+    for (const value of (await storedBelow(first, "/registry/secrets/")).values())
+      expect(value).toMatch(/^k8s:enc:kms:v2:secrets:/);
+  };
+  /** Expects that Secrets of before are read, and that a new one is read and lies encrypted in etcd. */
+  const expectEncryption = async (name: string) => {
+    await eventually(
+      "the Secret of before is read",
+      async () => (await secret(first, "before")) === "before",
+    );
+    await put(name);
+    expect(await secret(first, name)).toBe(name);
+    await expectEveryOneEncrypted();
+  };
+  /** Returns the files of claviger on the first node, and the processes of its pods. */
+  const installed = async () => ({
+    files: await clavigerFiles(first),
+    processes: await processesOf(first, ["plugin", "operator"]),
+  });
+
+  /** Boots the second node, which needs half a minute. */
+  const bootSecond = async () => {
+    const machine = await cluster.addMachine();
+    await machine.must(`ctr -n k8s.io images import ${await clavigerArchive()}`);
+    return machine;
+  };
+
   beforeAll(async () => {
     if (parts === undefined) throw new Error("there are no parts");
-    cluster = await startKubeadmCluster(parts);
+    // Without this flag each restart of an API server waits half a minute for clients that watch.
+    const apiServer = { "shutdown-send-retry-after": "true" };
+    cluster = await startKubeadmCluster(parts, { release: releaseBefore(parts.version), apiServer });
     first = cluster.node;
     await first.must(`ctr -n k8s.io images import ${await clavigerArchive()}`);
     await put("before");
@@ -47,9 +94,10 @@ describe.skipIf(parts === undefined)("claviger on a cluster of kubeadm, in order
   });
 
   it("init --wait => every Secret is encrypted, the ones from before too, by one command", async () => {
-    const started = performance.now();
-    await claviger(first, "init --wait");
-    console.log(`init --wait: ${Math.round((performance.now() - started) / 1000)} s`);
+    const installing = timed("init --wait", () => claviger(first, "init --wait"));
+    booting = bootSecond();
+    booting.catch(() => undefined);
+    await installing;
     expect(await secret(first, "before")).toBe("before");
     expect(await storedAs()).toEqual(["kms-v2"]);
   });
@@ -66,9 +114,40 @@ describe.skipIf(parts === undefined)("claviger on a cluster of kubeadm, in order
     expect(diff.split("\n").filter((line) => /^[-+].*(encryption|claviger|enc\b)/.test(line))).toEqual([]);
   });
 
+  it("kubeadm upgrade apply => the API server keeps its flags and mounts, and claviger's files and pods stay as they are", async () => {
+    const manifest = () => first.must("cat /etc/kubernetes/manifests/kube-apiserver.yaml");
+    const [text, process, before] = [
+      await manifest(),
+      await processOf(first, "kube-apiserver"),
+      await installed(),
+    ];
+    const { version } = cluster.parts;
+    await timed("kubeadm upgrade apply", () => upgradeCluster(first, version));
+    expect(await manifest()).toBe(text.replace(`:v${releaseBefore(version)}`, `:v${version}`));
+    expect(await processOf(first, "kube-apiserver")).not.toBe(process);
+    await expectEncryption("upgraded");
+    expect(await installed()).toEqual(before);
+  });
+
+  it("kubeadm certs renew all, and a restart of the control plane => Secrets are read and encrypted, and claviger's files and pods stay as they are", async () => {
+    const before = await installed();
+    await timed("kubeadm certs renew all, and the restart", () => renewAndRestart(first));
+    await expectEncryption("renewed");
+    expect(await installed()).toEqual(before);
+  });
+
+  it("a certificate of claviger's own expires within an hour => doctor says so, init has it signed again, and the operator continues with it", async () => {
+    const doctor = async () => (await first.sh(`${CLAVIGER} doctor`)).stdout;
+    const { processes } = await installed();
+    await signForAnHour(first);
+    expect(await doctor()).toContain("CertificateExpires");
+    await timed("init again", () => claviger(first, "init"));
+    expect(await doctor()).not.toContain("CertificateExpires");
+    expect((await installed()).processes).toEqual(processes);
+  });
+
   it("join, then kubeadm join => claviger serves the new node's API server from its start", async () => {
-    second = await cluster.addMachine();
-    await second.must(`ctr -n k8s.io images import ${await clavigerArchive()}`);
+    second = await booting;
     const code = (text: string) => /code: (\S+)/.exec(text)?.[1];
     const asked = await claviger(second, "join --request /tmp/request.txt");
     const request = await second.must("cat /tmp/request.txt");
@@ -81,33 +160,33 @@ describe.skipIf(parts === undefined)("claviger on a cluster of kubeadm, in order
     await claviger(second, `join --open /root/answer.txt --code ${code(answered)}`);
     const command = (await first.must("kubeadm token create --print-join-command")).trim();
     const uploaded = await first.must("kubeadm init phase upload-certs --upload-certs");
-    const started = performance.now();
-    await second.must(
-      `${command} --control-plane --certificate-key ${uploaded.trim().split("\n").at(-1)} --apiserver-advertise-address ${second.address} --ignore-preflight-errors=SystemVerification`,
+    const key = uploaded.trim().split("\n").at(-1);
+    await timed("kubeadm join", () =>
+      second.must(
+        `${command} --control-plane --certificate-key ${key} --apiserver-advertise-address ${second.address} --ignore-preflight-errors=SystemVerification`,
+      ),
     );
-    console.log(`kubeadm join: ${Math.round((performance.now() - started) / 1000)} s`);
     await claviger(second, "init");
     expect(await secret(second, "before")).toBe("before");
     await second.must("kubectl create secret generic second --from-literal=text=second");
     expect(await secret(first, "second")).toBe("second");
-    expect(await storedAs()).toEqual(["kms-v2"]);
+    await expectEveryOneEncrypted();
   });
 
   it("init --undo on both nodes => every Secret is plain and readable, and nothing of claviger is left", async () => {
-    const started = performance.now();
     expect((await first.sh(`${CLAVIGER} init --undo --forget`)).stderr).toContain(
       "still write under claviger: cp-2",
     );
     expect((await second.sh(`${CLAVIGER} init --undo --forget`)).stderr).toContain(
       "still has claviger's entry: cp-1",
     );
-    await claviger(first, "init --undo --forget");
-    await claviger(second, "init --undo --forget");
-    console.log(`undo: ${Math.round((performance.now() - started) / 1000)} s`);
+    await timed("the last undo of the first node", () => claviger(first, "init --undo --forget"));
+    await timed("the last undo of the second node", () => claviger(second, "init --undo --forget"));
     for (const node of [first, second]) {
       for (const name of ["before", "second"]) expect(await secret(node, name)).toBe(name);
       const left = await node.sh(
-        "ls -d /etc/claviger /var/lib/claviger /run/claviger /etc/kubernetes/enc /etc/tmpfiles.d/claviger.conf; grep -rl claviger /etc/kubernetes",
+        // kubeadm upgrade keeps copies of former manifests in tmp.
+        "ls -d /etc/claviger /var/lib/claviger /run/claviger /etc/kubernetes/enc /etc/tmpfiles.d/claviger.conf; grep -rl --exclude-dir=tmp claviger /etc/kubernetes",
       );
       expect(left.stdout).toBe("");
     }
