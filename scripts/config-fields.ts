@@ -126,7 +126,22 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
   {
     name: "aws.credentials",
     text: "a file, mode 0600, with a list of `accessKeyId`, `secretAccessKey`, `user`, `groups`; read again when it changes",
-    without: "needed with `aws.listen`",
+    without: "needed with `aws.listen`, unless there is `aws.sessions`",
+  },
+  {
+    name: "aws.kubeconfig",
+    text: "the kubeconfig of the API's own user, who may create SubjectAccessReviews and TokenReviews: RBAC then says who may do what",
+    without: "only the group `system:masters` may do anything",
+  },
+  {
+    name: "aws.sessions.key",
+    text: "NAMESPACE/NAME of the MasterKey that seals [temporary credentials](aws.md#serviceaccounts)",
+    without: "there are none",
+  },
+  {
+    name: "aws.sessions.audience",
+    text: "the audience of the ServiceAccount tokens that are exchanged for temporary credentials",
+    without: "`kms.claviger.dev`",
   },
   {
     name: "aws.namespace",

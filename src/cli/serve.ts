@@ -60,7 +60,7 @@ export const serve: Command = {
 
 /** Standalone, a first credential is made as the root key is: without it nobody could call the API. */
 async function prepareCredentials({ api, resources }: NodeConfig): Promise<void> {
-  if (api === undefined || resources.kind !== "manifests") return;
+  if (api?.credentials === undefined || resources.kind !== "manifests") return;
   const { createFirstCredentials } = await import("../aws/credentials/first-credentials.ts");
   createFirstCredentials(api.credentials);
 }

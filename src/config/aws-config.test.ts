@@ -45,6 +45,18 @@ test("everything there is => is taken", () => {
   });
 });
 
+test("an API with sessions needs no file of credentials", () => {
+  const parsed = (sessions: string) =>
+    parse(`aws: { listen: "127.0.0.1:443", kubeconfig: api.kubeconfig, sessions: ${sessions} }`).api;
+  expect(parsed("{ key: claviger-system/aws-sessions }")).toEqual({
+    listen: "127.0.0.1:443",
+    namespace: "default",
+    kubeconfig: "/etc/claviger/api.kubeconfig",
+    sessions: { key: { namespace: "claviger-system", name: "aws-sessions" }, audience: "kms.claviger.dev" },
+  });
+  expect(parsed("{ key: a/b, audience: sts.amazonaws.com }")?.sessions?.audience).toBe("sts.amazonaws.com");
+});
+
 test.each([
   [
     '{ listen: "0.0.0.0:443", credentials: c }',
@@ -52,6 +64,12 @@ test.each([
   ],
   ['{ listen: "127.0.0.1:443" }', "aws.credentials is missing"],
   ["{ credentials: c }", "aws.credentials goes with aws.listen"],
+  ["{ kubeconfig: k }", "aws.kubeconfig goes with aws.listen"],
+  [
+    '{ listen: "127.0.0.1:443", sessions: { key: a/b } }',
+    "aws.sessions goes with aws.kubeconfig: the API server is asked whose token it is",
+  ],
+  ['{ listen: "127.0.0.1:443", kubeconfig: k, sessions: {} }', "aws.sessions.key is missing"],
   ["{ workers: 2 }", "aws.workers goes with aws.listen"],
   [
     '{ listen: "127.0.0.1:443", credentials: c, workers: 0 }',

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { ObjectName } from "../names.ts";
 import { type ListenConfig, listenOf } from "./listen.ts";
 import { DNS_NAME, type Section } from "./yaml-section.ts";
 
@@ -18,15 +19,29 @@ export interface ApiConfig extends ListenConfig {
   /** The namespace of callers that are no ServiceAccounts. */
   readonly namespace: string;
   /** The file of static credentials. */
-  readonly credentials: string;
+  readonly credentials?: string;
+  /** The kubeconfig of the API's own user, with which it asks the API server who may do what. */
+  readonly kubeconfig?: string;
+  readonly sessions?: SessionsConfig;
+}
+
+/** Temporary credentials for ServiceAccounts. */
+export interface SessionsConfig {
+  /** The MasterKey that seals them. */
+  readonly key: ObjectName;
+  /** The audience of the tokens that are exchanged for them. */
+  readonly audience: string;
 }
 
 /** No real region: a client that forgot its endpoint finds no host, and sends no signature to AWS. */
 const DEFAULT_REGION = "us-local-1";
 const DEFAULT_ACCOUNT = "000000000000";
 const MOST_WORKERS = 64;
+const AUDIENCE = /^[\x21-\x7e]{1,253}$/;
 /** Fields that mean nothing if the API is not served. */
-const OF_API = ["workers", "namespace", "tls", "credentials"];
+const OF_API = ["workers", "namespace", "tls", "credentials", "kubeconfig", "sessions"];
+/** No other service accepts a token that was made for this audience. */
+const DEFAULT_AUDIENCE = "kms.claviger.dev";
 
 /** Reads the section `aws`. Throws ConfigInvalid. */
 export function awsOf(section: Section | undefined, folder: string): AwsConfig {
@@ -49,10 +64,36 @@ function apiOf(section: Section, folder: string): ApiConfig | undefined {
   const workers = section.optionalInteger("workers");
   if (workers !== undefined && (workers < 1 || workers > MOST_WORKERS))
     throw section.wrong("workers", `must be a whole number from 1 to ${MOST_WORKERS}`);
+  const identity = identityOf(section, folder);
   return {
     ...listenOf(section, folder, "plaintext keys travel through it"),
     ...(workers !== undefined && { workers }),
     namespace: section.optionalText("namespace", DNS_NAME) ?? "default",
-    credentials: resolve(folder, section.text("credentials")),
+    ...identity,
   };
+}
+
+/** Reads the sources of credentials, of which there must be at least one. */
+function identityOf(
+  section: Section,
+  folder: string,
+): Pick<ApiConfig, "credentials" | "kubeconfig" | "sessions"> {
+  const kubeconfig = section.optionalText("kubeconfig");
+  const sessions = sessionsOf(section.optionalSection("sessions"));
+  if (sessions !== undefined && kubeconfig === undefined)
+    throw section.wrong("sessions", "goes with aws.kubeconfig: the API server is asked whose token it is");
+  const credentials =
+    sessions === undefined ? section.text("credentials") : section.optionalText("credentials");
+  return {
+    ...(credentials !== undefined && { credentials: resolve(folder, credentials) }),
+    ...(kubeconfig !== undefined && { kubeconfig: resolve(folder, kubeconfig) }),
+    ...(sessions !== undefined && { sessions }),
+  };
+}
+
+function sessionsOf(section: Section | undefined): SessionsConfig | undefined {
+  if (section === undefined) return undefined;
+  const key = section.optionalObjectName("key");
+  if (key === undefined) throw section.wrong("key", "is missing");
+  return { key, audience: section.optionalText("audience", AUDIENCE) ?? DEFAULT_AUDIENCE };
 }

@@ -67,6 +67,11 @@ export class AwsKeyring {
     return this.#keyring;
   }
 
+  /** The folder with root.key and state. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** Begins to read. */
   start(): this {
     this.#keyring.start();

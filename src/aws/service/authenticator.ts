@@ -4,7 +4,10 @@ import type { WireRequest } from "../door/handler.ts";
 import { type CredentialName, SignatureVerifier } from "../sigv4/signature-verifier.ts";
 
 /** Finds the credential of an access key id, and of the session token if the request has one. */
-export type FindCredential = (name: CredentialName) => CallerCredential | undefined;
+export type FindCredential = (
+  name: CredentialName,
+  now: number,
+) => CallerCredential | undefined | Promise<CallerCredential | undefined>;
 
 /** Finds out who signed a request. */
 export class Authenticator {
@@ -17,7 +20,8 @@ export class Authenticator {
   }
 
   /** Returns the caller. Throws AwsError if nobody known has signed the request at this time. */
-  authenticate(request: WireRequest, now: number): Caller {
-    return this.#verifier.verify(request, this.#find, now).caller;
+  async authenticate(request: WireRequest, now: number): Promise<Caller> {
+    const claim = this.#verifier.claimOf(request);
+    return this.#verifier.check(claim, await this.#find(claim.name, now), now).caller;
   }
 }

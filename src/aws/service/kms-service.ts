@@ -45,7 +45,7 @@ export class KmsService {
   async answer({ id, name, wire }: Called): Promise<string> {
     const { authenticator } = this.#options;
     const now = this.#options.now();
-    const caller = authenticator.authenticate(wire, now);
+    const caller = await authenticator.authenticate(wire, now);
     const operation = this.#operation(name);
     const input = validate(name, wire.body);
     refuseUnsupportedMembers(input);

@@ -4,7 +4,7 @@ import { AwsKeyring, NOW } from "../../testing/aws-keyring.ts";
 import { signedHeaders } from "../../testing/aws-signer.ts";
 import { SessionCredentials } from "../sessions/session-credentials.ts";
 import { SessionKeys } from "../sessions/session-keys.ts";
-import { StsService, type StsServiceOptions } from "./sts-service.ts";
+import { StsService, type StsServiceOptions, type WebIdentity } from "./sts-service.ts";
 import type { Reviewed } from "./web-identity.ts";
 
 const ACCOUNT = "000000000000";
@@ -28,13 +28,17 @@ beforeEach(async () => {
 });
 afterEach(() => keyring.close());
 
-function service(changes: Partial<StsServiceOptions> = {}): StsService {
+interface Changes extends Partial<StsServiceOptions> {
+  readonly reviewer?: WebIdentity["reviewer"];
+  readonly issuer?: WebIdentity["sessions"];
+}
+
+function service({ reviewer, issuer, ...changes }: Changes = {}): StsService {
   return new StsService({
     region: "us-local-1",
     account: ACCOUNT,
-    reviewer: { review: async () => WEB },
-    sessions,
-    find: (name) => sessions.find(name, NOW),
+    webIdentity: { reviewer: reviewer ?? { review: async () => WEB }, sessions: issuer ?? sessions },
+    find: (name, now) => sessions.find(name, now),
     now: () => NOW,
     report: (_, error) => reports.push(error),
     ...changes,
@@ -157,11 +161,18 @@ describe("AssumeRoleWithWebIdentity", () => {
 
   test("no key for sessions => InternalFailure without its reason, and a line in the log", async () => {
     const failing = { issue: () => Promise.reject(new Error("secret reason")) };
-    const { status, body } = await asked(assume(), service({ sessions: failing }));
+    const { status, body } = await asked(assume(), service({ issuer: failing }));
     expect(status).toBe(500);
     expect(body).not.toContain("secret reason");
     expect(field(body, "Code")).toBe("InternalFailure");
     expect(reports).toEqual([new Error("secret reason")]);
+  });
+
+  test("no sessions are configured => AccessDenied", async () => {
+    expect(await asked(assume(), service({ webIdentity: undefined }))).toEqual({
+      status: 403,
+      body: errorXml("AccessDenied", "This API gives no sessions."),
+    });
   });
 
   test("more than 16 reviews at once => Throttling", async () => {

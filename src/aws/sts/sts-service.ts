@@ -11,20 +11,35 @@ import { assumeRoleAnswer, errorAnswer, identityAnswer } from "./sts-answers.ts"
 import { StsError, stsErrorOf } from "./sts-error.ts";
 import { parseForm } from "./sts-form.ts";
 import { type AssumeRoleRequest, readStsRequest } from "./sts-request.ts";
-import { decideSession, refuseExpired, type TokenReviewer, tokenExpiry } from "./web-identity.ts";
+import {
+  decideSession,
+  type Reviewed,
+  refuseExpired,
+  type TokenReviewer,
+  tokenExpiry,
+} from "./web-identity.ts";
 
 /** The credential of a caller of GetCallerIdentity. */
 interface CallerCredential extends Credential {
   readonly caller: Caller;
 }
 
+/** What exchanges the tokens of ServiceAccounts for sessions. */
+export interface WebIdentity {
+  readonly reviewer: TokenReviewer;
+  readonly sessions: Pick<SessionCredentials, "issue">;
+}
+
 export interface StsServiceOptions {
   readonly region: string;
   readonly account: string;
-  readonly reviewer: TokenReviewer;
-  readonly sessions: Pick<SessionCredentials, "issue">;
+  /** Absent if no sessions are configured. */
+  readonly webIdentity?: WebIdentity | undefined;
   /** Finds a credential of any kind. */
-  readonly find: (name: CredentialName) => Promise<CallerCredential | undefined>;
+  readonly find: (
+    name: CredentialName,
+    now: number,
+  ) => CallerCredential | undefined | Promise<CallerCredential | undefined>;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** Logs a failure that the client is not told. */
@@ -65,28 +80,29 @@ export class StsService {
     const request = readStsRequest(parseForm(wire.body));
     if (request.action === "AssumeRoleWithWebIdentity") return this.#assumeRole(request, id);
     const claim = this.#verifier.claimOf(wire);
-    const found = await this.#options.find(claim.name);
-    const { caller } = this.#verifier.check(claim, found, this.#options.now());
+    const now = this.#options.now();
+    const { caller } = this.#verifier.check(claim, await this.#options.find(claim.name, now), now);
     return identityAnswer(caller, this.#options.account, id);
   }
 
   async #assumeRole(request: AssumeRoleRequest, id: string): Promise<string> {
-    const { account, sessions } = this.#options;
+    const { account, webIdentity } = this.#options;
+    if (webIdentity === undefined) throw new StsError("AccessDenied", "This API gives no sessions.");
     const now = this.#options.now();
     const expiry = tokenExpiry(request.token);
     refuseExpired(expiry, now);
-    const reviewed = await this.#review(request.token, id);
+    const reviewed = await this.#review(webIdentity.reviewer, request.token, id);
     const allowed = decideSession(request, reviewed, expiry, account, now);
     const { sessionName } = request;
-    const issued = await sessions.issue({ ...allowed, name: sessionName }, now);
+    const issued = await webIdentity.sessions.issue({ ...allowed, name: sessionName }, now);
     return assumeRoleAnswer({ ...allowed, ...issued, account, sessionName }, id);
   }
 
-  async #review(token: string, id: string) {
+  async #review(reviewer: TokenReviewer, token: string, id: string): Promise<Reviewed> {
     if (this.#reviews >= MOST_REVIEWS) throw new StsError("Throttling", "Rate exceeded");
     this.#reviews += 1;
     try {
-      return await this.#options.reviewer.review(token);
+      return await reviewer.review(token);
     } catch (error) {
       this.#options.report(id, error);
       // SDKs retry this error.

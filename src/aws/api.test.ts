@@ -1,0 +1,155 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { EncryptCommand, KMSClient, type KMSClientConfig, ListKeysCommand } from "@aws-sdk/client-kms";
+import { fromWebToken } from "@aws-sdk/credential-provider-web-identity";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { parseConfig } from "../config/config.ts";
+import { AwsKeyring } from "../testing/aws-keyring.ts";
+import { type Call, FakeApiServer, json } from "../testing/fake-api-server.ts";
+import { freeAddress } from "../testing/free-address.ts";
+import { deadline } from "../testing/keyring.ts";
+import { runApi } from "./api.ts";
+
+const ACCOUNT = "000000000000";
+const USER = { username: "system:serviceaccount:shop:web", groups: ["system:serviceaccounts"] };
+const Plaintext = Buffer.from("attack at dawn");
+
+let keyring: AwsKeyring;
+let server: FakeApiServer;
+let ended: AbortController;
+let running: Promise<void>[];
+let clients: KMSClient[];
+/** The verbs that RBAC allows, and all reviews that the API server was asked for. */
+let verbs: Set<string>;
+let reviews: { readonly kind: string; readonly spec: Record<string, unknown> }[];
+beforeEach(async () => {
+  keyring = new AwsKeyring();
+  server = await FakeApiServer.start();
+  ended = new AbortController();
+  [running, clients, reviews, verbs] = [[], [], [], new Set(["encrypt"])];
+  await keyring.add("aws-sessions");
+  await keyring.add("orders");
+  server.answer((call) => void review(call));
+});
+afterEach(async () => {
+  for (const client of clients) client.destroy();
+  ended.abort();
+  await Promise.all(running);
+  await server.stop();
+  keyring.close();
+});
+
+/** Answers as the API server does: it knows one token, and allows what `verbs` has. */
+async function review(call: Call): Promise<void> {
+  const { kind, spec } = JSON.parse(await call.body);
+  reviews.push({ kind, spec });
+  const { token, audiences, resourceAttributes } = spec;
+  const status =
+    kind === "TokenReview"
+      ? { authenticated: token === TOKEN, audiences, user: USER }
+      : { allowed: verbs.has(resourceAttributes.verb) };
+  json({ status }, 201)(call);
+}
+
+const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+const tokenOf = (subject: string): string =>
+  `${part({ alg: "RS256" })}.${part({ sub: subject, exp: Math.floor(Date.now() / 1000) + 3000 })}.c2ln`;
+const TOKEN = tokenOf(USER.username);
+
+/** Starts an API, and waits until it is ready. Returns its address. */
+async function start(aws = ""): Promise<string> {
+  const listen = await freeAddress();
+  const text = `
+apiVersion: config.claviger.dev/v1alpha1
+kind: NodeConfig
+nodeName: cp-1
+stateDir: ./state
+seal: { file: { path: ./root.key } }
+kubeconfig: ./operator.kubeconfig
+aws: { listen: "${listen}", kubeconfig: ${server.kubeconfig}, sessions: { key: apps/aws-sessions }${aws} }
+`;
+  const config = parseConfig(text, join(keyring.folder, "claviger.yaml"));
+  running.push(runApi(config, () => undefined, ended.signal));
+  const endpoint = `http://${listen}`;
+  const isReady = async () => expect((await fetch(`${endpoint}/readyz`)).status).toBe(200);
+  await vi.waitFor(isReady, deadline);
+  return endpoint;
+}
+
+function client(endpoint: string, credentials: NonNullable<KMSClientConfig["credentials"]>): KMSClient {
+  const made = new KMSClient({ endpoint, region: "us-local-1", maxAttempts: 1, credentials });
+  clients.push(made);
+  return made;
+}
+
+const sessionFrom = (endpoint: string, token = TOKEN) =>
+  fromWebToken({
+    roleArn: `arn:aws:iam::${ACCOUNT}:role/shop/web`,
+    roleSessionName: "pod-1",
+    webIdentityToken: token,
+    clientConfig: { endpoint, region: "us-local-1", maxAttempts: 1 },
+  });
+
+const encrypt = new EncryptCommand({ KeyId: "alias/apps/main", Plaintext });
+
+describe("an API of a cluster", () => {
+  beforeEach(() => keyring.alias("main", "orders"));
+
+  test("gives a pod a session for its token, and RBAC says what the ServiceAccount may do", async () => {
+    const endpoint = await start();
+    const web = client(endpoint, sessionFrom(endpoint));
+    expect((await web.send(encrypt)).CiphertextBlob).toBeDefined();
+    expect(
+      reviews.map(({ kind, spec }) => spec.resourceAttributes ?? { kind, audiences: spec.audiences }),
+    ).toEqual([
+      { kind: "TokenReview", audiences: ["kms.claviger.dev"] },
+      {
+        group: "kms.claviger.dev",
+        resource: "masterkeys",
+        verb: "encrypt",
+        namespace: "apps",
+        name: "orders",
+      },
+    ]);
+    await expect(web.send(new ListKeysCommand({}))).rejects.toMatchObject({
+      name: "AccessDeniedException",
+      message: expect.stringContaining(
+        `User: arn:aws:iam::${ACCOUNT}:role/shop/web is not authorized to perform: kms:ListKeys`,
+      ),
+    });
+  });
+
+  test("accepts a session that another node has given", async () => {
+    const [one, two] = [await start(), await start()];
+    expect((await client(two, sessionFrom(one)).send(encrypt)).CiphertextBlob).toBeDefined();
+  });
+
+  test("gives nobody a session for a token that the API server does not know", async () => {
+    const endpoint = await start();
+    const forged = client(endpoint, sessionFrom(endpoint, tokenOf("other")));
+    await expect(forged.send(encrypt)).rejects.toMatchObject({ name: "InvalidIdentityTokenException" });
+  });
+
+  test("allows nothing that the API server could not be asked about", async () => {
+    const endpoint = await start();
+    const credentials = await sessionFrom(endpoint)();
+    server.answer((call) => call.response.destroy());
+    await expect(client(endpoint, credentials).send(encrypt)).rejects.toMatchObject({
+      name: "AccessDeniedException",
+    });
+  });
+
+  test("knows the users of its file of credentials too", async () => {
+    const path = join(keyring.folder, "credentials.yaml");
+    const entry = {
+      accessKeyId: "CLAV0123456789ABCDEF",
+      secretAccessKey: "a-secret-of-this-test",
+      user: "alice",
+      groups: [],
+    };
+    writeFileSync(path, JSON.stringify([entry]), { mode: 0o600 });
+    const endpoint = await start(`, credentials: ${path}`);
+    expect((await client(endpoint, entry).send(encrypt)).CiphertextBlob).toBeDefined();
+    expect(reviews.at(-1)?.spec).toMatchObject({ user: "alice", groups: ["system:authenticated"] });
+  });
+});

@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import type { ApiConfig } from "../config/aws-config.ts";
+import type { NodeConfig } from "../config/config.ts";
+import type { LiveKeyring } from "../keyring/live/live-keyring.ts";
+import { KEYRING_FILE } from "../keyring/state-folder.ts";
+import type { Log } from "../log.ts";
+import type { Cluster } from "./cluster.ts";
+import { Credentials } from "./credentials/credentials.ts";
+import { StaticCredentials } from "./credentials/static-credentials.ts";
+import type { WireRequest } from "./door/handler.ts";
+import type { Reply } from "./door/reply.ts";
+import type { AwsGrants } from "./grants/aws-grants.ts";
+import { AwsKeys } from "./keys/aws-keys.ts";
+import { FolderObjects } from "./management/folder-objects.ts";
+import { managementOperations } from "./management/management-table.ts";
+import { Access } from "./service/access.ts";
+import { Answerer } from "./service/answerer.ts";
+import { Authenticator } from "./service/authenticator.ts";
+import { KmsService } from "./service/kms-service.ts";
+import { standaloneRbac } from "./service/standalone-rbac.ts";
+import { SessionCredentials } from "./sessions/session-credentials.ts";
+import { SessionKeys } from "./sessions/session-keys.ts";
+import { isForm, StsDoor } from "./sts/sts-door.ts";
+import type { WebIdentity } from "./sts/sts-service.ts";
+import type { UsageKeeper } from "./usage/usage-keeper.ts";
+
+export interface ServicesOptions {
+  readonly config: NodeConfig;
+  readonly api: ApiConfig;
+  readonly keyring: LiveKeyring;
+  readonly grants: AwsGrants;
+  readonly usage: UsageKeeper;
+  readonly log: Log;
+}
+
+/** The services behind one address: KMS, and STS for requests that are forms. */
+export class Services {
+  readonly #fixed: StaticCredentials | undefined;
+  readonly #cluster: Cluster | undefined;
+  readonly #kms: Answerer;
+  readonly #sts: StsDoor;
+
+  private constructor(options: ServicesOptions, cluster: Cluster | undefined) {
+    const { config, api, keyring, grants, usage, log } = options;
+    const { account, region } = config;
+    const site = { account, namespace: api.namespace };
+    this.#cluster = cluster;
+    this.#fixed =
+      api.credentials === undefined ? undefined : new StaticCredentials({ path: api.credentials, ...site });
+    const sessions = api.sessions && new SessionCredentials(new SessionKeys(keyring, api.sessions.key), site);
+    const credentials = new Credentials(this.#fixed, sessions);
+    const find: Credentials["find"] = (name, now) => credentials.find(name, now);
+    const service = new KmsService({
+      keys: new AwsKeys(keyring, config, usage),
+      authenticator: new Authenticator(region, find),
+      access: new Access(grants, cluster?.rbac ?? standaloneRbac),
+      management: managementOf(config),
+      now: Date.now,
+    });
+    this.#kms = new Answerer(service, log);
+    const webIdentity = webIdentityOf(api, cluster, sessions);
+    this.#sts = new StsDoor({ region, account, find, webIdentity, now: Date.now }, log);
+  }
+
+  /** Throws ConfigInvalid. The Kubernetes client is loaded only if it is used. */
+  static async open(options: ServicesOptions): Promise<Services> {
+    const { kubeconfig } = options.api;
+    if (kubeconfig === undefined) return new Services(options, undefined);
+    const { Cluster } = await import("./cluster.ts");
+    return new Services(options, new Cluster(kubeconfig, options.log));
+  }
+
+  /** Never rejects. `target` is the X-Amz-Target of the request. */
+  answer(id: string, target: string, wire: WireRequest): Promise<Reply> {
+    return isForm(wire) ? this.#sts.answer(id, wire) : this.#kms.answer(id, target, wire);
+  }
+
+  /** Reads the file of credentials again if it has changed. Throws ConfigInvalid. */
+  renewCredentials(): void {
+    this.#fixed?.renew();
+  }
+
+  close(): void {
+    this.#kms.close();
+    this.#sts.close();
+    this.#cluster?.close();
+  }
+}
+
+/** Standalone, the folder of manifests has the keys: the API edits it. */
+function managementOf({ resources, stateDir }: NodeConfig): ReturnType<typeof managementOperations> {
+  if (resources.kind !== "manifests") return new Map<never, never>();
+  const keyring = join(stateDir, KEYRING_FILE);
+  return managementOperations(new FolderObjects({ folder: resources.folder, keyring }));
+}
+
+function webIdentityOf(
+  { sessions: configured }: ApiConfig,
+  cluster: Cluster | undefined,
+  sessions: SessionCredentials | undefined,
+): WebIdentity | undefined {
+  if (configured === undefined || cluster === undefined || sessions === undefined) return undefined;
+  return { reviewer: cluster.tokenReviews(configured.audience), sessions };
+}

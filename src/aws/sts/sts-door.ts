@@ -1,0 +1,40 @@
+import { messageOf } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import { RepeatedLog } from "../../repeated-log.ts";
+import type { WireRequest } from "../door/handler.ts";
+import type { Reply } from "../door/reply.ts";
+import { StsService, type StsServiceOptions } from "./sts-service.ts";
+
+const FORM = "application/x-www-form-urlencoded";
+
+/** Returns true for a request to STS: a form, which KMS never gets. */
+export function isForm({ headers }: Pick<WireRequest, "headers">): boolean {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === "content-type");
+  return at >= 0 && (headers[at + 1] ?? "").trim().toLowerCase().startsWith(FORM);
+}
+
+/** STS at the same address as KMS. */
+export class StsDoor {
+  readonly #service: StsService;
+  readonly #log: RepeatedLog;
+
+  constructor(options: Omit<StsServiceOptions, "report">, log: Log) {
+    this.#log = new RepeatedLog(log);
+    this.#service = new StsService({ ...options, report: (id, error) => this.#report(id, error) });
+  }
+
+  /** Never rejects. */
+  async answer(id: string, wire: WireRequest): Promise<Reply> {
+    const { status, body } = await this.#service.answer(id, wire);
+    return { status, headers: { "content-type": "text/xml" }, body };
+  }
+
+  close(): void {
+    this.#log.close();
+  }
+
+  #report(id: string, error: unknown): void {
+    const message = `STS could not answer: ${messageOf(error)}`;
+    this.#log.note({ kind: "sts", level: "error", message, fields: { request_id: id } });
+  }
+}
