@@ -69,7 +69,7 @@ kubeconfig: ./operator.kubeconfig
 aws: { listen: "${listen}", kubeconfig: ${server.kubeconfig}, sessions: { key: apps/aws-sessions }${aws} }
 `;
   const config = parseConfig(text, join(keyring.folder, "claviger.yaml"));
-  running.push(runApi(config, () => undefined, ended.signal));
+  running.push(runApi({ config, log: () => undefined, signal: ended.signal }));
   const endpoint = `http://${listen}`;
   const isReady = async () => expect((await fetch(`${endpoint}/readyz`)).status).toBe(200);
   await vi.waitFor(isReady, deadline);

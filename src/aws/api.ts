@@ -6,6 +6,7 @@ import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { type Log, logStop } from "../log.ts";
 import { openSeals } from "../seal/open-seals.ts";
+import { readCredentials } from "./credentials/credentials-file.ts";
 import { Door } from "./door/door.ts";
 import { Handler } from "./door/handler.ts";
 import { TlsFiles } from "./door/tls-files.ts";
@@ -14,19 +15,37 @@ import { keepRenewed, type Renewable } from "./renewing.ts";
 import { Services } from "./services.ts";
 import { UsageKeeper } from "./usage/usage-keeper.ts";
 
+export interface ApiOptions {
+  readonly config: NodeConfig;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** The number of this process among those that serve the API on this node, from 0. */
+  readonly slot?: number;
+}
+
+/** Throws ConfigInvalid if the API is not configured, or a file that it needs cannot be used. */
+export function checkApi(config: NodeConfig): void {
+  const { tls, credentials } = apiOf(config);
+  if (tls !== undefined) new TlsFiles(tls).read();
+  if (credentials !== undefined) readCredentials(credentials);
+}
+
+function apiOf({ api, path }: NodeConfig): ApiConfig {
+  if (api !== undefined) return api;
+  throw new ClavigerError("ConfigInvalid", `configuration ${path}: aws.listen is missing`);
+}
+
 /**
  * Serves the AWS KMS API of a configuration until aborted. Throws ConfigInvalid or InUse if it cannot start.
  * It reads the keyring as the plugin does, and never touches the plugin.
  */
-export async function runApi(config: NodeConfig, log: Log, signal: AbortSignal): Promise<void> {
-  const { api } = config;
-  if (api === undefined)
-    throw new ClavigerError("ConfigInvalid", `configuration ${config.path}: aws.listen is missing`);
+export async function runApi({ config, log, signal, slot = 0 }: ApiOptions): Promise<void> {
+  const api = apiOf(config);
   const path = join(config.stateDir, KEYRING_FILE);
   const seals = openSeals(config);
   const keyring = new LiveKeyring(path, seals);
   const grants = new AwsGrants(path, seals);
-  const usage = new UsageKeeper({ stateDir: config.stateDir, log, now: Date.now() });
+  const usage = new UsageKeeper({ stateDir: config.stateDir, slot, log, now: Date.now() });
   const services = await Services.open({ config, api, keyring, grants, usage, log });
   const stopped = logStop(log, "API", signal);
   keyring.start();

@@ -23,21 +23,32 @@ export class StandaloneApi {
     const listen = await freeAddress();
     await installation.configure((config) => ({
       ...config,
-      aws: { listen, credentials: "./state/credentials.yaml" },
+      aws: { listen, credentials: "./state/credentials.yaml", workers: 1 },
     }));
     if (manifests.length > 0) await installation.manifest("more.yaml", ...manifests);
     return new StandaloneApi(installation, `http://${listen}`);
   }
 
-  /** Starts `serve` and waits until the API answers for a key. */
-  async start(keyName = "alias/orders") {
+  /** Sets the number of processes that answer, from the next start on. */
+  setWorkers(workers: number): Promise<void> {
+    return this.installation.configure(({ aws, ...config }) => ({
+      ...config,
+      ...(aws !== undefined && { aws: { ...aws, workers } }),
+    }));
+  }
+
+  /** Starts `serve` and waits until the socket serves and the API has these keys. */
+  async start(...keyNames: readonly string[]) {
     const run = await this.installation.start("serve");
-    await eventually(`the API has ${keyName}`, async () => {
-      if (!run.process.alive) run.process.mustLive();
-      const client = await this.client();
-      const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId: keyName }));
-      return KeyMetadata?.KeyState === "Enabled" || undefined;
-    });
+    await this.installation.serving();
+    for (const KeyId of ["alias/orders", ...keyNames]) {
+      await eventually(`the API has ${KeyId}`, async () => {
+        if (!run.process.alive) run.process.mustLive();
+        const client = await this.client();
+        const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId }));
+        return KeyMetadata?.KeyState !== "Creating" || undefined;
+      });
+    }
     return run;
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import {
   DecryptCommand,
   DescribeKeyCommand,
+  DisableKeyCommand,
   EncryptCommand,
   GenerateDataKeyCommand,
   GenerateDataKeyWithoutPlaintextCommand,
@@ -30,10 +31,15 @@ beforeAll(async () => {
     keyAlias("asleep", "asleep", "default"),
     keyAlias("socket", "secrets"),
   );
-  serve = await api.start();
+  serve = await api.start("alias/asleep", "alias/claviger-system/socket");
   kms = await api.client();
 });
 afterAll(() => api[Symbol.asyncDispose]());
+
+/** Kills the process whose id is in the log. */
+function kill(log: string, pattern: RegExp): void {
+  process.kill(Number(pattern.exec(log)?.[1]), "SIGKILL");
+}
 
 const encrypt = async (EncryptionContext = {}, KeyId = "alias/orders") =>
   kms.send(new EncryptCommand({ KeyId, Plaintext, EncryptionContext }));
@@ -113,8 +119,7 @@ describe("a restart", () => {
     const listening = /^.* api: the AWS KMS API is served at/gm;
     const starts = async () => [...(await serve.text()).matchAll(listening)].length;
     const before = await starts();
-    const pid = Number(/api: .*pid=(\d+)/.exec(await serve.text())?.[1]);
-    process.kill(pid, "SIGKILL");
+    kill(await serve.text(), /api: .*pid=(\d+)/);
     await eventually("the API is started again", async () => (await starts()) > before || undefined);
     const input = { CiphertextBlob, EncryptionContext: CONTEXT };
     expect(await kms.send(new DecryptCommand(input))).toMatchObject(opened);
@@ -125,8 +130,34 @@ describe("a restart", () => {
     const { CiphertextBlob } = await encrypt(CONTEXT);
     await serve.process.stop();
     expect(await serve.text()).toMatch(/api: this API has stopped/);
-    await api.start();
+    await api.setWorkers(2);
+    serve = await api.start();
     const input = { CiphertextBlob, EncryptionContext: CONTEXT };
     expect(await kms.send(new DecryptCommand(input))).toMatchObject(opened);
+  });
+
+  it("of one of two workers: the other answers, and a change by one is seen by both at once", async () => {
+    await serve.line(/api-1: the AWS KMS API is served/);
+    kill(await serve.text(), /api-1: .*pid=(\d+)/);
+    for (let call = 0; call < 20; call++) expect(await encrypt()).toBeDefined();
+    await serve.line(/worker 1 of the API ended \(SIGKILL\)/);
+    await eventually("the worker is back", async () => {
+      const starts = (await serve.text()).match(/api-1: the AWS KMS API is served/g);
+      return (starts ?? []).length > 1 || undefined;
+    });
+    // Each client has connections of its own, which go to the workers in turn.
+    const clients = await Promise.all([api.client(), api.client(), api.client(), api.client()]);
+    const KeyId = "alias/orders";
+    const states = () =>
+      Promise.all(
+        clients.map(async (client) => {
+          const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId }));
+          return KeyMetadata?.KeyState;
+        }),
+      );
+    expect(await states()).toEqual(["Enabled", "Enabled", "Enabled", "Enabled"]);
+    const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
+    await kms.send(new DisableKeyCommand({ KeyId: KeyMetadata?.KeyId }));
+    expect(await states()).toEqual(["Disabled", "Disabled", "Disabled", "Disabled"]);
   });
 });

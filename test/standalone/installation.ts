@@ -29,7 +29,7 @@ export interface ConfigFile {
   }[];
   readonly manifests: string;
   readonly metrics?: { readonly listen: string; readonly operatorListen?: string };
-  readonly aws?: { readonly listen: string; readonly credentials: string; readonly tls?: object };
+  readonly aws?: { readonly listen: string; readonly credentials: string; readonly workers?: number };
 }
 
 /** One run of a command, with all of its output. */

@@ -51,6 +51,11 @@ export class AwsKeys {
     this.usage = usage;
   }
 
+  /** Sees what another process has just written: a caller's own change, above all. */
+  freshen(): void {
+    this.#keyring.freshen();
+  }
+
   /** Returns the keys of a namespace. */
   ofNamespace(namespace: string): KeyRow[] {
     return [...this.#keyring.keys.values()].filter(

@@ -59,6 +59,7 @@ export class KmsService {
   async #run(name: string, operation: AnyOperation, request: Request<object>): Promise<object> {
     const { keys, access } = this.#options;
     const { id, input, now } = request;
+    keys.freshen();
     const needs = operation.needs(request, keys);
     await access.check(request, needs, keys);
     const work = await operation.prepare(request, keys);

@@ -460,3 +460,18 @@ describe.runIf(process.getuid?.() === 0)("a state folder that another user could
     await eventually(() => expect(currentVersion(live, ref).version.number).toBe(3));
   });
 });
+
+test("a caller that asks for a fresh keyring sees what was just written, without waiting for the next look", async () => {
+  write({ kind: "putKey", key: key() });
+  live.start();
+  await vi.waitFor(() => {
+    // The first look may have been a moment ago.
+    live.freshen();
+    expect(live.keys.get("apps/secrets")?.enabled).toBe(true);
+  }, deadline);
+  write({ kind: "putKey", key: key({ enabled: false }) });
+  // No timer runs in this loop.
+  const until = performance.now() + deadline.timeout;
+  while (live.keys.get("apps/secrets")?.enabled && performance.now() < until) live.freshen();
+  expect(live.keys.get("apps/secrets")?.enabled).toBe(false);
+});

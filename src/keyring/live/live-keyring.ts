@@ -6,6 +6,7 @@ import type { KeyringReader, StoredVersion } from "../reader.ts";
 import type { AliasRow, KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "../rows.ts";
 import { type ServedImport, servedImportText } from "../tables/served-imports.ts";
 import { LatestSnapshot } from "./latest-snapshot.ts";
+import { LookPace } from "./look-pace.ts";
 import { Misses } from "./misses.ts";
 import { OpenedMaterials } from "./opened-materials.ts";
 import { openTrusted } from "./trusted-reader.ts";
@@ -14,6 +15,7 @@ import { openTrusted } from "./trusted-reader.ts";
 const POLL_MILLISECONDS = 200;
 /** Rows per turn of the event loop while the rest of the keyring is read: about a millisecond. */
 const LOAD_CHUNK = 100;
+
 /**
  * The keyring as the doors use it: in memory, following the file.
  *
@@ -32,6 +34,7 @@ export class LiveKeyring {
   readonly #listeners = new Set<() => void>();
   #reader: KeyringReader | undefined;
   readonly #latest = new LatestSnapshot();
+  readonly #pace = new LookPace(() => this.#readChanges());
   #loadedSeq = 0;
   #tombstoneSeq = 0;
   #problem: ClavigerError | undefined;
@@ -148,10 +151,7 @@ export class LiveKeyring {
     return this.#latest.rows.removedAliases?.has(nameText(alias)) ?? false;
   }
 
-  /**
-   * Returns the time by which material expires, in epoch milliseconds: see `expiryTime`. An operator that
-   * doubts this node's clock repeats it; if the operator is gone, its last report does not count.
-   */
+  /** Returns the time by which material expires, in epoch milliseconds: see LatestSnapshot. */
   expiryTime(now: number): number {
     return this.#latest.expiryTime(now);
   }
@@ -174,9 +174,18 @@ export class LiveKeyring {
     return this.#problem ?? unreadable ?? absent;
   }
 
+  /** Looks at the file now, unless the last look was a moment ago: a caller must see its own change. */
+  freshen(): void {
+    this.#pace.lookIfDue();
+  }
+
   #poll(): void {
     this.#misses.reset();
     this.#materials.forgetRefusals();
+    this.#pace.look();
+  }
+
+  #readChanges(): void {
     try {
       if (this.#reader?.replaced()) this.#reopen();
       this.#reader ??= openTrusted(this.path);
