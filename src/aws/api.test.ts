@@ -139,6 +139,24 @@ describe("an API of a cluster", () => {
     });
   });
 
+  test.each([6, -6])(
+    "a client whose clock is %d minutes off works after its first answer",
+    async (minutes) => {
+      const endpoint = await start();
+      const credentials = await sessionFrom(endpoint)();
+      const off = new KMSClient({
+        endpoint,
+        region: "us-local-1",
+        credentials,
+        maxAttempts: 1,
+        systemClockOffset: minutes * 60_000,
+      });
+      clients.push(off);
+      await expect(off.send(encrypt)).rejects.toMatchObject({ name: "InvalidSignatureException" });
+      expect((await off.send(encrypt)).CiphertextBlob).toBeDefined();
+    },
+  );
+
   test("knows the users of its file of credentials too", async () => {
     const path = join(keyring.folder, "credentials.yaml");
     const entry = {
