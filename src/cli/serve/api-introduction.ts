@@ -8,18 +8,20 @@ const CHECK_MILLISECONDS = 200;
 
 /**
  * Returns a text for newcomers: where the AWS KMS API is and what to paste, once the API answers and there is a
- * key; undefined if `signal` comes before.
+ * key; undefined if `signal` comes before, or if there is no file of credentials to paste from.
  */
 export async function apiIntroduction(
   config: NodeConfig,
   api: ApiConfig,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  const { credentials } = api;
+  if (credentials === undefined) return undefined;
   const endpoint = `${api.tls === undefined ? "http" : "https"}://${api.listen}`;
   for (;;) {
     const keyName = firstKey(config, api);
     if (keyName !== undefined && (await isReady(endpoint, api)))
-      return textOf(config, api, endpoint, keyName);
+      return textOf(config, credentials, endpoint, keyName);
     if (signal.aborted) return undefined;
     await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
   }
@@ -53,12 +55,7 @@ async function isReady(endpoint: string, { tls }: ApiConfig): Promise<boolean> {
   return answer?.ok === true;
 }
 
-const textOf = (
-  { region }: NodeConfig,
-  { credentials }: ApiConfig,
-  endpoint: string,
-  keyName: string,
-): string => `
+const textOf = ({ region }: NodeConfig, credentials: string, endpoint: string, keyName: string): string => `
 claviger serves the AWS KMS API
   endpoint     ${endpoint}
   region       ${region}
@@ -66,7 +63,7 @@ claviger serves the AWS KMS API
 
 For the AWS SDKs and the aws CLI:
 
-  export AWS_ENDPOINT_URL_KMS=${endpoint} AWS_REGION=${region}
+  export AWS_ENDPOINT_URL_KMS=${endpoint} AWS_REGION=${region} AWS_DEFAULT_REGION=${region}
   export AWS_ACCESS_KEY_ID=$(awk '/accessKeyId:/ { print $NF; exit }' '${credentials}')
   export AWS_SECRET_ACCESS_KEY=$(awk '/secretAccessKey:/ { print $NF; exit }' '${credentials}')
   aws kms encrypt --key-id ${keyName} --plaintext fileb://<(printf hello)
