@@ -1,8 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
 import { freeAddress } from "../../testing/free-address.ts";
 import { temporaryFolder } from "../../testing/keyring.ts";
@@ -149,7 +151,43 @@ describe("the door", () => {
   });
 });
 
+/** Makes a certificate and its key in a folder, as an administrator does. */
+function makePair(folder: string, name: string) {
+  const paths = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+  const names = ["-subj", `/CN=${name}`, "-keyout", paths.key, "-out", paths.cert];
+  execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-days", "2", ...names], { stdio: "ignore" });
+  return paths;
+}
+
+/** Returns the name in the certificate of a new connection. */
+async function nameAt(address: string): Promise<string | undefined> {
+  const [host = "", port = ""] = address.split(":");
+  const socket = connectTls({ host, port: Number(port), rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const name = socket.getPeerCertificate().subject.CN;
+  socket.destroy();
+  return typeof name === "string" ? name : undefined;
+}
+
 describe("certificates", () => {
+  it("that were renewed are those of new connections; a pair that does not go together changes nothing", async () => {
+    using folder = temporaryFolder();
+    const files = new TlsFiles(makePair(folder.path, "first"));
+    const listen = await freeAddress();
+    door = await Door.open({ listen, tls: files.read(), answer: (_, response) => void response.end() });
+    expect(await nameAt(listen)).toBe("first");
+    expect(files.renewed()).toBeUndefined();
+    const { key } = makePair(folder.path, "second");
+    const pair = files.renewed();
+    if (pair !== undefined) door.renew(pair);
+    expect(await nameAt(listen)).toBe("second");
+    using other = temporaryFolder();
+    copyFileSync(makePair(other.path, "third").key, key);
+    expect(() => files.renewed()).toThrow("do not go together");
+    expect(await nameAt(listen)).toBe("second");
+  });
+
   it("that cannot be used are named", () => {
     using folder = temporaryFolder();
     const paths = { cert: join(folder.path, "tls.crt"), key: join(folder.path, "tls.key") };
