@@ -122,6 +122,52 @@ describe("the door", () => {
     expect(seen).toEqual([]);
   });
 
+  it("300 clients that never send the rest of their requests take nobody's place", async () => {
+    const { address, seen } = await open();
+    const slow = await Promise.all(Array.from({ length: 300 }, () => connected(address)));
+    for (const socket of slow) socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{");
+    for (let call = 0; call < 20; call++)
+      expect((await fetch(`http://${address}/`, { method: "POST", body: "{}" })).status).toBe(200);
+    expect(seen).toHaveLength(20);
+    for (const socket of slow) socket.destroy();
+  });
+
+  it("1,100 silent connections replace each other; a client that was answered keeps its own", async () => {
+    const { address } = await open();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const [host, port] = address.split(":");
+    const post = async () => {
+      const sent = httpRequest({ host, port, method: "POST", path: "/", agent });
+      sent.end("{}");
+      const [response]: IncomingMessage[] = await once(sent, "response");
+      response?.resume();
+      await once(response ?? sent, "end");
+      return [response?.statusCode, sent.reusedSocket];
+    };
+    const silent: Socket[] = [];
+    for (let batch = 0; batch < 11; batch++) {
+      silent.push(...(await Promise.all(Array.from({ length: 100 }, () => connected(address)))));
+      expect(await post()).toEqual([200, batch > 0]);
+    }
+    await expect.poll(() => silent.filter(({ closed }) => closed).length, { timeout: 60_000 }).toBe(77);
+    for (const socket of silent) socket.destroy();
+    agent.destroy();
+  });
+
+  it("more answers due at once than the API has room for => ThrottlingException, which says when to come again", async () => {
+    const answer = Promise.withResolvers<Reply>();
+    const { address, seen } = await open(() => answer.promise);
+    const post = () => fetch(`http://${address}/`, { method: "POST", body: "{}" });
+    const accepted = Array.from({ length: 256 }, post);
+    await expect.poll(() => seen.length, { timeout: 60_000 }).toBe(256);
+    const shed = await post();
+    expect([shed.status, shed.headers.get("x-amz-retry-after")]).toEqual([400, "200"]);
+    expect(await shed.json()).toMatchObject({ __type: "ThrottlingException" });
+    answer.resolve(jsonReply("{}"));
+    const statuses = await Promise.all(accepted.map(async (reply) => (await reply).status));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+  });
+
   it("at a stop, a request in flight is answered and its connection closed; new ones are refused", async () => {
     const answer = Promise.withResolvers<Reply>();
     const { address, seen } = await open(() => answer.promise);

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { ClavigerError, messageOf } from "../../errors.ts";
 import type { TlsPair } from "./tls-files.ts";
 
-/** A connection takes some kilobytes; more of them wait in the kernel. */
+/** A connection takes some kilobytes. A new one beyond these replaces the one that was longest without an answer. */
 const MAX_CONNECTIONS = 1_024;
 /** An Authorization header, a session token, and what SDKs send besides. */
 const MAX_HEAD_BYTES = 16 * 1024;
@@ -42,7 +42,6 @@ export class Door {
 
   private constructor(server: Server | HttpsServer) {
     this.#server = server;
-    server.maxConnections = MAX_CONNECTIONS;
     server.setTimeout(IDLE_MILLISECONDS, (socket: Socket) => socket.destroy());
     // A malformed request has no answer that a client of AWS could read.
     server.on("clientError", (_error, socket) => socket.destroy());
@@ -103,9 +102,18 @@ export class Door {
     if (this.#draining) endsConnection(response);
     this.#inFlight.add(response);
     response.once("close", () => this.#inFlight.delete(response));
+    const { socket } = response;
+    if (socket !== null) response.once("finish", () => this.#answered(socket));
+  }
+
+  /** Sockets are in the order of their last answers. */
+  #answered(socket: Socket): void {
+    if (this.#open.delete(socket)) this.#open.add(socket);
   }
 
   #track(socket: Socket): void {
+    const [oldest] = this.#open;
+    if (oldest !== undefined && this.#open.size >= MAX_CONNECTIONS) oldest.destroy();
     this.#open.add(socket);
     socket.once("close", () => this.#open.delete(socket));
   }

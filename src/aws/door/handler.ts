@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AwsError } from "../aws-error.ts";
+import { Load } from "./load.ts";
 import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
 import { errorReply, type Reply, textReply, throttledReply } from "./reply.ts";
 
@@ -21,14 +22,15 @@ export interface HandlerOptions {
   readonly isReady: () => boolean;
 }
 
-/** Requests whose answers may be due at once. More are shed, so that those that were accepted stay quick. */
-const MAX_IN_FLIGHT = 256;
+/** Requests whose answers may be due at once: those that wait for the API server, or for a key pair to be made. */
+const MAX_IN_WORK = 256;
 const RETRY_MILLISECONDS = 200;
 
 /** Reads requests, hands them to the API, and writes answers. Its promises never reject. */
 export class Handler {
   readonly #options: HandlerOptions;
-  #inFlight = 0;
+  readonly #load = new Load();
+  #inWork = 0;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
@@ -36,17 +38,12 @@ export class Handler {
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const id = randomUUID();
-    this.#inFlight += 1;
     try {
       const reply = await this.#reply(id, request);
       send(response, { ...reply, headers: { ...reply.headers, "x-amzn-RequestId": id } });
-      // The rest of a body that nobody reads would be taken for the next request.
-      if (!request.complete) response.once("finish", () => request.destroy());
     } catch {
       // The client went away before its request was complete, or while it was answered.
       request.destroy();
-    } finally {
-      this.#inFlight -= 1;
     }
   }
 
@@ -55,12 +52,23 @@ export class Handler {
     const [path = "", query = ""] = splitUrl(url);
     if (method === "GET" || method === "HEAD") return this.#health(path);
     if (method !== "POST" || path !== "/") return errorReply(noSuchPath());
-    if (this.#inFlight > MAX_IN_FLIGHT) return throttledReply(RETRY_MILLISECONDS);
+    if (this.#load.isTooHigh()) return throttledReply(RETRY_MILLISECONDS);
     const body = await readBody(request);
     if (body === undefined) return tooLarge();
     const target = request.headers["x-amz-target"];
     const wire = { method, query, headers: request.rawHeaders, body };
-    return this.#options.answer(id, typeof target === "string" ? target : "", wire);
+    return this.#work(id, typeof target === "string" ? target : "", wire);
+  }
+
+  /** Whoever sends a request slowly is not counted here, and takes nobody's place. */
+  async #work(id: string, target: string, wire: WireRequest): Promise<Reply> {
+    if (this.#inWork >= MAX_IN_WORK) return throttledReply(RETRY_MILLISECONDS);
+    this.#inWork += 1;
+    try {
+      return await this.#options.answer(id, target, wire);
+    } finally {
+      this.#inWork -= 1;
+    }
   }
 
   #health(path: string): Reply {
