@@ -11,7 +11,9 @@ import type { WireRequest } from "./door/handler.ts";
 import type { Reply } from "./door/reply.ts";
 import type { AwsGrants } from "./grants/aws-grants.ts";
 import { AwsKeys } from "./keys/aws-keys.ts";
+import { ClusterObjects } from "./management/cluster-objects.ts";
 import { FolderObjects } from "./management/folder-objects.ts";
+import type { ManagedObjects } from "./management/managed-objects.ts";
 import { managementOperations } from "./management/management-table.ts";
 import { Access } from "./service/access.ts";
 import { Answerer } from "./service/answerer.ts";
@@ -54,7 +56,7 @@ export class Services {
       keys: new AwsKeys(keyring, config, usage),
       authenticator: new Authenticator(region, find),
       access: new Access(grants, cluster?.rbac ?? standaloneRbac),
-      management: managementOf(config),
+      management: managementOf(config, cluster),
       now: Date.now,
     });
     this.#kms = new Answerer(service, log);
@@ -87,11 +89,20 @@ export class Services {
   }
 }
 
-/** Standalone, the folder of manifests has the keys: the API edits it. */
-function managementOf({ resources, stateDir }: NodeConfig): ReturnType<typeof managementOperations> {
-  if (resources.kind !== "manifests") return new Map<never, never>();
-  const keyring = join(stateDir, KEYRING_FILE);
-  return managementOperations(new FolderObjects({ folder: resources.folder, keyring }));
+type Management = ReturnType<typeof managementOperations>;
+
+/** Standalone, the folder of manifests has the keys; in a cluster the API server has them, if it can be asked. */
+function managementOf(config: NodeConfig, cluster: Cluster | undefined): Management {
+  const objects = objectsOf(config, cluster);
+  return objects === undefined ? new Map<never, never>() : managementOperations(objects);
+}
+
+function objectsOf(
+  { resources, stateDir }: NodeConfig,
+  cluster: Cluster | undefined,
+): ManagedObjects | undefined {
+  if (resources.kind !== "manifests") return cluster && new ClusterObjects(cluster.client);
+  return new FolderObjects({ folder: resources.folder, keyring: join(stateDir, KEYRING_FILE) });
 }
 
 function webIdentityOf(

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ClavigerError, codeOf } from "../../errors.ts";
 import { createFile, removeFile, replaceFile } from "../../files/whole-file.ts";
@@ -16,10 +16,13 @@ import { type Manifest, readManifests } from "../../store/manifests/manifests.ts
 import { isFields, merged, type SpecPatch } from "../../store/manifests/merge-patch.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
+import { FolderLock } from "./folder-lock.ts";
 import type { ManagedKind, ManagedObjects } from "./managed-objects.ts";
 
 /** An operator may run as another user, and a manifest holds nothing secret. */
 const MODE = 0o644;
+/** In the state folder: its own folder may be read by others, who could hold the lock for ever. */
+const LOCK_FILE = "manifests.lock";
 /** File systems allow 255 bytes, and a draft's name is longer than the file's. */
 const MAX_FILE_NAME = 200;
 
@@ -31,11 +34,13 @@ export class FolderObjects implements ManagedObjects {
   readonly standalone = true;
   readonly #folder: string;
   readonly #keyring: string;
+  readonly #lock: FolderLock;
 
   /** `keyring` is the path of keyring.db. */
   constructor({ folder, keyring }: { readonly folder: string; readonly keyring: string }) {
     this.#folder = folder;
     this.#keyring = keyring;
+    this.#lock = new FolderLock(join(dirname(keyring), LOCK_FILE));
   }
 
   async read<K extends ManagedKind>(kind: K, name: ObjectName): Promise<ResourceOf[K] | undefined> {
@@ -59,27 +64,23 @@ export class FolderObjects implements ManagedObjects {
     { namespace, name }: ObjectName,
     spec: SpecPatch,
   ): Promise<void> {
-    if (this.#find(kind, { namespace, name }) !== undefined) throw alreadyExists(kind, { namespace, name });
     const source = join(this.#folder, fileNameOf(kind, { namespace, name }));
     accept({ kind, namespace, name, spec, source }, undefined);
     const comment = `Created by the AWS KMS API for ${printable(caller.arn, 512)}.`;
-    try {
-      createFile(source, newManifest({ kind, namespace, name }, spec, comment), MODE);
-    } catch (error) {
-      if (codeOf(error) === "InUse") throw alreadyExists(kind, { namespace, name });
-      throw error;
-    }
+    await this.#lock.hold(() => {
+      if (this.#find(kind, { namespace, name }) !== undefined) throw alreadyExists(kind, { namespace, name });
+      createManifest(source, newManifest({ kind, namespace, name }, spec, comment));
+    });
   }
 
-  async change(_: Caller, object: ResourceOf[ManagedKind], patch: SpecPatch): Promise<void> {
-    this.#edit(object, patch);
+  change(_: Caller, object: ResourceOf[ManagedKind], patch: SpecPatch): Promise<void> {
+    return this.#lock.hold(() => this.#edit(object, patch));
   }
 
-  async remove(_: Caller, object: ResourceOf[ManagedKind]): Promise<void> {
-    this.#edit(object, undefined);
+  remove(_: Caller, object: ResourceOf[ManagedKind]): Promise<void> {
+    return this.#lock.hold(() => this.#edit(object, undefined));
   }
 
-  /** Reads and writes without a pause, so that no other request of this process comes between. */
   #edit({ kind, metadata, spec }: ResourceOf[ManagedKind], patch: SpecPatch | undefined): void {
     const name = { namespace: metadata.namespace ?? "", name: metadata.name };
     const manifest = this.#find(kind, name);
@@ -110,6 +111,16 @@ export class FolderObjects implements ManagedObjects {
     } finally {
       reader.close();
     }
+  }
+}
+
+/** A file of this name may have something else in it. */
+function createManifest(path: string, text: string): void {
+  try {
+    createFile(path, text, MODE);
+  } catch (error) {
+    if (codeOf(error) !== "InUse") throw error;
+    throw new AwsError("AlreadyExistsException", `${path} exists already: rename that file first`);
   }
 }
 
