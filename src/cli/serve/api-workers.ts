@@ -2,6 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { extname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../../errors.ts";
 import type { Log, LogFormat } from "../../log.ts";
 
 const MIN_RESTART_MILLISECONDS = 500;
@@ -54,8 +55,14 @@ async function endOf(worker: Worker, signal: AbortSignal): Promise<string> {
   };
   signal.addEventListener("abort", terminate, { once: true });
   if (signal.aborted) terminate();
-  const [code, killedBy]: unknown[] = await exited;
-  signal.removeEventListener("abort", terminate);
-  clearTimeout(insist);
-  return typeof killedBy === "string" ? killedBy : `exit code ${code}`;
+  try {
+    const [code, killedBy]: unknown[] = await exited;
+    return typeof killedBy === "string" ? killedBy : `exit code ${code}`;
+  } catch (error) {
+    // It could not be started.
+    return messageOf(error);
+  } finally {
+    signal.removeEventListener("abort", terminate);
+    clearTimeout(insist);
+  }
 }
