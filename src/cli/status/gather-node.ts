@@ -2,6 +2,7 @@ import type { NodeConfig, ProviderConfig } from "../../config/config.ts";
 import { kmsKeyId } from "../../crypto/ids.ts";
 import { parseJson } from "../../json.ts";
 import type { KeyringReader } from "../../keyring/reader.ts";
+import type { KeyRow } from "../../keyring/rows.ts";
 import { KubeClient, LIKE_KUBECTL } from "../../kube/client.ts";
 import { keyRefText, nameText, type ObjectName } from "../../names.ts";
 import { type ScopedProvider, SocketScopes } from "../../operator/node/socket-scopes.ts";
@@ -69,11 +70,11 @@ export async function reportProvider({ name, socket, ref }: ProviderConfig): Pro
   }
 }
 
-/** Reads the keys in this node's keyring. Throws NotReady, KeyringUnavailable or KeyringCorrupt. */
+/** Reads the keys in this node's keyring, in the order of their names. Throws NotReady, KeyringUnavailable or KeyringCorrupt. */
 export function reportKeys(config: NodeConfig): KeyReport[] {
   const now = Date.now();
   return readKeyring(config, (keyring) =>
-    [...keyring.snapshot().keys.values()].map((key) => {
+    byName(keyring.snapshot().keys).map((key) => {
       const version = key.current && keyring.version(key.current.versionId);
       const { keyState: said, rotation } = statusInKeyring(keyring, key) ?? {};
       return {
@@ -93,6 +94,10 @@ export function reportKeys(config: NodeConfig): KeyReport[] {
     }),
   );
 }
+
+/** The keyring has its rows in the order in which the keys came. */
+const byName = (keys: ReadonlyMap<string, KeyRow>): KeyRow[] =>
+  [...keys].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, key]) => key);
 
 /** Standalone, the keyring also has the objects. */
 function statusInKeyring(keyring: KeyringReader, name: ObjectName): MasterKey["status"] {
