@@ -1,4 +1,6 @@
 import type { Operation } from "../operations/operation.ts";
+import { getParametersForImport } from "./import/get-parameters-for-import.ts";
+import { importKeyMaterial } from "./import/import-key-material.ts";
 import type { ManagedObjects } from "./managed-objects.ts";
 import { cancelKeyDeletion } from "./operations/cancel-key-deletion.ts";
 import { createAlias } from "./operations/create-alias.ts";
@@ -26,6 +28,8 @@ const OPERATIONS = new Map<string, (objects: ManagedObjects) => unknown>(
     DisableKeyRotation: disableKeyRotation,
     EnableKey: enableKey,
     EnableKeyRotation: enableKeyRotation,
+    GetParametersForImport: getParametersForImport,
+    ImportKeyMaterial: importKeyMaterial,
     RotateKeyOnDemand: rotateKeyOnDemand,
     ScheduleKeyDeletion: scheduleKeyDeletion,
     TagResource: tagResource,

@@ -8,11 +8,12 @@ const LOOK_MILLISECONDS = 25;
 export async function until(
   holds: () => boolean | Promise<boolean>,
   milliseconds = MOST_MILLISECONDS,
+  pause = LOOK_MILLISECONDS,
 ): Promise<boolean> {
   const end = performance.now() + milliseconds;
   while (!(await holds())) {
     if (performance.now() >= end) return false;
-    await sleep(LOOK_MILLISECONDS);
+    await sleep(pause);
   }
   return true;
 }
