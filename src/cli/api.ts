@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { readConfig } from "../config/config.ts";
 import { type Command, configPathOf, DAEMON_OPTIONS, logFormatOf, parseOptions } from "./command.ts";
+import { giveWay } from "./serve/give-way.ts";
 import { parentGone } from "./serve/supervise.ts";
 import { daemonLog } from "./terminal/daemon-log.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
@@ -27,6 +28,7 @@ export const api: Command = {
       const logFormat = format ?? config.logFormat;
       return runWorkers({ count, configPath: config.path, format: logFormat, log, signal: stop });
     }
+    giveWay();
     await runApi({ config, log, signal: stop });
   },
 };

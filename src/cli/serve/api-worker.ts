@@ -6,12 +6,14 @@ import { LOG_FORMATS } from "../../log.ts";
 import { daemonLog } from "../terminal/daemon-log.ts";
 import { complain } from "../terminal/print.ts";
 import { stopSignal } from "../terminal/stop-signal.ts";
+import { giveWay } from "./give-way.ts";
 import { parentGone } from "./supervise.ts";
 
 const [, , configPath = "", slot = "", wanted = ""] = process.argv;
 const format = LOG_FORMATS.find((known) => known === wanted) ?? "text";
 // A hang-up is the primary's to log.
 const stop = AbortSignal.any([stopSignal({ onHangUp: () => undefined }), parentGone()]);
+giveWay();
 try {
   await runApi({
     config: readConfig(configPath),
