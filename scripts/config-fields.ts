@@ -130,7 +130,7 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
   },
   {
     name: "aws.kubeconfig",
-    text: "the kubeconfig of the API's own user, who may create SubjectAccessReviews and TokenReviews: RBAC then says who may do what",
+    text: "the kubeconfig of the API's own user, a file of its own, who may create SubjectAccessReviews and TokenReviews: RBAC then says who may do what",
     without: "only the group `system:masters` may do anything",
   },
   {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseConfig } from "./config.ts";
 
-const parse = (aws: string) =>
+const parse = (aws: string, resources = "manifests: ./keys") =>
   parseConfig(
     `
 apiVersion: config.claviger.dev/v1alpha1
@@ -9,7 +9,7 @@ kind: NodeConfig
 nodeName: cp-1
 stateDir: ./state
 seal: { file: { path: ./root.key } }
-manifests: ./keys
+${resources}
 ${aws}
 `,
     "/etc/claviger/claviger.yaml",
@@ -47,7 +47,10 @@ test("everything there is => is taken", () => {
 
 test("an API with sessions needs no file of credentials", () => {
   const parsed = (sessions: string) =>
-    parse(`aws: { listen: "127.0.0.1:443", kubeconfig: api.kubeconfig, sessions: ${sessions} }`).api;
+    parse(
+      `aws: { listen: "127.0.0.1:443", kubeconfig: api.kubeconfig, sessions: ${sessions} }`,
+      "kubeconfig: k",
+    ).api;
   expect(parsed("{ key: claviger-system/aws-sessions }")).toEqual({
     listen: "127.0.0.1:443",
     namespace: "default",
@@ -57,7 +60,21 @@ test("an API with sessions needs no file of credentials", () => {
   expect(parsed("{ key: a/b, audience: sts.amazonaws.com }")?.sessions?.audience).toBe("sts.amazonaws.com");
 });
 
+test.each(["./operator.kubeconfig", "/etc/claviger/rewriter.kubeconfig"])(
+  "an API with the kubeconfig %s of a user who may do more is refused",
+  (kubeconfig) => {
+    const others = "kubeconfig: operator.kubeconfig\nrewriter: { kubeconfig: rewriter.kubeconfig }";
+    expect(() =>
+      parse(`aws: { listen: "127.0.0.1:443", credentials: c, kubeconfig: ${kubeconfig} }`, others),
+    ).toThrow("aws.kubeconfig must be a file of its own, of a user in the group claviger:api");
+  },
+);
+
 test.each([
+  [
+    '{ listen: "127.0.0.1:443", credentials: c, kubeconfig: k }',
+    "aws.kubeconfig goes with kubeconfig: standalone there is no API server to ask",
+  ],
   [
     '{ listen: "0.0.0.0:443", credentials: c }',
     "aws.listen must be on loopback, or have tls: plaintext keys",

@@ -43,16 +43,32 @@ const OF_API = ["workers", "namespace", "tls", "credentials", "kubeconfig", "ses
 /** No other service accepts a token that was made for this audience. */
 const DEFAULT_AUDIENCE = "kms.claviger.dev";
 
-/** Reads the section `aws`. Throws ConfigInvalid. */
-export function awsOf(section: Section | undefined, folder: string): AwsConfig {
+/**
+ * Reads the section `aws`. `kubeconfigs` are those of the node's other users, none if there is no API server. Throws
+ * ConfigInvalid.
+ */
+export function awsOf(
+  section: Section | undefined,
+  folder: string,
+  kubeconfigs: readonly string[],
+): AwsConfig {
   const region = section?.optionalText("region", /^([a-z]+-){2,3}\d+$/);
   const api = section && apiOf(section, folder);
+  if (api?.kubeconfig !== undefined) refuseOthers(section, api.kubeconfig, kubeconfigs);
   return {
     account: section?.optionalText("account", /^\d{12}$/) ?? DEFAULT_ACCOUNT,
     region: region ?? DEFAULT_REGION,
     isRegionDefault: region === undefined,
     ...(api !== undefined && { api }),
   };
+}
+
+/** Whoever breaks into the API, which applications reach, must not have an operator's rights. */
+function refuseOthers(section: Section | undefined, own: string, others: readonly string[]): void {
+  if (others.length === 0)
+    throw section?.wrong("kubeconfig", "goes with kubeconfig: standalone there is no API server to ask");
+  if (others.includes(own))
+    throw section?.wrong("kubeconfig", "must be a file of its own, of a user in the group claviger:api");
 }
 
 function apiOf(section: Section, folder: string): ApiConfig | undefined {

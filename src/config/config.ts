@@ -124,6 +124,9 @@ export function parseConfig(text: string, path: string): NodeConfig {
   const nodeName = root.optionalText("nodeName", DNS_NAME) ?? nodeNameOfHost(root);
   const stateDir = resolve(folder, root.text("stateDir"));
   const resources = resourcesOf(root, folder);
+  const rewriter = rewriterOf(root.optionalSection("rewriter"), folder, resources);
+  const operator = resources.kind === "kubeconfig" ? [resources.path] : [];
+  const kubeconfigs = [...operator, ...(rewriter === undefined ? [] : [rewriter.kubeconfig])];
   const config = {
     path,
     nodeName,
@@ -132,7 +135,7 @@ export function parseConfig(text: string, path: string): NodeConfig {
     ...optional("socketGroup", root.optionalInteger("socketGroup")),
     providers: root.sections("providers").map((entry) => providerOf(entry, folder)),
     resources,
-    ...optional("rewriter", rewriterOf(root.optionalSection("rewriter"), folder, resources)),
+    ...optional("rewriter", rewriter),
     metrics: metricsOf(root.optionalSection("metrics")),
     ...optional(
       "console",
@@ -143,7 +146,7 @@ export function parseConfig(text: string, path: string): NodeConfig {
     ...optional("etcd", etcdOf(root.optionalSection("etcd"), folder)),
     limits: limitsOf(root.optionalSection("limits")),
     logFormat: logFormatOf(root.optionalSection("log")),
-    ...awsOf(root.optionalSection("aws"), folder),
+    ...awsOf(root.optionalSection("aws"), folder, kubeconfigs),
     warnings: warningsOf(root),
   };
   root.refuseUnknown();
