@@ -10,9 +10,10 @@ import { nameText, type ObjectName } from "../../names.ts";
 import { printable } from "../../printable.ts";
 import { API_VERSION, type ResourceOf } from "../../resources/resources.ts";
 import { newMetadata } from "../../store/manifests/kept-objects.ts";
+import { ManifestCache } from "../../store/manifests/manifest-cache.ts";
 import { editManifest, newManifest } from "../../store/manifests/manifest-edit.ts";
 import { judgeManifest } from "../../store/manifests/manifest-verdicts.ts";
-import { type Manifest, readManifests } from "../../store/manifests/manifests.ts";
+import type { Manifest } from "../../store/manifests/manifests.ts";
 import { isFields, merged, type SpecPatch } from "../../store/manifests/merge-patch.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
@@ -33,12 +34,14 @@ const MAX_FILE_NAME = 200;
 export class FolderObjects implements ManagedObjects {
   readonly standalone = true;
   readonly #folder: string;
+  readonly #manifests: ManifestCache;
   readonly #keyring: string;
   readonly #lock: FolderLock;
 
   /** `keyring` is the path of keyring.db. */
   constructor({ folder, keyring }: { readonly folder: string; readonly keyring: string }) {
     this.#folder = folder;
+    this.#manifests = new ManifestCache(folder);
     this.#keyring = keyring;
     this.#lock = new FolderLock(join(dirname(keyring), LOCK_FILE));
   }
@@ -95,9 +98,7 @@ export class FolderObjects implements ManagedObjects {
   }
 
   #find(kind: ManagedKind, { namespace, name }: ObjectName): Manifest | undefined {
-    return readManifests(this.#folder).manifests.find(
-      (manifest) => manifest.kind === kind && manifest.namespace === namespace && manifest.name === name,
-    );
+    return this.#manifests.find({ kind, namespace, name });
   }
 
   /** Returns the object as the operator has recorded it; undefined if it has not seen the manifest yet. */

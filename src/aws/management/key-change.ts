@@ -122,6 +122,7 @@ async function waitUntilShown<I extends KeyInput, O>(
 
 /** Returns the key as the keyring has it; undefined if it is gone. */
 function shownKey(keys: AwsKeys, { keyId }: KeyRow): ShownKey | undefined {
+  keys.freshen();
   const row = keys.withId(keyId);
   return row && { state: keys.state(row, Date.now()), details: keys.recorded(row) };
 }

@@ -53,6 +53,7 @@ export async function waitUntilPointing(
 ): Promise<void> {
   let looks = 0;
   const look = async (): Promise<boolean> => {
+    keys.freshen();
     if (keys.alias(alias)?.masterKey === key.name) return true;
     looks += 1;
     const object = looks % LOOKS_FOR_EACH_READ === 0 ? await objects.read("KeyAlias", alias) : undefined;

@@ -43,7 +43,7 @@ const MAX_FILES = 1_000;
 /** Lists within lists. */
 const MAX_LISTS = 10;
 /** The limit of all files together, because reading them blocks this process. */
-const MAX_FOLDER_BYTES = 4 * MAX_YAML_BYTES;
+export const MAX_FOLDER_BYTES = 4 * MAX_YAML_BYTES;
 
 /** Returns a text that changes when any manifest of the folder does. */
 export function fingerprint(folder: string): string {

@@ -102,6 +102,7 @@ const isProcessed =
 /** The first material makes the key Enabled; the caller's next request finds it so. */
 async function waitUntilUsed({ key, keys }: ImportTarget, materialId: string): Promise<void> {
   const isUsed = () => {
+    keys.freshen();
     const row = keys.withId(key.keyId);
     const current = row && keys.current(row);
     return (

@@ -112,6 +112,7 @@ async function create(
 /** Waits until the key can be used. A key of origin EXTERNAL only gets its id. */
 async function waitForKey(objects: ManagedObjects, name: ObjectName, keys: AwsKeys): Promise<void> {
   await until(async () => {
+    keys.freshen();
     const row = keys.named(name);
     if (row === undefined) return false;
     if (keys.recorded(row) === undefined) return false;

@@ -1,3 +1,5 @@
+import type { ObjectName } from "../../../names.ts";
+import type { AwsKeys } from "../../keys/aws-keys.ts";
 import type { Operation } from "../../operations/operation.ts";
 import { parseAliasName } from "../alias-name.ts";
 import type { Nothing } from "../key-change.ts";
@@ -17,8 +19,13 @@ export const deleteAlias = (objects: ManagedObjects): Operation<Input, Nothing> 
     const name = parseAliasName(input.AliasName, caller);
     return async () => {
       await removeAlias(objects, caller, name, keys);
-      if (!(await until(() => keys.alias(name) === undefined))) throw late(name);
+      if (!(await until(() => isGone(name, keys)))) throw late(name);
       return {};
     };
   },
 });
+
+function isGone(name: ObjectName, keys: AwsKeys): boolean {
+  keys.freshen();
+  return keys.alias(name) === undefined;
+}
