@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiConfig } from "../../config/aws-config.ts";
 import type { NodeConfig } from "../../config/config.ts";
+import type { KeyringReader } from "../../keyring/reader.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { readKeyring } from "../site/read-keyring.ts";
 
@@ -27,12 +28,14 @@ export async function apiIntroduction(
   }
 }
 
-/** Returns an alias of a usable key, or else a usable key, of the namespace that a user's bare names mean. */
+/** Returns an alias of a key that encrypts, or else such a key, of the namespace that a user's bare names mean. */
 function firstKey(config: NodeConfig, { namespace }: ApiConfig): string | undefined {
   try {
     return readKeyring(config, (keyring) => {
       const { keys, aliases } = keyring.snapshot();
-      const usable = [...keys.values()].filter((key) => key.namespace === namespace && isUsable(key));
+      const usable = [...keys.values()].filter(
+        (key) => key.namespace === namespace && isUsable(key) && isSymmetric(key, keyring),
+      );
       const alias = [...aliases.values()].find(
         (row) => row.namespace === namespace && usable.some(({ name }) => name === row.masterKey),
       );
@@ -46,6 +49,10 @@ function firstKey(config: NodeConfig, { namespace }: ApiConfig): string | undefi
 
 const isUsable = ({ enabled, current, deletionDate }: KeyRow): boolean =>
   enabled && current !== undefined && deletionDate === undefined;
+
+/** Other keys do not encrypt with the command that is printed. */
+const isSymmetric = ({ current }: KeyRow, keyring: KeyringReader): boolean =>
+  current !== undefined && keyring.version(current.versionId)?.keySpec === "SYMMETRIC_DEFAULT";
 
 /** The certificate is the clients' affair, so that an API with TLS is not asked. */
 async function isReady(endpoint: string, { tls }: ApiConfig): Promise<boolean> {
