@@ -37,6 +37,12 @@ export const nodeChecks: readonly Check[] = [
         "run the release that wrote it, or move the keyring away with both processes stopped: the operator builds it again",
     })),
   ),
+  check("ApiNotReady", [], (_, { apiFault }) => {
+    if (apiFault === undefined) return [];
+    const object = `AWS KMS API at ${apiFault.listen}`;
+    const remedy = "see the log of claviger api, or of the claviger serve that runs it";
+    return [{ severity: "error", object, message: `it answers no requests: ${apiFault.fault}`, remedy }];
+  }),
   check("CertificateExpires", [], (_, { certificates }, now) =>
     certificates.flatMap(({ path, expiresAt }) => {
       const days = (expiresAt - now.getTime()) / DAY_MILLISECONDS;

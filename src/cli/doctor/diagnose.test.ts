@@ -482,6 +482,14 @@ const theKeys: readonly Row[] = [
   ],
 ];
 
+const theApi: readonly Row[] = [
+  [
+    "the AWS KMS API does not answer",
+    observed({}, { apiFault: { listen: "127.0.0.1:8443", fault: "connect ECONNREFUSED 127.0.0.1:8443" } }),
+    "error ApiNotReady",
+  ],
+];
+
 const theStored: readonly Row[] = [
   [
     "a configuration without etcd says what that costs",
@@ -575,6 +583,7 @@ describe("a diagnosis finds", () => {
     ...theNodes,
     ...theVersion,
     ...theKeys,
+    ...theApi,
     ...theStored,
     ...theLooks,
   ].map(([sentence, seen, ...found]) => ({ sentence, seen, found }));

@@ -9,6 +9,7 @@ import { callFault, KmsClient } from "../../plugin/kms-client.ts";
 import { openSeals } from "../../seal/open-seals.ts";
 import { censusOfNode } from "../../storage/census/node-census.ts";
 import { readEncryptionConfig } from "../../storage/encryption-config/encryption-config.ts";
+import { apiFault } from "../site/api-readiness.ts";
 import { type KeyringFacts, readKeyringFacts } from "../site/keyring-facts.ts";
 import { mustBeOwnEtcd } from "../site/own-etcd.ts";
 import { gatherCluster } from "./gather-cluster.ts";
@@ -24,8 +25,9 @@ export async function gather(
   signal: AbortSignal,
   onProgress: (objects: number) => void = () => undefined,
 ): Promise<Observed> {
-  const [sockets, cluster, etcd] = await Promise.all([
+  const [sockets, api, cluster, etcd] = await Promise.all([
     Promise.all(config.providers.map(askSocket)),
+    apiFault(config),
     gatherCluster(config, signal),
     lookAtEtcd(config, signal, onProgress),
   ]);
@@ -38,6 +40,8 @@ export async function gather(
     unsafeFolders: unsafeFolders(config),
     certificates: clientCertificates(config),
     sockets,
+    ...(config.api !== undefined &&
+      api !== undefined && { apiFault: { listen: config.api.listen, fault: api } }),
     looks: { encryptionConfig, keyring, etcd, ...cluster },
   };
 }

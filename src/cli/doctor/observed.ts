@@ -92,5 +92,7 @@ export interface Observed {
   readonly unsafeFolders: readonly UnsafeFolder[];
   readonly certificates: readonly ClientCertificate[];
   readonly sockets: readonly SocketAnswer[];
+  /** The reason why the AWS KMS API of this node answers no requests, if so. */
+  readonly apiFault?: { readonly listen: string; readonly fault: string };
   readonly looks: { readonly [S in Sight]: Look<Sights[S]> };
 }

@@ -3,6 +3,7 @@ import type { ApiConfig } from "../../config/aws-config.ts";
 import type { NodeConfig } from "../../config/config.ts";
 import type { KeyringReader } from "../../keyring/reader.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
+import { silence } from "../site/api-readiness.ts";
 import { readKeyring } from "../site/read-keyring.ts";
 
 const CHECK_MILLISECONDS = 200;
@@ -21,7 +22,7 @@ export async function apiIntroduction(
   const endpoint = `${api.tls === undefined ? "http" : "https"}://${api.listen}`;
   for (;;) {
     const keyName = firstKey(config, api);
-    if (keyName !== undefined && (await isReady(endpoint, api)))
+    if (keyName !== undefined && (await silence(api)) === undefined)
       return textOf(config, credentials, endpoint, keyName);
     if (signal.aborted) return undefined;
     await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
@@ -53,14 +54,6 @@ const isUsable = ({ enabled, current, deletionDate }: KeyRow): boolean =>
 /** Other keys do not encrypt with the command that is printed. */
 const isSymmetric = ({ current }: KeyRow, keyring: KeyringReader): boolean =>
   current !== undefined && keyring.version(current.versionId)?.keySpec === "SYMMETRIC_DEFAULT";
-
-/** The certificate is the clients' affair, so that an API with TLS is not asked. */
-async function isReady(endpoint: string, { tls }: ApiConfig): Promise<boolean> {
-  if (tls !== undefined) return true;
-  const answer = await fetch(`${endpoint}/readyz`).catch(() => undefined);
-  await answer?.text();
-  return answer?.ok === true;
-}
 
 const textOf = ({ region }: NodeConfig, credentials: string, endpoint: string, keyName: string): string => `
 claviger serves the AWS KMS API
