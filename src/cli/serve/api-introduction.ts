@@ -6,11 +6,14 @@ import type { KeyRow } from "../../keyring/rows.ts";
 import { silence } from "../site/api-readiness.ts";
 import { readKeyring } from "../site/read-keyring.ts";
 
-const CHECK_MILLISECONDS = 200;
+const CHECK_MILLISECONDS = 500;
+/** A cluster may have no key for applications for months. */
+const PATIENCE_MILLISECONDS = 60_000;
 
 /**
  * Returns a text for newcomers: where the AWS KMS API is and what to paste, once the API answers and there is a
- * key; undefined if `signal` comes before, or if there is no file of credentials to paste from.
+ * key; after a minute without either undefined, and so if `signal` comes before, or if there is no file of
+ * credentials to paste from.
  */
 export async function apiIntroduction(
   config: NodeConfig,
@@ -20,13 +23,14 @@ export async function apiIntroduction(
   const { credentials } = api;
   if (credentials === undefined) return undefined;
   const endpoint = `${api.tls === undefined ? "http" : "https"}://${api.listen}`;
-  for (;;) {
+  const until = performance.now() + PATIENCE_MILLISECONDS;
+  while (!signal.aborted && performance.now() < until) {
     const keyName = firstKey(config, api);
     if (keyName !== undefined && (await silence(api)) === undefined)
       return textOf(config, credentials, endpoint, keyName);
-    if (signal.aborted) return undefined;
     await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
   }
+  return undefined;
 }
 
 /** Returns an alias of a key that encrypts, or else such a key, of the namespace that a user's bare names mean. */
