@@ -1,12 +1,12 @@
 /**
- * Makes the chart's pods from deploy/static-pod-operator.yaml, so that they have the same volumes, limits and
- * security settings as the static pod.
+ * Makes the chart's pods from the static pods of deploy/, so that they have the same volumes, limits and security
+ * settings.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { replaceOnce } from "./replace-once.ts";
 
-const SOURCE = "static-pod-operator.yaml";
+type Part = "operator" | "api";
 
 /** The operator as a DaemonSet of the control-plane nodes. */
 export const operatorTemplate = (): string => `{{- if .Values.operator.enabled }}
@@ -30,7 +30,7 @@ spec:
     metadata:
       labels: *labels
     spec:
-${indented(placed(podSpec()), 4)}{{- end }}
+${indented(placed("operator", podSpec("operator")), 4)}{{- end }}
 `;
 
 /** The pod of `helm test`: claviger doctor on a control-plane node. */
@@ -47,22 +47,72 @@ metadata:
 spec:
   restartPolicy: Never
 ${replaceOnce(
-  replaceOnce(placed(podSpec()), "    - name: operator\n", "    - name: doctor\n"),
+  replaceOnce(placed("operator", podSpec("operator")), "    - name: operator\n", "    - name: doctor\n"),
   "args: [operator, ",
   "args: [doctor, ",
 )}`;
 
+/** The API as a DaemonSet of the control-plane nodes, with the certificate of a Secret if one is named. */
+export const apiTemplate = (): string => `---
+# Configuration, root key and kubeconfig are the node's own, as with the static pod: no ServiceAccount.
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  namespace: claviger-system
+  name: claviger-api
+  labels: &labels
+    app.kubernetes.io/name: claviger
+    app.kubernetes.io/component: api
+spec:
+  selector:
+    matchLabels: *labels
+  # One node after another: the others continue to answer.
+  updateStrategy:
+    rollingUpdate: { maxUnavailable: 1 }
+  template:
+    metadata:
+      labels: *labels
+    spec:
+${indented(placed("api", withCertificate(podSpec("api"))), 4)}---
+apiVersion: v1
+kind: Service
+metadata:
+  namespace: claviger-system
+  name: claviger-api
+  labels:
+    app.kubernetes.io/name: claviger
+    app.kubernetes.io/component: api
+spec:
+  selector:
+    app.kubernetes.io/name: claviger
+    app.kubernetes.io/component: api
+  ports:
+    - { name: https, port: 443, targetPort: https }
+`;
+
+/** Mounts the Secret api.tlsSecret beside the node's own files. */
+const withCertificate = (spec: string): string =>
+  replaceOnce(
+    `${spec}${ifCertificate("    - name: tls\n      secret: { secretName: {{ . }}, defaultMode: 256 }\n")}`,
+    /^ {2}volumes:\n/m,
+    `${ifCertificate("        - { name: tls, mountPath: /etc/claviger-tls, readOnly: true }\n")}  volumes:\n`,
+  );
+
+const ifCertificate = (lines: string): string =>
+  `  {{- with .Values.api.tlsSecret }}\n${lines}  {{- end }}\n`;
+
 /** Returns the lines below `spec:`, with the image, the resources and the pull policy of the values. */
-function podSpec(): string {
-  const text = readFileSync(join(import.meta.dirname, "..", "deploy", SOURCE), "utf8");
+function podSpec(part: Part): string {
+  const source = `static-pod-${part}.yaml`;
+  const text = readFileSync(join(import.meta.dirname, "..", "deploy", source), "utf8");
   const [, spec] = text.split(/^spec:\n/m);
-  if (spec === undefined || text.includes("{{")) throw new Error(`deploy/${SOURCE} has no spec, or {{`);
+  if (spec === undefined || text.includes("{{")) throw new Error(`deploy/${source} has no spec, or {{`);
   const image = /^ +# The plugin's image(?:.*\n)+? +imagePullPolicy: .*\n/m;
-  const resources = /^ +# A re-encryption.*\n +resources:\n(?: +(?:requests|limits): .*\n)+/m;
+  const resources = /^ +# .*\n +resources:\n(?: +(?:requests|limits): .*\n)+/m;
   const valued = replaceOnce(
     replaceOnce(spec, image, IMAGE),
     resources,
-    "      resources:\n        {{- toYaml .Values.operator.resources | nindent 8 }}\n",
+    `      resources:\n        {{- toYaml .Values.${part}.resources | nindent 8 }}\n`,
   );
   // The API server computes the number from the class.
   return replaceOnce(valued, /^ +priority: \d+\n/m, "");
@@ -73,7 +123,7 @@ const IMAGE = `      image: {{ include "claviger.image" . }}
 `;
 
 /** Adds where the pod runs, and that it has no identity of the API server. */
-const placed = (spec: string): string => `  automountServiceAccountToken: false
+const placed = (part: Part, spec: string): string => `  automountServiceAccountToken: false
   enableServiceLinks: false
   {{- with .Values.image.pullSecrets }}
   imagePullSecrets:
@@ -82,9 +132,9 @@ const placed = (spec: string): string => `  automountServiceAccountToken: false
     {{- end }}
   {{- end }}
   nodeSelector:
-    {{- toYaml .Values.operator.nodeSelector | nindent 4 }}
+    {{- toYaml .Values.${part}.nodeSelector | nindent 4 }}
   tolerations:
-    {{- toYaml .Values.operator.tolerations | nindent 4 }}
+    {{- toYaml .Values.${part}.tolerations | nindent 4 }}
 ${spec}`;
 
 /** Indents a text; what Helm prints by nindent is indented further too. */

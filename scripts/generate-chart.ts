@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { rows } from "./dashboard-panels.ts";
-import { doctorTemplate, operatorTemplate } from "./generate-chart-pods.ts";
+import { apiTemplate, doctorTemplate, operatorTemplate } from "./generate-chart-pods.ts";
 import { crdFiles } from "./generate-crds.ts";
 import { dashboard } from "./generate-dashboard.ts";
 import { replaceOnce } from "./replace-once.ts";
@@ -34,6 +34,11 @@ export function chartFiles(): ReadonlyMap<string, string> {
     ],
     ["alerts.yaml", alertsTemplate()],
     ["operator.yaml", header("deploy/static-pod-operator.yaml") + operatorTemplate()],
+    [
+      "api.yaml",
+      header("deploy/api.yaml and deploy/static-pod-api.yaml") +
+        where(".Values.api.enabled", deployed("api.yaml") + apiTemplate()),
+    ],
     ["tests/doctor.yaml", header("deploy/static-pod-operator.yaml") + doctorTemplate()],
   ]);
 }

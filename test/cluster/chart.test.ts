@@ -20,10 +20,10 @@ const FORMER_CHART = join(ROOT, "test", "upgrade", "chart-without-pods.tgz");
 const PROMETHEUS_CRDS = join(ROOT, "test", "cluster", "prometheus-operator");
 /** Every switch that is off by default. */
 const ALL_ON = [
-  ...["storageVersionMigration", "alerts", "operator", "podMonitor", "dashboard", "networkPolicy"].map(
+  ...["storageVersionMigration", "alerts", "operator", "api", "podMonitor", "dashboard", "networkPolicy"].map(
     (switched) => `--set=${switched}.enabled=true`,
   ),
-  "--set=image.pullSecrets={registry},podMonitor.labels.release=prometheus,dashboard.annotations.folder=Security",
+  "--set=image.pullSecrets={registry},podMonitor.labels.release=prometheus,api.tlsSecret=claviger-api-tls,dashboard.annotations.folder=Security",
 ];
 const RELEASE = "claviger";
 const IN_OWN_NAMESPACE = ["--namespace=claviger-system"];
@@ -150,6 +150,48 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
     });
   });
 
+  it("api.enabled => deploy/api.yaml, the API's static pod as a DaemonSet with the certificate of a Secret, and a Service", async () => {
+    const all = await template("--set=api.enabled=true,api.tlsSecret=claviger-api-tls");
+    for (const right of await deployed("api.yaml")) expect(all).toContainEqual(right);
+    const pod = parse(await readFile(join(ROOT, "deploy", "static-pod-api.yaml"), "utf8"));
+    const { priority: _, containers, volumes, ...rest } = pod.spec;
+    const tls = { name: "tls", mountPath: "/etc/claviger-tls", readOnly: true };
+    const [api] = containers;
+    expect(found(all, "DaemonSet claviger-api").spec).toMatchObject({
+      template: {
+        metadata: { labels: pod.metadata.labels },
+        spec: {
+          ...rest,
+          automountServiceAccountToken: false,
+          nodeSelector: { "node-role.kubernetes.io/control-plane": "" },
+          containers: [{ ...api, volumeMounts: [...api.volumeMounts, tls] }],
+          // Mode 0400.
+          volumes: [
+            ...volumes,
+            { name: "tls", secret: { secretName: "claviger-api-tls", defaultMode: 256 } },
+          ],
+        },
+      },
+    });
+    expect(found(all, "Service claviger-api").spec).toEqual({
+      selector: pod.metadata.labels,
+      ports: [{ name: "https", port: 443, targetPort: "https" }],
+    });
+  });
+
+  it("api.enabled without a Secret => the static pod's own volumes, and a NetworkPolicy that lets applications in", async () => {
+    const all = await template("--set=api.enabled=true,networkPolicy.enabled=true");
+    const pod = parse(await readFile(join(ROOT, "deploy", "static-pod-api.yaml"), "utf8"));
+    expect(found(all, "DaemonSet claviger-api").spec).toMatchObject({
+      template: { spec: { volumes: pod.spec.volumes, containers: pod.spec.containers } },
+    });
+    expect(found(all, "NetworkPolicy claviger-api").spec).toEqual({
+      podSelector: { matchLabels: pod.metadata.labels },
+      policyTypes: ["Ingress"],
+      ingress: [{ ports: [{ protocol: "TCP", port: 8443 }] }],
+    });
+  });
+
   it("helm test runs claviger doctor with the volumes of the operator, on a control-plane node", async () => {
     const all = manifests(
       await succeeds(helm, "template", "claviger", CHART, "--show-only=templates/tests/doctor.yaml"),
@@ -237,6 +279,11 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
       /\/ports\/plugin'?: maximum: got 70,?000, want 65,?535/,
     ],
     ["an image with a command", "image.tag=latest --privileged", /\/image\/tag'?: .* does not match pattern/],
+    [
+      "a Secret with another name than a Secret's",
+      "api.tlsSecret=TLS",
+      /\/api\/tlsSecret'?: .* does not match pattern/,
+    ],
     ["an unknown toleration", 'operator.tolerations=[{"keys":"a"}]', /'keys' not allowed/],
     ["memory that is no quantity", "operator.resources.limits.memory=lots", /does not match pattern/],
     ["a folder of runbooks that is no address", "alerts.runbookUrl=wiki", /does not match pattern/],
@@ -326,6 +373,9 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
       "prometheusrule.*/claviger ",
       "podmonitor.*/claviger-plugin ",
       "daemonset.*/claviger-operator ",
+      "daemonset.*/claviger-api ",
+      "service/claviger-api ",
+      "networkpolicy.*/claviger-api ",
       "pod/claviger-doctor ",
       "networkpolicy.*/claviger-no-ingress ",
       "configmap/claviger-dashboard ",
@@ -336,7 +386,9 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
   it("everything on and rolled back: the operator comes and goes, and no key changes", async () => {
     const before = await keys();
     const objects =
-      "daemonsets,podmonitors,prometheusrules,networkpolicies,configmaps/claviger-dashboard".split(",");
+      "daemonsets,services,podmonitors,prometheusrules,networkpolicies,configmaps/claviger-dashboard".split(
+        ",",
+      );
     const namesOf = (kind: string) =>
       kubectl("get", "-n", "claviger-system", kind, "-o", "name", "--ignore-not-found");
     await upgrade(...ALL_ON);

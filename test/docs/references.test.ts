@@ -226,7 +226,7 @@ describe("deploy", () => {
     expect(unmounted).toEqual([]);
   });
 
-  it.each(PROCESSES)(
+  it.each([...PROCESSES, "api"])(
     "static-pod-%s.yaml is one container of that name, mounts what it declares under the host's own paths",
     (name) => {
       const { metadata, spec } = staticPod(name);
@@ -238,7 +238,7 @@ describe("deploy", () => {
     },
   );
 
-  it.each(PROCESSES)(
+  it.each([...PROCESSES, "api"])(
     "static-pod-%s.yaml gives its container no capability, no writable root, a bound on memory and a seccomp profile",
     (name) => {
       const { spec } = staticPod(name);

@@ -35,7 +35,7 @@ export const packagedDefinitions = (): KubeObject[] =>
 export const packagedPods = (): ReadonlyMap<string, string> =>
   new Map(
     readdirSync(join(PACKAGE, "deploy"))
-      .filter((name) => /^static-pod.*\.yaml$/.test(name))
+      .filter((name) => /^static-pod-(plugin|operator)\.yaml$/.test(name))
       .sort()
       .map((name) => [name.replace(/^static-pod/, "claviger"), packagedText(`deploy/${name}`)]),
   );
