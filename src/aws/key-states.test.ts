@@ -6,6 +6,7 @@ import { encryptMessage } from "../crypto/message.ts";
 import { Secret } from "../crypto/secret.ts";
 import type { PutKey } from "../keyring/changes.ts";
 import { AwsKeyring, NOW } from "../testing/aws-keyring.ts";
+import { keyGrant } from "../testing/grants.ts";
 import { keyAlias, masterKey } from "../testing/objects.ts";
 import { AwsError } from "./aws-error.ts";
 import type { ManagedObjects } from "./management/managed-objects.ts";
@@ -164,6 +165,7 @@ const objects: ManagedObjects = {
     const objectsOf = {
       MasterKey: () => masterKeyNamed(namespace, name),
       KeyAlias: () => keyAlias({ spec: { masterKey: name } }),
+      KeyGrant: () => keyGrant(),
     };
     return objectsOf[kind]() as never;
   },

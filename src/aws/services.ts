@@ -10,6 +10,7 @@ import { StaticCredentials } from "./credentials/static-credentials.ts";
 import type { WireRequest } from "./door/handler.ts";
 import type { Reply } from "./door/reply.ts";
 import type { AwsGrants } from "./grants/aws-grants.ts";
+import { grantOperations } from "./grants/grant-table.ts";
 import { AwsKeys } from "./keys/aws-keys.ts";
 import { ClusterObjects } from "./management/cluster-objects.ts";
 import { FolderObjects } from "./management/folder-objects.ts";
@@ -56,7 +57,7 @@ export class Services {
       keys: new AwsKeys(keyring, config, usage),
       authenticator: new Authenticator(region, find),
       access: new Access(grants, cluster?.rbac ?? standaloneRbac),
-      management: managementOf(config, cluster),
+      management: managementOf(config, cluster, grants),
       now: Date.now,
     });
     this.#kms = new Answerer(service, log);
@@ -92,9 +93,10 @@ export class Services {
 type Management = ReturnType<typeof managementOperations>;
 
 /** Standalone, the folder of manifests has the keys; in a cluster the API server has them, if it can be asked. */
-function managementOf(config: NodeConfig, cluster: Cluster | undefined): Management {
+function managementOf(config: NodeConfig, cluster: Cluster | undefined, grants: AwsGrants): Management {
   const objects = objectsOf(config, cluster);
-  return objects === undefined ? new Map<never, never>() : managementOperations(objects);
+  const managed: Management = objects === undefined ? new Map<never, never>() : managementOperations(objects);
+  return new Map([...managed, ...grantOperations(grants, objects)]);
 }
 
 function objectsOf(

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Caller } from "../aws/caller.ts";
+import { AwsGrants } from "../aws/grants/aws-grants.ts";
 import { AwsKeys } from "../aws/keys/aws-keys.ts";
 import { FolderObjects } from "../aws/management/folder-objects.ts";
 import type { Operation, Request } from "../aws/operations/operation.ts";
@@ -20,6 +21,7 @@ export class StandaloneOperator {
   readonly folder: string;
   readonly objects: FolderObjects;
   readonly keys: AwsKeys;
+  readonly grants: AwsGrants;
   /** The lines that the operator has logged. */
   readonly log: string[] = [];
   readonly #base = mkdtempSync(join(tmpdir(), "claviger-standalone-"));
@@ -46,6 +48,8 @@ export class StandaloneOperator {
     this.objects = new FolderObjects({ folder: this.folder, keyring });
     this.#keyring = new LiveKeyring(keyring, openSeals(config));
     this.#keyring.start();
+    this.grants = new AwsGrants(keyring, openSeals(config));
+    this.grants.start();
     const usage = new UsageKeeper({ stateDir: config.stateDir, log: () => {}, now: Date.now() });
     this.keys = new AwsKeys(this.#keyring, SITE, usage);
   }
@@ -88,6 +92,7 @@ export class StandaloneOperator {
     this.#stop.abort();
     await this.#ended;
     process.umask(this.#umask);
+    this.grants.close();
     this.#keyring.close();
     rmSync(this.#base, { recursive: true });
   }

@@ -4,7 +4,7 @@ import type { SpecPatch } from "../../store/manifests/merge-patch.ts";
 import type { Caller } from "../caller.ts";
 
 /** The kinds of custom resources that the API creates and changes. */
-export type ManagedKind = "MasterKey" | "KeyAlias";
+export type ManagedKind = "MasterKey" | "KeyAlias" | "KeyGrant";
 
 /** Reads custom resources where they are kept: never from a copy that may be late. */
 export interface ObjectReads {

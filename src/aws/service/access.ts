@@ -62,9 +62,15 @@ export class Access {
   }
 }
 
-/** The service model has checked the member, if the operation has it. */
-const tokensOf = (input: { readonly GrantTokens?: readonly string[] }): readonly string[] | undefined =>
-  input.GrantTokens;
+interface TokenInput {
+  readonly GrantTokens?: readonly string[];
+  /** RetireGrant has this one. */
+  readonly GrantToken?: string;
+}
+
+/** The service model has checked the members, if the operation has it. */
+const tokensOf = ({ GrantTokens = [], GrantToken }: TokenInput): readonly string[] =>
+  GrantToken === undefined ? GrantTokens : [...GrantTokens, GrantToken];
 
 function denied({ arn }: Caller, { action, key }: Need, keys: AwsKeys, why: string): AwsError {
   const resource = key === undefined ? "*" : keys.arn(key);

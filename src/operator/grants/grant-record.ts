@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { grantIdOf as idOf } from "../../access/grant-id.ts";
 import { principalArn } from "../../access/principal.ts";
 import { canonicalContext } from "../../crypto/context.ts";
 import type { KeyId } from "../../crypto/ids.ts";
@@ -7,9 +8,8 @@ import { objectName } from "../../resources/object-text.ts";
 import type { KeyGrant } from "../../resources/resources.ts";
 import { parseTime } from "../../times.ts";
 
-/** Returns a KeyGrant's id: 64 hex digits. It follows from the uid, so another object never has the same one. */
-export const grantIdOf = ({ metadata }: Pick<KeyGrant, "metadata">): string =>
-  createHash("sha256").update(`claviger/v1/grant-id${metadata.uid}`).digest("hex");
+/** Returns the id of a KeyGrant. */
+export const grantIdOf = ({ metadata }: Pick<KeyGrant, "metadata">): string => idOf(metadata.uid);
 
 /** Returns a KeyGrant as a row, for the key that it was accepted for. */
 export function grantRowOf(grant: KeyGrant, keyId: KeyId, account: string): GrantRow {

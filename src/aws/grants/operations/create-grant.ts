@@ -1,0 +1,136 @@
+import { createHash, randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { grantIdOf } from "../../../access/grant-id.ts";
+import { isInTime, isWithin } from "../../../access/grant-terms.ts";
+import type { GrantRow, GrantTerms } from "../../../keyring/grant-row.ts";
+import type { KeyRow } from "../../../keyring/rows.ts";
+import type { KeyGrant } from "../../../resources/resources.ts";
+import { AwsError } from "../../aws-error.ts";
+import type { Caller } from "../../caller.ts";
+import { findById } from "../../management/managed-key.ts";
+import type { ManagedObjects } from "../../management/managed-objects.ts";
+import { until } from "../../management/until.ts";
+import type { DryRunInput, Operation, Request } from "../../operations/operation.ts";
+import type { AwsGrants } from "../aws-grants.ts";
+import { refuseImpossible, type TermsInput, termsOf } from "../grant-terms.ts";
+import { keyGrantSpec } from "../key-grant-spec.ts";
+
+interface Input extends TermsInput, DryRunInput {
+  readonly KeyId: string;
+  readonly Name?: string;
+}
+
+interface Output {
+  readonly GrantId: string;
+  readonly GrantToken: string;
+}
+
+/** Creates a KeyGrant as the caller. Its token is good at once, on every node. */
+export const createGrant = (grants: AwsGrants, objects: ManagedObjects): Operation<Input, Output> => ({
+  needs({ input, caller }, keys) {
+    const key = findById(keys, input.KeyId, caller);
+    return [{ action: "CreateGrant", key, proposed: termsOf(input, key, keys.site.account) }];
+  },
+  prepare(request, keys) {
+    const { input, caller, now } = request;
+    const key = findById(keys, input.KeyId, caller);
+    const terms = termsOf(input, key, keys.site.account);
+    refuseImpossible(terms, keys.usable(key, now));
+    // Refuses a constraint that is too long before anything is created.
+    grants.tokenOf({ ...terms, grantId: "00".repeat(32) }, now);
+    return async () => {
+      const grantId =
+        existing(grants, terms, input.Name, now)?.grantId ??
+        (await create(grants, objects, request, key, terms));
+      return { GrantId: grantId, GrantToken: grants.tokenOf({ ...terms, grantId }, now) };
+    };
+  },
+});
+
+/** AWS KMS answers a repeated request with a Name by the grant that there is. */
+function existing(
+  grants: AwsGrants,
+  terms: GrantTerms,
+  name: string | undefined,
+  now: number,
+): GrantRow | undefined {
+  if (name === undefined) return undefined;
+  return [...grants.index.granted(terms.keyId, terms.granteePrincipal)].find(
+    (row) => row.grantName === name && row.ended === undefined && isInTime(row, now) && isSame(row, terms),
+  );
+}
+
+const isSame = (row: GrantRow, terms: GrantTerms): boolean =>
+  isDeepStrictEqual(
+    [row.retiringPrincipal, row.operations, row.constraint, row.expiresAt],
+    [terms.retiringPrincipal, terms.operations, terms.constraint, terms.expiresAt],
+  );
+
+async function create(
+  grants: AwsGrants,
+  objects: ManagedObjects,
+  { input, caller, now }: Request<Input>,
+  key: KeyRow,
+  terms: GrantTerms,
+): Promise<string> {
+  const parent = parentOf(grants, caller, terms, now);
+  const spec = keyGrantSpec({ key, terms, caller, name: input.Name, parent: parent?.name });
+  const name = { namespace: key.namespace, name: nameOf(terms, input.Name) };
+  const object = await madeOrFound(objects, caller, name, spec);
+  return grantIdOf(object.metadata.uid);
+}
+
+/** A request with a Name that is repeated elsewhere at the same time finds the same object. */
+const nameOf = (terms: GrantTerms, name: string | undefined): string =>
+  `grant-${(name === undefined ? randomBytes(16) : digest(JSON.stringify([name, terms]))).toString("hex").slice(0, 32)}`;
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** The grant by which the caller may create this one, if there is one; otherwise RBAC has allowed it. */
+const parentOf = (grants: AwsGrants, { arn }: Caller, terms: GrantTerms, now: number): GrantRow | undefined =>
+  [...grants.index.granted(terms.keyId, arn)].find(
+    (row) =>
+      row.ended === undefined &&
+      isInTime(row, now) &&
+      row.operations.includes("CreateGrant") &&
+      isWithin(terms, row),
+  );
+
+type Name = { readonly namespace: string; readonly name: string };
+
+async function madeOrFound(
+  objects: ManagedObjects,
+  caller: Caller,
+  name: Name,
+  spec: KeyGrant["spec"],
+): Promise<KeyGrant> {
+  try {
+    await objects.create(caller, "KeyGrant", name, spec);
+  } catch (error) {
+    if (!(error instanceof AwsError) || error.type !== "AlreadyExistsException") throw error;
+    const object = await objects.read("KeyGrant", name);
+    // A grant of this name has ended: the next one is another object.
+    if (object?.spec.ended !== undefined)
+      return madeOrFound(
+        objects,
+        caller,
+        { ...name, name: `grant-${randomBytes(16).toString("hex")}` },
+        spec,
+      );
+  }
+  return recorded(objects, name);
+}
+
+/** Waits until the object has its uid: in a folder of manifests the operator gives it. */
+async function recorded(objects: ManagedObjects, name: Name): Promise<KeyGrant> {
+  let object: KeyGrant | undefined;
+  const isRecorded = async () => {
+    object = await objects.read("KeyGrant", name);
+    return object !== undefined && object.metadata.resourceVersion !== "0";
+  };
+  if ((await until(isRecorded)) && object !== undefined) return object;
+  throw new AwsError(
+    "DependencyTimeoutException",
+    "The grant is written, and no operator has recorded it yet: see whether the operator of this node runs.",
+  );
+}
