@@ -4,6 +4,7 @@ import { grantIdOf } from "../../../access/grant-id.ts";
 import { isInTime, isWithin } from "../../../access/grant-terms.ts";
 import type { GrantRow, GrantTerms } from "../../../keyring/grant-row.ts";
 import type { KeyRow } from "../../../keyring/rows.ts";
+import { objectName } from "../../../resources/object-text.ts";
 import type { KeyGrant } from "../../../resources/resources.ts";
 import { AwsError } from "../../aws-error.ts";
 import type { Caller } from "../../caller.ts";
@@ -11,6 +12,7 @@ import { findById } from "../../management/managed-key.ts";
 import type { ManagedObjects } from "../../management/managed-objects.ts";
 import { until } from "../../management/until.ts";
 import type { DryRunInput, Operation, Request } from "../../operations/operation.ts";
+import { awaitGrant } from "../await-grant.ts";
 import type { AwsGrants } from "../aws-grants.ts";
 import { refuseImpossible, type TermsInput, termsOf } from "../grant-terms.ts";
 import { keyGrantSpec } from "../key-grant-spec.ts";
@@ -77,7 +79,9 @@ async function create(
   const spec = keyGrantSpec({ key, terms, caller, name: input.Name, parent: parent?.name });
   const name = { namespace: key.namespace, name: nameOf(terms, input.Name) };
   const object = await madeOrFound(objects, caller, name, spec);
-  return grantIdOf(object.metadata.uid);
+  const grantId = grantIdOf(object.metadata.uid);
+  await awaitGrant(grants, objects, caller, { name: objectName(object), grantId });
+  return grantId;
 }
 
 /** A request with a Name that is repeated elsewhere at the same time finds the same object. */
