@@ -1,7 +1,13 @@
 import { AwsError } from "../aws-error.ts";
 
-/** Members of requests for which claviger has no service: Nitro enclaves and custom key stores. */
-const MEMBERS = ["Recipient", "CustomKeyStoreId", "XksKeyId"] as const;
+/** Members of requests for which claviger has no service: Nitro enclaves, custom key stores, AWS's own services. */
+const MEMBERS = [
+  "Recipient",
+  "CustomKeyStoreId",
+  "XksKeyId",
+  "GranteeServicePrincipal",
+  "RetiringServicePrincipal",
+] as const;
 
 /** Throws UnsupportedOperationException if the input has a member that asks for something claviger does not have. */
 export function refuseUnsupportedMembers(input: object): void {

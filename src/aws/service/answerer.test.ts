@@ -7,6 +7,7 @@ import { EXAMPLE, signedHeaders } from "../../testing/aws-signer.ts";
 import { grantRow } from "../../testing/grants.ts";
 import { deadline } from "../../testing/keyring.ts";
 import type { Caller } from "../caller.ts";
+import { grantOperations } from "../grants/grant-table.ts";
 import { Access } from "./access.ts";
 import { Answerer } from "./answerer.ts";
 import { Authenticator } from "./authenticator.ts";
@@ -33,7 +34,7 @@ function apiFor(caller: Caller): Answerer {
       accessKeyId === EXAMPLE.accessKeyId ? credential : undefined,
     ),
     access: new Access(keyring.grants, standaloneRbac),
-    management: new Map(),
+    management: grantOperations(keyring.grants, undefined),
     now: () => NOW,
   });
   return new Answerer(service, (level, message) => lines.push(`${level} ${message}`));
@@ -84,6 +85,27 @@ describe("a caller that RBAC allows nothing", () => {
     });
     const others = keyring.grants.tokenOf(grantOf({ granteePrincipal: ALICE.arn }), NOW);
     expect(await encrypt({ GrantTokens: [others] })).toMatchObject({ __type: "AccessDeniedException" });
+  });
+});
+
+describe("grants", () => {
+  it("are listed with the members that the service model has", async () => {
+    const row = grantRow(1, { keyId: key.keyId, createdAt: NOW, grantName: "for/app" });
+    keyring.grant(row);
+    const list = () => send("ListGrants", { KeyId: key.keyId });
+    await vi.waitFor(async () => expect((await list()).Grants).toHaveLength(1), deadline);
+    expect((await list()).Grants[0]).toMatchObject({
+      ...{ GrantId: row.grantId, Name: "for/app", CreationDate: NOW / 1000, Operations: ["Decrypt"] },
+      ...{ KeyId: keyring.keys.arn(key), GranteePrincipal: row.granteePrincipal },
+    });
+  });
+
+  it("of AWS's own services => UnsupportedOperationException, and no list of all grants", async () => {
+    const GranteeServicePrincipal = "rds.amazonaws.com";
+    expect(await send("ListGrants", { KeyId: key.keyId, GranteeServicePrincipal })).toMatchObject({
+      ...{ status: 400, __type: "UnsupportedOperationException" },
+      message: "claviger does not support GranteeServicePrincipal: leave it out.",
+    });
   });
 });
 
