@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,6 +11,7 @@ import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { USUAL_CONTROLLERS } from "../controlplane/controllers.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
+import { AuditLog } from "./audit-log.ts";
 import { applyKey, type Cluster, CRDS, NODE_USER, REWRITER_USER, startCluster } from "./cluster.ts";
 import { claviger, manifests, object, roleOfRewriters } from "./manifests.ts";
 import type { ClavigerNode } from "./node.ts";
@@ -150,18 +150,10 @@ class Site {
   }
 }
 
-interface Audited {
-  readonly user: { readonly username: string };
-  readonly verb: string;
-  readonly objectRef?: { readonly resource?: string; readonly apiGroup?: string };
-}
-
 /** Returns the requests of users, one line each, from the API server's audit log. */
-async function asked(log: string, user: string): Promise<ReadonlySet<string>> {
-  const lines = (await readFile(log, "utf8")).trim().split("\n");
-  const events = lines.map((line): Audited => JSON.parse(line)).filter((one) => one.user.username === user);
+async function asked(log: AuditLog, user: string): Promise<ReadonlySet<string>> {
   return new Set(
-    events.map(({ verb, objectRef }) =>
+    (await log.of(user)).map(({ verb, objectRef }) =>
       [verb, [objectRef?.resource ?? "discovery", objectRef?.apiGroup].filter(Boolean).join(".")].join(" "),
     ),
   );
@@ -171,26 +163,13 @@ describe.skipIf(binaries === undefined)("the documented installation with a rewr
   let cluster: Cluster;
   let probes: Probes;
   let site: Site;
-  let audit: string;
+  const audit = new AuditLog();
   let kubeconfig: string;
 
   beforeAll(async () => {
     cluster = await startCluster({
       environment: ENVIRONMENT,
-      flags: (_, dir) => {
-        audit = join(dir, "audit.log");
-        const policy = join(dir, "audit.yaml");
-        writeFileSync(
-          policy,
-          stringify({
-            apiVersion: "audit.k8s.io/v1",
-            kind: "Policy",
-            omitStages: ["RequestReceived"],
-            rules: [{ level: "Metadata" }],
-          }),
-        );
-        return [`--audit-policy-file=${policy}`, `--audit-log-path=${audit}`];
-      },
+      flags: (_, dir) => audit.flags(dir),
     });
     site = new Site(cluster);
     probes = new Probes(cluster.plane.apiServers);

@@ -1,6 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AwsError } from "../../src/aws/aws-error.ts";
+import { createAlias } from "../../src/aws/management/operations/create-alias.ts";
+import { createKey } from "../../src/aws/management/operations/create-key.ts";
+import { deleteAlias } from "../../src/aws/management/operations/delete-alias.ts";
+import { disableKey } from "../../src/aws/management/operations/disable-key.ts";
+import { updateKeyDescription } from "../../src/aws/management/operations/update-key-description.ts";
+import { encrypt } from "../../src/aws/operations/encrypt.ts";
 import { wrapMaterial } from "../../src/crypto/import-wrapping.ts";
 import type { GrantRow } from "../../src/keyring/grant-row.ts";
 import { KeyringReader } from "../../src/keyring/reader.ts";
@@ -8,7 +15,11 @@ import { conditionOf } from "../../src/resources/conditions.ts";
 import type { KeyAlias, KeyGrant, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
+
+import { AsCallers, serviceAccount, user } from "./as-callers.ts";
+import { AuditLog } from "./audit-log.ts";
 import { ADMISSION, type Cluster, startCluster } from "./cluster.ts";
+
 import { manifests } from "./manifests.ts";
 
 const binaries = await controlPlaneBinaries();
@@ -20,8 +31,11 @@ const LIMITS = {
   keyAliasesPerNamespace: 4,
   rotationsPerKeyPerHour: 5,
 };
+/** The user of claviger api. */
+const API = "claviger-api";
 const AS_NODE = ["--as=claviger-node", "--as-group=claviger:nodes"];
 
+const deployed = (name: string): string => join(import.meta.dirname, "..", "..", "deploy", name);
 const object = (kind: string, namespace: string, name: string, spec: object): object => ({
   ...{ apiVersion: "kms.claviger.dev/v1alpha1", kind },
   ...{ metadata: { namespace, name }, spec },
@@ -48,6 +62,18 @@ const tenantRights: readonly object[] = [
   ...rights("keys", ["masterkeys", "keyaliases"], [TENANT]),
   ...rights("grants", ["keygrants"], [TENANT, CLERK, APP]),
 ];
+/** Gives the ServiceAccount of an application every verb on the keys of its namespace. */
+const applicationRights = (where: string, name: string): readonly object[] => [
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: where, name: "keys" } },
+    rules: [{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys", "keyaliases"], verbs: ["*"] }],
+  },
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: where, name: "keys" } },
+    roleRef: { apiGroup: RBAC, kind: "Role", name: "keys" },
+    subjects: [{ kind: "ServiceAccount", namespace: where, name }],
+  },
+];
 
 describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys and KeyAliases", () => {
   let cluster: Cluster;
@@ -56,10 +82,14 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
   beforeAll(async () => {
     cluster = await startCluster({
       serves: { alias: `${TENANT}/main` },
-      users: [TENANT, CLERK, APP].map((name) => ({
-        ...{ name, token: randomBytes(16).toString("hex"), groups: ["staff"] },
-      })),
+      users: [
+        ...[TENANT, CLERK, APP].map((name) => ({
+          ...{ name, token: randomBytes(16).toString("hex"), groups: ["staff"] },
+        })),
+        { name: API, token: randomBytes(16).toString("hex"), groups: ["claviger:api"] },
+      ],
       limits: LIMITS,
+      flags: (_, dir) => audit.flags(dir),
     });
     kubeconfig = (await cluster.plane.apiServers[0]?.kubeconfig(TENANT)) ?? "";
     await cluster.kubectl(
@@ -73,6 +103,7 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
     await cluster.ready();
   });
   afterAll(() => cluster?.stop());
+  const audit = new AuditLog();
 
   /** Runs kubectl as the tenant, who may do no more than its Role allows. */
   async function tenant(args: readonly string[], stdin = ""): Promise<string> {
@@ -116,6 +147,109 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
     await cluster.kubectl(["apply", "-f", "-"], manifests(object("MasterKey", SHOP, name, {})));
     await ready(name, SHOP);
   };
+
+  describe("by the AWS KMS API, which acts as its callers and has no rights of its own,", () => {
+    const shop = serviceAccount(SHOP, "app");
+    const tenantUser = user(TENANT, TENANT);
+    let api: AsCallers;
+
+    beforeAll(async () => {
+      await cluster.kubectl(["apply", "-f", deployed("api.yaml")]);
+      const [node] = cluster.nodes;
+      if (node === undefined) throw new Error("no node");
+      api = new AsCallers((await cluster.plane.apiServers[0]?.kubeconfig(API)) ?? "", node);
+    });
+    afterAll(() => api?.[Symbol.dispose]());
+
+    /** Repeats a call until the API server has seen the rights that were just given. */
+    const once = <T>(what: string, call: () => Promise<T>): Promise<T> =>
+      eventually(what, () =>
+        call().catch((error) => {
+          if (error instanceof AwsError && error.type === "AccessDeniedException") return undefined;
+          throw error;
+        }),
+      ) as Promise<T>;
+    const denied = (message: RegExp) => ({
+      ...{ type: "AccessDeniedException", message: expect.stringMatching(message) },
+    });
+
+    it("a caller without rights makes no key", async () => {
+      await once("claviger api may act as others", async () => {
+        await api.run(updateKeyDescription(api.objects), tenantUser, {
+          ...{ KeyId: (await key("good")).status?.keyId ?? "", Description: "by the API" },
+        });
+        return true;
+      });
+      expect((await key("good")).spec.description).toBe("by the API");
+      await expect(api.run(createKey(api.objects), shop, {})).rejects.toMatchObject(
+        denied(/User "system:serviceaccount:shop:app" cannot create resource "masterkeys"/),
+      );
+    });
+
+    it("a caller with rights makes a key that encrypts, and the API server's audit log says who made it", async () => {
+      await cluster.kubectl(["apply", "-f", "-"], manifests(...applicationRights(SHOP, "app")));
+      const made = await once("the key is made", () =>
+        api.run(createKey(api.objects), shop, { Description: "made by the API" }),
+      );
+      const { KeyId, Arn, KeyState } = made.KeyMetadata;
+      expect(KeyState).toBe("Enabled");
+      expect(await api.run(encrypt, shop, { KeyId, Plaintext: Buffer.from("x") })).toMatchObject({
+        KeyId: Arn,
+      });
+      const all: readonly MasterKey[] = JSON.parse(
+        await cluster.kubectl(["get", "mk", "-n", SHOP, "-o", "json"]),
+      ).items;
+      const stored = all.find(({ spec }) => spec.description === "made by the API");
+      expect(stored?.status?.keyId).toBe(KeyId);
+      expect(await audit.of(API)).toContainEqual(
+        expect.objectContaining({
+          verb: "create",
+          impersonatedUser: expect.objectContaining({ username: shop.user }),
+          objectRef: expect.objectContaining({ resource: "masterkeys", name: stored?.metadata.name }),
+        }),
+      );
+    });
+
+    it("the API and kubectl see each other's changes, and the caller its own at once", async () => {
+      const { KeyMetadata } = await api.run(createKey(api.objects), shop, {});
+      const { KeyId } = KeyMetadata;
+      await api.run(createAlias(api.objects), shop, { AliasName: "alias/app", TargetKeyId: KeyId });
+      const encryptNow = () => api.run(encrypt, shop, { KeyId: "alias/app", Plaintext: Buffer.from("x") });
+      expect(await encryptNow()).toMatchObject({ KeyId: KeyMetadata.Arn });
+      await api.run(disableKey(api.objects), shop, { KeyId });
+      await expect(encryptNow()).rejects.toMatchObject({ type: "DisabledException" });
+      const { name } = api.keys.find(KeyId, shop);
+      expect((await key(name, SHOP)).spec.enabled).toBe(false);
+      const enable = ["patch", "mk", "-n", SHOP, name, "--type=merge", "-p", '{"spec":{"enabled":true}}'];
+      await cluster.kubectl(enable);
+      await eventually("the API has seen it", () => encryptNow().catch(() => undefined));
+      await api.run(deleteAlias(api.objects), shop, { AliasName: "alias/app" });
+      await expect(encryptNow()).rejects.toMatchObject({ type: "NotFoundException" });
+    });
+
+    it("a caller changes nothing in a namespace in which it has no rights", async () => {
+      const KeyId = (await key("good")).status?.keyId ?? "";
+      await expect(api.run(disableKey(api.objects), shop, { KeyId })).rejects.toMatchObject(
+        denied(/cannot patch resource "masterkeys".* in the namespace "tenant"/),
+      );
+      expect((await key("good")).spec.enabled).toBe(true);
+    });
+
+    it("whoever has its credentials reads no Secret, as itself or as anybody, and changes nothing as itself", async () => {
+      const secrets = { method: "GET", path: "/api/v1/namespaces/default/secrets" } as const;
+      const refused = expect.objectContaining({ httpStatus: 403 });
+      await expect(api.client.request(secrets)).rejects.toEqual(refused);
+      for (const impersonate of [
+        { user: "admin", groups: ["system:masters"] },
+        { user: shop.user, groups: [] },
+        { user: "system:node:node-1", groups: [] },
+      ])
+        await expect(api.client.request({ ...secrets, impersonate })).rejects.toEqual(refused);
+      const body = object("MasterKey", SHOP, "own", {});
+      const path = "/apis/kms.claviger.dev/v1alpha1/namespaces/shop/masterkeys";
+      await expect(api.client.request({ method: "POST", path, body })).rejects.toEqual(refused);
+    });
+  });
 
   it("may not write status, nor read KeyVersions", async () => {
     const patch = ["patch", "mk", "good", "--type=merge", "-p", '{"status":{"keyId":null}}'];
