@@ -17,7 +17,7 @@ interface Entry {
 const entries: readonly Entry[] = await Promise.all(
   [
     ...readFileSync(join(import.meta.dirname, "program.ts"), "utf8").matchAll(
-      /^ {2}(\w+): async \(\) => \(await import\("\.\/([\w-]+\.ts)"\)\)\.(\w+),$/gm,
+      /^ {2}(\w+): async \(\) => \(await import\("\.\/([\w/-]+\.ts)"\)\)\.(\w+),$/gm,
     ),
   ].map(async ([, name = "", file = "", member = ""]) => {
     const module: Readonly<Record<string, Command>> = await import(join(import.meta.dirname, file));
