@@ -66,6 +66,13 @@ describe("CreateGrant", () => {
     ]);
   });
 
+  it("answers when the grant can be listed and revoked", async () => {
+    const { GrantId } = await create({ GranteePrincipal: arn("listed") });
+    expect((await list({ GrantId })).Grants).toMatchObject([{ GrantId }]);
+    await run(revokeGrant(site.grants, site.objects), { KeyId: orders.keyId, GrantId });
+    expect((await list()).Grants.map((grant) => grant.GrantId)).not.toContain(GrantId);
+  });
+
   it("with a Name is made once, and answers a token each time; after its end it is made again", async () => {
     const first = await create({ Name: "for/app" });
     const second = await create({ Name: "for/app" });

@@ -27,6 +27,9 @@ interface Output {
   readonly GrantToken: string;
 }
 
+/** The time in which this process knows a grant that the operator of its node has accepted, with much to spare. */
+const KNOWN_MILLISECONDS = 5_000;
+
 /** Creates a KeyGrant as the caller. Its token is good at once, on every node. */
 export const createGrant = (grants: AwsGrants, objects: ManagedObjects): Operation<Input, Output> => ({
   needs({ input, caller }, keys) {
@@ -44,6 +47,8 @@ export const createGrant = (grants: AwsGrants, objects: ManagedObjects): Operati
       const grantId =
         existing(grants, terms, input.Name, now)?.grantId ??
         (await create(grants, objects, request, key, terms));
+      // The token is good without this wait. ListGrants, RevokeGrant and callers without the token are not.
+      await until(() => grants.index.get(grantId) !== undefined, KNOWN_MILLISECONDS);
       return { GrantId: grantId, GrantToken: grants.tokenOf({ ...terms, grantId }, now) };
     };
   },
