@@ -158,6 +158,17 @@ describe("ListKeyRotations", () => {
     expect(new Set(output.Rotations.map(({ KeyMaterialId }) => KeyMaterialId)).size).toBe(2);
   });
 
+  it("a rotation whose date is not recorded yet is not listed without it", async () => {
+    const key = keyring.addKey("orders");
+    keyring.describe(key);
+    for (const number of [1, 2]) await keyring.addVersion(key, { number });
+    keyring.start();
+    const { Rotations } = await keyring.run(listKeyRotations, { KeyId: key.keyId });
+    expect(Rotations).toEqual([]);
+    const input = { KeyId: key.keyId, IncludeKeyMaterial: "ALL_KEY_MATERIAL" };
+    expect((await keyring.run(listKeyRotations, input)).Rotations).toHaveLength(2);
+  });
+
   it("with all material => the first too, which no rotation made; the version on its way is none yet", async () => {
     const KeyId = await rotated("AWS_KMS");
     const input = { KeyId, IncludeKeyMaterial: "ALL_KEY_MATERIAL" };

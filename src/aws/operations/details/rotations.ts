@@ -22,16 +22,18 @@ export interface RotatedVersion extends DatedVersion {
 
 /**
  * Returns the materials of a key, the first first. A version that claviger made and is still bringing to the nodes
- * is none yet. Without `all` neither the first material is among them nor imported material that waits for a
- * rotation.
+ * is none yet. Without `all` neither the first material is among them, nor imported material that waits for a
+ * rotation, nor a rotation that was done a moment ago and has no date yet.
  */
 export function rotatedVersions(key: KeyRow, all: boolean, keys: AwsKeys): readonly RotatedVersion[] {
   return keys
     .versions(key)
     .map((dated) => ({ ...dated, state: stateOf(dated, key) }))
-    .filter(({ version, state }) =>
-      state === "PENDING_ROTATION" ? all && version.origin === "EXTERNAL" : all || version.number > 1,
-    );
+    .filter(({ version, details, state }) => {
+      if (state === "PENDING_ROTATION") return all && version.origin === "EXTERNAL";
+      const isDated = state !== "CURRENT" || details !== undefined;
+      return all || (version.number > 1 && isDated);
+    });
 }
 
 function stateOf({ version }: DatedVersion, { current }: KeyRow): MaterialState {
