@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeConfig } from "../config/config.ts";
 import { readWatchedConfig } from "../config/watched-config.ts";
 import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
 import { keyRefText } from "../names.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import type { SocketServer } from "../plugin/socket-server.ts";
@@ -39,15 +40,15 @@ export const serve: Command = {
       const names = config.api === undefined ? ["operator"] : ["operator", "api"];
       const logOfServe = daemonLog("serve", format);
       children = Promise.all(
-        names.map((name) => {
+        names.map(async (name) => {
+          if (name === "api") await prepareCredentials(config, logOfServe);
           const args = [name, "--config", config.path, "--log-format", format];
-          return supervise({ name, args, signal, log: logOfServe });
+          await supervise({ name, args, signal, log: logOfServe });
         }),
       );
       // A program that reads the log as JSON often reads stdout too, as in a container.
       if (format === "text") void introduce(plugin, config, signal);
     };
-    await prepareCredentials(config);
     const { runPlugin } = await import("../plugin/plugin.ts");
     try {
       await runPlugin({ configuration, log, signal, onListening, ...(timing && { timing }) });
@@ -58,11 +59,18 @@ export const serve: Command = {
   },
 };
 
-/** Standalone, a first credential is made as the root key is: without it nobody could call the API. */
-async function prepareCredentials({ api, resources }: NodeConfig): Promise<void> {
+/**
+ * Standalone, a first credential is made as the root key is: without it nobody could call the API. Never rejects,
+ * because the sockets do not depend on it.
+ */
+async function prepareCredentials({ api, resources }: NodeConfig, log: Log): Promise<void> {
   if (api?.credentials === undefined || resources.kind !== "manifests") return;
-  const { createFirstCredentials } = await import("../aws/credentials/first-credentials.ts");
-  createFirstCredentials(api.credentials);
+  try {
+    const { createFirstCredentials } = await import("../aws/credentials/first-credentials.ts");
+    createFirstCredentials(api.credentials);
+  } catch (error) {
+    log("error", messageOf(error));
+  }
 }
 
 /** Tells a newcomer, once, where the sockets are and what to paste, and proves that they work. */

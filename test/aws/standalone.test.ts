@@ -139,8 +139,10 @@ describe("a restart", () => {
   it("of one of two workers: the other answers, and a change by one is seen by both at once", async () => {
     await serve.line(/api-1: the AWS KMS API is served/);
     kill(await serve.text(), /api-1: .*pid=(\d+)/);
-    for (let call = 0; call < 20; call++) expect(await encrypt()).toBeDefined();
     await serve.line(/worker 1 of the API ended \(SIGKILL\)/);
+    // Its connections ended with it.
+    kms = await api.client();
+    for (let call = 0; call < 20; call++) expect(await encrypt()).toBeDefined();
     await eventually("the worker is back", async () => {
       const starts = (await serve.text()).match(/api-1: the AWS KMS API is served/g);
       return (starts ?? []).length > 1 || undefined;

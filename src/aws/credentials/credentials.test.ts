@@ -95,6 +95,12 @@ describe("the first credential", () => {
     expect(readFileSync(path)).toEqual(before);
   });
 
+  it("that cannot be made => ConfigInvalid, which names the file", () => {
+    writeFileSync(join(folder.path, "file"), "");
+    const below = join(folder.path, "file", "credentials.yaml");
+    expect(() => createFirstCredentials(below)).toThrow(`credentials ${below} could not be made`);
+  });
+
   it("of two installations differ", () => {
     createFirstCredentials(path);
     const other = join(folder.path, "new", "other.yaml");

@@ -34,7 +34,7 @@ export function createFirstCredentials(path: string): void {
       cause,
     });
   } finally {
-    rmSync(draft, { force: true });
+    if (existsSync(draft)) rmSync(draft);
   }
 }
 
