@@ -64,6 +64,8 @@ export interface ClusterOptions {
   readonly metrics?: readonly NodeMetrics[];
   /** The address of the first node's console; none is served if left out. */
   readonly console?: { readonly listen: string };
+  /** Returns the section `aws` of the first node; it has none if left out. */
+  readonly aws?: (server: ApiServer) => Promise<object>;
   /** How often every node counts complete data again; an hour if left out. */
   readonly censusIntervalMinutes?: number;
   /** Installs resources and rights; kubectl apply of crds/ and deploy/ if left out. */
@@ -123,7 +125,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const kubectl = kubectlOf(plane);
     if (options.install === undefined) await kubectl(["apply", "-f", CRDS, ...RIGHTS]);
     else await options.install(plane);
-    await kubectl(["wait", "--for=condition=Established", "--timeout=120s", "-f", CRDS]);
+    // Another installation may not have all of today's resources.
+    const installed = options.install === undefined ? ["-f", CRDS] : ["crd", "--all"];
+    await kubectl(["wait", "--for=condition=Established", "--timeout=120s", ...installed]);
     for (const [index, server] of plane.apiServers.entries()) {
       nodes.push(await createNode({ plane, server, index, rootKey, options }));
     }
@@ -191,6 +195,7 @@ async function createNode({ plane, server, index, rootKey, options }: Site): Pro
     ...(options.limits !== undefined && { limits: options.limits }),
     ...(options.metrics?.[index] !== undefined && { metrics: options.metrics[index] }),
     ...(index === 0 && options.console !== undefined && { console: options.console }),
+    ...(index === 0 && options.aws !== undefined && { aws: await options.aws(server) }),
   });
 }
 

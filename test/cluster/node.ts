@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, "..", "..");
 /** The flags that the package's own scripts use for the long-running processes. */
 const NODE_FLAGS = ["--max-semi-space-size=1"];
 
-export type Part = "plugin" | "operator";
+export type Part = "plugin" | "operator" | "api";
 
 export interface NodeMetrics {
   readonly listen: string;
@@ -35,7 +35,9 @@ export interface NodeOptions {
   readonly metrics?: NodeMetrics;
   /** The section `console` of its configuration. */
   readonly console?: { readonly listen: string };
-  /** Added to the environment of both parts, whenever they start. */
+  /** The section `aws` of its configuration. */
+  readonly aws?: object;
+  /** Added to the environment of every part, whenever it starts. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -164,6 +166,7 @@ export class ClavigerNode {
       ...(this.#options.limits !== undefined && { limits: this.#options.limits }),
       ...(this.#options.metrics !== undefined && { metrics: this.#options.metrics }),
       ...(this.#options.console !== undefined && { console: this.#options.console }),
+      ...(this.#options.aws !== undefined && { aws: this.#options.aws }),
     };
   }
 }

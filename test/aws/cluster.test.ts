@@ -1,0 +1,192 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { DecryptCommand, EncryptCommand, GenerateDataKeyCommand, type KMSClient } from "@aws-sdk/client-kms";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freeAddress } from "../../src/testing/free-address.ts";
+import { contentsOf, encodings } from "../cluster/canaries.ts";
+import { applyKey, type Cluster, startCluster } from "../cluster/cluster.ts";
+import { manifests } from "../cluster/manifests.ts";
+import { controlPlaneBinaries } from "../controlplane/binaries.ts";
+import { eventually } from "../controlplane/wait.ts";
+import { Pods, roleOf } from "./pods.ts";
+
+const binaries = await controlPlaneBinaries();
+const SHOP = "shop";
+/** The user of claviger api. */
+const API = "claviger-api";
+const RBAC = "rbac.authorization.k8s.io";
+const Plaintext = randomBytes(32);
+const KeyId = `alias/${SHOP}/orders`;
+
+const kms = (kind: string, name: string, spec: object, namespace = SHOP): object => ({
+  ...{ apiVersion: "kms.claviger.dev/v1alpha1", kind, metadata: { namespace, name }, spec },
+});
+const serviceAccount = (name: string): object => ({
+  ...{ apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: SHOP, name } },
+});
+/** `web` may use the key by RBAC; `worker` may not. */
+const objects: readonly object[] = [
+  { apiVersion: "v1", kind: "Namespace", metadata: { name: SHOP } },
+  serviceAccount("web"),
+  serviceAccount("worker"),
+  kms("MasterKey", "aws-sessions", {}, "claviger-system"),
+  kms("MasterKey", "orders", {}),
+  kms("KeyAlias", "orders", { masterKey: "orders" }),
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: SHOP, name: "orders" } },
+    rules: [
+      {
+        ...{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], resourceNames: ["orders"] },
+        verbs: ["encrypt", "decrypt", "generate-data-key"],
+      },
+    ],
+  },
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: SHOP, name: "orders" } },
+    roleRef: { apiGroup: RBAC, kind: "Role", name: "orders" },
+    subjects: [{ kind: "ServiceAccount", namespace: SHOP, name: "web" }],
+  },
+];
+
+const encrypt = (client: KMSClient) => client.send(new EncryptCommand({ KeyId, Plaintext }));
+const isDenied = (call: Promise<unknown>): Promise<boolean> =>
+  call.then(
+    () => false,
+    (error) => {
+      if (error.name !== "AccessDeniedException") throw error;
+      return true;
+    },
+  );
+/** Polls without a pause that would count as the API's own time. */
+const AT_ONCE = { every: 20 };
+
+describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret but their token", () => {
+  let cluster: Cluster;
+  let pods: Pods;
+  let web: KMSClient;
+  let worker: KMSClient;
+
+  beforeAll(async () => {
+    const listen = await freeAddress();
+    cluster = await startCluster({
+      users: [{ name: API, token: randomBytes(16).toString("hex"), groups: ["claviger:api"] }],
+      aws: async (server) => ({
+        ...{ listen, workers: 1, kubeconfig: await server.kubeconfig(API) },
+        sessions: { key: "claviger-system/aws-sessions" },
+      }),
+    });
+    await cluster.kubectl(["apply", "-f", join(import.meta.dirname, "..", "..", "deploy", "api.yaml")]);
+    await cluster.kubectl(["apply", "-f", "-"], manifests(...objects));
+    await applyKey(cluster);
+    const ready = ["wait", "--for=condition=Ready", "--timeout=120s"];
+    await cluster.kubectl([...ready, "-n", SHOP, "masterkey/orders", "keyalias/orders"]);
+    await cluster.kubectl([...ready, "-n", "claviger-system", "masterkey/aws-sessions"]);
+    await cluster.nodes[0]?.start("api");
+    pods = new Pods(cluster, `http://${listen}`, SHOP);
+    await eventually("the API is ready", async () => (await fetch(`http://${listen}/readyz`)).ok);
+    [web, worker] = [await pods.start("web"), await pods.start("worker")];
+  });
+  afterAll(async () => {
+    pods?.[Symbol.dispose]();
+    await cluster?.stop();
+  });
+
+  /** Creates a KeyGrant for `worker`, and waits until it is accepted. */
+  async function grant(name: string): Promise<void> {
+    const grantedBy = { user: "admin", groups: ["system:masters"] };
+    const terms = { masterKey: "orders", granteePrincipal: roleOf(SHOP, "worker"), operations: ["Encrypt"] };
+    await cluster.kubectl(["create", "-f", "-"], manifests(kms("KeyGrant", name, { ...terms, grantedBy })));
+    await cluster.kubectl(["wait", "--for=condition=Ready", "--timeout=60s", "-n", SHOP, `keygrant/${name}`]);
+  }
+  const isAllowed = async (client: KMSClient) => !(await isDenied(encrypt(client)));
+
+  it("a ServiceAccount that RBAC allows encrypts and decrypts, by five variables and the SDK's own defaults", async () => {
+    const { CiphertextBlob } = await encrypt(web);
+    const opened = await web.send(new DecryptCommand({ CiphertextBlob }));
+    expect(opened.Plaintext).toEqual(new Uint8Array(Plaintext));
+  });
+
+  it("a ServiceAccount that nothing allows is denied, and told by what", async () => {
+    await expect(encrypt(worker)).rejects.toMatchObject({
+      name: "AccessDeniedException",
+      message: expect.stringContaining(
+        `User: ${roleOf(SHOP, "worker")} is not authorized to perform: kms:Encrypt`,
+      ),
+    });
+  });
+
+  it("a KeyGrant allows it, and two seconds after its deletion nothing does", async () => {
+    const policy = ["get", "validatingadmissionpolicy/keygrant-granted.kms.claviger.dev"];
+    // A KeyGrant that was created within ten seconds of the admission policy is not accepted.
+    await eventually("the admission policy is in force", async () => {
+      const created = await cluster.kubectl([...policy, "-o", "jsonpath={.metadata.creationTimestamp}"]);
+      return Date.now() - Date.parse(created) > 12_000;
+    });
+    await grant("first");
+    await eventually("the grant allows", () => isAllowed(worker), AT_ONCE);
+    const path = `/apis/kms.claviger.dev/v1alpha1/namespaces/${SHOP}/keygrants/first`;
+    const { status } = (await cluster.plane.apiServers[0]?.request("DELETE", path)) ?? {};
+    expect(status).toBe(200);
+    const deleted = performance.now();
+    await eventually("the deletion denies", () => isDenied(encrypt(worker)), AT_ONCE);
+    const took = Math.round(performance.now() - deleted);
+    console.log(`a pod was denied ${took} ms after its KeyGrant was deleted`);
+    expect(took).toBeLessThan(2_000);
+  });
+
+  it("no session for a token of another audience, one that has expired, or another's role", async () => {
+    for (const audience of ["https://kubernetes.default.svc", "sts.amazonaws.com"])
+      await expect(pods.start("web", { token: await pods.token("web", audience) })).rejects.toMatchObject({
+        name: "InvalidIdentityTokenException",
+      });
+    await expect(pods.start("web", { token: await pods.expiredToken("web") })).rejects.toMatchObject({
+      name: "ExpiredTokenException",
+    });
+    await expect(pods.start("worker", { role: roleOf(SHOP, "web") })).rejects.toMatchObject({
+      message: expect.stringContaining("Not authorized to perform sts:AssumeRoleWithWebIdentity"),
+    });
+  });
+
+  it("a person who may make tokens of the ServiceAccount encrypts as it, by the profile's credential_process", async () => {
+    const kubeconfig = (await cluster.plane.apiServers[0]?.kubeconfig()) ?? "";
+    const person = await pods.startPerson("web", kubeconfig);
+    expect((await encrypt(person)).CiphertextBlob).toBeDefined();
+  });
+
+  it("the API server stops: grants go on, RBAC's answers count ten seconds, and nothing is allowed unasked", async () => {
+    await grant("second");
+    await eventually("the grant allows", () => isAllowed(worker), AT_ONCE);
+    const token = await pods.token("web");
+    const [server] = cluster.plane.apiServers;
+    expect(await isAllowed(web)).toBe(true);
+    await server?.stop();
+    const stopped = performance.now();
+    expect(await isAllowed(worker)).toBe(true);
+    const unasked = new GenerateDataKeyCommand({ KeyId, KeySpec: "AES_256" });
+    expect(await isDenied(web.send(unasked))).toBe(true);
+    await expect(pods.start("web", { token })).rejects.toMatchObject({
+      name: "IDPCommunicationErrorException",
+    });
+    await eventually("what RBAC has said no longer counts", () => isDenied(encrypt(web)), AT_ONCE);
+    const took = Math.round(performance.now() - stopped);
+    console.log(`RBAC's last answer allowed for ${took} ms after the API server had stopped`);
+    expect(took).toBeLessThan(11_000);
+    expect(await isAllowed(worker)).toBe(true);
+    await server?.start();
+    await server?.ready();
+    await eventually("RBAC allows again", () => isAllowed(web));
+    await web.send(unasked);
+  });
+
+  it("no token, no credential and no plaintext is in a log or any other file of the cluster", async () => {
+    const secrets = [...pods.secrets.map((secret) => Buffer.from(secret)), ...encodings(Plaintext)];
+    expect(pods.secrets.length).toBeGreaterThan(8);
+    const contents = await contentsOf(cluster.plane.dir);
+    expect([...contents.keys()]).toContain(cluster.nodes[0]?.logPath("api"));
+    for (const [path, content] of contents)
+      expect(
+        secrets.filter((secret) => content.includes(secret)),
+        path,
+      ).toHaveLength(0);
+  });
+});
