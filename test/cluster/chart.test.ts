@@ -416,7 +416,7 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
 
   /** Expects the objects that an uninstallation keeps, and no others. */
   const expectUninstalled = async () => {
-    expect(await kubectl("get", "-f", CRDS, "-o", "name")).toMatch(/^(customresource.*\n){4}$/);
+    expect(await kubectl("get", "-f", CRDS, "-o", "name")).toMatch(/^(customresource.*\n){5}$/);
     const phase = ["get", "namespace", "claviger-system", "-o", "jsonpath={.status.phase}"];
     expect(await kubectl(...phase)).toBe("Active");
     expect(await kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")).not.toContain(
