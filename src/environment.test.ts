@@ -25,6 +25,9 @@ test("the program reads these variables of the environment and no others: none w
   const reads = sources.flatMap(({ name, text }) => readsOf(text).map((read) => `${name}: ${read}`));
   expect(reads.sort()).toEqual([
     "cli/command.ts: CLAVIGER_CONFIG",
+    // Where an AWS SDK would send a token too, and whom it would trust there.
+    "cli/credentials/credentials.ts: AWS_CA_BUNDLE",
+    "cli/credentials/credentials.ts: AWS_ENDPOINT_URL_STS",
     "cli/site/target.ts: KUBECONFIG",
     "cli/terminal/colour.ts: FORCE_COLOR",
     "cli/terminal/colour.ts: NO_COLOR",

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ApiConfig } from "../../config/aws-config.ts";
@@ -6,21 +9,26 @@ import { AwsKeyring, SITE } from "../../testing/aws-keyring.ts";
 import { apiIntroduction } from "./api-introduction.ts";
 
 let keyring: AwsKeyring;
-beforeEach(() => {
+/** Answers 200 to everything, as an API that is ready does. */
+let api: Server;
+beforeEach(async () => {
   keyring = new AwsKeyring();
+  api = createServer((_, response) => response.end()).listen(0, "127.0.0.1");
+  await once(api, "listening");
 });
-afterEach(() => keyring.close());
+afterEach(() => {
+  api.close();
+  keyring.close();
+});
 
-/** An API with TLS counts as ready: its certificate is the clients' affair. */
 function introduction() {
   const config = { ...SITE, stateDir: dirname(keyring.live.path) } as NodeConfig;
-  const api = {
-    listen: "127.0.0.1:8443",
+  const site = {
+    listen: `127.0.0.1:${(api.address() as AddressInfo).port}`,
     namespace: "apps",
     credentials: "/etc/claviger/credentials.yaml",
-    tls: { cert: "tls.crt", key: "tls.key" },
   } as ApiConfig;
-  return apiIntroduction(config, api, AbortSignal.timeout(10_000));
+  return apiIntroduction(config, site, AbortSignal.timeout(60_000));
 }
 
 it("the command to paste names a key that encrypts, whatever other keys there are", async () => {
