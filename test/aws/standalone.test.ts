@@ -1,15 +1,29 @@
-import { randomBytes } from "node:crypto";
+import { createPublicKey, diffieHellman, generateKeyPairSync, randomBytes, verify } from "node:crypto";
 import {
+  DecapsulateCommand,
   DecryptCommand,
+  DeriveSharedSecretCommand,
   DescribeKeyCommand,
   DisableKeyCommand,
+  EncapsulateCommand,
   EncryptCommand,
   GenerateDataKeyCommand,
+  GenerateDataKeyPairCommand,
   GenerateDataKeyWithoutPlaintextCommand,
+  GenerateMacCommand,
   GenerateRandomCommand,
+  GetKeyLastUsageCommand,
+  GetKeyRotationStatusCommand,
+  GetPublicKeyCommand,
   type KMSClient,
   ListAliasesCommand,
+  ListKeyRotationsCommand,
   ListKeysCommand,
+  ListResourceTagsCommand,
+  ReEncryptCommand,
+  SignCommand,
+  VerifyCommand,
+  VerifyMacCommand,
 } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../controlplane/wait.ts";
@@ -18,6 +32,13 @@ import { StandaloneApi } from "./standalone-api.ts";
 
 const Plaintext = Buffer.from("attack at dawn");
 const CONTEXT = { tenant: "a", table: "orders" };
+/** Keys for what applications do beside encryption. */
+const KINDS = [
+  ["mac", "HMAC_256", "GENERATE_VERIFY_MAC"],
+  ["signing", "ECC_NIST_P256", "SIGN_VERIFY"],
+  ["agreement", "ECC_NIST_P384", "KEY_AGREEMENT"],
+  ["kem", "ML_KEM_768", "ENCAPSULATE_DECAPSULATE"],
+] as const;
 const named = (name: string) => expect.objectContaining({ name });
 const opened = { Plaintext: new Uint8Array(Plaintext) };
 
@@ -30,8 +51,16 @@ beforeAll(async () => {
     masterKey("asleep", { enabled: false }, "default"),
     keyAlias("asleep", "asleep", "default"),
     keyAlias("socket", "secrets"),
+    ...KINDS.flatMap(([name, keySpec, keyUsage]) => [
+      masterKey(name, { keySpec, keyUsage, tags: { team: name } }, "default"),
+      keyAlias(name, name, "default"),
+    ]),
   );
-  serve = await api.start("alias/asleep", "alias/claviger-system/socket");
+  serve = await api.start(
+    "alias/asleep",
+    "alias/claviger-system/socket",
+    ...KINDS.map(([name]) => `alias/${name}`),
+  );
   kms = await api.client();
 });
 afterAll(() => api[Symbol.asyncDispose]());
@@ -43,6 +72,14 @@ function kill(log: string, pattern: RegExp): void {
 
 const encrypt = async (EncryptionContext = {}, KeyId = "alias/orders") =>
   kms.send(new EncryptCommand({ KeyId, Plaintext, EncryptionContext }));
+
+const keyIdOf = async (KeyId: string) =>
+  (await kms.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata?.KeyId ?? "";
+
+async function publicKeyOf(KeyId: string) {
+  const { PublicKey = new Uint8Array() } = await kms.send(new GetPublicKeyCommand({ KeyId }));
+  return createPublicKey({ key: Buffer.from(PublicKey), format: "der", type: "spki" });
+}
 
 describe("the AWS SDK for JavaScript against npm start's configuration", () => {
   it("encrypts and decrypts, and names the key by its ARN", async () => {
@@ -72,11 +109,93 @@ describe("the AWS SDK for JavaScript against npm start's configuration", () => {
     const random = await kms.send(new GenerateRandomCommand({ NumberOfBytes: 16 }));
     expect(random.Plaintext).toHaveLength(16);
     const { Aliases = [] } = await kms.send(new ListAliasesCommand({}));
-    expect(Aliases.map(({ AliasName }) => AliasName)).toEqual(["alias/asleep", "alias/orders"]);
+    const names = ["asleep", "orders", ...KINDS.map(([name]) => name)].toSorted();
+    expect(Aliases.map(({ AliasName }) => AliasName)).toEqual(names.map((name) => `alias/${name}`));
     const { Keys = [] } = await kms.send(new ListKeysCommand({}));
     expect(Keys.map(({ KeyArn }) => KeyArn)).toContain(key.KeyId);
     const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
     expect(KeyMetadata).toMatchObject({ Arn: key.KeyId, KeySpec: "SYMMETRIC_DEFAULT", KeyState: "Enabled" });
+  });
+
+  it("makes MACs and signatures that verify, and no others do", async () => {
+    const Message = Plaintext;
+    const mac = { KeyId: "alias/mac", Message, MacAlgorithm: "HMAC_SHA_256" } as const;
+    const { Mac } = await kms.send(new GenerateMacCommand(mac));
+    expect(await kms.send(new VerifyMacCommand({ ...mac, Mac }))).toMatchObject({ MacValid: true });
+    const otherMac = kms.send(new VerifyMacCommand({ ...mac, Mac, Message: Buffer.from("x") }));
+    await expect(otherMac).rejects.toEqual(named("KMSInvalidMacException"));
+    const signing = { KeyId: "alias/signing", Message, SigningAlgorithm: "ECDSA_SHA_256" } as const;
+    const { Signature = new Uint8Array() } = await kms.send(new SignCommand(signing));
+    expect(await kms.send(new VerifyCommand({ ...signing, Signature }))).toMatchObject({
+      SignatureValid: true,
+    });
+    const other = kms.send(new VerifyCommand({ ...signing, Signature, Message: Buffer.from("x") }));
+    await expect(other).rejects.toEqual(named("KMSInvalidSignatureException"));
+    expect(verify("sha256", Message, await publicKeyOf("alias/signing"), Signature)).toBe(true);
+  });
+
+  it("shares secrets: by ECDH with another party, and encapsulated", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
+    const PublicKey = publicKey.export({ format: "der", type: "spki" });
+    const agreement = { KeyId: "alias/agreement", KeyAgreementAlgorithm: "ECDH", PublicKey } as const;
+    const { SharedSecret } = await kms.send(new DeriveSharedSecretCommand(agreement));
+    const theirs = diffieHellman({ privateKey, publicKey: await publicKeyOf("alias/agreement") });
+    expect(SharedSecret).toEqual(new Uint8Array(theirs));
+    const kem = { KeyId: "alias/kem", EncapsulationAlgorithm: "ML_KEM" } as const;
+    const made = await kms.send(new EncapsulateCommand(kem));
+    const { SharedSecretCiphertextBlob } = made;
+    const opened = await kms.send(new DecapsulateCommand({ ...kem, SharedSecretCiphertextBlob }));
+    expect(opened.SharedSecret).toEqual(made.SharedSecret);
+  });
+
+  it("makes key pairs, and moves a ciphertext to another context", async () => {
+    const KeyId = "alias/orders";
+    const pair = await kms.send(new GenerateDataKeyPairCommand({ KeyId, KeyPairSpec: "ML_KEM_768" }));
+    const CiphertextBlob = pair.PrivateKeyCiphertextBlob;
+    const moved = await kms.send(
+      new ReEncryptCommand({
+        CiphertextBlob,
+        DestinationKeyId: KeyId,
+        DestinationEncryptionContext: CONTEXT,
+      }),
+    );
+    expect(moved).toMatchObject({ SourceKeyId: pair.KeyId, SourceKeyMaterialId: pair.KeyMaterialId });
+    const input = { CiphertextBlob: moved.CiphertextBlob, EncryptionContext: CONTEXT };
+    const { Plaintext: privateKey } = await kms.send(new DecryptCommand(input));
+    expect(privateKey).toEqual(pair.PrivateKeyPlaintext);
+  });
+
+  it("answers what the operator has recorded of a key, and how it was last used", async () => {
+    const KeyId = await keyIdOf("alias/mac");
+    expect(await kms.send(new ListResourceTagsCommand({ KeyId }))).toMatchObject({
+      Tags: [{ TagKey: "team", TagValue: "mac" }],
+      Truncated: false,
+    });
+    const Message = Plaintext;
+    await kms.send(new GenerateMacCommand({ KeyId, Message, MacAlgorithm: "HMAC_SHA_256" }));
+    const usage = await kms.send(new GetKeyLastUsageCommand({ KeyId }));
+    expect(usage).toMatchObject({ KeyId, KeyLastUsage: { Operation: "GenerateMac" } });
+    expect(usage.KeyLastUsage?.Timestamp).toBeInstanceOf(Date);
+    const orders = await keyIdOf("alias/orders");
+    expect(await kms.send(new GetKeyRotationStatusCommand({ KeyId: orders }))).toMatchObject({
+      KeyRotationEnabled: false,
+    });
+    const all = { KeyId: orders, IncludeKeyMaterial: "ALL_KEY_MATERIAL" } as const;
+    expect(await kms.send(new ListKeyRotationsCommand(all))).toMatchObject({
+      Rotations: [{ KeyId: orders, KeyMaterialState: "CURRENT" }],
+    });
+    const unused = await kms.send(new GetKeyLastUsageCommand({ KeyId: await keyIdOf("alias/asleep") }));
+    expect(unused.KeyLastUsage).toEqual({});
+  });
+
+  it("a dry run says that the request would succeed, or why it would not", async () => {
+    const { CiphertextBlob } = await encrypt(CONTEXT);
+    const dryRun = (input: object) => kms.send(new DecryptCommand({ ...input, DryRun: true }));
+    const would = named("DryRunOperationException");
+    await expect(dryRun({ CiphertextBlob, EncryptionContext: CONTEXT })).rejects.toEqual(would);
+    await expect(dryRun({ CiphertextBlob })).rejects.toEqual(named("InvalidCiphertextException"));
+    const alone = { KeyId: "alias/asleep", DryRunModifiers: ["IGNORE_CIPHERTEXT"] };
+    await expect(dryRun(alone)).rejects.toEqual(would);
   });
 
   it("a disabled key => DisabledException", async () => {
@@ -128,10 +247,14 @@ describe("a restart", () => {
 
   it("of everything: the credential stays, and a former ciphertext decrypts without a KeyId", async () => {
     const { CiphertextBlob } = await encrypt(CONTEXT);
+    const KeyId = await keyIdOf("alias/orders");
     await serve.process.stop();
     expect(await serve.text()).toMatch(/api: this API has stopped/);
     await api.setWorkers(2);
     serve = await api.start();
+    expect(await kms.send(new GetKeyLastUsageCommand({ KeyId }))).toMatchObject({
+      KeyLastUsage: { Operation: "Encrypt" },
+    });
     const input = { CiphertextBlob, EncryptionContext: CONTEXT };
     expect(await kms.send(new DecryptCommand(input))).toMatchObject(opened);
   });
