@@ -11,6 +11,7 @@ import { eventually } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
 import type { ClavigerNode } from "./node.ts";
 import { SkewedServer } from "./skewed-server.ts";
+import { periodIsRecorded } from "./waiting-periods.ts";
 
 const binaries = await controlPlaneBinaries();
 const NAMESPACE = "claviger-system";
@@ -129,6 +130,8 @@ class Machines {
       async () => (await this.version(name)).status?.deletion !== undefined,
       PATIENCE,
     );
+    const keyrings = this.cluster.nodes.map(({ keyringPath }) => keyringPath);
+    await periodIsRecorded(keyrings, (await this.version(name)).spec.keyId, PATIENCE);
   }
 
   /** Changes an object's status, as anybody with a node's kubeconfig may. */

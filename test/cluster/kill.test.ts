@@ -10,6 +10,7 @@ import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually, Hopeless } from "../controlplane/wait.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
 import type { ClavigerNode } from "./node.ts";
+import { periodIsRecorded } from "./waiting-periods.ts";
 
 const binaries = await controlPlaneBinaries();
 const NAMESPACE = "claviger-system";
@@ -184,6 +185,11 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
       await eventually(`${name} is ready`, () => isReady("MasterKey", name));
       await apply({ deletion: { pendingWindowInDays: 7 } });
       await eventually("its version knows", async () => (await version())?.status?.deletion !== undefined);
+      const { keyId = "" } = (await version())?.spec ?? {};
+      await periodIsRecorded(
+        cluster.nodes.map(({ keyringPath }) => keyringPath),
+        keyId,
+      );
       await writeFile(clock, String(MONTH_SECONDS));
       await eventually("the victim is dead, or did not have to write", async () => {
         return victim.running("operator") === undefined || (await version())?.status?.erasedAt !== undefined;

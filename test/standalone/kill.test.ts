@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import type { KeyAlias, KeyGrant, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
+import { periodIsRecorded } from "../cluster/waiting-periods.ts";
 import { eventually, Hopeless } from "../controlplane/wait.ts";
 import { Installation, keyAlias, keyGrant, masterKey } from "./installation.ts";
 
@@ -170,6 +171,7 @@ describe("an operator killed at every one of its write points", () => {
       });
       // The only node of an installation cannot know how much time passes while no operator runs.
       await killed.line(/the clock is changed/);
+      await periodIsRecorded([installation.keyringPath], versionOf("old")?.spec.keyId ?? "");
       await writeFile(clock, String(MONTH_SECONDS));
       expect((await killed.process.exited).signal).toBe("SIGKILL");
       killedAt.add(`${side} ${point}`);
