@@ -84,6 +84,11 @@ describe("CreateGrant", () => {
     expect((await create({ Name: "for/app" })).GrantId).not.toBe(first.GrantId);
   });
 
+  it("with a Name, from two requests at once, is made once", async () => {
+    const [one, two] = await Promise.all([create({ Name: "at/once" }), create({ Name: "at/once" })]);
+    expect(one.GrantId).toBe(two.GrantId);
+  });
+
   it("by a grantee of CreateGrant => less of what they have, and nothing more", async () => {
     const parent = await create();
     await recorded(parent.GrantId);
@@ -148,4 +153,20 @@ describe("an end", () => {
       expect.objectContaining({ type: "ValidationException" }),
     );
   });
+});
+
+it("ListRetirableGrants lists one's own in all namespaces, and those of others in the caller's namespace only", async () => {
+  const { GrantId } = await create({ GranteePrincipal: arn("kept"), RetiringPrincipal: arn("keeper") });
+  await recorded(GrantId);
+  const lists = async (caller: typeof ALICE) => {
+    const { Grants } = await run(
+      listRetirableGrants(site.grants),
+      { RetiringPrincipal: arn("keeper") },
+      { ...caller, groups: ALICE.groups },
+    );
+    return Grants.map((grant) => grant.GrantId);
+  };
+  expect(await lists(ALICE)).toEqual([GrantId]);
+  expect(await lists({ ...user("keeper"), namespace: "shop" })).toEqual([GrantId]);
+  expect(await lists({ ...user("stranger"), namespace: "shop" })).toEqual([]);
 });
