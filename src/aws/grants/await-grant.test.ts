@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { grantIdOf } from "../../access/grant-id.ts";
 import type { KeyGrant } from "../../resources/resources.ts";
 import { ALICE, AwsKeyring } from "../../testing/aws-keyring.ts";
 import { keyGrant } from "../../testing/grants.ts";
@@ -32,7 +33,30 @@ describe("a KeyGrant that the operator says this of", () => {
   });
 });
 
-test("a refused grant is removed as the caller, and the caller is told why", async () => {
+test.each([
+  ["is removed as the caller if the request has created it", { isOwn: true }, 1],
+  ["stays if the request has only found it", { isOwn: false }, 0],
+])("a refused grant %s, and the caller is told why", async (_, { isOwn }, removals) => {
+  const { removed, outcome } = await awaited(isOwn, grantIdOf("uid-of-grant"));
+  expect(outcome).toMatchObject({
+    ...{ type: "AccessDeniedException", message: expect.stringMatching(/because of it/) },
+  });
+  expect(removed).toEqual(Array(removals).fill(ALICE.arn));
+});
+
+test("a refused object that has taken the grant's name is not removed", async () => {
+  vi.useFakeTimers();
+  try {
+    const waiting = awaited(true, grantIdOf("the-uid-of-the-grant"));
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await waiting).toEqual({ removed: [], outcome: undefined });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+/** Awaits a grant whose name has an object that the operator has refused; returns who has removed it, and the error. */
+async function awaited(isOwn: boolean, grantId: string) {
   const keyring = new AwsKeyring();
   try {
     const removed: string[] = [];
@@ -42,16 +66,11 @@ test("a refused grant is removed as the caller, and the caller is told why", asy
       remove: async (caller: { readonly arn: string }) => void removed.push(caller.arn),
     } as unknown as ManagedObjects;
     const name = { namespace: "apps", name: "grant" };
-    await expect(
-      awaitGrant(keyring.grants, objects, ALICE, { name, grantId: "ab".repeat(32) }),
-    ).rejects.toEqual(
-      expect.objectContaining({
-        type: "AccessDeniedException",
-        message: expect.stringMatching(/because of it/),
-      }),
+    const outcome: unknown = await awaitGrant(keyring.grants, objects, ALICE, { name, grantId, isOwn }).catch(
+      (error) => error,
     );
-    expect(removed).toEqual([ALICE.arn]);
+    return { removed, outcome };
   } finally {
     keyring.close();
   }
-});
+}

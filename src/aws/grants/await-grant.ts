@@ -1,3 +1,5 @@
+import { grantIdOf } from "../../access/grant-id.ts";
+import type { ObjectName } from "../../names.ts";
 import { printable } from "../../printable.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import type { KeyGrant } from "../../resources/resources.ts";
@@ -13,28 +15,35 @@ const LOOKS_FOR_EACH_READ = 10;
 const PASSING = "MasterKeyNotReady";
 const INVALID: ReadonlySet<string> = new Set(["OperationNotPossible", "ConstraintNotPossible"]);
 
+/** A KeyGrant that was created or found. */
+interface AwaitedGrant {
+  readonly name: ObjectName;
+  readonly grantId: string;
+  /** True if the request that waits has created it. */
+  readonly isOwn: boolean;
+}
+
 /**
  * Waits until this node has a new grant, for some seconds: its token is good meanwhile. If the operator refuses
- * the grant, removes it and throws AccessDeniedException or ValidationException.
+ * the grant, throws AccessDeniedException or ValidationException, and removes the grant if it is the request's own.
  */
 export async function awaitGrant(
   grants: AwsGrants,
   objects: ManagedObjects,
   caller: Caller,
-  {
-    name,
-    grantId,
-  }: { readonly name: { readonly namespace: string; readonly name: string }; readonly grantId: string },
+  { name, grantId, isOwn }: AwaitedGrant,
 ): Promise<void> {
   let looks = 0;
   await until(async () => {
     if (grants.index.get(grantId) !== undefined) return true;
     looks += 1;
     const object = looks % LOOKS_FOR_EACH_READ === 0 ? await objects.read("KeyGrant", name) : undefined;
-    const refusal = object && refusalOf(object);
-    if (object === undefined || refusal === undefined) return false;
+    // Another object of the name is another grant.
+    if (object === undefined || grantIdOf(object.metadata.uid) !== grantId) return false;
+    const refusal = refusalOf(object);
+    if (refusal === undefined) return false;
     // It allows nothing, so it does no harm if it cannot be removed.
-    await objects.remove(caller, object).catch(() => undefined);
+    if (isOwn) await objects.remove(caller, object).catch(() => undefined);
     throw refusal;
   });
 }

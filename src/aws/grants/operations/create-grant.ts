@@ -1,12 +1,10 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { grantIdOf } from "../../../access/grant-id.ts";
 import { isInTime, isWithin } from "../../../access/grant-terms.ts";
 import type { GrantRow, GrantTerms } from "../../../keyring/grant-row.ts";
 import type { KeyRow } from "../../../keyring/rows.ts";
 import { objectName } from "../../../resources/object-text.ts";
-import type { KeyGrant } from "../../../resources/resources.ts";
-import { AwsError } from "../../aws-error.ts";
 import type { Caller } from "../../caller.ts";
 import { findById } from "../../management/managed-key.ts";
 import type { ManagedObjects } from "../../management/managed-objects.ts";
@@ -15,6 +13,7 @@ import type { DryRunInput, Operation, Request } from "../../operations/operation
 import { awaitGrant } from "../await-grant.ts";
 import type { AwsGrants } from "../aws-grants.ts";
 import { refuseImpossible, type TermsInput, termsOf } from "../grant-terms.ts";
+import { createOrFind, objectNameOf } from "../key-grant-object.ts";
 import { keyGrantSpec } from "../key-grant-spec.ts";
 
 interface Input extends TermsInput, DryRunInput {
@@ -82,18 +81,20 @@ async function create(
 ): Promise<string> {
   const parent = parentOf(grants, caller, terms, now);
   const spec = keyGrantSpec({ key, terms, caller, name: input.Name, parent: parent?.name });
-  const name = { namespace: key.namespace, name: nameOf(terms, input.Name) };
-  const object = await madeOrFound(objects, caller, name, spec);
+  const name = input.Name === undefined ? undefined : repeatableName(input.Name, terms);
+  const { object, isOwn } = await createOrFind(objects, caller, { namespace: key.namespace, name }, spec);
   const grantId = grantIdOf(object.metadata.uid);
-  await awaitGrant(grants, objects, caller, { name: objectName(object), grantId });
+  await awaitGrant(grants, objects, caller, { name: objectName(object), grantId, isOwn });
   return grantId;
 }
 
-/** A request with a Name that is repeated elsewhere at the same time finds the same object. */
-const nameOf = (terms: GrantTerms, name: string | undefined): string =>
-  `grant-${(name === undefined ? randomBytes(16) : digest(JSON.stringify([name, terms]))).toString("hex").slice(0, 32)}`;
-
-const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+/** Returns the name by which a request with a Name that is repeated elsewhere at the same time finds its object. */
+const repeatableName = (name: string, terms: GrantTerms): string =>
+  objectNameOf(
+    createHash("sha256")
+      .update(JSON.stringify([name, terms]))
+      .digest(),
+  );
 
 /** The grant by which the caller may create this one, if there is one; otherwise RBAC has allowed it. */
 const parentOf = (grants: AwsGrants, { arn }: Caller, terms: GrantTerms, now: number): GrantRow | undefined =>
@@ -104,42 +105,3 @@ const parentOf = (grants: AwsGrants, { arn }: Caller, terms: GrantTerms, now: nu
       row.operations.includes("CreateGrant") &&
       isWithin(terms, row),
   );
-
-type Name = { readonly namespace: string; readonly name: string };
-
-async function madeOrFound(
-  objects: ManagedObjects,
-  caller: Caller,
-  name: Name,
-  spec: KeyGrant["spec"],
-): Promise<KeyGrant> {
-  try {
-    await objects.create(caller, "KeyGrant", name, spec);
-  } catch (error) {
-    if (!(error instanceof AwsError) || error.type !== "AlreadyExistsException") throw error;
-    const object = await objects.read("KeyGrant", name);
-    // A grant of this name has ended: the next one is another object.
-    if (object?.spec.ended !== undefined)
-      return madeOrFound(
-        objects,
-        caller,
-        { ...name, name: `grant-${randomBytes(16).toString("hex")}` },
-        spec,
-      );
-  }
-  return recorded(objects, name);
-}
-
-/** Waits until the object has its uid: in a folder of manifests the operator gives it. */
-async function recorded(objects: ManagedObjects, name: Name): Promise<KeyGrant> {
-  let object: KeyGrant | undefined;
-  const isRecorded = async () => {
-    object = await objects.read("KeyGrant", name);
-    return object !== undefined && object.metadata.resourceVersion !== "0";
-  };
-  if ((await until(isRecorded)) && object !== undefined) return object;
-  throw new AwsError(
-    "DependencyTimeoutException",
-    "The grant is written, and no operator has recorded it yet: see whether the operator of this node runs.",
-  );
-}
