@@ -135,7 +135,7 @@ describe("an API of a cluster", () => {
     const credentials = await sessionFrom(endpoint)();
     server.answer((call) => call.response.destroy());
     await expect(client(endpoint, credentials).send(encrypt)).rejects.toMatchObject({
-      name: "AccessDeniedException",
+      name: "DependencyTimeoutException",
     });
   });
 

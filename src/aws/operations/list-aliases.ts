@@ -1,6 +1,6 @@
 import { nameText } from "../../names.ts";
-import { AwsError } from "../aws-error.ts";
 import type { AwsKeys, TargetedAlias } from "../keys/aws-keys.ts";
+import { notFound, parseKeyName } from "../keys/key-name.ts";
 import type { Operation, Request } from "./operation.ts";
 import { type PageInput, pageOf } from "./paging.ts";
 
@@ -35,9 +35,9 @@ function aliasesFor({ input: { KeyId }, caller }: Request<Input>, keys: AwsKeys)
   const own = keys.aliasesOf(caller.namespace);
   if (KeyId === undefined) return own;
   const key = keys.find(KeyId, caller);
-  // AWS KMS does not list the aliases of another account's key either.
+  // AWS KMS does not list the aliases of another account's key either. What the name means there is not told.
   if (key.namespace !== caller.namespace)
-    throw new AwsError("NotFoundException", `Key '${keys.arn(key)}' is not a key of this account`);
+    throw notFound(parseKeyName(KeyId, caller.namespace, keys.site), keys.site);
   return own.filter(({ target }) => target?.keyId === key.keyId);
 }
 

@@ -54,9 +54,14 @@ it("ListAliases has the aliases of the caller's namespace, or those of one key",
     ],
     Truncated: false,
   });
-  const stranger = { ...ALICE, namespace: "other" };
+  const stranger = { ...ALICE, namespace: "shop" };
+  const arn = "arn:aws:kms:us-local-1:000000000000";
   await expect(keyring.run(listAliases, { KeyId: orders.keyId }, stranger)).rejects.toMatchObject({
-    type: "NotFoundException",
+    ...{ type: "NotFoundException", message: `Key '${arn}:key/${orders.keyId}' does not exist` },
+  });
+  // Neither that the alias exists nor the id of its key is told.
+  await expect(keyring.run(listAliases, { KeyId: "alias/apps/main" }, stranger)).rejects.toMatchObject({
+    ...{ type: "NotFoundException", message: `Alias ${arn}:alias/apps/main is not found.` },
   });
 });
 

@@ -13,11 +13,15 @@ import type { Caller } from "../caller.ts";
 import type { AwsGrants } from "../grants/aws-grants.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import type { Need, Request } from "../operations/operation.ts";
+import { resourceText } from "./resource-text.ts";
+
+/** An answer of RBAC, or "throttled" if too many questions wait for theirs. */
+export type RbacReply = RbacAnswer | "throttled";
 
 /** The RBAC of the API server, or what stands for it without a cluster. */
 export interface Rbac {
   /** Returns the answer to a verb on a key, or on the keys of the caller's namespace. Never rejects. */
-  ask(caller: Caller, verb: string, key: KeyRow | undefined): RbacAnswer | Promise<RbacAnswer>;
+  ask(caller: Caller, verb: string, key: KeyRow | undefined): RbacReply | Promise<RbacReply>;
 }
 
 /** Decides by grants and RBAC if a caller may do what its request asks for. */
@@ -31,14 +35,16 @@ export class Access {
   }
 
   /**
-   * Throws AccessDeniedException unless the caller has all permissions, InvalidGrantTokenException if a token of
-   * the request is none of this site's.
+   * Throws AccessDeniedException unless the caller has all permissions, DependencyTimeoutException or
+   * ThrottlingException if RBAC could not be asked, and InvalidGrantTokenException if a token of the request is
+   * none of this site's.
    */
-  async check({ caller, input, now }: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<void> {
+  async check(request: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<void> {
+    const { caller, input, now } = request;
     const tokens = this.#grants.tokens(tokensOf(input));
     for (const need of needs) {
       const rule = await this.#objection(caller, need, tokens, now);
-      if (rule !== undefined) throw denied(caller, need, keys, ruleText(rule, need.action));
+      if (rule !== undefined) throw refusal(rule, request, need, keys);
     }
   }
 
@@ -55,6 +61,7 @@ export class Access {
     let decision = decideAccess(asked, facts("not-asked"), now);
     if (decision.effect === "ask-rbac") {
       const answer = await this.#rbac.ask(caller, decision.verb, key);
+      if (answer === "throttled") throw new AwsError("ThrottlingException", "Rate exceeded");
       decision = decideAccess(asked, facts(answer), now);
     }
     if (decision.effect === "ask-rbac") return { kind: "rbac-unknown", verb: decision.verb };
@@ -72,10 +79,23 @@ interface TokenInput {
 const tokensOf = ({ GrantTokens = [], GrantToken }: TokenInput): readonly string[] =>
   GrantToken === undefined ? GrantTokens : [...GrantTokens, GrantToken];
 
-function denied({ arn }: Caller, { action, key }: Need, keys: AwsKeys, why: string): AwsError {
-  const resource = key === undefined ? "*" : keys.arn(key);
-  return new AwsError(
-    "AccessDeniedException",
-    `User: ${arn} is not authorized to perform: kms:${action satisfies Action} on resource: ${resource} because ${why}`,
-  );
+/** A question that was not answered is no refusal: clients retry it, and do not take back what they may do. */
+function refusal(
+  rule: DecidingRule,
+  request: Request<object>,
+  { action, key }: Need,
+  keys: AwsKeys,
+): AwsError {
+  const what = `kms:${action satisfies Action} on resource: ${resourceText(key, request, keys)}`;
+  const { arn } = request.caller;
+  const why = ruleText(rule, action);
+  return rule.kind === "rbac-unknown"
+    ? new AwsError(
+        "DependencyTimeoutException",
+        `User: ${arn} may not perform ${what} now because ${why}: retry, or see the log of claviger api`,
+      )
+    : new AwsError(
+        "AccessDeniedException",
+        `User: ${arn} is not authorized to perform: ${what} because ${why}`,
+      );
 }

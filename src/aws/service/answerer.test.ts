@@ -8,7 +8,7 @@ import { grantRow } from "../../testing/grants.ts";
 import { deadline } from "../../testing/keyring.ts";
 import type { Caller } from "../caller.ts";
 import { grantOperations } from "../grants/grant-table.ts";
-import { Access } from "./access.ts";
+import { Access, type Rbac } from "./access.ts";
 import { Answerer } from "./answerer.ts";
 import { Authenticator } from "./authenticator.ts";
 import { KmsService } from "./kms-service.ts";
@@ -26,14 +26,14 @@ beforeEach(async () => {
 afterEach(() => keyring.close());
 
 /** Returns an API whose only caller is `caller`. */
-function apiFor(caller: Caller): Answerer {
+function apiFor(caller: Caller, rbac: Rbac = standaloneRbac): Answerer {
   const credential = { secret: Secret.take(Buffer.from(EXAMPLE.secretAccessKey)), caller };
   const service = new KmsService({
     keys: keyring.keys,
     authenticator: new Authenticator("us-local-1", ({ accessKeyId }) =>
       accessKeyId === EXAMPLE.accessKeyId ? credential : undefined,
     ),
-    access: new Access(keyring.grants, standaloneRbac),
+    access: new Access(keyring.grants, rbac),
     management: grantOperations(keyring.grants, undefined),
     now: () => NOW,
   });
@@ -41,12 +41,12 @@ function apiFor(caller: Caller): Answerer {
 }
 
 /** Sends a signed request and returns the status and the answer. */
-async function send(name: string, input: object, caller = ALICE) {
+async function send(name: string, input: object, caller = ALICE, rbac?: Rbac) {
   const body = JSON.stringify(input);
   const target = `TrentService.${name}`;
   const headers = await signedHeaders({ body, at: NOW, headers: { "x-amz-target": target } });
   const wire = { method: "POST", query: "", headers, body: Buffer.from(body) };
-  const reply = await apiFor(caller).answer("request-1", target, wire);
+  const reply = await apiFor(caller, rbac).answer("request-1", target, wire);
   return { status: reply.status, ...JSON.parse(reply.body) };
 }
 
@@ -170,6 +170,39 @@ describe("the API", () => {
       `User: ${bob.arn} is not authorized to perform: kms:Encrypt on resource: ${keyring.keys.arn(key)} because`,
     );
     expect(await send("ListKeys", {}, bob)).toMatchObject({ __type: "AccessDeniedException" });
+  });
+
+  it("a caller without permission => AccessDeniedException that names an alias as the request did, without the key's id", async () => {
+    keyring.alias("main", "orders");
+    await vi.waitFor(
+      () => expect(keyring.keys.alias({ namespace: "apps", name: "main" })).toBeDefined(),
+      deadline,
+    );
+    const bob = { ...ALICE, namespace: "shop", groups: [] };
+    const arn = "arn:aws:kms:us-local-1:000000000000:alias/apps/main";
+    for (const KeyId of ["alias/apps/main", arn]) {
+      const answer = await send("Encrypt", { KeyId, Plaintext }, bob);
+      expect(answer).toMatchObject({ status: 400, __type: "AccessDeniedException" });
+      expect(answer.message).toContain(`on resource: ${arn} because`);
+      expect(answer.message).not.toContain(key.keyId);
+    }
+    const encrypted = await send("Encrypt", { KeyId: key.keyId, Plaintext });
+    const { message } = await send("ReEncrypt", { ...encrypted, DestinationKeyId: "alias/apps/main" }, bob);
+    expect(message).toContain(`on resource: ${arn} because`);
+  });
+
+  it("RBAC cannot be asked => DependencyTimeoutException, which SDKs retry; too many questions => ThrottlingException", async () => {
+    const bob = { ...ALICE, arn: "arn:aws:iam::000000000000:user/bob", groups: [] };
+    const input = { KeyId: key.keyId, Plaintext };
+    const unasked = await send("Encrypt", input, bob, { ask: () => "unknown" });
+    expect(unasked).toMatchObject({ status: 500, __type: "DependencyTimeoutException" });
+    expect(unasked.message).toContain("RBAC could not be asked for the verb encrypt on this MasterKey");
+    const throttled = await send("Encrypt", input, bob, { ask: () => "throttled" });
+    expect(throttled).toMatchObject({ status: 400, __type: "ThrottlingException" });
+    // A grant needs no answer of RBAC.
+    keyring.grant(grantRow(1, { keyId: key.keyId, granteePrincipal: bob.arn, operations: ["Encrypt"] }));
+    const byGrant = () => send("Encrypt", input, bob, { ask: () => "unknown" });
+    await vi.waitFor(async () => expect((await byGrant()).status).toBe(200), deadline);
   });
 
   it("a caller without permission is not told that a key is disabled", async () => {

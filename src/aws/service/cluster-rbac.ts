@@ -2,6 +2,8 @@ import type { RbacAnswer } from "../../access/decide-access.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { putNewest } from "../../put-newest.ts";
 import type { Caller } from "../caller.ts";
+import { Shares } from "../shares.ts";
+import type { RbacReply } from "./access.ts";
 
 /** A question about a MasterKey, or about all MasterKeys of a namespace. */
 export interface RbacQuestion {
@@ -32,6 +34,8 @@ const LIFE_MILLISECONDS: Readonly<Record<RbacAnswer, number>> = {
 const MOST_ANSWERS = 10_000;
 /** Questions at once. The API server's other clients come first. */
 const MOST_QUESTIONS = 64;
+/** Questions at once for one user: a user without rights must not take the questions of all others. */
+const QUESTIONS_OF_ONE_USER = 8;
 
 interface Answered {
   readonly answer: RbacAnswer;
@@ -43,13 +47,14 @@ export class ClusterRbac {
   readonly #options: ClusterRbacOptions;
   readonly #answers = new Map<string, Answered>();
   readonly #asked = new Map<string, Promise<RbacAnswer>>();
+  readonly #places = new Shares(MOST_QUESTIONS, QUESTIONS_OF_ONE_USER);
 
   constructor(options: ClusterRbacOptions) {
     this.#options = options;
   }
 
   /** Returns the answer to a verb on a key, or on the keys of the caller's namespace. Never rejects. */
-  ask(caller: Caller, verb: string, key: KeyRow | undefined): RbacAnswer | Promise<RbacAnswer> {
+  ask(caller: Caller, verb: string, key: KeyRow | undefined): RbacReply | Promise<RbacReply> {
     const { user, groups } = caller;
     const question = {
       user,
@@ -63,9 +68,10 @@ export class ClusterRbac {
     return this.#asked.get(name) ?? this.#question(name, question);
   }
 
-  #question(name: string, question: RbacQuestion): RbacAnswer | Promise<RbacAnswer> {
-    if (this.#asked.size >= MOST_QUESTIONS) return "unknown";
+  #question(name: string, question: RbacQuestion): RbacReply | Promise<RbacReply> {
+    if (!this.#places.take(question.user)) return "throttled";
     const asked = this.#review(question).then((answer) => {
+      this.#places.release(question.user);
       this.#asked.delete(name);
       const until = this.#options.now() + LIFE_MILLISECONDS[answer];
       putNewest(this.#answers, name, { answer, until }, MOST_ANSWERS);

@@ -1,0 +1,35 @@
+import type { AliasRow, KeyRow } from "../../keyring/rows.ts";
+import type { AwsKeys } from "../keys/aws-keys.ts";
+import { type NamedKey, parseKeyName } from "../keys/key-name.ts";
+import type { Request } from "../operations/operation.ts";
+
+/** The members of requests that name a key or an alias. */
+const MEMBERS: readonly string[] = ["KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId", "AliasName"];
+
+/**
+ * Returns a key as an AccessDeniedException names it: by its alias if the request named it so, because whoever may
+ * not use a key does not learn its id from its alias.
+ */
+export function resourceText(key: KeyRow | undefined, request: Request<object>, keys: AwsKeys): string {
+  if (key === undefined) return "*";
+  const names = namesIn(request, keys);
+  if (names.some((name) => "keyId" in name && name.keyId === key.keyId)) return keys.arn(key);
+  const aliases = names.flatMap((name) => ("alias" in name ? (keys.alias(name.alias) ?? []) : []));
+  const alias = aliases.find((row) => pointsTo(row, key));
+  return alias === undefined ? keys.arn(key) : keys.aliasArn(alias);
+}
+
+const pointsTo = ({ namespace, masterKey }: AliasRow, key: KeyRow): boolean =>
+  namespace === key.namespace && masterKey === key.name;
+
+function namesIn({ input, caller }: Request<object>, { site }: AwsKeys): readonly NamedKey[] {
+  return Object.entries(input).flatMap(([member, text]: [string, unknown]) => {
+    if (typeof text !== "string" || !MEMBERS.includes(member)) return [];
+    try {
+      return [parseKeyName(text, caller.namespace, site)];
+    } catch {
+      // The name of an alias that is to be created may be any text.
+      return [];
+    }
+  });
+}
