@@ -13,6 +13,8 @@ export interface WireRequest {
   /** `rawHeaders` of node:http: names and values in turn, duplicates included. */
   readonly headers: readonly string[];
   readonly body: Buffer;
+  /** The IP address of the client, or of the proxy before it; absent if it has gone. */
+  readonly address?: string | undefined;
 }
 
 export interface HandlerOptions {
@@ -56,7 +58,8 @@ export class Handler {
     const body = await readBody(request);
     if (body === undefined) return tooLarge();
     const target = request.headers["x-amz-target"];
-    const wire = { method, query, headers: request.rawHeaders, body };
+    const address = request.socket.remoteAddress;
+    const wire = { method, query, headers: request.rawHeaders, body, address };
     return this.#work(id, typeof target === "string" ? target : "", wire);
   }
 

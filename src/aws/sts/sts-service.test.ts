@@ -62,7 +62,8 @@ const assume = (fields: Readonly<Record<string, string>> = {}): Buffer =>
   });
 
 const unsigned = (body: Uint8Array) => ({ method: "POST", query: "", headers: [], body });
-const asked = (body: Uint8Array, sts = service()) => sts.answer("request-1", unsigned(body));
+const asked = (body: Uint8Array, sts = service(), address = "192.0.2.1") =>
+  sts.answer("request-1", { ...unsigned(body), address });
 const errorXml = (code: string, message: string, type = "Sender"): string =>
   `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>${type}</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>request-1</RequestId></ErrorResponse>`;
 const field = (xml: string, name: string): string => xml.split(`<${name}>`)[1]?.split(`</${name}>`)[0] ?? "";
@@ -178,10 +179,23 @@ describe("AssumeRoleWithWebIdentity", () => {
   test("more than 16 reviews at once => Throttling", async () => {
     const { promise, resolve } = Promise.withResolvers<Reviewed>();
     const sts = service({ reviewer: { review: () => promise } });
-    const waiting = Array.from({ length: 16 }, () => asked(assume(), sts));
+    const waiting = Array.from({ length: 16 }, (_, n) => asked(assume(), sts, `192.0.2.${n + 2}`));
     expect(field((await asked(assume(), sts)).body, "Code")).toBe("Throttling");
     resolve(WEB);
     expect(new Set((await Promise.all(waiting)).map(({ status }) => status))).toEqual(new Set([200]));
+    expect((await asked(assume(), sts)).status).toBe(200);
+  });
+
+  test("more than 4 reviews at once for one address => Throttling, and other addresses get their sessions", async () => {
+    const { promise, resolve } = Promise.withResolvers<Reviewed>();
+    const sts = service({ reviewer: { review: () => promise } });
+    const flood = Array.from({ length: 40 }, () => asked(assume(), sts));
+    const others = Array.from({ length: 12 }, (_, n) => asked(assume(), sts, `2001:db8::${n}`));
+    resolve(WEB);
+    const statuses = async (answers: typeof flood) =>
+      (await Promise.all(answers)).map(({ status }) => status);
+    expect((await statuses(flood)).filter((status) => status === 200)).toHaveLength(4);
+    expect(new Set(await statuses(others))).toEqual(new Set([200]));
     expect((await asked(assume(), sts)).status).toBe(200);
   });
 

@@ -1,6 +1,7 @@
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import type { SessionCredentials } from "../sessions/session-credentials.ts";
+import { Shares } from "../shares.ts";
 import {
   type Credential,
   type CredentialName,
@@ -54,12 +55,19 @@ export interface StsAnswer {
 
 /** Reviews at once. Whoever asks is not authenticated yet, and each question costs the API server time. */
 const MOST_REVIEWS = 16;
+/** Reviews at once for one address: a client that floods must not keep all others from their sessions. */
+const REVIEWS_OF_ONE_ADDRESS = 4;
+
+/** A request, with the IP address of its client if it is known. */
+export interface StsWireRequest extends SignedRequest {
+  readonly address?: string | undefined;
+}
 
 /** AWS STS: sessions for ServiceAccounts, and who a caller is. */
 export class StsService {
   readonly #options: StsServiceOptions;
   readonly #verifier: SignatureVerifier;
-  #reviews = 0;
+  readonly #places = new Shares(MOST_REVIEWS, REVIEWS_OF_ONE_ADDRESS);
 
   constructor(options: StsServiceOptions) {
     this.#options = options;
@@ -67,7 +75,7 @@ export class StsService {
   }
 
   /** Answers a request. Never rejects. */
-  async answer(id: string, wire: SignedRequest): Promise<StsAnswer> {
+  async answer(id: string, wire: StsWireRequest): Promise<StsAnswer> {
     try {
       return { status: 200, body: await this.#answer(id, wire) };
     } catch (error) {
@@ -76,31 +84,34 @@ export class StsService {
     }
   }
 
-  async #answer(id: string, wire: SignedRequest): Promise<string> {
+  async #answer(id: string, wire: StsWireRequest): Promise<string> {
     const request = readStsRequest(parseForm(wire.body));
-    if (request.action === "AssumeRoleWithWebIdentity") return this.#assumeRole(request, id);
+    if (request.action === "AssumeRoleWithWebIdentity") return this.#assumeRole(request, id, wire.address);
     const claim = this.#verifier.claimOf(wire);
     const now = this.#options.now();
     const { caller } = this.#verifier.check(claim, await this.#options.find(claim.name, now), now);
     return identityAnswer(caller, this.#options.account, id);
   }
 
-  async #assumeRole(request: AssumeRoleRequest, id: string): Promise<string> {
+  async #assumeRole(request: AssumeRoleRequest, id: string, address = ""): Promise<string> {
     const { account, webIdentity } = this.#options;
     if (webIdentity === undefined) throw new StsError("AccessDenied", "This API gives no sessions.");
     const now = this.#options.now();
     const expiry = tokenExpiry(request.token);
     refuseExpired(expiry, now);
-    const reviewed = await this.#review(webIdentity.reviewer, request.token, id);
+    const reviewed = await this.#review(webIdentity.reviewer, request.token, { id, address });
     const allowed = decideSession(request, reviewed, expiry, account, now);
     const { sessionName } = request;
     const issued = await webIdentity.sessions.issue({ ...allowed, name: sessionName }, now);
     return assumeRoleAnswer({ ...allowed, ...issued, account, sessionName }, id);
   }
 
-  async #review(reviewer: TokenReviewer, token: string, id: string): Promise<Reviewed> {
-    if (this.#reviews >= MOST_REVIEWS) throw new StsError("Throttling", "Rate exceeded");
-    this.#reviews += 1;
+  async #review(
+    reviewer: TokenReviewer,
+    token: string,
+    { id, address }: { readonly id: string; readonly address: string },
+  ): Promise<Reviewed> {
+    if (!this.#places.take(address)) throw new StsError("Throttling", "Rate exceeded");
     try {
       return await reviewer.review(token);
     } catch (error) {
@@ -108,7 +119,7 @@ export class StsService {
       // SDKs retry this error.
       throw new StsError("IDPCommunicationError", "The API server could not be asked about the token.");
     } finally {
-      this.#reviews -= 1;
+      this.#places.release(address);
     }
   }
 
