@@ -38,7 +38,8 @@ export interface Operation<I, O> {
   needs(request: Request<I>, keys: AwsKeys): readonly Need[];
   /**
    * Checks everything that the work depends on: the key's state and usage, the algorithm, the lengths, the
-   * ciphertext. Returns the work. A dry run ends before the work is done.
+   * ciphertext. Returns the work. A dry run ends before the work is done. The keys that names of the request mean
+   * are found before it waits for anything, because they were allowed at this moment.
    */
   prepare(request: Request<I>, keys: AwsKeys): Work<O> | Promise<Work<O>>;
 }

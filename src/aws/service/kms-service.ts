@@ -1,3 +1,5 @@
+import type { KeyRow } from "../../keyring/rows.ts";
+import { nameText } from "../../names.ts";
 import { AwsError } from "../aws-error.ts";
 import type { WireRequest } from "../door/handler.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
@@ -5,7 +7,7 @@ import { encode } from "../model/encode.ts";
 import { operationModel } from "../model/service-model.ts";
 import { validate } from "../model/validate.ts";
 import { dryRun } from "../operations/dry-run.ts";
-import type { Operation, Request } from "../operations/operation.ts";
+import type { Need, Operation, Request, Work } from "../operations/operation.ts";
 import { operationOf } from "../operations/table.ts";
 import { refuseUnsupportedMembers } from "../operations/unsupported.ts";
 import { isTracked } from "../usage/usage-record.ts";
@@ -16,7 +18,7 @@ type AnyOperation = Operation<object, object>;
 
 export interface KmsServiceOptions {
   readonly keys: AwsKeys;
-  readonly authenticator: Authenticator;
+  readonly authenticator: Pick<Authenticator, "authenticate">;
   readonly access: Access;
   /** The operations that change custom resources, by name. */
   readonly management: ReadonlyMap<string, AnyOperation>;
@@ -32,6 +34,15 @@ export interface Called {
   readonly name: string;
   readonly wire: WireRequest;
 }
+
+/** A request that was allowed and is prepared. */
+interface Prepared {
+  readonly needs: readonly Need[];
+  readonly work: Work<object>;
+}
+
+/** An alias moves seldom: its second key is asked about, and its third. */
+const MOST_ROUNDS = 3;
 
 /** AWS KMS: each request is authenticated, validated, allowed and prepared, in this order, and then done. */
 export class KmsService {
@@ -57,12 +68,10 @@ export class KmsService {
   }
 
   async #run(name: string, operation: AnyOperation, request: Request<object>): Promise<object> {
-    const { keys, access } = this.#options;
+    const { keys } = this.#options;
     const { id, input, now } = request;
     keys.freshen();
-    const needs = operation.needs(request, keys);
-    await access.check(request, needs, keys);
-    const work = await operation.prepare(request, keys);
+    const { needs, work } = await this.#prepare(operation, request);
     if (isDryRun(input)) throw dryRun();
     const output = await work();
     if (isTracked(name))
@@ -72,6 +81,34 @@ export class KmsService {
       );
     return output;
   }
+
+  /**
+   * Prepares a request if it is allowed. The answer of the API server may take seconds, and an alias that moves
+   * meanwhile would lead `prepare` to a key that nobody was asked about. So `prepare` is called in the very turn in
+   * which the request still names the keys that were allowed.
+   */
+  async #prepare(operation: AnyOperation, request: Request<object>): Promise<Prepared> {
+    const { keys, access } = this.#options;
+    let needs = operation.needs(request, keys);
+    for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+      await access.check(request, needs, keys);
+      const allowed = needs;
+      needs = operation.needs(request, keys);
+      if (areOfSameKeys(needs, allowed)) return { needs, work: await operation.prepare(request, keys) };
+    }
+    throw new AwsError(
+      "DependencyTimeoutException",
+      "The key that the request names has changed again and again while its permissions were checked. Retry.",
+    );
+  }
+}
+
+const areOfSameKeys = (needs: readonly Need[], others: readonly Need[]): boolean =>
+  needs.length === others.length && needs.every(({ key }, at) => isSameKey(key, others[at]?.key));
+
+function isSameKey(key: KeyRow | undefined, other: KeyRow | undefined): boolean {
+  if (key === undefined || other === undefined) return key === other;
+  return key.keyId === other.keyId && nameText(key) === nameText(other);
 }
 
 function notServed(name: string): never {
