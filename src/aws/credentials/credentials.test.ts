@@ -41,6 +41,16 @@ describe("a file of credentials", () => {
     expect(Buffer.from(found?.secret.exposeSecretBytes() ?? []).toString()).toBe(SECRET);
   });
 
+  it("a user whose ARN is longer than any of AWS's => ConfigInvalid: it would have another's namespace", () => {
+    const accepted = `system:serviceaccount:shop:${"w".repeat(220)}`;
+    write([entry({ user: accepted })]);
+    expect(store().find({ accessKeyId: "AKIAIOSFODNN7EXAMPLE" })?.caller.namespace).toBe("shop");
+    for (const user of [`${accepted}w`, "a".repeat(253)]) {
+      write([entry({ user })]);
+      expect(store).toThrow(`user ${user} of the credentials has no ARN of at most 256 characters`);
+    }
+  });
+
   it("a request with a session token is nobody's", () => {
     write([entry()]);
     expect(store().find({ accessKeyId: "AKIAIOSFODNN7EXAMPLE", sessionToken: "x" })).toBeUndefined();

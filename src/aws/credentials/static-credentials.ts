@@ -1,7 +1,7 @@
-import { parsePrincipal, principalArn } from "../../access/principal.ts";
 import { ClavigerError } from "../../errors.ts";
 import { appearanceOf } from "../../files/file-appearance.ts";
-import type { Caller } from "../caller.ts";
+import { MAX_PRINCIPAL_LENGTH } from "../../keyring/grant-row.ts";
+import { type Caller, type CallerSite, callerOf } from "../caller.ts";
 import type { CredentialName } from "../sigv4/signature-verifier.ts";
 import { readCredentials, type StaticCredential } from "./credentials-file.ts";
 
@@ -11,11 +11,8 @@ export interface CallerCredential {
   readonly caller: Caller;
 }
 
-export interface StaticCredentialsOptions {
+export interface StaticCredentialsOptions extends CallerSite {
   readonly path: string;
-  readonly account: string;
-  /** The namespace of users that are no ServiceAccounts. */
-  readonly namespace: string;
 }
 
 /** The credentials of a file, read again when the file changes. */
@@ -47,22 +44,22 @@ export class StaticCredentials {
   }
 
   #read(): ReadonlyMap<string, CallerCredential> {
-    const { path, account, namespace } = this.#options;
-    const credentials = [...readCredentials(path).values()];
+    const credentials = [...readCredentials(this.#options.path).values()];
     return new Map(
       credentials.map((credential) => [
         credential.accessKeyId,
-        { secret: credential.secret, caller: callerOf(credential, account, namespace) },
+        { secret: credential.secret, caller: knownCaller(credential, this.#options) },
       ]),
     );
   }
 }
 
-function callerOf({ user, groups }: StaticCredential, account: string, fallback: string): Caller {
-  const arn = principalArn(user, account);
-  if (arn === undefined)
-    throw new ClavigerError("ConfigInvalid", `user ${user} of the credentials has no ARN`);
-  const principal = parsePrincipal(arn, account);
-  const namespace = principal?.kind === "role" ? principal.namespace : fallback;
-  return { arn, user, groups, namespace };
+function knownCaller(credential: StaticCredential, site: CallerSite): Caller {
+  const { user } = credential;
+  const caller = callerOf(credential, site);
+  if (caller !== undefined) return caller;
+  throw new ClavigerError(
+    "ConfigInvalid",
+    `user ${user} of the credentials has no ARN of at most ${MAX_PRINCIPAL_LENGTH} characters`,
+  );
 }

@@ -9,6 +9,7 @@ export type NamedKey = { readonly keyId: KeyId } | { readonly alias: ObjectName 
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ALIAS = /^alias\/(?:([a-z0-9-]{1,63})\/)?([a-z0-9.-]{1,253})$/;
+const KEY = "key/";
 /** The limit of a KeyId in the service model. */
 const MAX_LENGTH = 2048;
 const SHOWN_LENGTH = 128;
@@ -19,20 +20,30 @@ const SHOWN_LENGTH = 128;
  * another site, and InvalidArnException for a malformed ARN.
  */
 export function parseKeyName(text: string, namespace: string, site: AwsSite): NamedKey {
-  const name = text.length <= MAX_LENGTH && text.startsWith("arn:") ? resourceOf(text, site) : text;
-  const parsed = UUID.test(name) ? { keyId: parseKeyId(name) } : aliasOf(name, namespace);
+  const isArn = text.length <= MAX_LENGTH && text.startsWith("arn:");
+  const parsed = isArn ? ofResource(resourceOf(text, site), namespace) : ofName(text, namespace);
   if (parsed === undefined) throw new AwsError("NotFoundException", `Invalid keyId '${shown(text)}'`);
   return parsed;
 }
 
 const shown = (text: string): string => printable(text, SHOWN_LENGTH);
 
+const ofName = (text: string, namespace: string): NamedKey | undefined =>
+  keyOf(text) ?? aliasOf(text, namespace);
+
+/** An ARN says by itself if it is of a key: key/alias/NAME is no alias. */
+const ofResource = (resource: string, namespace: string): NamedKey | undefined =>
+  resource.startsWith(KEY) ? keyOf(resource.slice(KEY.length)) : aliasOf(resource, namespace);
+
+const keyOf = (text: string): NamedKey | undefined =>
+  UUID.test(text) ? { keyId: parseKeyId(text) } : undefined;
+
 function aliasOf(text: string, own: string): NamedKey | undefined {
   const [, namespace = own, name] = ALIAS.exec(text) ?? [];
   return name === undefined ? undefined : { alias: { namespace, name } };
 }
 
-/** Returns the last part of an ARN: a key id, or alias/…. */
+/** Returns the last part of an ARN: key/… or alias/…. */
 function resourceOf(arn: string, site: AwsSite): string {
   const [, partition, service, region, account, resource = "", ...rest] = arn.split(":", 7);
   const isKms = partition === "aws" && service === "kms" && rest.length === 0;
@@ -43,7 +54,7 @@ function resourceOf(arn: string, site: AwsSite): string {
       "NotFoundException",
       `Invalid arn ${shown(arn)}: this endpoint serves account ${site.account} in ${site.region}`,
     );
-  return resource.startsWith("key/") ? resource.slice("key/".length) : resource;
+  return resource;
 }
 
 /** Returns the ARN of a key. */

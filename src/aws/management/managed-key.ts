@@ -5,6 +5,7 @@ import type { MasterKey } from "../../resources/resources.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
+import { parseKeyName } from "../keys/key-name.ts";
 import { type KeyState, stateError } from "../keys/key-state.ts";
 import type { ObjectReads } from "./managed-objects.ts";
 
@@ -17,7 +18,7 @@ export interface ObservedKey {
 
 /** Finds the key of a management operation, which takes key ids and their ARNs only. Throws as `AwsKeys.find` does. */
 export function findById(keys: AwsKeys, keyId: string, caller: Caller): KeyRow {
-  if (/(^|:)alias\//.test(keyId))
+  if ("alias" in parseKeyName(keyId, caller.namespace, keys.site))
     throw new AwsError("NotFoundException", `Invalid keyId '${printable(keyId, 128)}'`);
   return keys.find(keyId, caller);
 }

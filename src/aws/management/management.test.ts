@@ -153,9 +153,14 @@ describe("a key's state", () => {
     },
   );
   it("an alias in place of a key id => NotFoundException, as in AWS KMS", async () => {
-    await expect(site.run(enableKey(site.objects), { KeyId: "alias/main" })).rejects.toMatchObject(
-      refused("NotFoundException", /^Invalid keyId 'alias\/main'$/),
-    );
+    const AliasName = "alias/enabled";
+    await site.run(createAlias(site.objects), { AliasName, TargetKeyId: orders.keyId });
+    const own = "arn:aws:kms:us-local-1:000000000000";
+    for (const KeyId of [AliasName, `${own}:alias/apps/enabled`, `${own}:key/alias/enabled`])
+      await expect(site.run(enableKey(site.objects), { KeyId })).rejects.toMatchObject(
+        refused("NotFoundException", /^Invalid keyId '/),
+      );
+    await site.run(deleteAlias(site.objects), { AliasName });
   });
   it("a key whose manifest was taken away => NotFoundException, which says what to do", async () => {
     site.write("gone.yaml", manifest("gone"));

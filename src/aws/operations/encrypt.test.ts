@@ -49,6 +49,16 @@ describe("Encrypt", () => {
     ],
     ["orders", "NotFoundException", "Invalid keyId 'orders'"],
     ["\u001b[2Jorders", "NotFoundException", "Invalid keyId '\\u001b[2Jorders'"],
+    [
+      "arn:aws:kms:us-local-1:000000000000:key/alias/main",
+      "NotFoundException",
+      "Invalid keyId 'arn:aws:kms:us-local-1:000000000000:key/alias/main'",
+    ],
+    [
+      "arn:aws:kms:us-local-1:000000000000:key/alias/apps/main",
+      "NotFoundException",
+      "Invalid keyId 'arn:aws:kms:us-local-1:000000000000:key/alias/apps/main'",
+    ],
     ["arn:aws:s3:::bucket/x", "InvalidArnException", "Invalid arn arn:aws:s3:::bucket/x"],
     [
       "arn:aws:kms:eu-west-1:000000000000:key/11111111-2222-4333-8444-555555555555",
@@ -57,6 +67,7 @@ describe("Encrypt", () => {
     ],
   ])("a KeyId %j => %s", async (KeyId, type, message) => {
     await keyring.add("orders");
+    keyring.alias("main", "orders");
     keyring.start();
     await expect(keyring.run(encrypt, { KeyId, Plaintext })).rejects.toMatchObject(refusal(type, message));
   });

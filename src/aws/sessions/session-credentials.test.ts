@@ -57,6 +57,14 @@ describe("a session", () => {
     expect((await node().find(issued, NOW))?.caller.namespace).toBe("default");
   });
 
+  test("of a ServiceAccount whose ARN is longer than any of AWS's is nobody's: it would have another's namespace", async () => {
+    await ready();
+    const issue = (length: number) =>
+      node().issue({ ...APP, user: `system:serviceaccount:shop:${"w".repeat(length)}` }, NOW);
+    expect((await node().find(await issue(220), NOW))?.caller.namespace).toBe("shop");
+    expect(await node().find(await issue(221), NOW)).toBeUndefined();
+  });
+
   test("signs requests until it expires, and no longer", async () => {
     await ready();
     const { accessKeyId, secretAccessKey, sessionToken } = await node().issue(APP, NOW);

@@ -1,13 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { parsePrincipal, principalArn } from "../../access/principal.ts";
 import type { VersionId } from "../../crypto/ids.ts";
 import { Secret } from "../../crypto/secret.ts";
 import { putNewest } from "../../put-newest.ts";
-import type { Caller } from "../caller.ts";
+import { type Caller, type CallerSite, callerOf } from "../caller.ts";
 import type { CredentialName } from "../sigv4/signature-verifier.ts";
 import type { Session } from "./session.ts";
 import type { SessionKeys } from "./session-keys.ts";
-import { openSession, parseSessionToken, type SecretSession, sealSession } from "./session-token.ts";
+import { openSession, parseSessionToken, sealSession } from "./session-token.ts";
 
 /** The credential of a session, for its client. */
 export interface IssuedCredential {
@@ -21,12 +20,6 @@ export interface SessionCredential {
   readonly secret: Secret;
   readonly expiresAt: number;
   readonly caller: Caller;
-}
-
-export interface SessionSite {
-  readonly account: string;
-  /** The namespace of users that are no ServiceAccounts. */
-  readonly namespace: string;
 }
 
 interface Opened {
@@ -47,10 +40,10 @@ const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
  */
 export class SessionCredentials {
   readonly #keys: Pick<SessionKeys, "current" | "find">;
-  readonly #site: SessionSite;
+  readonly #site: CallerSite;
   readonly #opened = new Map<string, Opened>();
 
-  constructor(keys: Pick<SessionKeys, "current" | "find">, site: SessionSite) {
+  constructor(keys: Pick<SessionKeys, "current" | "find">, site: CallerSite) {
     this.#keys = keys;
     this.#site = site;
   }
@@ -90,17 +83,9 @@ export class SessionCredentials {
     const key = await this.#keys.find(versionId, now);
     const session = key && openSession(key, this.#site.account, message);
     if (session === undefined) return undefined;
-    const caller = this.#callerOf(session);
+    const caller = callerOf(session, this.#site);
     const { accessKeyId, secret, expiresAt } = session;
     return caller && { versionId, accessKeyId, credential: { secret, expiresAt, caller } };
-  }
-
-  #callerOf({ user, groups }: SecretSession): Caller | undefined {
-    const arn = principalArn(user, this.#site.account);
-    if (arn === undefined) return undefined;
-    const principal = parsePrincipal(arn, this.#site.account);
-    const namespace = principal?.kind === "role" ? principal.namespace : this.#site.namespace;
-    return { arn, user, groups, namespace };
   }
 }
 
