@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AwsError } from "../aws-error.ts";
+import { BodyMemory } from "./body-memory.ts";
+import { MAX_BODY_BYTES } from "./growing-body.ts";
 import { Load } from "./load.ts";
-import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
+import { readBody } from "./read-body.ts";
 import { errorReply, type Reply, textReply, throttledReply } from "./reply.ts";
 
 /** A request to the API as it came over the wire. */
@@ -32,6 +34,7 @@ const RETRY_MILLISECONDS = 200;
 export class Handler {
   readonly #options: HandlerOptions;
   readonly #load = new Load();
+  readonly #bodies = new BodyMemory();
   #inWork = 0;
 
   constructor(options: HandlerOptions) {
@@ -55,12 +58,14 @@ export class Handler {
     if (method === "GET" || method === "HEAD") return this.#health(path);
     if (method !== "POST" || path !== "/") return errorReply(noSuchPath());
     if (this.#load.isTooHigh()) return throttledReply(RETRY_MILLISECONDS);
-    const body = await readBody(request);
-    if (body === undefined) return tooLarge();
+    using memory = this.#bodies.body();
+    const body = await readBody(request, memory);
+    if (body === "too-large") return tooLarge();
+    if (body === "no-memory") return throttledReply(RETRY_MILLISECONDS);
     const target = request.headers["x-amz-target"];
     const address = request.socket.remoteAddress;
     const wire = { method, query, headers: request.rawHeaders, body, address };
-    return this.#work(id, typeof target === "string" ? target : "", wire);
+    return await this.#work(id, typeof target === "string" ? target : "", wire);
   }
 
   /** Whoever sends a request slowly is not counted here, and takes nobody's place. */
