@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, writeFileSync } from "node:fs";
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent, type AgentOptions, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
@@ -11,7 +12,7 @@ import { temporaryFolder } from "../../testing/keyring.ts";
 import { Door } from "./door.ts";
 import { Handler, type WireRequest } from "./handler.ts";
 import { jsonReply, type Reply } from "./reply.ts";
-import { TlsFiles } from "./tls-files.ts";
+import { TlsFiles, type TlsPair } from "./tls-files.ts";
 
 let door: Door | undefined;
 afterEach(() => door?.drain());
@@ -25,6 +26,7 @@ interface Served {
 async function open(
   reply: () => Promise<Reply> = async () => jsonReply("{}"),
   isReady = true,
+  tls?: TlsPair,
 ): Promise<Served> {
   const seen: (readonly [string, WireRequest])[] = [];
   const address = await freeAddress();
@@ -37,6 +39,7 @@ async function open(
   });
   door = await Door.open({
     listen: address,
+    tls,
     answer: (request, response) => void handler.handle(request, response),
   });
   return { address, seen };
@@ -132,28 +135,6 @@ describe("the door", () => {
     for (const socket of slow) socket.destroy();
   });
 
-  it("1,100 silent connections replace each other; a client that was answered keeps its own", async () => {
-    const { address } = await open();
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const [host, port] = address.split(":");
-    const post = async () => {
-      const sent = httpRequest({ host, port, method: "POST", path: "/", agent });
-      sent.end("{}");
-      const [response]: IncomingMessage[] = await once(sent, "response");
-      response?.resume();
-      await once(response ?? sent, "end");
-      return [response?.statusCode, sent.reusedSocket];
-    };
-    const silent: Socket[] = [];
-    for (let batch = 0; batch < 11; batch++) {
-      silent.push(...(await Promise.all(Array.from({ length: 100 }, () => connected(address)))));
-      expect(await post()).toEqual([200, batch > 0]);
-    }
-    await expect.poll(() => silent.filter(({ closed }) => closed).length, { timeout: 60_000 }).toBe(77);
-    for (const socket of silent) socket.destroy();
-    agent.destroy();
-  });
-
   it("more answers due at once than the API has room for => ThrottlingException, which says when to come again", async () => {
     const answer = Promise.withResolvers<Reply>();
     const { address, seen } = await open(() => answer.promise);
@@ -166,26 +147,6 @@ describe("the door", () => {
     answer.resolve(jsonReply("{}"));
     const statuses = await Promise.all(accepted.map(async (reply) => (await reply).status));
     expect(new Set(statuses)).toEqual(new Set([200]));
-  });
-
-  it("at a stop, a request in flight is answered and its connection closed; new ones are refused", async () => {
-    const answer = Promise.withResolvers<Reply>();
-    const { address, seen } = await open(() => answer.promise);
-    const agent = new Agent({ keepAlive: true });
-    const [host, port] = address.split(":");
-    const sent = httpRequest({ host, port, method: "POST", path: "/", agent });
-    const response = once(sent, "response");
-    sent.end("{}");
-    await expect.poll(() => seen.length, { timeout: 60_000 }).toBe(1);
-    const drained = door?.drain();
-    await expect(connected(address)).rejects.toThrow("ECONNREFUSED");
-    answer.resolve(jsonReply('{"done":true}'));
-    const [message]: IncomingMessage[] = await response;
-    expect(message?.headers.connection).toBe("close");
-    message?.resume();
-    await drained;
-    agent.destroy();
-    door = undefined;
   });
 
   it("an address that is taken => InUse, which names it", async () => {
@@ -205,6 +166,68 @@ function makePair(folder: string, name: string) {
   execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-days", "2", ...names], { stdio: "ignore" });
   return paths;
 }
+
+/** A client for each kind of door. */
+const CLIENTS = [
+  {
+    kind: "HTTP",
+    pair: () => undefined,
+    agentOf: (options: AgentOptions) => new Agent(options),
+    request: (address: string, agent: Agent) => httpRequest(`http://${address}/`, { method: "POST", agent }),
+  },
+  {
+    kind: "HTTPS",
+    pair: () => {
+      using folder = temporaryFolder();
+      return new TlsFiles(makePair(folder.path, "door")).read();
+    },
+    agentOf: (options: AgentOptions) => new TlsAgent({ ...options, rejectUnauthorized: false }),
+    request: (address: string, agent: Agent) => tlsRequest(`https://${address}/`, { method: "POST", agent }),
+  },
+];
+
+describe.each(CLIENTS)("the connections of a door over $kind", ({ pair, agentOf, request }) => {
+  it("1,100 silent connections replace each other; a client that was answered keeps its own", async () => {
+    const { address } = await open(undefined, true, pair());
+    const agent = agentOf({ keepAlive: true, maxSockets: 1 });
+    const post = async () => {
+      const sent = request(address, agent);
+      sent.end("{}");
+      const [response]: IncomingMessage[] = await once(sent, "response");
+      response?.resume();
+      await once(response ?? sent, "end");
+      return [response?.statusCode, sent.reusedSocket];
+    };
+    expect(await post()).toEqual([200, false]);
+    const silent: Socket[] = [];
+    for (let batch = 0; batch < 11; batch++) {
+      silent.push(...(await Promise.all(Array.from({ length: 100 }, () => connected(address)))));
+      expect(await post()).toEqual([200, true]);
+    }
+    await expect.poll(() => silent.filter(({ closed }) => closed).length, { timeout: 60_000 }).toBe(77);
+    for (const socket of silent) socket.destroy();
+    agent.destroy();
+  });
+
+  it("at a stop, a request in flight is answered and its connection closed; new ones are refused", async () => {
+    const answer = Promise.withResolvers<Reply>();
+    const { address, seen } = await open(() => answer.promise, true, pair());
+    const agent = agentOf({ keepAlive: true });
+    const sent = request(address, agent);
+    const response = once(sent, "response");
+    sent.end("{}");
+    await expect.poll(() => seen.length, { timeout: 60_000 }).toBe(1);
+    const drained = door?.drain();
+    await expect(connected(address)).rejects.toThrow("ECONNREFUSED");
+    answer.resolve(jsonReply('{"done":true}'));
+    const [message]: IncomingMessage[] = await response;
+    expect(message?.headers.connection).toBe("close");
+    message?.resume();
+    await drained;
+    agent.destroy();
+    door = undefined;
+  });
+});
 
 /** Returns the name in the certificate of a new connection. */
 async function nameAt(address: string): Promise<string | undefined> {

@@ -36,7 +36,8 @@ export interface DoorOptions {
 /** The HTTP or HTTPS server of the AWS KMS API: connections, times and sizes are bounded. */
 export class Door {
   readonly #server: Server | HttpsServer;
-  readonly #open = new Set<Socket>();
+  /** By the address of their clients, in the order of their last answers. */
+  readonly #open = new Map<string, Socket>();
   readonly #inFlight = new Set<ServerResponse>();
   #draining = false;
 
@@ -95,29 +96,55 @@ export class Door {
   }
 
   #closeAll(): void {
-    for (const socket of this.#open) socket.destroy();
+    for (const socket of this.#open.values()) socket.destroy();
   }
 
   #follow(response: ServerResponse): void {
     if (this.#draining) endsConnection(response);
     this.#inFlight.add(response);
     response.once("close", () => this.#inFlight.delete(response));
-    const { socket } = response;
-    if (socket !== null) response.once("finish", () => this.#answered(socket));
+    const client = response.socket === null ? undefined : clientOf(response.socket);
+    if (client !== undefined) response.once("finish", () => this.#answered(client));
   }
 
-  /** Sockets are in the order of their last answers. */
-  #answered(socket: Socket): void {
-    if (this.#open.delete(socket)) this.#open.add(socket);
+  #answered(client: string): void {
+    const socket = this.#open.get(client);
+    if (socket !== undefined) this.#putLast(client, socket);
   }
 
   #track(socket: Socket): void {
-    const [oldest] = this.#open;
-    if (oldest !== undefined && this.#open.size >= MAX_CONNECTIONS) oldest.destroy();
-    this.#open.add(socket);
-    socket.once("close", () => this.#open.delete(socket));
+    const client = clientOf(socket);
+    // The client has gone away already.
+    if (client === undefined) return void socket.destroy();
+    if (this.#open.size >= MAX_CONNECTIONS) this.#closeOldest();
+    this.#putLast(client, socket);
+    socket.once("close", () => {
+      // The client may have another connection from this port by now.
+      if (this.#open.get(client) === socket) this.#open.delete(client);
+    });
+  }
+
+  /** Its close event comes later: many connections may come before it, and each takes the place of another. */
+  #closeOldest(): void {
+    for (const [client, socket] of this.#open) {
+      this.#open.delete(client);
+      socket.destroy();
+      return;
+    }
+  }
+
+  #putLast(client: string, socket: Socket): void {
+    this.#open.delete(client);
+    this.#open.set(client, socket);
   }
 }
+
+/**
+ * Returns the address of a client; undefined for one that has gone away. With TLS a connection has two sockets, the
+ * one that was accepted and the one of its requests: both have this address.
+ */
+const clientOf = ({ remoteAddress, remotePort }: Socket): string | undefined =>
+  remoteAddress === undefined ? undefined : `${remoteAddress} ${remotePort}`;
 
 /** Tells the client to send its next request elsewhere. */
 function endsConnection(response: ServerResponse): void {
