@@ -1,6 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { DecryptCommand, EncryptCommand, GenerateDataKeyCommand, type KMSClient } from "@aws-sdk/client-kms";
+import {
+  CreateGrantCommand,
+  DecryptCommand,
+  EncryptCommand,
+  GenerateDataKeyCommand,
+  type KMSClient,
+} from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freeAddress } from "../../src/testing/free-address.ts";
 import { contentsOf, encodings } from "../cluster/canaries.ts";
@@ -24,7 +30,7 @@ const kms = (kind: string, name: string, spec: object, namespace = SHOP): object
 const serviceAccount = (name: string): object => ({
   ...{ apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: SHOP, name } },
 });
-/** `web` may use the key by RBAC; `worker` may not. */
+/** `web` may use and grant the key by RBAC; `worker` may not. */
 const objects: readonly object[] = [
   { apiVersion: "v1", kind: "Namespace", metadata: { name: SHOP } },
   serviceAccount("web"),
@@ -37,8 +43,9 @@ const objects: readonly object[] = [
     rules: [
       {
         ...{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], resourceNames: ["orders"] },
-        verbs: ["encrypt", "decrypt", "generate-data-key"],
+        verbs: ["encrypt", "decrypt", "generate-data-key", "grant"],
       },
+      { apiGroups: ["kms.claviger.dev"], resources: ["keygrants"], verbs: ["create"] },
     ],
   },
   {
@@ -135,6 +142,21 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
     const took = Math.round(performance.now() - deleted);
     console.log(`a pod was denied ${took} ms after its KeyGrant was deleted`);
     expect(took).toBeLessThan(2_000);
+  });
+
+  it("two CreateGrants with one Name at once create one KeyGrant as their caller", async () => {
+    const { KeyId: arn } = await encrypt(web);
+    const GranteePrincipal = roleOf(SHOP, "reader");
+    const command = { KeyId: arn, GranteePrincipal, Operations: ["Decrypt" as const], Name: "for/reader" };
+    const create = () => web.send(new CreateGrantCommand(command));
+    const [one, two] = await Promise.all([create(), create()]);
+    expect(one.GrantId).toMatch(/^[0-9a-f]{64}$/);
+    expect(two.GrantId).toBe(one.GrantId);
+    const { items } = JSON.parse(await cluster.kubectl(["get", "keygrants", "-n", SHOP, "-o", "json"]));
+    const named = items.filter(({ spec }: { spec: { name?: string } }) => spec.name === "for/reader");
+    expect(named).toMatchObject([
+      { spec: { grantedBy: { user: `system:serviceaccount:${SHOP}:web` } }, status: { phase: "Active" } },
+    ]);
   });
 
   it("no session for a token of another audience, one that has expired, or another's role", async () => {
