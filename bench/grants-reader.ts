@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Asked, decideAccess } from "../src/access/decide-access.ts";
 import { GrantIndex } from "../src/access/grant-index.ts";
 import { LiveGrants } from "../src/keyring/live/live-grants.ts";
-import { benchGrantee, benchKeyId } from "./grants.ts";
+import { benchGrantee, benchKeyId, benchMasterKey } from "./grants.ts";
 
 const [path = "", decisions = "100000"] = process.argv.slice(2);
 const index = new GrantIndex();
@@ -27,7 +27,8 @@ function microseconds(principalOf: (n: number) => string): number {
   const since = performance.now();
   for (let n = 0; n < count; n++) {
     const principal = principalOf(n);
-    const asked: Asked = { principal, action: "Decrypt", keyId: benchKeyId(n), context: { tenant: "a" } };
+    const key = { keyId: benchKeyId(n), masterKey: benchMasterKey(n) };
+    const asked: Asked = { principal, action: "Decrypt", ...key, context: { tenant: "a" } };
     decideAccess(asked, { grants: index, tokens: [], rbac: "denied" }, Date.now());
   }
   return ((performance.now() - since) * 1000) / count;

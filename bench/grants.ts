@@ -25,6 +25,7 @@ interface GrantsMeasured {
 
 export const benchKeyId = (n: number): KeyId =>
   parseKeyId(`aaaaaaaa-0000-4000-8000-${String(n % KEYS).padStart(12, "0")}`);
+export const benchMasterKey = (n: number) => ({ namespace: "shop", name: `key-${n % KEYS}` });
 export const benchGrantee = (n: number): string => `arn:aws:iam::000000000000:role/shop/app-${n % KEYS}`;
 
 /** Measures what the grants of a cluster cost a process that decides by them: memory, start, a decision. */

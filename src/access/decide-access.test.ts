@@ -27,6 +27,7 @@ const facts = (changes: Partial<AccessFacts> = {}): AccessFacts => ({
 });
 const ask = (changes: Partial<Asked> = {}): Asked => ({
   ...{ principal: APP, action: "Decrypt", keyId: keyId(1), context: {} },
+  masterKey: { namespace: "shop", name: "orders" },
   ...changes,
 });
 const effect = (asked: Asked, given: AccessFacts, now = NOW) => decideAccess(asked, given, now).effect;
@@ -108,6 +109,8 @@ describe.each(ordinary)("kms:%s by a grant", (action) => {
       ["revoked", { ended: { phase: "Revoked", at: NOW } }],
       ["retired", { ended: { phase: "Retired", at: NOW } }],
       ["for another key", { keyId: keyId(2) }],
+      ["for a MasterKey of another namespace that claims this key", { namespace: "evil" }],
+      ["for another MasterKey that claims this key", { masterKey: "copy" }],
       ["for another principal", { granteePrincipal: OTHER }],
       ["for a principal in other case", { granteePrincipal: APP.toUpperCase() }],
       ["for the beginning of the principal", { granteePrincipal: APP.slice(0, -1) }],

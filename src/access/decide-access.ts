@@ -12,6 +12,8 @@ export interface Asked {
   readonly action: Action;
   /** The key that the request is about; left out if it is about none. */
   readonly keyId?: KeyId | undefined;
+  /** The MasterKey of that key. A grant is for a key under its own name only. */
+  readonly masterKey?: Pick<GrantRow, "namespace" | "name"> | undefined;
   /** The encryption context of the request; empty if it has none. */
   readonly context: EncryptionContext;
   /** The grant that a CreateGrant is to create. */
@@ -85,7 +87,7 @@ function byGrant(asked: Asked, { grants }: AccessFacts, now: number): Decision |
   if (keyId === undefined || !isGrantable(action)) return undefined;
   if (action === "RetireGrant") return byRetirement(asked, grants.get(target?.grantId ?? ""), now);
   for (const grant of grants.granted(keyId, principal)) {
-    if (grant.ended === undefined && allows(grant, asked, now))
+    if (grant.ended === undefined && isOfMasterKey(grant, asked) && allows(grant, asked, now))
       return { effect: "allow", rule: { kind: "grant", grantId: grant.grantId } };
   }
   return undefined;
@@ -93,10 +95,14 @@ function byGrant(asked: Asked, { grants }: AccessFacts, now: number): Decision |
 
 /** A grant is retired by its retiring principal, or by its grantee if it grants RetireGrant. */
 function byRetirement(asked: Asked, grant: GrantRow | undefined, now: number): Decision | undefined {
-  if (grant === undefined || grant.keyId !== asked.keyId) return undefined;
+  if (grant === undefined || grant.keyId !== asked.keyId || !isOfMasterKey(grant, asked)) return undefined;
   if (grant.retiringPrincipal !== asked.principal && !allows(grant, asked, now)) return undefined;
   return { effect: "allow", rule: { kind: "grant", grantId: grant.grantId } };
 }
+
+/** A grant of a MasterKey that claims another one's keyId is no grant of that key. */
+const isOfMasterKey = (grant: GrantRow, { masterKey }: Asked): boolean =>
+  grant.namespace === masterKey?.namespace && grant.masterKey === masterKey.name;
 
 /** A token allows only until this node has heard of its grant: from then on the grant's own row decides. */
 function byToken(asked: Asked, { grants, tokens }: AccessFacts, now: number): Decision | undefined {

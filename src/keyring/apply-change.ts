@@ -1,7 +1,7 @@
 import type { KeyringChange } from "./changes.ts";
 import type { Table } from "./kept-rows.ts";
 import { putAlias } from "./tables/aliases.ts";
-import { putFormerKeyIds, putKey, reclaimKey, setCurrent } from "./tables/keys.ts";
+import { forgetKey, putFormerKeyIds, putKey, reclaimKey, setCurrent } from "./tables/keys.ts";
 import type { Sql } from "./tables/sql.ts";
 import { destroyVersion } from "./tables/tombstones.ts";
 import { putVersion } from "./tables/versions.ts";
@@ -13,6 +13,7 @@ export function tablesOf({ kind }: KeyringChange): readonly Table[] {
       return [];
     case "putKey":
     case "setCurrent":
+    case "forgetKey":
     case "reclaimKey":
     case "putFormerKeyIds":
       return ["keys"];
@@ -40,6 +41,9 @@ export function applyChange(sql: Sql, change: KeyringChange): void {
       break;
     case "setCurrent":
       setCurrent(sql, change.key, change.version);
+      break;
+    case "forgetKey":
+      forgetKey(sql, change.key);
       break;
     case "reclaimKey":
       reclaimKey(sql, change.key, change.version);

@@ -18,6 +18,8 @@ export type KeyringChange =
   | { readonly kind: "putKey"; readonly key: PutKey }
   /** Makes a stored version the version that encrypts; never one with a lower number. */
   | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
+  /** Removes a name that never encrypted, and whose keyId is another MasterKey's. */
+  | { readonly kind: "forgetKey"; readonly key: ObjectName }
   /**
    * Gives a name its own key back after it was moved to another MasterKey's key (repair.ts): the only way
    * back to a former keyId.

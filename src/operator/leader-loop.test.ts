@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NodeConfig } from "../config/config.ts";
 import { DEFAULT_LIMITS } from "../config/limits.ts";
 import { ClavigerError } from "../errors.ts";
+import type { KeyRow } from "../keyring/rows.ts";
 import type { KeyringWriter } from "../keyring/writer.ts";
 import { KubeError } from "../kube/kube-error.ts";
 import { conditionOf } from "../resources/conditions.ts";
@@ -20,6 +21,7 @@ import { freshObjects } from "../testing/fresh-objects.ts";
 import {
   keyAlias,
   keyId,
+  keyRow,
   keyServer,
   keyVersion,
   masterKey,
@@ -52,6 +54,10 @@ class Cluster {
   key: MasterKey;
   readonly keyVersions: readonly KeyVersion[];
   readonly refusal: Error;
+  /** MasterKeys beside `key`. */
+  others: readonly MasterKey[] = [];
+  /** The MasterKeys in the leader's keyring. */
+  rows: readonly KeyRow[] = [];
   rootKey = "root.key";
   providers: NonNullable<KeyServerStatus["providers"]> = [];
   /** When an existing node last renewed its Lease, in epoch milliseconds. */
@@ -103,7 +109,7 @@ class Cluster {
       } as unknown as NodeConfig,
       store: this.#store(),
       keyring: {
-        keys: () => [],
+        keys: () => this.rows,
         aliases: () => [],
         versions: () => this.keyVersions.map(toVersionRow),
         tombstones: () => [],
@@ -137,7 +143,7 @@ class Cluster {
 
   #store(): LeaderStore {
     const view = (): View => ({
-      masterKeys: [this.key],
+      masterKeys: [this.key, ...this.others],
       keyVersions: this.keyVersions,
       keyAliases: this.aliases,
       keyServers: [
@@ -465,6 +471,38 @@ test("a MasterKey of imported material that has another one's keyId => gets no p
   expect(cluster.said("Ready")).toMatchObject({ status: "False", reason: "KeyIdForeign" });
   expect(cluster.said("InUse")).toMatchObject({ status: "False" });
   expect(cluster.key.status?.import).toBeUndefined();
+});
+
+describe("a MasterKey that has the keyId of another one, which has no version yet", () => {
+  const made = new Error("a version was created");
+  const tenant = { namespace: "tenant", name: "other" };
+  const claimed = { status: { keyId: keyId(1) } } as const;
+  test.each([
+    [
+      "and the leader has recorded the other one => gets no version, and says why",
+      [keyRow(undefined, tenant)],
+    ],
+    ["and the leader has recorded neither => gets no version, and says why", []],
+    [
+      "and the leader has recorded both => gets no version, and says why",
+      [keyRow(), keyRow(undefined, tenant)],
+    ],
+  ])("%s", async (_, rows) => {
+    const cluster = new Cluster(masterKey(claimed), [], made);
+    cluster.others = [masterKey({ metadata: tenant, ...claimed })];
+    cluster.rows = rows;
+    await cluster.reconcile().catch((error) => expect(error).not.toBe(made));
+    expect(cluster.said("Ready")).toMatchObject({
+      reason: "KeyIdForeign",
+      message: expect.stringContaining("MasterKey tenant/other's too"),
+    });
+  });
+  test("and the leader has recorded this one => gets its version", async () => {
+    const cluster = new Cluster(masterKey(claimed), [], made);
+    cluster.others = [masterKey({ metadata: tenant, ...claimed })];
+    cluster.rows = [keyRow()];
+    await expect(cluster.reconcile()).rejects.toBe(made);
+  });
 });
 
 test("the leader's clock may be wrong => material expires by the time that has continued since it was right, as on the nodes", async () => {

@@ -43,7 +43,8 @@ const record = (n: number, row: GrantRow) => {
 function effect(n: number, tokens: readonly string[], now = NOW): string | undefined {
   const { grants } = nodes[n] ?? {};
   if (grants === undefined) return undefined;
-  const asked = { principal: APP, action: "Decrypt", keyId: grantRow(1).keyId, context: {} } as const;
+  const masterKey = { namespace: "apps", name: "secrets" };
+  const asked = { principal: APP, action: "Decrypt", keyId: grantRow(1).keyId, masterKey, context: {} } as const;
   const facts = { grants: grants.index, tokens: grants.tokens(tokens), rbac: "denied" } as const;
   return decideAccess(asked, facts, now).effect;
 }

@@ -56,7 +56,7 @@ export class Access {
     now: number,
   ): Promise<DecidingRule | undefined> {
     const { key, context = {}, ...rest } = need;
-    const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, context };
+    const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, masterKey: key, context };
     const facts = (rbac: RbacAnswer): AccessFacts => ({ grants: this.#grants.index, tokens, rbac });
     let decision = decideAccess(asked, facts("not-asked"), now);
     if (decision.effect === "ask-rbac") {

@@ -21,6 +21,8 @@ function brief(change: KeyringChange): string {
       return `former ${change.keyIds.map((id) => id.at(-1)).join(" ")}`.trim();
     case "setCurrent":
       return `current ${change.version.number}`;
+    case "forgetKey":
+      return `forget ${change.key.name}`;
     case "reclaimKey":
       return `reclaim ${change.version.number}`;
     case "putAlias":

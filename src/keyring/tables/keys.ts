@@ -66,6 +66,16 @@ export function putFormerKeyIds(sql: Sql, { namespace, name }: ObjectName, keyId
   );
 }
 
+/** Removes a name from the table, unless it has encrypted. */
+export function forgetKey(sql: Sql, { namespace, name }: ObjectName): void {
+  if (isUnreadable(sql, { namespace, name })) return;
+  sql.run(
+    "DELETE FROM keys WHERE namespace = ? AND name = ? AND current_version_id IS NULL AND former_key_ids = ''",
+    namespace,
+    name,
+  );
+}
+
 export function reclaimKey(sql: Sql, name: ObjectName, version: VersionRow): void {
   const row = keyOf(sql, name);
   if (row === undefined)

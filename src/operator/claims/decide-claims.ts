@@ -12,6 +12,8 @@ export interface OwnFacts {
   readonly record: OwnRecord;
   readonly row: KeyRow | undefined;
   readonly versions: readonly KeyVersion[];
+  /** Another MasterKey that has the same keyId, which has no version yet (`rivalOf`). */
+  readonly rival?: string | undefined;
 }
 
 /** A MasterKey whose status contains nothing that this node's keyring contradicts. */
@@ -26,13 +28,20 @@ export interface CheckedMasterKey {
  * status could name any key there. `row` is the keyring's row under the MasterKey's name, and `versions` are
  * the KeyVersions that name the MasterKey.
  */
-export function checkClaims(masterKey: MasterKey, { record, row, versions }: OwnFacts): CheckedMasterKey {
+export function checkClaims(
+  masterKey: MasterKey,
+  { record, row, versions, rival }: OwnFacts,
+): CheckedMasterKey {
   const { metadata, status } = masterKey;
   if (status?.keyId === undefined) return { masterKey };
   const name = { namespace: metadata.namespace ?? "", name: metadata.name };
   const { currentVersion: claimed, ...rest } = withoutFalseState(status, record);
   if (record.isForeign(status.keyId, name)) {
     const foreign = `status.keyId ${status.keyId} is the key of another MasterKey: somebody wrote it there; delete MasterKey ${nameText(name)} and create it again, which gives it its own key`;
+    return { masterKey: { ...masterKey, status: rest }, foreign };
+  }
+  if (rival !== undefined) {
+    const foreign = `status.keyId ${status.keyId} is MasterKey ${rival}'s too, and no version says whose it is: delete the MasterKey whose status somebody wrote it to, and create it again, which gives it its own key`;
     return { masterKey: { ...masterKey, status: rest }, foreign };
   }
   const current = checkedCurrent(status.keyId, name, claimed, { record, row, versions });

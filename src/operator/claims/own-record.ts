@@ -107,6 +107,11 @@ export class OwnRecord {
     return this.#versions.get(versionId);
   }
 
+  /** Returns true if a version of the keyId is recorded, which says whose the keyId is. */
+  knowsOwner(keyId: string): boolean {
+    return this.#owners.has(keyId);
+  }
+
   /** Returns true if the versions of a keyId are recorded as another MasterKey's, and none as this one's. */
   isForeign(keyId: string, name: ObjectName): boolean {
     return isForeignKeyId(keyId, name, this.#owners);

@@ -4,6 +4,7 @@ import { objectText } from "../../resources/object-text.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../../resources/resources.ts";
 import type { View } from "../../store/view.ts";
 import { timeOf } from "../../times.ts";
+import { KeyIdClaims } from "./key-id-claims.ts";
 import type { OwnRecord } from "./own-record.ts";
 
 /** Triggers of versions that somebody requested. */
@@ -57,6 +58,7 @@ export class ViewIndex {
   readonly record: OwnRecord;
   readonly #namespaces = new Map<string, Namespace>();
   readonly #stored = new Map<string, KeyVersion>();
+  readonly #claims = new KeyIdClaims();
   #checked: View | undefined;
 
   constructor(view: View, record: OwnRecord) {
@@ -76,8 +78,14 @@ export class ViewIndex {
     this.#view = view;
     this.#checked = undefined;
     const keys = difference(before.masterKeys, view.masterKeys);
-    for (const key of keys.gone) this.#in(key.metadata).masterKeys.delete(key.metadata.name);
-    for (const key of keys.come) this.#in(key.metadata).masterKeys.set(key.metadata.name, key);
+    for (const key of keys.gone) {
+      this.#in(key.metadata).masterKeys.delete(key.metadata.name);
+      this.#claims.take(key);
+    }
+    for (const key of keys.come) {
+      this.#in(key.metadata).masterKeys.set(key.metadata.name, key);
+      this.#claims.put(key);
+    }
     const aliases = difference(before.keyAliases, view.keyAliases);
     for (const alias of aliases.gone) this.#in(alias.metadata).keyAliases.delete(alias.metadata.name);
     for (const alias of aliases.come) this.#in(alias.metadata).keyAliases.set(alias.metadata.name, alias);
@@ -126,6 +134,11 @@ export class ViewIndex {
 
   alias({ namespace, name }: ObjectName): KeyAlias | undefined {
     return this.#namespaces.get(namespace)?.keyAliases.get(name);
+  }
+
+  /** Returns the MasterKeys that have a keyId in their status. */
+  claimantsOf(keyId: string): Iterable<MasterKey> {
+    return this.#claims.of(keyId);
   }
 
   /** Returns a KeyVersion by the name of its object, as the API server has it. */

@@ -15,7 +15,7 @@ const GUARD_MILLISECONDS = 10_000;
 
 export interface ObservedGrant {
   readonly grant: KeyGrant;
-  /** The MasterKey that spec names, and its keyId by the leader's own keyring. */
+  /** The MasterKey that spec names, and its keyId if the leader's keyring has a current version of its own (`ownKeyId`). */
   readonly masterKey: MasterKey | undefined;
   readonly keyId: KeyId | undefined;
   /** The leader's own record of the grant: it was accepted before. */
@@ -129,7 +129,7 @@ function creatorMayGrant({ grant, guard, mayGrant }: ObservedGrant): Finding | u
 export const noKey = ({ grant }: ObservedGrant): Finding =>
   notReady(
     "MasterKeyNotReady",
-    `MasterKey ${grant.metadata.namespace}/${grant.spec.masterKey} does not exist or has no keyId yet: apply it, or see its conditions`,
+    `MasterKey ${grant.metadata.namespace}/${grant.spec.masterKey} does not exist or has no current version of its own yet: apply it, or see its conditions`,
   );
 
 export const notReady = (reason: string, message: string): Finding => ({

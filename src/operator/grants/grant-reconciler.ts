@@ -16,7 +16,7 @@ import type {
   Resources,
 } from "../../store/roles.ts";
 import { findIn } from "../claims/indexed.ts";
-import { keyRowOf } from "../claims/leader-keyring.ts";
+import { ownKeyId } from "../claims/leader-keyring.ts";
 import { mustLead } from "../must-lead.ts";
 import { type StatusStore, StatusWriter } from "../status-writer.ts";
 import { decideGrant, type GrantPlan } from "./decide-grant.ts";
@@ -88,7 +88,7 @@ export class GrantReconciler {
     return {
       grant,
       masterKey: findIn(store.view()?.masterKeys ?? [], key, objectText),
-      keyId: keyRowOf(key, keyring)?.keyId,
+      keyId: ownKeyId(key, keyring),
       ...{ held, proven },
       parent: parent && keyring.grants.get(grantIdOf(parent)),
       guard: isNew ? await this.#readGuard(signal) : undefined,

@@ -86,6 +86,24 @@ const reason = (store: Store) =>
   conditionOf(store.grants.get("apps/grant")?.status?.conditions, "Ready")?.reason;
 
 describe("a KeyGrant", () => {
+  test.each([
+    ["is another MasterKey's, as somebody wrote it into the status", { namespace: "bank", name: "salary" }],
+    ["has no version yet, so that nobody knows whose it is", undefined],
+  ])("of a MasterKey whose keyId %s => is not accepted", async (_, owner) => {
+    keyring.run("DELETE FROM keys");
+    keyring.run("DELETE FROM versions");
+    const { keyId } = version(1);
+    keyring.apply([
+      ...(owner === undefined ? [] : promoted({ ...version(1), masterKey: owner })),
+      { kind: "putKey", key: { namespace: "apps", name: "secrets", keyId, enabled: true } },
+    ]);
+    const store = new Store();
+    follow(store);
+    store.put(keyGrant());
+    await eventually(() => expect(reason(store)).toBe("MasterKeyNotReady"));
+    expect(rows()).toEqual([]);
+  });
+
   test("is asked about once, accepted and recorded; a restart asks nothing and writes nothing", async () => {
     const store = new Store();
     follow(store);

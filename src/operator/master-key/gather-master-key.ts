@@ -7,6 +7,7 @@ import { aliasesOf } from "../alias/served-aliases.ts";
 import { type CheckedMasterKey, checkClaims } from "../claims/decide-claims.ts";
 import { findIn } from "../claims/indexed.ts";
 import { keyRowOf, type LeaderKeyring } from "../claims/leader-keyring.ts";
+import { rivalOf } from "../claims/rival.ts";
 import type { ViewIndex } from "../claims/view-index.ts";
 import { nodeViews } from "../nodes/node-views.ts";
 import { unclaimedApiServers } from "../nodes/unclaimed-api-servers.ts";
@@ -33,7 +34,8 @@ export interface KeyFacts {
 export function gatherKey(masterKey: MasterKey, index: ViewIndex, keyring: LeaderKeyring): KeyFacts {
   const versions = index.versionsFor(masterKey);
   const row = keyRowOf(objectText(masterKey), keyring);
-  const checked = checkClaims(masterKey, { record: index.record, row, versions });
+  const rival = rivalOf(masterKey, versions, index, keyring);
+  const checked = checkClaims(masterKey, { record: index.record, row, versions, rival });
   return { masterKey, index, keyring, versions, checked };
 }
 

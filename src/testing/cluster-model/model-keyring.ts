@@ -111,6 +111,9 @@ export class ModelKeyring {
       case "setCurrent":
         this.#setCurrent(nameText(change.key), change.version);
         break;
+      case "forgetKey":
+        this.#keys.delete(nameText(change.key));
+        break;
       case "putAlias":
         this.#putAlias(change.alias);
         break;

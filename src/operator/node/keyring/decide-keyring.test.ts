@@ -52,6 +52,8 @@ function brief(change: KeyringChange): string {
       return `setCurrent ${change.version.versionId}`;
     case "putAlias":
       return `putAlias ${change.alias.name} ${change.alias.masterKey}`;
+    case "forgetKey":
+      return `forgetKey ${change.key.name}`;
     case "reclaimKey":
       return `reclaimKey ${change.version.versionId}`;
     case "putFormerKeyIds":
@@ -239,6 +241,46 @@ describe("the owner of a version", () => {
     const plan = decide({ masterKeys: [claimant], keyVersions: [v1] }, { versions: [rows.v1] });
     expect(plan.changes).toEqual([]);
     expect(plan.contradictions).toHaveLength(1);
+  });
+});
+
+describe("a keyId that has no version yet", () => {
+  const named = (namespace: string, name: string) =>
+    masterKey({ metadata: { namespace, name }, status: { keyId: keyId(1) } });
+  const own = named("apps", "secrets");
+  const copy = named("tenant", "stolen");
+  const row = keyRow();
+  const copied = keyRow(undefined, { namespace: "tenant", name: "stolen" });
+
+  test("is claimed by a second MasterKey => the first keeps it, and that is said", () => {
+    const plan = decide({ masterKeys: [copy, own] }, { keys: [row] });
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toEqual([expect.stringContaining("MasterKey tenant/stolen has keyId")]);
+  });
+  test("is claimed by a second MasterKey before this node has recorded the first => neither has it, and both are named", () => {
+    const plan = decide({ masterKeys: [copy, own] });
+    expect(plan.changes).toEqual([]);
+    expect(plan.contradictions).toEqual([
+      expect.stringContaining("MasterKey tenant/stolen has keyId"),
+      expect.stringContaining("MasterKey apps/secrets has keyId"),
+    ]);
+  });
+  test("is another one's by its tombstone => is not given away", () => {
+    const { sealed: _, ...identity } = rows.v1;
+    const gone = { ...identity, destroyedAt: EARLIER, reason: "", proof: rows.v1.sealed };
+    expect(decide({ masterKeys: [copy] }, { tombstones: [gone] }).changes).toEqual([]);
+  });
+  test("was recorded under two names => gets its version, and the name that it does not name is forgotten", () => {
+    const keyring = { keys: [row, copied], versions: [rows.v1] };
+    const plan = decide({ masterKeys: [copy, atV1], keyVersions: [v1] }, keyring);
+    expect(plan.changes).toEqual([
+      { kind: "forgetKey", key: expect.objectContaining({ namespace: "tenant", name: "stolen" }) },
+      expect.objectContaining({ kind: "setCurrent" }),
+    ]);
+  });
+  test("was recorded under two names, without a version => is neither's", () => {
+    const plan = decide({ masterKeys: [copy, own] }, { keys: [row, copied] });
+    expect(plan.changes.map(({ kind }) => kind)).toEqual(["forgetKey", "forgetKey"]);
   });
 });
 

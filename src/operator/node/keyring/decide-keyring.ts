@@ -1,9 +1,12 @@
+import { parseKeyId } from "../../../crypto/ids.ts";
 import type { KeyringChange } from "../../../keyring/changes.ts";
 import { nameText } from "../../../names.ts";
 import { sameIdentity, toVersionRow } from "../../../resources/key-version-rows.ts";
+import { objectName } from "../../../resources/object-text.ts";
+import type { MasterKey } from "../../../resources/resources.ts";
 import { ImportedGuard, importedUnderName } from "../../alias/imported-guard.ts";
 import { currentsAfter, planAlias } from "../../alias/plan-alias.ts";
-import { ownersOf } from "../../claims/owners.ts";
+import { type Claim, keyIdOwners } from "../../claims/owners.ts";
 import { inOrderOfTrust } from "../../master-key/by-trust.ts";
 import { keyChanges } from "./key-changes.ts";
 import { isImported, keyIdContradictions, ledAstray } from "./key-contradictions.ts";
@@ -26,7 +29,7 @@ import {
 } from "./matches.ts";
 
 /**
- * Decides the changes that update this node's keyring to the resources. Nothing is ever removed: a MasterKey,
+ * Decides the changes that update this node's keyring to the resources. Nothing that encrypted is removed: a MasterKey,
  * alias or KeyVersion that was deleted continues to be served, because the API server's data may still need
  * it.
  *
@@ -63,7 +66,8 @@ export function decideKeyring(
   const everKnown = [...have.values(), ...(keyring.tombstones ?? [])];
   const guard = new ImportedGuard(guarded, keyring.aliases, everKnown);
   const rows = new Map(keyring.keys.map((row) => [nameText(row), row]));
-  const facts = { have, rows, owners: ownersOf(have.values()), served, guard };
+  const claims = resources.masterKeys.flatMap(claimOf);
+  const facts = { have, rows, owners: keyIdOwners(everKnown, keyring.keys, claims), served, guard };
   const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, facts));
   const currents = currentsAfter(keyring.keys, keys, have);
   const aliasRows = new Map(keyring.aliases.map((row) => [nameText(row), row]));
@@ -96,6 +100,11 @@ export function decideKeyring(
     ],
   };
 }
+
+const claimOf = (masterKey: MasterKey): Claim[] => {
+  const keyId = masterKey.status?.keyId;
+  return keyId === undefined ? [] : [{ ...objectName(masterKey), keyId: parseKeyId(keyId) }];
+};
 
 const altered = ({ mine, object }: Match): string =>
   `KeyVersion ${object.metadata.name} does not match what this node holds under versionId ${mine.versionId}`;

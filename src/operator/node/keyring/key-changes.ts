@@ -14,7 +14,7 @@ export interface Held {
   readonly rows: ReadonlyMap<string, KeyRow>;
   /** The versions that this node has. */
   readonly have: ReadonlyMap<string, VersionRow>;
-  /** The owners of these versions. */
+  /** The owners of all keyIds (`keyIdOwners`). */
   readonly owners: Owners;
   /** versionIds that its own providers serve. */
   readonly served: ReadonlySet<string>;
@@ -30,6 +30,7 @@ export function keyChanges(masterKey: MasterKey, held: Held): KeyringChange[] {
   const row = held.rows.get(nameText(name));
   const { enabled } = spec;
   if (isForeignKeyId(status.keyId, name, held.owners)) {
+    if (row !== undefined && hasOnly(row, status.keyId)) return [{ kind: "forgetKey", key: name }];
     return row === undefined || row.enabled === enabled ? [] : [{ kind: "putKey", key: { ...row, enabled } }];
   }
   const version = have.get(status.currentVersion?.versionId ?? "");
@@ -59,6 +60,10 @@ export function keyChanges(masterKey: MasterKey, held: Held): KeyringChange[] {
   }
   return changes;
 }
+
+/** Returns true if a name has this keyId and has never encrypted. */
+const hasOnly = ({ keyId, current, formerKeyIds }: KeyRow, claimed: string): boolean =>
+  keyId === claimed && current === undefined && formerKeyIds.length === 0;
 
 /**
  * Returns true if a version is a MasterKey's own: it has its keyId, and is proven or recorded under its name.

@@ -38,7 +38,7 @@ export function keyIdContradictions(masterKey: MasterKey, held: Held): string[] 
   if (keyId === undefined) return [];
   if (isForeignKeyId(keyId, named, held.owners)) {
     return [
-      `MasterKey ${name} has keyId ${keyId} in its status, which is another MasterKey's key: it is not followed; delete the object and create it again, which gives it its own key back`,
+      `MasterKey ${name} has keyId ${keyId} in its status, which is another MasterKey's key, or is claimed by several without a version that says whose it is: it is not followed; delete the object and create it again, which gives it its own key back`,
     ];
   }
   const version = have.get(status?.currentVersion?.versionId ?? "");
