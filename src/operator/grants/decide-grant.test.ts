@@ -165,6 +165,29 @@ describe("an accepted grant", () => {
     const plan = decideGrant(observed({ grant: forged, held: accepted(grant) }), NOW);
     expect(plan).toMatchObject({ kind: "accept", row: { keyId: keyId(1) } });
   });
+  test.each([
+    ["operations", { operations: ["CreateGrant", "Decrypt"] }],
+    ["grantee", { granteePrincipal: ALICE }],
+    ["MasterKey", { masterKey: "other" }],
+    ["end", { expiresAt: "2099-01-01T00:00:00Z" }],
+  ] as const)(
+    "whose spec has another %s than this node recorded => is not proven again, and that is said",
+    (_, spec) => {
+      for (const proven of [true, false]) {
+        const altered = keyGrant({ spec, status: grant.status });
+        const plan = decideGrant(observed({ grant: altered, held: accepted(grant), proven }), NOW);
+        expect(plan).toMatchObject({
+          kind: "settle",
+          status: {
+            phase: "Active",
+            keyId: keyId(1),
+            conditions: [{ status: "False", reason: "SpecAltered" }],
+          },
+        });
+        expect(plan).not.toHaveProperty("status.proof");
+      }
+    },
+  );
   test("is looked at again when it expires", () => {
     const soon = keyGrant({ spec: { expiresAt: "2026-01-02T03:04:06Z" }, status: grant.status });
     const plan = decideGrant(observed({ grant: soon, proven: true }), NOW);

@@ -8,7 +8,7 @@ import type { KeyGrantStatus } from "../../resources/schemas/key-grant.ts";
 import type { Grantor } from "../../store/roles.ts";
 import { DAY_MILLISECONDS, HOUR_MILLISECONDS, parseTime, rfc3339 } from "../../times.ts";
 import { grantChecks, noKey, notReady, type ObservedGrant } from "./grant-checks.ts";
-import { grantIdOf, grantRowOf } from "./grant-record.ts";
+import { grantIdOf, grantRowOf, isSameGrant } from "./grant-record.ts";
 
 /** How long a KeyGrant that has ended is kept, so that people can see what became of it. */
 const KEPT_MILLISECONDS = DAY_MILLISECONDS;
@@ -90,12 +90,24 @@ function decideAccepted(observed: ObservedGrant, now: Date): GrantPlan {
   const { grant, held, proven } = observed;
   const keyId = held?.keyId ?? (grant.status?.keyId as KeyId | undefined);
   if (keyId === undefined) return refused(observed, noKey(observed), now);
+  if (held !== undefined && isAltered(observed, held)) return altered(observed, held, now);
   if (!proven || keyId !== grant.status?.keyId) return accepted(observed, keyId, now);
   const status = {
     ...activeStatus(observed, keyId, now),
     ...(grant.status?.proof && { proof: grant.status.proof }),
   };
   return { kind: "settle", status, ...untilExpiry(grant, now) };
+}
+
+/** Returns true if the object no longer says what this node's record of the grant says. */
+const isAltered = ({ grant, account }: ObservedGrant, held: GrantRow): boolean =>
+  !isSameGrant(grantRowOf(grant, held.keyId, account), held);
+
+/** The record decides what is granted. A proof would be for what the object says, so none is made or kept. */
+function altered({ grant }: ObservedGrant, { keyId }: GrantRow, now: Date): GrantPlan {
+  const finding = notReady("SpecAltered", specAltered(grant));
+  const status = { ...statusOf(grant, finding, now), keyId, phase: "Active" } as const;
+  return { kind: "settle", status, next: RIGHT_MILLISECONDS };
 }
 
 const accepted = (observed: ObservedGrant, keyId: KeyId, now: Date): GrantPlan => ({
@@ -127,6 +139,9 @@ const statusOf = (grant: KeyGrant, finding: Finding, now: Date): KeyGrantStatus 
   grantId: grantIdOf(grant),
   conditions: withFindings(grant.status?.conditions, [finding], grant.metadata.generation, now),
 });
+
+const specAltered = (grant: KeyGrant): string =>
+  `the spec of KeyGrant ${objectText(grant)} is not what the leader has recorded, and the record decides what is granted: delete the KeyGrant and create it again`;
 
 const keyReplaced = (grant: KeyGrant, keyId: KeyId): string =>
   `the grant is for key ${keyId}, and MasterKey ${grant.spec.masterKey} is another key now: create a KeyGrant for that one`;

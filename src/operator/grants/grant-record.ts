@@ -3,6 +3,7 @@ import { grantIdOf as idOf } from "../../access/grant-id.ts";
 import { principalArn } from "../../access/principal.ts";
 import { canonicalContext } from "../../crypto/context.ts";
 import type { KeyId } from "../../crypto/ids.ts";
+import { codeOf } from "../../errors.ts";
 import { GRANT_OPERATIONS, type GrantConstraint, type GrantRow } from "../../keyring/grant-row.ts";
 import { objectName } from "../../resources/object-text.ts";
 import type { KeyGrant } from "../../resources/resources.ts";
@@ -40,6 +41,17 @@ function constraintOf(constraints: KeyGrant["spec"]["constraints"]): GrantConstr
   const { encryptionContextEquals: equals, encryptionContextSubset: subset } = constraints ?? {};
   if (equals !== undefined) return { kind: "Equals", context: equals };
   return subset === undefined ? undefined : { kind: "Subset", context: subset };
+}
+
+/** Returns true if the proof of one grant is good for the other. */
+export function isSameGrant(a: GrantRow, b: GrantRow): boolean {
+  try {
+    return grantStatement(a).equals(grantStatement(b));
+  } catch (error) {
+    // The constraint of one is too long for any proof.
+    if (codeOf(error) === "InvalidArgument") return false;
+    throw error;
+  }
 }
 
 /**
