@@ -405,6 +405,12 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
         /and no group that this user is not in/,
       ],
       [
+        "that has ended already",
+        TENANT,
+        { ...by(TENANT), ended: "Retired" },
+        /is created without spec.ended/,
+      ],
+      [
         "of an operation that there is not",
         TENANT,
         { ...by(TENANT), operations: ["ScheduleKeyDeletion"] },

@@ -44,7 +44,13 @@ function effect(n: number, tokens: readonly string[], now = NOW): string | undef
   const { grants } = nodes[n] ?? {};
   if (grants === undefined) return undefined;
   const masterKey = { namespace: "apps", name: "secrets" };
-  const asked = { principal: APP, action: "Decrypt", keyId: grantRow(1).keyId, masterKey, context: {} } as const;
+  const asked = {
+    principal: APP,
+    action: "Decrypt",
+    keyId: grantRow(1).keyId,
+    masterKey,
+    context: {},
+  } as const;
   const facts = { grants: grants.index, tokens: grants.tokens(tokens), rbac: "denied" } as const;
   return decideAccess(asked, facts, now).effect;
 }

@@ -10,7 +10,7 @@ import type { GrantGuard, Grantor } from "../../store/roles.ts";
 import type { View } from "../../store/view.ts";
 import { ACCOUNT, keyGrant } from "../../testing/grants.ts";
 import { deadline, promoted, temporaryFolder, version } from "../../testing/keyring.ts";
-import { masterKey, NOW } from "../../testing/objects.ts";
+import { masterKey, NOW, NOW_TEXT } from "../../testing/objects.ts";
 import { sealsIn } from "../../testing/seals.ts";
 import type { GrantStore } from "./grant-reconciler.ts";
 import { GrantsLoop } from "./grants-loop.ts";
@@ -80,6 +80,8 @@ function follow(store: Store, rootKey = "root.key"): void {
   loop.begin();
   void loop.run(end.signal);
 }
+/** Young enough that a token of it could be on its way. */
+const YOUNG = { creationTimestamp: NOW_TEXT };
 const eventually = (assertion: () => void) => vi.waitFor(assertion, deadline);
 const rows = () => keyring.grants.named({ namespace: "apps", name: "grant" });
 const reason = (store: Store) =>
@@ -138,7 +140,7 @@ describe("a KeyGrant", () => {
     store.leading = false;
     follow(store);
     store.put(keyGrant());
-    store.put(keyGrant({ metadata: { name: "ended" }, spec: { ended: "Revoked" } }));
+    store.put(keyGrant({ metadata: { name: "ended", ...YOUNG }, spec: { ended: "Revoked" } }));
     await eventually(() =>
       expect(keyring.grants.named({ namespace: "apps", name: "ended" })).toHaveLength(1),
     );
@@ -177,7 +179,7 @@ describe("a KeyGrant", () => {
     keyring.run("DELETE FROM grants");
     store.leading = false;
     store.put(keyGrant({ spec, ...(status && { status }) }));
-    store.put(keyGrant({ metadata: { name: "after" }, spec: { ended: "Retired" } }));
+    store.put(keyGrant({ metadata: { name: "after", ...YOUNG }, spec: { ended: "Retired" } }));
     await eventually(() =>
       expect(keyring.grants.named({ namespace: "apps", name: "after" })).toHaveLength(1),
     );

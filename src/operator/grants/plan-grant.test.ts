@@ -52,6 +52,15 @@ describe("a node ends a grant", () => {
     expect(ended).toMatchObject({ grantId: row.grantId, ...revoked });
     expect(ended?.keyId).toBe("00000000-0000-0000-0000-000000000000");
   });
+  test("that was never accepted, and is too old for a token => is not recorded", () => {
+    const created = Date.parse(grant.metadata.creationTimestamp ?? "");
+    const ended = keyGrant({ spec: { ended: "Retired", parent: "any" } });
+    const plan = (now: number, object = ended) => planGrant(object, [], false, { ...AT, now });
+    expect(plan(created + 3_599_000)).toHaveLength(1);
+    expect(plan(created + 3_600_000)).toEqual([]);
+    const was = keyGrant({ spec: { ended: "Retired" }, status: grant.status });
+    expect(plan(created + 3_600_000, was)).toHaveLength(1);
+  });
   test("for ever: nothing brings it back", () => {
     expect(planGrant(grant, [{ ...row, ...revoked }], true, AT)).toEqual([]);
     expect(planGrant(undefined, [{ ...row, ...revoked }], true, AT)).toEqual([]);

@@ -1,5 +1,5 @@
 import type { KeyId } from "../../crypto/ids.ts";
-import type { GrantEnd, GrantRow } from "../../keyring/grant-row.ts";
+import { ENDED_GRANT_MILLISECONDS, type GrantEnd, type GrantRow } from "../../keyring/grant-row.ts";
 import type { KeyGrant } from "../../resources/resources.ts";
 import { grantIdOf, grantRowOf } from "./grant-record.ts";
 
@@ -28,11 +28,15 @@ export function planGrant(
   const held = rows.find((row) => row.grantId === grantId);
   if (held?.ended !== undefined) return gone;
   const phase = endOf(grant);
-  const row = held ?? grantRowOf(grant, (grant.status?.keyId as KeyId | undefined) ?? NO_KEY, account);
-  // Recorded although it was never accepted: a token of it may be on its way.
-  if (phase !== undefined) return [...gone, { ...row, ended: { phase, at: now } }];
+  const accepted = grant.status?.keyId as KeyId | undefined;
+  const row = held ?? grantRowOf(grant, accepted ?? NO_KEY, account);
+  const mayHaveToken = held !== undefined || accepted !== undefined || isYoung(row, now);
+  if (phase !== undefined) return mayHaveToken ? [...gone, { ...row, ended: { phase, at: now } }] : gone;
   return held === undefined && proven ? [...gone, row] : gone;
 }
+
+/** A grant that was created lately may have a token, although it was not accepted yet. */
+const isYoung = ({ createdAt }: GrantRow, now: number): boolean => now - createdAt < ENDED_GRANT_MILLISECONDS;
 
 const endOf = ({ spec, metadata }: KeyGrant): GrantEnd["phase"] | undefined =>
   spec.ended ?? (metadata.deletionTimestamp === undefined ? undefined : "Revoked");
