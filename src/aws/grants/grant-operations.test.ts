@@ -144,6 +144,11 @@ describe("an end", () => {
     await expect(retire({ GrantToken: one.GrantToken }, user("retired"))).rejects.toEqual(denied);
     await retire({ GrantToken: one.GrantToken }, user("judge"));
     await recorded(two.GrantId);
+    // Whoever may retire the grants of one key may not name another key's grant beside it.
+    const mac = await site.key("mac");
+    await expect(retire({ KeyId: mac.keyId, GrantId: two.GrantId })).rejects.toEqual(
+      expect.objectContaining({ type: "NotFoundException" }),
+    );
     const listed = await run(listRetirableGrants(site.grants), { RetiringPrincipal: arn("judge") });
     expect(listed.Grants.map(({ GrantId }) => GrantId)).toEqual([two.GrantId]);
     await retire({ KeyId: orders.keyId, GrantId: two.GrantId }, user("judge"));

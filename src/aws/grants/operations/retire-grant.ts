@@ -22,11 +22,13 @@ export const retireGrant = (grants: AwsGrants, objects: ManagedObjects): Operati
     return [{ action: "RetireGrant", key, target: { grantId, keyId: key.keyId } }];
   },
   async prepare({ input, caller }, keys) {
-    const { grantId } = targetOf(grants, input, caller, keys);
+    const { key, grantId } = targetOf(grants, input, caller, keys);
     // A token may be quicker than the keyring.
     if (input.GrantToken !== undefined) await until(() => grants.index.get(grantId) !== undefined);
     const grant = grants.index.get(grantId);
-    if (grant === undefined) throw new AwsError("NotFoundException", "There is no such grant.");
+    // The permission was asked for this key, and not for the key of another grant.
+    if (grant === undefined || grant.keyId !== key.keyId)
+      throw new AwsError("NotFoundException", "There is no such grant of this key.");
     return async () => {
       await endGrant(grants, objects, caller, grant, "Retired");
       return {};
