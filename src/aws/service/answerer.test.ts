@@ -25,6 +25,9 @@ beforeEach(async () => {
 });
 afterEach(() => keyring.close());
 
+/** Returns the part of a grant that says of which MasterKey it is. */
+const ofOrders = () => ({ namespace: key.namespace, masterKey: key.name, keyId: key.keyId });
+
 /** Returns an API whose only caller is `caller`. */
 function apiFor(caller: Caller, rbac: Rbac = standaloneRbac): Answerer {
   const credential = { secret: Secret.take(Buffer.from(EXAMPLE.secretAccessKey)), caller };
@@ -55,7 +58,7 @@ const Plaintext = Buffer.from("attack at dawn").toString("base64");
 describe("a caller that RBAC allows nothing", () => {
   const reader: Caller = { ...ALICE, groups: [], arn: "arn:aws:iam::000000000000:role/shop/app" };
   const grantOf = (changes: Partial<GrantRow> = {}): GrantRow =>
-    grantRow(1, { keyId: key.keyId, granteePrincipal: reader.arn, operations: ["Encrypt"], ...changes });
+    grantRow(1, { ...ofOrders(), granteePrincipal: reader.arn, operations: ["Encrypt"], ...changes });
   const encrypt = (rest: object = {}) => send("Encrypt", { KeyId: key.keyId, Plaintext, ...rest }, reader);
   const eventually = (status: number) =>
     vi.waitFor(async () => expect((await encrypt()).status).toBe(status), deadline);
@@ -200,7 +203,7 @@ describe("the API", () => {
     const throttled = await send("Encrypt", input, bob, { ask: () => "throttled" });
     expect(throttled).toMatchObject({ status: 400, __type: "ThrottlingException" });
     // A grant needs no answer of RBAC.
-    keyring.grant(grantRow(1, { keyId: key.keyId, granteePrincipal: bob.arn, operations: ["Encrypt"] }));
+    keyring.grant(grantRow(1, { ...ofOrders(), granteePrincipal: bob.arn, operations: ["Encrypt"] }));
     const byGrant = () => send("Encrypt", input, bob, { ask: () => "unknown" });
     await vi.waitFor(async () => expect((await byGrant()).status).toBe(200), deadline);
   });
