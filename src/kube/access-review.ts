@@ -19,6 +19,7 @@ export interface AccessQuestion {
 export async function reviewAccess(
   client: Pick<KubeClient, "request">,
   { user, groups, verb, namespace, name }: AccessQuestion,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   const answer = await client.request({
     method: "POST",
@@ -32,6 +33,7 @@ export async function reviewAccess(
         resourceAttributes: { group: GROUP, resource: "masterkeys", verb, namespace, ...(name && { name }) },
       },
     },
+    ...(signal && { signal }),
   });
   const { allowed, denied } = fieldsOf(fieldsOf(answer).status);
   return allowed === true && denied !== true;

@@ -6,11 +6,9 @@ import type { KeyGrant } from "../../resources/resources.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import type { ManagedObjects } from "../management/managed-objects.ts";
-import { until } from "../management/until.ts";
+import { untilFollowed } from "../management/until.ts";
 import type { AwsGrants } from "./aws-grants.ts";
 
-/** A refusal costs a read of the object, so it is looked for less often than the keyring. */
-const LOOKS_FOR_EACH_READ = 10;
 /** Passes by itself: a MasterKey that was just created gets its keyId. */
 const PASSING = "MasterKeyNotReady";
 const INVALID: ReadonlySet<string> = new Set(["OperationNotPossible", "ConstraintNotPossible"]);
@@ -33,19 +31,17 @@ export async function awaitGrant(
   caller: Caller,
   { name, grantId, isOwn }: AwaitedGrant,
 ): Promise<void> {
-  let looks = 0;
-  await until(async () => {
-    if (grants.index.get(grantId) !== undefined) return true;
-    looks += 1;
-    const object = looks % LOOKS_FOR_EACH_READ === 0 ? await objects.read("KeyGrant", name) : undefined;
+  const refuse = async () => {
+    const object = await objects.read("KeyGrant", name);
     // Another object of the name is another grant.
-    if (object === undefined || grantIdOf(object.metadata.uid) !== grantId) return false;
+    if (object === undefined || grantIdOf(object.metadata.uid) !== grantId) return;
     const refusal = refusalOf(object);
-    if (refusal === undefined) return false;
+    if (refusal === undefined) return;
     // It allows nothing, so it does no harm if it cannot be removed.
     if (isOwn) await objects.remove(caller, object).catch(() => undefined);
     throw refusal;
-  });
+  };
+  await untilFollowed(() => grants.index.get(grantId) !== undefined, refuse);
 }
 
 /** Returns the error for a KeyGrant that the operator does not accept. */

@@ -1,14 +1,11 @@
 import { grantIdOf } from "../../access/grant-id.ts";
-import { codeOf } from "../../errors.ts";
 import type { GrantEnd, GrantRow } from "../../keyring/grant-row.ts";
+import { retryConflicts } from "../../store/retry-conflicts.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import type { ManagedObjects } from "../management/managed-objects.ts";
 import { until } from "../management/until.ts";
 import type { AwsGrants } from "./aws-grants.ts";
-
-/** The leader may write the object at the same moment. */
-const MOST_ATTEMPTS = 8;
 
 /** Ends a grant as the caller, and waits until this process knows. A grant that has ended stays as it is. */
 export async function endGrant(
@@ -36,15 +33,10 @@ async function write(
   grant: GrantRow,
   phase: GrantEnd["phase"],
 ): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
+  await retryConflicts(async () => {
     const object = await objects.read("KeyGrant", grant);
     // Another object of the name is another grant, and this one is gone.
     if (object === undefined || grantIdOf(object.metadata.uid) !== grant.grantId) return;
-    if (object.spec.ended !== undefined) return;
-    try {
-      return await objects.change(caller, object, { ended: phase });
-    } catch (error) {
-      if (codeOf(error) !== "Conflict" || attempt >= MOST_ATTEMPTS) throw error;
-    }
-  }
+    if (object.spec.ended === undefined) await objects.change(caller, object, { ended: phase });
+  });
 }

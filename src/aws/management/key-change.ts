@@ -1,15 +1,15 @@
 import type { Action } from "../../access/actions.ts";
-import { codeOf } from "../../errors.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import type { KeyDetails } from "../../keyring/tables/key-details.ts";
 import type { SpecPatch } from "../../store/manifests/merge-patch.ts";
+import { retryConflicts } from "../../store/retry-conflicts.ts";
 import { AwsError } from "../aws-error.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import type { KeyState } from "../keys/key-state.ts";
 import type { Operation, Request } from "../operations/operation.ts";
 import { findById, type ObservedKey, observeKey } from "./managed-key.ts";
 import type { ManagedObjects } from "./managed-objects.ts";
-import { until } from "./until.ts";
+import { untilFollowed } from "./until.ts";
 
 export interface KeyInput {
   readonly KeyId: string;
@@ -49,9 +49,6 @@ export interface ChangeFacts {
   readonly standalone: boolean;
 }
 
-/** The leader may write the object at the same moment. */
-const MOST_ATTEMPTS = 8;
-
 /** Makes the operation of a change. It has the caller's own rights, and answers once this process uses the change. */
 export const keyChange =
   <I extends KeyInput, O>(change: KeyChange<I, O>) =>
@@ -87,21 +84,12 @@ export async function apply<I>(
   { request: { caller }, key, keys }: Asked<I>,
   decide: (observed: ObservedKey) => SpecPatch | undefined,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
+  await retryConflicts(async () => {
     const observed = await observeKey(objects, key, keys);
     const patch = decide(observed);
-    if (patch === undefined) return;
-    try {
-      await objects.change(caller, observed.masterKey, patch);
-      return;
-    } catch (error) {
-      if (codeOf(error) !== "Conflict" || attempt >= MOST_ATTEMPTS) throw error;
-    }
-  }
+    if (patch !== undefined) await objects.change(caller, observed.masterKey, patch);
+  });
 }
-
-/** A refusal of the change costs a read of its object, so it is looked for less often. */
-const LOOKS_FOR_EACH_READ = 10;
 
 async function waitUntilShown<I extends KeyInput, O>(
   change: KeyChange<I, O>,
@@ -109,15 +97,11 @@ async function waitUntilShown<I extends KeyInput, O>(
   asked: Asked<I>,
 ): Promise<void> {
   const { request, key, keys } = asked;
-  let looks = 0;
-  const look = async (): Promise<boolean> => {
+  const isFollowed = () => {
     const shown = shownKey(keys, key);
-    if (shown !== undefined && change.isShown(shown, request.input)) return true;
-    looks += 1;
-    if (looks % LOOKS_FOR_EACH_READ === 0) await refuse(change, objects, asked);
-    return false;
+    return shown !== undefined && change.isShown(shown, request.input);
   };
-  if (!(await until(look))) throw late(keys.arn(key));
+  if (!(await untilFollowed(isFollowed, () => refuse(change, objects, asked)))) throw late(keys.arn(key));
 }
 
 /** Returns the key as the keyring has it; undefined if it is gone. */

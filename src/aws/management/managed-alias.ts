@@ -1,7 +1,7 @@
-import { codeOf } from "../../errors.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import type { ObjectName } from "../../names.ts";
 import type { KeyAlias } from "../../resources/resources.ts";
+import { retryConflicts } from "../../store/retry-conflicts.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
@@ -9,14 +9,10 @@ import { aliasText } from "./alias-name.ts";
 import { aliasRefusal } from "./alias-refusal.ts";
 import { NOT_PENDING_DELETION, observeKey, refuseStates } from "./managed-key.ts";
 import type { ManagedObjects } from "./managed-objects.ts";
-import { until } from "./until.ts";
+import { untilFollowed } from "./until.ts";
 
 /** AWS KMS's limit. */
 const MOST_ALIASES = 50;
-/** A refusal costs a read of the alias, so it is looked for less often than the keyring. */
-const LOOKS_FOR_EACH_READ = 10;
-/** The leader may write the object at the same moment. */
-const MOST_ATTEMPTS = 8;
 
 /** Throws AwsError unless an alias of this name may point to the key. */
 export async function refuseTarget(
@@ -51,18 +47,18 @@ export async function waitUntilPointing(
   keys: AwsKeys,
   undo: () => Promise<void>,
 ): Promise<void> {
-  let looks = 0;
-  const look = async (): Promise<boolean> => {
+  const isFollowed = () => {
     keys.freshen();
-    if (keys.alias(alias)?.masterKey === key.name) return true;
-    looks += 1;
-    const object = looks % LOOKS_FOR_EACH_READ === 0 ? await objects.read("KeyAlias", alias) : undefined;
+    return keys.alias(alias)?.masterKey === key.name;
+  };
+  const refuse = async () => {
+    const object = await objects.read("KeyAlias", alias);
     const refusal = object && aliasRefusal(object);
-    if (refusal === undefined) return false;
+    if (refusal === undefined) return;
     await undo();
     throw refusal;
   };
-  if (!(await until(look))) throw late(alias);
+  if (!(await untilFollowed(isFollowed, refuse))) throw late(alias);
 }
 
 /** Does something with an alias as it is now, until nobody else has written in between. Throws NotFoundException. */
@@ -72,15 +68,11 @@ export async function withAlias<T>(
   keys: AwsKeys,
   use: (alias: KeyAlias) => Promise<T>,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
+  return retryConflicts(async () => {
     const alias = await objects.read("KeyAlias", name);
     if (alias === undefined) throw noSuchAlias(name, keys);
-    try {
-      return await use(alias);
-    } catch (error) {
-      if (codeOf(error) !== "Conflict" || attempt >= MOST_ATTEMPTS) throw error;
-    }
-  }
+    return use(alias);
+  });
 }
 
 /** Returns the key that an alias points to. Throws NotFoundException if there is no such alias. */

@@ -17,3 +17,20 @@ export async function until(
   }
   return true;
 }
+
+/** A refusal costs a read of the object, so it is looked for less often than the keyring. */
+const LOOKS_FOR_EACH_READ = 10;
+
+/**
+ * Waits until this process follows a change of an object. `refuse` throws if the operator refuses the change.
+ * Returns false if the time is over.
+ */
+export function untilFollowed(isFollowed: () => boolean, refuse: () => Promise<void>): Promise<boolean> {
+  let looks = 0;
+  return until(async () => {
+    if (isFollowed()) return true;
+    looks += 1;
+    if (looks % LOOKS_FOR_EACH_READ === 0) await refuse();
+    return false;
+  });
+}

@@ -1,13 +1,14 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import type { AccessQuestion } from "../../kube/access-review.ts";
 import { ALICE } from "../../testing/aws-keyring.ts";
 import { key } from "../../testing/keyring.ts";
-import { ClusterRbac, type RbacQuestion } from "./cluster-rbac.ts";
+import { ClusterRbac } from "./cluster-rbac.ts";
 
 const KEY = { ...key({ namespace: "orders", name: "main" }) };
 
 let now: number;
 let answer: () => Promise<boolean>;
-let questions: RbacQuestion[];
+let questions: AccessQuestion[];
 let reports: unknown[];
 let rbac: ClusterRbac;
 beforeEach(() => {
@@ -15,7 +16,7 @@ beforeEach(() => {
   answer = async () => true;
   questions = [];
   reports = [];
-  const review = (question: RbacQuestion) => {
+  const review = (question: AccessQuestion) => {
     questions.push(question);
     return answer();
   };

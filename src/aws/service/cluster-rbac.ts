@@ -1,22 +1,14 @@
 import type { RbacAnswer } from "../../access/decide-access.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
+import type { AccessQuestion } from "../../kube/access-review.ts";
 import { putNewest } from "../../put-newest.ts";
 import type { Caller } from "../caller.ts";
 import { Shares } from "../shares.ts";
 import type { RbacReply } from "./access.ts";
 
-/** A question about a MasterKey, or about all MasterKeys of a namespace. */
-export interface RbacQuestion {
-  readonly user: string;
-  readonly groups: readonly string[];
-  readonly verb: string;
-  readonly namespace: string;
-  readonly name?: string;
-}
-
 export interface ClusterRbacOptions {
   /** Asks the API server. Rejects if it cannot be asked. */
-  readonly review: (question: RbacQuestion) => Promise<boolean>;
+  readonly review: (question: AccessQuestion) => Promise<boolean>;
   /** Logs that the API server could not be asked. */
   readonly report: (error: unknown) => void;
   /** Milliseconds of a clock that never steps. */
@@ -68,7 +60,7 @@ export class ClusterRbac {
     return this.#asked.get(name) ?? this.#question(name, question);
   }
 
-  #question(name: string, question: RbacQuestion): RbacReply | Promise<RbacReply> {
+  #question(name: string, question: AccessQuestion): RbacReply | Promise<RbacReply> {
     if (!this.#places.take(question.user)) return "throttled";
     const asked = this.#review(question).then((answer) => {
       this.#places.release(question.user);
@@ -81,7 +73,7 @@ export class ClusterRbac {
     return asked;
   }
 
-  async #review(question: RbacQuestion): Promise<RbacAnswer> {
+  async #review(question: AccessQuestion): Promise<RbacAnswer> {
     try {
       return (await this.#options.review(question)) ? "allowed" : "denied";
     } catch (error) {

@@ -1,13 +1,14 @@
 import { MAX_YAML_BYTES, parseYaml } from "../../config/bounded-yaml.ts";
 import type { NodeConfig } from "../../config/config.ts";
-import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
+import { ClavigerError, messageOf } from "../../errors.ts";
 import { readRegularText } from "../../files/regular-file.ts";
 import { replaceFile } from "../../files/whole-file.ts";
 import { parseJson } from "../../json.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import type { MasterKey } from "../../resources/resources.ts";
-import type { ImportSpec } from "../../resources/schemas/import.ts";
+import { type ImportSpec, importPatch } from "../../resources/schemas/import.ts";
 import { manifestFiles, readManifests } from "../../store/manifests/manifests.ts";
+import { retryConflicts } from "../../store/retry-conflicts.ts";
 import { readKeyring } from "../site/read-keyring.ts";
 import { type ClusterAccess, ClusterMasterKey } from "../site/target.ts";
 
@@ -24,24 +25,12 @@ export interface ImportTarget {
   takeOut(requestToken: string): Promise<boolean>;
 }
 
-/** A merge patch that leaves nothing of an earlier import. */
-const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
-  requestToken: null,
-  wrappingKeySpec: null,
-  importType: null,
-  wrappedMaterial: null,
-  wrappingAlgorithm: null,
-  importToken: null,
-  expirationModel: null,
-  validTo: null,
-};
-
 /** A MasterKey in an API server. */
 export function clusterTarget(access: ClusterAccess, name: ObjectName): ImportTarget {
   const masterKey = new ClusterMasterKey(access, name);
   return {
     read: (signal) => masterKey.read(signal),
-    write: (spec) => masterKey.patch({ import: { ...NOTHING, ...spec } }),
+    write: (spec) => masterKey.patch({ import: importPatch(spec) }),
     takeOut: (requestToken) => takeOutOf(masterKey, requestToken),
   };
 }
@@ -50,16 +39,12 @@ export function clusterTarget(access: ClusterAccess, name: ObjectName): ImportTa
 const TAKE_OUTS = 5;
 
 async function takeOutOf(masterKey: ClusterMasterKey, requestToken: string): Promise<boolean> {
-  for (let attempt = 1; ; attempt += 1) {
+  return retryConflicts(async () => {
     const { metadata, spec } = await masterKey.read();
     if (spec.import?.requestToken !== requestToken) return false;
-    try {
-      await masterKey.patch({ import: null }, metadata.resourceVersion);
-      return true;
-    } catch (error) {
-      if (codeOf(error) !== "Conflict" || attempt >= TAKE_OUTS) throw error;
-    }
-  }
+    await masterKey.patch({ import: null }, metadata.resourceVersion);
+    return true;
+  }, TAKE_OUTS);
 }
 
 /** A MasterKey in a folder of manifests: its spec is in its file, the rest in the keyring. */

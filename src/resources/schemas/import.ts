@@ -89,3 +89,18 @@ export function materialId() {
 
 export type ImportSpec = s.Infer<typeof importSpec>;
 export type ImportStatus = s.Infer<typeof importStatus>;
+
+/** A merge patch that leaves nothing of an earlier import. */
+const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
+  requestToken: null,
+  wrappingKeySpec: null,
+  importType: null,
+  wrappedMaterial: null,
+  wrappingAlgorithm: null,
+  importToken: null,
+  expirationModel: null,
+  validTo: null,
+};
+
+/** Returns the merge patch that replaces spec.import as a whole. */
+export const importPatch = (spec: Partial<ImportSpec>) => ({ ...NOTHING, ...spec });

@@ -1,4 +1,5 @@
 import type { NodeConfig } from "../../config/config.ts";
+import { reviewAccess } from "../../kube/access-review.ts";
 import { type ApiServerWord, askApiServer } from "../../kube/api-server-metrics.ts";
 import { KubeClient } from "../../kube/client.ts";
 import { LeaderElector } from "../../kube/leader-election.ts";
@@ -31,7 +32,7 @@ import type { View } from "../view.ts";
 import { ElectionFault } from "./election-fault.ts";
 import { EventRecorder } from "./event-recorder.ts";
 import { hasKeyVersion, nodeUid, readAll } from "./fresh-reads.ts";
-import { mayGrant, readGrantGuard } from "./grant-reviews.ts";
+import { readGrantGuard } from "./grant-guard.ts";
 import { KubeStoredObjects } from "./kube-stored-objects.ts";
 import { ObjectWriter } from "./object-writer.ts";
 import { ResourceWatch } from "./resource-watch.ts";
@@ -133,7 +134,7 @@ export class KubeStore implements ResourceStore {
   }
 
   mayGrant(grantor: Grantor, masterKey: ObjectName, signal: AbortSignal): Promise<boolean> {
-    return mayGrant(this.#client, grantor, masterKey, signal);
+    return reviewAccess(this.#client, { ...grantor, verb: "grant", ...masterKey }, signal);
   }
 
   grantGuard(signal: AbortSignal): Promise<GrantGuard> {

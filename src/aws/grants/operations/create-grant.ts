@@ -8,7 +8,6 @@ import { objectName } from "../../../resources/object-text.ts";
 import type { Caller } from "../../caller.ts";
 import { findById } from "../../management/managed-key.ts";
 import type { ManagedObjects } from "../../management/managed-objects.ts";
-import { until } from "../../management/until.ts";
 import type { DryRunInput, Operation, Request } from "../../operations/operation.ts";
 import { awaitGrant } from "../await-grant.ts";
 import type { AwsGrants } from "../aws-grants.ts";
@@ -25,9 +24,6 @@ interface Output {
   readonly GrantId: string;
   readonly GrantToken: string;
 }
-
-/** The time in which this process knows a grant that the operator of its node has accepted, with much to spare. */
-const KNOWN_MILLISECONDS = 5_000;
 
 /** Creates a KeyGrant as the caller. Its token is good at once, on every node. */
 export const createGrant = (grants: AwsGrants, objects: ManagedObjects): Operation<Input, Output> => ({
@@ -46,8 +42,6 @@ export const createGrant = (grants: AwsGrants, objects: ManagedObjects): Operati
       const grantId =
         existing(grants, terms, input.Name, now)?.grantId ??
         (await create(grants, objects, request, key, terms));
-      // The token is good without this wait. ListGrants, RevokeGrant and callers without the token are not.
-      await until(() => grants.index.get(grantId) !== undefined, KNOWN_MILLISECONDS);
       return { GrantId: grantId, GrantToken: grants.tokenOf({ ...terms, grantId }, now) };
     };
   },
@@ -84,6 +78,7 @@ async function create(
   const name = input.Name === undefined ? undefined : repeatableName(input.Name, terms);
   const { object, isOwn } = await createOrFind(objects, caller, { namespace: key.namespace, name }, spec);
   const grantId = grantIdOf(object.metadata.uid);
+  // The token is good without this wait. ListGrants, RevokeGrant and callers without the token are not.
   await awaitGrant(grants, objects, caller, { name: objectName(object), grantId, isOwn });
   return grantId;
 }

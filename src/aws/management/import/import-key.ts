@@ -1,6 +1,6 @@
 import type { KeyRow } from "../../../keyring/rows.ts";
 import type { MasterKey } from "../../../resources/resources.ts";
-import type { ImportSpec } from "../../../resources/schemas/import.ts";
+import { type ImportSpec, importPatch } from "../../../resources/schemas/import.ts";
 import { AwsError } from "../../aws-error.ts";
 import type { AwsKeys } from "../../keys/aws-keys.ts";
 import type { Request } from "../../operations/operation.ts";
@@ -21,18 +21,6 @@ export interface ImportTarget {
 const READ_MILLISECONDS = 200;
 const MOST_MILLISECONDS = 30_000;
 
-/** A merge patch that leaves nothing of an earlier import. */
-const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
-  requestToken: null,
-  wrappingKeySpec: null,
-  importType: null,
-  wrappedMaterial: null,
-  wrappingAlgorithm: null,
-  importToken: null,
-  expirationModel: null,
-  validTo: null,
-};
-
 /** Throws AwsError unless material can be imported into the key now. */
 export function refuseOtherThanImported(observed: ObservedKey): void {
   if (observed.masterKey.spec.origin !== "EXTERNAL")
@@ -47,7 +35,7 @@ export function refuseOtherThanImported(observed: ObservedKey): void {
 export const writeImport = ({ objects, ...asked }: ImportTarget, spec: Partial<ImportSpec>): Promise<void> =>
   apply(objects, asked, (observed) => {
     refuseOtherThanImported(observed);
-    return { import: { ...NOTHING, ...spec } };
+    return { import: importPatch(spec) };
   });
 
 /** Removes spec.import if it still belongs to this request. */

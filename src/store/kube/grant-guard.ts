@@ -1,50 +1,14 @@
 import type { KubeClient } from "../../kube/client.ts";
 import { KubeError } from "../../kube/kube-error.ts";
-import type { ObjectName } from "../../names.ts";
 import { GROUP } from "../../resources/resources.ts";
 import { parseTime } from "../../times.ts";
-import type { GrantGuard, Grantor } from "../roles.ts";
+import type { GrantGuard } from "../roles.ts";
 
 /** The policy in deploy/admission.yaml that keeps `spec.grantedBy` true, and its binding. */
 export const GRANT_POLICY = `keygrant-granted.${GROUP}`;
 
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
 const REMEDY = "apply deploy/rbac.yaml and deploy/admission.yaml of this release";
-
-/**
- * Asks by a SubjectAccessReview if a user may grant a MasterKey. The groups that every user or ServiceAccount
- * has are added, because a review does not add them.
- */
-export async function mayGrant(
-  client: KubeClient,
-  { user, groups }: Grantor,
-  { namespace, name }: ObjectName,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const answer = await client.request({
-    method: "POST",
-    path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
-    body: {
-      apiVersion: "authorization.k8s.io/v1",
-      kind: "SubjectAccessReview",
-      spec: {
-        user,
-        groups: [...new Set([...groups, "system:authenticated", ...serviceAccountGroups(user)])],
-        resourceAttributes: { group: GROUP, resource: "masterkeys", verb: "grant", namespace, name },
-      },
-    },
-    signal,
-  });
-  const { status } = answer as {
-    readonly status?: { readonly allowed?: boolean; readonly denied?: boolean };
-  };
-  return status?.allowed === true && status.denied !== true;
-}
-
-function serviceAccountGroups(user: string): string[] {
-  const [, namespace] = /^system:serviceaccount:([a-z0-9-]+):[a-z0-9.-]+$/.exec(user) ?? [];
-  return namespace === undefined ? [] : ["system:serviceaccounts", `system:serviceaccounts:${namespace}`];
-}
 
 interface Policy {
   readonly metadata: { readonly creationTimestamp?: string; readonly deletionTimestamp?: string };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { GRANT_POLICY, guardOf } from "./grant-reviews.ts";
+import { GRANT_POLICY, guardOf } from "./grant-guard.ts";
 
 const at = (creationTimestamp: string) => ({ metadata: { creationTimestamp } });
 const policy = { ...at("2026-01-01T00:00:00Z"), spec: { failurePolicy: "Fail" } };
