@@ -1,50 +1,26 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { ClavigerError, messageOf } from "../../errors.ts";
 import { flawOnTheWay } from "../../files/private-path.ts";
-import { syncFile } from "../../files/sync-file.ts";
+import { createFile } from "../../files/whole-file.ts";
 
 /**
  * Creates a file of credentials (0600) with a random secret for an administrator, if there is none. It never
- * replaces a file: the text is complete and synced under another name before the name appears. Throws
+ * replaces a file. Throws
  * ConfigInvalid if the file cannot be written.
  */
 export function createFirstCredentials(path: string): void {
   if (existsSync(path)) return;
-  const draft = `${path}.${randomUUID()}`;
   try {
     const flaw = flawOnTheWay(dirname(path));
     if (flaw !== undefined) throw new Error(flaw);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeSynced(draft, firstCredentials());
-    linkSync(draft, path);
-    syncFile(dirname(path));
+    createFile(path, firstCredentials(), 0o600);
   } catch (cause) {
     throw new ClavigerError("ConfigInvalid", `credentials ${path} could not be made: ${messageOf(cause)}`, {
       cause,
     });
-  } finally {
-    if (existsSync(draft)) rmSync(draft);
-  }
-}
-
-function writeSynced(path: string, text: string): void {
-  const fd = openSync(path, "wx", 0o600);
-  try {
-    writeFileSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 
