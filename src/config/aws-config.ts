@@ -35,13 +35,13 @@ export interface SessionsConfig {
 
 /** No real region: a client that forgot its endpoint finds no host, and sends no signature to AWS. */
 const DEFAULT_REGION = "us-local-1";
-const DEFAULT_ACCOUNT = "000000000000";
+export const DEFAULT_ACCOUNT = "000000000000";
 const MOST_WORKERS = 64;
 const AUDIENCE = /^[\x21-\x7e]{1,253}$/;
 /** Fields that mean nothing if the API is not served. */
 const OF_API = ["workers", "namespace", "tls", "credentials", "kubeconfig", "sessions"];
 /** No other service accepts a token that was made for this audience. */
-const DEFAULT_AUDIENCE = "kms.claviger.dev";
+export const DEFAULT_AUDIENCE = "kms.claviger.dev";
 
 /**
  * Reads the section `aws`. `kubeconfigs` are those of the node's other users, none if there is no API server. Throws

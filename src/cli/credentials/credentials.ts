@@ -1,3 +1,4 @@
+import { DEFAULT_ACCOUNT, DEFAULT_AUDIENCE } from "../../config/aws-config.ts";
 import { ClavigerError } from "../../errors.ts";
 import { fieldsOf } from "../../json.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -17,8 +18,6 @@ const OPTIONS = {
   namespace: { type: "string", short: "n" },
 } as const;
 
-const DEFAULT_ACCOUNT = "000000000000";
-const DEFAULT_AUDIENCE = "kms.claviger.dev";
 /** The longest session. */
 const TOKEN_SECONDS = 3600;
 
