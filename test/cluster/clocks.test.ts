@@ -130,8 +130,7 @@ class Machines {
       async () => (await this.version(name)).status?.deletion !== undefined,
       PATIENCE,
     );
-    const keyrings = this.cluster.nodes.map(({ keyringPath }) => keyringPath);
-    await periodIsRecorded(keyrings, (await this.version(name)).spec.keyId, PATIENCE);
+    await periodIsRecorded(this.cluster.nodes, (await this.version(name)).spec.keyId, PATIENCE);
   }
 
   /** Changes an object's status, as anybody with a node's kubeconfig may. */

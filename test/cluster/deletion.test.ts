@@ -59,7 +59,6 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
   });
 
   const clock = () => join(folder, "clock");
-  const keyrings = () => cluster.nodes.map(({ keyringPath }) => keyringPath);
   const setClock = (seconds: number) => writeFile(clock(), String(seconds));
   function client(index: number): KmsClient {
     const found = clients[index];
@@ -260,7 +259,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
     expect(await placesWith(sealed)).toEqual(["etcd", ...cluster.nodes.map(({ name }) => name)]);
     await schedule();
     await everyNodeSays(/is pending deletion/);
-    await periodIsRecorded(keyrings(), (await versionOf("old")).spec.keyId);
+    await periodIsRecorded(cluster.nodes, (await versionOf("old")).spec.keyId);
     await setClock(MONTH_SECONDS);
     await everyNodeSays(/version 1 of MasterKey claviger-system\/old was destroyed on .*: the deletion of/);
     await eventually("nothing of it is left on any node", async () => {
@@ -327,7 +326,7 @@ describe.skipIf(binaries === undefined)("the deletion of a key in a cluster of t
       { deadline: 300_000 },
     );
     expect(await placesWith(seal)).toEqual(["etcd", ...cluster.nodes.map(({ name }) => name)]);
-    await periodIsRecorded(keyrings(), (await key("next")).status?.currentVersion?.kmsKeyId ?? "");
+    await periodIsRecorded(cluster.nodes, (await key("next")).status?.currentVersion?.kmsKeyId ?? "");
     await setClock(MONTH_SECONDS + 8 * DAY_SECONDS);
     await eventually("version 1 is destroyed on every node", async () => {
       const { items } = await getJson<{ items: KeyVersion[] }>("kv");

@@ -186,10 +186,7 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
       await apply({ deletion: { pendingWindowInDays: 7 } });
       await eventually("its version knows", async () => (await version())?.status?.deletion !== undefined);
       const { keyId = "" } = (await version())?.spec ?? {};
-      await periodIsRecorded(
-        cluster.nodes.map(({ keyringPath }) => keyringPath),
-        keyId,
-      );
+      await periodIsRecorded(cluster.nodes, keyId);
       await writeFile(clock, String(MONTH_SECONDS));
       await eventually("the victim is dead, or did not have to write", async () => {
         return victim.running("operator") === undefined || (await version())?.status?.erasedAt !== undefined;

@@ -2,18 +2,18 @@ import { DatabaseSync } from "node:sqlite";
 import { eventually, type Patience } from "../controlplane/wait.ts";
 
 /**
- * Waits until the operators of these keyrings have recorded that somebody waits: for the deletion of the key
+ * Waits until the operators of these nodes have recorded that somebody waits: for the deletion of the key
  * with the keyId `subject`, or for the end of the retention of what the key_id `subject` replaced. Only then may a
  * test let time pass, because an operator counts the time that it has seen since its record.
  */
 export async function periodIsRecorded(
-  keyrings: readonly string[],
+  nodes: readonly { readonly keyringPath: string }[],
   subject: string,
   patience?: Patience,
 ): Promise<void> {
   await eventually(
     `every node has recorded the waiting period of ${subject}`,
-    async () => keyrings.every((path) => hasPeriod(path, subject)),
+    async () => nodes.every(({ keyringPath }) => hasPeriod(keyringPath, subject)),
     patience,
   );
 }

@@ -171,7 +171,7 @@ describe("an operator killed at every one of its write points", () => {
       });
       // The only node of an installation cannot know how much time passes while no operator runs.
       await killed.line(/the clock is changed/);
-      await periodIsRecorded([installation.keyringPath], versionOf("old")?.spec.keyId ?? "");
+      await periodIsRecorded([installation], versionOf("old")?.spec.keyId ?? "");
       await writeFile(clock, String(MONTH_SECONDS));
       expect((await killed.process.exited).signal).toBe("SIGKILL");
       killedAt.add(`${side} ${point}`);
