@@ -86,3 +86,9 @@ export function messageOf(error: unknown): string {
 export function codeOf(error: unknown): ErrorCode {
   return error instanceof ClavigerError ? error.code : "Internal";
 }
+
+/** Returns the error itself if it is claviger's, or an error of claviger's with its code and message. */
+export const asClavigerError = (error: unknown): ClavigerError =>
+  error instanceof ClavigerError
+    ? error
+    : new ClavigerError(codeOf(error), messageOf(error), { cause: error });

@@ -1,14 +1,12 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ClavigerError } from "../errors.ts";
-import { nameText, type ObjectName } from "../names.ts";
+import type { ObjectName } from "../names.ts";
 import type { Ownership } from "../seal/ownership.ts";
 import type { GrantRow } from "./grant-row.ts";
 import { inodeOf } from "./inode.ts";
 import { appearance, type Opened, openReadable } from "./open-readable.ts";
 import { type ReadImage, readImage } from "./read-image.ts";
 import type {
-  AliasRow,
-  KeyRow,
   KeyringImage,
   ObjectRow,
   TombstoneRow,
@@ -24,27 +22,11 @@ import { type KeyDetails, keyDetailsOf } from "./tables/key-details.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { readObjectRows } from "./tables/objects.ts";
 import { readOwnership } from "./tables/ownership.ts";
-import { toRemovedAlias } from "./tables/removed-aliases.ts";
-import { servedImportText, toServedImport } from "./tables/served-imports.ts";
+import { type KeyringSnapshot, readSnapshot } from "./tables/snapshot.ts";
 import type { Sql } from "./tables/sql.ts";
 import { readTombstoneRows } from "./tables/tombstones.ts";
 import { type VersionDetails, versionDetailsOf } from "./tables/version-details.ts";
 import { readVersionRow, toVersionRow } from "./tables/versions.ts";
-import { type OperatorTime, toOperatorTime } from "./tables/waiting-periods.ts";
-
-/** The small tables and the new rows of the large table, all as of one moment. */
-export interface KeyringSnapshot {
-  readonly keys: ReadonlyMap<string, KeyRow>;
-  readonly aliases: ReadonlyMap<string, AliasRow>;
-  /** The keys and aliases that cannot be read. */
-  readonly unreadable: readonly UnreadableRow[];
-  /** The operator's record of time; absent if there is none yet, or the operator is of an older release. */
-  readonly time?: OperatorTime | undefined;
-  /** What was served through aliases (servedImportText); older keyrings do not have it. */
-  readonly servedImports?: ReadonlySet<string> | undefined;
-  /** Aliases whose KeyAlias is gone, by NAMESPACE/NAME; older keyrings do not have it. */
-  readonly removedAliases?: ReadonlySet<string> | undefined;
-}
 
 /** A row of the large table. */
 export type StoredVersion = { readonly seq: number } & ({ readonly version: VersionRow } | UnreadableVersion);
@@ -103,20 +85,13 @@ export class KeyringReader {
     return inodeOf(this.#path) !== this.#inode;
   }
 
-  /** Returns all keys and aliases as of one moment. */
-  snapshot(): KeyringSnapshot {
-    return this.#atOnce(() => {
-      const keys = readKeyRows(this.#all("SELECT * FROM keys"));
-      const aliases = readAliasRows(this.#all("SELECT * FROM aliases"));
-      return {
-        keys: new Map(keys.rows.map((key) => [nameText(key), key])),
-        aliases: new Map(aliases.rows.map((alias) => [nameText(alias), alias])),
-        unreadable: [...keys.unreadable, ...aliases.unreadable],
-        time: this.#operatorTime(),
-        servedImports: this.#servedImports(),
-        removedAliases: this.#removedAliases(),
-      };
-    });
+  /** Returns the small tables as of one moment. What has not changed since `former` is not read again. */
+  snapshot(former?: KeyringSnapshot): KeyringSnapshot {
+    const tables = {
+      all: (sql: string) => this.#all(sql),
+      has: (name: string) => hasTable(this.#db, name),
+    };
+    return this.#atOnce(() => readSnapshot(tables, former));
   }
 
   /** Returns everything as of one moment. Throws KeyringCorrupt if a row cannot be read. */
@@ -257,21 +232,6 @@ export class KeyringReader {
         if (this.#db.isTransaction) this.#db.exec("COMMIT");
       }
     });
-  }
-
-  #operatorTime(): OperatorTime | undefined {
-    if (!hasTable(this.#db, "operator_time")) return undefined;
-    return this.#all("SELECT * FROM operator_time").map(toOperatorTime)[0];
-  }
-
-  #servedImports(): ReadonlySet<string> | undefined {
-    if (!hasTable(this.#db, "served_imports")) return undefined;
-    return new Set(this.#all("SELECT * FROM served_imports").map(toServedImport).map(servedImportText));
-  }
-
-  #removedAliases(): ReadonlySet<string> | undefined {
-    if (!hasTable(this.#db, "removed_aliases")) return undefined;
-    return new Set(this.#all("SELECT * FROM removed_aliases").map(toRemovedAlias).map(nameText));
   }
 
   #all(sql: string): RawRow[] {

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ClavigerError } from "../errors.ts";
+import { COUNT_CHANGES } from "./tables/table-changes.ts";
 
 /**
  * The schema's history: entry N migrates a database from user_version N to N + 1. Released entries are never
@@ -197,6 +198,9 @@ const additions: readonly string[] = [
   ) STRICT;
   CREATE INDEX IF NOT EXISTS grants_by_name ON grants (namespace, name);
   `,
+  // How often the tables that plugins keep in memory were written (table-changes.ts). Without the counts a plugin
+  // reads these tables again after each commit.
+  COUNT_CHANGES,
 ];
 
 /** The schema version that added the table of tombstones. */
@@ -215,7 +219,7 @@ export function migrate(db: DatabaseSync, path: string): void {
   for (let version = schemaVersion(db, path); version < SCHEMA_VERSION; version++) {
     db.exec(`BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT`);
   }
-  for (const addition of additions) db.exec(addition);
+  for (const addition of additions) db.exec(`BEGIN IMMEDIATE; ${addition} COMMIT`);
 }
 
 /** Returns true if the keyring has a table of this name (see `additions`). */

@@ -1,4 +1,4 @@
-import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
+import { asClavigerError, type ClavigerError } from "../../errors.ts";
 import { ENDED_GRANT_MILLISECONDS, type GrantRow } from "../grant-row.ts";
 import type { KeyringReader } from "../reader.ts";
 import { openTrusted } from "./trusted-reader.ts";
@@ -127,9 +127,6 @@ export class LiveGrants {
   /** A file that fails is opened again next time. The grants that were read stay. */
   #fail(error: unknown): void {
     this.#close();
-    this.#problem =
-      error instanceof ClavigerError
-        ? error
-        : new ClavigerError(codeOf(error), messageOf(error), { cause: error });
+    this.#problem = asClavigerError(error);
   }
 }

@@ -9,6 +9,7 @@ import { fileSeal } from "../../seal/file.ts";
 import { createRootKey, readRootKey } from "../../seal/root-key-file.ts";
 import { sealAad } from "../../seal/seal.ts";
 import { SealSource } from "../../seal/seal-source.ts";
+import { grantRow } from "../../testing/grants.ts";
 import {
   deadline,
   key,
@@ -474,4 +475,90 @@ test("a caller that asks for a fresh keyring sees what was just written, without
   const until = performance.now() + deadline.timeout;
   while (live.keys.get("apps/secrets")?.enabled && performance.now() < until) live.freshen();
   expect(live.keys.get("apps/secrets")?.enabled).toBe(false);
+});
+
+describe("a commit", () => {
+  /** Changes the file as its operator does, and waits until it was looked at. */
+  async function commit(change: (keyring: KeyringWriter) => void): Promise<void> {
+    const looks = vi.spyOn(KeyringReader.prototype, "snapshot");
+    try {
+      const keyring = KeyringWriter.open(stateDir());
+      try {
+        keyring.transaction(() => change(keyring));
+      } finally {
+        keyring.close();
+      }
+      await eventually(() => expect(looks).toHaveBeenCalled());
+    } finally {
+      looks.mockRestore();
+    }
+  }
+  beforeEach(async () => {
+    write(...promoted(version(1)), { kind: "putAlias", alias });
+    live.start();
+    await eventually(() => expect(live.versionCount).toBe(1));
+  });
+
+  test("about grants, details or standalone objects => no key or alias is read again, and nobody is told", async () => {
+    const heard = vi.fn();
+    live.onChange(heard);
+    const { keys, aliases } = live;
+    await commit((keyring) => keyring.grants.put(grantRow(1)));
+    await commit((keyring) => keyring.run("INSERT INTO version_details VALUES ('v', 1, NULL)"));
+    await commit((keyring) =>
+      keyring.run("INSERT INTO objects VALUES ('MasterKey', 'apps', 'secrets', '{}')"),
+    );
+    expect(live.keys).toBe(keys);
+    expect(live.aliases).toBe(aliases);
+    expect(heard).not.toHaveBeenCalled();
+    await commit((keyring) => keyring.run("UPDATE keys SET enabled = 0"));
+    expect(live.keys.get("apps/secrets")?.enabled).toBe(false);
+    expect(live.aliases).toBe(aliases);
+    expect(heard).toHaveBeenCalled();
+  });
+
+  test.each([
+    ["keys", "DELETE FROM keys", () => live.keys.size === 0],
+    ["aliases", "INSERT INTO aliases VALUES ('apps', 'b', 'x', '')", () => live.aliases.size === 2],
+    ["removed aliases", "INSERT INTO removed_aliases VALUES ('apps', 'main')", () => live.isRemoved(alias)],
+    [
+      "served imports",
+      "INSERT INTO served_imports VALUES ('apps', 'main', 'secrets')",
+      () => live.servedImport({ alias, masterKey: "secrets" }),
+    ],
+    ["time", "INSERT INTO operator_time VALUES (1, 1, 7, 1)", () => live.expiryTime(1_000_000) < 1_000_000],
+    ["versions", `UPDATE versions SET number = 9, seq = 2`, () => live.version(versionId(1))?.number === 9],
+  ])("about %s is seen, although a program wrote it that counts no changes", async (_, sql, isSeen) => {
+    expect(isSeen()).toBe(false);
+    {
+      using db = new DatabaseSync(file());
+      db.exec(sql);
+    }
+    await eventually(() => expect(isSeen()).toBe(true));
+  });
+
+  test("in the file of a release that counts no changes is seen", async () => {
+    await commit((keyring) => keyring.run("DELETE FROM table_changes"));
+    await commit((keyring) => keyring.run("UPDATE keys SET enabled = 0"));
+    expect(live.keys.get("apps/secrets")?.enabled).toBe(false);
+    {
+      using db = new DatabaseSync(file());
+      for (const { name } of db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").all())
+        db.exec(`DROP TRIGGER ${String(name)}`);
+      db.exec("DROP TABLE table_changes; UPDATE keys SET enabled = 1");
+    }
+    await eventually(() => expect(live.keys.get("apps/secrets")?.enabled).toBe(true));
+  });
+
+  test("of another file, put in place of this one with as many changes, is seen", async () => {
+    copyFileSync(file(), join(folder.path, "other"));
+    {
+      using other = new DatabaseSync(join(folder.path, "other"));
+      other.exec(
+        "UPDATE keys SET enabled = 0; UPDATE table_changes SET changes = changes - 1 WHERE name = 'keys'",
+      );
+    }
+    renameSync(join(folder.path, "other"), file());
+    await eventually(() => expect(live.keys.get("apps/secrets")?.enabled).toBe(false));
+  });
 });

@@ -1,10 +1,12 @@
 import type { Secret } from "../../crypto/secret.ts";
-import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
+import { asClavigerError, ClavigerError } from "../../errors.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
-import type { KeyringReader, StoredVersion } from "../reader.ts";
+import type { KeyringReader } from "../reader.ts";
 import type { AliasRow, KeyRow, TombstoneRow, UnreadableRow, VersionRow } from "../rows.ts";
 import { type ServedImport, servedImportText } from "../tables/served-imports.ts";
+import { changedTables } from "../tables/table-changes.ts";
+import { KeptVersions } from "./kept-versions.ts";
 import { LatestSnapshot } from "./latest-snapshot.ts";
 import { LookPace } from "./look-pace.ts";
 import { Misses } from "./misses.ts";
@@ -13,8 +15,6 @@ import { openTrusted } from "./trusted-reader.ts";
 
 /** The time between two looks at the file. A commit by the operator must be seen within a second. */
 const POLL_MILLISECONDS = 200;
-/** Rows per turn of the event loop while the rest of the keyring is read: about a millisecond. */
-const LOAD_CHUNK = 100;
 
 /**
  * The keyring as the doors use it: in memory, following the file.
@@ -26,17 +26,13 @@ const LOAD_CHUNK = 100;
  */
 export class LiveKeyring {
   readonly path: string;
-  readonly #versions = new Map<string, VersionRow>();
-  readonly #unreadable = new Map<string, ClavigerError>();
-  readonly #destroyed = new Map<string, TombstoneRow>();
+  readonly #versions = new KeptVersions();
   readonly #misses = new Misses();
   readonly #materials: OpenedMaterials;
   readonly #listeners = new Set<() => void>();
   #reader: KeyringReader | undefined;
   readonly #latest = new LatestSnapshot();
   readonly #pace = new LookPace(() => this.#readChanges());
-  #loadedSeq = 0;
-  #tombstoneSeq = 0;
   #problem: ClavigerError | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loading = false;
@@ -48,7 +44,7 @@ export class LiveKeyring {
 
   constructor(path: string, seals: SealSource) {
     this.path = path;
-    const destroyed = (versionId: string) => this.#destroyed.get(versionId);
+    const destroyed = (versionId: string) => this.#versions.destroyed(versionId);
     this.#materials = new OpenedMaterials({ seals, misses: this.#misses, destroyed });
   }
 
@@ -72,19 +68,20 @@ export class LiveKeyring {
   }
 
   get versionCount(): number {
-    return this.#versions.size;
+    return this.#versions.count;
   }
 
   /**
    * Stored versions that this release cannot read, by versionId, with the reason. All others are available.
    */
   get unreadable(): ReadonlyMap<string, ClavigerError> {
-    return this.#unreadable;
+    return this.#versions.unreadable;
   }
 
   /** Stored keys and aliases that this release cannot read. All others are available. */
   get unreadableRows(): readonly UnreadableRow[] {
-    return this.#latest.rows.unreadable;
+    const { unreadableKeys, unreadableAliases } = this.#latest.rows;
+    return [...unreadableKeys, ...unreadableAliases];
   }
 
   /** Calls `listener` after every change of keys, aliases or versions. */
@@ -92,7 +89,7 @@ export class LiveKeyring {
     this.#listeners.add(listener);
   }
 
-  /** Keys by NAMESPACE/NAME. A change of the file brings another map. */
+  /** Keys by NAMESPACE/NAME. A change of a key brings another map. */
   get keys(): ReadonlyMap<string, KeyRow> {
     return this.#latest.rows.keys;
   }
@@ -108,13 +105,13 @@ export class LiveKeyring {
    */
   version(versionId: string): VersionRow | undefined {
     const known = this.#versions.get(versionId);
-    if (known !== undefined || this.#reader === undefined || this.#destroyed.has(versionId)) return known;
+    if (known !== undefined || this.#reader === undefined || this.destroyed(versionId)) return known;
     if (this.#complete && this.#misses.often) return undefined;
     this.#misses.add();
     const row = this.#reader.version(versionId);
     if (row === undefined) return undefined;
     this.#misses.takeBack();
-    this.#versions.set(versionId, row);
+    this.#versions.put(row);
     return row;
   }
 
@@ -126,7 +123,7 @@ export class LiveKeyring {
 
   /** Returns the tombstone of a version that was destroyed. */
   destroyed(versionId: string): TombstoneRow | undefined {
-    return this.#destroyed.get(versionId);
+    return this.#versions.destroyed(versionId);
   }
 
   /**
@@ -166,7 +163,7 @@ export class LiveKeyring {
    * present.
    */
   absent(what: string): ClavigerError {
-    const unreadable = this.#latest.rows.unreadable.find(({ name }) => name === what)?.error;
+    const unreadable = this.unreadableRows.find(({ name }) => name === what)?.error;
     const absent = new ClavigerError(
       "NotFound",
       `${what} is not in the keyring of this node: apply it, and see whether the operator of this node runs`,
@@ -189,12 +186,7 @@ export class LiveKeyring {
     try {
       if (this.#reader?.replaced()) this.#reopen();
       this.#reader ??= openTrusted(this.path);
-      if (this.#reader.changed()) {
-        this.#latest.take(this.#reader.snapshot());
-        this.#forgetDestroyed(this.#reader);
-        this.#complete = false;
-        this.#notify();
-      }
+      if (this.#reader.changed()) this.#takeChanges(this.#reader);
       if (!this.#complete && !this.#isFirstLook) void this.#loadVersions();
       if (this.#problem !== undefined) {
         this.#problem = undefined;
@@ -206,26 +198,30 @@ export class LiveKeyring {
     this.#isFirstLook = false;
   }
 
+  /** Reads what has changed. Most commits are about grants, or about what describes a key: nothing kept here. */
+  #takeChanges(reader: KeyringReader): void {
+    const { read } = this.#latest;
+    const snapshot = reader.snapshot(read);
+    const changed = changedTables(read?.changes, snapshot.changes);
+    if (changed.size === 0) return;
+    this.#latest.take(snapshot);
+    if (changed.has("tombstones")) this.#forgetDestroyed(reader);
+    if (changed.has("tombstones") || changed.has("versions")) this.#complete = false;
+    this.#notify();
+  }
+
   /** Closes the file, to open the path again. What is not in memory yet is read from the old file first. */
   #reopen(): void {
     if (this.#reader !== undefined && !this.#complete) this.#takeRest(this.#reader);
     this.#reader?.close();
     this.#reader = undefined;
+    this.#latest.forgetFile();
     this.#complete = false;
-    this.#loadedSeq = 0;
-    this.#unreadable.clear();
-    this.#tombstoneSeq = 0;
+    this.#versions.startAgain();
   }
 
   #forgetDestroyed(reader: KeyringReader): void {
-    for (const { seq, tombstone } of reader.tombstonesAfter(this.#tombstoneSeq)) {
-      this.#tombstoneSeq = seq;
-      this.#destroyed.set(tombstone.versionId, tombstone);
-      this.#versions.delete(tombstone.versionId);
-      this.#materials.wipe(tombstone.versionId);
-      // If the row with the highest seq was removed, that seq is used again, so all rows are read again.
-      this.#loadedSeq = 0;
-    }
+    for (const versionId of this.#versions.removeDestroyed(reader)) this.#materials.wipe(versionId);
   }
 
   /**
@@ -234,10 +230,7 @@ export class LiveKeyring {
   #fail(error: unknown): void {
     this.#reopen();
     const before = this.#problem?.message;
-    this.#problem =
-      error instanceof ClavigerError
-        ? error
-        : new ClavigerError(codeOf(error), messageOf(error), { cause: error });
+    this.#problem = asClavigerError(error);
     if (this.#problem.message !== before) this.#notify();
   }
 
@@ -249,14 +242,11 @@ export class LiveKeyring {
         // Between chunks the event loop can answer the API server.
         await new Promise(setImmediate);
         if (this.#closed || this.#reader === undefined) return;
-        const rows = this.#reader.rowsAfter(this.#loadedSeq, LOAD_CHUNK);
-        for (const row of rows) this.#take(row);
-        if (rows.length < LOAD_CHUNK) {
-          this.#complete = true;
-          // A re-sealed version may open now that did not open before.
-          if (rows.length > 0) this.#notify();
-          return;
-        }
+        if (this.#versions.readNext(this.#reader)) continue;
+        this.#complete = true;
+        // A re-sealed version may open now that did not open before.
+        this.#notify();
+        return;
       }
     } catch (error) {
       this.#fail(error);
@@ -268,29 +258,10 @@ export class LiveKeyring {
   /** Reads all versions that are not in memory yet at once: a file that was removed or replaced is still readable while it is open. */
   #takeRest(reader: KeyringReader): void {
     try {
-      let count: number;
-      do {
-        const rows = reader.rowsAfter(this.#loadedSeq, LOAD_CHUNK);
-        for (const row of rows) this.#take(row);
-        count = rows.length;
-      } while (count === LOAD_CHUNK);
+      while (this.#versions.readNext(reader));
     } catch {
       // The file is not readable any more, and `problem` says so: versions that are in memory are kept.
     }
-  }
-
-  /**
-   * Adds a row to the versions in memory. If the row cannot be read now, the version that was read before
-   * stays there, so that its ciphertexts can still be decrypted.
-   */
-  #take(row: StoredVersion): void {
-    this.#loadedSeq = row.seq;
-    if ("error" in row) {
-      this.#unreadable.set(row.versionId, row.error);
-      return;
-    }
-    this.#unreadable.delete(row.version.versionId);
-    if (!this.#destroyed.has(row.version.versionId)) this.#versions.set(row.version.versionId, row.version);
   }
 
   #notify(): void {
