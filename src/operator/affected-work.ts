@@ -4,6 +4,7 @@ import { hasMaterial } from "../resources/versions.ts";
 import type { Change, View } from "../store/view.ts";
 import type { OwnIndex } from "./claims/own-index.ts";
 import { dependentsOf } from "./master-key/key-server-dependents.ts";
+import { awaitsCount } from "./retirement/decide-retirement.ts";
 import { KEY_SERVERS, keyAliasWork, masterKeyWork, RETIREMENT, type WorkItem } from "./work-item.ts";
 
 /** Says which work of the leader a change affects. */
@@ -34,7 +35,12 @@ export class AffectedWork {
   by(change: Change): WorkItem[] {
     switch (change.kind) {
       case "MasterKey":
-        return [masterKeyWork(objectName(change)), ...this.#aliasesTo(change)];
+        return [
+          masterKeyWork(objectName(change)),
+          ...this.#aliasesTo(change),
+          // A count is begun there, and whoever asked for the deletion may be waiting.
+          ...(awaitsCount(change) ? [RETIREMENT] : []),
+        ];
       case "KeyVersion":
         return [masterKeyWork(change.spec.masterKey), ...(hasMaterial(change) ? [] : [RETIREMENT])];
       case "KeyAlias":

@@ -35,7 +35,7 @@ import { LeaderLoop, type LeaderStore } from "./leader-loop.ts";
 import { Reencryptor } from "./reencryption/reencryptor.ts";
 import { UsageCensus } from "./retirement/usage-census.ts";
 import type { Doubt } from "./time/time-keeper.ts";
-import { KEY_SERVERS, masterKeyWork, workKey } from "./work-item.ts";
+import { KEY_SERVERS, masterKeyWork, RETIREMENT, workKey } from "./work-item.ts";
 
 /** Runs the leader over a store in memory. */
 let folder: string;
@@ -557,6 +557,18 @@ test("a KeyAlias moves => the keys that it leaves and joins are looked at, and n
   // An object that was created again does not show the key to which it pointed before.
   const made = keyAlias({ spec: { masterKey: "next" } });
   expect(leader.workFor(made).map(workKey).toSorted()).toEqual(work);
+});
+
+test("a deletion is asked for => the count that it needs is begun at once; no other change counts", () => {
+  const status = statusWith(v1);
+  const cluster = new Cluster(masterKey({ status }), [v1], forbidden);
+  const leader = cluster.leader();
+  const deletion = { pendingWindowInDays: 7 };
+  expect(leader.workFor(masterKey({ status, spec: { deletion } }))).toEqual([SECRETS, RETIREMENT]);
+  expect(leader.workFor(masterKey({ status, spec: { enabled: false } }))).toEqual([SECRETS]);
+  const accepted = { scheduledAt: NOW_TEXT, deletionDate: "2026-09-01T00:00:00Z" };
+  const pending = masterKey({ status: { ...status, deletion: accepted }, spec: { deletion } });
+  expect(leader.workFor(pending)).toEqual([SECRETS]);
 });
 
 test("a key that is in use is not behind new ones, a new key is", async () => {
