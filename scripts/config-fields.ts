@@ -109,6 +109,7 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
   },
   { name: "metrics.listen", text: "HOST:PORT of the plugin's metrics" },
   { name: "metrics.operatorListen", text: "HOST:PORT of the operator's metrics" },
+  { name: "metrics.apiListen", text: "HOST:PORT of the metrics of the AWS KMS API" },
   {
     name: "console.listen",
     text: "HOST:PORT of the operator's [web page](console.md), on loopback unless there is `console.tls`",

@@ -66,8 +66,20 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ["croner", "prom-client"],
   },
   aws: {
-    rooms: ["access", "config", "crypto", "files", "keyring", "keys", "kube", "resources", "seal", "store"],
-    packages: [],
+    rooms: [
+      "access",
+      "config",
+      "crypto",
+      "files",
+      "keyring",
+      "keys",
+      "kube",
+      "metrics",
+      "resources",
+      "seal",
+      "store",
+    ],
+    packages: ["prom-client"],
   },
   console: { rooms: ["config", "files", "kube", "resources", "store"], packages: [] },
   install: {

@@ -1,6 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EncryptCommand, KMSClient, type KMSClientConfig, ListKeysCommand } from "@aws-sdk/client-kms";
+import {
+  DescribeKeyCommand,
+  EncryptCommand,
+  KMSClient,
+  type KMSClientConfig,
+  ListKeysCommand,
+} from "@aws-sdk/client-kms";
 import { fromWebToken } from "@aws-sdk/credential-provider-web-identity";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parseConfig } from "../config/config.ts";
@@ -9,6 +15,9 @@ import { type Call, FakeApiServer, json } from "../testing/fake-api-server.ts";
 import { freeAddress } from "../testing/free-address.ts";
 import { deadline } from "../testing/keyring.ts";
 import { runApi } from "./api.ts";
+import { exposition } from "./telemetry/exposition.ts";
+import type { WorkerReport } from "./telemetry/reports.ts";
+import { Totals } from "./telemetry/totals.ts";
 
 const ACCOUNT = "000000000000";
 const USER = { username: "system:serviceaccount:shop:web", groups: ["system:serviceaccounts"] };
@@ -19,6 +28,7 @@ let server: FakeApiServer;
 let ended: AbortController;
 let running: Promise<void>[];
 let clients: KMSClient[];
+let totals: Totals;
 /** The verbs that RBAC allows, and all reviews that the API server was asked for. */
 let verbs: Set<string>;
 let reviews: { readonly kind: string; readonly spec: Record<string, unknown> }[];
@@ -26,6 +36,7 @@ beforeEach(async () => {
   keyring = new AwsKeyring();
   server = await FakeApiServer.start();
   ended = new AbortController();
+  totals = new Totals(1);
   [running, clients, reviews, verbs] = [[], [], [], new Set(["encrypt"])];
   await keyring.add("aws-sessions");
   await keyring.add("orders");
@@ -69,7 +80,8 @@ kubeconfig: ./operator.kubeconfig
 aws: { listen: "${listen}", kubeconfig: ${server.kubeconfig}, sessions: { key: apps/aws-sessions }${aws} }
 `;
   const config = parseConfig(text, join(keyring.folder, "claviger.yaml"));
-  running.push(runApi({ config, log: () => undefined, signal: ended.signal }));
+  const report = (sent: WorkerReport) => totals.take(0, sent, 0);
+  running.push(runApi({ config, log: () => undefined, signal: ended.signal, report }));
   const endpoint = `http://${listen}`;
   const isReady = async () => expect((await fetch(`${endpoint}/readyz`)).status).toBe(200);
   await vi.waitFor(isReady, deadline);
@@ -137,6 +149,37 @@ describe("an API of a cluster", () => {
     await expect(client(endpoint, credentials).send(encrypt)).rejects.toMatchObject({
       name: "DependencyTimeoutException",
     });
+  });
+
+  test("counts requests, decisions and questions, and shows nothing of a made-up operation", async () => {
+    const endpoint = await start();
+    const web = client(endpoint, sessionFrom(endpoint));
+    await web.send(encrypt);
+    await expect(web.send(new ListKeysCommand({}))).rejects.toThrow("not authorized");
+    server.answer((call) => call.response.destroy());
+    await expect(web.send(new DescribeKeyCommand({ KeyId: "alias/apps/main" }))).rejects.toThrow("retry");
+    const headers = { "x-amz-target": 'TrentService.Made"Up' };
+    expect((await fetch(endpoint, { method: "POST", headers })).status).toBe(400);
+    ended.abort();
+    await Promise.all(running);
+    const text = exposition({ totals, now: 0 });
+    for (const series of [
+      'request_duration_seconds_count{operation="AssumeRoleWithWebIdentity",result="ok"} 1',
+      'request_duration_seconds_count{operation="Encrypt",result="ok"} 1',
+      'request_duration_seconds_count{operation="ListKeys",result="refused"} 1',
+      'request_duration_seconds_count{operation="DescribeKey",result="failed"} 1',
+      'request_duration_seconds_count{operation="unknown",result="refused"} 1',
+      'errors_total{error="AccessDeniedException"} 1',
+      'errors_total{error="MissingAuthenticationTokenException"} 1',
+      'decisions_total{effect="allow",rule="rbac"} 1',
+      'decisions_total{effect="deny",rule="none"} 1',
+      'decisions_total{effect="deny",rule="rbac-unknown"} 1',
+      'api_server_question_duration_seconds_count{question="SubjectAccessReview",outcome="answered"} 2',
+      'api_server_question_duration_seconds_count{question="SubjectAccessReview",outcome="failed"} 1',
+      'api_server_question_duration_seconds_count{question="TokenReview",outcome="answered"} 1',
+    ])
+      expect(text).toContain(`claviger_aws_${series}\n`);
+    expect(text).not.toContain("Made");
   });
 
   test.each([6, -6])(

@@ -13,6 +13,8 @@ import { TlsFiles } from "./door/tls-files.ts";
 import { AwsGrants } from "./grants/aws-grants.ts";
 import { keepRenewed, type Renewable } from "./renewing.ts";
 import { Services } from "./services.ts";
+import { sendReports, type WorkerReport, type WorkerState } from "./telemetry/reports.ts";
+import { Telemetry } from "./telemetry/telemetry.ts";
 import { UsageKeeper } from "./usage/usage-keeper.ts";
 
 export interface ApiOptions {
@@ -21,6 +23,8 @@ export interface ApiOptions {
   readonly signal: AbortSignal;
   /** The number of this process among those that serve the API on this node, from 0. */
   readonly slot?: number;
+  /** Takes the reports for the metrics; left out if nobody serves them. */
+  readonly report?: ((report: WorkerReport) => void) | undefined;
 }
 
 /** Throws ConfigInvalid if the API is not configured, or a file that it needs cannot be used. */
@@ -39,20 +43,21 @@ function apiOf({ api, path }: NodeConfig): ApiConfig {
  * Serves the AWS KMS API of a configuration until aborted. Throws ConfigInvalid or InUse if it cannot start.
  * It reads the keyring as the plugin does, and never touches the plugin.
  */
-export async function runApi({ config, log, signal, slot = 0 }: ApiOptions): Promise<void> {
+export async function runApi({ config, log, signal, slot = 0, report }: ApiOptions): Promise<void> {
   const api = apiOf(config);
   const path = join(config.stateDir, KEYRING_FILE);
   const seals = openSeals(config);
   const keyring = new LiveKeyring(path, seals);
   const grants = new AwsGrants(path, seals);
   const usage = new UsageKeeper({ stateDir: config.stateDir, slot, log, now: Date.now() });
-  const services = await Services.open({ config, api, keyring, grants, usage, log });
+  const telemetry = new Telemetry();
+  const services = await Services.open({ config, api, keyring, grants, usage, telemetry, log });
   const stopped = logStop(log, "API", signal);
   keyring.start();
   grants.start();
   usage.start();
   try {
-    await serve({ api, keyring, grants, services, log, signal });
+    await serve({ api, keyring, grants, services, telemetry, report, log, signal });
   } finally {
     services.close();
     await usage.close();
@@ -67,16 +72,21 @@ interface Parts {
   readonly keyring: LiveKeyring;
   readonly grants: AwsGrants;
   readonly services: Services;
+  readonly telemetry: Telemetry;
+  readonly report: ApiOptions["report"];
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-async function serve({ api, keyring, grants, services, log, signal }: Parts): Promise<void> {
+async function serve(parts: Parts): Promise<void> {
+  const { api, keyring, grants, services, telemetry, log, signal } = parts;
+  // Before all grants are in memory, a caller that has one would be denied.
+  const isReady = () => !signal.aborted && keyring.problem === undefined && grants.complete;
   const tls = api.tls && new TlsFiles(api.tls);
   const handler = new Handler({
     answer: (id, target, wire) => services.answer(id, target, wire),
-    // Before all grants are in memory, a caller that has one would be denied.
-    isReady: () => !signal.aborted && keyring.problem === undefined && grants.complete,
+    isReady,
+    telemetry,
   });
   const door = await Door.open({
     listen: api.listen,
@@ -86,10 +96,19 @@ async function serve({ api, keyring, grants, services, log, signal }: Parts): Pr
   log("info", `the AWS KMS API is served at ${tls === undefined ? "http" : "https"}://${api.listen}`, {
     pid: process.pid,
   });
+  const state = (): WorkerState => ({
+    isReady: isReady(),
+    follows: keyring.problem === undefined && grants.problem === undefined,
+    inFlight: handler.inFlight,
+    connections: door.connections,
+    grants: grants.index.size,
+  });
+  const endReports = parts.report && sendReports(telemetry, state, parts.report);
   const end = keepRenewed(renewablesOf({ keyring, services, tls, door }), log);
   await aborted(signal);
   end();
   await door.drain();
+  endReports?.();
 }
 
 interface Renewed {

@@ -4,6 +4,8 @@ import { TokenReviews } from "../kube/token-review.ts";
 import type { Log } from "../log.ts";
 import { RepeatedLog } from "../repeated-log.ts";
 import { ClusterRbac } from "./service/cluster-rbac.ts";
+import type { TokenReviewer } from "./sts/web-identity.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /** A caller waits for the answer. */
 const CALL_MILLISECONDS = 5_000;
@@ -13,21 +15,24 @@ export class Cluster {
   readonly client: KubeClient;
   readonly rbac: ClusterRbac;
   readonly #log: RepeatedLog;
+  readonly #telemetry: Telemetry;
 
-  constructor(kubeconfig: string, log: Log) {
+  constructor(kubeconfig: string, log: Log, telemetry: Telemetry) {
     const client = new KubeClient(kubeconfig, { callMilliseconds: CALL_MILLISECONDS });
     this.client = client;
     this.#log = new RepeatedLog(log);
+    this.#telemetry = telemetry;
     this.rbac = new ClusterRbac({
-      review: (question) => reviewAccess(client, question),
+      review: (question) => telemetry.asked("SubjectAccessReview", () => reviewAccess(client, question)),
       report: (error) => this.#report(error),
       now: () => performance.now(),
     });
   }
 
   /** Returns the reviews of tokens that were made for an audience. */
-  tokenReviews(audience: string): TokenReviews {
-    return new TokenReviews(this.client, audience);
+  tokenReviews(audience: string): TokenReviewer {
+    const reviews = new TokenReviews(this.client, audience);
+    return { review: (token) => this.#telemetry.asked("TokenReview", () => reviews.review(token)) };
   }
 
   close(): void {

@@ -25,6 +25,7 @@ import { SessionCredentials } from "./sessions/session-credentials.ts";
 import { SessionKeys } from "./sessions/session-keys.ts";
 import { isForm, StsDoor } from "./sts/sts-door.ts";
 import type { WebIdentity } from "./sts/sts-service.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 import type { UsageKeeper } from "./usage/usage-keeper.ts";
 
 export interface ServicesOptions {
@@ -33,6 +34,7 @@ export interface ServicesOptions {
   readonly keyring: LiveKeyring;
   readonly grants: AwsGrants;
   readonly usage: UsageKeeper;
+  readonly telemetry: Telemetry;
   readonly log: Log;
 }
 
@@ -44,7 +46,7 @@ export class Services {
   readonly #sts: StsDoor;
 
   private constructor(options: ServicesOptions, cluster: Cluster | undefined) {
-    const { config, api, keyring, grants, usage, log } = options;
+    const { config, api, keyring, grants, usage, telemetry, log } = options;
     const { account, region } = config;
     const site = { account, namespace: api.namespace };
     this.#cluster = cluster;
@@ -56,13 +58,13 @@ export class Services {
     const service = new KmsService({
       keys: new AwsKeys(keyring, config, usage),
       authenticator: new Authenticator(region, find),
-      access: new Access(grants, cluster?.rbac ?? standaloneRbac),
+      access: new Access(grants, cluster?.rbac ?? standaloneRbac, telemetry),
       management: managementOf(config, cluster, grants),
       now: Date.now,
     });
-    this.#kms = new Answerer(service, log);
+    this.#kms = new Answerer(service, log, telemetry);
     const webIdentity = webIdentityOf(api, cluster, sessions);
-    this.#sts = new StsDoor({ region, account, find, webIdentity, now: Date.now }, log);
+    this.#sts = new StsDoor({ region, account, find, webIdentity, now: Date.now }, log, telemetry);
   }
 
   /** Throws ConfigInvalid. The Kubernetes client is loaded only if it is used. */
@@ -70,7 +72,7 @@ export class Services {
     const { kubeconfig } = options.api;
     if (kubeconfig === undefined) return new Services(options, undefined);
     const { Cluster } = await import("./cluster.ts");
-    return new Services(options, new Cluster(kubeconfig, options.log));
+    return new Services(options, new Cluster(kubeconfig, options.log, options.telemetry));
   }
 
   /** Never rejects. `target` is the X-Amz-Target of the request. */

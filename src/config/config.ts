@@ -25,8 +25,8 @@ export interface NodeConfig {
    * left out.
    */
   readonly rewriter?: RewriterConfig;
-  /** The addresses of the plugin's and the operator's metrics, HOST:PORT. */
-  readonly metrics: { readonly plugin?: string; readonly operator?: string };
+  /** The addresses of the metrics of plugin, operator and AWS KMS API, HOST:PORT. */
+  readonly metrics: { readonly plugin?: string; readonly operator?: string; readonly api?: string };
   /** The operator's web page; none is served if it is left out. */
   readonly console?: ConsoleConfig;
   /** The namespace of claviger's Leases. */
@@ -207,6 +207,7 @@ function metricsOf(section: Section | undefined): NodeConfig["metrics"] {
   return {
     ...optional("plugin", section?.optionalText("listen", /^.+:\d{1,5}$/)),
     ...optional("operator", section?.optionalText("operatorListen", /^.+:\d{1,5}$/)),
+    ...optional("api", section?.optionalText("apiListen", /^.+:\d{1,5}$/)),
   };
 }
 

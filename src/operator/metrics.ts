@@ -1,6 +1,6 @@
+import type { CertificateFile } from "../kube/certificate-expiry.ts";
 import { conditionOf } from "../resources/conditions.ts";
 import type { View } from "../store/view.ts";
-import type { ClientCertificate } from "./client-certificates.ts";
 import { expiriesOf } from "./import/material-expiry.ts";
 import { keyGauges } from "./key-gauges.ts";
 
@@ -15,7 +15,7 @@ export interface OperatorGauges {
   /** Objects that wait for the leader's next pass. */
   readonly waiting: () => number;
   /** The client certificates of this node. */
-  readonly certificates: () => readonly ClientCertificate[];
+  readonly certificates: () => readonly CertificateFile[];
 }
 
 /** Renders the operator's metrics in Prometheus' text format. Loads prom-client when called. */

@@ -130,6 +130,7 @@ export function observed(
     config: config(),
     unsafeFolders: [],
     certificates: [{ path: "/etc/claviger/kubeconfig", expiresAt: NOW.getTime() + 31 * 86_400_000 }],
+    apiCertificate: [{ path: "/etc/claviger/tls.crt", expiresAt: NOW.getTime() + 15 * 86_400_000 }],
     rootKey: { path: "/etc/claviger/root.key", mode: 0o600, folderMode: 0o700, rootKeyId: "root-1" },
     sockets: [{ name: "secrets", socket: SOCKET }],
     ...changes,

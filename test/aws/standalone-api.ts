@@ -10,23 +10,28 @@ import { Installation } from "../standalone/installation.ts";
 export class StandaloneApi {
   readonly installation: Installation;
   readonly endpoint: string;
+  /** HOST:PORT of its metrics. */
+  readonly metrics: string;
   readonly #clients: KMSClient[] = [];
 
-  private constructor(installation: Installation, endpoint: string) {
+  private constructor(installation: Installation, endpoint: string, metrics: string) {
     this.installation = installation;
     this.endpoint = endpoint;
+    this.metrics = metrics;
   }
 
   /** Creates the installation and writes more manifests into it. Starts nothing. */
   static async create(...manifests: readonly object[]): Promise<StandaloneApi> {
     const installation = await Installation.createWhole();
     const listen = await freeAddress();
+    const metrics = await freeAddress();
     await installation.configure((config) => ({
       ...config,
       aws: { listen, credentials: "./state/credentials.yaml", workers: 1 },
+      metrics: { apiListen: metrics },
     }));
     if (manifests.length > 0) await installation.manifest("more.yaml", ...manifests);
-    return new StandaloneApi(installation, `http://${listen}`);
+    return new StandaloneApi(installation, `http://${listen}`, metrics);
   }
 
   /** Sets the number of processes that answer, from the next start on. */

@@ -27,6 +27,7 @@ import {
 } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../controlplane/wait.ts";
+import { documentedMetrics } from "../docs/documented-metrics.ts";
 import { keyAlias, masterKey, type Run } from "../standalone/installation.ts";
 import { StandaloneApi } from "./standalone-api.ts";
 
@@ -284,5 +285,20 @@ describe("a restart", () => {
     const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
     await kms.send(new DisableKeyCommand({ KeyId: KeyMetadata?.KeyId }));
     expect(await states()).toEqual(["Disabled", "Disabled", "Disabled", "Disabled"]);
+  });
+
+  it("of a worker takes nothing out of the metrics, which one address has for all of them", async () => {
+    const scrape = async () => (await fetch(`http://${api.metrics}/metrics`)).text();
+    const text = await eventually("both workers have reported", async () => {
+      const found = await scrape();
+      const ready = found.match(/^claviger_aws_worker_ready\{worker="[01]"\} 1$/gm) ?? [];
+      const encrypts =
+        /^claviger_aws_request_duration_seconds_count\{operation="Encrypt",result="ok"\} (\d+)$/m;
+      return ready.length === 2 && Number(encrypts.exec(found)?.[1]) >= 20 ? found : undefined;
+    });
+    const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = ""]) => name).sort();
+    // Nothing has a certificate here.
+    const absent = "claviger_aws_certificate_expiry_timestamp_seconds";
+    expect([...names, absent].sort()).toEqual(documentedMetrics("AWS KMS API"));
   });
 });

@@ -1,3 +1,6 @@
+import { exposition } from "../../src/aws/telemetry/exposition.ts";
+import { Telemetry } from "../../src/aws/telemetry/telemetry.ts";
+import { Totals } from "../../src/aws/telemetry/totals.ts";
 import type { Observation } from "../../src/plugin/metrics.ts";
 import type { View } from "../../src/store/view.ts";
 import {
@@ -54,3 +57,13 @@ export const everyStatus: View = {
   keyVersionsUpTo: "1",
   heardOf: new Map(),
 };
+
+/** Returns the metrics of an AWS KMS API with a series of each. */
+export function everyAwsMetric(): string {
+  const telemetry = new Telemetry();
+  telemetry.answered({ operation: "Encrypt", error: "DisabledException", status: 400 }, performance.now());
+  const totals = new Totals(1);
+  const state = { isReady: true, follows: true, inFlight: 0, connections: 0, grants: 0 };
+  totals.take(0, { ...state, events: telemetry.take(), cpuSeconds: 1, memoryBytes: 1 }, 0);
+  return exposition({ totals, certificateExpiresAt: 0, now: 0 });
+}

@@ -6,7 +6,7 @@ import { loadOperatorMetrics } from "../../src/operator/metrics.ts";
 import { loadPluginMetrics } from "../../src/plugin/metrics.ts";
 import { rules } from "../alerts/rules.ts";
 import { ROOT, read } from "./markdown.ts";
-import { everyStatus, observedCall, servedProvider } from "./metric-samples.ts";
+import { everyAwsMetric, everyStatus, observedCall, servedProvider } from "./metric-samples.ts";
 
 const page = read("docs/metrics.md");
 
@@ -37,7 +37,7 @@ const documented = (heading: string): Metric[] =>
     labels: spans(labels).sort(),
   }));
 
-const ofNode = rows("Metrics of both").map(([name = "", type = ""]) => ({
+const ofNode = rows("Metrics of all three").map(([name = "", type = ""]) => ({
   name: spans(name)[0] ?? "",
   type,
 }));
@@ -68,15 +68,14 @@ const operator = await loadOperatorMetrics({
 const exposed = {
   plugin: rendered(await plugin.render()),
   operator: rendered(await operator()),
+  "AWS KMS API": rendered(everyAwsMetric()),
 };
+const exposers = ["plugin", "operator", "AWS KMS API"] as const;
 
 describe("docs/metrics.md", () => {
-  it.each(["plugin", "operator"] as const)(
-    "has every metric of the %s with its type and labels, and no other",
-    (process) => {
-      expect(byName(documented(`Metrics of the ${process}`))).toEqual(byName(exposed[process].filter(own)));
-    },
-  );
+  it.each(exposers)("has every metric of the %s with its type and labels, and no other", (process) => {
+    expect(byName(documented(`Metrics of the ${process}`))).toEqual(byName(exposed[process].filter(own)));
+  });
 
   it("has every metric of Node.js and of the process, and no other", () => {
     for (const metrics of [exposed.plugin, exposed.operator]) {
@@ -87,16 +86,16 @@ describe("docs/metrics.md", () => {
 
   it("gives each metric a unit that its name ends with", () => {
     const suffix = new Map([
-      ["seconds", /_seconds$/],
+      ["seconds", /_seconds(_total)?$/],
       ["Unix time", /_timestamp_seconds$/],
     ]);
-    const all = ["plugin", "operator"].flatMap((process) => rows(`Metrics of the ${process}`));
+    const all = exposers.flatMap((process) => rows(`Metrics of the ${process}`));
     for (const [name = "", type = ""] of all)
       expect(spans(name)[0]).toMatch(suffix.get(type.split(", ")[1] ?? "") ?? /./);
   });
 });
 
-const all = [...exposed.plugin, ...exposed.operator];
+const all = Object.values(exposed).flat();
 const labelsIn = (expr: string): string[] => [
   ...[...expr.matchAll(/(\w+)(?:!?=~?|!~)"/g)].map(([, label = ""]) => label),
   ...[...expr.matchAll(/by \(([^)]+)\)/g)].flatMap(([, list = ""]) => list.split(", ")),
@@ -136,6 +135,20 @@ describe("the dashboard", () => {
       "claviger_keyring_versions",
       "claviger_key_deletion_blocked",
       "claviger_key_aliases",
+      "claviger_aws_requests_total",
+      "claviger_aws_request_duration_seconds",
+      "claviger_aws_errors_total",
+      "claviger_aws_shed_total",
+      "claviger_aws_decisions_total",
+      "claviger_aws_api_server_question_duration_seconds",
+      "claviger_aws_requests_in_flight",
+      "claviger_aws_connections",
+      "claviger_aws_grants",
+      "claviger_aws_worker_ready",
+      "claviger_aws_worker_follows_keyring",
+      "claviger_aws_worker_resident_memory_bytes",
+      "claviger_aws_worker_cpu_seconds_total",
+      "claviger_aws_certificate_expiry_timestamp_seconds",
     ]);
   });
 });

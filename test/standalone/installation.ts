@@ -28,7 +28,11 @@ export interface ConfigFile {
     readonly alias?: string;
   }[];
   readonly manifests: string;
-  readonly metrics?: { readonly listen: string; readonly operatorListen?: string };
+  readonly metrics?: {
+    readonly listen?: string;
+    readonly operatorListen?: string;
+    readonly apiListen?: string;
+  };
   readonly aws?: { readonly listen: string; readonly credentials: string; readonly workers?: number };
 }
 

@@ -78,6 +78,11 @@ export class Door {
     return this.#draining;
   }
 
+  /** The number of open connections. */
+  get connections(): number {
+    return this.#open.size;
+  }
+
   /** Uses another certificate for new connections. */
   renew(tls: TlsPair): void {
     if ("setSecureContext" in this.#server) this.#server.setSecureContext(tls);

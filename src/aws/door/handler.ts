@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AwsError } from "../aws-error.ts";
+import type { ShedReason, Telemetry } from "../telemetry/telemetry.ts";
 import { BodyMemory } from "./body-memory.ts";
 import { MAX_BODY_BYTES } from "./growing-body.ts";
 import { Load } from "./load.ts";
@@ -24,6 +25,8 @@ export interface HandlerOptions {
   readonly answer: (id: string, target: string, wire: WireRequest) => Promise<Reply>;
   /** True if requests can be answered at present. */
   readonly isReady: () => boolean;
+  /** Counts requests that are shed. */
+  readonly telemetry?: Pick<Telemetry, "shed">;
 }
 
 /** Requests whose answers may be due at once: those that wait for the API server, or for a key pair to be made. */
@@ -39,6 +42,11 @@ export class Handler {
 
   constructor(options: HandlerOptions) {
     this.#options = options;
+  }
+
+  /** The number of requests whose answers are due. */
+  get inFlight(): number {
+    return this.#inWork;
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -57,11 +65,11 @@ export class Handler {
     const [path = "", query = ""] = splitUrl(url);
     if (method === "GET" || method === "HEAD") return this.#health(path);
     if (method !== "POST" || path !== "/") return errorReply(noSuchPath());
-    if (this.#load.isTooHigh()) return throttledReply(RETRY_MILLISECONDS);
+    if (this.#load.isTooHigh()) return this.#shed("load");
     using memory = this.#bodies.body();
     const body = await readBody(request, memory);
     if (body === "too-large") return tooLarge();
-    if (body === "no-memory") return throttledReply(RETRY_MILLISECONDS);
+    if (body === "no-memory") return this.#shed("memory");
     const target = request.headers["x-amz-target"];
     const address = request.socket.remoteAddress;
     const wire = { method, query, headers: request.rawHeaders, body, address };
@@ -70,13 +78,18 @@ export class Handler {
 
   /** Whoever sends a request slowly is not counted here, and takes nobody's place. */
   async #work(id: string, target: string, wire: WireRequest): Promise<Reply> {
-    if (this.#inWork >= MAX_IN_WORK) return throttledReply(RETRY_MILLISECONDS);
+    if (this.#inWork >= MAX_IN_WORK) return this.#shed("in-work");
     this.#inWork += 1;
     try {
       return await this.#options.answer(id, target, wire);
     } finally {
       this.#inWork -= 1;
     }
+  }
+
+  #shed(reason: ShedReason): Reply {
+    this.#options.telemetry?.shed(reason);
+    return throttledReply(RETRY_MILLISECONDS);
   }
 
   #health(path: string): Reply {

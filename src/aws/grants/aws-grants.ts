@@ -34,6 +34,11 @@ export class AwsGrants {
     return this.#live.complete;
   }
 
+  /** The reason why the keyring's file cannot be read at present, if so: the grants in memory continue to count. */
+  get problem(): Error | undefined {
+    return this.#live.problem;
+  }
+
   /** Returns the grants of a request's tokens. Throws SealUnavailable without a root key, and InvalidGrantTokenException if any was not made here. */
   tokens(texts: readonly string[] = []): readonly TokenGrant[] {
     if (texts.length === 0) return [];

@@ -2,6 +2,7 @@ import type { Action } from "../../access/actions.ts";
 import {
   type AccessFacts,
   type DecidingRule,
+  type Decision,
   decideAccess,
   type RbacAnswer,
   type TokenGrant,
@@ -13,6 +14,7 @@ import type { Caller } from "../caller.ts";
 import type { AwsGrants } from "../grants/aws-grants.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import type { Need, Request } from "../operations/operation.ts";
+import { Telemetry } from "../telemetry/telemetry.ts";
 import { resourceText } from "./resource-text.ts";
 
 /** An answer of RBAC, or "throttled" if too many questions wait for theirs. */
@@ -28,10 +30,12 @@ export interface Rbac {
 export class Access {
   readonly #grants: AwsGrants;
   readonly #rbac: Rbac;
+  readonly #telemetry: Telemetry;
 
-  constructor(grants: AwsGrants, rbac: Rbac) {
+  constructor(grants: AwsGrants, rbac: Rbac, telemetry = new Telemetry()) {
     this.#grants = grants;
     this.#rbac = rbac;
+    this.#telemetry = telemetry;
   }
 
   /**
@@ -43,18 +47,18 @@ export class Access {
     const { caller, input, now } = request;
     const tokens = this.#grants.tokens(tokensOf(input));
     for (const need of needs) {
-      const rule = await this.#objection(caller, need, tokens, now);
-      if (rule !== undefined) throw refusal(rule, request, need, keys);
+      const { effect, rule } = await this.#decide(caller, need, tokens, now);
+      this.#telemetry.decided(effect, rule.kind);
+      if (effect === "deny") throw refusal(rule, request, need, keys);
     }
   }
 
-  /** Returns the rule that denies a permission; undefined if it is allowed. */
-  async #objection(
+  async #decide(
     caller: Caller,
     need: Need,
     tokens: readonly TokenGrant[],
     now: number,
-  ): Promise<DecidingRule | undefined> {
+  ): Promise<Exclude<Decision, { readonly effect: "ask-rbac" }>> {
     const { key, context = {}, ...rest } = need;
     const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, masterKey: key, context };
     const facts = (rbac: RbacAnswer): AccessFacts => ({ grants: this.#grants.index, tokens, rbac });
@@ -64,8 +68,8 @@ export class Access {
       if (answer === "throttled") throw new AwsError("ThrottlingException", "Rate exceeded");
       decision = decideAccess(asked, facts(answer), now);
     }
-    if (decision.effect === "ask-rbac") return { kind: "rbac-unknown", verb: decision.verb };
-    return decision.effect === "allow" ? undefined : decision.rule;
+    if (decision.effect !== "ask-rbac") return decision;
+    return { effect: "deny", rule: { kind: "rbac-unknown", verb: decision.verb } };
   }
 }
 

@@ -4,6 +4,8 @@ import { RepeatedLog } from "../../repeated-log.ts";
 import type { AwsError } from "../aws-error.ts";
 import type { WireRequest } from "../door/handler.ts";
 import { errorReply, jsonReply, type Reply } from "../door/reply.ts";
+import { operationModel } from "../model/service-model.ts";
+import { Telemetry } from "../telemetry/telemetry.ts";
 import { awsErrorOf } from "./claviger-error.ts";
 import type { KmsService } from "./kms-service.ts";
 
@@ -14,20 +16,29 @@ const SERVICE = "TrentService.";
 export class Answerer {
   readonly #service: KmsService;
   readonly #log: RepeatedLog;
+  readonly #telemetry: Telemetry;
 
-  constructor(service: KmsService, log: Log) {
+  constructor(service: KmsService, log: Log, telemetry = new Telemetry()) {
     this.#service = service;
+    this.#telemetry = telemetry;
     this.#log = new RepeatedLog(log);
   }
 
   /** Never rejects. `target` is the X-Amz-Target of the request. */
   async answer(id: string, target: string, wire: WireRequest): Promise<Reply> {
     const name = target.startsWith(SERVICE) ? target.slice(SERVICE.length) : "";
+    const began = performance.now();
     try {
-      return jsonReply(await this.#service.answer({ id, name, wire }));
+      const reply = jsonReply(await this.#service.answer({ id, name, wire }));
+      this.#telemetry.answered({ operation: name, status: reply.status }, began);
+      return reply;
     } catch (error) {
       const answer = awsErrorOf(error, id);
-      if (answer.status === 500) this.#report(answer, id);
+      const { type, status } = answer;
+      // A name that AWS does not have is the caller's own text.
+      const operation = operationModel(name) === undefined ? "unknown" : name;
+      this.#telemetry.answered({ operation, error: type, status }, began);
+      if (status === 500) this.#report(answer, id);
       return errorReply(answer);
     }
   }

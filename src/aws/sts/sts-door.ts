@@ -3,6 +3,7 @@ import type { Log } from "../../log.ts";
 import { RepeatedLog } from "../../repeated-log.ts";
 import type { WireRequest } from "../door/handler.ts";
 import type { Reply } from "../door/reply.ts";
+import { Telemetry } from "../telemetry/telemetry.ts";
 import { StsService, type StsServiceOptions } from "./sts-service.ts";
 
 const FORM = "application/x-www-form-urlencoded";
@@ -17,15 +18,19 @@ export function isForm({ headers }: Pick<WireRequest, "headers">): boolean {
 export class StsDoor {
   readonly #service: StsService;
   readonly #log: RepeatedLog;
+  readonly #telemetry: Telemetry;
 
-  constructor(options: Omit<StsServiceOptions, "report">, log: Log) {
+  constructor(options: Omit<StsServiceOptions, "report">, log: Log, telemetry = new Telemetry()) {
+    this.#telemetry = telemetry;
     this.#log = new RepeatedLog(log);
     this.#service = new StsService({ ...options, report: (id, error) => this.#report(id, error) });
   }
 
   /** Never rejects. */
   async answer(id: string, wire: WireRequest): Promise<Reply> {
-    const { status, body } = await this.#service.answer(id, wire);
+    const began = performance.now();
+    const { status, body, action = "unknown", error } = await this.#service.answer(id, wire);
+    this.#telemetry.answered({ operation: action, error, status }, began);
     return { status, headers: { "content-type": "text/xml" }, body };
   }
 

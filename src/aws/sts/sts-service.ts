@@ -9,9 +9,9 @@ import {
   type SignedRequest,
 } from "../sigv4/signature-verifier.ts";
 import { assumeRoleAnswer, errorAnswer, identityAnswer } from "./sts-answers.ts";
-import { StsError, stsErrorOf } from "./sts-error.ts";
+import { StsError, type StsErrorCode, stsErrorOf } from "./sts-error.ts";
 import { parseForm } from "./sts-form.ts";
-import { type AssumeRoleRequest, readStsRequest } from "./sts-request.ts";
+import { type AssumeRoleRequest, readStsRequest, type StsRequest } from "./sts-request.ts";
 import {
   decideSession,
   type Reviewed,
@@ -51,6 +51,9 @@ export interface StsServiceOptions {
 export interface StsAnswer {
   readonly status: number;
   readonly body: string;
+  /** Absent if the request names no action that is served, or could not be read. */
+  readonly action?: StsRequest["action"] | undefined;
+  readonly error?: StsErrorCode;
 }
 
 /** Reviews at once. Whoever asks is not authenticated yet, and each question costs the API server time. */
@@ -76,16 +79,18 @@ export class StsService {
 
   /** Answers a request. Never rejects. */
   async answer(id: string, wire: StsWireRequest): Promise<StsAnswer> {
+    let action: StsRequest["action"] | undefined;
     try {
-      return { status: 200, body: await this.#answer(id, wire) };
+      const request = readStsRequest(parseForm(wire.body));
+      action = request.action;
+      return { status: 200, action, body: await this.#answer(request, id, wire) };
     } catch (error) {
       const told = this.#toldOf(id, error);
-      return { status: told.status, body: errorAnswer(told, id) };
+      return { status: told.status, action, error: told.code, body: errorAnswer(told, id) };
     }
   }
 
-  async #answer(id: string, wire: StsWireRequest): Promise<string> {
-    const request = readStsRequest(parseForm(wire.body));
+  async #answer(request: StsRequest, id: string, wire: StsWireRequest): Promise<string> {
     if (request.action === "AssumeRoleWithWebIdentity") return this.#assumeRole(request, id, wire.address);
     const claim = this.#verifier.claimOf(wire);
     const now = this.#options.now();

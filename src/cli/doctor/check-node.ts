@@ -5,6 +5,8 @@ import { type Check, check, type Problem, when } from "./check.ts";
 import type { RootKeyFile } from "./observed.ts";
 
 const SOON_DAYS = 30;
+/** A shorter time than that in which cert-manager renews. */
+const API_SOON_DAYS = 14;
 const URGENT_DAYS = 7;
 
 /** Checks of this node: its root key, its keyring, its sockets. */
@@ -51,7 +53,18 @@ export const nodeChecks: readonly Check[] = [
         object: path,
         message: `its client certificate ${days < 0 ? "has expired" : "expires"} at ${new Date(expiresAt).toISOString()}: then its user is refused, and what claviger does with it stops`,
         remedy:
-          "run claviger init again, which renews claviger's own certificates, or make the file again as docs/install/by-hand.md, step 3, says; kubeadm certs renew renews etcd's. No restart is needed for a kubeconfig",
+          "run claviger init again, which renews claviger's own certificates, or make the file again as docs/install/by-hand.md, step 3, says (aws.kubeconfig: docs/aws.md); kubeadm certs renew renews etcd's. No restart is needed for a kubeconfig",
+      }));
+    }),
+  ),
+  check("ApiCertificateExpires", [], (_, { apiCertificate }, now) =>
+    apiCertificate.flatMap(({ path, expiresAt }) => {
+      const days = (expiresAt - now.getTime()) / DAY_MILLISECONDS;
+      return when(days < API_SOON_DAYS, () => ({
+        severity: days < URGENT_DAYS ? "error" : "warning",
+        object: path,
+        message: `the certificate of the AWS KMS API ${days < 0 ? "has expired" : "expires"} at ${new Date(expiresAt).toISOString()}: then every application refuses it`,
+        remedy: "renew the files of aws.tls; no restart is needed",
       }));
     }),
   ),

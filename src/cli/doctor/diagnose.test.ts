@@ -149,6 +149,18 @@ const theFile: readonly Row[] = [
       ...found,
     ],
   ),
+  ...(
+    [
+      ["expires in two weeks", 13, ["warning ApiCertificateExpires"]],
+      ["expires in six days", 6, ["error ApiCertificateExpires"]],
+    ] as const
+  ).map(
+    ([what, days, found]): Row => [
+      `a certificate of the AWS KMS API that ${what}`,
+      observed({}, { apiCertificate: [{ path: "/t", expiresAt: NOW.getTime() + days * 86_400_000 }] }),
+      ...found,
+    ],
+  ),
   [
     "kubeadm's configuration without the flag => an upgrade would take it away",
     observed({ kubeadm: { flags: new Map(), mounts: new Set(["/etc/kubernetes/enc", "/run/claviger"]) } }),

@@ -4,6 +4,7 @@ import type { NodeConfig, ProviderConfig } from "../../config/config.ts";
 import { messageOf } from "../../errors.ts";
 import { flawOfFolder } from "../../files/private-path.ts";
 import { KEYRING_FILE } from "../../keyring/state-folder.ts";
+import { certificateExpiry, expiryIn } from "../../kube/certificate-expiry.ts";
 import { clientCertificates } from "../../operator/client-certificates.ts";
 import { callFault, KmsClient } from "../../plugin/kms-client.ts";
 import { openSeals } from "../../seal/open-seals.ts";
@@ -39,6 +40,7 @@ export async function gather(
     rootKey: lookAtRootKey(config, keyring),
     unsafeFolders: unsafeFolders(config),
     certificates: clientCertificates(config),
+    apiCertificate: expiryIn(config.api?.tls?.cert, certificateExpiry),
     sockets,
     ...(config.api !== undefined &&
       api !== undefined && { apiFault: { listen: config.api.listen, fault: api } }),

@@ -1,6 +1,6 @@
 import type { NodeConfig } from "../../config/config.ts";
 import type { EncryptionFacts } from "../../install/kubeadm/cluster-configuration.ts";
-import type { ClientCertificate } from "../../operator/client-certificates.ts";
+import type { CertificateFile } from "../../kube/certificate-expiry.ts";
 import type { ApiServerState } from "../../operator/node/decide-api-server.ts";
 import type { KeyAlias, KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { Census } from "../../storage/census/census.ts";
@@ -90,7 +90,10 @@ export interface Observed {
   readonly config: NodeConfig;
   readonly rootKey: RootKeyFile;
   readonly unsafeFolders: readonly UnsafeFolder[];
-  readonly certificates: readonly ClientCertificate[];
+  /** The client certificates of this node. */
+  readonly certificates: readonly CertificateFile[];
+  /** The certificate of the AWS KMS API; empty if it has none, or if it cannot be read. */
+  readonly apiCertificate: readonly CertificateFile[];
   readonly sockets: readonly SocketAnswer[];
   /** The reason why the AWS KMS API of this node answers no requests, if so. */
   readonly apiFault?: { readonly listen: string; readonly fault: string };

@@ -1,5 +1,6 @@
 import cluster from "node:cluster";
 import { extname, join } from "node:path";
+import type { WorkerReport } from "../../aws/telemetry/reports.ts";
 import type { Log, LogFormat } from "../../log.ts";
 import { keepRunning } from "./keep-running.ts";
 
@@ -14,6 +15,8 @@ export interface WorkersOptions {
   readonly format: LogFormat;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Takes the reports of the processes, by their numbers from 0. */
+  readonly report: (worker: number, report: WorkerReport) => void;
 }
 
 /**
@@ -25,7 +28,10 @@ export async function runWorkers(options: WorkersOptions): Promise<void> {
   await Promise.all(slots.map((slot) => keepWorker(slot, options)));
 }
 
-const keepWorker = (slot: number, { configPath, format, log, signal }: WorkersOptions): Promise<void> =>
+const keepWorker = (
+  slot: number,
+  { configPath, format, log, signal, report }: WorkersOptions,
+): Promise<void> =>
   keepRunning({
     start: () => {
       cluster.setupPrimary({ exec: PROGRAM, args: [configPath, String(slot), format] });
@@ -33,6 +39,8 @@ const keepWorker = (slot: number, { configPath, format, log, signal }: WorkersOp
       // The error of a process that cannot be started is repeated here, and would end this process. keepRunning
       // hears of it from the process itself.
       worker.on("error", () => undefined);
+      // It sends nothing but its reports (api-worker.ts).
+      worker.on("message", (message: WorkerReport) => report(slot, message));
       return worker.process;
     },
     signal,
