@@ -90,7 +90,7 @@ spec:
     - { name: https, port: 443, targetPort: https }
 `;
 
-/** Mounts the Secret api.tlsSecret beside the node's own files. */
+/** Mounts the Secret of api.tls beside the node's own files. */
 const withCertificate = (spec: string): string =>
   replaceOnce(
     `${spec}${ifCertificate("    - name: tls\n      secret: { secretName: {{ . }}, defaultMode: 256 }\n")}`,
@@ -99,7 +99,7 @@ const withCertificate = (spec: string): string =>
   );
 
 const ifCertificate = (lines: string): string =>
-  `  {{- with .Values.api.tlsSecret }}\n${lines}  {{- end }}\n`;
+  `  {{- with include "claviger.apiSecret" . }}\n${lines}  {{- end }}\n`;
 
 /** Returns the lines below `spec:`, with the image, the resources and the pull policy of the values. */
 function podSpec(part: Part): string {

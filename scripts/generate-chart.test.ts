@@ -8,7 +8,14 @@ import { chartFiles, DASHBOARD, dashboardText, TEMPLATES } from "./generate-char
 const read = (...path: string[]) => readFileSync(join(import.meta.dirname, "..", ...path), "utf8");
 
 /** Templates that are written by hand. */
-const BY_HAND = ["NOTES.txt", "_helpers.tpl", "dashboard.yaml", "network-policy.yaml", "podmonitor.yaml"];
+const BY_HAND = [
+  "NOTES.txt",
+  "_helpers.tpl",
+  "certificate.yaml",
+  "dashboard.yaml",
+  "network-policy.yaml",
+  "podmonitor.yaml",
+];
 
 test("charts/claviger/templates holds what `npm run generate` makes, and the templates that are written by hand", () => {
   const made = chartFiles();

@@ -39,6 +39,14 @@ export function chartFiles(): ReadonlyMap<string, string> {
       header("deploy/api.yaml and deploy/static-pod-api.yaml") +
         where(".Values.api.enabled", deployed("api.yaml") + apiTemplate()),
     ],
+    [
+      "pod-environment.yaml",
+      header("deploy/pod-environment.yaml") +
+        where(
+          'and .Values.api.enabled .Values.api.podEnvironment.enabled (semverCompare ">=1.36.0-0" .Capabilities.KubeVersion.Version)',
+          podEnvironmentTemplate(),
+        ),
+    ],
     ["tests/doctor.yaml", header("deploy/static-pod-operator.yaml") + doctorTemplate()],
   ]);
 }
@@ -76,6 +84,14 @@ function admissionTemplate(): string {
     header("deploy/admission.yaml") + where(".Values.admission.enabled", refused + deployed("admission.yaml"))
   );
 }
+
+/** The policy with the values of api.podEnvironment as its variables. The schema admits no quotes in them. */
+const podEnvironmentTemplate = (): string =>
+  ["endpoint", "region", "account", "audience", "caConfigMap"].reduce((text, name) => {
+    const [variable = ""] = new RegExp(`- name: ${name}\\n +expression: .*`).exec(text) ?? [];
+    const valued = variable.replace(/"'.*'"$/, () => `"'{{ .Values.api.podEnvironment.${name} }}'"`);
+    return replaceOnce(text, variable, valued);
+  }, deployed("pod-environment.yaml"));
 
 function rewriterTemplate(): string {
   const rule = '  - apiGroups: [""]\n    resources: [secrets]\n';

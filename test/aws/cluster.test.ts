@@ -14,9 +14,10 @@ import { applyKey, type Cluster, startCluster } from "../cluster/cluster.ts";
 import { manifests } from "../cluster/manifests.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
-import { Pods, roleOf } from "./pods.ts";
+import { AUDIENCE, Pods, roleOf } from "./pods.ts";
 
 const binaries = await controlPlaneBinaries();
+const DEPLOY = join(import.meta.dirname, "..", "..", "deploy");
 const SHOP = "shop";
 /** The user of claviger api. */
 const API = "claviger-api";
@@ -85,7 +86,7 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
         sessions: { key: "claviger-system/aws-sessions" },
       }),
     });
-    await cluster.kubectl(["apply", "-f", join(import.meta.dirname, "..", "..", "deploy", "api.yaml")]);
+    await cluster.kubectl(["apply", "-f", join(DEPLOY, "api.yaml")]);
     await cluster.kubectl(["apply", "-f", "-"], manifests(...objects));
     await applyKey(cluster);
     const ready = ["wait", "--for=condition=Ready", "--timeout=120s"];
@@ -157,6 +158,71 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
     expect(named).toMatchObject([
       { spec: { grantedBy: { user: `system:serviceaccount:${SHOP}:web` } }, status: { phase: "Active" } },
     ]);
+  });
+
+  describe("deploy/pod-environment.yaml", () => {
+    const container = (name: string, ...env: readonly { name: string; value: string }[]) => ({
+      name,
+      image: "app",
+      env,
+    });
+    /** Returns the pod of a ServiceAccount as the API server would store it. */
+    const admitted = async (serviceAccountName: string, ...containers: readonly object[]) => {
+      const object = { apiVersion: "v1", kind: "Pod", metadata: { namespace: SHOP, name: "app" } };
+      const spec = { serviceAccountName, automountServiceAccountToken: false, containers };
+      const args = ["create", "--dry-run=server", "-o", "json", "-f", "-"];
+      return JSON.parse(await cluster.kubectl(args, manifests({ ...object, spec }))).spec;
+    };
+    const environmentOf = ({ env = [] }: { env?: { name: string; value: string }[] }) =>
+      Object.fromEntries(env.map(({ name, value }) => [name, value]));
+
+    beforeAll(async () => {
+      await cluster.kubectl(["apply", "-f", join(DEPLOY, "pod-environment.yaml")]);
+      await cluster.kubectl(["label", "-n", SHOP, "serviceaccount/web", "kms.claviger.dev/aws=true"]);
+      await eventually("the policy is in force", async () => {
+        const { containers } = await admitted("web", container("app"));
+        return containers[0].env !== undefined;
+      });
+    });
+
+    it("a pod of a labelled ServiceAccount => its containers have the SDKs' variables and the token", async () => {
+      const { containers, volumes } = await admitted("web", container("app", { name: "LOG", value: "all" }));
+      expect(environmentOf(containers[0])).toEqual({
+        ...{ LOG: "all", AWS_ROLE_ARN: roleOf(SHOP, "web"), AWS_REGION: "us-local-1" },
+        AWS_DEFAULT_REGION: "us-local-1",
+        AWS_WEB_IDENTITY_TOKEN_FILE: "/var/run/secrets/kms.claviger.dev/token",
+        AWS_ENDPOINT_URL_KMS: "https://claviger-api.claviger-system.svc",
+        AWS_ENDPOINT_URL_STS: "https://claviger-api.claviger-system.svc",
+      });
+      const mountPath = "/var/run/secrets/kms.claviger.dev";
+      expect(containers[0].volumeMounts).toEqual([{ name: "claviger-aws", mountPath, readOnly: true }]);
+      const serviceAccountToken = { audience: AUDIENCE, expirationSeconds: 3600, path: "token" };
+      expect(volumes).toEqual([
+        { name: "claviger-aws", projected: { defaultMode: 0o644, sources: [{ serviceAccountToken }] } },
+      ]);
+    });
+
+    it("a container with a region of its own keeps it, and one with credentials of its own is left as it is", async () => {
+      const key = { name: "AWS_ACCESS_KEY_ID", value: "AKIAIOSFODNN7EXAMPLE" };
+      const region = { name: "AWS_REGION", value: "eu-west-1" };
+      const { containers } = await admitted("web", container("app", region), container("other", key));
+      const [app, other] = containers;
+      expect(environmentOf(app)).toMatchObject({
+        AWS_REGION: "eu-west-1",
+        AWS_ROLE_ARN: roleOf(SHOP, "web"),
+      });
+      expect(environmentOf(other)).toEqual({ AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE" });
+      expect(other.volumeMounts).toBeUndefined();
+    });
+
+    it("a pod of another ServiceAccount of the namespace is left as it is", async () => {
+      const { containers, volumes } = await admitted("worker", container("app"));
+      expect([containers[0].env, containers[0].volumeMounts, volumes]).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+    });
   });
 
   it("no session for a token of another audience, one that has expired, or another's role", async () => {

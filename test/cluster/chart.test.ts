@@ -17,13 +17,15 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const CHART = join(ROOT, "charts", "claviger");
 /** The chart before it could bring pods, metrics and the dashboard. */
 const FORMER_CHART = join(ROOT, "test", "upgrade", "chart-without-pods.tgz");
-const PROMETHEUS_CRDS = join(ROOT, "test", "cluster", "prometheus-operator");
+const OTHERS_CRDS = ["prometheus-operator", "cert-manager"].map((name) =>
+  join(ROOT, "test", "cluster", name),
+);
 /** Every switch that is off by default. */
 const ALL_ON = [
   ...["storageVersionMigration", "alerts", "operator", "api", "podMonitor", "dashboard", "networkPolicy"].map(
     (switched) => `--set=${switched}.enabled=true`,
   ),
-  "--set=image.pullSecrets={registry},podMonitor.labels.release=prometheus,api.tlsSecret=claviger-api-tls,dashboard.annotations.folder=Security",
+  "--set=image.pullSecrets={registry},podMonitor.labels.release=prometheus,api.tls.certManager.issuerRef.name=ca,dashboard.annotations.folder=Security",
 ];
 const RELEASE = "claviger";
 const IN_OWN_NAMESPACE = ["--namespace=claviger-system"];
@@ -151,7 +153,7 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
   });
 
   it("api.enabled => deploy/api.yaml, the API's static pod as a DaemonSet with the certificate of a Secret, and a Service", async () => {
-    const all = await template("--set=api.enabled=true,api.tlsSecret=claviger-api-tls");
+    const all = await template("--set=api.enabled=true,api.tls.secret=claviger-api-tls");
     for (const right of await deployed("api.yaml")) expect(all).toContainEqual(right);
     const pod = parse(await readFile(join(ROOT, "deploy", "static-pod-api.yaml"), "utf8"));
     const { priority: _, containers, volumes, ...rest } = pod.spec;
@@ -190,6 +192,55 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
       policyTypes: ["Ingress"],
       ingress: [{ ports: [{ protocol: "TCP", port: 8443 }] }],
     });
+  });
+
+  it("api.tls.certManager.issuerRef => a Certificate for the Service and further names, whose Secret the API has", async () => {
+    const issuerRef =
+      "api.tls.certManager.issuerRef.name=internal,api.tls.certManager.issuerRef.kind=ClusterIssuer";
+    const all = await template(
+      `--set=api.enabled=true,${issuerRef},api.tls.certManager.dnsNames={kms.example.com}`,
+    );
+    expect(found(all, "Certificate claviger-api").spec).toMatchObject({
+      secretName: "claviger-api-tls",
+      dnsNames: [
+        "claviger-api.claviger-system.svc",
+        "claviger-api.claviger-system.svc.cluster.local",
+        "kms.example.com",
+      ],
+      issuerRef: { name: "internal", kind: "ClusterIssuer" },
+    });
+    expect(found(all, "DaemonSet claviger-api").spec).toMatchObject({
+      template: {
+        spec: {
+          volumes: expect.arrayContaining([
+            { name: "tls", secret: { secretName: "claviger-api-tls", defaultMode: 256 } },
+          ]),
+        },
+      },
+    });
+    const named = await template(`--set=api.enabled=true,${issuerRef},api.tls.secret=own`);
+    expect(found(named, "Certificate claviger-api").spec).toMatchObject({ secretName: "own" });
+  });
+
+  it("api.podEnvironment => deploy/pod-environment.yaml with the values, from Kubernetes 1.36 on", async () => {
+    const on = ["--set=api.enabled=true", "--kube-version=1.36.0"];
+    const policies = async (...args: string[]) =>
+      (await template(...args)).filter(({ kind }) => kind.startsWith("MutatingAdmissionPolicy"));
+    expect(inOrder(await policies(...on))).toEqual(inOrder(await deployed("pod-environment.yaml")));
+    const values = "endpoint=https://kms.example.com:8443,account=123456789012,caConfigMap=trust";
+    const [policy] = await policies(
+      ...on,
+      `--set-string=api.podEnvironment.${values.replaceAll(",", ",api.podEnvironment.")}`,
+    );
+    expect(policy?.spec?.variables).toEqual(
+      expect.arrayContaining([
+        { name: "endpoint", expression: "'https://kms.example.com:8443'" },
+        { name: "account", expression: "'123456789012'" },
+        { name: "caConfigMap", expression: "'trust'" },
+      ]),
+    );
+    expect(await policies("--set=api.enabled=true", "--kube-version=1.35.4")).toEqual([]);
+    expect(await policies(...on, "--set=api.podEnvironment.enabled=false")).toEqual([]);
   });
 
   it("helm test runs claviger doctor with the volumes of the operator, on a control-plane node", async () => {
@@ -281,8 +332,18 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
     ["an image with a command", "image.tag=latest --privileged", /\/image\/tag'?: .* does not match pattern/],
     [
       "a Secret with another name than a Secret's",
-      "api.tlsSecret=TLS",
-      /\/api\/tlsSecret'?: .* does not match pattern/,
+      "api.tls.secret=TLS",
+      /\/api\/tls\/secret'?: .* does not match pattern/,
+    ],
+    [
+      "an endpoint that would end a text of the policy",
+      "api.podEnvironment.endpoint=https://a'+'",
+      /\/api\/podEnvironment\/endpoint'?: .* does not match pattern/,
+    ],
+    [
+      "an issuer without a name",
+      "api.tls.certManager.issuerRef.kind=ClusterIssuer",
+      /\/issuerRef'?: propert.* 'name' required/,
     ],
     ["an unknown toleration", 'operator.tolerations=[{"keys":"a"}]', /'keys' not allowed/],
     ["memory that is no quantity", "operator.resources.limits.memory=lots", /does not match pattern/],
@@ -361,9 +422,10 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
     await cluster.ready();
   });
 
-  it("every object of every switch is valid for the API server, field by field, and for the Prometheus Operator's schemas", async () => {
-    await kubectl("apply", "-f", PROMETHEUS_CRDS);
-    await kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", PROMETHEUS_CRDS);
+  it("every object of every switch is valid for the API server, field by field, and for the Prometheus Operator's and cert-manager's schemas", async () => {
+    const others = OTHERS_CRDS.flatMap((folder) => ["-f", folder]);
+    await kubectl("apply", ...others);
+    await kubectl("wait", "--for=condition=Established", "--timeout=60s", ...others);
     const text = await succeeds(helm, "template", RELEASE, CHART, ...IN_OWN_NAMESPACE, ...ALL_ON);
     const shown = await cluster.kubectl(
       ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"],
@@ -376,6 +438,9 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
       "daemonset.*/claviger-api ",
       "service/claviger-api ",
       "networkpolicy.*/claviger-api ",
+      "certificate.*/claviger-api ",
+      "mutatingadmissionpolicy.*/pod-environment.*",
+      "mutatingadmissionpolicybinding.*/pod-environment.*",
       "pod/claviger-doctor ",
       "networkpolicy.*/claviger-no-ingress ",
       "configmap/claviger-dashboard ",
@@ -386,7 +451,7 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
   it("everything on and rolled back: the operator comes and goes, and no key changes", async () => {
     const before = await keys();
     const objects =
-      "daemonsets,services,podmonitors,prometheusrules,networkpolicies,configmaps/claviger-dashboard".split(
+      "daemonsets,services,certificates,podmonitors,prometheusrules,networkpolicies,configmaps/claviger-dashboard".split(
         ",",
       );
     const namesOf = (kind: string) =>
@@ -422,7 +487,8 @@ describe.skipIf(binaries === undefined || helmPath === undefined)("the chart on 
     expect(await kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")).not.toContain(
       "/claviger-",
     );
-    expect(await kubectl("get", "validatingadmissionpolicies", "-o", "name")).toBe("");
+    const policies = "validatingadmissionpolicies,mutatingadmissionpolicies";
+    expect(await kubectl("get", policies, "-o", "name")).toBe("");
   };
 
   it("an uninstallation leaves CRDs, namespace and keys, and takes the rights", async () => {
