@@ -16,12 +16,14 @@ export const init: Command = {
   summary:
     "Install claviger on this control-plane node of kubeadm, step by step; run it again to continue. --dry-run shows the steps.",
   usage:
-    "init [--dry-run] [--diff] [--wait] [--image IMAGE | --systemd] [--undo [--forget]] [--kubeconfig FILE] [--root FOLDER]",
+    "init [--dry-run] [--diff] [--wait] [--api] [--image IMAGE | --systemd] [--undo [--forget]] [--kubeconfig FILE] [--root FOLDER]",
   options: {
     "--dry-run": "print what each step would do, and change nothing",
     "--diff": "as --dry-run, with the lines of each file that would change",
     "--wait": "end only when the Secrets from before are encrypted too, and were counted in etcd",
-    "--image IMAGE": "the image of plugin and operator, as the container runtime knows it",
+    "--api":
+      "the AWS KMS API too, as a static pod; claviger.yaml must have `aws`, and the node its certificate",
+    "--image IMAGE": "the image of the static pods, as the container runtime knows it",
     "--systemd": "plugin and operator as systemd services that run this program, instead of static pods",
     "--undo":
       "take claviger away from this node: decrypt the Secrets, prove that nothing needs a key, and put the files back",
@@ -34,6 +36,7 @@ export const init: Command = {
       "dry-run": { type: "boolean" },
       diff: { type: "boolean" },
       wait: { type: "boolean" },
+      api: { type: "boolean" },
       image: { type: "string" },
       systemd: { type: "boolean" },
       undo: { type: "boolean" },
@@ -56,6 +59,7 @@ export const init: Command = {
 
 interface InitOptions {
   readonly wait?: boolean;
+  readonly api?: boolean;
   readonly image?: string;
   readonly systemd?: boolean;
   readonly undo?: boolean;
@@ -64,12 +68,14 @@ interface InitOptions {
 
 function stepsOf(
   site: Site,
-  { wait = false, image, systemd = false, undo = false, forget = false }: InitOptions,
+  { wait = false, api = false, image, systemd = false, undo = false, forget = false }: InitOptions,
 ) {
   if (forget && !undo) throw new UsageError("--forget goes with --undo");
   if (undo) return undoSteps(site, { forget });
   if (systemd && image !== undefined) throw new UsageError("--systemd and --image exclude one another");
-  return installSteps(site, { wait, systemd, ...(image !== undefined && { image }) });
+  if (systemd && api)
+    throw new UsageError("--systemd and --api exclude one another: the API is a static pod");
+  return installSteps(site, { wait, systemd, api, ...(image !== undefined && { image }) });
 }
 
 function mustBeRoot(root: string | undefined): void {

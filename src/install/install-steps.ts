@@ -1,6 +1,7 @@
 import type { Site } from "./site.ts";
 import type { Step } from "./step.ts";
 import { apiServerStep } from "./steps/api-server-step.ts";
+import { apiStep } from "./steps/api-step.ts";
 import {
   clusterConfigurationStep,
   everyReaderStep,
@@ -23,6 +24,8 @@ export interface InstallOptions {
   readonly systemd?: boolean;
   /** True if the last step waits until the Secrets from before are encrypted too. */
   readonly wait: boolean;
+  /** True if the AWS KMS API of the node's configuration is installed as a static pod, too. */
+  readonly api?: boolean;
 }
 
 /**
@@ -44,5 +47,6 @@ export const installSteps = (site: Site, options: InstallOptions): readonly Step
   everyReaderStep(site),
   clusterConfigurationStep(site),
   writerStep(site),
+  ...(options.api === true ? [apiStep(site, options.image)] : []),
   ...(options.wait ? [verifiedStep(site)] : []),
 ];

@@ -18,6 +18,8 @@ import { installSteps } from "./install-steps.ts";
 import { checkCode } from "./join/check-code.ts";
 import { answerRequest, takeAnswer } from "./join/join.ts";
 import { makeRequest } from "./join/request-file.ts";
+import { pathOf } from "./objects/object-path.ts";
+import { packagedObjects, packagedText } from "./objects/packaged.ts";
 import { PATHS } from "./paths.ts";
 import { runSteps } from "./run-steps.ts";
 import { planText } from "./show-plan.ts";
@@ -169,6 +171,62 @@ describe("claviger init", () => {
     await expect(install(node)).rejects.toThrow(message);
     expect(node.text(path)).toBe(text);
     expect(node.loaded).toBe(false);
+  });
+});
+
+describe("the AWS KMS API", () => {
+  const CONFIG = `${packagedText("deploy/claviger.yaml")}
+aws:
+  listen: 0.0.0.0:8443
+  tls: { cert: tls.crt, key: tls.key }
+  kubeconfig: api.kubeconfig
+  sessions: { key: claviger-system/aws-sessions }
+`;
+  const POD = `${PATHS.manifests}/claviger-api.yaml`;
+  const put = (node: FakeNode, path: string, text: string) => {
+    mkdirSync(join(node.root, path, ".."), { recursive: true, mode: 0o700 });
+    writeFileSync(join(node.root, path), text, { mode: 0o600 });
+  };
+  const withApi = (node: FakeNode, image?: string) =>
+    run(node, installSteps(node.site, { wait: false, api: true, ...(image !== undefined && { image }) }));
+
+  test("init with aws in claviger.yaml => the API's kubeconfig and rights, which init renews as the node's, and no pod", async () => {
+    const node = addNode("cp-1");
+    put(node, PATHS.config, CONFIG);
+    await install(node);
+    expect(node.text(PATHS.apiKubeconfig)).toContain("server: https://10.0.0.1:6443");
+    expect([...cluster.objects.keys()].filter((path) => path.endsWith("/claviger-api"))).toHaveLength(2);
+    expect(node.text(POD)).toBeUndefined();
+    rmSync(join(node.root, PATHS.apiKubeconfig));
+    expect(await install(node)).toBe(1);
+    expect(node.text(PATHS.apiKubeconfig)).toBeDefined();
+  });
+
+  test("init --api => the static pod too, once the configuration and the certificate are there", async () => {
+    const node = addNode("cp-1");
+    await expect(withApi(node)).rejects.toThrow("/etc/claviger/claviger.yaml has no aws.listen");
+    put(node, PATHS.config, CONFIG);
+    await expect(withApi(node)).rejects.toThrow("certificate is not on this node: /etc/claviger/tls.crt");
+    put(node, "/etc/claviger/tls.crt", "certificate");
+    put(node, "/etc/claviger/tls.key", "key");
+    await withApi(node);
+    expect(node.text(POD)).toBe(packagedText("deploy/static-pod-api.yaml"));
+    expect(await withApi(node)).toBe(0);
+    await run(node, installSteps(node.site, { wait: false, image: "registry.example/claviger:2" }));
+    expect(node.text(POD)).toContain("image: registry.example/claviger:2\n");
+  });
+
+  test("init --undo => a static pod that somebody copied there is removed, and so are the API's rights and policy", async () => {
+    const node = addNode("cp-1");
+    put(node, PATHS.config, CONFIG);
+    await install(node);
+    put(node, POD, "kind: Pod\n");
+    for (const object of packagedObjects("deploy/pod-environment.yaml"))
+      await node.site.kube.apply({ path: pathOf(object), object, fieldManager: "kubectl" });
+    await undo(node);
+    expect(node.text(POD)).toBeUndefined();
+    expect(node.text(PATHS.apiKubeconfig)).toBeUndefined();
+    expect([...cluster.objects.keys()]).toHaveLength(1);
   });
 });
 

@@ -4,6 +4,7 @@ export const PATHS = {
   rootKey: "/etc/claviger/root.key",
   kubeconfig: "/etc/claviger/kubeconfig",
   rewriterKubeconfig: "/etc/claviger/rewriter.kubeconfig",
+  apiKubeconfig: "/etc/claviger/api.kubeconfig",
   originals: "/etc/claviger/originals.json",
   joinKey: "/etc/claviger/join.key",
   tmpfiles: "/etc/tmpfiles.d/claviger.conf",

@@ -10,6 +10,7 @@ import { fileRootKey } from "../seal/file-root-key.ts";
 
 const CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
 const KMS = "/apis/kms.claviger.dev/v1alpha1";
+const PODS = "/api/v1/namespaces/kube-system/pods";
 const KEY = `${KMS}/namespaces/claviger-system/masterkeys/secrets`;
 const DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/masterkeys.kms.claviger.dev";
 const CLUSTER = `apiServer: {}
@@ -102,6 +103,8 @@ export class FakeCluster {
   #made(path: string): unknown {
     const node = this.nodes.find(({ name }) => path === `${KMS}/keyservers/${name}`);
     if (node !== undefined) return node.keyServer();
+    const served = this.nodes.find(({ name }) => path === `${PODS}/claviger-api-${name}`);
+    if (served !== undefined) return served.apiPod();
     switch (path) {
       case "/version":
         return { minor: "37" };
@@ -211,6 +214,12 @@ export class FakeNode {
 
   lease(): unknown {
     return { metadata: { name: `apiserver-${this.name}`, labels: { "kubernetes.io/hostname": this.name } } };
+  }
+
+  /** The kubelet's mirror pod of the AWS KMS API. */
+  apiPod(): unknown {
+    const runs = existsSync(join(this.root, PATHS.manifests, "claviger-api.yaml"));
+    return runs ? { status: { conditions: [{ type: "Ready", status: "True" }] } } : undefined;
   }
 
   keyServer(): unknown {

@@ -17,6 +17,7 @@ const none: Installation = {
   namespace: "gone",
   rights: [],
   policies: [],
+  podPolicies: [],
 };
 const crds = ["masterkeys", "keyservers"].map((plural) => ({
   name: `${plural}.kms.claviger.dev`,
@@ -114,6 +115,12 @@ describe("what is left of claviger", () => {
       { ...none, namespace: "there", rights: whole.rights, policies: whole.policies },
       /Namespace claviger-system/,
       /^kubectl annotate namespace claviger-system kms.claviger.dev\/allow-deletion=yes --overwrite\nkubectl delete .*deploy\/rbac.yaml/,
+    ],
+    [
+      "the policy for the pods of applications => it goes with the rights of the API",
+      { ...none, podPolicies: ["pod-environment.kms.claviger.dev"] },
+      /1 MutatingAdmissionPolicies: pod-environment/,
+      /^kubectl delete -f deploy\/pod-environment.yaml\nkubectl delete .*-f deploy\/api.yaml/,
     ],
   ])("%s", (_, installation, left, next) => {
     const plan = decideUninstall(installation, NOW);

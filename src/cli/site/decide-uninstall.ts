@@ -129,7 +129,7 @@ function operators({ leases }: Installation, now: Date): Stage {
       "operators that run, on nodes",
       alive.map(({ node }) => node),
     ),
-    next: ["stop claviger on these nodes, plugin and operator: static pod, unit or process"],
+    next: ["stop claviger on these nodes, plugin, operator and API: static pod, unit or process"],
   };
 }
 
@@ -155,10 +155,11 @@ function definitions({ crds, keyVersions, keyServers, masterKeys }: Installation
   };
 }
 
-function rights({ namespace, rights: roles, policies }: Installation): Stage {
+function rights({ namespace, rights: roles, policies, podPolicies }: Installation): Stage {
   const left = [
     ...named("ClusterRoles", roles),
     ...named("ValidatingAdmissionPolicies", policies),
+    ...named("MutatingAdmissionPolicies", podPolicies),
     ...(namespace === "gone"
       ? []
       : [`Namespace ${NAMESPACE}${namespace === "leaving" ? ", which is being deleted" : ""}`]),
@@ -169,7 +170,9 @@ function rights({ namespace, rights: roles, policies }: Installation): Stage {
       ...(namespace === "there"
         ? [`kubectl annotate namespace ${NAMESPACE} kms.claviger.dev/allow-deletion=yes --overwrite`]
         : []),
-      "kubectl delete --ignore-not-found -f deploy/rewriter.yaml -f deploy/storage-version-migration.yaml -f deploy/rbac.yaml -f deploy/admission.yaml",
+      // An API server older than 1.36 does not know the kind.
+      ...(podPolicies.length > 0 ? ["kubectl delete -f deploy/pod-environment.yaml"] : []),
+      "kubectl delete --ignore-not-found -f deploy/api.yaml -f deploy/rewriter.yaml -f deploy/storage-version-migration.yaml -f deploy/rbac.yaml -f deploy/admission.yaml",
       "# or, if Helm brought them: helm uninstall claviger --namespace claviger-system, then kubectl delete namespace claviger-system",
     ],
   };

@@ -17,6 +17,7 @@ import { timeOf } from "../../times.ts";
 export const NAMESPACE = "claviger-system";
 const RBAC = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+const MUTATING = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies";
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /** The parts of claviger that exist in a cluster. */
@@ -32,6 +33,8 @@ export interface Installation {
   /** ClusterRoles and admission policies. */
   readonly rights: readonly string[];
   readonly policies: readonly string[];
+  /** The policies of deploy/pod-environment.yaml. */
+  readonly podPolicies: readonly string[];
 }
 
 interface Metadata {
@@ -51,11 +54,12 @@ export async function lookAtInstallation(client: KubeClient, signal: AbortSignal
   const crds = await Promise.all(
     Object.values(resources).map(({ plural }) => one(client, `${CRDS}/${plural}.${GROUP}`, signal)),
   );
-  const [namespace, leases, roles, policies] = await Promise.all([
+  const [namespace, leases, roles, policies, podPolicies] = await Promise.all([
     one(client, `/api/v1/namespaces/${NAMESPACE}`, signal),
     list(leasesPath(NAMESPACE)),
     list(RBAC),
     list(ADMISSION),
+    list(MUTATING),
   ]);
   return {
     // The API server validates every object against its CRD.
@@ -70,6 +74,7 @@ export async function lookAtInstallation(client: KubeClient, signal: AbortSignal
     namespace: namespace === undefined ? "gone" : isLeaving(namespace) ? "leaving" : "there",
     rights: namesOf(roles, (name) => /^claviger-/.test(name)),
     policies: namesOf(policies, (name) => name.endsWith(`.${GROUP}`)),
+    podPolicies: namesOf(podPolicies, (name) => name.endsWith(`.${GROUP}`)),
   };
 }
 

@@ -14,9 +14,11 @@ const ALLOWED: ReadonlySet<string> = new Set([
   PATHS.config,
   PATHS.kubeconfig,
   PATHS.rewriterKubeconfig,
+  PATHS.apiKubeconfig,
   PATHS.encryptionConfig,
   `${PATHS.manifests}/claviger-plugin.yaml`,
   `${PATHS.manifests}/claviger-operator.yaml`,
+  `${PATHS.manifests}/claviger-api.yaml`,
 ]);
 const ROOT_KEY_BYTES = 32;
 

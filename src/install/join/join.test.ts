@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Secret } from "../../crypto/secret.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
+import { packagedText } from "../objects/packaged.ts";
 import { PATHS } from "../paths.ts";
 import type { Site } from "../site.ts";
 import { openAnswer, sealAnswer } from "./answer.ts";
@@ -96,6 +97,19 @@ describe("claviger join", () => {
     expect(has(second, `${PATHS.manifests}/claviger-plugin.yaml`).toString()).toBe("the pod");
     expect(has(second, PATHS.tmpfiles).toString()).toBe("d /run/claviger 0700 root root -\n");
     expect(() => has(second, `${PATHS.manifests}/other.yaml`)).toThrow("ENOENT");
+  });
+
+  test("of a node with the AWS KMS API => its pod and an identity of the new node's own", async () => {
+    const [first, second] = [firstNode(), newSite("cp-2")];
+    put(
+      first,
+      PATHS.config,
+      `${packagedText("deploy/claviger.yaml")}\naws: { listen: "127.0.0.1:8443", kubeconfig: api.kubeconfig, credentials: c.yaml }\n`,
+    );
+    put(first, `${PATHS.manifests}/claviger-api.yaml`, "the API's pod");
+    await takeAnswer(second, await answered(first, second));
+    expect(has(second, PATHS.apiKubeconfig).toString()).toBe("kubeconfig of claviger-api:cp-2");
+    expect(has(second, `${PATHS.manifests}/claviger-api.yaml`).toString()).toBe("the API's pod");
   });
 
   test.each([

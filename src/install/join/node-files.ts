@@ -49,7 +49,7 @@ async function kubeconfigsFor(site: Site, { nodeName, address }: JoinRequest): P
   const endpoint = address === "" ? endpointOf(configuration) : address;
   const kubeadmConfig = kubeadmFile(withEndpoint(configuration, endpoint), local);
   const kubeconfigs: [string, string][] = [];
-  for (const { path, user, group } of identitiesOf(nodeName)) {
+  for (const { path, user, group } of identitiesOf(site, nodeName)) {
     kubeconfigs.push([path, await kubeadmKubeconfig(site, { user, group, kubeadmConfig })]);
   }
   return kubeconfigs;

@@ -11,6 +11,8 @@ const KINDS: Readonly<Record<string, { readonly plural: string; readonly namespa
   CustomResourceDefinition: { plural: "customresourcedefinitions" },
   ValidatingAdmissionPolicy: { plural: "validatingadmissionpolicies" },
   ValidatingAdmissionPolicyBinding: { plural: "validatingadmissionpolicybindings" },
+  MutatingAdmissionPolicy: { plural: "mutatingadmissionpolicies" },
+  MutatingAdmissionPolicyBinding: { plural: "mutatingadmissionpolicybindings" },
   MasterKey: { plural: "masterkeys", namespaced: true },
 };
 

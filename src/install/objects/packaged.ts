@@ -31,11 +31,11 @@ export const packagedDefinitions = (): KubeObject[] =>
     .sort()
     .flatMap((name) => packagedObjects(`crds/${name}`));
 
-/** The static pods of plugin and operator, by the names of their files in the kubelet's folder. */
+/** The static pods of a node, plugin, operator and API, by the names of their files in the kubelet's folder. */
 export const packagedPods = (): ReadonlyMap<string, string> =>
   new Map(
     readdirSync(join(PACKAGE, "deploy"))
-      .filter((name) => /^static-pod-(plugin|operator)\.yaml$/.test(name))
+      .filter((name) => /^static-pod-(plugin|operator|api)\.yaml$/.test(name))
       .sort()
       .map((name) => [name.replace(/^static-pod/, "claviger"), packagedText(`deploy/${name}`)]),
   );

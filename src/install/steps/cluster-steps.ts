@@ -4,6 +4,7 @@ import type { KubeObject, ObjectChange } from "../changes.ts";
 import { type ClusterFacts, KEY, ownServer, readCluster } from "../cluster-facts.ts";
 import { readClusterConfiguration } from "../kubeadm/cluster-config-map.ts";
 import { factsOf, missingIn, withEncryption } from "../kubeadm/cluster-configuration.ts";
+import { hasApiIdentity } from "../node-api.ts";
 import { readObject, stateOf } from "../objects/apply-object.ts";
 import { pathOf } from "../objects/object-path.ts";
 import { packagedDefinitions, packagedObjects } from "../objects/packaged.ts";
@@ -44,7 +45,9 @@ async function wantedObjects(site: Site): Promise<KubeObject[]> {
   };
   // Kubernetes 1.29 has no ValidatingAdmissionPolicy of version v1.
   const guards = Number.parseInt(minor ?? "", 10) >= 30 ? packagedObjects("deploy/admission.yaml") : [];
-  const rights = ["rbac", "rewriter"].flatMap((name) => packagedObjects(`deploy/${name}.yaml`));
+  const rights = ["rbac", "rewriter", ...(hasApiIdentity(site) ? ["api"] : [])].flatMap((name) =>
+    packagedObjects(`deploy/${name}.yaml`),
+  );
   const namespaces = rights.filter(({ kind }) => kind === "Namespace");
   const others = rights.filter(({ kind }) => kind !== "Namespace");
   return [...namespaces, ...packagedDefinitions(), ...others, ...guards];

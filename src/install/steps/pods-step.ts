@@ -4,19 +4,26 @@ import { placeOf, type Site } from "../site.ts";
 import { actIf, blocked, type Step, type StepPlan } from "../step.ts";
 import { textOf } from "../text-file.ts";
 
-/** The static pods of plugin and operator. Pods that exist are kept, with another image if one is given. */
+/**
+ * The static pods of plugin and operator, and of the API if it is there. Pods that exist are kept, with another
+ * image if one is given.
+ */
 export const podsStep = (site: Site, image: string | undefined): Step => ({
   name: "static pods",
   plan: async () => {
-    const pods = [...packagedPods()].map(([name, text]) => {
+    const packaged = [...packagedPods()].map(([name, text]) => {
       const path = `${PATHS.manifests}/${name}`;
       return { path, wanted: text, before: textOf(placeOf(site, path)) };
     });
+    const pods = packaged.filter(({ path, before }) => path !== API_POD || before !== undefined);
     const single =
       textOf(placeOf(site, SINGLE_POD)) !== undefined && !pods.some(({ path }) => path === SINGLE_POD);
     return single ? singlePod() : decidePods(pods, image);
   },
 });
+
+/** The static pod of the AWS KMS API, which `init --api` writes or an administrator has copied. */
+export const API_POD = `${PATHS.manifests}/claviger-api.yaml`;
 
 /** The one pod of plugin and operator of earlier installations. */
 const SINGLE_POD = `${PATHS.manifests}/claviger.yaml`;

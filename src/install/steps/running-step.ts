@@ -18,8 +18,12 @@ export const nodeStep = (site: Site): Step => ({
 });
 
 /** The paths of the kubelet's mirror pods of plugin and operator. */
-export const podPaths = ({ nodeName }: Pick<Site, "nodeName">): string[] =>
-  ["plugin", "operator"].map((part) => `/api/v1/namespaces/kube-system/pods/claviger-${part}-${nodeName}`);
+export const podPaths = (site: Pick<Site, "nodeName">): string[] =>
+  (["plugin", "operator"] as const).map((part) => podPath(site, part));
+
+/** The path of the kubelet's mirror pod of a part of claviger. */
+export const podPath = ({ nodeName }: Pick<Site, "nodeName">, part: "plugin" | "operator" | "api"): string =>
+  `/api/v1/namespaces/kube-system/pods/claviger-${part}-${nodeName}`;
 
 /** Returns the reasons why the containers of a pod do not run, such as an image that is not on the node. */
 export function troublesOf(pod: unknown): string[] {

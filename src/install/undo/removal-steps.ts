@@ -13,7 +13,7 @@ import { readOriginals } from "../originals.ts";
 import { FOLDERS, PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
 import { act, actIf, blocked, done, type Step, type StepPlan, wait } from "../step.ts";
-import { podPaths } from "../steps/running-step.ts";
+import { podPath, podPaths } from "../steps/running-step.ts";
 import { unitRemovals } from "../steps/units-step.ts";
 import { exists, textOf } from "../text-file.ts";
 
@@ -93,26 +93,24 @@ export function decideKeys(aliases: readonly Named[], keys: readonly Named[]): S
   return keys.length > 0 ? wait("the leading operator lets the keys go") : done("there is none");
 }
 
-/** Stops plugin and operator on this node, and removes their record, so that other nodes do not wait for it. */
+/** Stops plugin, operator and API on this node, and removes their record, so that other nodes do not wait for it. */
 export const stopNodeStep = (site: Site): Step => ({
   name: "plugin and operator",
   patience: 3 * 60_000,
   plan: async () => {
-    const paths = [...packagedPods().keys()].map((name) => `${PATHS.manifests}/${name}`);
-    const changes = paths.flatMap((path) => {
-      const before = textOf(placeOf(site, path));
-      return before === undefined
-        ? []
-        : [{ kind: "file", path, mode: 0o600, before, after: undefined } as const];
-    });
-    const stops = [...changes, ...unitRemovals(site)];
+    const pods = podFiles().filter((path) => exists(placeOf(site, path)));
+    const removals = pods.map((path) => ({ kind: "remove", path }) as const);
+    const stops = [...removals, ...unitRemovals(site)];
     if (stops.length > 0) return actIf(stops, "stop them", "");
-    for (const pod of podPaths(site)) {
+    for (const pod of [...podPaths(site), podPath(site, "api")]) {
       if ((await readObject(site, pod)) !== undefined) return wait("the kubelet stops them");
     }
     return actIf(await recordsOf(site), "remove the record of this node", "they do not run");
   },
 });
+
+/** The files of the static pods, which init has written or an administrator has copied. */
+const podFiles = (): string[] => [...packagedPods().keys()].map((name) => `${PATHS.manifests}/${name}`);
 
 async function recordsOf(site: Site): Promise<Change[]> {
   const { nodeName } = site;
@@ -142,7 +140,7 @@ export const objectsGoneStep = (site: Site): Step => ({
 
 /** Definitions first and the Namespace last, whose guard is one of the objects before it. */
 function deletedObjects(): KubeObject[] {
-  const names = ["admission", "rewriter", "storage-version-migration", "rbac"];
+  const names = ["admission", "pod-environment", "rewriter", "storage-version-migration", "api", "rbac"];
   const others = names.flatMap((name) => packagedObjects(`deploy/${name}.yaml`));
   const namespaces = others.filter(({ kind }) => kind === "Namespace");
   return [...packagedDefinitions(), ...others.filter(({ kind }) => kind !== "Namespace"), ...namespaces];
@@ -200,8 +198,8 @@ export const filesStep = (site: Site, forget: boolean): Step => ({
     for (const [path, kept] of readOriginals(site)) {
       const before = textOf(placeOf(site, path));
       const after = kept ?? undefined;
-      // kubeadm has rendered this one anew, perhaps for a later release.
-      if (path === PATHS.apiServer || before === after) continue;
+      // kubeadm has rendered the API server's anew, perhaps for a later release; and pods are stopped for good.
+      if (path === PATHS.apiServer || podFiles().includes(path) || before === after) continue;
       changes.push({ kind: "file", path, mode: 0o600, before, after });
     }
     const remove = (paths: readonly string[]) =>
