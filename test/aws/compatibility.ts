@@ -6,6 +6,8 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
   CreateKey:
     "`Policy`, `MultiRegion`, `CustomKeyStoreId` and `XksKeyId` are refused with UnsupportedOperationException",
   Decrypt: "`Recipient` is refused with UnsupportedOperationException",
+  DeleteImportedKeyMaterial:
+    "the material is refused from then on, and stays sealed in the cluster until its key is deleted; KMSInvalidStateException for a key that an API server uses or that nobody can count; an older material's deletion does not make the key PendingImport",
   DeriveSharedSecret: "`Recipient` is refused with UnsupportedOperationException",
   GenerateDataKey: "`Recipient` is refused with UnsupportedOperationException",
   GenerateDataKeyPair:

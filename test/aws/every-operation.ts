@@ -202,6 +202,12 @@ export const CALLS: Readonly<Record<string, Call>> = {
     const { KeyMetadata } = await kms.send(new sdk.DescribeKeyCommand({ KeyId: imported }));
     expect(KeyMetadata).toMatchObject({ KeyState: "Enabled", Origin: "EXTERNAL", ExpirationModel });
   },
+  async DeleteImportedKeyMaterial(kms, { imported }) {
+    const deleted = await kms.send(new sdk.DeleteImportedKeyMaterialCommand({ KeyId: imported }));
+    const { KeyMetadata } = await kms.send(new sdk.DescribeKeyCommand({ KeyId: imported }));
+    expect(KeyMetadata).toMatchObject({ KeyState: "PendingImport" });
+    expect(deleted.KeyMaterialId).toBe(KeyMetadata?.CurrentKeyMaterialId);
+  },
   async CreateGrant(kms, made) {
     const terms = { GranteePrincipal: READER, RetiringPrincipal: READER };
     const input = { KeyId: made.keyId, ...terms, Operations: ["Decrypt" as const] };

@@ -259,6 +259,19 @@ describe.skipIf(binaries === undefined)("key material imported into a cluster of
     }
   });
 
+  it("is not deleted while an API server or a stored object needs the key, and the Secrets stay readable", async () => {
+    const deleteMaterialId = (await get()).status?.import?.processed?.materialId;
+    await patch({ deleteMaterialId });
+    const refused = await eventually("it is refused", async () => {
+      const found = conditionOf((await get()).status?.conditions, "Imported");
+      return found?.reason === "InUse" && found;
+    });
+    expect(refused.message).toMatch(/provider \S+ of node \S+/);
+    await patch(null);
+    const text = await cluster.kubectl(["get", "secret", "second", "-o", "jsonpath={.data.text}"]);
+    expect(Buffer.from(text, "base64").toString()).toBe("secret");
+  });
+
   it("has its end moved by the same material imported again, on every node, and nothing else", async () => {
     const specs = async () => {
       const { items } = JSON.parse(await cluster.kubectl(["get", "kv", "-o", "json"]));

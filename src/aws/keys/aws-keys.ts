@@ -138,6 +138,11 @@ export class AwsKeys {
     );
   }
 
+  /** Returns a version as requests find it: `versions` reads the file, which may be ahead of them. */
+  inMemory(version: VersionRow): VersionRow {
+    return this.#keyring.version(version.versionId) ?? version;
+  }
+
   /** Returns true if imported material has expired at `now` (epoch milliseconds). */
   isExpired(version: VersionRow, now: number): boolean {
     return isExpired(version, this.#keyring.expiryTime(now));

@@ -1,4 +1,5 @@
 import type { Operation } from "../operations/operation.ts";
+import { deleteImportedKeyMaterial } from "./import/delete-imported-key-material.ts";
 import { getParametersForImport } from "./import/get-parameters-for-import.ts";
 import { importKeyMaterial } from "./import/import-key-material.ts";
 import type { ManagedObjects } from "./managed-objects.ts";
@@ -24,6 +25,7 @@ const OPERATIONS = new Map<string, (objects: ManagedObjects) => unknown>(
     CreateAlias: createAlias,
     CreateKey: createKey,
     DeleteAlias: deleteAlias,
+    DeleteImportedKeyMaterial: deleteImportedKeyMaterial,
     DisableKey: disableKey,
     DisableKeyRotation: disableKeyRotation,
     EnableKey: enableKey,

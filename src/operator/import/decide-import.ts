@@ -8,6 +8,12 @@ import type { Room } from "../master-key/namespace-room.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import { differingRootKeys } from "../nodes/root-keys.ts";
 import type { Obstacle } from "../retirement/usage-census.ts";
+import {
+  decideMaterialDeletion,
+  type KeyUsers,
+  type MaterialDeletion,
+  newDeletion,
+} from "./decide-material-deletion.ts";
 import { firstObjection, importTypeOf } from "./import-objections.ts";
 import { type Offer, offerOf } from "./import-offer.ts";
 import { hasExpired } from "./material-expiry.ts";
@@ -28,6 +34,8 @@ export interface ObservedImport {
   readonly timeUnknown?: Obstacle | undefined;
   /** The room that is left in the key's namespace. */
   readonly room: Room;
+  /** Returns the users of the key: a deletion of its material depends on them. */
+  readonly users: () => KeyUsers;
   /**
    * True if a version's validTo or proof in the API server differs from the leader's keyring. That must be
    * resolved first.
@@ -42,15 +50,24 @@ export type ImportStep =
   | { readonly kind: "publish"; readonly keySpec: WrappingKeySpec }
   /** Opens the offered material, and asks `decideOpened`. */
   | { readonly kind: "open"; readonly offer: Offer }
+  /** Ends the use of material at `validTo`; absent if its use has ended before. */
+  | {
+      readonly kind: "delete";
+      readonly deletion: MaterialDeletion;
+      readonly version: KeyVersion;
+      readonly validTo?: string;
+    }
   | Refusal
   | Waiting;
 
-/** A refusal for good: the offer has to be changed. */
+/** A refusal for good: spec.import has to be changed. */
 interface Refusal {
   readonly kind: "refuse";
-  readonly offer: Offer;
+  readonly offer: Asked;
   readonly finding: Finding;
 }
+/** An offer, or a deletion, which has no token. */
+export type Asked = Pick<Offer, "digest"> & Partial<Pick<Offer, "importToken">>;
 /** The offer is decided again after this wait. */
 interface Waiting {
   readonly kind: "wait";
@@ -71,6 +88,8 @@ export function decideImport(observed: ObservedImport, now: Date): ImportStep {
   const { masterKey, plan } = observed;
   if (masterKey.spec.origin !== "EXTERNAL" || masterKey.status?.keyId === undefined) return NONE;
   if (plan.step.kind !== "wait" && plan.step.kind !== "settled") return NONE;
+  const deletion = newDeletion(masterKey);
+  if (deletion !== undefined) return decideDeletion(observed, deletion, now);
   const offer = newOffer(masterKey);
   if (offer === undefined) return decideParameters(observed, now);
   const obstacle = waitFor(observed);
@@ -85,6 +104,23 @@ export function decideImport(observed: ObservedImport, now: Date): ImportStep {
 }
 
 const NONE = { kind: "none" } as const;
+
+function decideDeletion(observed: ObservedImport, deletion: MaterialDeletion, now: Date): ImportStep {
+  const { masterKey, versions, users } = observed;
+  const obstacle = waitFor(observed);
+  if (obstacle !== undefined) return { kind: "wait", finding: obstacle };
+  const step = decideMaterialDeletion(masterKey, versions, deletion, users(), now);
+  switch (step.kind) {
+    case "delete":
+      return { ...step, deletion };
+    case "keep":
+      return { kind: "delete", deletion, version: step.version };
+    case "refuse":
+      return { ...step, offer: deletion };
+    case "wait":
+      return step;
+  }
+}
 
 /** Returns an offer that was neither accepted nor refused yet. */
 export function newOffer({ spec, status }: MasterKey): Offer | undefined {
@@ -142,6 +178,7 @@ export function isPendingImport(observed: ObservedImport, now: Date): boolean {
 
 /** Returns true if somebody requested a public key and token and has not imported with them yet. */
 export function hasOpenRequest({ spec, status }: MasterKey): boolean {
+  if (spec.import?.deleteMaterialId !== undefined) return false;
   const request = spec.import?.requestToken;
   const done = status?.import?.processed;
   return request !== undefined && !(done?.number !== undefined && done.requestToken === request);

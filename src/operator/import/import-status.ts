@@ -3,7 +3,14 @@ import { conditionOf, type Finding } from "../../resources/conditions.ts";
 import type { ImportStatus } from "../../resources/schemas/import.ts";
 import { versionsOf } from "../../resources/versions.ts";
 import type { StatusPart } from "../master-key/assemble-status.ts";
-import { hasOpenRequest, isPendingImport, newOffer, type ObservedImport } from "./decide-import.ts";
+import {
+  type Asked,
+  hasOpenRequest,
+  isPendingImport,
+  newOffer,
+  type ObservedImport,
+} from "./decide-import.ts";
+import { type MaterialDeletion, newDeletion } from "./decide-material-deletion.ts";
 import type { Offer } from "./import-offer.ts";
 import { expiryFinding, hasExpired } from "./material-expiry.ts";
 
@@ -20,7 +27,15 @@ export type ImportOutcome =
       readonly number: number;
       readonly materialId: string;
     }
-  | { readonly kind: "refused"; readonly offer: Offer; readonly finding: Finding }
+  | {
+      readonly kind: "deleted";
+      readonly offer: MaterialDeletion;
+      readonly number: number;
+      readonly materialId: string;
+      /** The moment at which the use of the material ends. */
+      readonly validTo: string;
+    }
+  | { readonly kind: "refused"; readonly offer: Asked; readonly finding: Finding }
   | { readonly kind: "waiting"; readonly finding: Finding };
 
 /** The data that somebody needs to wrap material. */
@@ -50,7 +65,8 @@ export function importPart(observed: ObservedImport, outcome: ImportOutcome, now
 /** The part if an error kept the step from being made, which changed nothing; undefined if nobody waits for it. */
 export function failedImportPart(observed: ObservedImport, why: string, now: Date): StatusPart | undefined {
   const { masterKey } = observed;
-  if (newOffer(masterKey) === undefined && masterKey.status?.currentVersion !== undefined) return undefined;
+  const isAsked = newOffer(masterKey) !== undefined || newDeletion(masterKey) !== undefined;
+  if (!isAsked && masterKey.status?.currentVersion !== undefined) return undefined;
   const message = `importing is tried again: ${why}`;
   const finding = { type: "Imported", status: "False", reason: FAILED, message } as const;
   return importPart(observed, { kind: "waiting", finding }, now);
@@ -70,12 +86,12 @@ function importStatus(observed: ObservedImport, outcome: ImportOutcome, now: Dat
 }
 
 function processedAfter({ masterKey }: ObservedImport, outcome: ImportOutcome): ImportStatus["processed"] {
-  if (outcome.kind !== "imported" && outcome.kind !== "refused") return masterKey.status?.import?.processed;
+  if (!("offer" in outcome)) return masterKey.status?.import?.processed;
   const request = masterKey.spec.import?.requestToken;
   return {
     digest: outcome.offer.digest,
     ...(request !== undefined && { requestToken: request }),
-    ...(outcome.kind === "imported" && { number: outcome.number, materialId: outcome.materialId }),
+    ...(outcome.kind !== "refused" && { number: outcome.number, materialId: outcome.materialId }),
   };
 }
 
@@ -116,15 +132,16 @@ function noLongerExpiring({ masterKey }: ObservedImport): Finding | undefined {
   return { type, status: "False", reason: "DoesNotExpire", message: "no material of this key expires" };
 }
 
-/** Includes the effect of a re-import in this pass, so that no warning outlives it. */
+/** Includes the effect of a re-import or deletion in this pass, so that no warning outlives it or is late. */
 function versionsAfter({ masterKey, versions }: ObservedImport, outcome: ImportOutcome) {
   const own = versionsOf(masterKey.status?.keyId, versions);
-  if (outcome.kind !== "imported") return own;
-  const { number, materialId, offer } = outcome;
+  if (outcome.kind !== "imported" && outcome.kind !== "deleted") return own;
+  const { number, materialId } = outcome;
+  const validTo = outcome.kind === "imported" ? outcome.offer.validTo : outcome.validTo;
   return own.map((version) => {
     if (version.spec.number !== number || version.spec.materialId !== materialId) return version;
     const { validTo: _, ...spec } = version.spec;
-    return { ...version, spec: { ...spec, ...(offer.validTo !== undefined && { validTo: offer.validTo }) } };
+    return { ...version, spec: { ...spec, ...(validTo !== undefined && { validTo }) } };
   });
 }
 
@@ -137,8 +154,12 @@ function importFinding(observed: ObservedImport, outcome: ImportOutcome, now: Da
     const message = `version ${number} has the imported material ${materialId}, which ${end}`;
     return { type: "Imported", status: "True", reason: "Imported", message };
   }
+  if (outcome.kind === "deleted") {
+    const message = `the material ${outcome.materialId} of version ${outcome.number} was deleted, as of ${outcome.validTo}: import the same material again to use it again`;
+    return { type: "Imported", status: "False", reason: "MaterialDeleted", message };
+  }
   // Another step came first, so nothing is known about this generation yet.
-  if (newOffer(masterKey) !== undefined) return undefined;
+  if (newOffer(masterKey) !== undefined || newDeletion(masterKey) !== undefined) return undefined;
   const before = conditionOf(masterKey.status?.conditions, "Imported");
   const passed = before?.reason === FAILED && isPendingImport(observed, now);
   if (before !== undefined && !passed) {

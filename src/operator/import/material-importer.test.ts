@@ -20,11 +20,13 @@ import type { SealSource } from "../../seal/seal-source.ts";
 import { materialFor } from "../../testing/materials.ts";
 import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";
 import { sealsIn } from "../../testing/seals.ts";
+import { rfc3339 } from "../../times.ts";
 import { KeyPairs } from "../key-pairs.ts";
 import { assembleStatus } from "../master-key/assemble-status.ts";
 import { decideMasterKey } from "../master-key/decide-master-key.ts";
 import type { Room } from "../master-key/namespace-room.ts";
 import type { ObservedImport } from "./decide-import.ts";
+import type { KeyUsers } from "./decide-material-deletion.ts";
 import { MaterialImporter } from "./material-importer.ts";
 
 /**
@@ -81,6 +83,8 @@ const store = {
   },
 };
 
+const users = (): KeyUsers => ({ uses: [], count: { kind: "counted", stored: () => 0 } });
+
 /** Makes the importer's step, and makes it again when the key pair that it requested is ready. */
 async function complete(observed: ObservedImport) {
   const { promise: ready, resolve } = Promise.withResolvers<void>();
@@ -119,7 +123,7 @@ async function pass(
     now,
   );
   const { room = {}, unsettled = false } = options;
-  const status = await complete({ masterKey: key, plan, versions, nodes, room, unsettled });
+  const status = await complete({ masterKey: key, plan, versions, nodes, room, unsettled, users });
   if (!options.crash) key = { ...key, status };
 }
 
@@ -407,7 +411,7 @@ describe("an import that cannot be", () => {
       { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
       now,
     );
-    key = { ...key, status: await complete({ masterKey: key, plan, versions, nodes, room: {} }) };
+    key = { ...key, status: await complete({ masterKey: key, plan, versions, nodes, room: {}, users }) };
     expect(condition("Imported")).toBe("False RootKeysDiffer");
     await pass();
     expect(condition("Imported")).toBe("True Imported");
@@ -573,4 +577,28 @@ describe("material that expires", () => {
       expect(key.status).toEqual(before);
     }
   });
+});
+
+test("material that was deleted is refused from that moment on, stays deleted, and only the same brings the key back", async () => {
+  await imported();
+  const { seal, materialId, ownership } = versions[0]?.spec ?? {};
+  write({ requestToken: "delete", deleteMaterialId: materialId ?? "" });
+  await pass({ crash: true });
+  await pass();
+  expect(condition("Imported")).toBe("False MaterialDeleted");
+  expect(key.status?.import?.processed).toMatchObject({ requestToken: "delete", number: 1, materialId });
+  expect(versions[0]?.spec).toMatchObject({ seal, validTo: rfc3339(NOW) });
+  expect(versions[0]?.spec.ownership).not.toEqual(ownership);
+  write(undefined);
+  await pass();
+  expect(key.status?.keyState).toBe("PendingImport");
+  expect(condition("Ready")).toBe("False MaterialExpired");
+  write(offer(Buffer.alloc(32, 9)));
+  await pass();
+  expect(condition("Imported")).toBe("False IncorrectKeyMaterial");
+  write(offer());
+  await pass();
+  await pass();
+  expect(key.status?.keyState).toBe("Enabled");
+  expect(versions[0]?.spec.validTo).toBeUndefined();
 });

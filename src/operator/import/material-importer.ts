@@ -24,6 +24,7 @@ import { createVersion, type NextVersion } from "../master-key/create-version.ts
 import {
   decideImport,
   decideOpened,
+  type ImportStep,
   newOffer,
   nextRenewal,
   type ObservedImport,
@@ -35,6 +36,8 @@ import { INVALID_TOKEN } from "./import-objections.ts";
 import type { Offer } from "./import-offer.ts";
 import { type ImportOutcome, importPart } from "./import-status.ts";
 import { nextExpiryChange } from "./material-expiry.ts";
+
+type DeleteStep = Extract<ImportStep, { readonly kind: "delete" }>;
 
 type WrappingKeyPairs = Pick<KeyPairs<WrappingKeySpec, WrappingKeyPair>, "take">;
 
@@ -95,6 +98,8 @@ export class MaterialImporter {
         return this.#publish(observed, step.keySpec, now);
       case "open":
         return this.#open(observed, step.offer, now);
+      case "delete":
+        return this.#delete(step);
       case "refuse":
         return { kind: "refused", offer: step.offer, finding: step.finding };
       case "wait":
@@ -113,6 +118,13 @@ export class MaterialImporter {
     const binding = { keyId: toKeyId(masterKey), validTo: timeOf(validTo) };
     const importToken = await issueImportToken(seal, binding, secret);
     return { kind: "published", parameters: { publicKey, importToken, validTo } };
+  }
+
+  async #delete({ version, validTo, deletion }: DeleteStep): Promise<ImportOutcome> {
+    if (validTo !== undefined) await this.#setExpiry(version, { validTo });
+    const { number, validTo: before = "" } = version.spec;
+    const { materialId } = deletion;
+    return { kind: "deleted", offer: deletion, number, materialId, validTo: validTo ?? before };
   }
 
   async #open(observed: ObservedImport, offer: Offer, now: Date): Promise<ImportOutcome> {
@@ -166,7 +178,7 @@ export class MaterialImporter {
   }
 
   /** Writes the next revision of the version's proof, so that no earlier revision can be restored. */
-  async #setExpiry(version: KeyVersion, { validTo }: Offer): Promise<void> {
+  async #setExpiry(version: KeyVersion, { validTo }: Pick<Offer, "validTo">): Promise<void> {
     const { validTo: _, ...identity } = toVersionRow(version);
     const next = { ...identity, ...(validTo !== undefined && { validTo: timeOf(validTo) }) };
     const revision = (identity.ownership?.revision ?? 0) + 1;

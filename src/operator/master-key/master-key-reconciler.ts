@@ -18,6 +18,7 @@ import { NO_TASK, type ReencryptionTask } from "../reencryption/work.ts";
 import { isDestroyed } from "../retirement/decide-deletion.ts";
 import { retirementParts } from "../retirement/decide-retirement.ts";
 import type { Finalizers } from "../retirement/finalizers.ts";
+import { usersOf } from "../retirement/key-uses.ts";
 import type { Retirement } from "../retirement/retirement.ts";
 import type { StatusWriter } from "../status-writer.ts";
 import type { TimeKeeper } from "../time/time-keeper.ts";
@@ -103,11 +104,14 @@ export class MasterKeyReconciler {
     await this.#orSay(key, make, (why) => [plan, versionNotMade(masterKey, plan, why)]);
   }
 
-  #importing({ masterKey, index }: KeyFacts, { plan, observed }: Planned): ObservedImport {
+  #importing({ masterKey, checked, index }: KeyFacts, { plan, observed }: Planned): ObservedImport {
     const { versions, nodes, room } = observed;
+    const users = () =>
+      usersOf(checked.masterKey, versions, this.#options.retirement.factsFor(masterKey, index));
     const { doubt } = this.#options.time;
     const timeUnknown = doubt?.at === undefined ? doubt?.obstacle : undefined;
-    return { masterKey, plan, versions, nodes, room, timeUnknown, unsettled: index.isUnsettled(masterKey) };
+    const unsettled = index.isUnsettled(masterKey);
+    return { masterKey, plan, versions, nodes, room, users, timeUnknown, unsettled };
   }
 
   #import(key: KeyFacts, importing: ObservedImport): Promise<StatusPart> {

@@ -1,6 +1,7 @@
 import { nameText, servedAlias } from "../../names.ts";
 import { objectName, objectText } from "../../resources/object-text.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../../resources/resources.ts";
+import { newDeletion } from "../import/decide-material-deletion.ts";
 import type { StatusPart } from "../master-key/assemble-status.ts";
 import { deletionPart } from "./decide-deletion.ts";
 import { type DestructionPlan, decideDestruction } from "./decide-destruction.ts";
@@ -134,11 +135,14 @@ const pointsTo =
     [alias.spec.masterKey, alias.status?.masterKey].includes(metadata.name);
 
 /**
- * A deletion is only accepted, and only continues, once a count shows that nothing is stored under the key.
+ * A deletion is only accepted, and only continues, once a count shows that nothing is stored under the key. The
+ * same holds for a deletion of imported material.
  */
 export const awaitsCount = (masterKey: MasterKey): boolean => {
   const { spec, status } = masterKey;
-  if (spec.deletion === undefined || status?.keyId === undefined) return false;
+  if (status?.keyId === undefined) return false;
+  if (newDeletion(masterKey) !== undefined) return true;
+  if (spec.deletion === undefined) return false;
   return status.deletion === undefined || foundObjects(masterKey);
 };
 

@@ -24,15 +24,16 @@ export interface RetirementFacts {
  * An accepted deletion stops the key on every node at once. A node that has not reported may serve it, so its
  * use is unknown. An already accepted deletion is guarded by decideDestruction.
  */
-export function unknownUses({ spec, status }: MasterKey, { nodes }: RetirementFacts): Use[] {
-  if (spec.deletion === undefined || status?.deletion !== undefined) return [];
-  return nodes
+export const unknownUses = ({ spec, status }: MasterKey, facts: RetirementFacts): Use[] =>
+  spec.deletion === undefined || status?.deletion !== undefined ? [] : unreportedUses(facts);
+
+const unreportedUses = ({ nodes }: RetirementFacts): Use[] =>
+  nodes
     .filter(({ unreported }) => unreported === true)
     .map((node) => ({
       reason: "NodeNotReported",
       text: `node ${describeNode(node)}, which has not reported which keys it serves and may use this one`,
     }));
-}
 
 /** Returns the users of a MasterKey. */
 export const masterKeyUses = (
@@ -43,6 +44,19 @@ export const masterKeyUses = (
   ...usesOfName(objectName(masterKey), masterKey.status?.keyId, versions, facts),
   ...remembered(masterKey, facts),
 ];
+
+/**
+ * Returns the users of a MasterKey's material, and the state of their count. A node that has not reported may
+ * serve the key.
+ */
+export const usersOf = (
+  masterKey: MasterKey,
+  versions: readonly KeyVersion[],
+  facts: RetirementFacts,
+): { readonly uses: readonly Use[]; readonly count: UsageCount } => ({
+  uses: [...masterKeyUses(masterKey, versions, facts), ...unreportedUses(facts)],
+  count: facts.count,
+});
 
 /** A leader that cannot count, or has not yet, keeps the findings of a leader that could. */
 export function remembered(masterKey: MasterKey | undefined, { count }: RetirementFacts): Use[] {

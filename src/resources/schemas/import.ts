@@ -17,7 +17,7 @@ const TOGETHER = ["wrappedMaterial", "wrappingAlgorithm", "importToken"] as cons
 
 /** The fields of a MasterKey for somebody who brings their own material. */
 export const importSpec = s.object(
-  "Key material to import. It is processed once; claviger import removes it afterwards.",
+  "Key material to import, or to delete. It is processed once; claviger import removes it afterwards.",
   {
     requestToken: s.optional(
       s.string("Any text; a new one asks for a public key and token in status.import.", { maxLength: 64 }),
@@ -38,9 +38,24 @@ export const importSpec = s.object(
       default: "KEY_MATERIAL_DOES_NOT_EXPIRE",
     }),
     validTo: s.optional(s.time("Until when the material may be used; at most 365 days from the import.")),
+    deleteMaterialId: s.optional(
+      materialId(
+        "The materialId of material to delete: from now on nothing uses it, until the same material is imported again. Refused for a key that an API server uses.",
+      ),
+    ),
+    withoutCensus: s.optional(
+      s.boolean(
+        "true, beside deleteMaterialId: continues if claviger has no etcd in which to count the objects under the key. You then vouch that nothing stored needs it.",
+      ),
+    ),
   },
   {
     rules: [
+      {
+        cel: "!has(self.deleteMaterialId) || !has(self.wrappedMaterial)",
+        message: "import either has material to import or deletes material with deleteMaterialId",
+        holds: (self) => self.deleteMaterialId === undefined || self.wrappedMaterial === undefined,
+      },
       {
         cel: "(self.expirationModel == 'KEY_MATERIAL_EXPIRES') == has(self.validTo)",
         message: "validTo goes with expirationModel KEY_MATERIAL_EXPIRES, and with no other",
@@ -70,18 +85,23 @@ export const importStatus = s.object("Importing material of one's own.", {
   ),
   validTo: s.optional(s.time("Until when public key and token are good.")),
   processed: s.optional(
-    s.object("The last import that was accepted or refused; the condition Imported says which.", {
-      digest: s.string("Identifies the spec.import that was processed.", { maxLength: 64 }),
-      requestToken: s.optional(s.string("Its requestToken.", { maxLength: 64 })),
-      number: s.optional(s.versionNumber("The version that has the material.")),
-      materialId: s.optional(materialId()),
-    }),
+    s.object(
+      "The last import or deletion of material that was accepted or refused; the condition Imported says which.",
+      {
+        digest: s.string("Identifies the spec.import that was processed.", { maxLength: 64 }),
+        requestToken: s.optional(s.string("Its requestToken.", { maxLength: 64 })),
+        number: s.optional(s.versionNumber("The version of the material.")),
+        materialId: s.optional(materialId()),
+      },
+    ),
   ),
 });
 
 /** A name of imported material within its key. */
-export function materialId() {
-  return s.string("Identifies this material among the material of its key. Not secret.", {
+export function materialId(
+  description = "Identifies this material among the material of its key. Not secret.",
+) {
+  return s.string(description, {
     pattern: "^[0-9a-f]{64}$",
     maxLength: 64,
   });
@@ -100,6 +120,8 @@ const NOTHING: Readonly<Record<keyof ImportSpec, null>> = {
   importToken: null,
   expirationModel: null,
   validTo: null,
+  deleteMaterialId: null,
+  withoutCensus: null,
 };
 
 /** Returns the merge patch that replaces spec.import as a whole. */

@@ -284,6 +284,11 @@ def imports():
     call("ImportKeyMaterial", "32 bytes", KeyId=key, ImportToken=offer["ImportToken"], **material)
     refusals("ImportKeyMaterial", None, state=None, ImportToken=offer["ImportToken"], **material)
     call("Encrypt", "after the import", KeyId=key, Plaintext=SECRET)
+    call("DeleteImportedKeyMaterial", "a key of claviger's own material", UNSUPPORTED, KeyId=key_id(ORDERS))
+    call("DeleteImportedKeyMaterial", "material of another key", NOT_FOUND, KeyId=key, KeyMaterialId="0" * 64)
+    call("DeleteImportedKeyMaterial", "the current material", KeyId=key)
+    refusals("DeleteImportedKeyMaterial", None, state=None)
+    call("Encrypt", "after the deletion", STATE, KeyId=key, Plaintext=SECRET)
 
 
 def grants():

@@ -1,16 +1,12 @@
-import { randomUUID } from "node:crypto";
-import { printable } from "../../../printable.ts";
-import { conditionOf } from "../../../resources/conditions.ts";
-import type { MasterKey } from "../../../resources/resources.ts";
 import type { ImportSpec } from "../../../resources/schemas/import.ts";
 import { DAY_MILLISECONDS, rfc3339 } from "../../../times.ts";
-import { AwsError, type AwsErrorType } from "../../aws-error.ts";
+import { AwsError } from "../../aws-error.ts";
 import type { Operation } from "../../operations/operation.ts";
 import { findById } from "../managed-key.ts";
 import type { ManagedObjects } from "../managed-objects.ts";
 import { until } from "../until.ts";
 import { readDoorToken } from "./door-token.ts";
-import { type ImportTarget, takeOutImport, waitForImport, writeImport } from "./import-key.ts";
+import { type ImportTarget, processImport, refusalOf } from "./import-key.ts";
 
 interface Input {
   readonly KeyId: string;
@@ -84,20 +80,12 @@ function validToOf(
 }
 
 async function offered(target: ImportTarget, offer: Partial<ImportSpec>): Promise<Output> {
-  const requestToken = randomUUID();
-  await writeImport(target, { ...offer, requestToken });
-  const { arn, masterKey } = await waitForImport(target, isProcessed(requestToken));
-  await takeOutImport(target, requestToken);
+  const { arn, masterKey } = await processImport(target, offer);
   const { number, materialId } = masterKey.status?.import?.processed ?? {};
   if (number === undefined || materialId === undefined) throw refusalOf(masterKey);
   await waitUntilUsed(target, materialId);
   return { KeyId: arn, KeyMaterialId: materialId };
 }
-
-const isProcessed =
-  (requestToken: string) =>
-  ({ status }: MasterKey): boolean =>
-    status?.import?.processed?.requestToken === requestToken;
 
 /** The first material makes the key Enabled; the caller's next request finds it so. */
 async function waitUntilUsed({ key, keys }: ImportTarget, materialId: string): Promise<void> {
@@ -110,20 +98,4 @@ async function waitUntilUsed({ key, keys }: ImportTarget, materialId: string): P
     );
   };
   await until(isUsed);
-}
-
-/** Reasons of the condition Imported. */
-const REFUSALS: ReadonlyMap<string, AwsErrorType> = new Map([
-  ["ExpiredImportToken", "ExpiredImportTokenException"],
-  ["IncorrectKeyMaterial", "IncorrectKeyMaterialException"],
-  ["InvalidCiphertext", "InvalidCiphertextException"],
-  ["InvalidImportToken", "InvalidImportTokenException"],
-  ["InvalidImportType", "ValidationException"],
-  ["InvalidValidTo", "ValidationException"],
-]);
-
-function refusalOf({ status }: MasterKey): AwsError {
-  const imported = conditionOf(status?.conditions, "Imported");
-  const type = REFUSALS.get(imported?.reason ?? "") ?? "KMSInvalidStateException";
-  return new AwsError(type, printable(imported?.message ?? "The material was refused.", 1024));
 }

@@ -1,7 +1,10 @@
+import { randomUUID } from "node:crypto";
 import type { KeyRow } from "../../../keyring/rows.ts";
+import { printable } from "../../../printable.ts";
+import { conditionOf } from "../../../resources/conditions.ts";
 import type { MasterKey } from "../../../resources/resources.ts";
 import { type ImportSpec, importPatch } from "../../../resources/schemas/import.ts";
-import { AwsError } from "../../aws-error.ts";
+import { AwsError, type AwsErrorType } from "../../aws-error.ts";
 import type { AwsKeys } from "../../keys/aws-keys.ts";
 import type { Request } from "../../operations/operation.ts";
 import { apply } from "../key-change.ts";
@@ -21,25 +24,57 @@ export interface ImportTarget {
 const READ_MILLISECONDS = 200;
 const MOST_MILLISECONDS = 30_000;
 
+/** Throws UnsupportedOperationException for a key whose material is not imported. */
+export function refuseOtherOrigins({ masterKey, arn }: ObservedKey): void {
+  if (masterKey.spec.origin === "EXTERNAL") return;
+  throw new AwsError(
+    "UnsupportedOperationException",
+    `${arn} origin is AWS_KMS which is not valid for this operation.`,
+  );
+}
+
 /** Throws AwsError unless material can be imported into the key now. */
 export function refuseOtherThanImported(observed: ObservedKey): void {
-  if (observed.masterKey.spec.origin !== "EXTERNAL")
-    throw new AwsError(
-      "UnsupportedOperationException",
-      `${observed.arn} origin is AWS_KMS which is not valid for this operation.`,
-    );
+  refuseOtherOrigins(observed);
   refuseStates(observed, ...NOT_PENDING_DELETION);
 }
 
-/** Replaces spec.import as a whole. */
-export const writeImport = ({ objects, ...asked }: ImportTarget, spec: Partial<ImportSpec>): Promise<void> =>
+/** Replaces spec.import as a whole. `refuse` throws AwsError if the key does not allow the change. */
+export const writeImport = (
+  { objects, ...asked }: ImportTarget,
+  spec: Partial<ImportSpec>,
+  refuse: (observed: ObservedKey) => void = refuseOtherThanImported,
+): Promise<void> =>
   apply(objects, asked, (observed) => {
-    refuseOtherThanImported(observed);
+    refuse(observed);
     return { import: importPatch(spec) };
   });
 
+/**
+ * Writes spec.import, waits until the operator has accepted or refused it, and takes it out again. Returns the
+ * MasterKey with the verdict. Throws DependencyTimeoutException, and then nothing is left that could be done later.
+ */
+export async function processImport(
+  target: ImportTarget,
+  spec: Partial<ImportSpec>,
+  refuse?: (observed: ObservedKey) => void,
+): Promise<ObservedKey> {
+  const requestToken = randomUUID();
+  await writeImport(target, { ...spec, requestToken }, refuse);
+  try {
+    return await waitForImport(target, isProcessed(requestToken));
+  } finally {
+    await takeOutImport(target, requestToken);
+  }
+}
+
+const isProcessed =
+  (requestToken: string) =>
+  ({ status }: MasterKey): boolean =>
+    status?.import?.processed?.requestToken === requestToken;
+
 /** Removes spec.import if it still belongs to this request. */
-export const takeOutImport = ({ objects, ...asked }: ImportTarget, requestToken: string): Promise<void> =>
+const takeOutImport = ({ objects, ...asked }: ImportTarget, requestToken: string): Promise<void> =>
   apply(objects, asked, ({ masterKey }) =>
     masterKey.spec.import?.requestToken === requestToken ? { import: null } : undefined,
   );
@@ -57,6 +92,24 @@ export async function waitForImport(
   if (await until(look, MOST_MILLISECONDS, READ_MILLISECONDS)) return observed;
   throw new AwsError(
     "DependencyTimeoutException",
-    `The import into ${observed.arn} is not finished: see the condition Imported of its MasterKey, and whether an operator leads.`,
+    `The change of the material of ${observed.arn} is not finished: see the condition Imported of its MasterKey, and whether an operator leads.`,
   );
+}
+
+/** Reasons of the condition Imported. */
+const REFUSALS: ReadonlyMap<string, AwsErrorType> = new Map([
+  ["ExpiredImportToken", "ExpiredImportTokenException"],
+  ["IncorrectKeyMaterial", "IncorrectKeyMaterialException"],
+  ["InvalidCiphertext", "InvalidCiphertextException"],
+  ["InvalidImportToken", "InvalidImportTokenException"],
+  ["InvalidImportType", "ValidationException"],
+  ["InvalidValidTo", "ValidationException"],
+  ["MaterialNotFound", "NotFoundException"],
+]);
+
+/** Returns the error for a change of the material that the operator refused. */
+export function refusalOf({ status }: MasterKey): AwsError {
+  const imported = conditionOf(status?.conditions, "Imported");
+  const type = REFUSALS.get(imported?.reason ?? "") ?? "KMSInvalidStateException";
+  return new AwsError(type, printable(imported?.message ?? "The material was refused.", 1024));
 }

@@ -2,8 +2,10 @@ import { createPublicKey, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wrapMaterial } from "../../../crypto/import-wrapping.ts";
 import { StandaloneOperator } from "../../../testing/standalone-operator.ts";
+import { decrypt } from "../../operations/decrypt.ts";
 import { encrypt } from "../../operations/encrypt.ts";
 import { createKey } from "../operations/create-key.ts";
+import { deleteImportedKeyMaterial } from "./delete-imported-key-material.ts";
 import { getParametersForImport } from "./get-parameters-for-import.ts";
 import { importKeyMaterial } from "./import-key-material.ts";
 
@@ -19,8 +21,11 @@ beforeAll(async () => {
 afterAll(() => site.stop());
 
 const RSA = { WrappingAlgorithm: "RSAES_OAEP_SHA_256", WrappingKeySpec: "RSA_3072" } as const;
-async function wrapped(material: Buffer) {
-  const parameters = await site.run(getParametersForImport(site.objects), { KeyId, ...RSA });
+const parametersOf = (KeyId: string) => site.run(getParametersForImport(site.objects), { KeyId, ...RSA });
+
+/** Wraps material under a public key of the key, which takes the operator half a second to make. */
+async function wrapped(material: Buffer, KeyId: string, given?: Awaited<ReturnType<typeof parametersOf>>) {
+  const parameters = given ?? (await parametersOf(KeyId));
   const publicKey = createPublicKey({ key: parameters.PublicKey, type: "spki", format: "der" });
   const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
   const EncryptedKeyMaterial = wrapMaterial(pem, RSA.WrappingAlgorithm, material);
@@ -33,16 +38,16 @@ const run = (input: Parameters<ReturnType<typeof importKeyMaterial>["prepare"]>[
 describe("material of one's own", () => {
   it("is imported by two requests, and the key encrypts when the answer comes; other material is refused", async () => {
     const material = randomBytes(32);
-    const { parameters, input } = await wrapped(material);
+    const { parameters, input } = await wrapped(material, KeyId);
     expect(parameters.KeyId).toBe(`arn:aws:kms:us-local-1:000000000000:key/${KeyId}`);
     expect(parameters.ParametersValidTo.getTime()).toBeGreaterThan(Date.now() + 23 * 3_600_000);
     const { KeyMaterialId } = await run({ ...input, ...FOR_EVER });
     expect(KeyMaterialId).toMatch(/^[0-9a-f]{64}$/);
     await site.run(encrypt, { KeyId, Plaintext: Buffer.from("attack at dawn") });
     expect(site.manifestWith("ours")).not.toContain("import");
-    const again = await wrapped(material);
+    const again = await wrapped(material, KeyId);
     expect(await run({ ...again.input, ...FOR_EVER })).toMatchObject({ KeyMaterialId });
-    const other = await wrapped(randomBytes(32));
+    const other = await wrapped(randomBytes(32), KeyId);
     await expect(run({ ...other.input, ...FOR_EVER })).rejects.toMatchObject({
       type: "IncorrectKeyMaterialException",
     });
@@ -51,6 +56,35 @@ describe("material of one's own", () => {
     await expect(run({ ...altered, ...FOR_EVER })).rejects.toMatchObject({
       type: "InvalidCiphertextException",
     });
+  });
+
+  it("is deleted: the key is pending import, only the same material brings it back, and deleting twice is nothing new", async () => {
+    const { KeyId } = (await site.run(createKey(site.objects), { Origin: "EXTERNAL" })).KeyMetadata;
+    const remove = (input: { readonly KeyMaterialId?: string } = {}) =>
+      site.run(deleteImportedKeyMaterial(site.objects), { KeyId, ...input });
+    const arn = `arn:aws:kms:us-local-1:000000000000:key/${KeyId}`;
+    expect(await remove()).toEqual({ KeyId: arn });
+    const material = randomBytes(32);
+    const { input, parameters } = await wrapped(material, KeyId);
+    const { KeyMaterialId } = await run({ ...input, ...FOR_EVER });
+    const { CiphertextBlob } = await site.run(encrypt, { KeyId, Plaintext: Buffer.from("attack") });
+    await expect(remove({ KeyMaterialId: "0".repeat(64) })).rejects.toMatchObject({
+      type: "NotFoundException",
+    });
+    expect(await remove({ KeyMaterialId })).toEqual({ KeyId: arn, KeyMaterialId });
+    expect(site.state(KeyId)).toBe("PendingImport");
+    await expect(site.run(decrypt, { CiphertextBlob })).rejects.toMatchObject({
+      type: "KMSInvalidStateException",
+      message: `${arn} is pending import.`,
+    });
+    expect(await remove()).toEqual({ KeyId: arn, KeyMaterialId });
+    const other = await wrapped(randomBytes(32), KeyId, parameters);
+    await expect(run({ ...other.input, ...FOR_EVER })).rejects.toMatchObject({
+      type: "IncorrectKeyMaterialException",
+    });
+    await run({ ...input, ...FOR_EVER });
+    const { Plaintext } = await site.run(decrypt, { CiphertextBlob });
+    expect(Plaintext?.toString()).toBe("attack");
   });
 
   it.each([
@@ -79,6 +113,9 @@ describe("material of one's own", () => {
     const { KeyMetadata } = await site.run(createKey(site.objects), {});
     await expect(
       site.run(getParametersForImport(site.objects), { KeyId: KeyMetadata.KeyId, ...RSA }),
+    ).rejects.toMatchObject({ type: "UnsupportedOperationException" });
+    await expect(
+      site.run(deleteImportedKeyMaterial(site.objects), { KeyId: KeyMetadata.KeyId }),
     ).rejects.toMatchObject({ type: "UnsupportedOperationException" });
   });
 });

@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import type { Finding } from "../../resources/conditions.ts";
+import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
+import { versionsOf } from "../../resources/versions.ts";
+import { rfc3339 } from "../../times.ts";
+import { listUses, type Use } from "../retirement/usage.ts";
+import { type UsageCount, uncounted } from "../retirement/usage-census.ts";
+import { hasExpired } from "./material-expiry.ts";
+
+/** A request in spec.import to delete material. */
+export interface MaterialDeletion {
+  /** Identifies this request. */
+  readonly digest: string;
+  readonly materialId: string;
+  /** True if somebody vouches that nothing stored needs the material. */
+  readonly withoutCensus: boolean;
+}
+
+/** The users of a key, as far as they are known. */
+export interface KeyUsers {
+  readonly uses: readonly Use[];
+  /** The state of the count of stored objects; `uses` has its findings. */
+  readonly count: UsageCount;
+}
+
+/** The next step of a deletion. */
+export type DeletionStep =
+  /** The material may be used no longer than until `validTo`. */
+  | { readonly kind: "delete"; readonly version: KeyVersion; readonly validTo: string }
+  /** The material has expired, or was deleted before. */
+  | { readonly kind: "keep"; readonly version: KeyVersion }
+  | { readonly kind: "refuse"; readonly finding: Finding }
+  | { readonly kind: "wait"; readonly finding: Finding };
+
+/** Returns a deletion that was neither made nor refused yet. */
+export function newDeletion({ spec, status }: MasterKey): MaterialDeletion | undefined {
+  const { requestToken, deleteMaterialId: materialId, withoutCensus = false } = spec.import ?? {};
+  if (materialId === undefined || spec.origin !== "EXTERNAL") return undefined;
+  const digest = createHash("sha256")
+    .update(JSON.stringify(["delete", requestToken, materialId, withoutCensus]))
+    .digest("hex");
+  return digest === status?.import?.processed?.digest ? undefined : { digest, materialId, withoutCensus };
+}
+
+/**
+ * Decides about a deletion of material, which is its expiry at this moment: the sealed material stays, and the
+ * same material can be imported again. An API server would stop with its key, so a key that it uses is refused.
+ */
+export function decideMaterialDeletion(
+  masterKey: MasterKey,
+  versions: readonly KeyVersion[],
+  { materialId, withoutCensus }: MaterialDeletion,
+  { uses, count }: KeyUsers,
+  now: Date,
+): DeletionStep {
+  const own = versionsOf(masterKey.status?.keyId, versions);
+  const version = own.find(({ spec }) => spec.origin === "EXTERNAL" && spec.materialId === materialId);
+  if (version === undefined) return refuse("MaterialNotFound", notFound(masterKey));
+  if (hasExpired(version, now)) return { kind: "keep", version };
+  // An alias by itself is no user: it is one if a provider serves it, and that provider is among the uses.
+  const users = uses.filter(({ reason }) => reason !== "AliasPointsToKey");
+  if (users.length > 0) return refuse("InUse", inUse(users));
+  const obstacle = uncounted(count);
+  if (obstacle === undefined) return deletion(version, now);
+  if (count.kind !== "impossible")
+    return { kind: "wait", finding: finding(obstacle.reason, obstacle.message) };
+  if (!withoutCensus) return refuse(obstacle.reason, `${obstacle.message}: ${VOUCH}`);
+  return count.askedAnew === true
+    ? { kind: "wait", finding: finding("Counting", "what is stored under the key is being counted in etcd") }
+    : deletion(version, now);
+}
+
+const deletion = (version: KeyVersion, now: Date): DeletionStep => ({
+  kind: "delete",
+  version,
+  validTo: rfc3339(now),
+});
+
+const VOUCH =
+  "give it etcd, or, if you know that nothing is, set spec.import.withoutCensus to true beside deleteMaterialId";
+
+const notFound = ({ metadata }: MasterKey): string =>
+  `spec.import.deleteMaterialId is the id of no material of this key: kubectl get kv has the ids of the versions of ${metadata.namespace}/${metadata.name} in spec.materialId`;
+
+const inUse = (users: readonly Use[]): string =>
+  `the material is not deleted, because the API server would stop with it: the key is used by ${listUses(users)}; point the provider to another key and rewrite the stored objects first`;
+
+const refuse = (reason: string, message: string): DeletionStep => ({
+  kind: "refuse",
+  finding: finding(reason, message),
+});
+
+const finding = (reason: string, message: string): Finding => ({
+  type: "Imported",
+  status: "False",
+  reason,
+  message,
+});
