@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -7,7 +8,7 @@ import { freeAddress } from "../../testing/free-address.ts";
 import { temporaryFolder } from "../../testing/keyring.ts";
 import { apiFault } from "./api-readiness.ts";
 
-const config = (folder: string, aws: string) =>
+const config = (folder: string, aws: string, resources = "manifests: ./keys") =>
   parseConfig(
     `
 apiVersion: config.claviger.dev/v1alpha1
@@ -15,7 +16,7 @@ kind: NodeConfig
 nodeName: node-1
 stateDir: ./state
 seal: { file: { path: ./root.key } }
-manifests: ./keys
+${resources}
 ${aws}
 `,
     join(folder, "claviger.yaml"),
@@ -41,3 +42,25 @@ test("an API is at fault if its files cannot be used, nobody listens, or it is n
   expect(await apiFault(configured)).toBeUndefined();
   await new Promise((resolve) => server.close(resolve));
 });
+
+test("an API in a pod, with the certificate of a Secret or a network of its own, is not seen from the node: no fault", async () => {
+  using folder = temporaryFolder();
+  const listen = (await freeAddress()).replace("127.0.0.1", "0.0.0.0");
+  const inCluster = (tls: string) =>
+    config(
+      folder.path,
+      `aws: { listen: "${listen}", tls: { cert: ${tls}.crt, key: ${tls}.key }, kubeconfig: api.kubeconfig, sessions: { key: a/b } }`,
+      "kubeconfig: ./kubeconfig",
+    );
+  expect(await apiFault(inCluster("/etc/claviger-tls/tls"))).toBeUndefined();
+  expect(await apiFault(inCluster("tls"))).toContain("tls.crt");
+  makeCertificate(join(folder.path, "tls"));
+  expect(await apiFault(inCluster("tls"))).toBeUndefined();
+});
+
+/** Makes a certificate and its key, NAME.crt and NAME.key. */
+function makeCertificate(name: string): void {
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  const files = ["-keyout", `${name}.key`, "-out", `${name}.crt`, "-subj", "/CN=kms"];
+  execFileSync("openssl", ["req", "-x509", ...curve, ...files], { stdio: "ignore" });
+}
