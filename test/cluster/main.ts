@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { stopSignal } from "../../src/cli/terminal/stop-signal.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { applyKey, type Cluster, KEY, startCluster } from "./cluster.ts";
+import { startAwsApi, withAwsApi } from "./main-aws.ts";
 import type { ClavigerNode, Part } from "./node.ts";
 
 const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
@@ -30,9 +31,11 @@ async function main(nodes: number): Promise<void> {
   );
   // Installed first, so that Ctrl-C leaves no half-started cluster behind.
   const stop = stopSignal();
-  await using cluster = await startCluster({ nodes, controllers: true });
+  await using cluster = await startCluster({ nodes, controllers: true, ...(await withAwsApi()) });
   say(`Applying the MasterKey ${KEY} …`);
   await applyKey(cluster);
+  say("Starting the AWS KMS API …");
+  const aws = await startAwsApi(cluster, stop);
   const kubeconfig = await cluster.plane.apiServers[0]?.kubeconfig();
   say(`
 Secrets are encrypted. Everything lies in ${cluster.plane.dir}. In another terminal:
@@ -50,7 +53,7 @@ ${cluster.nodes.map((node) => `  tail -f ${node.logPath("operator")} ${node.logP
   claviger rotate ${KEY} --wait                    # ends when a census has proven it
   claviger census --config ${cluster.nodes[0]?.configPath}   # what is stored under which key
 ${cluster.nodes.map((node) => `  claviger status --config ${node.configPath}; claviger doctor --config ${node.configPath}`).join("\n")}
-
+${aws}
 To see what a crash does, kill a process by its id, and start it again:
 
 ${processesOf(cluster).join("\n")}
@@ -63,13 +66,16 @@ Ctrl-C stops and removes everything.
 
 /** Lists every process with its id, and how to start claviger's processes by hand. */
 function processesOf({ plane, nodes }: Cluster): string[] {
-  const part = (node: ClavigerNode, name: Part) =>
-    `  ${node.running(name)?.pid}  ${name} of ${node.name}; again: claviger ${name} --config ${node.configPath}`;
+  const part = (node: ClavigerNode, name: Part) => {
+    const pid = node.running(name)?.pid;
+    const again = `claviger ${name} --config ${node.configPath}`;
+    return pid === undefined ? [] : [`  ${pid}  ${name} of ${node.name}; again: ${again}`];
+  };
   return [
     `  ${plane.etcd.pid}  etcd at ${plane.etcd.endpoint}`,
     ...plane.apiServers.map((server) => `  ${server.pid}  kube-apiserver at ${server.url}`),
     `  ${plane.controllers?.pid}  kube-controller-manager`,
-    ...nodes.flatMap((node) => [part(node, "plugin"), part(node, "operator")]),
+    ...nodes.flatMap((node) => [...part(node, "plugin"), ...part(node, "operator"), ...part(node, "api")]),
   ];
 }
 

@@ -104,6 +104,14 @@ describe("a refusal of the API server", () => {
     refusal(status);
     await expect(objects.change(ALICE, masterKey, {})).rejects.toMatchObject(error);
   });
+  it("of a member of system:masters names the way out: the API server lets nobody act as one", async () => {
+    refusal(403);
+    const caller = { ...ALICE, groups: ["system:masters"] };
+    await expect(objects.change(caller, masterKey, {})).rejects.toMatchObject({
+      type: "AccessDeniedException",
+      message: expect.stringMatching(/give the credential another group/),
+    });
+  });
   it.each([
     [409, { type: "AlreadyExistsException" }],
     [404, { type: "NotFoundException" }],

@@ -81,12 +81,20 @@ const pathOf = (object: ResourceOf[ManagedKind]): string => objectPath(object.ki
 const statusOf = (error: unknown): number | undefined =>
   error instanceof KubeError ? error.httpStatus : undefined;
 
+const MASTERS = "system:masters";
+
+/** Constrained impersonation refuses this group, whatever the API's own user may do. */
+const wayOut = (groups: readonly string[]): string =>
+  groups.includes(MASTERS)
+    ? `. In a cluster nobody can act as a member of ${MASTERS}: give the credential another group, and this group rights by RBAC`
+    : "";
+
 /** Returns the error that the caller gets for a refusal of the API server. */
-function answerFor(error: KubeError, { arn }: Caller): Error {
+function answerFor(error: KubeError, { arn, groups }: Caller): Error {
   const why = printable(error.refusal.message ?? `HTTP ${error.httpStatus}`, 1024);
   switch (error.httpStatus) {
     case 403:
-      return new AwsError("AccessDeniedException", `User: ${arn} is not authorized: ${why}`);
+      return new AwsError("AccessDeniedException", `User: ${arn} is not authorized: ${why}${wayOut(groups)}`);
     case 400:
     case 422:
       return new AwsError("ValidationException", why);
