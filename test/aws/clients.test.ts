@@ -1,30 +1,25 @@
 import { execFileSync } from "node:child_process";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { KMSClient } from "@aws-sdk/client-kms";
-import { DescribeKeyCommand } from "@aws-sdk/client-kms";
+import { DescribeKeyCommand, RotateKeyOnDemandCommand } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freeAddress } from "../../src/testing/free-address.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { ROOT } from "../docs/markdown.ts";
-import { keyAlias, masterKey, type Run } from "../standalone/installation.ts";
+import type { Run } from "../standalone/installation.ts";
+import { clientKeys, clientKeysServed } from "./client-keys.ts";
 import { compatibilityPage } from "./compatibility.ts";
 import type { Done, Task } from "./encryption-sdk.ts";
-import { CALLS, servedOperations } from "./every-operation.ts";
+import { type BotoCall, callEveryOperation, callWithBoto3 } from "./every-client.ts";
+import { servedOperations } from "./every-operation.ts";
 import { GuideFolder, guide, operationsOfGuides } from "./guides.ts";
+import { OpenBaoServer } from "./openbao-server.ts";
 import { needed, PythonClients } from "./python-clients.ts";
+import { sopsBinary } from "./sops.ts";
 import { StandaloneApi } from "./standalone-api.ts";
-
-/** The keys beside the example's own, by name. Each has an alias of its name. */
-const KEYS = {
-  agree: { keySpec: "ECC_NIST_P256", keyUsage: "KEY_AGREEMENT" },
-  asleep: { enabled: false },
-  kem: { keySpec: "ML_KEM_512", keyUsage: "ENCAPSULATE_DECAPSULATE" },
-  mac: { keySpec: "HMAC_256", keyUsage: "GENERATE_VERIFY_MAC" },
-  other: {},
-  rsa: { keySpec: "RSA_2048", keyUsage: "ENCRYPT_DECRYPT" },
-  sign: { keySpec: "ECC_NIST_P256", keyUsage: "SIGN_VERIFY" },
-};
+import { TerraformCalls } from "./terraform.ts";
 
 let api: StandaloneApi;
 let serve: Run;
@@ -36,18 +31,10 @@ let environment: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
   const installed = PythonClients.install();
-  const manifests = Object.entries(KEYS).flatMap(([name, spec]) => [
-    masterKey(name, spec, "default"),
-    keyAlias(name, name, "default"),
-  ]);
-  api = await StandaloneApi.create(...manifests);
+  api = await StandaloneApi.create(...clientKeys());
   serve = await api.start();
   kms = await api.client();
-  for (const name of Object.keys(KEYS))
-    await eventually(`there is alias/${name}`, async () => {
-      const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: `alias/${name}` }));
-      return KeyMetadata?.KeyState === (name === "asleep" ? "Disabled" : "Enabled") || undefined;
-    });
+  await clientKeysServed(kms);
   served = await servedOperations(kms);
   clients = await installed;
   environment = await environmentOf(api.endpoint);
@@ -69,31 +56,14 @@ async function environmentOf(endpoint: string) {
 
 describe("the AWS SDK for JavaScript", () => {
   it("gets what it asks for from every operation that is served", async () => {
-    expect(served.filter((name) => CALLS[name] === undefined)).toEqual([]);
-    const made = {};
-    const failed: unknown[] = [];
-    for (const [name, call] of Object.entries(CALLS).filter(([name]) => served.includes(name)))
-      await call(kms, made).catch((error) => failed.push({ name, error }));
-    expect(failed).toEqual([]);
+    await callEveryOperation(kms, served);
   });
 });
 
-interface BotoCall {
-  readonly operation: string;
-  readonly case: string;
-  readonly expected: string;
-  readonly outcome: string;
-}
-
-async function callWithBoto3(python: PythonClients): Promise<readonly BotoCall[]> {
-  const options = { env: environment, stdin: JSON.stringify(served), deadline: 300_000 };
-  const { code, stdout, stderr } = await run(...python.program("every_operation.py"), options);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout
-    .trim()
-    .split("\n")
-    .map((line): BotoCall => JSON.parse(line));
-}
+const keyIdOf = async (KeyId: string): Promise<string> => {
+  const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
+  return KeyMetadata?.KeyId ?? "";
+};
 
 /** Returns the outcomes of an operation other than "ok". */
 const refusalsOf = (name: string, calls: readonly BotoCall[]): readonly string[] => {
@@ -103,15 +73,58 @@ const refusalsOf = (name: string, calls: readonly BotoCall[]): readonly string[]
 
 describe("boto3", () => {
   it("gets what it asks for, and AWS's error names, as docs/aws-compatibility.md says", async (context) => {
-    const calls = await callWithBoto3(needed(clients, context));
-    expect(calls.filter(({ expected, outcome }) => expected !== outcome)).toEqual([]);
-    const worked = calls.filter(({ outcome }) => outcome === "ok").map(({ operation }) => operation);
-    expect([...new Set(worked)].sort()).toEqual(served);
+    const calls = await callWithBoto3(needed(clients, context), environment, served);
     const refusals = new Map(served.map((name) => [name, refusalsOf(name, calls)] as const));
     expect(served.filter((name) => refusals.get(name)?.length === 0)).toEqual([]);
     // vitest writes the page with --update, and never in CI.
     const page = compatibilityPage({ served, refusals, commands: operationsOfGuides() });
     await expect(page).toMatchFileSnapshot(join(ROOT, "docs", "aws-compatibility.md"));
+  });
+});
+
+describe("the calls of Terraform's AWS provider", () => {
+  let calls: TerraformCalls;
+  let keyId: string;
+  beforeAll(async () => {
+    calls = new TerraformCalls(kms);
+    keyId = await calls.createKey();
+  });
+
+  it("create, read and change an aws_kms_key, but for its policy, which is not served", async () => {
+    const tags = [{ TagKey: "team", TagValue: "shop" }];
+    expect(await calls.readKey(keyId)).toMatchObject({
+      KeyState: "Enabled",
+      MultiRegion: false,
+      days: 180,
+      tags,
+    });
+    await expect(calls.readPolicy(keyId)).rejects.toMatchObject({ name: "UnsupportedOperationException" });
+  });
+
+  it("an aws_kms_alias and an aws_kms_grant are read as they were written, and are gone once deleted", async () => {
+    const alias = await calls.createAlias("alias/terraform", keyId);
+    expect(alias).toMatchObject({ TargetKeyId: keyId, AliasArn: expect.stringContaining("alias/") });
+    const terms = {
+      GranteePrincipal: "arn:aws:iam::000000000000:role/shop/web",
+      Operations: ["Decrypt" as const, "Encrypt" as const],
+      Constraints: { EncryptionContextSubset: { tenant: "a" } },
+      Name: "web",
+    };
+    const grant = await calls.createGrant(terms, keyId);
+    expect(grant).toMatchObject(terms);
+    expect(await calls.deleteGrant(keyId, grant?.GrantId ?? "")).toBeUndefined();
+    expect(await calls.deleteAlias("alias/terraform")).toBeUndefined();
+  });
+
+  it("change and delete the key", async () => {
+    await calls.changeKey(keyId);
+    expect(await calls.readKey(keyId)).toMatchObject({
+      Description: "changed",
+      Enabled: false,
+      days: undefined,
+    });
+    await calls.deleteKey(keyId);
+    expect(await calls.readKey(keyId)).toMatchObject({ KeyState: "PendingDeletion" });
   });
 });
 
@@ -150,6 +163,31 @@ describe("the guides of docs/aws.md", () => {
     const more = { KEY_ARN: KeyMetadata?.Arn, PYTHONWARNINGS: "ignore" };
     expect(await folder.run(encrypt, more)).toEqual(ended("^$"));
     expect(await folder.run(decrypt, more)).toEqual(ended("^a text of any length\n$"));
+  });
+
+  it("SOPS", async (context) => {
+    needed(clients, context);
+    const sops = await sopsBinary();
+    if (sops === undefined) return context.skip("sops is built by Go");
+    const env = { PATH: `${dirname(sops)}:${environment.PATH}` };
+    for (const block of guide("sops")) expect(await folder.run(block, env)).toEqual(ended("^correct horse$"));
+    const database = await readFile(join(api.installation.dir, "guides", "database.enc.yaml"), "utf8");
+    expect(database).toMatch(/^password: ENC\[AES256_GCM,/m);
+    expect(database).toContain("arn: arn:aws:kms:us-local-1:000000000000:key/");
+  });
+
+  it("OpenBao, which unseals itself, also after a rotation of the key", async (context) => {
+    needed(clients, context);
+    const [config, command, first] = guide("openbao");
+    if (!config || !command || !first) throw new Error("the guide of OpenBao has fewer than three blocks");
+    for (const block of guide("openbao-key")) expect(await folder.run(block)).toEqual(ended("^$"));
+    await using bao = await OpenBaoServer.create(folder, config, command);
+    await bao.start();
+    expect(await bao.run(first.text)).toEqual(ended("Sealed +false"));
+    await bao.stop();
+    await kms.send(new RotateKeyOnDemandCommand({ KeyId: await keyIdOf("alias/openbao") }));
+    await bao.start();
+    await eventually("OpenBao has unsealed itself", async () => (await bao.run("bao status")).code === 0);
   });
 });
 

