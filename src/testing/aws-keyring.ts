@@ -79,9 +79,11 @@ export class AwsKeyring {
     return this;
   }
 
-  /** Records a grant, as the operator does. */
-  grant(row: GrantRow): void {
-    this.#writer.transaction(() => this.#writer.grants.put(row));
+  /** Records grants, as the operator does. */
+  grant(...rows: readonly GrantRow[]): void {
+    this.#writer.transaction(() => {
+      for (const row of rows) this.#writer.grants.put(row);
+    });
   }
 
   /** Records what describes a key and its versions, as the operator does. */

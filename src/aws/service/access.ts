@@ -26,6 +26,9 @@ export interface Rbac {
   ask(caller: Caller, verb: string, key: KeyRow | undefined): RbacReply | Promise<RbacReply>;
 }
 
+/** A keyring was opened a moment ago, or cannot be read at present: see the log of claviger api. */
+const UNREAD = "The grants of this node are not read yet: retry.";
+
 /** Decides by grants and RBAC if a caller may do what its request asks for. */
 export class Access {
   readonly #grants: AwsGrants;
@@ -40,8 +43,8 @@ export class Access {
 
   /**
    * Throws AccessDeniedException unless the caller has all permissions, DependencyTimeoutException or
-   * ThrottlingException if RBAC could not be asked, and InvalidGrantTokenException if a token of the request is
-   * none of this site's.
+   * ThrottlingException if RBAC could not be asked, DependencyTimeoutException if the grants are not read yet, and
+   * InvalidGrantTokenException if a token of the request is none of this site's.
    */
   async check(request: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<void> {
     const { caller, input, now } = request;
@@ -60,14 +63,21 @@ export class Access {
     now: number,
   ): Promise<Exclude<Decision, { readonly effect: "ask-rbac" }>> {
     const { key, context = {}, ...rest } = need;
+    const { index, complete } = this.#grants;
     const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, masterKey: key, context };
-    const facts = (rbac: RbacAnswer): AccessFacts => ({ grants: this.#grants.index, tokens, rbac });
+    const facts = (rbac: RbacAnswer): AccessFacts => ({
+      grants: index,
+      // The end of a token's grant may be among the rows that are still to be read.
+      tokens: complete ? tokens : [],
+      rbac,
+    });
     let decision = decideAccess(asked, facts("not-asked"), now);
     if (decision.effect === "ask-rbac") {
       const answer = await this.#rbac.ask(caller, decision.verb, key);
       if (answer === "throttled") throw new AwsError("ThrottlingException", "Rate exceeded");
       decision = decideAccess(asked, facts(answer), now);
     }
+    if (decision.effect === "deny" && !complete) throw new AwsError("DependencyTimeoutException", UNREAD);
     if (decision.effect !== "ask-rbac") return decision;
     return { effect: "deny", rule: { kind: "rbac-unknown", verb: decision.verb } };
   }

@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { GrantRow } from "../../keyring/grant-row.ts";
+import type { KeyRow } from "../../keyring/rows.ts";
+import { ALICE, AwsKeyring, NOW } from "../../testing/aws-keyring.ts";
+import { APP, grantRow } from "../../testing/grants.ts";
+import { deadline } from "../../testing/keyring.ts";
+import type { Caller } from "../caller.ts";
+import { Access } from "./access.ts";
+import { standaloneRbac } from "./standalone-rbac.ts";
+
+/** More than are read at once. */
+const OTHERS = 1_200;
+const CALLER: Caller = { ...ALICE, groups: [], arn: APP };
+
+let keyring: AwsKeyring;
+let orders: GrantRow;
+beforeEach(async () => {
+  keyring = new AwsKeyring();
+  const { keyId, namespace, name } = await keyring.add("orders");
+  keyring.grant(...Array.from({ length: OTHERS }, (_, n) => grantRow(n + 10)));
+  orders = grantRow(1, { namespace, masterKey: name, keyId, operations: ["Encrypt"] });
+});
+afterEach(() => keyring.close());
+
+/** Asks if the caller may encrypt. */
+function check(...GrantTokens: readonly string[]): Promise<void> {
+  const key = keyring.keys.named({ namespace: "apps", name: "orders" }) as KeyRow;
+  const request = { id: "r", caller: CALLER, input: { GrantTokens }, now: NOW };
+  return new Access(keyring.grants, standaloneRbac).check(
+    request,
+    [{ action: "Encrypt", key }],
+    keyring.keys,
+  );
+}
+const retried = expect.objectContaining({ type: "DependencyTimeoutException", status: 500 });
+const denied = expect.objectContaining({ type: "AccessDeniedException" });
+
+test("the token of a revoked grant allows nothing while the grants are still being read", async () => {
+  keyring.grant({ ...orders, ended: { phase: "Revoked", at: NOW } });
+  const token = keyring.grants.tokenOf(orders, NOW);
+  keyring.start();
+  await expect(check(token)).rejects.toEqual(retried);
+  await vi.waitFor(() => expect(check(token)).rejects.toEqual(denied), deadline);
+});
+
+test("a grantee is told to retry, and is not denied, while the grants are still being read", async () => {
+  keyring.grant(orders);
+  keyring.start();
+  await expect(check()).rejects.toEqual(retried);
+  await vi.waitFor(() => expect(check()).resolves.toBeUndefined(), deadline);
+});
