@@ -19,7 +19,7 @@ it("--quick and --write are taken", () => {
 });
 
 it.each([
-  [["--only", "cpu"], "--only cpu: want secrets, start, seeds, memory, flood, reencrypt, kms, grants"],
+  [["--only", "cpu"], "--only cpu: want secrets, start, seeds, memory, flood, reencrypt, kms, grants, aws"],
   [["--only"], "argument missing"],
   [["--fast"], "Unknown option '--fast'"],
   [["kms"], "Unexpected argument 'kms'"],

@@ -1,7 +1,17 @@
 import { parseArgs } from "node:util";
 
 /** The parts of a run, in the order in which they run. */
-export const PARTS = ["secrets", "start", "seeds", "memory", "flood", "reencrypt", "kms", "grants"] as const;
+export const PARTS = [
+  "secrets",
+  "start",
+  "seeds",
+  "memory",
+  "flood",
+  "reencrypt",
+  "kms",
+  "grants",
+  "aws",
+] as const;
 export type PartName = (typeof PARTS)[number];
 
 /** The parsed command line. */
@@ -16,7 +26,7 @@ export interface Arguments {
 export const USAGE = `usage: npm run bench -- [--only ${PARTS.join("|")}] [--beside FOLDER] [--quick] [--write]
   --only PART  run only this part; can be given several times
   --beside FOLDER
-               measure another build of claviger in the same run (kms, start, seeds, memory): a folder
+               measure another build of claviger in the same run (kms, start, seeds, memory, aws): a folder
                with bin, dist, package.json and node_modules
   --quick      small counts: shows that everything works, its figures mean little
   --write      write the figures of a whole run to docs/benchmarks.md`;

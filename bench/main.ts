@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { removeOnExit } from "../test/controlplane/reaper.ts";
 import { type Arguments, type PartName, parseArguments, USAGE } from "./arguments.ts";
+import { aws } from "./aws/aws.ts";
 import { flood } from "./flood.ts";
 import { grants } from "./grants.ts";
 import { kms } from "./kms.ts";
@@ -29,6 +30,7 @@ const parts: Readonly<Record<PartName, Part>> = {
   reencrypt,
   kms,
   grants,
+  aws,
 };
 
 async function main(wanted: Arguments): Promise<void> {

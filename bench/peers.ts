@@ -8,9 +8,11 @@ import { run } from "../test/controlplane/run.ts";
 
 const MODULE = join(import.meta.dirname, "peers");
 
-/** Absolute paths of the Go programs in bench/peers. */
+/** Absolute paths of the Go programs in bench/peers, and of those that its go.mod names as tools. */
 export interface Peers {
   readonly kmsLoad: string;
+  readonly awsLoad: string;
+  readonly localKms: string;
   readonly referencePlugin: string;
 }
 
@@ -20,7 +22,12 @@ export async function buildPeers(): Promise<Peers> {
   const folder = join(root, await sourcesHash());
   await mkdir(folder, { recursive: true });
   await withLock(join(root, "build.lock"), () => buildMissing(folder));
-  return { kmsLoad: join(folder, "kms-load"), referencePlugin: join(folder, "reference-plugin") };
+  return {
+    kmsLoad: join(folder, "kms-load"),
+    awsLoad: join(folder, "aws-load"),
+    localKms: join(folder, "local-kms"),
+    referencePlugin: join(folder, "reference-plugin"),
+  };
 }
 
 /** Returns the output of `go version`. */
@@ -38,15 +45,15 @@ async function sourcesHash(): Promise<string> {
 }
 
 async function buildMissing(folder: string): Promise<void> {
-  const names = ["kms-load", "reference-plugin"];
+  const names = ["aws-load", "kms-load", "local-kms", "reference-plugin"];
   const present = await Promise.all(names.map((name) => isExecutable(join(folder, name))));
   if (present.every(Boolean)) return;
-  say("building kms-load and reference-plugin from Go modules…");
+  say("building the peers of the bench from Go modules…");
   const temporary = await mkdtemp(join(folder, "building-"));
   try {
     const { code, stderr } = await run(
       "go",
-      ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", `${temporary}/`, "./..."],
+      ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", `${temporary}/`, "./...", "tool"],
       { cwd: MODULE, env: { ...process.env, CGO_ENABLED: "0", GOWORK: "off" } },
     );
     if (code !== 0) throw new Error(`go build of bench/peers failed:\n${stderr.slice(-4000)}`);

@@ -1,6 +1,7 @@
 /** The size of a run. */
 export interface Scale {
   readonly kms: { readonly rounds: number; readonly seconds: number };
+  readonly aws: { readonly rounds: number; readonly seconds: number };
   readonly starts: number;
   /** How many distinct data key seeds are opened after a start. */
   readonly seeds: readonly number[];
@@ -29,6 +30,7 @@ export interface Scale {
 
 export const FULL: Scale = {
   kms: { rounds: 7, seconds: 2 },
+  aws: { rounds: 5, seconds: 1 },
   starts: 11,
   seeds: [1, 150, 1_000],
   versions: { small: 10, large: 10_000 },
@@ -40,6 +42,7 @@ export const FULL: Scale = {
 
 export const QUICK: Scale = {
   kms: { rounds: 2, seconds: 0.2 },
+  aws: { rounds: 2, seconds: 0.2 },
   starts: 2,
   seeds: [1, 50],
   versions: { small: 10, large: 10_000 },

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"math"
 	"slices"
 	"time"
+
+	"claviger.dev/bench/peers/latency"
 )
 
 // report counts a failed request as one, but leaves its latency out: an error
@@ -34,25 +35,11 @@ func summarize(opts options, workers []*worker, elapsed time.Duration) *report {
 		Connections: opts.connections,
 		Requests:    len(latencies) + failed,
 		Errors:      failed,
-		Seconds:     round(elapsed.Seconds(), 3),
-		RPS:         round(float64(len(latencies))/elapsed.Seconds(), 1),
-		P50:         percentile(latencies, 50),
-		P90:         percentile(latencies, 90),
-		P99:         percentile(latencies, 99),
-		Max:         percentile(latencies, 100),
+		Seconds:     latency.Round(elapsed.Seconds(), 3),
+		RPS:         latency.Round(float64(len(latencies))/elapsed.Seconds(), 1),
+		P50:         latency.Percentile(latencies, 50),
+		P90:         latency.Percentile(latencies, 90),
+		P99:         latency.Percentile(latencies, 99),
+		Max:         latency.Percentile(latencies, 100),
 	}
-}
-
-// percentile is the nearest-rank one: a latency that was really seen.
-func percentile(sorted []time.Duration, percent int) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	rank := (len(sorted)*percent + 99) / 100
-	return round(float64(sorted[rank-1].Nanoseconds())/1000, 1)
-}
-
-func round(value float64, digits int) float64 {
-	scale := math.Pow10(digits)
-	return math.Round(value*scale) / scale
 }
