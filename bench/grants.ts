@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { type KeyId, parseKeyId } from "../src/crypto/ids.ts";
 import type { GrantRow } from "../src/keyring/grant-row.ts";
 import { KeyringWriter } from "../src/keyring/writer.ts";
+import { measureCommits } from "./commits.ts";
 import type { Bench, PartResult } from "./part.ts";
 import { figure } from "./table.ts";
 
@@ -35,12 +36,19 @@ export async function grants(bench: Bench): Promise<PartResult> {
     bench.progress(`grants: ${count.toLocaleString("en-US")}`);
     measured.push(await measure(join(bench.dir, `grants-${count}`), count));
   }
+  bench.progress("grants: commits");
+  const { idle, grant, key } = await measureCommits(
+    join(bench.dir, "commits"),
+    Array.from({ length: KEYS }, keyOf),
+    row,
+  );
   return {
     title: "Grants",
     method:
       `Grants on up to ${KEYS.toLocaleString("en-US")} keys in a keyring, each with a constraint, read by a process as the AWS-compatible API does. ` +
       "Memory is the growth of the resident set by it; a decision is about a key and its principal that the grants allow, " +
-      "or about a principal that they do not.",
+      "or about a principal that they do not. " +
+      `The cost of a commit is the CPU time of another process that keeps ${KEYS.toLocaleString("en-US")} keys in memory, as a plugin does, in the quarter of a second after it.`,
     tables: [
       {
         header: ["grants", "read in ms", "memory MB", "allowed µs", "denied µs"],
@@ -48,6 +56,14 @@ export async function grants(bench: Bench): Promise<PartResult> {
           one.grants.toLocaleString("en-US"),
           ...[one.loadMilliseconds, one.rss / 1e6, one.allowed, one.denied].map(figure),
         ]),
+      },
+      {
+        header: ["commit", "CPU ms of each follower"],
+        rows: [
+          ["none", figure(idle)],
+          ["a grant", figure(grant)],
+          ["a changed key", figure(key)],
+        ],
       },
     ],
     goals: [],
@@ -67,6 +83,8 @@ async function measure(stateDir: string, count: number): Promise<GrantsMeasured>
   const { stdout } = await run(process.execPath, ["--expose-gc", reader, path, String(DECISIONS)]);
   return JSON.parse(stdout);
 }
+
+const keyOf = (_: unknown, n: number) => ({ ...benchMasterKey(n), keyId: benchKeyId(n) });
 
 /** Every tenth grant of a key is to the principal that asks. */
 const row = (n: number): GrantRow => ({
