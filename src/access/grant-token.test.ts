@@ -94,27 +94,6 @@ describe("the parser", () => {
       "base64",
     );
   const body = Buffer.from(token, "base64").subarray(0, -32);
-  test("bears any text", () => {
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.base64String({ maxLength: 9000 })), (text) => {
-        expect(readGrantToken(text, key)).toBeUndefined();
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-  test("bears any body, even with a right MAC, and then reads only what it would have written", () => {
-    const edits = fc.array(fc.record({ at: fc.nat(body.length - 1), value: fc.nat(255) }), { maxLength: 6 });
-    fc.assert(
-      fc.property(edits, fc.nat(body.length), (changes, length) => {
-        const altered = Buffer.from(body);
-        for (const { at, value } of changes) altered[at] = value;
-        const text = signed(altered.subarray(0, length));
-        const read = readGrantToken(text, key);
-        if (read !== undefined) expect(Object.keys(read)).toContain("granteePrincipal");
-      }),
-      { numRuns: 2_000 },
-    );
-  });
   test.each([
     ["an operation that there is not", 50, 0xff],
     ["a constraint that there is not", 54, 3],
