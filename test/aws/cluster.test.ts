@@ -6,19 +6,28 @@ import {
   EncryptCommand,
   GenerateDataKeyCommand,
   type KMSClient,
+  RevokeGrantCommand,
 } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { conditionOf } from "../../src/resources/conditions.ts";
+import type { MasterKey } from "../../src/resources/resources.ts";
 import { freeAddress } from "../../src/testing/free-address.ts";
 import { contentsOf, encodings } from "../cluster/canaries.ts";
 import { applyKey, type Cluster, startCluster } from "../cluster/cluster.ts";
 import { manifests } from "../cluster/manifests.ts";
+import type { ClavigerNode } from "../cluster/node.ts";
+import type { ApiServer } from "../controlplane/apiserver.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { AUDIENCE, Pods, roleOf } from "./pods.ts";
+import { startSecondNode } from "./second-node.ts";
 
 const binaries = await controlPlaneBinaries();
 const DEPLOY = join(import.meta.dirname, "..", "..", "deploy");
 const SHOP = "shop";
+const THIEVES = "thieves";
+const KMS = "/apis/kms.claviger.dev/v1alpha1";
+const AS_NODE = ["--as=claviger-node", "--as-group=claviger:nodes"];
 /** The user of claviger api. */
 const API = "claviger-api";
 const RBAC = "rbac.authorization.k8s.io";
@@ -44,15 +53,30 @@ const objects: readonly object[] = [
     rules: [
       {
         ...{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], resourceNames: ["orders"] },
-        verbs: ["encrypt", "decrypt", "generate-data-key", "grant"],
+        verbs: ["encrypt", "decrypt", "generate-data-key", "grant", "revoke-grant"],
       },
-      { apiGroups: ["kms.claviger.dev"], resources: ["keygrants"], verbs: ["create"] },
+      { apiGroups: ["kms.claviger.dev"], resources: ["keygrants"], verbs: ["create", "patch"] },
     ],
   },
   {
     ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: SHOP, name: "orders" } },
     roleRef: { apiGroup: RBAC, kind: "Role", name: "orders" },
     subjects: [{ kind: "ServiceAccount", namespace: SHOP, name: "web" }],
+  },
+];
+
+/** `worker` may do everything with the keys of this namespace. */
+const thieves: readonly object[] = [
+  { apiVersion: "v1", kind: "Namespace", metadata: { name: THIEVES } },
+  kms("KeyAlias", "claimant", { masterKey: "claimant" }, THIEVES),
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: THIEVES, name: "keys" } },
+    rules: [{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], verbs: ["*"] }],
+  },
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: THIEVES, name: "keys" } },
+    roleRef: { apiGroup: RBAC, kind: "Role", name: "keys" },
+    subjects: [{ kind: "ServiceAccount", namespace: SHOP, name: "worker" }],
   },
 ];
 
@@ -73,18 +97,23 @@ const AT_ONCE = { every: 20 };
 
 describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret but their token", () => {
   let cluster: Cluster;
+  /** Another node, with a clock of its own. */
+  let second: ClavigerNode | undefined;
+  let there: string;
   let pods: Pods;
   let web: KMSClient;
   let worker: KMSClient;
 
   beforeAll(async () => {
-    const listen = await freeAddress();
+    const [listen, elsewhere] = [await freeAddress(), await freeAddress()];
+    there = `http://${elsewhere}`;
+    const aws = async (server: ApiServer, address = listen) => ({
+      ...{ listen: address, workers: 1, kubeconfig: await server.kubeconfig(API) },
+      sessions: { key: "claviger-system/aws-sessions" },
+    });
     cluster = await startCluster({
       users: [{ name: API, token: randomBytes(16).toString("hex"), groups: ["claviger:api"] }],
-      aws: async (server) => ({
-        ...{ listen, workers: 1, kubeconfig: await server.kubeconfig(API) },
-        sessions: { key: "claviger-system/aws-sessions" },
-      }),
+      aws,
     });
     await cluster.kubectl(["apply", "-f", join(DEPLOY, "api.yaml")]);
     await cluster.kubectl(["apply", "-f", "-"], manifests(...objects));
@@ -93,12 +122,17 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
     await cluster.kubectl([...ready, "-n", SHOP, "masterkey/orders", "keyalias/orders"]);
     await cluster.kubectl([...ready, "-n", "claviger-system", "masterkey/aws-sessions"]);
     await cluster.nodes[0]?.start("api");
+    const [server] = cluster.plane.apiServers;
+    if (server === undefined) throw new Error("there is no API server");
+    second = await startSecondNode(cluster, { aws: await aws(server, elsewhere), ahead: 3_000 });
     pods = new Pods(cluster, `http://${listen}`, SHOP);
-    await eventually("the API is ready", async () => (await fetch(`http://${listen}/readyz`)).ok);
+    for (const endpoint of [`http://${listen}`, there])
+      await eventually(`${endpoint} is ready`, async () => (await fetch(`${endpoint}/readyz`)).ok);
     [web, worker] = [await pods.start("web"), await pods.start("worker")];
   });
   afterAll(async () => {
     pods?.[Symbol.dispose]();
+    await second?.killAll();
     await cluster?.stop();
   });
 
@@ -223,6 +257,108 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
         undefined,
       ]);
     });
+  });
+
+  /** Holds a node's operator, so that its keyring stays as it is, while `work` is done. */
+  async function holding<T>(
+    nodes: readonly (ClavigerNode | undefined)[],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const ids = nodes.map((node) => node?.running("operator")?.pid).filter((id) => id !== undefined);
+    expect(ids).toHaveLength(nodes.length);
+    for (const id of ids) process.kill(id, "SIGSTOP");
+    try {
+      return await work();
+    } finally {
+      for (const id of ids) process.kill(id, "SIGCONT");
+    }
+  }
+
+  describe("two nodes whose clocks are three seconds apart", () => {
+    const open = async (client: KMSClient, CiphertextBlob: Uint8Array | undefined) =>
+      (await client.send(new DecryptCommand({ CiphertextBlob }))).Plaintext;
+
+    it("accept each other's sessions and ciphertexts", async () => {
+      const session = await pods.start("web", { endpoint: there });
+      const clients = [web, session, pods.elsewhere(web, there), pods.elsewhere(session, pods.endpoint)];
+      for (const one of clients) {
+        const { CiphertextBlob } = await encrypt(one);
+        for (const other of clients)
+          expect(await open(other, CiphertextBlob)).toEqual(new Uint8Array(Plaintext));
+      }
+    });
+
+    it("accept each other's grant tokens at once, and within two seconds of a revocation neither", async () => {
+      const { KeyId: arn } = await encrypt(web);
+      const terms = {
+        KeyId: arn,
+        GranteePrincipal: roleOf(SHOP, "worker"),
+        Operations: ["Encrypt" as const],
+      };
+      const [webThere, workerThere] = [pods.elsewhere(web, there), pods.elsewhere(worker, there)];
+      const by = (client: KMSClient, ...GrantTokens: string[]) =>
+        client.send(new EncryptCommand({ KeyId: arn, Plaintext, GrantTokens }));
+      const { GrantId, GrantToken = "" } = await holding([second], async () => {
+        const made = await web.send(new CreateGrantCommand(terms));
+        const created = performance.now();
+        await by(workerThere, made.GrantToken ?? "");
+        const took = Math.round(performance.now() - created);
+        console.log(`a grant token was used on another node ${took} ms after it was made`);
+        // The node itself has not heard of the grant.
+        expect(await isAllowed(workerThere)).toBe(false);
+        return made;
+      });
+      const other = await webThere.send(new CreateGrantCommand(terms));
+      await by(worker, other.GrantToken ?? "");
+      await Promise.all([
+        web.send(new RevokeGrantCommand({ KeyId: arn, GrantId })),
+        webThere.send(new RevokeGrantCommand({ KeyId: arn, GrantId: other.GrantId })),
+      ]);
+      const revoked = performance.now();
+      const tokens = [GrantToken, other.GrantToken ?? ""];
+      const calls = [worker, workerThere].map((client) => () => by(client, ...tokens));
+      await eventually(
+        "both nodes refuse",
+        async () => (await Promise.all(calls.map((call) => isDenied(call())))).every(Boolean),
+        AT_ONCE,
+      );
+      const took = Math.round(performance.now() - revoked);
+      console.log(`both nodes refused the tokens of two grants ${took} ms after their revocation`);
+    });
+  });
+
+  it("a MasterKey whose status claims another namespace's key is no name of it, and denies it to nobody", async () => {
+    const { KeyId: arn, CiphertextBlob } = await encrypt(web);
+    await cluster.kubectl(["apply", "-f", "-"], manifests(...thieves));
+    const { status } = await cluster.read<MasterKey>(`${KMS}/namespaces/${SHOP}/masterkeys/orders`);
+    const { keyId, currentVersion } = status ?? {};
+    const claim = JSON.stringify({ status: { keyId, currentVersion } });
+    const patch = ["patch", "mk", "-n", THIEVES, "claimant", "--type=merge"];
+    // The claim is there before any operator has seen the MasterKey.
+    await holding([cluster.nodes[0], second], async () => {
+      const spec = { origin: "EXTERNAL" };
+      await cluster.kubectl(["create", "-f", "-"], manifests(kms("MasterKey", "claimant", spec, THIEVES)));
+      await cluster.kubectl([...patch, "--subresource=status", "-p", claim, ...AS_NODE]);
+    });
+    const isForeign = async (generation: number) => {
+      const path = `${KMS}/namespaces/${THIEVES}/masterkeys/claimant`;
+      const ready = conditionOf((await cluster.read<MasterKey>(path)).status?.conditions, "Ready");
+      return ready?.reason === "KeyIdForeign" && ready.observedGeneration === generation;
+    };
+    await eventually("the claim is refused", () => isForeign(1));
+    // Disabled, it would stop whatever it were a name of.
+    await cluster.kubectl([...patch, "-p", JSON.stringify({ spec: { enabled: false } })]);
+    await eventually("the MasterKey is disabled", () => isForeign(2));
+    for (const endpoint of [pods.endpoint, there]) {
+      const [owner, thief] = [pods.elsewhere(web, endpoint), pods.elsewhere(worker, endpoint)];
+      for (const name of [KeyId, arn])
+        expect((await owner.send(new EncryptCommand({ KeyId: name, Plaintext }))).KeyId).toBe(arn);
+      await owner.send(new DecryptCommand({ CiphertextBlob }));
+      expect(await isDenied(thief.send(new EncryptCommand({ KeyId: arn, Plaintext })))).toBe(true);
+      expect(await isDenied(thief.send(new DecryptCommand({ CiphertextBlob })))).toBe(true);
+      const byAlias = new EncryptCommand({ KeyId: `alias/${THIEVES}/claimant`, Plaintext });
+      expect(await isRefused(thief.send(byAlias), "NotFoundException")).toBe(true);
+    }
   });
 
   it("no session for a token of another audience, one that has expired, or another's role", async () => {

@@ -17,6 +17,8 @@ interface PodOptions {
   readonly token?: string;
   /** The role that the pod asks for; its ServiceAccount's own if left out. */
   readonly role?: string;
+  /** The address of the API that the pod uses; that of the first node if left out. */
+  readonly endpoint?: string;
 }
 
 /** Clients of the AWS KMS API as pods have them: a projected token, and the SDK's environment variables. */
@@ -24,14 +26,15 @@ export class Pods implements Disposable {
   /** Tokens and credentials, which no log may have. */
   readonly secrets: string[] = [];
   readonly #cluster: Cluster;
-  readonly #endpoint: string;
+  /** The address of the first node's API. */
+  readonly endpoint: string;
   readonly #namespace: string;
   readonly #folder = mkdtempSync(join(tmpdir(), "clv-pods-"));
   readonly #clients: KMSClient[] = [];
 
   constructor(cluster: Cluster, endpoint: string, namespace: string) {
     this.#cluster = cluster;
-    this.#endpoint = endpoint;
+    this.endpoint = endpoint;
     this.#namespace = namespace;
   }
 
@@ -59,13 +62,23 @@ export class Pods implements Disposable {
   }
 
   /** Returns the SDK's client in a pod of a ServiceAccount, with its session. Rejects if it gets no session. */
-  async start(name: string, { token, role = roleOf(this.#namespace, name) }: PodOptions = {}) {
+  async start(
+    name: string,
+    { token, role = roleOf(this.#namespace, name), endpoint = this.endpoint }: PodOptions = {},
+  ) {
     const file = join(this.#folder, `${name}-${this.#clients.length}.token`);
     await writeFile(file, token ?? (await this.token(name)), { mode: 0o600 });
     return this.#client({
       ...{ AWS_ROLE_ARN: role, AWS_WEB_IDENTITY_TOKEN_FILE: file, AWS_REGION: "us-local-1" },
-      ...{ AWS_ENDPOINT_URL_KMS: this.#endpoint, AWS_ENDPOINT_URL_STS: this.#endpoint },
+      ...{ AWS_ENDPOINT_URL_KMS: endpoint, AWS_ENDPOINT_URL_STS: endpoint },
     });
+  }
+
+  /** Returns a client of another API with a client's session. */
+  elsewhere({ config: { credentials } }: KMSClient, endpoint: string): KMSClient {
+    const client = new KMSClient({ endpoint, credentials, region: "us-local-1", maxAttempts: 1 });
+    this.#clients.push(client);
+    return client;
   }
 
   /** Returns the SDK's client of a person whose profile has claviger credentials as its credential_process. */
@@ -76,11 +89,11 @@ export class Pods implements Disposable {
       join(import.meta.dirname, "..", "..", "bin", "claviger.js"),
       "credentials",
     ];
-    const args = [`${this.#namespace}/${name}`, "--endpoint", this.#endpoint, "--kubeconfig", kubeconfig];
+    const args = [`${this.#namespace}/${name}`, "--endpoint", this.endpoint, "--kubeconfig", kubeconfig];
     const profile = `region = us-local-1\ncredential_process = ${[...command, ...args].join(" ")}\n`;
     await writeFile(file, `[profile person]\n${profile}`);
     const environment = { AWS_CONFIG_FILE: file, AWS_PROFILE: "person" };
-    return this.#client({ ...environment, AWS_ENDPOINT_URL_KMS: this.#endpoint });
+    return this.#client({ ...environment, AWS_ENDPOINT_URL_KMS: this.endpoint });
   }
 
   async #client(environment: Readonly<Record<string, string>>): Promise<KMSClient> {
