@@ -1,4 +1,6 @@
 import { createPublicKey, diffieHellman, generateKeyPairSync, randomBytes, verify } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import {
   DecapsulateCommand,
   DecryptCommand,
@@ -21,6 +23,7 @@ import {
   ListKeysCommand,
   ListResourceTagsCommand,
   ReEncryptCommand,
+  RotateKeyOnDemandCommand,
   SignCommand,
   VerifyCommand,
   VerifyMacCommand,
@@ -76,6 +79,15 @@ const encrypt = async (EncryptionContext = {}, KeyId = "alias/orders") =>
 
 const keyIdOf = async (KeyId: string) =>
   (await kms.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata?.KeyId ?? "";
+
+/** Rotates a key, and waits until it has rotated this often. */
+async function rotate(KeyId: string, count: number): Promise<void> {
+  await kms.send(new RotateKeyOnDemandCommand({ KeyId }));
+  await eventually("the key has rotated", async () => {
+    const { Rotations = [] } = await kms.send(new ListKeyRotationsCommand({ KeyId }));
+    return Rotations.length === count || undefined;
+  });
+}
 
 async function publicKeyOf(KeyId: string) {
   const { PublicKey = new Uint8Array() } = await kms.send(new GetPublicKeyCommand({ KeyId }));
@@ -246,18 +258,24 @@ describe("a restart", () => {
     expect(await api.installation.client().status()).toMatchObject({ healthz: "ok" });
   });
 
-  it("of everything: the credential stays, and a former ciphertext decrypts without a KeyId", async () => {
-    const { CiphertextBlob } = await encrypt(CONTEXT);
-    const KeyId = await keyIdOf("alias/orders");
+  it("of everything, with the keyring lost and restored: a ciphertext from before three rotations decrypts without a KeyId", async () => {
+    const { CiphertextBlob, KeyId = "" } = await encrypt(CONTEXT);
+    for (const count of [1, 2, 3]) await rotate(KeyId, count);
+    await encrypt();
+    const backup = join(api.installation.dir, "backup");
+    expect(await api.installation.runWithConfig("backup", "--out", backup)).toMatchObject({ code: 0 });
     await serve.process.stop();
     expect(await serve.text()).toMatch(/api: this API has stopped/);
+    for (const suffix of ["", "-wal", "-shm"])
+      await rm(`${api.installation.keyringPath}${suffix}`, { force: true });
+    expect(await api.installation.runWithConfig("restore", backup)).toMatchObject({ code: 0 });
     await api.setWorkers(2);
     serve = await api.start();
     expect(await kms.send(new GetKeyLastUsageCommand({ KeyId }))).toMatchObject({
       KeyLastUsage: { Operation: "Encrypt" },
     });
     const input = { CiphertextBlob, EncryptionContext: CONTEXT };
-    expect(await kms.send(new DecryptCommand(input))).toMatchObject(opened);
+    expect(await kms.send(new DecryptCommand(input))).toMatchObject({ KeyId, ...opened });
   });
 
   it("of one of two workers: the other answers, and a change by one is seen by both at once", async () => {
