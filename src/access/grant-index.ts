@@ -1,6 +1,7 @@
 import type { KeyId } from "../crypto/ids.ts";
 import type { GrantRow } from "../keyring/grant-row.ts";
 import type { GrantSource } from "./grant-source.ts";
+import { isInTime } from "./grant-terms.ts";
 
 type Grants = Map<string, GrantRow>;
 
@@ -55,6 +56,13 @@ export class GrantIndex implements GrantSource {
   /** Returns all grants of a key. */
   ofKey(keyId: KeyId): Iterable<GrantRow> {
     return this.#byKey.get(keyId)?.values() ?? [];
+  }
+
+  /** Returns true if a key has so many grants that have neither ended nor expired. `now` is in epoch milliseconds. */
+  hasAtLeast(keyId: KeyId, most: number, now: number): boolean {
+    const grants = this.#byKey.get(keyId);
+    if (grants === undefined || grants.size < most) return false;
+    return [...grants.values()].filter((row) => row.ended === undefined && isInTime(row, now)).length >= most;
   }
 
   /** Returns the grants that name a principal as their retiring principal. */

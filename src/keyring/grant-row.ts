@@ -63,6 +63,9 @@ export interface GrantEnd {
  */
 export const ENDED_GRANT_MILLISECONDS = 3_600_000;
 
+/** AWS KMS's limit of grants of one key. */
+export const MOST_GRANTS_OF_KEY = 50_000;
+
 /** This node's record of a KeyGrant. `namespace` and `name` are the KeyGrant's. */
 export interface GrantRow extends ObjectName, GrantTerms {
   readonly grantId: string;

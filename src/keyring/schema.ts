@@ -197,6 +197,7 @@ const additions: readonly string[] = [
     ended_at        INTEGER
   ) STRICT;
   CREATE INDEX IF NOT EXISTS grants_by_name ON grants (namespace, name);
+  CREATE INDEX IF NOT EXISTS grants_of_key ON grants (key_id) WHERE ended IS NULL;
   `,
   // How often the tables that plugins keep in memory were written (table-changes.ts). Without the counts a plugin
   // reads these tables again after each commit.

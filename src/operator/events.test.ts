@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { noteOf } from "../store/log-event.ts";
 import { condition, currentVersion, keyId, keyVersion, statusWith } from "../testing/objects.ts";
-import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import { keyAliasEvents, keyGrantEvents, masterKeyEvents } from "./events.ts";
 
 const v1 = keyVersion(1);
 const v2 = keyVersion(2);
@@ -172,5 +172,45 @@ describe("an Event's note", () => {
     const note = noteOf(`x${"…".repeat(1000)}`);
     expect(note).toBe(`x${"…".repeat(341)}`);
     expect(Buffer.byteLength(note)).toBe(1024);
+  });
+});
+
+describe("a KeyGrant", () => {
+  const ready = (changes: object) => ({ conditions: [condition("Ready", changes)] });
+  const granted = {
+    phase: "Active" as const,
+    ...ready({ reason: "Granted", message: "it lets app use it" }),
+  };
+  const denied = ready({ status: "False", reason: "GrantDenied", message: "RBAC does not allow it" });
+  const revoked = {
+    phase: "Revoked" as const,
+    ...ready({ status: "False", reason: "Revoked", message: "ended" }),
+  };
+
+  test("is accepted, refused or has ended => one event each, and none for a status that says the same", () => {
+    const events = [
+      keyGrantEvents(undefined, denied),
+      keyGrantEvents(denied, denied),
+      keyGrantEvents(denied, granted),
+      keyGrantEvents(granted, granted),
+      keyGrantEvents(granted, revoked),
+      keyGrantEvents(revoked, revoked),
+    ];
+    expect(events.map((some) => some.map(({ type, reason }) => `${type} ${reason}`))).toEqual([
+      ["Warning GrantDenied"],
+      [],
+      ["Normal Granted"],
+      [],
+      ["Normal Revoked"],
+      [],
+    ]);
+  });
+
+  test("of which the spec was altered => a warning, although it is active", () => {
+    const altered = {
+      ...granted,
+      ...ready({ status: "False", reason: "SpecAltered", message: "it differs" }),
+    };
+    expect(keyGrantEvents(granted, altered)).toMatchObject([{ type: "Warning", reason: "SpecAltered" }]);
   });
 });

@@ -1,7 +1,8 @@
 import { conditionOf } from "../resources/conditions.ts";
 import { passesByItself } from "../resources/passing-reasons.ts";
-import type { KeyAlias, MasterKey } from "../resources/resources.ts";
+import type { KeyAlias, KeyGrant, MasterKey } from "../resources/resources.ts";
 import type { KeyAliasStatus } from "../resources/schemas/key-alias.ts";
+import type { KeyGrantStatus } from "../resources/schemas/key-grant.ts";
 import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import type { ResourceEvent } from "../store/events.ts";
 
@@ -72,6 +73,15 @@ export function keyAliasEvents(before: KeyAlias["status"], after: KeyAliasStatus
         ]
       : [];
   return [...moved, ...changedCondition(before, after, "Ready", "False")];
+}
+
+/** Returns the events of a KeyGrant: that it was accepted, that it has ended, and why it is not accepted. */
+export function keyGrantEvents(before: KeyGrant["status"], after: KeyGrantStatus): ResourceEvent[] {
+  const ready = conditionOf(after.conditions, "Ready");
+  const isNewPhase = after.phase !== undefined && after.phase !== before?.phase;
+  if (isNewPhase && ready !== undefined && (ready.status === "True" || after.phase !== "Active"))
+    return [{ type: "Normal", reason: ready.reason, message: ready.message }];
+  return changedCondition(before, after, "Ready", "False");
 }
 
 type WithConditions = Pick<MasterKeyStatus, "conditions"> | undefined;

@@ -7,7 +7,7 @@ import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import type { Events, ObjectRef, ResourceEvent } from "../store/events.ts";
 import type { Leadership, StatusWrites } from "../store/roles.ts";
 import { atWritePoint } from "../write-points.ts";
-import { keyAliasEvents, masterKeyEvents } from "./events.ts";
+import { keyAliasEvents, keyGrantEvents, masterKeyEvents } from "./events.ts";
 import { mustLead } from "./must-lead.ts";
 
 export type StatusStore = Leadership & StatusWrites & Events;
@@ -47,6 +47,7 @@ export class StatusWriter {
     if (isDeepStrictEqual(grant.status, status)) return;
     mustLead(this.#store, `the status of KeyGrant ${objectText(grant)}`);
     await atWritePoint("keygrant.status", () => this.#store.applyStatus<"KeyGrant">(grant, status));
+    await this.#record(grant, keyGrantEvents(grant.status, status));
   }
 
   async #record(object: ObjectRef, events: readonly ResourceEvent[]): Promise<void> {

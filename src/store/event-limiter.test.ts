@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { keyGrant } from "../testing/grants.ts";
 import { masterKey } from "../testing/objects.ts";
 import { EventLimiter } from "./event-limiter.ts";
 import type { ResourceEvent } from "./events.ts";
@@ -24,6 +25,14 @@ test("a namespace's thousands of objects have events => bounded for them togethe
   const told = Array.from({ length: 5_000 }, (_, n) => limiter.admit(key("tenant", `k${n}`), event(), n));
   expect(told.filter((one) => one !== undefined).length).toBeLessThan(510);
   expect(limiter.admit(key("shop", "main"), event(), 5_000)).toEqual(event());
+});
+
+test("a namespace's thousands of grants have events => bounded, and its keys' are told", () => {
+  const limiter = new EventLimiter();
+  const grant = (n: number) => keyGrant({ metadata: { namespace: "tenant", name: `g${n}` } });
+  const told = Array.from({ length: 2_000 }, (_, n) => limiter.admit(grant(n), event("Granted"), n));
+  expect(told.filter((one) => one !== undefined).length).toBeLessThan(510);
+  expect(limiter.admit(key("tenant", "main"), event(), 2_000)).toEqual(event());
 });
 
 test("a version is destroyed => it is told, however many events there were", () => {

@@ -29,7 +29,9 @@ export class EventLimiter {
     const { namespace = "", name } = metadata;
     const object = `${kind} ${nameText({ namespace, name })}`;
     const before = this.#leftOut.get(object) ?? 0;
-    if (!this.#objects.take(object, now) || !this.#namespaces.take(namespace, now)) {
+    // Grants come and go by the thousands, and must not silence the namespace's keys.
+    const all = kind === "KeyGrant" ? `KeyGrants of ${namespace}` : namespace;
+    if (!this.#objects.take(object, now) || !this.#namespaces.take(all, now)) {
       if (before > 0 || this.#leftOut.size < MOST_REMEMBERED) this.#leftOut.set(object, before + 1);
       return undefined;
     }

@@ -110,6 +110,7 @@ const HEALTHY: Sights = {
   },
   clock: { ahead: 300 },
   kubernetes: { version: "v1.37.2", servesPolicies: true },
+  grants: { served: true, guard: { kind: "in-force", since: 0 } },
   rights: [],
   secretRights: [],
   ...stored({
@@ -143,6 +144,7 @@ export function observed(
       kubeadm: seen(all.kubeadm),
       clock: seen(all.clock),
       kubernetes: seen(all.kubernetes),
+      grants: seen(all.grants),
       rights: seen(all.rights),
       secretRights: seen(all.secretRights),
       etcd: seen(all.etcd),

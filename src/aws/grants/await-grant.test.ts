@@ -23,6 +23,7 @@ describe("a KeyGrant that the operator says this of", () => {
     ["AdmissionPolicyMissing", "AccessDeniedException"],
     ["ParentDoesNotAllow", "AccessDeniedException"],
     ["OperationNotPossible", "ValidationException"],
+    ["TooManyGrants", "LimitExceededException"],
     ["MasterKeyNotReady", undefined],
   ])("%s => is %s", (reason, type) => {
     expect(refusalOf(said(reason))?.type).toBe(type);

@@ -3,7 +3,7 @@ import type { ObjectName } from "../../names.ts";
 import { printable } from "../../printable.ts";
 import { conditionOf } from "../../resources/conditions.ts";
 import type { KeyGrant } from "../../resources/resources.ts";
-import { AwsError } from "../aws-error.ts";
+import { AwsError, type AwsErrorType } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import type { ManagedObjects } from "../management/managed-objects.ts";
 import { untilFollowed } from "../management/until.ts";
@@ -11,7 +11,11 @@ import type { AwsGrants } from "./aws-grants.ts";
 
 /** Passes by itself: a MasterKey that was just created gets its keyId. */
 const PASSING = "MasterKeyNotReady";
-const INVALID: ReadonlySet<string> = new Set(["OperationNotPossible", "ConstraintNotPossible"]);
+const TYPES: ReadonlyMap<string, AwsErrorType> = new Map([
+  ["ConstraintNotPossible", "ValidationException"],
+  ["OperationNotPossible", "ValidationException"],
+  ["TooManyGrants", "LimitExceededException"],
+]);
 
 /** A KeyGrant that was created or found. */
 interface AwaitedGrant {
@@ -23,7 +27,7 @@ interface AwaitedGrant {
 
 /**
  * Waits until this node has a new grant, for some seconds: its token is good meanwhile. If the operator refuses
- * the grant, throws AccessDeniedException or ValidationException, and removes the grant if it is the request's own.
+ * the grant, throws AccessDeniedException, LimitExceededException or ValidationException, and removes the grant if it is the request's own.
  */
 export async function awaitGrant(
   grants: AwsGrants,
@@ -49,7 +53,7 @@ export function refusalOf({ status }: Pick<KeyGrant, "status">): AwsError | unde
   const ready = conditionOf(status?.conditions, "Ready");
   if (ready?.status !== "False" || ready.reason === PASSING || status?.phase !== undefined) return undefined;
   return new AwsError(
-    INVALID.has(ready.reason) ? "ValidationException" : "AccessDeniedException",
+    TYPES.get(ready.reason) ?? "AccessDeniedException",
     `The grant is not accepted: ${printable(ready.message, 1024)}`,
   );
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { ALICE } from "../../testing/aws-keyring.ts";
+import { grantRow } from "../../testing/grants.ts";
 import { deadline } from "../../testing/keyring.ts";
 import { StandaloneOperator } from "../../testing/standalone-operator.ts";
 import { encrypt } from "../operations/encrypt.ts";
@@ -174,4 +175,16 @@ it("ListRetirableGrants lists one's own in all namespaces, and those of others i
   expect(await lists(ALICE)).toEqual([GrantId]);
   expect(await lists({ ...user("keeper"), namespace: "shop" })).toEqual([GrantId]);
   expect(await lists({ ...user("stranger"), namespace: "shop" })).toEqual([]);
+});
+
+it("CreateGrant of a key that has 50,000 grants => LimitExceededException; those that have expired do not count", async () => {
+  const { keyId } = await site.key("mac");
+  const put = (n: number, changes: object = {}) => site.grants.index.put(grantRow(n, { keyId, ...changes }));
+  for (let n = 1; n <= 50_000; n++) put(n);
+  const Operations = ["GenerateMac"];
+  await expect(create({ KeyId: keyId, Operations })).rejects.toEqual(
+    expect.objectContaining({ type: "LimitExceededException" }),
+  );
+  put(1, { expiresAt: Date.now() - 1 });
+  await create({ KeyId: keyId, Operations });
 });

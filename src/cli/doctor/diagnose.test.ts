@@ -425,6 +425,16 @@ const theVersion: readonly Row[] = [
     observed({ kubernetes: { version: "of an unknown version", servesPolicies: false } }),
     "warning GuardsNotServed",
   ],
+  [
+    "an API server that serves no KeyGrants",
+    observed({ grants: { served: false, guard: { kind: "in-force", since: 0 } } }),
+    "warning GrantsNotServed",
+  ],
+  [
+    "the policy of KeyGrants is missing, and this node does not serve the AWS KMS API",
+    observed({ grants: { served: true, guard: { kind: "missing", message: "there is no policy" } } }),
+    "warning GrantsNotGuarded",
+  ],
 ];
 
 const theKeys: readonly Row[] = [

@@ -2,6 +2,7 @@ import { allFindings } from "../../chain.ts";
 import { type Check, check, type Finding } from "./check.ts";
 import { clusterChecks } from "./check-cluster.ts";
 import { encryptionChecks } from "./check-encryption.ts";
+import { grantChecks } from "./check-grants.ts";
 import { keyChecks } from "./check-keys.ts";
 import { nodeChecks } from "./check-node.ts";
 import { storedChecks } from "./check-stored.ts";
@@ -57,6 +58,10 @@ const sights: { readonly [S in Sight]: SightText } = {
   },
   clock: { what: "the API server's clock", remedy: "see whether the API server runs" },
   kubernetes: { what: "the API server's version", remedy: "see whether the API server runs" },
+  grants: {
+    what: "KeyGrants, and the admission policy that guards them",
+    remedy: "see whether the API server runs and what deploy/rbac.yaml lets this node's kubeconfig do",
+  },
   rights: {
     what: "the rewriter's rights",
     remedy:
@@ -93,6 +98,7 @@ export const checks: readonly Check[] = [
   ...encryptionChecks,
   ...nodeChecks,
   ...versionChecks,
+  ...grantChecks,
   ...clusterChecks,
   ...keyChecks,
   ...storedChecks,

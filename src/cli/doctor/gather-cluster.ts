@@ -14,13 +14,22 @@ import { RewriterIdentity } from "../../store/kube/rewriter-identity.ts";
 import { nodeLeaseFrom } from "../../store/nodes/node-leases.ts";
 import { timeOf } from "../../times.ts";
 import { apiServerOfNode } from "../site/api-server-of-node.ts";
+import { lookAtGrants } from "./gather-grants.ts";
 import { lookAtVersion } from "./gather-version.ts";
 import { absent, type Look, look } from "./look.ts";
 import type { ClusterResources, MissingRight, NodeLease, Observed, ServerClock } from "./observed.ts";
 
 type ClusterLooks = Pick<
   Observed["looks"],
-  "resources" | "leases" | "apiServer" | "kubeadm" | "clock" | "kubernetes" | "rights" | "secretRights"
+  | "resources"
+  | "leases"
+  | "apiServer"
+  | "kubeadm"
+  | "clock"
+  | "kubernetes"
+  | "grants"
+  | "rights"
+  | "secretRights"
 >;
 
 /**
@@ -41,16 +50,17 @@ export async function gatherCluster(config: NodeConfig, signal: AbortSignal): Pr
   const clock = await look(() => lookAtClock(client, signal));
   // If the first call gets no answer, each of the others would wait for its full timeout in vain.
   if (clock.kind !== "seen") return nothingSeen(clock);
-  const [resources, leases, apiServer, kubeadm, kubernetes, secretRights] = await Promise.all([
+  const [resources, leases, apiServer, kubeadm, kubernetes, grants, secretRights] = await Promise.all([
     look(() => readResources(client, signal)),
     look(() => readLeases(client, config.leaseNamespace, signal)),
     look(() => apiServerOfNode(config, client, signal)),
     lookAtKubeadm(client, signal),
     look(() => lookAtVersion(client, signal)),
+    lookAtGrants(client, signal),
     look(() => allowed(client, { resource: "secrets", verbs: READING_VERBS }, signal)),
   ]);
   const rights = await lookAtRights(new RewriterIdentity(client, config), resources, signal);
-  return { resources, leases, apiServer, kubeadm, clock, kubernetes, rights, secretRights };
+  return { resources, leases, apiServer, kubeadm, clock, kubernetes, grants, rights, secretRights };
 }
 
 const nothingSeen = (look: Look<never>): ClusterLooks => ({
@@ -60,6 +70,7 @@ const nothingSeen = (look: Look<never>): ClusterLooks => ({
   kubeadm: look,
   clock: look,
   kubernetes: look,
+  grants: look,
   rights: look,
   secretRights: look,
 });

@@ -5,6 +5,7 @@ import type { ApiServerState } from "../../operator/node/decide-api-server.ts";
 import type { KeyAlias, KeyServer, MasterKey } from "../../resources/resources.ts";
 import type { Census } from "../../storage/census/census.ts";
 import type { EncryptionConfig } from "../../storage/encryption-config/encryption-config.ts";
+import type { GrantGuard } from "../../store/roles.ts";
 import type { KeyringFacts } from "../site/keyring-facts.ts";
 import type { Look } from "./look.ts";
 
@@ -20,6 +21,7 @@ export interface Sights {
   readonly kubeadm: EncryptionFacts;
   readonly clock: ServerClock;
   readonly kubernetes: KubernetesVersion;
+  readonly grants: GrantSupport;
   readonly rights: readonly MissingRight[];
   /** Verbs with which this node's own kubeconfig may read Secrets. */
   readonly secretRights: readonly string[];
@@ -53,6 +55,14 @@ export interface KubernetesVersion {
   readonly version: string;
   /** True if it serves ValidatingAdmissionPolicies of version v1. */
   readonly servesPolicies: boolean;
+}
+
+/** Support of the API server for KeyGrants. */
+export interface GrantSupport {
+  /** True if it serves KeyGrants. */
+  readonly served: boolean;
+  /** The admission policy that keeps spec.grantedBy true. */
+  readonly guard: GrantGuard;
 }
 
 /** A verb that the rewriter needs and its user may not use. */

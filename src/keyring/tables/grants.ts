@@ -1,5 +1,5 @@
 import type { EncryptionContext } from "../../crypto/context.ts";
-import { parseKeyId } from "../../crypto/ids.ts";
+import { type KeyId, parseKeyId } from "../../crypto/ids.ts";
 import { parsedJson } from "../../json.ts";
 import type { ObjectName } from "../../names.ts";
 import { GRANT_OPERATIONS, type GrantConstraint, type GrantEnd, type GrantRow } from "../grant-row.ts";
@@ -75,6 +75,12 @@ export class GrantTable {
     return this.#sql
       .all("SELECT DISTINCT namespace, name FROM grants WHERE ended IS NULL")
       .map((row) => ({ namespace: text(row, "namespace"), name: text(row, "name") }));
+  }
+
+  /** Returns the number of a key's grants that have not ended, those that expired by themselves included. */
+  countOf(keyId: KeyId): number {
+    const [row] = this.#sql.all("SELECT count(*) AS n FROM grants WHERE key_id = ? AND ended IS NULL", keyId);
+    return row === undefined ? 0 : count(row, "n");
   }
 
   /** Stores a grant under a new `seq`, by which readers find what has changed. */

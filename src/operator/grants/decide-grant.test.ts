@@ -13,6 +13,7 @@ const ALICE = `arn:aws:iam::${ACCOUNT}:user/alice`;
 const observed = (changes: Partial<ObservedGrant> = {}): ObservedGrant => ({
   ...{ grant: keyGrant(), masterKey: masterKey(), keyId: keyId(1), held: undefined, proven: false },
   ...{ parent: undefined, guard: { kind: "in-force", since: 0 }, mayGrant: true, account: ACCOUNT },
+  hasRoom: () => true,
   ...changes,
 });
 const accepted = (grant: KeyGrant, key = keyId(1)) => grantRowOf(grant, key, ACCOUNT);
@@ -50,6 +51,7 @@ describe("nothing is granted", () => {
   test.each([
     ["the MasterKey is not there", { masterKey: undefined }, "MasterKeyNotReady"],
     ["the MasterKey has no keyId in this node's keyring", { keyId: undefined }, "MasterKeyNotReady"],
+    ["the key has as many grants as it may have", { hasRoom: () => false }, "TooManyGrants"],
     ["the key cannot do an operation", { masterKey: hmac }, "OperationNotPossible"],
     [
       "requests with the key have no encryption context",

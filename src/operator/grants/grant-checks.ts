@@ -3,7 +3,7 @@ import { hasEncryptionContext, operationsOf } from "../../access/grantable-opera
 import { chain } from "../../chain.ts";
 import type { KeyId } from "../../crypto/ids.ts";
 import { codeOf } from "../../errors.ts";
-import type { GrantRow } from "../../keyring/grant-row.ts";
+import { type GrantRow, MOST_GRANTS_OF_KEY } from "../../keyring/grant-row.ts";
 import type { Finding } from "../../resources/conditions.ts";
 import type { KeyGrant, MasterKey } from "../../resources/resources.ts";
 import type { GrantGuard } from "../../store/roles.ts";
@@ -29,6 +29,8 @@ export interface ObservedGrant {
    * there is no API server, whose users would have to be kept apart.
    */
   readonly guard: GrantGuard | undefined;
+  /** Returns true if a key may have another grant (AWS KMS's limit). */
+  readonly hasRoom: (keyId: KeyId) => boolean;
   /** RBAC's answer; undefined until it was asked. */
   readonly mayGrant: boolean | undefined;
   readonly account: string;
@@ -43,6 +45,7 @@ export const grantChecks = chain<[observed: ObservedGrant, now: Date], Finding>(
   policyGuards,
   creatorIsNamed,
   parentAllows,
+  keyHasRoom,
   creatorMayGrant,
 });
 
@@ -118,6 +121,12 @@ function parentAllows(observed: ObservedGrant, now: Date): Finding | undefined {
   if (allows) return undefined;
   const message = `KeyGrant ${grant.spec.parent} is not an active grant of CreateGrant to ${child.issuingPrincipal}, or allows less than this one: create a narrower KeyGrant`;
   return notReady("ParentDoesNotAllow", message);
+}
+
+function keyHasRoom({ grant, keyId, hasRoom }: ObservedGrant): Finding | undefined {
+  if (keyId === undefined || hasRoom(keyId)) return undefined;
+  const message = `MasterKey ${grant.spec.masterKey} has ${MOST_GRANTS_OF_KEY} grants, which is the limit: end grants that nobody needs, and this one is accepted within a minute`;
+  return notReady("TooManyGrants", message);
 }
 
 function creatorMayGrant({ grant, guard, mayGrant }: ObservedGrant): Finding | undefined {

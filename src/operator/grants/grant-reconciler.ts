@@ -23,6 +23,8 @@ import { decideGrant, type GrantPlan } from "./decide-grant.ts";
 import type { ObservedGrant } from "./grant-checks.ts";
 import { isGrantProven, proveGrant } from "./grant-prover.ts";
 import { grantIdOf, grantRowOf } from "./grant-record.ts";
+import { GrantRoom } from "./grant-room.ts";
+import { RecentDenials } from "./recent-denials.ts";
 
 export type GrantStore = KeyGrants & GrantReviews & KeyGrantRemoval & Leadership & Resources & StatusStore;
 
@@ -38,10 +40,18 @@ export interface GrantReconcilerOptions {
 export class GrantReconciler {
   readonly #options: GrantReconcilerOptions;
   readonly #writer: StatusWriter;
+  readonly #room: GrantRoom;
+  readonly #denials = new RecentDenials();
 
   constructor(options: GrantReconcilerOptions) {
     this.#options = options;
     this.#writer = new StatusWriter(options.store);
+    this.#room = new GrantRoom(options.keyring.grants);
+  }
+
+  /** Starts to lead, perhaps again. */
+  begin(): void {
+    this.#room.forget();
   }
 
   /** One step for one KeyGrant. Returns after how many milliseconds to look again, if a wait is needed. */
@@ -63,6 +73,7 @@ export class GrantReconciler {
       case "accept": {
         const proof = await proveGrant(seals, plan.row);
         await this.#writer.writeKeyGrant(grant, { ...plan.status, proof });
+        this.#room.take(plan.row.keyId);
         return plan.next;
       }
       case "remove":
@@ -75,7 +86,11 @@ export class GrantReconciler {
   }
 
   async #ask(grantor: Grantor, grant: KeyGrant, signal: AbortSignal): Promise<boolean> {
-    return (await this.#options.store.mayGrant?.(grantor, masterKeyOf(grant), signal)) ?? false;
+    const { uid } = grant.metadata;
+    if (this.#denials.has(uid, performance.now())) return false;
+    const may = (await this.#options.store.mayGrant?.(grantor, masterKeyOf(grant), signal)) ?? false;
+    if (!may) this.#denials.note(uid, performance.now());
+    return may;
   }
 
   async #observe(grant: KeyGrant, signal: AbortSignal): Promise<ObservedGrant> {
@@ -92,6 +107,7 @@ export class GrantReconciler {
       ...{ held, proven },
       parent: parent && keyring.grants.get(grantIdOf(parent)),
       guard: isNew ? await this.#readGuard(signal) : undefined,
+      hasRoom: (keyId) => this.#room.has(keyId, performance.now()),
       mayGrant: undefined,
       account: config.account,
     };

@@ -6,6 +6,7 @@ import { conditionOf } from "../../resources/conditions.ts";
 import type { KeyGrant } from "../../resources/resources.ts";
 import type { KeyGrantStatus } from "../../resources/schemas/key-grant.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
+import type { ResourceEvent } from "../../store/events.ts";
 import type { GrantGuard, Grantor } from "../../store/roles.ts";
 import type { View } from "../../store/view.ts";
 import { ACCOUNT, keyGrant } from "../../testing/grants.ts";
@@ -35,6 +36,7 @@ afterEach(() => {
 class Store {
   readonly grants = new Map<string, KeyGrant>();
   readonly asked: (Grantor & { readonly masterKey: string })[] = [];
+  readonly events: ResourceEvent[] = [];
   leading = true;
   may = true;
   guard: GrantGuard = { kind: "in-force", since: 0 };
@@ -65,7 +67,7 @@ class Store {
       deleteKeyGrant: async (grant) => this.remove(grant),
       applyStatus: async (object, status) =>
         this.put({ ...(object as KeyGrant), status: status as KeyGrantStatus }),
-      recordEvent: async () => {},
+      recordEvent: async (_, event) => void this.events.push(event),
     };
   }
 }
@@ -121,6 +123,18 @@ describe("a KeyGrant", () => {
     await eventually(() => expect(store.grants.get("apps/later")?.status?.conditions).toBeDefined());
     expect(store.grants.get("apps/grant")).toBe(before);
     expect(store.asked.filter(({ user }) => user === "alice")).toHaveLength(1);
+  });
+
+  test("that RBAC does not allow is asked about once: its own status asks nothing", async () => {
+    const store = new Store();
+    store.may = false;
+    follow(store);
+    store.put(keyGrant());
+    await eventually(() => expect(reason(store)).toBe("GrantDenied"));
+    store.put(keyGrant({ metadata: { name: "later" }, spec: { grantedBy: { user: "bob", groups: [] } } }));
+    await eventually(() => expect(store.grants.get("apps/later")?.status?.conditions).toBeDefined());
+    expect(store.asked.map(({ user }) => user)).toEqual(["alice", "bob"]);
+    expect(store.events.map(({ reason }) => reason)).toEqual(["GrantDenied", "GrantDenied"]);
   });
 
   test("that is deleted while no operator runs is revoked at the next start", async () => {

@@ -54,6 +54,7 @@ export class GrantsLoop {
   /** Looks at everything: at the start, and when this operator begins to lead. */
   begin(): void {
     this.#follower.changedAll();
+    this.#reconciler.begin();
     this.#queue.add(FOLLOW);
     for (const grant of this.#store.keyGrants() ?? [])
       this.#queue.add({ kind: "decide", name: objectName(grant) });

@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { grantIdOf } from "../../../access/grant-id.ts";
 import { isInTime, isWithin } from "../../../access/grant-terms.ts";
-import type { GrantRow, GrantTerms } from "../../../keyring/grant-row.ts";
+import { type GrantRow, type GrantTerms, MOST_GRANTS_OF_KEY } from "../../../keyring/grant-row.ts";
 import type { KeyRow } from "../../../keyring/rows.ts";
+import { nameText } from "../../../names.ts";
 import { objectName } from "../../../resources/object-text.ts";
+import { AwsError } from "../../aws-error.ts";
 import type { Caller } from "../../caller.ts";
 import { findById } from "../../management/managed-key.ts";
 import type { ManagedObjects } from "../../management/managed-objects.ts";
@@ -73,6 +75,11 @@ async function create(
   key: KeyRow,
   terms: GrantTerms,
 ): Promise<string> {
+  if (grants.index.hasAtLeast(key.keyId, MOST_GRANTS_OF_KEY, now))
+    throw new AwsError(
+      "LimitExceededException",
+      `MasterKey ${nameText(key)} has ${MOST_GRANTS_OF_KEY} grants, which is the limit.`,
+    );
   const parent = parentOf(grants, caller, terms, now);
   const spec = keyGrantSpec({ key, terms, caller, name: input.Name, parent: parent?.name });
   const name = input.Name === undefined ? undefined : repeatableName(input.Name, terms);
