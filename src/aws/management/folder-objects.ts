@@ -1,29 +1,27 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { ClavigerError, codeOf } from "../../errors.ts";
-import { createFile, removeFile, replaceFile } from "../../files/whole-file.ts";
+import { ClavigerError, codeOf, messageOf } from "../../errors.ts";
+import { createFile } from "../../files/whole-file.ts";
 import { parseJson } from "../../json.ts";
 import { openTrusted } from "../../keyring/live/trusted-reader.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import { printable } from "../../printable.ts";
 import { API_VERSION, type ResourceOf } from "../../resources/resources.ts";
+import { editManifestFile } from "../../store/manifests/edit-manifest-file.ts";
+import { FolderLock } from "../../store/manifests/folder-lock.ts";
 import { newMetadata } from "../../store/manifests/kept-objects.ts";
 import { ManifestCache } from "../../store/manifests/manifest-cache.ts";
-import { editManifest, newManifest } from "../../store/manifests/manifest-edit.ts";
+import { newManifest } from "../../store/manifests/manifest-edit.ts";
 import { judgeManifest } from "../../store/manifests/manifest-verdicts.ts";
 import type { Manifest } from "../../store/manifests/manifests.ts";
 import { isFields, merged, type SpecPatch } from "../../store/manifests/merge-patch.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
-import { FolderLock } from "./folder-lock.ts";
 import type { ManagedKind, ManagedObjects } from "./managed-objects.ts";
 
 /** An operator may run as another user, and a manifest holds nothing secret. */
 const MODE = 0o644;
-/** In the state folder: its own folder may be read by others, who could hold the lock for ever. */
-const LOCK_FILE = "manifests.lock";
 /** File systems allow 255 bytes, and a draft's name is longer than the file's. */
 const MAX_FILE_NAME = 200;
 
@@ -43,7 +41,7 @@ export class FolderObjects implements ManagedObjects {
     this.#folder = folder;
     this.#manifests = new ManifestCache(folder);
     this.#keyring = keyring;
-    this.#lock = new FolderLock(join(dirname(keyring), LOCK_FILE));
+    this.#lock = new FolderLock(dirname(keyring));
   }
 
   async read<K extends ManagedKind>(kind: K, name: ObjectName): Promise<ResourceOf[K] | undefined> {
@@ -70,18 +68,18 @@ export class FolderObjects implements ManagedObjects {
     const source = join(this.#folder, fileNameOf(kind, { namespace, name }));
     accept({ kind, namespace, name, spec, source }, undefined);
     const comment = `Created by the AWS KMS API for ${printable(caller.arn, 512)}.`;
-    await this.#lock.hold(() => {
+    await this.#edited(() => {
       if (this.#find(kind, { namespace, name }) !== undefined) throw alreadyExists(kind, { namespace, name });
       createManifest(source, newManifest({ kind, namespace, name }, spec, comment));
     });
   }
 
   change(_: Caller, object: ResourceOf[ManagedKind], patch: SpecPatch): Promise<void> {
-    return this.#lock.hold(() => this.#edit(object, patch));
+    return this.#edited(() => this.#edit(object, patch));
   }
 
   remove(_: Caller, object: ResourceOf[ManagedKind]): Promise<void> {
-    return this.#lock.hold(() => this.#edit(object, undefined));
+    return this.#edited(() => this.#edit(object, undefined));
   }
 
   #edit({ kind, metadata, spec }: ResourceOf[ManagedKind], patch: SpecPatch | undefined): void {
@@ -91,10 +89,18 @@ export class FolderObjects implements ManagedObjects {
       throw new ClavigerError("Conflict", `the manifest of ${kind} ${nameText(name)} has changed`);
     const given = isFields(manifest.spec) ? manifest.spec : {};
     if (patch !== undefined) accept({ ...manifest, spec: merged(given, patch) }, spec);
-    const text = readFileSync(manifest.source, "utf8");
-    const edited = editManifest(text, manifest.source, { kind, ...name }, patch);
-    if (edited === undefined) removeFile(manifest.source);
-    else replaceFile(manifest.source, edited);
+    editManifestFile(manifest.source, { kind, ...name }, patch);
+  }
+
+  /** Works while no other process edits the folder. Throws DependencyTimeoutException if another one does for seconds. */
+  async #edited(work: () => void): Promise<void> {
+    try {
+      await this.#lock.hold(work);
+    } catch (error) {
+      throw codeOf(error) === "InUse"
+        ? new AwsError("DependencyTimeoutException", `${messageOf(error)}.`)
+        : error;
+    }
   }
 
   #find(kind: ManagedKind, { namespace, name }: ObjectName): Manifest | undefined {

@@ -83,6 +83,18 @@ export function targetOf(name: ObjectName, keys: AwsKeys): KeyRow {
   return key;
 }
 
+/**
+ * Throws DependencyTimeoutException, after which clients ask again, if the alias has moved from the key that the
+ * caller was allowed to take it from.
+ */
+export function refuseMoved({ spec, status }: KeyAlias, name: ObjectName, allowed: KeyRow): void {
+  if ((status?.masterKey ?? spec.masterKey) === allowed.name) return;
+  throw new AwsError(
+    "DependencyTimeoutException",
+    `${aliasText(name)} has moved to another key while the permissions were checked: retry.`,
+  );
+}
+
 const noSuchAlias = (name: ObjectName, keys: AwsKeys): AwsError =>
   new AwsError("NotFoundException", `Alias ${keys.aliasArn({ ...name, masterKey: "" })} is not found.`);
 
@@ -93,10 +105,15 @@ export const late = (alias: ObjectName): AwsError =>
     `The change of ${aliasText(alias)} is written, and is not in force on this node yet: see the conditions of the KeyAlias, and whether the operator of this node runs.`,
   );
 
-/** Removes an alias as the caller. */
+/** Removes an alias as the caller, if it still points to the key for which that was allowed. */
 export const removeAlias = (
   objects: ManagedObjects,
   caller: Caller,
   name: ObjectName,
+  allowed: KeyRow,
   keys: AwsKeys,
-): Promise<void> => withAlias(objects, name, keys, (alias) => objects.remove(caller, alias));
+): Promise<void> =>
+  withAlias(objects, name, keys, (alias) => {
+    refuseMoved(alias, name, allowed);
+    return objects.remove(caller, alias);
+  });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyRow } from "../../keyring/rows.ts";
+import type { ObjectName } from "../../names.ts";
 import { parseManifests } from "../../store/manifests/manifests.ts";
 import { ALICE } from "../../testing/aws-keyring.ts";
 import { StandaloneOperator } from "../../testing/standalone-operator.ts";
@@ -253,6 +254,21 @@ describe("aliases", () => {
       type: "ValidationException",
     });
     expect(site.keys.find("alias/main", ALICE).keyId).toBe(bills.keyId);
+  });
+  it("an alias that moves while the permissions are checked is neither removed nor moved, and the client asks again", async () => {
+    const moved = {
+      standalone: true,
+      read: async (kind: "KeyAlias" | "MasterKey", name: ObjectName) => {
+        const object = await site.objects.read(kind, name);
+        return kind === "MasterKey" ? object : { ...object, status: { masterKey: "orders" } };
+      },
+      change: (...args: Parameters<ManagedObjects["change"]>) => site.objects.change(...args),
+      remove: (...args: Parameters<ManagedObjects["remove"]>) => site.objects.remove(...args),
+    } as unknown as ManagedObjects;
+    const refusal = refused("DependencyTimeoutException", /has moved to another key/);
+    await expect(site.run(deleteAlias(moved), { AliasName: "alias/main" })).rejects.toMatchObject(refusal);
+    await expect(site.run(updateAlias(moved), alias("alias/main", orders))).rejects.toMatchObject(refusal);
+    expect(site.manifestWith("KeyAlias")).toContain('masterKey: "bills"');
   });
   it("an alias is neither made for nor moved to a key of another namespace", async () => {
     const refusal = refused("NotFoundException", /an alias points to a key of its own namespace$/);

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseConfig } from "../../config/config.ts";
+import { FileLock } from "../../keyring/file-lock.ts";
 import { FakeApiServer, json } from "../../testing/fake-api-server.ts";
 import { masterKey } from "../../testing/objects.ts";
 import { clusterTarget, standaloneTarget } from "./target.ts";
@@ -55,7 +56,7 @@ test("a manifest that others may read => they may afterwards, whatever the umask
   await target()
     .write({ requestToken: "t" })
     .finally(() => process.umask(before));
-  expect(readFileSync(file, "utf8")).toContain("requestToken: t");
+  expect(readFileSync(file, "utf8")).toContain('requestToken: "t"');
   expect(readFileSync(file, "utf8")).toContain("# of the shop");
   expect(statSync(file).mode & 0o777).toBe(0o664);
 });
@@ -75,7 +76,7 @@ test("links that wait where a draft could be written => nothing of theirs is wri
   for (const name of [`${file}.draft`, `${file}.tmp`, `${file}.new`, `${file}~`]) symlinkSync(victim, name);
   await target().write({ requestToken: "t" });
   expect(readFileSync(victim, "utf8")).toBe("theirs");
-  expect(readFileSync(file, "utf8")).toContain("requestToken: t");
+  expect(readFileSync(file, "utf8")).toContain('requestToken: "t"');
 });
 
 test("a manifest that is a link => the file behind it is edited", async () => {
@@ -85,13 +86,13 @@ test("a manifest that is a link => the file behind it is edited", async () => {
   symlinkSync(real, file);
   await target().write({ requestToken: "t" });
   expect(lstatSync(file).isSymbolicLink()).toBe(true);
-  expect(readFileSync(real, "utf8")).toContain("requestToken: t");
+  expect(readFileSync(real, "utf8")).toContain('requestToken: "t"');
 });
 
 test("standalone, an offer is taken out of its manifest => not one that took its place", async () => {
   await target().write({ requestToken: "theirs" });
   expect(await target().takeOut("mine")).toBe(false);
-  expect(readFileSync(file, "utf8")).toContain("requestToken: theirs");
+  expect(readFileSync(file, "utf8")).toContain('requestToken: "theirs"');
   expect(await target().takeOut("theirs")).toBe(true);
   expect(readFileSync(file, "utf8")).not.toContain("import");
 });
@@ -126,10 +127,21 @@ test("in a cluster, an offer is taken out of the MasterKey that was read => not 
   await fake.stop();
 });
 
-test("standalone, a MasterKey within a List => NotFound, which says to give it a document of its own", async () => {
+test("standalone, a MasterKey within a List => ConfigInvalid, which says to give it a document of its own", async () => {
   const items = [{ ...parse(MANIFEST) }];
   writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
   await expect(target().write({ requestToken: "t" })).rejects.toThrow(
-    `${file} has MasterKey apps/mine within a List, which claviger does not edit: give it a document of its own`,
+    `${file} has MasterKey apps/mine in a form that claviger does not edit, such as a List or with anchors: give it a document of its own`,
   );
+});
+
+test("standalone, while the AWS KMS API edits the folder => waits for its end, so that neither edit is lost", async () => {
+  const api = FileLock.acquire(join(folder, "manifests.lock"), "");
+  const written = target().write({ requestToken: "t" });
+  await new Promise(setImmediate);
+  writeFileSync(file, MANIFEST.replace("EXTERNAL", "EXTERNAL, description: theirs"));
+  api.release();
+  await written;
+  expect(readFileSync(file, "utf8")).toContain("description: theirs");
+  expect(readFileSync(file, "utf8")).toContain('requestToken: "t"');
 });

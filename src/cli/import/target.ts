@@ -1,13 +1,13 @@
-import { MAX_YAML_BYTES, parseYaml } from "../../config/bounded-yaml.ts";
 import type { NodeConfig } from "../../config/config.ts";
-import { ClavigerError, messageOf } from "../../errors.ts";
-import { readRegularText } from "../../files/regular-file.ts";
-import { replaceFile } from "../../files/whole-file.ts";
-import { parseJson } from "../../json.ts";
+import { ClavigerError } from "../../errors.ts";
+import { fieldsOf, parseJson } from "../../json.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import type { MasterKey } from "../../resources/resources.ts";
 import { type ImportSpec, importPatch } from "../../resources/schemas/import.ts";
-import { manifestFiles, readManifests } from "../../store/manifests/manifests.ts";
+import { editManifestFile } from "../../store/manifests/edit-manifest-file.ts";
+import { FolderLock } from "../../store/manifests/folder-lock.ts";
+import { type Manifest, readManifests } from "../../store/manifests/manifests.ts";
+import type { SpecPatch } from "../../store/manifests/merge-patch.ts";
 import { retryConflicts } from "../../store/retry-conflicts.ts";
 import { readKeyring } from "../site/read-keyring.ts";
 import { type ClusterAccess, ClusterMasterKey } from "../site/target.ts";
@@ -49,15 +49,17 @@ async function takeOutOf(masterKey: ClusterMasterKey, requestToken: string): Pro
 
 /** A MasterKey in a folder of manifests: its spec is in its file, the rest in the keyring. */
 export function standaloneTarget(folder: string, config: NodeConfig, name: ObjectName): ImportTarget {
+  const lock = new FolderLock(config.stateDir);
   return {
     read: async () => readObject(config, name),
-    write: async (spec) => editManifest(folder, name, spec),
-    takeOut: async (requestToken) => {
-      const { document } = findManifest(folder, name);
-      if (document.getIn(["spec", "import", "requestToken"]) !== requestToken) return false;
-      editManifest(folder, name, undefined);
-      return true;
-    },
+    write: (spec) => lock.hold(() => edit(findManifest(folder, name), { import: importPatch(spec) })),
+    takeOut: (requestToken) =>
+      lock.hold(() => {
+        const manifest = findManifest(folder, name);
+        if (requestOf(manifest) !== requestToken) return false;
+        edit(manifest, { import: null });
+        return true;
+      }),
   };
 }
 
@@ -70,43 +72,21 @@ function readObject(config: NodeConfig, name: ObjectName): MasterKey {
   throw new ClavigerError("NotFound", `MasterKey ${nameText(name)} was not accepted by the operator`);
 }
 
-/** Changes one field of one document. The rest of the file, comments too, stays as it is. */
-function editManifest(folder: string, name: ObjectName, spec: Partial<ImportSpec> | undefined): void {
-  const { file, documents, document } = findManifest(folder, name);
-  if (spec === undefined) document.deleteIn(["spec", "import"]);
-  else document.setIn(["spec", "import"], document.createNode(spec));
-  replaceFile(file, documents.map(String).join(""));
-}
+const edit = (manifest: Manifest, patch: SpecPatch): void =>
+  editManifestFile(manifest.source, manifest, patch);
 
-/** Returns the document that has the MasterKey, and its file. Throws NotFound. */
-function findManifest(folder: string, name: ObjectName) {
-  const faults: string[] = [];
-  for (const file of manifestFiles(folder)) {
-    try {
-      const parsed = parseYaml(readRegularText(file, { maxBytes: MAX_YAML_BYTES }), file);
-      const found = parsed.find(({ value }) => isMasterKey(value, name));
-      const documents = parsed.map(({ document }) => document);
-      if (found !== undefined) return { file, documents, document: found.document };
-    } catch (error) {
-      // The document may be in another file.
-      faults.push(error instanceof ClavigerError ? error.message : `${file}: ${messageOf(error)}`);
-    }
-  }
-  const what = [notFound(folder, name), ...faults].join("; ");
-  throw new ClavigerError("NotFound", what);
-}
+const requestOf = ({ spec }: Manifest): unknown => fieldsOf(fieldsOf(spec).import).requestToken;
 
-/** The operator can read files that this command cannot edit. */
-function notFound(folder: string, name: ObjectName): string {
-  const read = readManifests(folder).manifests.find(
-    (one) => one.kind === "MasterKey" && nameText(one) === nameText(name),
+/** Returns the manifest of the MasterKey. Throws NotFound. */
+function findManifest(folder: string, name: ObjectName): Manifest {
+  const { manifests, problems } = readManifests(folder);
+  const found = manifests.find(
+    (manifest) => manifest.kind === "MasterKey" && nameText(manifest) === nameText(name),
   );
-  if (read === undefined) return `no file of ${folder} has MasterKey ${nameText(name)}`;
-  return `${read.source} has MasterKey ${nameText(name)} within a List, which claviger does not edit: give it a document of its own`;
-}
-
-function isMasterKey(value: unknown, { namespace, name }: ObjectName): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const { kind, metadata } = value as { readonly kind?: unknown; readonly metadata?: Partial<ObjectName> };
-  return kind === "MasterKey" && metadata?.name === name && (metadata.namespace ?? "default") === namespace;
+  if (found !== undefined) return found;
+  // It may be in a file that cannot be read.
+  throw new ClavigerError(
+    "NotFound",
+    [`no file of ${folder} has MasterKey ${nameText(name)}`, ...problems].join("; "),
+  );
 }

@@ -26,7 +26,7 @@ export const createAlias = (objects: ManagedObjects): Operation<Input, Nothing> 
           `An alias with the name ${keys.aliasArn({ ...name, masterKey: "" })} already exists`,
         );
       await objects.create(caller, "KeyAlias", name, { masterKey: key.name });
-      await waitUntilPointing(objects, name, key, keys, () => removeAlias(objects, caller, name, keys));
+      await waitUntilPointing(objects, name, key, keys, () => removeAlias(objects, caller, name, key, keys));
       return {};
     };
   },

@@ -17,8 +17,9 @@ export const deleteAlias = (objects: ManagedObjects): Operation<Input, Nothing> 
   ],
   prepare({ input, caller }, keys) {
     const name = parseAliasName(input.AliasName, caller);
+    const key = targetOf(name, keys);
     return async () => {
-      await removeAlias(objects, caller, name, keys);
+      await removeAlias(objects, caller, name, key, keys);
       if (!(await until(() => isGone(name, keys)))) throw late(name);
       return {};
     };

@@ -4,7 +4,7 @@ import type { AwsKeys } from "../../keys/aws-keys.ts";
 import type { Operation } from "../../operations/operation.ts";
 import { parseAliasName } from "../alias-name.ts";
 import type { Nothing } from "../key-change.ts";
-import { refuseTarget, targetOf, waitUntilPointing, withAlias } from "../managed-alias.ts";
+import { refuseMoved, refuseTarget, targetOf, waitUntilPointing, withAlias } from "../managed-alias.ts";
 import { findById, observeKey } from "../managed-key.ts";
 import type { ManagedObjects } from "../managed-objects.ts";
 
@@ -26,7 +26,10 @@ export const updateAlias = (objects: ManagedObjects): Operation<Input, Nothing> 
       await refuseTarget(objects, name, key, keys);
       await refuseOtherKind(objects, former, key, keys);
       const pointTo = ({ name: masterKey }: KeyRow) =>
-        withAlias(objects, name, keys, (alias) => objects.change(caller, alias, { masterKey }));
+        withAlias(objects, name, keys, (alias) => {
+          refuseMoved(alias, name, former);
+          return objects.change(caller, alias, { masterKey });
+        });
       await pointTo(key);
       await waitUntilPointing(objects, name, key, keys, () => pointTo(former));
       return {};

@@ -1,21 +1,21 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { FileLock } from "../../keyring/file-lock.ts";
 import { FolderLock } from "./folder-lock.ts";
 
-function lockPath(): string {
+function stateFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "claviger-lock-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  return join(folder, "manifests.lock");
+  return folder;
 }
 
 it("while another process edits => waits for its end, and then works", async () => {
-  const path = lockPath();
-  const other = FileLock.acquire(path, "");
+  const folder = stateFolder();
+  const other = FileLock.acquire(join(folder, "manifests.lock"), "");
   const done: string[] = [];
-  const waiting = new FolderLock(path).hold(() => done.push("work"));
+  const waiting = new FolderLock(folder).hold(() => done.push("work"));
   await new Promise(setImmediate);
   expect(done).toEqual([]);
   done.push("released");
@@ -25,7 +25,7 @@ it("while another process edits => waits for its end, and then works", async () 
 });
 
 it("work that fails => its error, and the lock is free again", async () => {
-  const lock = new FolderLock(lockPath());
+  const lock = new FolderLock(stateFolder());
   const failing = () => {
     throw new Error("no");
   };
@@ -34,3 +34,13 @@ it("work that fails => its error, and the lock is free again", async () => {
   await lock.hold(() => done.push("work"));
   expect(done).toEqual(["work"]);
 });
+
+it.skipIf(process.getuid?.() !== 0)(
+  "root takes it first => the owner of the state folder can take it later",
+  async () => {
+    const folder = stateFolder();
+    chownSync(folder, 4242, 4343);
+    await new FolderLock(folder).hold(() => undefined);
+    expect(statSync(join(folder, "manifests.lock"))).toMatchObject({ uid: 4242, gid: 4343 });
+  },
+);
