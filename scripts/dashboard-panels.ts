@@ -19,7 +19,7 @@ export interface Row {
   readonly panels: readonly Panel[];
 }
 
-const JOBS = 'job=~"(.+/)?claviger-(plugin|operator)"';
+const JOBS = 'job=~"(.+/)?claviger-(plugin|operator|api)"';
 const KEY = "{{namespace}}/{{name}}";
 const PROCESS = "{{job}} {{instance}}";
 
@@ -149,6 +149,82 @@ export const rows: readonly Row[] = [
         description: "Some tens of thousands after its start in a large cluster; else few.",
         ...{ kind: "timeseries", unit: "short", legend: "" },
         expr: "sum(claviger_operator_queue_length)",
+      },
+    ],
+  },
+  {
+    title: "Applications: requests to the AWS KMS API",
+    panels: [
+      {
+        title: "Requests",
+        description: "Answered requests a second, by operation.",
+        ...{ kind: "timeseries", unit: "reqps", legend: "{{operation}}" },
+        expr: "sum by (operation) (rate(claviger_aws_request_duration_seconds_count[$__rate_interval]))",
+      },
+      {
+        title: "Requests by result",
+        description: "Refused: an error of the caller. Failed: an error of claviger, or of the API server.",
+        ...{ kind: "timeseries", unit: "reqps", legend: "{{result}}" },
+        expr: "sum by (result) (rate(claviger_aws_requests_total[$__rate_interval]))",
+      },
+      {
+        title: "Errors",
+        description: "By AWS's name of the error.",
+        ...{ kind: "timeseries", unit: "reqps", legend: "{{error}}" },
+        expr: "sum by (error) (rate(claviger_aws_errors_total[$__rate_interval]))",
+      },
+      {
+        title: "Duration, 99th percentile",
+        description: "Seconds mean that the API server or the operator is waited for.",
+        ...{ kind: "timeseries", unit: "s", legend: "{{operation}}" },
+        expr: "histogram_quantile(0.99, sum by (le, operation) (rate(claviger_aws_request_duration_seconds_bucket[$__rate_interval])))",
+      },
+      {
+        title: "Requests that were shed",
+        description: "Answered with ThrottlingException before any work, by reason.",
+        ...{ kind: "timeseries", unit: "reqps", legend: "{{reason}}" },
+        expr: "sum by (reason) (rate(claviger_aws_shed_total[$__rate_interval]))",
+      },
+    ],
+  },
+  {
+    title: "Applications: access and workers",
+    panels: [
+      {
+        title: "Permissions",
+        description: "What requests needed, by the decision and the rule that decided.",
+        ...{ kind: "timeseries", unit: "reqps", legend: "{{effect}} {{rule}}" },
+        expr: "sum by (effect, rule) (rate(claviger_aws_decisions_total[$__rate_interval]))",
+      },
+      {
+        title: "Questions to the API server, 99th percentile",
+        description: "How long it takes to ask who may do what, and whose a token is.",
+        ...{ kind: "timeseries", unit: "s", legend: "{{question}} {{outcome}}" },
+        expr: "histogram_quantile(0.99, sum by (le, question, outcome) (rate(claviger_aws_api_server_question_duration_seconds_bucket[$__rate_interval])))",
+      },
+      {
+        title: "Workers that are ready",
+        description: "As many as aws.workers on each node.",
+        ...{ kind: "timeseries", unit: "short", legend: "{{instance}}" },
+        expr: "sum by (instance) (claviger_aws_worker_ready)",
+      },
+      {
+        title: "Requests in flight",
+        description: "A worker sheds load beyond 256.",
+        ...{ kind: "timeseries", unit: "short", legend: "{{instance}}" },
+        expr: "sum by (instance) (claviger_aws_requests_in_flight)",
+      },
+      {
+        title: "Memory of workers",
+        description: "Resident memory of each.",
+        ...{ kind: "timeseries", unit: "bytes", legend: "{{instance}} {{worker}}" },
+        expr: "max by (instance, worker) (claviger_aws_worker_resident_memory_bytes)",
+      },
+      {
+        title: "CPU of workers",
+        description: "Processors used by each.",
+        ...{ kind: "timeseries", unit: "percentunit", legend: "{{instance}} {{worker}}" },
+        expr: "sum by (instance, worker) (rate(claviger_aws_worker_cpu_seconds_total[$__rate_interval]))",
       },
     ],
   },

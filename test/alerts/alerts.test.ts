@@ -23,6 +23,8 @@ interface Case {
 }
 
 const node = { instance: "node-1:9440" };
+const api = { instance: "node-1:9442" };
+const ofApi = 'instance="node-1:9442"';
 const key = { namespace: "apps", name: "secrets" };
 const ofKey = 'namespace="apps",name="secrets"';
 const DAY = 1440;
@@ -243,6 +245,88 @@ const cases: readonly Case[] = [
     labels: key,
     description:
       "MasterKey apps/secrets is pending deletion and may be destroyed in 2d 23h 59m 0s. Nothing under it can be read afterwards. This is the last time to cancel.",
+  },
+  {
+    alert: "ClavigerAWSAPIIsDown",
+    series: {
+      'up{job="claviger-system/claviger-api",instance="node-1:9442"}': "1 1 0x10",
+      'up{job="claviger-operator",instance="node-1:9441"}': "1x20",
+    },
+    silent: 3,
+    fires: 4,
+    labels: { job: "claviger-system/claviger-api", ...api },
+    description:
+      "claviger-system/claviger-api on node-1:9442 has not answered Prometheus for two minutes. Applications that reach no other node cannot use their keys; API servers do not need it.",
+  },
+  {
+    alert: "ClavigerAWSAPIIsNotReady",
+    series: {
+      [`claviger_aws_worker_ready{${ofApi},worker="0"}`]: "1x20",
+      [`claviger_aws_worker_ready{${ofApi},worker="1"}`]: "1 0x10",
+    },
+    silent: 2,
+    fires: 3,
+    labels: { ...api, worker: "1" },
+    description:
+      "Worker 1 of the AWS KMS API on node-1:9442 does not run, is stuck, or cannot read the keyring. The other workers and nodes answer.",
+  },
+  {
+    alert: "ClavigerAWSAPIFails",
+    series: {
+      [`claviger_aws_requests_total{${ofApi},result="ok"}`]: "0+10x20",
+      [`claviger_aws_requests_total{${ofApi},result="failed"}`]: "0 0 0+1x20",
+    },
+    silent: 6,
+    fires: 7,
+    labels: api,
+    description:
+      "9.091% of the requests to the AWS KMS API on node-1:9442 failed within five minutes, through no fault of their callers.",
+  },
+  {
+    alert: "ClavigerAWSAPIShedsLoad",
+    series: {
+      [`claviger_aws_requests_total{${ofApi},result="ok"}`]: "0+10x20",
+      [`claviger_aws_shed_total{${ofApi},reason="load"}`]: "0 0 0+1x20",
+    },
+    silent: 7,
+    fires: 8,
+    labels: api,
+    description:
+      "The AWS KMS API on node-1:9442 has sent requests away for minutes, because more came than it can answer. Applications wait and retry.",
+  },
+  {
+    alert: "ClavigerAWSAPICannotAskTheAPIServer",
+    series: {
+      [`claviger_aws_api_server_question_duration_seconds_count{${ofApi},question="TokenReview",outcome="failed"}`]:
+        "0 0 0+1x20",
+      [`claviger_aws_api_server_question_duration_seconds_count{${ofApi},question="TokenReview",outcome="answered"}`]:
+        "0+1x20",
+    },
+    silent: 5,
+    fires: 6,
+    labels: api,
+    description:
+      "The AWS KMS API on node-1:9442 could not ask the API server who may do what, or whose a token is. What no KeyGrant allows is refused, and no pod gets a new session.",
+  },
+  {
+    alert: "ClavigerAWSAPIDoesNotFollowTheKeyring",
+    series: { [`claviger_aws_worker_follows_keyring{${ofApi},worker="0"}`]: "1 0x10" },
+    silent: 2,
+    fires: 3,
+    labels: { ...api, worker: "0" },
+    description:
+      "Worker 0 of the AWS KMS API on node-1:9442 cannot read keyring.db. It answers from memory: keys that are disabled and grants that are revoked still count there.",
+  },
+  {
+    alert: "ClavigerAWSAPICertificateExpires",
+    series: {
+      [`claviger_aws_certificate_expiry_timestamp_seconds{${ofApi}}`]: `${14 * 86400 + 60}x10`,
+    },
+    silent: 1,
+    fires: 2,
+    labels: api,
+    description:
+      "The certificate of the AWS KMS API on node-1:9442 expires in 13d 23h 59m 0s, or has expired. Then every application refuses to connect.",
   },
 ];
 

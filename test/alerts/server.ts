@@ -16,6 +16,7 @@ export interface Series {
 export interface Targets {
   readonly plugin: readonly string[];
   readonly operator: readonly string[];
+  readonly api: readonly string[];
 }
 
 interface Answer {
@@ -115,11 +116,12 @@ export class PrometheusServer {
 
 const impatient = rules.map(({ for: _, ...rule }: Rule) => rule);
 
-const configuration = ({ plugin, operator }: Targets) => ({
+const configuration = ({ plugin, operator, api }: Targets) => ({
   global: { scrape_interval: "2s", scrape_timeout: "2s", evaluation_interval: "2s" },
   rule_files: ["rules.yaml"],
   scrape_configs: [
     { job_name: "claviger-plugin", honor_labels: true, static_configs: [{ targets: plugin }] },
     { job_name: "claviger-operator", honor_labels: true, static_configs: [{ targets: operator }] },
+    { job_name: "claviger-api", honor_labels: true, static_configs: [{ targets: api }] },
   ],
 });

@@ -7,6 +7,7 @@ import { rows } from "../../scripts/dashboard-panels.ts";
 import { type Drawn, drawDashboard } from "../../scripts/draw-dashboard.ts";
 import { objectPath } from "../../src/kube/paths.ts";
 import type { MasterKey } from "../../src/resources/resources.ts";
+import { freeAddress } from "../../src/testing/free-address.ts";
 import { prometheusPrograms } from "../alerts/programs.ts";
 import { rules } from "../alerts/rules.ts";
 import { PrometheusServer, type Series } from "../alerts/server.ts";
@@ -17,6 +18,7 @@ import { eventually } from "../controlplane/wait.ts";
 import { ROOT } from "../docs/markdown.ts";
 import { KmsTestClient } from "../standalone/kms.ts";
 import { applyKey, type Cluster, startCluster } from "./cluster.ts";
+import { DoomedApi } from "./doomed-api.ts";
 import { claviger, encryptionRules, identity, kms, manifests } from "./manifests.ts";
 import type { NodeMetrics } from "./node.ts";
 import { withShortCertificate } from "./short-certificate.ts";
@@ -34,18 +36,24 @@ describe.skipIf(binaries === undefined || programs === undefined)("the alerts on
   let prometheus: PrometheusServer;
   let cluster: Cluster;
   let begun: number;
+  /** The address of the metrics of the AWS KMS API. */
+  let ofApi: string;
+  let api: DoomedApi | undefined;
   const fired = new Set<string>();
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "clv-alerts-"));
     const metrics = [await addresses(), await addresses()];
+    ofApi = await freeAddress();
     begun = Date.now() / 1000;
     prometheus = await PrometheusServer.start(programs ?? { prometheus: "", promtool: "" }, folder, {
       plugin: metrics.map(({ listen }) => listen),
       operator: metrics.map(({ operatorListen }) => operatorListen),
+      api: [ofApi],
     });
     await fires("ClavigerProcessIsDown");
     await fires("ClavigerMetricsAreMissing");
+    await fires("ClavigerAWSAPIIsDown");
     await fires("ClavigerNobodyLeads");
     cluster = await startCluster({
       nodes: 2,
@@ -63,6 +71,7 @@ describe.skipIf(binaries === undefined || programs === undefined)("the alerts on
     });
   });
   afterAll(async () => {
+    await api?.stop();
     await cluster?.stop();
     await prometheus?.stop();
     await rm(folder, { recursive: true, force: true });
@@ -159,6 +168,21 @@ describe.skipIf(binaries === undefined || programs === undefined)("the alerts on
     await isOver("ClavigerKeyIsNotReady", { reason: "PendingImport" });
   });
 
+  it("a certificate of the AWS KMS API that expires within 14 days is told of", async () => {
+    const kubeconfig = await server(1).kubeconfig();
+    api = await DoomedApi.start({ node: node(1), folder, metrics: ofApi, kubeconfig });
+    await isOver("ClavigerAWSAPIIsDown");
+    await fires("ClavigerAWSAPICertificateExpires", { instance: ofApi });
+    for (let round = 1; round <= 3; round += 1) {
+      expect(await api.send("GenerateRandom", { NumberOfBytes: 32 })).toBe(200);
+      expect(await api.send("DescribeKey", { KeyId: "alias/claviger-system/none" })).toBe(400);
+      await eventually(`Prometheus has round ${round}`, async () => {
+        const [refused] = await prometheus.query('claviger_aws_requests_total{result="refused"}');
+        return refused?.values.some(([, value]) => value >= round);
+      });
+    }
+  });
+
   it("a rotation whose window never comes is blocked", async () => {
     const rotation = {
       ...{ enabled: true, periodInDays: 90 },
@@ -228,6 +252,23 @@ describe.skipIf(binaries === undefined || programs === undefined)("the alerts on
 
   it("a provider that no API server has asked for minutes", async () => {
     await fires("ClavigerAPIServerDoesNotUseClaviger", { provider: "spare" });
+  });
+
+  it("an AWS KMS API whose API server does not answer fails, says so, and sheds what is too much", async () => {
+    expect((await prometheus.firing()).map(({ alertname }) => alertname)).not.toContain(
+      "ClavigerAWSAPIFails",
+    );
+    api?.hangReviews();
+    await Promise.all(Array.from({ length: 300 }, () => api?.send("ListAliases")));
+    await fires("ClavigerAWSAPIFails", { instance: ofApi });
+    await fires("ClavigerAWSAPICannotAskTheAPIServer", { instance: ofApi });
+    await fires("ClavigerAWSAPIShedsLoad", { instance: ofApi });
+  });
+
+  it("an AWS KMS API that has lost its keyring does not follow, and is not ready", async () => {
+    await api?.loseKeyring();
+    await fires("ClavigerAWSAPIDoesNotFollowTheKeyring", { worker: "0" });
+    await fires("ClavigerAWSAPIIsNotReady", { worker: "0" });
   });
 
   it("every alert has fired", () => {

@@ -181,8 +181,9 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
     });
   });
 
-  it("api.enabled without a Secret => the static pod's own volumes, and a NetworkPolicy that lets applications in", async () => {
-    const all = await template("--set=api.enabled=true,networkPolicy.enabled=true");
+  it("api.enabled without a Secret => the static pod's own volumes, and a NetworkPolicy that lets applications in, and Prometheus if it is named", async () => {
+    const scraper = "networkPolicy.scrapers[0].namespaceSelector.matchLabels.name=monitoring";
+    const all = await template(`--set=api.enabled=true,networkPolicy.enabled=true,${scraper}`);
     const pod = parse(await readFile(join(ROOT, "deploy", "static-pod-api.yaml"), "utf8"));
     expect(found(all, "DaemonSet claviger-api").spec).toMatchObject({
       template: { spec: { volumes: pod.spec.volumes, containers: pod.spec.containers } },
@@ -190,7 +191,13 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
     expect(found(all, "NetworkPolicy claviger-api").spec).toEqual({
       podSelector: { matchLabels: pod.metadata.labels },
       policyTypes: ["Ingress"],
-      ingress: [{ ports: [{ protocol: "TCP", port: 8443 }] }],
+      ingress: [
+        { ports: [{ protocol: "TCP", port: 8443 }] },
+        {
+          ports: [{ protocol: "TCP", port: 9442 }],
+          from: [{ namespaceSelector: { matchLabels: { name: "monitoring" } } }],
+        },
+      ],
     });
   });
 
@@ -258,23 +265,34 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
     });
   });
 
-  it("podMonitor.enabled => a job each for plugins and operators, whose alerts know it, with claviger's own label namespace", async () => {
+  it("podMonitor.enabled => a job each for plugins, operators and APIs, whose alerts know it, with claviger's own label namespace", async () => {
     const all = await template("--set=podMonitor.enabled=true,podMonitor.ports.operator=9999");
     const monitors = all.filter(({ kind }) => kind === "PodMonitor");
-    expect(monitors.map(({ metadata }) => metadata.name)).toEqual(["claviger-plugin", "claviger-operator"]);
-    for (const [monitor, port] of [
-      [monitors[0], 9440],
-      [monitors[1], 9999],
+    expect(monitors.map(({ metadata }) => metadata.name)).toEqual([
+      "claviger-plugin",
+      "claviger-operator",
+      "claviger-api",
+    ]);
+    for (const [monitor, port, of] of [
+      [monitors[0], 9440, "host_ip"],
+      [monitors[1], 9999, "host_ip"],
+      // The API's pod has a network of its own.
+      [monitors[2], 9442, "ip"],
     ] as const) {
       const name = monitor?.metadata.name ?? "";
-      expect(`claviger-system/${name}`).toMatch(/^(.+\/)?claviger-(plugin|operator)$/);
+      expect(`claviger-system/${name}`).toMatch(/^(.+\/)?claviger-(plugin|operator|api)$/);
       expect(monitor?.spec).toMatchObject({
         namespaceSelector: { matchNames: ["kube-system", "claviger-system"] },
         selector: { matchLabels: { "app.kubernetes.io/component": name.replace("claviger-", "") } },
         podMetricsEndpoints: [
           {
             honorLabels: true,
-            relabelings: expect.arrayContaining([expect.objectContaining({ replacement: `$1:${port}` })]),
+            relabelings: expect.arrayContaining([
+              expect.objectContaining({
+                sourceLabels: [`__meta_kubernetes_pod_${of}`],
+                replacement: `$1:${port}`,
+              }),
+            ]),
           },
         ],
       });

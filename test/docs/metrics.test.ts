@@ -135,20 +135,8 @@ describe("the dashboard", () => {
       "claviger_keyring_versions",
       "claviger_key_deletion_blocked",
       "claviger_key_aliases",
-      "claviger_aws_requests_total",
-      "claviger_aws_request_duration_seconds",
-      "claviger_aws_errors_total",
-      "claviger_aws_shed_total",
-      "claviger_aws_decisions_total",
-      "claviger_aws_api_server_question_duration_seconds",
-      "claviger_aws_requests_in_flight",
       "claviger_aws_connections",
       "claviger_aws_grants",
-      "claviger_aws_worker_ready",
-      "claviger_aws_worker_follows_keyring",
-      "claviger_aws_worker_resident_memory_bytes",
-      "claviger_aws_worker_cpu_seconds_total",
-      "claviger_aws_certificate_expiry_timestamp_seconds",
     ]);
   });
 });

@@ -53,7 +53,7 @@ export const nodeChecks: readonly Check[] = [
         object: path,
         message: `its client certificate ${days < 0 ? "has expired" : "expires"} at ${new Date(expiresAt).toISOString()}: then its user is refused, and what claviger does with it stops`,
         remedy:
-          "run claviger init again, which renews claviger's own certificates, or make the file again as docs/install/by-hand.md, step 3, says (aws.kubeconfig: docs/aws.md); kubeadm certs renew renews etcd's. No restart is needed for a kubeconfig",
+          "run claviger init again, which renews claviger's own certificates, or make the file again as docs/install/by-hand.md, step 3, says; kubeadm certs renew renews etcd's. No restart is needed for a kubeconfig",
       }));
     }),
   ),
