@@ -164,7 +164,7 @@ const objects: ManagedObjects = {
   read: async (kind, { namespace, name }) => {
     const objectsOf = {
       MasterKey: () => masterKeyNamed(namespace, name),
-      KeyAlias: () => keyAlias({ spec: { masterKey: name } }),
+      KeyAlias: () => keyAlias({ spec: { masterKey: name === "moved" ? "another" : name } }),
       KeyGrant: () => keyGrant(),
     };
     return objectsOf[kind]() as never;
