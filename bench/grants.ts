@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type KeyId, parseKeyId } from "../src/crypto/ids.ts";
 import type { GrantRow } from "../src/keyring/grant-row.ts";
+import { recordFollowed } from "../src/keyring/tables/followed-kinds.ts";
 import { KeyringWriter } from "../src/keyring/writer.ts";
 import { measureCommits } from "./commits.ts";
 import type { Bench, PartResult } from "./part.ts";
@@ -72,6 +73,7 @@ export async function grants(bench: Bench): Promise<PartResult> {
 
 async function measure(stateDir: string, count: number): Promise<GrantsMeasured> {
   const keyring = KeyringWriter.open(stateDir);
+  recordFollowed(keyring, "KeyGrant");
   for (let from = 0; from < count; from += ROWS_AT_ONCE) {
     keyring.transaction(() => {
       for (let n = from; n < Math.min(count, from + ROWS_AT_ONCE); n++) keyring.grants.put(row(n));

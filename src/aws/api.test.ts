@@ -69,6 +69,16 @@ const TOKEN = tokenOf(USER.username);
 
 /** Starts an API, and waits until it is ready. Returns its address. */
 async function start(aws = ""): Promise<string> {
+  const endpoint = await launch(aws);
+  await ready(endpoint);
+  return endpoint;
+}
+
+const ready = (endpoint: string) =>
+  vi.waitFor(async () => expect((await fetch(`${endpoint}/readyz`)).status).toBe(200), deadline);
+
+/** Starts an API. Returns its address. */
+async function launch(aws = ""): Promise<string> {
   const listen = await freeAddress();
   const text = `
 apiVersion: config.claviger.dev/v1alpha1
@@ -82,10 +92,7 @@ aws: { listen: "${listen}", kubeconfig: ${server.kubeconfig}, sessions: { key: a
   const config = parseConfig(text, join(keyring.folder, "claviger.yaml"));
   const report = (sent: WorkerReport) => totals.take(0, sent, 0);
   running.push(runApi({ config, log: () => undefined, signal: ended.signal, report }));
-  const endpoint = `http://${listen}`;
-  const isReady = async () => expect((await fetch(`${endpoint}/readyz`)).status).toBe(200);
-  await vi.waitFor(isReady, deadline);
-  return endpoint;
+  return `http://${listen}`;
 }
 
 function client(endpoint: string, credentials: NonNullable<KMSClientConfig["credentials"]>): KMSClient {
@@ -103,6 +110,16 @@ const sessionFrom = (endpoint: string, token = TOKEN) =>
   });
 
 const encrypt = new EncryptCommand({ KeyId: "alias/apps/main", Plaintext });
+
+test("an API of a new node is not ready before its operator has recorded all keys and grants", async () => {
+  keyring.close();
+  keyring = new AwsKeyring({ isNew: true });
+  const endpoint = await launch();
+  await vi.waitFor(async () => expect((await fetch(`${endpoint}/livez`)).status).toBe(200), deadline);
+  expect((await fetch(`${endpoint}/readyz`)).status).toBe(503);
+  keyring.follow("MasterKey", "KeyGrant");
+  await ready(endpoint);
+});
 
 describe("an API of a cluster", () => {
   beforeEach(() => keyring.alias("main", "orders"));

@@ -80,8 +80,9 @@ interface Parts {
 
 async function serve(parts: Parts): Promise<void> {
   const { api, keyring, grants, services, telemetry, log, signal } = parts;
-  // Before all grants are in memory, a caller that has one would be denied.
-  const isReady = () => !signal.aborted && keyring.problem === undefined && grants.complete;
+  // A new node does not have all keys and grants yet: their users would be refused.
+  const isReady = () =>
+    !signal.aborted && keyring.problem === undefined && keyring.hasHadAllKeys && grants.complete;
   const tls = api.tls && new TlsFiles(api.tls);
   const handler = new Handler({
     answer: (id, target, wire) => services.answer(id, target, wire),

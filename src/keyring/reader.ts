@@ -17,6 +17,7 @@ import type {
 import { emptyKeyring, hasTable, schemaVersion, TOMBSTONES_SINCE } from "./schema.ts";
 import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";
 import { readAliasRows } from "./tables/aliases.ts";
+import { type FollowedKind, isFollowed } from "./tables/followed-kinds.ts";
 import { readGrantRows } from "./tables/grants.ts";
 import { type KeyDetails, keyDetailsOf } from "./tables/key-details.ts";
 import { readKeyRows } from "./tables/keys.ts";
@@ -201,6 +202,15 @@ export class KeyringReader {
         grant: readGrantRows([row]).rows[0],
       }));
     });
+  }
+
+  /** Returns true if the keyring has had all objects of a kind once. */
+  hasFollowed(kind: FollowedKind): boolean {
+    // An operator of an older release does not record it.
+    return withKeyringErrors(
+      this.#path,
+      () => !hasTable(this.#db, "followed_kinds") || isFollowed(this.#sql, kind),
+    );
   }
 
   close(): void {

@@ -199,6 +199,9 @@ const additions: readonly string[] = [
   CREATE INDEX IF NOT EXISTS grants_by_name ON grants (namespace, name);
   CREATE INDEX IF NOT EXISTS grants_of_key ON grants (key_id) WHERE ended IS NULL;
   `,
+  // The kinds of resources of which the keyring has had all objects once (followed-kinds.ts). A backup does not have
+  // it: an API waits for the operator's next pass.
+  "CREATE TABLE IF NOT EXISTS followed_kinds (kind TEXT PRIMARY KEY) STRICT;",
   // How often the tables that plugins keep in memory were written (table-changes.ts). Without the counts a plugin
   // reads these tables again after each commit.
   COUNT_CHANGES,

@@ -15,6 +15,7 @@ import type { GrantRow } from "../keyring/grant-row.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
+import { type FollowedKind, recordFollowed } from "../keyring/tables/followed-kinds.ts";
 import { type KeyDetails, putKeyDetails } from "../keyring/tables/key-details.ts";
 import { putVersionDetails, type VersionDetails } from "../keyring/tables/version-details.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
@@ -45,12 +46,14 @@ export class AwsKeyring {
   readonly #writer: KeyringWriter;
   readonly #keyring: LiveKeyring;
 
-  constructor() {
+  /** With `isNew` the operator has not recorded all keys and grants yet: see `follow`. */
+  constructor({ isNew = false } = {}) {
     const rootKey = join(this.#folder, "root.key");
     createRootKey(rootKey);
     this.#seals = sealsIn(rootKey);
     const state = join(this.#folder, "state");
     this.#writer = KeyringWriter.open(state);
+    if (!isNew) this.follow("MasterKey", "KeyGrant");
     this.#keyring = new LiveKeyring(join(state, KEYRING_FILE), sealsIn(rootKey));
     this.grants = new AwsGrants(join(state, KEYRING_FILE), this.#seals);
     this.usage = new UsageKeeper({ stateDir: state, log: () => {}, now: NOW });
@@ -77,6 +80,11 @@ export class AwsKeyring {
     this.#keyring.start();
     this.grants.start();
     return this;
+  }
+
+  /** Records that all objects of these kinds are there, as the operator does. */
+  follow(...kinds: readonly FollowedKind[]): void {
+    for (const kind of kinds) recordFollowed(this.#writer, kind);
   }
 
   /** Records grants, as the operator does. */

@@ -29,7 +29,7 @@ export class AwsGrants {
     this.#live.close();
   }
 
-  /** True once every grant that was in the keyring when it was opened is in memory. */
+  /** True once the operator has recorded all grants, and every grant of the keyring is in memory. */
   get complete(): boolean {
     return this.#live.complete;
   }

@@ -218,14 +218,18 @@ export class AwsKeys {
     }
   }
 
-  /** Throws `error`, or an error after which clients retry if the keyring cannot be read at present. */
+  /**
+   * Throws `error`, or an error after which clients retry if the keyring cannot be read at present, or does not have
+   * all keys yet.
+   */
   absent(error: AwsError): never {
-    if (this.#keyring.problem === undefined) throw error;
-    throw new AwsError(
-      "DependencyTimeoutException",
-      "The keyring of this node cannot be read at present. Retry, or see the log of claviger api.",
-      { cause: this.#keyring.problem },
-    );
+    const { problem, hasHadAllKeys } = this.#keyring;
+    if (problem === undefined && hasHadAllKeys) throw error;
+    const why =
+      problem === undefined
+        ? "The operator of this node has not recorded all keys yet. Retry, or see whether it runs."
+        : "The keyring of this node cannot be read at present. Retry, or see the log of claviger api.";
+    throw new AwsError("DependencyTimeoutException", why, { cause: problem });
   }
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { GrantRow } from "../../keyring/grant-row.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { ALICE, AwsKeyring, NOW } from "../../testing/aws-keyring.ts";
@@ -48,4 +48,29 @@ test("a grantee is told to retry, and is not denied, while the grants are still 
   keyring.start();
   await expect(check()).rejects.toEqual(retried);
   await vi.waitFor(() => expect(check()).resolves.toBeUndefined(), deadline);
+});
+
+describe("on a new node, whose operator has not recorded all keys and grants yet,", () => {
+  beforeEach(async () => {
+    keyring.close();
+    keyring = new AwsKeyring({ isNew: true });
+    await keyring.add("orders");
+    keyring.start();
+  });
+
+  test("a grantee is told to retry until the grants are there", async () => {
+    await expect(check()).rejects.toEqual(retried);
+    keyring.follow("KeyGrant");
+    await vi.waitFor(() => expect(check()).rejects.toEqual(denied), deadline);
+  });
+
+  test("the user of another key is told to retry until the keys are there", async () => {
+    const find = () => keyring.keys.find("alias/later", CALLER);
+    expect(find).toThrow(retried);
+    keyring.follow("MasterKey");
+    await vi.waitFor(
+      () => expect(find).toThrow(expect.objectContaining({ type: "NotFoundException" })),
+      deadline,
+    );
+  });
 });

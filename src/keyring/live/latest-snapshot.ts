@@ -12,6 +12,7 @@ const EMPTY: KeyringSnapshot = {
   time: undefined,
   servedImports: undefined,
   removedAliases: undefined,
+  followedKinds: new Set(),
   changes: new Map(),
 };
 

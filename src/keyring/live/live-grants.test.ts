@@ -7,6 +7,7 @@ import { deadline, temporaryFolder } from "../../testing/keyring.ts";
 import type { GrantRow } from "../grant-row.ts";
 import { KeyringReader } from "../reader.ts";
 import { KEYRING_FILE } from "../state-folder.ts";
+import { recordFollowed } from "../tables/followed-kinds.ts";
 import { KeyringWriter } from "../writer.ts";
 import { LiveGrants } from "./live-grants.ts";
 
@@ -18,6 +19,7 @@ beforeEach(() => {
   folder = temporaryFolder();
   grants.clear();
   keyring = KeyringWriter.open(stateDir());
+  recordFollowed(keyring, "KeyGrant");
   live = new LiveGrants(file(), {
     put: (grant) => grants.set(grant.grantId, grant),
     delete: (grantId) => grants.delete(grantId),
@@ -103,6 +105,15 @@ describe("grants of a keyring", () => {
     expect(keyring.grants.get(full.grantId)).toBeUndefined();
   });
 
+  test("are complete once the operator has recorded all of them", async () => {
+    keyring.run("DELETE FROM followed_kinds");
+    put(grantRow(1));
+    live.start();
+    await eventually(() => expect(grants.size).toBe(1));
+    expect(live.complete).toBe(false);
+    recordFollowed(keyring, "KeyGrant");
+    await eventually(() => expect(live.complete).toBe(true));
+  });
   test("are none in the file of an older release", () => {
     keyring.run("DROP TABLE grants");
     const reader = KeyringReader.open(file());

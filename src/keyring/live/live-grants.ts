@@ -53,7 +53,7 @@ export class LiveGrants {
     this.#reader = undefined;
   }
 
-  /** True once every grant that was in the file when it was opened is in memory. */
+  /** True once the operator has recorded all grants, and every grant of the file is in memory. */
   get complete(): boolean {
     return this.#complete;
   }
@@ -93,6 +93,8 @@ export class LiveGrants {
     if (this.#loading) return;
     this.#loading = true;
     try {
+      // Asked first: the rows of all grants are there once it is true.
+      const hasFollowed = this.#reader?.hasFollowed("KeyGrant") ?? false;
       for (;;) {
         const rows = this.#reader?.grantsAfter(this.#seq, LOAD_CHUNK) ?? [];
         for (const { seq, grantId, grant } of rows) this.#take(seq, grantId, grant);
@@ -100,7 +102,7 @@ export class LiveGrants {
         await new Promise(setImmediate);
         if (this.#closed) return;
       }
-      this.#complete = true;
+      this.#complete = hasFollowed;
     } catch (error) {
       this.#fail(error);
     } finally {

@@ -527,6 +527,7 @@ describe("a commit", () => {
       () => live.servedImport({ alias, masterKey: "secrets" }),
     ],
     ["time", "INSERT INTO operator_time VALUES (1, 1, 7, 1)", () => live.expiryTime(1_000_000) < 1_000_000],
+    ["followed kinds", "INSERT INTO followed_kinds VALUES ('MasterKey')", () => live.hasHadAllKeys],
     ["versions", `UPDATE versions SET number = 9, seq = 2`, () => live.version(versionId(1))?.number === 9],
   ])("about %s is seen, although a program wrote it that counts no changes", async (_, sql, isSeen) => {
     expect(isSeen()).toBe(false);

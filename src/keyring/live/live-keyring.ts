@@ -148,6 +148,11 @@ export class LiveKeyring {
     return this.#latest.rows.removedAliases?.has(nameText(alias)) ?? false;
   }
 
+  /** True if the keyring has had all keys once: a key that is not there does not exist. */
+  get hasHadAllKeys(): boolean {
+    return this.#latest.rows.followedKinds?.has("MasterKey") ?? true;
+  }
+
   /** Returns the time by which material expires, in epoch milliseconds: see LatestSnapshot. */
   expiryTime(now: number): number {
     return this.#latest.expiryTime(now);

@@ -29,6 +29,8 @@ export interface KeyringSnapshot {
   readonly servedImports: ReadonlySet<string> | undefined;
   /** Aliases whose KeyAlias is gone, by NAMESPACE/NAME; older keyrings do not have it. */
   readonly removedAliases: ReadonlySet<string> | undefined;
+  /** The kinds of which the keyring has had all objects once; older keyrings do not have it. */
+  readonly followedKinds: ReadonlySet<string> | undefined;
   /** How often each table had been written; empty in the file of an older release. */
   readonly changes: TableChanges;
 }
@@ -98,6 +100,13 @@ function laterTables(kept: Kept, { has }: Tables) {
           "removed_aliases",
           ({ removedAliases }) => removedAliases,
           (rows) => new Set(rows.map(toRemovedAlias).map(nameText)),
+        )
+      : undefined,
+    followedKinds: has("followed_kinds")
+      ? kept(
+          "followed_kinds",
+          ({ followedKinds }) => followedKinds,
+          (rows) => new Set(rows.map(({ kind }) => String(kind))),
         )
       : undefined,
   };

@@ -7,6 +7,7 @@ export const FOLLOWED_TABLES = [
   "operator_time",
   "served_imports",
   "removed_aliases",
+  "followed_kinds",
   "versions",
   "tombstones",
 ] as const;

@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { NodeConfig } from "../../config/config.ts";
 import { codeOf } from "../../errors.ts";
 import { ENDED_GRANT_MILLISECONDS, type GrantRow } from "../../keyring/grant-row.ts";
+import { recordFollowed } from "../../keyring/tables/followed-kinds.ts";
 import type { KeyringWriter } from "../../keyring/writer.ts";
 import { nameText, type ObjectName, parseNameText } from "../../names.ts";
 import { objectName } from "../../resources/object-text.ts";
@@ -33,6 +34,8 @@ export class GrantFollower {
   readonly #changed = new Set<string>();
   #all = true;
   #forgotAt = 0;
+  /** True if the keyring says that it has had all grants. */
+  #recorded = false;
 
   constructor(options: GrantFollowerOptions) {
     this.#options = options;
@@ -63,6 +66,7 @@ export class GrantFollower {
       failures.push(...(await this.#take(names.slice(at, at + NAMES_AT_ONCE))));
     this.#forgetEnded();
     if (failures.length > 0) throw failures[0];
+    this.#recordFollowed();
   }
 
   /** An object that fails stops only itself. */
@@ -87,6 +91,12 @@ export class GrantFollower {
       failures.push(error);
     }
     return failures;
+  }
+
+  /** From now on the absence of a row says that there is no such grant. */
+  #recordFollowed(): void {
+    if (!this.#recorded) recordFollowed(this.#options.keyring, "KeyGrant");
+    this.#recorded = true;
   }
 
   #forgetEnded(): void {

@@ -2,6 +2,7 @@ import type { NodeConfig } from "../../../config/config.ts";
 import { ClavigerError } from "../../../errors.ts";
 import type { KeyringChange } from "../../../keyring/changes.ts";
 import type { VersionRow } from "../../../keyring/rows.ts";
+import { recordFollowed } from "../../../keyring/tables/followed-kinds.ts";
 import { recordRemovedAliases } from "../../../keyring/tables/removed-aliases.ts";
 import { recordServedImports } from "../../../keyring/tables/served-imports.ts";
 import type { KeyringWriter } from "../../../keyring/writer.ts";
@@ -45,6 +46,8 @@ export class KeyringFollower {
   readonly #eraser: Eraser;
   readonly #giver: Giver;
   readonly #binder: Binder;
+  /** True if the keyring says that it has had all keys. */
+  #recorded = false;
   /**
    * The keys and aliases of providers that do not accept imported material in place of generated material.
    */
@@ -70,13 +73,14 @@ export class KeyringFollower {
     const stored = this.#contents();
     const plan = await this.#planKeyring({ ...view, keyVersions }, stored, problems, slice);
     await slice.pause();
-    this.#apply(plan.changes, problems);
+    const isStored = this.#apply(plan.changes, problems);
     await this.#giver.handBack(plan, problems);
     await this.#giver.settleSeals(plan, problems);
     await this.#binder.settle(plan, problems);
     if (this.#store.leading) await this.#binder.prove(plan, stored.versions, problems);
     this.#recordServed(this.#keyring.versions(), problems);
     this.#recordRemoved(view.keyAliases, problems);
+    if (isStored) this.#recordFollowed(problems);
     return plan.contradictions;
   }
 
@@ -101,8 +105,8 @@ export class KeyringFollower {
     return decideKeyring(living, contents, { acceptable, proven, served, guarded: this.#guarded });
   }
 
-  #apply(changes: readonly KeyringChange[], problems: Problem[]): void {
-    this.#orReport(problems, () => this.#keyring.apply(changes));
+  #apply(changes: readonly KeyringChange[], problems: Problem[]): boolean {
+    return this.#orReport(problems, () => this.#keyring.apply(changes));
   }
 
   /** The plugin's own record of what it serves may be lost in a power cut. */
@@ -121,13 +125,21 @@ export class KeyringFollower {
     this.#orReport(problems, () => recordRemovedAliases(this.#keyring, this.#keyring.aliases(), living));
   }
 
-  /** If the disk is full or broken, the present versions are reported all the same, with the reason. */
-  #orReport(problems: Problem[], write: () => void): void {
+  /** From now on the absence of a row says that there is no such key. */
+  #recordFollowed(problems: Problem[]): void {
+    if (this.#recorded) return;
+    this.#recorded = this.#orReport(problems, () => recordFollowed(this.#keyring, "MasterKey"));
+  }
+
+  /** Returns false if it failed: if the disk is full or broken, the present versions are reported all the same, with the reason. */
+  #orReport(problems: Problem[], write: () => void): boolean {
     try {
       write();
+      return true;
     } catch (error) {
       if (!isOfKeyring(error)) throw error;
       problems.unshift({ reason: error.code, message: error.message });
+      return false;
     }
   }
 

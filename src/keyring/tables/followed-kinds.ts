@@ -1,0 +1,16 @@
+import type { Sql } from "./sql.ts";
+
+/** A kind of resource that the operator records in the keyring. */
+export type FollowedKind = "MasterKey" | "KeyGrant";
+
+/**
+ * Records that the keyring has had all objects of a kind once. Before, the absence of a row says nothing: the node
+ * is new, or its keyring was lost.
+ */
+export function recordFollowed(sql: Sql, kind: FollowedKind): void {
+  sql.run("INSERT INTO followed_kinds VALUES (?) ON CONFLICT DO NOTHING", kind);
+}
+
+/** Returns true if the keyring has had all objects of a kind once. */
+export const isFollowed = (sql: Pick<Sql, "all">, kind: FollowedKind): boolean =>
+  sql.all("SELECT 1 FROM followed_kinds WHERE kind = ?", kind).length > 0;
