@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { KeyServer } from "../resources/resources.ts";
 import { keyServer } from "../testing/objects.ts";
+import { packagedText } from "./objects/packaged.ts";
 import { nodesThatDoNotRead, readsSecrets, writesSecrets } from "./reading.ts";
+import { decideApi, type ObservedApi } from "./steps/api-step.ts";
 import { decidePods } from "./steps/pods-step.ts";
 import { troublesOf } from "./steps/running-step.ts";
 import { decideNobodyWrites, decideRewrite } from "./undo/plain-steps.ts";
@@ -149,6 +151,36 @@ describe("the static pods", () => {
     expect(plan.kind === "act" ? plan.changes : []).toEqual(
       after === undefined ? [] : [{ kind: "file", path: file.path, mode: 0o600, before, after }],
     );
+  });
+});
+
+describe("the static pod of the AWS KMS API", () => {
+  const tls = { cert: "/etc/claviger/tls.crt", key: "/etc/claviger/tls.key" };
+  const api = {
+    ...{ listen: "0.0.0.0:8443", namespace: "default", tls },
+    kubeconfig: "/etc/claviger/api.kubeconfig",
+  };
+  const before = packagedText("deploy/static-pod-api.yaml");
+  const observed = { api, missing: [], before, pod: undefined, image: undefined };
+  const ready = { status: { conditions: [{ type: "Ready", status: "True" }] } };
+  test.each<[string, Partial<ObservedApi>, RegExp]>([
+    ["no aws.listen => stops", { api: undefined }, /^blocked: .*has no aws.listen/],
+    [
+      "a kubeconfig that init does not make => stops",
+      { api: { ...api, kubeconfig: "/root/k" } },
+      /^blocked: aws.kubeconfig .* is not \/etc\/claviger\/api.kubeconfig/,
+    ],
+    [
+      "a certificate that is mounted from a Secret => stops",
+      { api: { ...api, tls: { ...tls, cert: "/etc/claviger-tls/tls.crt" } } },
+      /^blocked: .*does not have: \/etc\/claviger-tls\/tls.crt$/,
+    ],
+    ["no file => is written", { before: undefined }, /^act: write .*claviger-api.yaml/],
+    ["a pod that is not ready => waits", {}, /^wait: it is not ready/],
+    ["a pod that is ready => done", { pod: ready }, /^done: .*claviger-api.yaml is there/],
+  ])("%s", (_, changed, expected) => {
+    const { kind, text } = decideApi({ ...observed, ...changed });
+    expect(`${kind}: ${text}`).toMatch(expected);
   });
 });
 

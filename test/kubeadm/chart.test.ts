@@ -1,8 +1,10 @@
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { helmBinary } from "../controlplane/helm.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { ROOT } from "../docs/markdown.ts";
+import { AWS, CA, ENDPOINT, prepareApplication, runApplication } from "./application.ts";
 import { clavigerArchive } from "./claviger-image.ts";
 import { type KubeadmCluster, kubeadmParts, startKubeadmCluster } from "./cluster.ts";
 
@@ -21,7 +23,10 @@ describe.skipIf(parts === undefined || helm === undefined)("the chart on a clust
     if (parts === undefined || helm === undefined) throw new Error("there are no parts");
     cluster = await startKubeadmCluster({ ...parts, path: [...parts.path, dirname(helm)] });
     await cluster.node.must(`ctr -n k8s.io images import ${await clavigerArchive()}`);
-    await cluster.node.must(`${CLAVIGER} init --wait`);
+    await cluster.node.must("install -d -m 700 /etc/claviger");
+    const config = await readFile(join(ROOT, "deploy", "claviger.yaml"), "utf8");
+    await cluster.node.must("umask 077; cat > /etc/claviger/claviger.yaml", `${config}${AWS}`);
+    await cluster.node.must(`${CLAVIGER} init`);
     await cluster.kubectl("create secret generic one --from-literal=text=first");
   });
   afterAll(() => cluster?.stop());
@@ -56,6 +61,18 @@ describe.skipIf(parts === undefined || helm === undefined)("the chart on a clust
     };
     await cluster.kubectl("apply -f -", JSON.stringify(key));
     await cluster.kubectl("wait --for=condition=Ready --timeout=200s -n claviger-system mk/second");
+  });
+
+  it("a pod with a labelled ServiceAccount and no secret encrypts and decrypts by the AWS SDK, through the API's DaemonSet", async () => {
+    await prepareApplication(cluster);
+    const values = `api.tls.secret=claviger-api-tls,api.podEnvironment.caConfigMap=${CA},api.podEnvironment.endpoint=${ENDPOINT}`;
+    await release(
+      "upgrade",
+      `${CHART} --reuse-values --set api.enabled=true,${values} --wait --timeout 5m --take-ownership --force-conflicts`,
+    );
+    expect(await runApplication(cluster)).toMatch(
+      /^arn:aws:kms:us-local-1:\d{12}:key\/[0-9a-f-]{36} paid\n$/,
+    );
   });
 
   it("helm test runs claviger doctor, which finds no error", async () => {

@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import type { ApiConfig } from "../../config/aws-config.ts";
 import { fieldsOf } from "../../json.ts";
 import { nodeApi } from "../node-api.ts";
@@ -7,7 +6,7 @@ import { packagedPods } from "../objects/packaged.ts";
 import { PATHS } from "../paths.ts";
 import { placeOf, type Site } from "../site.ts";
 import { blocked, type Step, type StepPlan, wait } from "../step.ts";
-import { textOf } from "../text-file.ts";
+import { exists, textOf } from "../text-file.ts";
 import { API_POD, decidePods } from "./pods-step.ts";
 import { podPath, troublesOf } from "./running-step.ts";
 
@@ -28,10 +27,10 @@ export const apiStep = (site: Site, image: string | undefined): Step => ({
 });
 
 /** The files of the certificate that are not on the node. */
-const missingFiles = (site: Site, { tls }: ApiConfig): string[] =>
-  [tls?.cert, tls?.key]
-    .filter((path) => path !== undefined)
-    .filter((path) => statSync(placeOf(site, path), { throwIfNoEntry: false }) === undefined);
+const missingFiles = (site: Site, api: ApiConfig): string[] =>
+  pathsOf(api).filter((path) => !exists(placeOf(site, path)));
+
+const pathsOf = ({ tls }: ApiConfig): string[] => (tls === undefined ? [] : [tls.cert, tls.key]);
 
 export interface ObservedApi {
   readonly api: ApiConfig | undefined;
@@ -47,6 +46,12 @@ export function decideApi({ api, missing, before, pod, image }: ObservedApi): St
   if (api === undefined) return blocked(`${PATHS.config} has no aws.listen`, SEE);
   if (api.kubeconfig !== PATHS.apiKubeconfig)
     return blocked(`aws.kubeconfig in ${PATHS.config} is not ${PATHS.apiKubeconfig}`, SEE);
+  const outside = pathsOf(api).filter((path) => !path.startsWith(CONFIG_FOLDER));
+  if (outside.length > 0)
+    return blocked(
+      `aws.tls in ${PATHS.config} names files that its static pod does not have: ${outside.join(", ")}`,
+      MOVE,
+    );
   if (missing.length > 0)
     return blocked(`the API's certificate is not on this node: ${missing.join(", ")}`, SEE);
   const wanted = packagedPods().get("claviger-api.yaml") ?? "";
@@ -55,6 +60,9 @@ export function decideApi({ api, missing, before, pod, image }: ObservedApi): St
   return wait(`it is not ready: ${troublesOf(pod).join("; ") || "the kubelet starts it"}`);
 }
 
+/** The folder of the node that the static pod mounts. */
+const CONFIG_FOLDER = "/etc/claviger/";
+const MOVE = `put certificate and key into ${CONFIG_FOLDER}, and run init --api again`;
 const SEE = "see docs/aws.md, In a cluster, and run init --api again";
 
 function isReady(pod: unknown): boolean {
