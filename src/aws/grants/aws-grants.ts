@@ -39,6 +39,12 @@ export class AwsGrants {
     return this.#live.problem;
   }
 
+  /** The same, for an answer by what there is not. Throws DependencyTimeoutException while grants may be missing. */
+  get wholeIndex(): GrantIndex {
+    if (this.complete) return this.index;
+    throw grantsMissing();
+  }
+
   /** Returns the grants of a request's tokens. Throws SealUnavailable without a root key, and InvalidGrantTokenException if any was not made here. */
   tokens(texts: readonly string[] = []): readonly TokenGrant[] {
     if (texts.length === 0) return [];
@@ -67,3 +73,7 @@ export class AwsGrants {
     return this.#key;
   }
 }
+
+/** The keyring is new or was opened a moment ago, or it cannot be read: see the log of claviger api. */
+export const grantsMissing = (): AwsError =>
+  new AwsError("DependencyTimeoutException", "This node does not have all grants yet: retry.");

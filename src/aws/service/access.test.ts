@@ -60,6 +60,7 @@ describe("on a new node, whose operator has not recorded all keys and grants yet
 
   test("a grantee is told to retry until the grants are there", async () => {
     await expect(check()).rejects.toEqual(retried);
+    expect(() => keyring.grants.wholeIndex).toThrow(retried);
     keyring.follow("KeyGrant");
     await vi.waitFor(() => expect(check()).rejects.toEqual(denied), deadline);
   });

@@ -11,7 +11,7 @@ import { ruleText } from "../../access/rule-text.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
-import type { AwsGrants } from "../grants/aws-grants.ts";
+import { type AwsGrants, grantsMissing } from "../grants/aws-grants.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import type { Need, Request } from "../operations/operation.ts";
 import { Telemetry } from "../telemetry/telemetry.ts";
@@ -25,9 +25,6 @@ export interface Rbac {
   /** Returns the answer to a verb on a key, or on the keys of the caller's namespace. Never rejects. */
   ask(caller: Caller, verb: string, key: KeyRow | undefined): RbacReply | Promise<RbacReply>;
 }
-
-/** A keyring was opened a moment ago, or cannot be read at present: see the log of claviger api. */
-const UNREAD = "The grants of this node are not read yet: retry.";
 
 /** Decides by grants and RBAC if a caller may do what its request asks for. */
 export class Access {
@@ -63,10 +60,10 @@ export class Access {
     now: number,
   ): Promise<Exclude<Decision, { readonly effect: "ask-rbac" }>> {
     const { key, context = {}, ...rest } = need;
-    const { index, complete } = this.#grants;
+    const { complete } = this.#grants;
     const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, masterKey: key, context };
     const facts = (rbac: RbacAnswer): AccessFacts => ({
-      grants: index,
+      grants: this.#grants.index,
       // The end of a token's grant may be among the rows that are still to be read.
       tokens: complete ? tokens : [],
       rbac,
@@ -77,7 +74,7 @@ export class Access {
       if (answer === "throttled") throw new AwsError("ThrottlingException", "Rate exceeded");
       decision = decideAccess(asked, facts(answer), now);
     }
-    if (decision.effect === "deny" && !complete) throw new AwsError("DependencyTimeoutException", UNREAD);
+    if (decision.effect === "deny" && !complete) throw grantsMissing();
     if (decision.effect !== "ask-rbac") return decision;
     return { effect: "deny", rule: { kind: "rbac-unknown", verb: decision.verb } };
   }

@@ -17,7 +17,7 @@ export const listGrants = (grants: AwsGrants): Operation<Input, GrantPage> => ({
   needs: ({ input, caller }, keys) => [{ action: "ListGrants", key: findById(keys, input.KeyId, caller) }],
   prepare({ input, caller, now }, keys) {
     const { keyId } = findById(keys, input.KeyId, caller);
-    const found = [...grants.index.ofKey(keyId)].filter(
+    const found = [...grants.wholeIndex.ofKey(keyId)].filter(
       (grant) =>
         grant.ended === undefined &&
         isInTime(grant, now) &&

@@ -18,7 +18,7 @@ export const listRetirableGrants = (grants: AwsGrants): Operation<Input, GrantPa
   prepare({ input, caller, now }, keys) {
     const { RetiringPrincipal: principal } = input;
     if (principal === undefined) throw new AwsError("ValidationException", "RetiringPrincipal is needed.");
-    const found = [...grants.index.retirableBy(principal)].filter(
+    const found = [...grants.wholeIndex.retirableBy(principal)].filter(
       (grant) =>
         grant.ended === undefined &&
         isInTime(grant, now) &&

@@ -25,7 +25,7 @@ export const retireGrant = (grants: AwsGrants, objects: ManagedObjects): Operati
     const { key, grantId } = targetOf(grants, input, caller, keys);
     // A token may be quicker than the keyring.
     if (input.GrantToken !== undefined) await until(() => grants.index.get(grantId) !== undefined);
-    const grant = grants.index.get(grantId);
+    const grant = grants.wholeIndex.get(grantId);
     // The permission was asked for this key, and not for the key of another grant.
     if (grant === undefined || grant.keyId !== key.keyId)
       throw new AwsError("NotFoundException", "There is no such grant of this key.");
@@ -39,12 +39,10 @@ export const retireGrant = (grants: AwsGrants, objects: ManagedObjects): Operati
 function targetOf(grants: AwsGrants, { GrantToken, KeyId, GrantId }: Input, caller: Caller, keys: AwsKeys) {
   const [token] = GrantToken === undefined ? [] : grants.tokens([GrantToken]);
   if (token !== undefined && KeyId === undefined && GrantId === undefined)
-    return { grantId: token.grantId, key: keys.withId(token.keyId) ?? noSuchKey() };
+    return { grantId: token.grantId, key: keys.withId(token.keyId) ?? keys.absent(noSuchKey()) };
   if (token !== undefined || KeyId === undefined || GrantId === undefined)
     throw new AwsError("ValidationException", "Name a grant by GrantToken, or by KeyId and GrantId.");
   return { grantId: GrantId, key: findById(keys, KeyId, caller) };
 }
 
-function noSuchKey(): never {
-  throw new AwsError("NotFoundException", "The key of the grant does not exist.");
-}
+const noSuchKey = (): AwsError => new AwsError("NotFoundException", "The key of the grant does not exist.");

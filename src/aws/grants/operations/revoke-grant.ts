@@ -15,7 +15,7 @@ export const revokeGrant = (grants: AwsGrants, objects: ManagedObjects): Operati
   needs: ({ input, caller }, keys) => [{ action: "RevokeGrant", key: findById(keys, input.KeyId, caller) }],
   prepare({ input, caller }, keys) {
     const { keyId } = findById(keys, input.KeyId, caller);
-    const grant = grants.index.get(input.GrantId);
+    const grant = grants.wholeIndex.get(input.GrantId);
     if (grant === undefined || grant.keyId !== keyId)
       throw new AwsError("NotFoundException", "There is no such grant of this key.");
     return async () => {
