@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { incomplete } from "./refusals.ts";
+import { Remembered } from "./remembered.ts";
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
 const MOST_CHARACTERS = 8_192;
@@ -20,12 +21,19 @@ export interface Scope {
   readonly terminator: string;
 }
 
+/** The list of the headers that are signed. */
+export interface SignedHeaders {
+  /** The list as it was sent. */
+  readonly text: string;
+  /** Lower-case names in strictly ascending order. */
+  readonly names: ReadonlySet<string>;
+}
+
 /** The parts of an Authorization header of Signature Version 4. */
 export interface Authorization {
   readonly accessKeyId: string;
   readonly scope: Scope;
-  /** Lower-case names in strictly ascending order. */
-  readonly signedHeaders: readonly string[];
+  readonly signedHeaders: SignedHeaders;
   readonly signature: Buffer;
 }
 
@@ -43,8 +51,8 @@ export function parseAuthorization(header: string): Authorization {
   const missing = PARAMETERS.filter((name) => !parameters.has(name));
   if (missing.length > 0) throw lacks(header, missing);
   return {
-    ...credentialOf(parameters.get("Credential") ?? ""),
-    signedHeaders: signedHeadersOf(parameters.get("SignedHeaders") ?? ""),
+    ...credentials.of(parameters.get("Credential") ?? ""),
+    signedHeaders: lists.of(parameters.get("SignedHeaders") ?? ""),
     signature: signatureOf(parameters.get("Signature") ?? ""),
   };
 }
@@ -94,14 +102,18 @@ function credentialOf(text: string): { readonly accessKeyId: string; readonly sc
   return { accessKeyId, scope: { date, region, service, terminator } };
 }
 
-function signedHeadersOf(text: string): readonly string[] {
+const credentials = new Remembered(credentialOf);
+
+function signedHeadersOf(text: string): SignedHeaders {
   const names = text.split(";");
   const ordered = names.every((name, at) => HEADER_NAME.test(name) && (names[at - 1] ?? "") < name);
   if (!ordered) {
     throw incomplete("SignedHeaders must be lower-case header names in ascending order, separated by ';'.");
   }
-  return names;
+  return { text, names: new Set(names) };
 }
+
+const lists = new Remembered(signedHeadersOf);
 
 function signatureOf(text: string): Buffer {
   if (!SIGNATURE.test(text)) throw incomplete("Signature must be 64 lower-case hexadecimal digits.");

@@ -1,4 +1,5 @@
 import { incomplete } from "./refusals.ts";
+import { Remembered } from "./remembered.ts";
 
 /** More headers than any client of AWS sends. */
 const MOST_HEADERS = 100;
@@ -6,8 +7,11 @@ const MOST_CHARACTERS = 32_768;
 
 /** The characters of a header's name (RFC 9110, token). */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
-/** Characters that end a line. They would add a header to the text that is signed. */
-const LINE_END = /[\r\n\0]/;
+/** Returns a header's name in lower case. Throws IncompleteSignatureException. */
+const lowerNames = new Remembered((name) => {
+  if (!NAME.test(name)) throw malformed();
+  return name.toLowerCase();
+});
 
 /** The headers of a request by lower-case name, each as often as it was sent. */
 export class HeaderList {
@@ -29,8 +33,8 @@ export class HeaderList {
       const name = raw[at] ?? "";
       const value = raw[at + 1] ?? "";
       size += name.length + value.length;
-      if (!NAME.test(name) || LINE_END.test(value)) throw incomplete("A header of the request is malformed.");
-      const lower = name.toLowerCase();
+      const lower = lowerNames.of(name);
+      if (endsLine(value)) throw malformed();
       const sent = values.get(lower);
       if (sent === undefined) values.set(lower, [value]);
       else sent.push(value);
@@ -55,3 +59,9 @@ export class HeaderList {
     return sent?.[0];
   }
 }
+
+const malformed = (): Error => incomplete("A header of the request is malformed.");
+
+/** Characters that end a line would add a header to the text that is signed. */
+const endsLine = (value: string): boolean =>
+  value.includes("\n") || value.includes("\r") || value.includes("\0");

@@ -54,7 +54,15 @@ export const basic = (at: number): string =>
     .replaceAll(/[:-]/g, "")
     .replace(/\.\d+Z$/, "Z");
 
+/** The last text that was read: clients sign thousands of requests in one second. */
+let last: { readonly text: string; readonly at: number | undefined } = { text: "", at: undefined };
+
 function fromBasic(text: string): number | undefined {
+  if (text !== last.text) last = { text, at: readBasic(text) };
+  return last.at;
+}
+
+function readBasic(text: string): number | undefined {
   const [, ...parts] = BASIC.exec(text) ?? [];
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.map(Number);
   const at = parts.length === 0 ? Number.NaN : Date.UTC(year, month - 1, day, hour, minute, second);

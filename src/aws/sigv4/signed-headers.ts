@@ -1,3 +1,4 @@
+import type { SignedHeaders } from "./authorization.ts";
 import type { HeaderList } from "./header-list.ts";
 import { invalid, mismatch } from "./refusals.ts";
 
@@ -11,17 +12,16 @@ const MAY_BE_UNSIGNED: ReadonlySet<string> = new Set(["x-amz-user-agent", "x-amz
  */
 export function checkSignedHeaders(
   headers: HeaderList,
-  signed: readonly string[],
+  { names: signed }: SignedHeaders,
   timeHeader: "x-amz-date" | "date",
 ): void {
-  const names = new Set(signed);
   const unsigned = headers
     .names()
-    .find((name) => !names.has(name) && (name === timeHeader || mustBeSigned(name)));
-  if (!names.has("host")) throw notSigned("Host' or ':authority");
+    .find((name) => !signed.has(name) && (name === timeHeader || mustBeSigned(name)));
+  if (!signed.has("host")) throw notSigned("Host' or ':authority");
   if (unsigned !== undefined) throw notSigned(unsigned);
   // A header that was signed and is gone changes the meaning as much as a changed one.
-  if (signed.some((name) => headers.single(name) === undefined)) throw mismatch();
+  for (const name of signed) if (headers.single(name) === undefined) throw mismatch();
 }
 
 const mustBeSigned = (name: string): boolean => name.startsWith("x-amz-") && !MAY_BE_UNSIGNED.has(name);

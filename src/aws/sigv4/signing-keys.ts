@@ -22,7 +22,7 @@ export class SigningKeys {
   readonly #known = new Map<string, Entry>();
 
   keyOf(accessKeyId: string, secret: Secret, scope: Scope): Buffer {
-    const name = [accessKeyId, scope.date, scope.region, scope.service].join("/");
+    const name = `${accessKeyId}/${scope.date}/${scope.region}/${scope.service}`;
     const bytes = secret.exposeSecretBytes();
     const known = this.#known.get(name);
     // The secret of an access key may have been replaced.
