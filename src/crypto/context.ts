@@ -5,6 +5,7 @@ export type EncryptionContext = Readonly<Record<string, string>>;
 
 /** AWS publishes no limit. This limit keeps a context within an SDK's request and an audit line. */
 export const MAX_CONTEXT_BYTES = 8192;
+const PREFIX_BYTES = 4;
 
 /**
  * Returns the canonical bytes of an encryption context: pairs sorted by the UTF-8 bytes of their names, each
@@ -18,12 +19,21 @@ export const MAX_CONTEXT_BYTES = 8192;
  */
 export function canonicalContext(context: EncryptionContext): Buffer {
   const pairs = Object.entries(context).map(([name, value]) => ({ name: utf8(name), value: utf8(value) }));
-  pairs.sort((a, b) => Buffer.compare(a.name, b.name));
-  const bytes = Buffer.concat(pairs.flatMap(({ name, value }) => [length(name), name, length(value), value]));
-  if (bytes.length > MAX_CONTEXT_BYTES) {
+  if (pairs.length > 1) pairs.sort((a, b) => Buffer.compare(a.name, b.name));
+  const size = pairs.reduce((sum, { name, value }) => sum + 2 * PREFIX_BYTES + name.length + value.length, 0);
+  if (size > MAX_CONTEXT_BYTES) {
     throw new ClavigerError("InvalidArgument", `the encryption context exceeds ${MAX_CONTEXT_BYTES} bytes`);
   }
+  const bytes = Buffer.allocUnsafe(size);
+  pairs.reduce((at, { name, value }) => put(bytes, put(bytes, at, name), value), 0);
   return bytes;
+}
+
+/** Writes a text with its length, and returns the place after it. */
+function put(bytes: Buffer, at: number, text: Buffer): number {
+  bytes.writeUInt32BE(text.length, at);
+  bytes.set(text, at + PREFIX_BYTES);
+  return at + PREFIX_BYTES + text.length;
 }
 
 /**
@@ -57,10 +67,4 @@ function utf8(text: string): Buffer {
     throw new ClavigerError("InvalidArgument", "the encryption context holds text that is not valid Unicode");
   }
   return Buffer.from(text, "utf8");
-}
-
-function length(bytes: Buffer): Buffer {
-  const prefix = Buffer.alloc(4);
-  prefix.writeUInt32BE(bytes.length);
-  return prefix;
 }

@@ -34,6 +34,13 @@ export const OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES;
 const MAX_PLAINTEXT_BYTES = 4096;
 export const MAX_MESSAGE_BYTES = MAX_PLAINTEXT_BYTES + OVERHEAD_BYTES;
 
+/** The bytes that all messages of a version begin with. */
+export interface MessagePrefix {
+  readonly bytes: Buffer;
+  /** The ids of key and version in it, as the `ids` of a message. */
+  readonly ids: string;
+}
+
 /** The version that encrypts, and the purpose. */
 export interface MessageScope {
   readonly keyId: KeyId;
@@ -41,6 +48,14 @@ export interface MessageScope {
   readonly material: Secret;
   readonly purpose: Purpose;
   readonly context: EncryptionContext;
+  /** The result of `prefixOf`, if it is known. */
+  readonly prefix?: MessagePrefix;
+}
+
+/** Returns the bytes that all messages of a version begin with. */
+export function prefixOf({ keyId, versionId }: Pick<MessageScope, "keyId" | "versionId">): MessagePrefix {
+  const ids = Buffer.concat([uuidToBytes(keyId), uuidToBytes(versionId)]);
+  return { bytes: Buffer.concat([Uint8Array.of(FORMAT, SUITE), ids]), ids: ids.toString("latin1") };
 }
 
 /** A message's parts: views of its bytes, not copies. Nothing in it is decrypted or trusted yet. */
@@ -98,10 +113,10 @@ export class MessageCipher {
   readonly #context: Buffer;
 
   /** Throws InvalidArgument for a context that has no canonical form. */
-  constructor({ keyId, versionId, material, purpose, context }: MessageScope) {
-    const ids = Buffer.concat([uuidToBytes(keyId), uuidToBytes(versionId)]);
-    this.ids = ids.toString("latin1");
-    this.#prefix = Buffer.concat([Uint8Array.of(FORMAT, SUITE), ids]);
+  constructor(scope: MessageScope) {
+    const { material, purpose, context, prefix = prefixOf(scope) } = scope;
+    this.ids = prefix.ids;
+    this.#prefix = prefix.bytes;
     this.#material = material;
     this.#purpose = purpose;
     this.#context = canonicalContext(context);

@@ -107,9 +107,11 @@ export class Door {
   #follow(response: ServerResponse): void {
     if (this.#draining) endsConnection(response);
     this.#inFlight.add(response);
-    response.once("close", () => this.#inFlight.delete(response));
     const client = response.socket === null ? undefined : clientOf(response.socket);
-    if (client !== undefined) response.once("finish", () => this.#answered(client));
+    response.once("close", () => {
+      this.#inFlight.delete(response);
+      if (client !== undefined && response.writableFinished) this.#answered(client);
+    });
   }
 
   #answered(client: string): void {

@@ -12,17 +12,27 @@ export function encode(operation: string, output: object): string {
   return JSON.stringify(encodeStructure(model.output, output, operation));
 }
 
-function encodeStructure(shape: StructureShape, value: object, owner: string): object {
+/** The types of the members of a structure, by name. */
+const typesOf = new WeakMap<StructureShape, ReadonlyMap<string, string>>();
+
+function memberTypes(shape: StructureShape): ReadonlyMap<string, string> {
+  const known = typesOf.get(shape);
+  if (known !== undefined) return known;
   const types = new Map(shape.members.map(({ name, shape: type }) => [name, type]));
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .map(([name, member]) => {
-        const type = types.get(name);
-        if (type === undefined) throw new Error(`the answer of ${owner} has no member ${name}`);
-        return [name, encodeValue(type, member, `${owner}.${name}`)];
-      }),
-  );
+  typesOf.set(shape, types);
+  return types;
+}
+
+function encodeStructure(shape: StructureShape, value: object, owner: string): object {
+  const types = memberTypes(shape);
+  const encoded: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    const type = types.get(name);
+    if (type === undefined) throw new Error(`the answer of ${owner} has no member ${name}`);
+    encoded[name] = encodeValue(type, member, `${owner}.${name}`);
+  }
+  return encoded;
 }
 
 function encodeValue(name: string, value: unknown, owner: string): unknown {

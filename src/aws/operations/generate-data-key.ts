@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import type { EncryptionContext } from "../../crypto/context.ts";
+import { RandomPool } from "../../crypto/random-pool.ts";
 import { AwsError } from "../aws-error.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import { SYMMETRIC } from "./algorithms.ts";
@@ -22,6 +22,8 @@ interface WithoutPlaintext {
 interface WithPlaintext extends WithoutPlaintext {
   readonly Plaintext: Buffer;
 }
+
+const dataKeys = new RandomPool();
 
 const BYTES: Readonly<Record<string, number>> = { AES_128: 16, AES_256: 32 };
 
@@ -57,7 +59,7 @@ function dataKeyWork({ input, caller, now }: Request<Input>, keys: AwsKeys): () 
   const encryption = { usable, algorithm: SYMMETRIC, context };
   checkEncryption(encryption);
   return async () => {
-    const Plaintext = randomBytes(size);
+    const Plaintext = dataKeys.take(size);
     return {
       CiphertextBlob: await encryptUnder(encryption, Plaintext, keys),
       Plaintext,

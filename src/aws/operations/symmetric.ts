@@ -1,5 +1,5 @@
 import { canonicalContext, type EncryptionContext } from "../../crypto/context.ts";
-import type { MessageScope } from "../../crypto/message.ts";
+import { type MessagePrefix, type MessageScope, prefixOf } from "../../crypto/message.ts";
 import type { VersionRow } from "../../keyring/rows.ts";
 import { AwsError } from "../aws-error.ts";
 import type { AwsKeys, UsableKey } from "../keys/aws-keys.ts";
@@ -14,6 +14,17 @@ export function checkContext({ version, arn }: UsableKey, context: EncryptionCon
   );
 }
 
+/** The versions that were used, each with the first bytes of its messages. */
+const prefixes = new WeakMap<VersionRow, MessagePrefix>();
+
+function knownPrefix(version: VersionRow): MessagePrefix {
+  const known = prefixes.get(version);
+  if (known !== undefined) return known;
+  const prefix = prefixOf(version);
+  prefixes.set(version, prefix);
+  return prefix;
+}
+
 /** Returns the scope in which a version encrypts for applications. Throws as `AwsKeys.material` does. */
 export async function scopeOf(
   version: VersionRow,
@@ -21,5 +32,6 @@ export async function scopeOf(
   keys: AwsKeys,
 ): Promise<MessageScope> {
   const { keyId, versionId } = version;
-  return { keyId, versionId, material: await keys.material(version), purpose: "aws-kms", context };
+  const prefix = knownPrefix(version);
+  return { keyId, versionId, material: await keys.material(version), purpose: "aws-kms", context, prefix };
 }
