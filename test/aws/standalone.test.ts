@@ -2,6 +2,7 @@ import { createPublicKey, diffieHellman, generateKeyPairSync, randomBytes, verif
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  CreateGrantCommand,
   DecapsulateCommand,
   DecryptCommand,
   DeriveSharedSecretCommand,
@@ -19,6 +20,7 @@ import {
   GetPublicKeyCommand,
   type KMSClient,
   ListAliasesCommand,
+  ListGrantsCommand,
   ListKeyRotationsCommand,
   ListKeysCommand,
   ListResourceTagsCommand,
@@ -301,6 +303,13 @@ describe("a restart", () => {
       );
     expect(await states()).toEqual(["Enabled", "Enabled", "Enabled", "Enabled"]);
     const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
+    const GranteePrincipal = "arn:aws:iam::000000000000:user/reader";
+    const terms = { KeyId: KeyMetadata?.KeyId, GranteePrincipal, Operations: ["Decrypt" as const] };
+    const { GrantId } = await kms.send(new CreateGrantCommand(terms));
+    for (const client of clients) {
+      const { Grants } = await client.send(new ListGrantsCommand({ KeyId: KeyMetadata?.KeyId, GrantId }));
+      expect(Grants).toHaveLength(1);
+    }
     await kms.send(new DisableKeyCommand({ KeyId: KeyMetadata?.KeyId }));
     expect(await states()).toEqual(["Disabled", "Disabled", "Disabled", "Disabled"]);
   });

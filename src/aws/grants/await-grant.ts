@@ -45,7 +45,7 @@ export async function awaitGrant(
     if (isOwn) await objects.remove(caller, object).catch(() => undefined);
     throw refusal;
   };
-  await untilFollowed(() => grants.index.get(grantId) !== undefined, refuse);
+  await untilFollowed(() => grants.fresh(grantId) !== undefined, refuse);
 }
 
 /** Returns the error for a KeyGrant that the operator does not accept. */

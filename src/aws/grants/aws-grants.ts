@@ -29,6 +29,17 @@ export class AwsGrants {
     this.#live.close();
   }
 
+  /** Sees what another process has just written: a caller's own change, above all. */
+  freshen(): void {
+    this.#live.freshen();
+  }
+
+  /** Returns a grant as the keyring has it now; undefined if it has none of this id. */
+  fresh(grantId: string): GrantRow | undefined {
+    this.freshen();
+    return this.index.get(grantId);
+  }
+
   /** True once the operator has recorded all grants, and every grant of the keyring is in memory. */
   get complete(): boolean {
     return this.#live.complete;

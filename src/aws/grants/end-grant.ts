@@ -17,7 +17,7 @@ export async function endGrant(
 ): Promise<void> {
   await write(objects, caller, grant, phase);
   const isKnown = () => {
-    const row = grants.index.get(grant.grantId);
+    const row = grants.fresh(grant.grantId);
     return row === undefined || row.ended !== undefined;
   };
   if (await until(isKnown)) return;

@@ -45,6 +45,7 @@ export class Access {
    */
   async check(request: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<void> {
     const { caller, input, now } = request;
+    this.#grants.freshen();
     const tokens = this.#grants.tokens(tokensOf(input));
     for (const need of needs) {
       const { effect, rule } = await this.#decide(caller, need, tokens, now);

@@ -105,6 +105,15 @@ describe("grants of a keyring", () => {
     expect(keyring.grants.get(full.grantId)).toBeUndefined();
   });
 
+  test("that were just written are seen by whoever asks for fresh ones, without waiting for the next look", async () => {
+    live.start();
+    await eventually(() => expect(live.complete).toBe(true));
+    put(grantRow(1));
+    // No timer runs in this loop.
+    const until = performance.now() + deadline.timeout;
+    while (grants.size === 0 && performance.now() < until) live.freshen();
+    expect(grants.size).toBe(1);
+  });
   test("are complete once the operator has recorded all of them", async () => {
     keyring.run("DELETE FROM followed_kinds");
     put(grantRow(1));

@@ -1,6 +1,7 @@
 import { asClavigerError, type ClavigerError } from "../../errors.ts";
 import { ENDED_GRANT_MILLISECONDS, type GrantRow } from "../grant-row.ts";
 import type { KeyringReader } from "../reader.ts";
+import { LookPace } from "./look-pace.ts";
 import { openTrusted } from "./trusted-reader.ts";
 
 const POLL_MILLISECONDS = 200;
@@ -24,6 +25,7 @@ export class LiveGrants {
   readonly #sink: GrantSink;
   /** When each ended grant in memory ended, in epoch milliseconds. */
   readonly #ended = new Map<string, number>();
+  readonly #pace = new LookPace(() => this.#poll());
   #reader: KeyringReader | undefined;
   #seq = 0;
   #complete = false;
@@ -39,11 +41,16 @@ export class LiveGrants {
 
   /** Reads the grants for the first time and then follows them. Never throws: see `problem`. */
   start(): void {
-    this.#poll();
+    this.#pace.look();
     this.#timers = [
-      setInterval(() => this.#poll(), POLL_MILLISECONDS),
+      setInterval(() => this.#pace.look(), POLL_MILLISECONDS),
       setInterval(() => this.#forgetEnded(Date.now()), SWEEP_MILLISECONDS),
     ];
+  }
+
+  /** Looks at the file now, unless the last look was a moment ago: a caller must see its own change. */
+  freshen(): void {
+    this.#pace.lookIfDue();
   }
 
   close(): void {

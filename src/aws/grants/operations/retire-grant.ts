@@ -24,7 +24,7 @@ export const retireGrant = (grants: AwsGrants, objects: ManagedObjects): Operati
   async prepare({ input, caller }, keys) {
     const { key, grantId } = targetOf(grants, input, caller, keys);
     // A token may be quicker than the keyring.
-    if (input.GrantToken !== undefined) await until(() => grants.index.get(grantId) !== undefined);
+    if (input.GrantToken !== undefined) await until(() => grants.fresh(grantId) !== undefined);
     const grant = grants.wholeIndex.get(grantId);
     // The permission was asked for this key, and not for the key of another grant.
     if (grant === undefined || grant.keyId !== key.keyId)
