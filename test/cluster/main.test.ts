@@ -59,6 +59,7 @@ describe.skipIf(binaries === undefined)("npm run cluster", () => {
 
 /** Uses the AWS KMS API as somebody does who pastes what was printed, with every operation. */
 async function useAwsApi(printed: string): Promise<void> {
+  expect(printed).toMatch(/^ {2}round trip {3}ok: /m);
   const kubeconfig = /KUBECONFIG=(\S+)/.exec(printed)?.[1] ?? "";
   const apply = ["--kubeconfig", kubeconfig, "apply", "-f", "-"];
   const applied = await run(binaries?.kubectl ?? "", apply, { stdin: manifests(...clientKeys()) });

@@ -1,12 +1,7 @@
 import { readFileSync } from "node:fs";
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { ClavigerError, messageOf } from "../../errors.ts";
 import { oneLine } from "../../printable.ts";
-
-const CALL_MILLISECONDS = 20_000;
-/** An answer has a few kilobytes. */
-const MOST_BYTES = 64 * 1024;
+import { type Answer, post } from "./post.ts";
 
 export interface SessionRequest {
   readonly endpoint: URL;
@@ -26,7 +21,7 @@ export interface Session {
 
 /** Exchanges a token for a session. Throws ApiServer with STS's reason. */
 export async function askForSession(request: SessionRequest): Promise<Session> {
-  const { status, text } = await post(request).catch((error: unknown) => {
+  const { status, text } = await exchange(request).catch((error: unknown) => {
     throw new ClavigerError(
       "ApiServer",
       `the AWS KMS API at ${request.endpoint.origin} has not answered: ${messageOf(error)}`,
@@ -48,34 +43,14 @@ export async function askForSession(request: SessionRequest): Promise<Session> {
   );
 }
 
-async function post({ endpoint, ca, token, roleArn }: SessionRequest) {
+/** Rejects also if the CA's certificate cannot be read. */
+async function exchange({ endpoint, ca, token, roleArn }: SessionRequest): Promise<Answer> {
   const body = new URLSearchParams({
     ...{ Action: "AssumeRoleWithWebIdentity", Version: "2011-06-15" },
     ...{ RoleArn: roleArn, RoleSessionName: "claviger-credentials", WebIdentityToken: token },
   }).toString();
-  const send = endpoint.protocol === "https:" ? httpsRequest : httpRequest;
-  const options = {
-    method: "POST",
-    signal: AbortSignal.timeout(CALL_MILLISECONDS),
+  return post(endpoint, body, {
     headers: { "content-type": "application/x-www-form-urlencoded" },
     ...(ca !== undefined && ca !== "" && { ca: readFileSync(ca) }),
-  };
-  return await new Promise<{ readonly status: number; readonly text: string }>((resolve, reject) => {
-    const call = send(endpoint, options, (response) => {
-      textOf(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
-    });
-    call.on("error", reject);
-    call.end(body);
   });
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    length += chunk.length;
-    if (length > MOST_BYTES) throw new Error(`its answer has more than ${MOST_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

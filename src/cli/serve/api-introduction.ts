@@ -5,6 +5,7 @@ import type { KeyringReader } from "../../keyring/reader.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { silence } from "../site/api-readiness.ts";
 import { readKeyring } from "../site/read-keyring.ts";
+import { type ApiSite, apiRoundTrip } from "./api-round-trip.ts";
 
 const CHECK_MILLISECONDS = 500;
 /** A cluster may have no key for applications for months. */
@@ -27,7 +28,7 @@ export async function apiIntroduction(
   while (!signal.aborted && performance.now() < until) {
     const keyName = firstKey(config, api);
     if (keyName !== undefined && (await silence(api)) === undefined)
-      return textOf(config, credentials, endpoint, keyName);
+      return textOf({ endpoint, region: config.region, credentials, keyName });
     await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
   }
   return undefined;
@@ -59,11 +60,14 @@ const isUsable = ({ enabled, current, deletionDate }: KeyRow): boolean =>
 const isSymmetric = ({ current }: KeyRow, keyring: KeyringReader): boolean =>
   current !== undefined && keyring.version(current.versionId)?.keySpec === "SYMMETRIC_DEFAULT";
 
-const textOf = ({ region }: NodeConfig, credentials: string, endpoint: string, keyName: string): string => `
+async function textOf(site: ApiSite): Promise<string> {
+  const { endpoint, region, credentials, keyName } = site;
+  return `
 claviger serves the AWS KMS API
   endpoint     ${endpoint}
   region       ${region}
   credentials  ${credentials}
+  round trip   ${await apiRoundTrip(site)}
 
 For the AWS SDKs and the aws CLI:
 
@@ -72,3 +76,4 @@ For the AWS SDKs and the aws CLI:
   export AWS_SECRET_ACCESS_KEY=$(awk '/secretAccessKey:/ { print $NF; exit }' '${credentials}')
   aws kms encrypt --key-id ${keyName} --plaintext fileb://<(printf hello)
 `;
+}
