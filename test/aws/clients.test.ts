@@ -1,8 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { appendFile, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { KMSClient } from "@aws-sdk/client-kms";
-import { DescribeKeyCommand, RotateKeyOnDemandCommand } from "@aws-sdk/client-kms";
+import {
+  DescribeKeyCommand,
+  GenerateRandomCommand,
+  KMSClient,
+  RotateKeyOnDemandCommand,
+} from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freeAddress } from "../../src/testing/free-address.ts";
 import { run } from "../controlplane/run.ts";
@@ -59,6 +64,23 @@ describe("the AWS SDK for JavaScript", () => {
     await callEveryOperation(kms, served);
   });
 });
+
+/** Adds a credential of a user without groups, and returns its variables. */
+async function addCredential(user: string) {
+  const [id, secret] = [randomBytes(10).toString("hex").toUpperCase(), randomBytes(30).toString("base64url")];
+  const entry = `- { accessKeyId: "${id}", secretAccessKey: "${secret}", user: ${user} }\n`;
+  await appendFile(join(api.installation.stateDir, "credentials.yaml"), entry);
+  const credentials = { accessKeyId: id, secretAccessKey: secret };
+  const client = new KMSClient({ endpoint: api.endpoint, region: "us-local-1", maxAttempts: 1, credentials });
+  await eventually("the API knows the credential", () =>
+    client.send(new GenerateRandomCommand({ NumberOfBytes: 1 })).then(
+      () => true,
+      (error) => error.name === "AccessDeniedException",
+    ),
+  );
+  client.destroy();
+  return { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret };
+}
 
 const keyIdOf = async (KeyId: string): Promise<string> => {
   const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
@@ -180,8 +202,9 @@ describe("the guides of docs/aws.md", () => {
     needed(clients, context);
     const [config, command, first] = guide("openbao");
     if (!config || !command || !first) throw new Error("the guide of OpenBao has fewer than three blocks");
-    for (const block of guide("openbao-key")) expect(await folder.run(block)).toEqual(ended("^$"));
-    await using bao = await OpenBaoServer.create(folder, config, command);
+    for (const block of guide("openbao-key")) expect(await folder.run(block)).toEqual(ended("^\\w{64}\n$"));
+    const credential = await addCredential("openbao");
+    await using bao = await OpenBaoServer.create(folder.withVariables(credential), config, command);
     await bao.start();
     expect(await bao.run(first.text)).toEqual(ended("Sealed +false"));
     await bao.stop();

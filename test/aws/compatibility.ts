@@ -53,9 +53,10 @@ export function compatibilityPage(tried: Tried): string {
 Of the ${OPERATIONS.length} operations of AWS KMS the [AWS KMS API](aws.md) serves ${served.length}.
 [clients.test.ts](../test/aws/clients.test.ts) calls each with the AWS SDK for JavaScript and with boto3, unchanged
 and configured by environment variables alone, against the standalone configuration of \`npm start\`, and writes
-this page. The refusals are the errors that boto3 got when it asked for something wrong, each where AWS KMS has the
+this page; [main.test.ts](../test/cluster/main.test.ts) makes the same calls in a cluster. The refusals are the errors that boto3 got when it asked for something wrong, each where AWS KMS has the
 same name. The aws CLI ran the commands of the [guides](aws.md#guides); it is botocore, as boto3 is. The AWS
-Encryption SDKs for JavaScript and Python open each other's messages, by a key's ARN and by an alias's.
+Encryption SDKs for JavaScript and Python open each other's messages, by a key's ARN and by an alias's. SOPS and
+OpenBao run their guides.
 
 What is the same for all operations, and the bounds, are in [the AWS KMS API](aws.md#what-works).
 

@@ -39,6 +39,11 @@ export class GuideFolder {
     return new GuideFolder(folder, env);
   }
 
+  /** Returns the same folder with other environment variables. */
+  withVariables(more: NodeJS.ProcessEnv): GuideFolder {
+    return new GuideFolder(this.path, { ...this.environment, ...more });
+  }
+
   /** Runs a block by its language. */
   async run({ language, text }: Block, more: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
     const options = { cwd: this.path, env: { ...this.environment, ...more }, deadline: 300_000 };
