@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProviderConfig } from "../../src/config/config.ts";
 import type { Limits } from "../../src/config/limits.ts";
+import type { Condition } from "../../src/resources/schemas/fields.ts";
 import { encryptionConfiguration } from "../../src/storage/encryption-config/print.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 import {
@@ -10,6 +11,7 @@ import {
   type ControlPlaneOptions,
   startControlPlane,
 } from "../controlplane/controlplane.ts";
+import { eventually } from "../controlplane/wait.ts";
 import { ClavigerNode, type NodeMetrics, type NodeOptions } from "./node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -125,9 +127,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const kubectl = kubectlOf(plane);
     if (options.install === undefined) await kubectl(["apply", "-f", CRDS, ...RIGHTS]);
     else await options.install(plane);
-    // Another installation may not have all of today's resources.
-    const installed = options.install === undefined ? ["-f", CRDS] : ["crd", "--all"];
-    await kubectl(["wait", "--for=condition=Established", "--timeout=120s", ...installed]);
+    await allEstablished(plane);
     for (const [index, server] of plane.apiServers.entries()) {
       nodes.push(await createNode({ plane, server, index, rootKey, options }));
     }
@@ -144,17 +144,27 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
+/** Waits until the API server serves all the resources that are installed. */
+async function allEstablished(plane: ControlPlane): Promise<void> {
+  const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  await eventually("every CustomResourceDefinition is established", async () => {
+    const { items } = await readFrom<{ items: WithConditions[] }>(plane, path);
+    return items.every((crd) => holds("Established", crd));
+  });
+}
+
+interface WithConditions {
+  readonly status?: { readonly conditions?: readonly Pick<Condition, "type" | "status">[] };
+}
+
+const holds = (type: string, { status }: WithConditions): boolean =>
+  status?.conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;
+
 /** Applies the MasterKey that the provider serves, and waits until Secrets work on every API server. */
 export async function applyKey(cluster: Cluster, text = exampleKey()): Promise<void> {
   await cluster.kubectl(["apply", "-f", "-"], text);
-  await cluster.kubectl([
-    "wait",
-    "--for=condition=Ready",
-    "--timeout=120s",
-    "-n",
-    "claviger-system",
-    "masterkey/secrets",
-  ]);
+  const path = "/apis/kms.claviger.dev/v1alpha1/namespaces/claviger-system/masterkeys/secrets";
+  await eventually(`${KEY} is Ready`, async () => holds("Ready", await cluster.read(path)));
   await cluster.ready();
 }
 

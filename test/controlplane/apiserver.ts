@@ -6,6 +6,7 @@ import { call, type HttpsReply } from "./https.ts";
 import type { Identities, User } from "./identities.ts";
 import { freePort } from "./ports.ts";
 import { type RunningProcess, startProcess } from "./processes.ts";
+import { putServingCertificate } from "./serving-certificate.ts";
 import { eventually, type Patience } from "./wait.ts";
 
 export interface ApiServerOptions {
@@ -58,6 +59,7 @@ export class ApiServer {
   /** Picks a port; `start` starts the server. */
   static async create(options: ApiServerOptions): Promise<ApiServer> {
     await mkdir(options.dir, { recursive: true });
+    await putServingCertificate(options.dir, "apiserver");
     return new ApiServer(options, await freePort());
   }
 

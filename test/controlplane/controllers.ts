@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { call } from "./https.ts";
 import { freePort } from "./ports.ts";
 import { type Launch, type RunningProcess, startProcess } from "./processes.ts";
+import { putServingCertificate } from "./serving-certificate.ts";
 import { eventually } from "./wait.ts";
 
 /** The controllers without which a cluster's API would behave differently. */
@@ -43,6 +44,7 @@ export class Controllers {
 
   static async create(options: ControllersOptions): Promise<Controllers> {
     await mkdir(options.dir, { recursive: true });
+    await putServingCertificate(options.dir, "kube-controller-manager");
     return new Controllers(options, await freePort());
   }
 
