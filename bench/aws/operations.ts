@@ -25,7 +25,7 @@ export function inputOf(operation: MeasuredOperation, keys: KeyIds, ciphertext =
       return { KeyId: keys.hmac, Message: bytes, MacAlgorithm: "HMAC_SHA_256" };
     case "Sign":
       return {
-        ...{ KeyId: keys.pair, Message: bytes, MessageType: "DIGEST" },
+        ...{ KeyId: keys.pair, Message: bytes, MessageType: "RAW" },
         SigningAlgorithm: "ECDSA_SHA_256",
       };
   }

@@ -21,9 +21,13 @@ export function readBody(request: IncomingMessage, memory: BodyShare): Promise<B
       resolve(refusal);
     };
     request.on("data", add);
-    request.once("end", () => resolve(body.bytes));
+    let isWhole = false;
+    request.once("end", () => {
+      isWhole = true;
+      resolve(body.bytes);
+    });
     request.once("error", reject);
-    // After the end this changes nothing.
-    request.once("close", () => reject(new Error("the client has gone")));
+    // Each request is closed after its end, and an error takes longer to make than a body to read.
+    request.once("close", () => isWhole || reject(new Error("the client has gone")));
   });
 }
