@@ -31,7 +31,8 @@ export interface HandlerOptions {
 
 /** Requests whose answers may be due at once: those that wait for the API server, or for a key pair to be made. */
 const MAX_IN_WORK = 256;
-const RETRY_MILLISECONDS = 200;
+/** Made once: an error takes longer to make than the rest of a request that is shed. */
+const THROTTLED = throttledReply(200);
 
 /** Reads requests, hands them to the API, and writes answers. Its promises never reject. */
 export class Handler {
@@ -89,7 +90,7 @@ export class Handler {
 
   #shed(reason: ShedReason): Reply {
     this.#options.telemetry?.shed(reason);
-    return throttledReply(RETRY_MILLISECONDS);
+    return THROTTLED;
   }
 
   #health(path: string): Reply {
