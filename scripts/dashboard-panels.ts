@@ -197,8 +197,8 @@ export const rows: readonly Row[] = [
         expr: "sum by (effect, rule) (rate(claviger_aws_decisions_total[$__rate_interval]))",
       },
       {
-        title: "Questions to the API server, 99th percentile",
-        description: "How long it takes to ask who may do what, and whose a token is.",
+        title: "Questions, 99th percentile",
+        description: "How long it takes to ask the API server who may do what, and whose a token is.",
         ...{ kind: "timeseries", unit: "s", legend: "{{question}} {{outcome}}" },
         expr: "histogram_quantile(0.99, sum by (le, question, outcome) (rate(claviger_aws_api_server_question_duration_seconds_bucket[$__rate_interval])))",
       },
