@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Action } from "../../access/actions.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import type { KeyDetails } from "../../keyring/tables/key-details.ts";
-import type { SpecPatch } from "../../store/manifests/merge-patch.ts";
+import { merged, type SpecPatch } from "../../store/manifests/merge-patch.ts";
 import { retryConflicts } from "../../store/retry-conflicts.ts";
 import { AwsError } from "../aws-error.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
@@ -73,21 +74,22 @@ async function carryOut<I extends KeyInput, O>(
 ): Promise<O> {
   const { request, key, keys } = asked;
   const facts = { now: request.now, standalone: objects.standalone };
-  await apply(objects, asked, (seen) => change.decide(seen, request.input, facts));
-  await waitUntilShown(change, objects, asked);
+  const patch = await apply(objects, asked, (seen) => change.decide(seen, request.input, facts));
+  await waitUntilShown(change, objects, asked, patch);
   return change.answer(await observeKey(objects, key, keys), request.input, facts);
 }
 
-/** Reads, decides and writes until nobody else has written in between. */
-export async function apply<I>(
+/** Reads, decides and writes until nobody else has written in between. Returns the change that was made. */
+export function apply<I>(
   objects: ManagedObjects,
   { request: { caller }, key, keys }: Asked<I>,
   decide: (observed: ObservedKey) => SpecPatch | undefined,
-): Promise<void> {
-  await retryConflicts(async () => {
+): Promise<SpecPatch | undefined> {
+  return retryConflicts(async () => {
     const observed = await observeKey(objects, key, keys);
     const patch = decide(observed);
     if (patch !== undefined) await objects.change(caller, observed.masterKey, patch);
+    return patch;
   });
 }
 
@@ -95,14 +97,25 @@ async function waitUntilShown<I extends KeyInput, O>(
   change: KeyChange<I, O>,
   objects: ManagedObjects,
   asked: Asked<I>,
+  patch: SpecPatch | undefined,
 ): Promise<void> {
   const { request, key, keys } = asked;
+  let isOverridden = false;
   const isFollowed = () => {
     const shown = shownKey(keys, key);
-    return shown !== undefined && change.isShown(shown, request.input);
+    return isOverridden || (shown !== undefined && change.isShown(shown, request.input));
   };
-  if (!(await untilFollowed(isFollowed, () => refuse(change, objects, asked)))) throw late(keys.arn(key));
+  const look = async () => {
+    const observed = await observeKey(objects, key, keys);
+    await refuse(change, objects, asked, observed);
+    isOverridden = patch !== undefined && !isInForce(observed, patch);
+  };
+  if (!(await untilFollowed(isFollowed, look))) throw late(keys.arn(key));
 }
+
+/** Returns false if somebody has changed the same again: the operator may never have seen what was there between. */
+const isInForce = ({ masterKey: { spec } }: ObservedKey, patch: SpecPatch): boolean =>
+  isDeepStrictEqual(merged({ ...spec }, patch), { ...spec });
 
 /** Returns the key as the keyring has it; undefined if it is gone. */
 function shownKey(keys: AwsKeys, { keyId }: KeyRow): ShownKey | undefined {
@@ -116,9 +129,10 @@ async function refuse<I extends KeyInput, O>(
   { refusal, undo }: KeyChange<I, O>,
   objects: ManagedObjects,
   asked: Asked<I>,
+  observed: ObservedKey,
 ): Promise<void> {
   if (refusal === undefined || undo === undefined) return;
-  const error = refusal(await observeKey(objects, asked.key, asked.keys));
+  const error = refusal(observed);
   if (error === undefined) return;
   await apply(objects, asked, () => undo);
   throw error;

@@ -55,6 +55,15 @@ const specOf = (name: string) =>
 const refused = (type: string, message: RegExp) => ({ type, message: expect.stringMatching(message) });
 const arn = ({ keyId }: KeyRow) => `arn:aws:kms:us-local-1:000000000000:key/${keyId}`;
 
+it("changes of one key by several callers at once are all answered, though each is overridden by the next", async () => {
+  const { keyId: KeyId } = elsewhere;
+  const descriptions = ["one", "two", "three", "four"];
+  await Promise.all(
+    descriptions.map((Description) => site.run(updateKeyDescription(site.objects), { KeyId, Description })),
+  );
+  expect(descriptions).toContain(site.keys.details(elsewhere).description);
+});
+
 describe("CreateKey", () => {
   it("makes a MasterKey in the caller's namespace, and the key encrypts when the answer comes", async () => {
     const Tags = [{ TagKey: "no", TagValue: "yes" }];

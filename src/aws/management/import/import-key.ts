@@ -44,7 +44,7 @@ export const writeImport = (
   { objects, ...asked }: ImportTarget,
   spec: Partial<ImportSpec>,
   refuse: (observed: ObservedKey) => void = refuseOtherThanImported,
-): Promise<void> =>
+): Promise<unknown> =>
   apply(objects, asked, (observed) => {
     refuse(observed);
     return { import: importPatch(spec) };
@@ -74,7 +74,7 @@ const isProcessed =
     status?.import?.processed?.requestToken === requestToken;
 
 /** Removes spec.import if it still belongs to this request. */
-const takeOutImport = ({ objects, ...asked }: ImportTarget, requestToken: string): Promise<void> =>
+const takeOutImport = ({ objects, ...asked }: ImportTarget, requestToken: string): Promise<unknown> =>
   apply(objects, asked, ({ masterKey }) =>
     masterKey.spec.import?.requestToken === requestToken ? { import: null } : undefined,
   );
