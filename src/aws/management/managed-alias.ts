@@ -39,7 +39,7 @@ const otherNamespace = (alias: ObjectName, arn: string): AwsError =>
     `Key '${arn}' does not exist in namespace ${alias.namespace}: an alias points to a key of its own namespace`,
   );
 
-/** Waits until the keyring finds the key by the alias. Throws AwsError if the operator refuses, after `undo`. */
+/** Waits until the keyring finds the key by the alias, or somebody has changed the alias again. Throws AwsError if the operator refuses, after `undo`. */
 export async function waitUntilPointing(
   objects: ManagedObjects,
   alias: ObjectName,
@@ -47,13 +47,16 @@ export async function waitUntilPointing(
   keys: AwsKeys,
   undo: () => Promise<void>,
 ): Promise<void> {
+  let isOverridden = false;
   const isFollowed = () => {
     keys.freshen();
-    return keys.alias(alias)?.masterKey === key.name;
+    return isOverridden || keys.alias(alias)?.masterKey === key.name;
   };
   const refuse = async () => {
     const object = await objects.read("KeyAlias", alias);
-    const refusal = object && aliasRefusal(object);
+    // Somebody has moved or deleted it again: the operator may never have seen it here.
+    isOverridden = object?.spec.masterKey !== key.name;
+    const refusal = isOverridden ? undefined : object && aliasRefusal(object);
     if (refusal === undefined) return;
     await undo();
     throw refusal;

@@ -279,6 +279,16 @@ describe("aliases", () => {
     await expect(site.run(updateAlias(moved), alias("alias/main", orders))).rejects.toMatchObject(refusal);
     expect(site.manifestWith("KeyAlias")).toContain('masterKey: "bills"');
   });
+  it("an alias that two callers move at once is answered to both", async () => {
+    const { KeyMetadata } = await site.run(createKey(site.objects), {});
+    const bills = await site.key("bills");
+    const first = site.keys.find(KeyMetadata.KeyId, ALICE);
+    await site.run(createAlias(site.objects), alias("alias/race", first));
+    const move = (key: KeyRow) => site.run(updateAlias(site.objects), alias("alias/race", key));
+    await Promise.all([move(orders), move(bills)]);
+    expect([orders.keyId, bills.keyId]).toContain(site.keys.find("alias/race", ALICE).keyId);
+    await site.run(deleteAlias(site.objects), { AliasName: "alias/race" });
+  });
   it("an alias is neither made for nor moved to a key of another namespace", async () => {
     const refusal = refused("NotFoundException", /an alias points to a key of its own namespace$/);
     await expect(site.run(createAlias(site.objects), alias("alias/theft", elsewhere))).rejects.toMatchObject(
