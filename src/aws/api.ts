@@ -49,7 +49,11 @@ export async function runApi({ config, log, signal, slot = 0, report }: ApiOptio
   const seals = openSeals(config);
   const keyring = new LiveKeyring(path, seals);
   const grants = new AwsGrants(path, seals);
-  const usage = new UsageKeeper({ stateDir: config.stateDir, slot, log, now: Date.now() });
+  const isGood = (grantId: string) => {
+    const row = grants.index.get(grantId);
+    return !grants.complete || (row !== undefined && row.ended === undefined);
+  };
+  const usage = new UsageKeeper({ stateDir: config.stateDir, slot, log, now: Date.now(), isGood });
   const telemetry = new Telemetry();
   const services = await Services.open({ config, api, keyring, grants, usage, telemetry, log });
   const stopped = logStop(log, "API", signal);

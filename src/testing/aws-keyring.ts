@@ -42,6 +42,7 @@ export class AwsKeyring {
   readonly usage: UsageKeeper;
   readonly grants: AwsGrants;
   readonly #folder = mkdtempSync(join(tmpdir(), "claviger-aws-"));
+  readonly stateDir = join(this.#folder, "state");
   readonly #seals: SealSource;
   readonly #writer: KeyringWriter;
   readonly #keyring: LiveKeyring;
@@ -51,7 +52,7 @@ export class AwsKeyring {
     const rootKey = join(this.#folder, "root.key");
     createRootKey(rootKey);
     this.#seals = sealsIn(rootKey);
-    const state = join(this.#folder, "state");
+    const state = this.stateDir;
     this.#writer = KeyringWriter.open(state);
     if (!isNew) this.follow("MasterKey", "KeyGrant");
     this.#keyring = new LiveKeyring(join(state, KEYRING_FILE), sealsIn(rootKey));

@@ -37,7 +37,11 @@ export class AsCallers implements Disposable {
     this.#keyring = new LiveKeyring(node.keyringPath, sealsIn(node.rootKeyPath));
     this.#keyring.start();
     // Nobody asks when a key was last used.
-    this.keys = new AwsKeys(this.#keyring, SITE, { note: () => undefined, of: () => ({ since: 0 }) });
+    this.keys = new AwsKeys(this.#keyring, SITE, {
+      note: () => undefined,
+      noteGrants: () => undefined,
+      of: () => ({ since: 0 }),
+    });
   }
 
   async run<I, O>(operation: Operation<I, O>, caller: Caller, input: I): Promise<O> {

@@ -177,7 +177,7 @@ describe(`claviger with Kubernetes ${VERSION}`, () => {
 
   it("says by doctor what this version lacks, and nothing else", async () => {
     const lacks = [
-      ...(MINOR < 30 ? ["GuardsNotServed"] : []),
+      ...(MINOR < 30 ? ["GrantsNotGuarded", "GuardsNotServed"] : []),
       ...(MINOR < 34 ? ["OwnApiServerNotInStep"] : []),
     ];
     const passing = ["NoAutomaticRotation", "NotSwitched"];

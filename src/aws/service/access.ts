@@ -39,19 +39,23 @@ export class Access {
   }
 
   /**
+   * Returns the ids of the grants that allow what RBAC was not asked about.
    * Throws AccessDeniedException unless the caller has all permissions, DependencyTimeoutException or
    * ThrottlingException if RBAC could not be asked, DependencyTimeoutException if the grants are not read yet, and
    * InvalidGrantTokenException if a token of the request is none of this site's.
    */
-  async check(request: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<void> {
+  async check(request: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<readonly string[]> {
     const { caller, input, now } = request;
     this.#grants.freshen();
     const tokens = this.#grants.tokens(tokensOf(input));
+    const used: string[] = [];
     for (const need of needs) {
       const { effect, rule } = await this.#decide(caller, need, tokens, now);
       this.#telemetry.decided(effect, rule.kind);
       if (effect === "deny") throw refusal(rule, request, need, keys);
+      if ("grantId" in rule) used.push(rule.grantId);
     }
+    return used;
   }
 
   async #decide(

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { RbacAnswer } from "../../access/decide-access.ts";
 import type { PutKey } from "../../keyring/changes.ts";
+import { readNodeGrantUsage } from "../../keyring/usage/grant-usage.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
 import { ALICE, AwsKeyring, NOW } from "../../testing/aws-keyring.ts";
+import { grantRow } from "../../testing/grants.ts";
 import { deadline } from "../../testing/keyring.ts";
 import { encrypt } from "../operations/encrypt.ts";
 import { Access } from "./access.ts";
@@ -84,4 +86,23 @@ test("an alias that moves at each question => DependencyTimeoutException, after 
   });
   await expect(encrypted).rejects.toMatchObject({ type: "DependencyTimeoutException", status: 500 });
   expect(asked).toEqual(["orders", "secrets", "next-2"]);
+});
+
+test("a request that a grant has allowed is a use of the grant; what RBAC allows, a dry run or an error is none", async () => {
+  const { keyId, namespace, name } = secrets;
+  const grant = { namespace, masterKey: name, keyId, granteePrincipal: CALLER.arn };
+  keyring.grant(grantRow(1, { ...grant, operations: ["Encrypt"] }));
+  await vi.waitFor(() => expect(keyring.grants.index.size).toBe(1), deadline);
+  const Plaintext = PLAINTEXT.toString("base64");
+  const unasked = vi.fn<Ask>(async () => "allowed");
+  await send("Encrypt", { KeyId: keyId, Plaintext }, unasked);
+  await send("Encrypt", { KeyId: keyId, Plaintext }, unasked);
+  expect(unasked).not.toHaveBeenCalled();
+  await expect(send("Encrypt", { KeyId: keyId, Plaintext, DryRun: true }, unasked)).rejects.toThrow();
+  await expect(send("Encrypt", { KeyId: keyId, Plaintext: "" }, unasked)).rejects.toThrow();
+  await send("DescribeKey", { KeyId: keyId }, unasked).catch(() => undefined);
+  await keyring.usage.close();
+  expect([...readNodeGrantUsage(keyring.stateDir)]).toEqual([
+    ["1".padStart(64, "0"), { uses: 2, lastAt: NOW }],
+  ]);
 });

@@ -38,6 +38,8 @@ export interface Called {
 /** A request that was allowed and is prepared. */
 interface Prepared {
   readonly needs: readonly Need[];
+  /** The grants that have allowed it. */
+  readonly grantIds: readonly string[];
   readonly work: Work<object>;
 }
 
@@ -71,9 +73,10 @@ export class KmsService {
     const { keys } = this.#options;
     const { id, input, now } = request;
     keys.freshen();
-    const { needs, work } = await this.#prepare(operation, request);
+    const { needs, grantIds, work } = await this.#prepare(operation, request);
     if (isDryRun(input)) throw dryRun();
     const output = await work();
+    keys.usage.noteGrants(grantIds, now);
     if (isTracked(name))
       keys.usage.note(
         needs.flatMap(({ key }) => key?.keyId ?? []),
@@ -91,10 +94,12 @@ export class KmsService {
     const { keys, access } = this.#options;
     let needs = operation.needs(request, keys);
     for (let round = 1; round <= MOST_ROUNDS; round += 1) {
-      await access.check(request, needs, keys);
+      const grantIds = await access.check(request, needs, keys);
       const allowed = needs;
       needs = operation.needs(request, keys);
-      if (areOfSameKeys(needs, allowed)) return { needs, work: await operation.prepare(request, keys) };
+      if (areOfSameKeys(needs, allowed)) {
+        return { needs, grantIds, work: await operation.prepare(request, keys) };
+      }
     }
     throw new AwsError(
       "DependencyTimeoutException",

@@ -1,9 +1,8 @@
 import { readdirSync, statSync } from "node:fs";
-import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ClavigerError, messageOf } from "../../errors.ts";
 import { readRegularText } from "../../files/regular-file.ts";
 import { parseUsage, type UsageRecord, usageText } from "./usage-record.ts";
+import { writeRecord } from "./write-record.ts";
 
 /** 100,000 keys take 13 MB. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -36,20 +35,9 @@ export class UsageFiles {
     return names.flatMap((name) => this.#other(name) ?? []);
   }
 
-  /**
-   * Writes the record of this process. It is not synced: a power cut loses what a crash would lose, or the file.
-   * Throws KeyringUnavailable if the disk refuses.
-   */
-  async write(record: UsageRecord): Promise<void> {
-    const path = join(this.#folder, this.#own);
-    const draft = `${path}.new`;
-    try {
-      await writeFile(draft, usageText(record), { mode: 0o600 });
-      await rename(draft, path);
-    } catch (cause) {
-      const text = `${path} cannot be written: ${messageOf(cause)}; look at its disk and its folder's owner`;
-      throw new ClavigerError("KeyringUnavailable", text, { cause });
-    }
+  /** Writes the record of this process. Throws KeyringUnavailable if the disk refuses. */
+  write(record: UsageRecord): Promise<void> {
+    return writeRecord(join(this.#folder, this.#own), usageText(record));
   }
 
   #other(name: string): UsageRecord | undefined {

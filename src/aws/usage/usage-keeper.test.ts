@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { readNodeGrantUsage } from "../../keyring/usage/grant-usage.ts";
 import { temporaryFolder } from "../../testing/keyring.ts";
 import { UsageKeeper } from "./usage-keeper.ts";
 
@@ -103,4 +104,38 @@ describe("the usage of keys", () => {
     await tracker.close();
     expect(keeper(START + 1).of("a").last).toEqual(usage("Sign"));
   });
+});
+
+describe("the uses of grants", () => {
+  const uses = () => Object.fromEntries(readNodeGrantUsage(folder.path));
+
+  it("are counted by all processes, and go on after a restart", async () => {
+    const one = keeper(START, 0);
+    one.noteGrants(["a", "b"], START + 5);
+    one.noteGrants(["a"], START + 9);
+    await one.close();
+    const [again, two] = [keeper(START, 0), keeper(START, 1)];
+    again.noteGrants(["a"], START + 7);
+    two.noteGrants(["b"], START + 3);
+    await Promise.all([again.close(), two.close()]);
+    expect(uses()).toEqual({ a: { uses: 3, lastAt: START + 9 }, b: { uses: 2, lastAt: START + 5 } });
+  });
+
+  it("of a grant that has ended are forgotten some minutes later, as its token may still be on its way", async () => {
+    const now = Date.now();
+    const isGood = (grantId: string) => grantId === "good";
+    const tracker = new UsageKeeper({ stateDir: folder.path, log: () => {}, now, isGood });
+    tracker.noteGrants(["good", "ended"], now - 3_600_000);
+    tracker.noteGrants(["new"], now);
+    await tracker.close();
+    expect(Object.keys(uses())).toEqual(["good", "new"]);
+  });
+
+  it.each(["", '{"grants":{"a":[1', '{"grants":[]}', '{"grants":{"a":[-1,2],"b":["1",2],"c":7}}'])(
+    "in a file with %j are none",
+    (text) => {
+      writeFileSync(join(folder.path, "grant-usage-0.json"), text);
+      expect(uses()).toEqual({});
+    },
+  );
 });

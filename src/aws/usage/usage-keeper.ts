@@ -1,12 +1,12 @@
-import { messageOf } from "../../errors.ts";
+import { grantUsagePath, grantUsageText, readGrantUsage } from "../../keyring/usage/grant-usage.ts";
 import type { Log } from "../../log.ts";
+import { GrantUsage } from "./grant-usage.ts";
 import { KeyUsage } from "./key-usage.ts";
+import { MinuteWriter } from "./minute-writer.ts";
 import { UsageFiles } from "./usage-files.ts";
 import type { LastUsage } from "./usage-record.ts";
 import type { TrackedUsage, UsageTracker } from "./usage-tracker.ts";
-
-/** A crash loses at most the usage of this time. */
-const WRITE_MILLISECONDS = 60_000;
+import { writeRecord } from "./write-record.ts";
 
 export interface UsageKeeperOptions {
   readonly stateDir: string;
@@ -15,32 +15,48 @@ export interface UsageKeeperOptions {
   readonly log: Log;
   /** The present time, in epoch milliseconds. */
   readonly now: number;
+  /** Returns false for a grant that has ended, whose uses need not be kept. */
+  readonly isGood?: (grantId: string) => boolean;
 }
 
-/** Keeps the usage of keys on disk: at most one write a minute, and never as part of an answer. */
+/** Keeps the usage of keys and of grants on disk: at most one write a minute each, and never as part of an answer. */
 export class UsageKeeper implements UsageTracker {
   readonly #usage: KeyUsage;
+  readonly #grants: GrantUsage;
   readonly #files: UsageFiles;
-  readonly #log: Log;
-  #timer: NodeJS.Timeout | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #failure: string | undefined;
+  readonly #writers: readonly MinuteWriter[];
 
-  constructor({ stateDir, slot = 0, log, now }: UsageKeeperOptions) {
-    this.#files = new UsageFiles(stateDir, slot);
-    this.#log = log;
-    this.#usage = new KeyUsage(this.#files.own() ?? { since: now, last: new Map() });
+  constructor({ stateDir, slot = 0, log, now, isGood = () => true }: UsageKeeperOptions) {
+    const files = new UsageFiles(stateDir, slot);
+    const usage = new KeyUsage(files.own() ?? { since: now, last: new Map() });
+    const path = grantUsagePath(stateDir, slot);
+    const grants = new GrantUsage(readGrantUsage(path));
+    const keyRecord = { takeChanged: () => usage.takeChanged(), write: () => files.write(usage.record) };
+    const grantRecord = {
+      takeChanged: () => grants.takeChanged(),
+      write: () => {
+        grants.forget(isGood, Date.now());
+        return writeRecord(path, grantUsageText(grants.uses));
+      },
+    };
+    this.#files = files;
+    this.#usage = usage;
+    this.#grants = grants;
+    this.#writers = [keyRecord, grantRecord].map((record) => new MinuteWriter(record, log));
   }
 
   /** Begins to write, once a minute if there is something new. */
   start(): this {
-    this.#timer = setInterval(() => void this.#write(), WRITE_MILLISECONDS);
-    this.#timer.unref();
+    for (const writer of this.#writers) writer.start();
     return this;
   }
 
   note(keyIds: Iterable<string>, usage: LastUsage): void {
     this.#usage.note(keyIds, usage);
+  }
+
+  noteGrants(grantIds: Iterable<string>, at: number): void {
+    this.#grants.note(grantIds, at);
   }
 
   of(keyId: string): TrackedUsage {
@@ -52,29 +68,6 @@ export class UsageKeeper implements UsageTracker {
 
   /** Writes what is new, and stops. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#write();
-  }
-
-  /** Makes one write at a time. Never rejects. */
-  #write(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#writeOnce());
-    return this.#writing;
-  }
-
-  async #writeOnce(): Promise<void> {
-    const isNew = this.#usage.takeChanged();
-    if (!isNew && this.#failure === undefined) return;
-    try {
-      await this.#files.write(this.#usage.record);
-      this.#failure = undefined;
-    } catch (error) {
-      this.#report(messageOf(error));
-    }
-  }
-
-  #report(failure: string): void {
-    if (failure !== this.#failure) this.#log("error", failure);
-    this.#failure = failure;
+    await Promise.all(this.#writers.map((writer) => writer.close()));
   }
 }

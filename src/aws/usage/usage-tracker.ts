@@ -12,6 +12,8 @@ export interface TrackedUsage {
 export interface UsageTracker {
   /** Notes a successful operation. It costs the call an entry of a map. */
   note(keyIds: Iterable<string>, usage: LastUsage): void;
+  /** Notes a request that these grants have allowed, at the same cost. `at` is in epoch milliseconds. */
+  noteGrants(grantIds: Iterable<string>, at: number): void;
   /** Returns the usage of a key by all processes that serve the API on this node. */
   of(keyId: string): TrackedUsage;
 }

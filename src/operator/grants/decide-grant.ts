@@ -137,7 +137,15 @@ function refused({ grant }: ObservedGrant, finding: Finding, now: Date): GrantPl
 const statusOf = (grant: KeyGrant, finding: Finding, now: Date): KeyGrantStatus => ({
   observedGeneration: grant.metadata.generation,
   grantId: grantIdOf(grant),
+  ...usageOf(grant),
   conditions: withFindings(grant.status?.conditions, [finding], grant.metadata.generation, now),
+});
+
+/** The nodes' counts stay whatever becomes of the grant. */
+const usageOf = ({ status: { uses, lastUsed, usage } = {} }: KeyGrant): Partial<KeyGrantStatus> => ({
+  ...(uses !== undefined && { uses }),
+  ...(lastUsed !== undefined && { lastUsed }),
+  ...(usage !== undefined && { usage }),
 });
 
 const specAltered = (grant: KeyGrant): string =>

@@ -76,7 +76,7 @@ class Store {
 function follow(store: Store, rootKey = "root.key"): void {
   const clock = { now: () => NOW };
   const seals = sealsIn(join(folder.path, rootKey));
-  const config = { account: ACCOUNT };
+  const config = { account: ACCOUNT, nodeName: "node-1", stateDir: folder.path };
   const loop = new GrantsLoop({ ...{ store: store.roles(), keyring, seals, clock, config }, log: () => {} });
   store.onChange = (grant) => loop.changed(grant);
   loop.begin();

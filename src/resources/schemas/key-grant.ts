@@ -6,6 +6,11 @@ import * as s from "./schema.ts";
 const MOST_PAIRS = 8;
 const MOST_NAME_CHARACTERS = 256;
 
+/** Nodes whose counts a status has, the last that used the grant. */
+export const MOST_NODES = 32;
+const useCount = (description: string) =>
+  s.integer(description, { minimum: 0, maximum: 1_000_000_000_000_000 });
+
 const principal = (description: string) =>
   s.string(description, { pattern: PRINCIPAL_ARN, maxLength: MAX_PRINCIPAL_LENGTH });
 
@@ -138,6 +143,21 @@ export const keyGrantStatus = s.object("What became of the grant.", {
     s.oneOf("Absent until the grant was accepted.", ["Active", "Retired", "Revoked", "Expired"]),
   ),
   endedAt: s.optional(s.time("When it was retired or revoked, or expired.")),
+  uses: s.optional(
+    useCount("How many requests it has allowed, by the counts of all nodes; some minutes late."),
+  ),
+  lastUsed: s.optional(s.time("When it allowed a request last; some minutes late.")),
+  usage: s.optional(
+    s.array(
+      "The counts of the nodes that have used it.",
+      s.object("The count of one node.", {
+        node: objectName("The node."),
+        uses: useCount("How many requests it has allowed there."),
+        lastUsed: s.time("When it allowed one there last."),
+      }),
+      { listType: "map", listMapKeys: ["node"], maxItems: MOST_NODES },
+    ),
+  ),
   proof: s.optional(
     s.object(
       "Made with the root key by the operator that accepted the grant. Nodes follow a grant only by its proof.",
