@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { RbacAnswer } from "../../access/decide-access.ts";
 import type { PutKey } from "../../keyring/changes.ts";
-import { readNodeGrantUsage } from "../../keyring/usage/grant-usage.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
+import { readNodeGrantUsage } from "../../keyring/usage/grant-usage.ts";
 import { ALICE, AwsKeyring, NOW } from "../../testing/aws-keyring.ts";
 import { grantRow } from "../../testing/grants.ts";
 import { deadline } from "../../testing/keyring.ts";
