@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AwsError } from "../../src/aws/aws-error.ts";
+import { deleteImportedKeyMaterial } from "../../src/aws/management/import/delete-imported-key-material.ts";
 import { createAlias } from "../../src/aws/management/operations/create-alias.ts";
 import { createKey } from "../../src/aws/management/operations/create-key.ts";
 import { deleteAlias } from "../../src/aws/management/operations/delete-alias.ts";
@@ -148,16 +149,20 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
     await ready(name, SHOP);
   };
 
+  const tenantUser = user(TENANT, TENANT);
+  async function connectApi(): Promise<AsCallers> {
+    const [node] = cluster.nodes;
+    if (node === undefined) throw new Error("no node");
+    return new AsCallers((await cluster.plane.apiServers[0]?.kubeconfig(API)) ?? "", node);
+  }
+
   describe("by the AWS KMS API, which acts as its callers and has no rights of its own,", () => {
     const shop = serviceAccount(SHOP, "app");
-    const tenantUser = user(TENANT, TENANT);
     let api: AsCallers;
 
     beforeAll(async () => {
       await cluster.kubectl(["apply", "-f", deployed("api.yaml")]);
-      const [node] = cluster.nodes;
-      if (node === undefined) throw new Error("no node");
-      api = new AsCallers((await cluster.plane.apiServers[0]?.kubeconfig(API)) ?? "", node);
+      api = await connectApi();
     });
     afterAll(() => api?.[Symbol.dispose]());
 
@@ -323,6 +328,19 @@ describe.skipIf(binaries === undefined)("an editor of one namespace's MasterKeys
       });
       expect(await servedKeyId()).toBe(served);
       await cluster.kubectl(["create", "secret", "generic", "s", "--from-literal=a=b"]);
+    });
+
+    it("and deletes it by the AWS KMS API => the key waits for an import once nothing stored was found under it, and the served key goes on", async () => {
+      using api = await connectApi();
+      const KeyId = (await key("known")).status?.keyId ?? "";
+      const call = () => api.run(encrypt, tenantUser, { KeyId, Plaintext: Buffer.from("x") });
+      await call();
+      const deleted = await api.run(deleteImportedKeyMaterial(api.objects), tenantUser, { KeyId });
+      expect(deleted.KeyMaterialId).toMatch(/^[0-9a-f]{64}$/);
+      await expect(call()).rejects.toMatchObject({ type: "KMSInvalidStateException" });
+      await keySays("known", "Imported", "MaterialDeleted");
+      expect((await key("known")).spec.import).toBeUndefined();
+      expect(await servedKeyId()).toBe(served);
     });
   });
 
