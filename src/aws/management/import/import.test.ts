@@ -1,6 +1,7 @@
 import { createPublicKey, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wrapMaterial } from "../../../crypto/import-wrapping.ts";
+import { ALICE } from "../../../testing/aws-keyring.ts";
 import { StandaloneOperator } from "../../../testing/standalone-operator.ts";
 import { decrypt } from "../../operations/decrypt.ts";
 import { encrypt } from "../../operations/encrypt.ts";
@@ -21,11 +22,14 @@ beforeAll(async () => {
 afterAll(() => site.stop());
 
 const RSA = { WrappingAlgorithm: "RSAES_OAEP_SHA_256", WrappingKeySpec: "RSA_3072" } as const;
-const parametersOf = (KeyId: string) => site.run(getParametersForImport(site.objects), { KeyId, ...RSA });
+const key = () => site.keys.find(KeyId, ALICE);
+const parametersOf = () => site.run(getParametersForImport(site.objects), { KeyId, ...RSA });
+/** The last offer of the material that the key has. */
+let used: Awaited<ReturnType<typeof wrapped>>;
 
 /** Wraps material under a public key of the key, which takes the operator half a second to make. */
-async function wrapped(material: Buffer, KeyId: string, given?: Awaited<ReturnType<typeof parametersOf>>) {
-  const parameters = given ?? (await parametersOf(KeyId));
+async function wrapped(material: Buffer, given?: Awaited<ReturnType<typeof parametersOf>>) {
+  const parameters = given ?? (await parametersOf());
   const publicKey = createPublicKey({ key: parameters.PublicKey, type: "spki", format: "der" });
   const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
   const EncryptedKeyMaterial = wrapMaterial(pem, RSA.WrappingAlgorithm, material);
@@ -36,18 +40,25 @@ const run = (input: Parameters<ReturnType<typeof importKeyMaterial>["prepare"]>[
   site.run(importKeyMaterial(site.objects), input);
 
 describe("material of one's own", () => {
+  it("that was never there is not deleted", async () => {
+    expect(await site.run(deleteImportedKeyMaterial(site.objects), { KeyId })).toEqual({
+      KeyId: site.keys.arn(key()),
+    });
+  });
+
   it("is imported by two requests, and the key encrypts when the answer comes; other material is refused", async () => {
     const material = randomBytes(32);
-    const { parameters, input } = await wrapped(material, KeyId);
+    const { parameters, input } = await wrapped(material);
     expect(parameters.KeyId).toBe(`arn:aws:kms:us-local-1:000000000000:key/${KeyId}`);
     expect(parameters.ParametersValidTo.getTime()).toBeGreaterThan(Date.now() + 23 * 3_600_000);
     const { KeyMaterialId } = await run({ ...input, ...FOR_EVER });
     expect(KeyMaterialId).toMatch(/^[0-9a-f]{64}$/);
     await site.run(encrypt, { KeyId, Plaintext: Buffer.from("attack at dawn") });
     expect(site.manifestWith("ours")).not.toContain("import");
-    const again = await wrapped(material, KeyId);
+    const again = await wrapped(material);
+    used = again;
     expect(await run({ ...again.input, ...FOR_EVER })).toMatchObject({ KeyMaterialId });
-    const other = await wrapped(randomBytes(32), KeyId);
+    const other = await wrapped(randomBytes(32));
     await expect(run({ ...other.input, ...FOR_EVER })).rejects.toMatchObject({
       type: "IncorrectKeyMaterialException",
     });
@@ -59,30 +70,26 @@ describe("material of one's own", () => {
   });
 
   it("is deleted: the key is pending import, only the same material brings it back, and deleting twice is nothing new", async () => {
-    const { KeyId } = (await site.run(createKey(site.objects), { Origin: "EXTERNAL" })).KeyMetadata;
     const remove = (input: { readonly KeyMaterialId?: string } = {}) =>
       site.run(deleteImportedKeyMaterial(site.objects), { KeyId, ...input });
     const arn = `arn:aws:kms:us-local-1:000000000000:key/${KeyId}`;
-    expect(await remove()).toEqual({ KeyId: arn });
-    const material = randomBytes(32);
-    const { input, parameters } = await wrapped(material, KeyId);
-    const { KeyMaterialId } = await run({ ...input, ...FOR_EVER });
     const { CiphertextBlob } = await site.run(encrypt, { KeyId, Plaintext: Buffer.from("attack") });
     await expect(remove({ KeyMaterialId: "0".repeat(64) })).rejects.toMatchObject({
       type: "NotFoundException",
     });
-    expect(await remove({ KeyMaterialId })).toEqual({ KeyId: arn, KeyMaterialId });
+    const deleted = await remove();
+    expect(deleted).toEqual({ KeyId: arn, KeyMaterialId: site.keys.current(key())?.materialId });
     expect(site.state(KeyId)).toBe("PendingImport");
     await expect(site.run(decrypt, { CiphertextBlob })).rejects.toMatchObject({
       type: "KMSInvalidStateException",
       message: `${arn} is pending import.`,
     });
-    expect(await remove()).toEqual({ KeyId: arn, KeyMaterialId });
-    const other = await wrapped(randomBytes(32), KeyId, parameters);
+    expect(await remove()).toEqual(deleted);
+    const other = await wrapped(randomBytes(32), used.parameters);
     await expect(run({ ...other.input, ...FOR_EVER })).rejects.toMatchObject({
       type: "IncorrectKeyMaterialException",
     });
-    await run({ ...input, ...FOR_EVER });
+    await run({ ...used.input, ...FOR_EVER });
     const { Plaintext } = await site.run(decrypt, { CiphertextBlob });
     expect(Plaintext?.toString()).toBe("attack");
   });
