@@ -19,9 +19,12 @@ import { isFields, merged, type SpecPatch } from "../../store/manifests/merge-pa
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import type { ManagedKind, ManagedObjects } from "./managed-objects.ts";
+import { until } from "./until.ts";
 
 /** An operator may run as another user, and a manifest holds nothing secret. */
 const MODE = 0o644;
+/** The operator follows the folder twice a second. */
+const SETTLE_MILLISECONDS = 2_000;
 /** File systems allow 255 bytes, and a draft's name is longer than the file's. */
 const MAX_FILE_NAME = 200;
 
@@ -45,7 +48,7 @@ export class FolderObjects implements ManagedObjects {
   }
 
   async read<K extends ManagedKind>(kind: K, name: ObjectName): Promise<ResourceOf[K] | undefined> {
-    const manifest = this.#find(kind, name);
+    const manifest = await this.#settled(kind, name);
     if (manifest === undefined) return undefined;
     const recorded = this.#recorded(kind, name);
     const { value, problems } = judgeManifest(manifest, recorded?.spec);
@@ -68,8 +71,11 @@ export class FolderObjects implements ManagedObjects {
     const source = join(this.#folder, fileNameOf(kind, { namespace, name }));
     accept({ kind, namespace, name, spec, source }, undefined);
     const comment = `Created by the AWS KMS API for ${printable(caller.arn, 512)}.`;
+    await this.#settled(kind, { namespace, name });
     await this.#edited(() => {
-      if (this.#find(kind, { namespace, name }) !== undefined) throw alreadyExists(kind, { namespace, name });
+      const object = { namespace, name };
+      if (this.#find(kind, object) !== undefined || this.#recorded(kind, object) !== undefined)
+        throw alreadyExists(kind, object);
       createManifest(source, newManifest({ kind, namespace, name }, spec, comment));
     });
   }
@@ -101,6 +107,20 @@ export class FolderObjects implements ManagedObjects {
         ? new AwsError("DependencyTimeoutException", `${messageOf(error)}.`)
         : error;
     }
+  }
+
+  /**
+   * Returns the manifest of an object. If the operator has recorded the object and no file has it, somebody is writing
+   * the file, or has removed it a moment ago.
+   */
+  async #settled(kind: ManagedKind, name: ObjectName): Promise<Manifest | undefined> {
+    let manifest = this.#find(kind, name);
+    const isSettled = () => {
+      manifest = this.#find(kind, name);
+      return manifest !== undefined || this.#recorded(kind, name) === undefined;
+    };
+    if (manifest === undefined) await until(isSettled, SETTLE_MILLISECONDS);
+    return manifest;
   }
 
   #find(kind: ManagedKind, { namespace, name }: ObjectName): Manifest | undefined {

@@ -64,6 +64,17 @@ it("changes of one key by several callers at once are all answered, though each 
   expect(descriptions).toContain(site.keys.details(elsewhere).description);
 });
 
+it("a manifest that somebody is writing by hand at that moment is waited for", async () => {
+  const text = site.manifestWith("mac: keep this.");
+  site.write("mac.yaml", "");
+  const Description = "written meanwhile";
+  const updated = site.run(updateKeyDescription(site.objects), { KeyId: mac.keyId, Description });
+  site.write("mac.yaml", `${text}# by hand\n`);
+  await updated;
+  expect(specOf("mac")).toMatchObject({ description: Description });
+  expect(site.manifestWith("mac: keep this.")).toContain("# by hand");
+});
+
 describe("CreateKey", () => {
   it("makes a MasterKey in the caller's namespace, and the key encrypts when the answer comes", async () => {
     const Tags = [{ TagKey: "no", TagValue: "yes" }];

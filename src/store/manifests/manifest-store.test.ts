@@ -187,6 +187,17 @@ describe("files that come and go", () => {
     await vi.waitFor(() => expect(onlyKey(used).metadata.name).toBe("a"), deadline);
   });
 
+  test("a file is empty, as while an editor writes it => its objects stay; it is removed => they go", async () => {
+    write("a.yaml", key("a"));
+    const used = await start();
+    const before = onlyKey(used);
+    write("a.yaml", "");
+    await loggedLine(used, "a.yaml is empty");
+    expect(onlyKey(used)).toEqual(before);
+    rmSync(join(root, "keys", "a.yaml"));
+    await vi.waitFor(() => expect(used.store.view()?.masterKeys).toEqual([]), deadline);
+  });
+
   test("a file is broken while the operator starts again => its objects stay", async () => {
     write("a.yaml", key("a"));
     const used = await start();

@@ -65,6 +65,8 @@ export function readManifests(folder: string): ManifestFolder {
     try {
       const bytes = readRegularFile(file, { maxBytes: Math.min(left, MAX_YAML_BYTES) });
       left -= bytes.length;
+      // An editor that writes in place leaves its file so for a moment.
+      if (bytes.length === 0) throw emptyFile(file);
       manifests.push(...parseManifests(goTextOf(bytes, file), file, problems));
     } catch (error) {
       unreadable.add(file);
@@ -74,6 +76,12 @@ export function readManifests(folder: string): ManifestFolder {
   }
   return { manifests: firstOfEach(manifests, problems), problems, unreadable };
 }
+
+const emptyFile = (file: string): ClavigerError =>
+  new ClavigerError(
+    "ConfigInvalid",
+    `${file} is empty, so its objects stay as they are: remove the file to delete them`,
+  );
 
 /**
  * Returns the paths of a folder's manifests. Kubernetes mounts a folder as links to `..data`: hidden names
