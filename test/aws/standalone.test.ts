@@ -281,7 +281,8 @@ describe("a restart", () => {
   });
 
   it("of one of two workers: the other answers, and a change by one is seen by both at once", async () => {
-    await serve.line(/api-1: the AWS KMS API is served/);
+    for (const worker of ["api-0", "api-1"])
+      await serve.line(new RegExp(`${worker}: the AWS KMS API is served`));
     kill(await serve.text(), /api-1: .*pid=(\d+)/);
     await serve.line(/worker 1 of the API ended \(SIGKILL\)/);
     // Its connections ended with it.
