@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { SlowestFirst } from "./scripts/slowest-first.ts";
 
@@ -47,6 +48,7 @@ export default defineConfig({
           name: "servers",
           // A fifth of an API server's time would be its garbage collector's. Here memory is plenty, and
           // processors are few.
+          execArgv: ["--import", join(import.meta.dirname, "test", "compile-cache.ts")],
           env: { GOGC: "400", GOMEMLIMIT: "500MiB" },
           include: ["test/**/*.test.ts"],
           exclude: ["test/vectors/**", "test/model/**", "**/node_modules/**"],

@@ -29,7 +29,7 @@ export class Hopeless extends Error {
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined | false>,
-  { deadline = 120_000, every = 200 }: Patience = {},
+  { deadline = 120_000, every = 300 }: Patience = {},
 ): Promise<T> {
   const end = performance.now() + deadline;
   let last: unknown;
