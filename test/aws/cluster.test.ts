@@ -9,6 +9,7 @@ import {
   RevokeGrantCommand,
 } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
 import { conditionOf } from "../../src/resources/conditions.ts";
 import type { MasterKey } from "../../src/resources/resources.ts";
 import { freeAddress } from "../../src/testing/free-address.ts";
@@ -19,6 +20,7 @@ import type { ClavigerNode } from "../cluster/node.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { eventually } from "../controlplane/wait.ts";
+import { guide } from "./guides.ts";
 import { AUDIENCE, Pods, roleOf } from "./pods.ts";
 import { startSecondNode } from "./second-node.ts";
 
@@ -40,27 +42,27 @@ const kms = (kind: string, name: string, spec: object, namespace = SHOP): object
 const serviceAccount = (name: string): object => ({
   ...{ apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: SHOP, name } },
 });
-/** `web` may use and grant the key by RBAC; `worker` may not. */
+const [guideOfPods] = guide("pod");
+/** The namespace, key, ServiceAccount `web` and Deployment that docs/aws.md shows. */
+const shown = parseAllDocuments(guideOfPods?.text ?? "").map((document) => document.toJSON());
+/** `web` may use the key by the guide's Role and grant it by another; `worker` may not. */
 const objects: readonly object[] = [
-  { apiVersion: "v1", kind: "Namespace", metadata: { name: SHOP } },
-  serviceAccount("web"),
+  ...shown,
   serviceAccount("worker"),
   kms("MasterKey", "aws-sessions", {}, "claviger-system"),
-  kms("MasterKey", "orders", {}),
-  kms("KeyAlias", "orders", { masterKey: "orders" }),
   {
-    ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: SHOP, name: "orders" } },
+    ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: SHOP, name: "granters" } },
     rules: [
       {
         ...{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], resourceNames: ["orders"] },
-        verbs: ["encrypt", "decrypt", "generate-data-key", "grant", "revoke-grant"],
+        verbs: ["grant", "revoke-grant"],
       },
       { apiGroups: ["kms.claviger.dev"], resources: ["keygrants"], verbs: ["create", "patch"] },
     ],
   },
   {
-    ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: SHOP, name: "orders" } },
-    roleRef: { apiGroup: RBAC, kind: "Role", name: "orders" },
+    ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: SHOP, name: "granters" } },
+    roleRef: { apiGroup: RBAC, kind: "Role", name: "granters" },
     subjects: [{ kind: "ServiceAccount", namespace: SHOP, name: "web" }],
   },
 ];
@@ -212,11 +214,16 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
 
     beforeAll(async () => {
       await cluster.kubectl(["apply", "-f", join(DEPLOY, "pod-environment.yaml")]);
-      await cluster.kubectl(["label", "-n", SHOP, "serviceaccount/web", "kms.claviger.dev/aws=true"]);
       await eventually("the policy is in force", async () => {
         const { containers } = await admitted("web", container("app"));
         return containers[0].env !== undefined;
       });
+    });
+
+    it("the pod of the guide's Deployment needs no configuration", async () => {
+      const { template } = shown.find(({ kind }) => kind === "Deployment").spec;
+      const { containers } = await admitted(template.spec.serviceAccountName, ...template.spec.containers);
+      expect(environmentOf(containers[0])).toMatchObject({ AWS_ROLE_ARN: roleOf(SHOP, "web") });
     });
 
     it("a pod of a labelled ServiceAccount => its containers have the SDKs' variables and the token", async () => {
