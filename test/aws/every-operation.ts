@@ -256,10 +256,11 @@ export const OPERATIONS: readonly string[] = Object.keys(sdk)
   .map((name) => name.slice(0, -"Command".length))
   .sort();
 
-/** Asks the API which operations it serves, by a request without members for each. */
+/** Asks the API which operations it serves, by a request without members for each; one at a time, so that none is shed. */
 export async function servedOperations(kms: KMSClient): Promise<readonly string[]> {
-  const served = await Promise.all(OPERATIONS.map((name) => isServed(kms, name)));
-  return OPERATIONS.filter((_, at) => served[at]);
+  const served: string[] = [];
+  for (const name of OPERATIONS) if (await isServed(kms, name)) served.push(name);
+  return served;
 }
 
 async function isServed(kms: KMSClient, name: string): Promise<boolean> {
@@ -271,7 +272,7 @@ async function isServed(kms: KMSClient, name: string): Promise<boolean> {
     await kms.send(new Command({}));
     return true;
   } catch (error) {
-    if (!(error instanceof sdk.KMSServiceException)) throw error;
+    if (!(error instanceof sdk.KMSServiceException) || error.name === "ThrottlingException") throw error;
     return !/^This release of claviger does not have/.test(error.message);
   }
 }

@@ -52,7 +52,10 @@ describe.skipIf(binaries === undefined)("npm run cluster", () => {
       expect(existsSync(folder)).toBe(false);
       for (const [, pid] of processes) expect(isAlive(Number(pid))).toBe(false);
     } finally {
-      if (child.exitCode === null) child.kill("SIGINT");
+      if (child.exitCode === null) {
+        child.kill("SIGINT");
+        await closed;
+      }
     }
   });
 });
