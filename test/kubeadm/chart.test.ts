@@ -91,4 +91,13 @@ describe.skipIf(parts === undefined || helm === undefined)("the chart on a clust
     );
     await cluster.kubectl("create secret generic two --from-literal=text=second");
   });
+
+  it("init --api => the API runs as a static pod, with the certificate in the node's folder", async () => {
+    const config = "/etc/claviger/claviger.yaml";
+    await cluster.node.must(`install -m 600 /root/tls.crt /root/tls.key /etc/claviger`);
+    await cluster.node.must(`sed -i s:/etc/claviger-tls/:/etc/claviger/:g ${config}`);
+    expect(await cluster.node.must(`${CLAVIGER} init --api`)).toContain("claviger-api.yaml is there");
+    const pod = `-n kube-system get pod claviger-api-${cluster.node.name}`;
+    expect(await cluster.kubectl(`${pod} -o jsonpath='{.status.containerStatuses[0].ready}'`)).toBe("true");
+  });
 });
