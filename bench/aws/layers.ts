@@ -24,10 +24,13 @@ export async function measureLayers({ dir, progress }: Bench, node: ApiNode): Pr
   return JSON.parse(stdout);
 }
 
-/** Returns the cost of each layer of a call. HTTP and TLS are the rest of the CPU time of the server's process. */
+/**
+ * Returns the cost of each layer of a call. The steps are measured one by one, each again and again, so that the
+ * processor has their code in its caches; HTTP and TLS are the rest of the CPU time of the server's process.
+ */
 export function layersTable(layers: readonly LayerTimes[], measured: readonly Measured[]): Table {
   return {
-    header: ["µs a call, 16 connections", ...STEPS, "HTTP and kernel", "TLS", "all"],
+    header: ["µs a call, 16 connections", ...STEPS, "HTTP, kernel, cold caches", "TLS", "all"],
     rows: layers.map(({ operation, whole, steps }) => {
       const { secure, plain } = cpuOf(operation, measured);
       const cells = [...STEPS.map((step) => steps[step]), plain - whole, secure - plain, secure];

@@ -24,13 +24,16 @@ export interface AwsLoad {
   readonly connections: number;
   readonly seconds: number;
   readonly warmup: number;
+  /** True if the client gets only what others leave: it stands for clients on other machines. */
+  readonly givesWay?: boolean;
   /** Requests a second, whether answers come or not; without it each connection sends after each answer. */
   readonly rate?: number;
 }
 
 /** Sends a load. Throws if any request failed, because the figures would mean nothing; a shed request has not failed. */
 export async function sendLoad(awsLoad: string, load: AwsLoad): Promise<AwsLoadReport> {
-  const { code, stdout, stderr } = await run(awsLoad, argumentsOf(load), { deadline: 120_000 });
+  const command = [...(load.givesWay === true ? ["nice", "-n", "19"] : []), awsLoad, ...argumentsOf(load)];
+  const { code, stdout, stderr } = await run(command[0] ?? "", command.slice(1), { deadline: 120_000 });
   if (code !== 0) throw new Error(`aws-load failed: ${stderr}`);
   const report = JSON.parse(stdout);
   if (report.errors > 0) throw new Error(`${report.errors} of ${report.requests} requests failed: ${stderr}`);

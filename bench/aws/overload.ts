@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { startProcess } from "../../test/controlplane/processes.ts";
 import type { Goal } from "../goals.ts";
 import { driveLoad } from "../kms-load.ts";
 import type { Bench } from "../part.ts";
@@ -14,6 +15,8 @@ const OPERATION = "GenerateDataKey";
 const CONNECTIONS = 1_000;
 const TIMES_CAPACITY = 4;
 const QUIET = "quiet";
+/** A program that only counts, at the lowest priority: what any neighbour on the machine costs. */
+const BUSY = "a busy loop";
 const LOADED = "overload";
 /** Every connection makes its handshake before the measurement. */
 const WARM_UP = 2;
@@ -58,12 +61,26 @@ export async function measureOverload(bench: Bench, dir: string, candidates: Can
     await driveLoad(bench.peers.kmsLoad, plugin.socket, { op, connections: 1, seconds });
   for (let round = 0; round < bench.scale.aws.rounds; round += 1) {
     bench.progress(`aws: overload, round ${round + 1} of ${bench.scale.aws.rounds}`);
-    for (const state of inTurn([QUIET, LOADED], round)) {
+    for (const state of inTurn([QUIET, BUSY, LOADED], round)) {
       if (state === QUIET) await measureCalls(QUIET);
+      else if (state === BUSY) await beside(dir, () => measureCalls(BUSY));
       else reports.push(await overloaded(bench, api, file, capacity, () => measureCalls(LOADED)));
     }
   }
   return { capacity, reports, calls, goals: calls.map(goal) };
+}
+
+async function beside(dir: string, measure: () => Promise<void>): Promise<void> {
+  const args = ["-n", "19", process.execPath, "-e", "for (;;);"];
+  const loop = await startProcess({
+    name: BUSY,
+    binary: "nice",
+    args,
+    log: join(dir, "loop.log"),
+    home: dir,
+  });
+  await measure();
+  await loop.stop();
 }
 
 async function capacityOf(bench: Bench, api: Candidate, file: string): Promise<number> {
@@ -84,7 +101,8 @@ async function overloaded(
   const { address, ca } = api;
   const seconds = 2 * bench.scale.kms.seconds + 2 * EDGE_SECONDS;
   const load = { address, ca, file, connections: CONNECTIONS, seconds, warmup: WARM_UP };
-  const sent = sendLoad(bench.peers.awsLoad, { ...load, rate: TIMES_CAPACITY * capacity });
+  const rate = TIMES_CAPACITY * capacity;
+  const sent = sendLoad(bench.peers.awsLoad, { ...load, rate, givesWay: true });
   // It is awaited below, and until then a failure must not end the process.
   sent.catch(() => undefined);
   await new Promise((resolve) => setTimeout(resolve, EDGE_SECONDS * 1_000));
@@ -117,14 +135,15 @@ export function overloadTables({ capacity, reports, calls }: Overload): Table[] 
     {
       header: [
         "the plugin beside it",
-        ...["p50", "p99"].flatMap((metric) => [`${metric} ${QUIET}`, LOADED, "ratio"]),
+        ...["p50", "p99"].flatMap((metric) => [`${metric} ${QUIET}`, BUSY, LOADED]),
       ],
       rows: calls.map(({ op, p50, p99 }) => [
         op === "status" ? "Status, 1 connection" : "Decrypt, 1 connection",
         ...[p50, p99].flatMap((rounds) => [
           figure(rounds.median(QUIET)),
-          figure(rounds.median(LOADED)),
-          times(rounds.ratio(LOADED, QUIET)),
+          ...[BUSY, LOADED].map(
+            (state) => `${figure(rounds.median(state))} (${times(rounds.ratio(state, QUIET))})`,
+          ),
         ]),
       ]),
     },
