@@ -77,9 +77,13 @@ export class GrantTable {
       .map((row) => ({ namespace: text(row, "namespace"), name: text(row, "name") }));
   }
 
-  /** Returns the number of a key's grants that have not ended, those that expired by themselves included. */
-  countOf(keyId: KeyId): number {
-    const [row] = this.#sql.all("SELECT count(*) AS n FROM grants WHERE key_id = ? AND ended IS NULL", keyId);
+  /** Returns the number of a key's grants that have neither ended nor expired. `now` is in epoch milliseconds. */
+  countOf(keyId: KeyId, now: number): number {
+    const [row] = this.#sql.all(
+      `SELECT count(*) AS n FROM grants
+       WHERE key_id = ? AND ended IS NULL AND (expires_at IS NULL OR expires_at > ?)`,
+      ...[keyId, now],
+    );
     return row === undefined ? 0 : count(row, "n");
   }
 

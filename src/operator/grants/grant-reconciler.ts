@@ -46,7 +46,7 @@ export class GrantReconciler {
   constructor(options: GrantReconcilerOptions) {
     this.#options = options;
     this.#writer = new StatusWriter(options.store);
-    this.#room = new GrantRoom(options.keyring.grants);
+    this.#room = new GrantRoom(options.keyring.grants, options.clock);
   }
 
   /** Starts to lead, perhaps again. */
