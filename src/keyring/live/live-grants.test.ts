@@ -88,6 +88,25 @@ describe("grants of a keyring", () => {
     await eventually(() => expect([...grants.keys()]).toEqual([grantRow(2).grantId]));
   });
 
+  test("of another file, put in its place while the first is loaded, are complete by that file's own record", async () => {
+    put(...Array.from({ length: 600 }, (_, n) => grantRow(n + 1)));
+    keyring.close();
+    KeyringWriter.open(join(folder.path, "restored")).close();
+    live.start();
+    expect([grants.size, live.complete]).toEqual([500, false]);
+    renameSync(join(folder.path, "restored", KEYRING_FILE), file());
+    // No timer runs in this loop, and the load stays where it paused.
+    const until = performance.now() + deadline.timeout;
+    while (grants.size > 0 && performance.now() < until) live.freshen();
+    await new Promise(setImmediate);
+    expect([grants.size, live.complete]).toEqual([0, false]);
+    keyring = KeyringWriter.open(stateDir());
+    put(grantRow(1));
+    recordFollowed(keyring, "KeyGrant");
+    await eventually(() => expect(live.complete).toBe(true));
+    expect([...grants.keys()]).toEqual([grantRow(1).grantId]);
+  });
+
   test.each([
     ["key_id", "x"],
     ["operations", "Decrypt Everything"],

@@ -30,7 +30,6 @@ export class LiveGrants {
   #seq = 0;
   #complete = false;
   #loading = false;
-  #closed = false;
   #problem: ClavigerError | undefined;
   #timers: readonly NodeJS.Timeout[] = [];
 
@@ -54,7 +53,6 @@ export class LiveGrants {
   }
 
   close(): void {
-    this.#closed = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#reader?.close();
     this.#reader = undefined;
@@ -100,14 +98,16 @@ export class LiveGrants {
     if (this.#loading) return;
     this.#loading = true;
     try {
+      const reader = this.#reader;
       // Asked first: the rows of all grants are there once it is true.
-      const hasFollowed = this.#reader?.hasFollowed("KeyGrant") ?? false;
+      const hasFollowed = reader?.hasFollowed("KeyGrant") ?? false;
       for (;;) {
-        const rows = this.#reader?.grantsAfter(this.#seq, LOAD_CHUNK) ?? [];
+        const rows = reader?.grantsAfter(this.#seq, LOAD_CHUNK) ?? [];
         for (const { seq, grantId, grant } of rows) this.#take(seq, grantId, grant);
         if (rows.length < LOAD_CHUNK) break;
         await new Promise(setImmediate);
-        if (this.#closed) return;
+        // Another file was opened meanwhile, or none: the next look loads it.
+        if (this.#reader !== reader) return;
       }
       this.#complete = hasFollowed;
     } catch (error) {
