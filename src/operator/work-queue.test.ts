@@ -168,6 +168,18 @@ test("a key fails for ever => the pause has a limit", async () => {
   expect(tried.gaps.length).toBeGreaterThan(2_800);
 });
 
+test("work that must not be done too often fails => it is retried after its least pause, also if there is news of it", async () => {
+  const tried = await gaps(
+    200_000,
+    async (run, queue) => {
+      if (run === 2) queue.add("a");
+      await fail();
+    },
+    { leastRetryMilliseconds: 60_000 },
+  );
+  expect(tried.gaps).toEqual([60_000, 60_000, 60_000]);
+});
+
 test("conflict upon conflict => each later than the one before, counted, and told once they are no everyday ones", async () => {
   let conflicts = 0;
   const tried = await gaps(120_000, async (run, queue) => {

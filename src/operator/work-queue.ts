@@ -23,6 +23,8 @@ export interface WorkQueueOptions<T> {
   readonly laneOf?: (item: T) => Lane;
   /** How long an item rests after a pass of so many milliseconds. */
   readonly restAfter?: (milliseconds: number) => number;
+  /** How long an item waits at least after a failure or a conflict, in milliseconds. */
+  readonly leastRetryMilliseconds?: number;
   /** Returns a number from 0 to 1, uniformly distributed. */
   readonly random?: () => number;
 }
@@ -49,6 +51,7 @@ export class WorkQueue<T> {
   readonly #namespaceOf: (item: T) => string;
   readonly #laneOf: (item: T) => Lane;
   readonly #restAfter: (milliseconds: number) => number;
+  readonly #leastRetry: number;
   readonly #random: () => number;
   readonly #waiting: PromptAndBulk<T>;
   readonly #hold = new QueueHold((tries, most) => this.#delayAfter(tries, most));
@@ -68,6 +71,7 @@ export class WorkQueue<T> {
     this.#namespaceOf = options.namespaceOf ?? (() => "");
     this.#laneOf = options.laneOf ?? (() => "prompt");
     this.#restAfter = options.restAfter ?? (() => 0);
+    this.#leastRetry = options.leastRetryMilliseconds ?? 0;
     this.#random = options.random ?? Math.random;
     this.#waiting = new PromptAndBulk(this.#namespaceOf, this.#keyOf);
   }
@@ -176,7 +180,7 @@ export class WorkQueue<T> {
     this.#troubles.set(key, trouble);
     const tries = trouble.conflicts + trouble.failures;
     this.#count(trouble, error);
-    const asked = retryAfterOf(error) ?? 0;
+    const asked = Math.max(this.#leastRetry, retryAfterOf(error) ?? 0);
     const delay = Math.max(asked, this.#delayAfter(tries, MAX_DELAY_MILLISECONDS));
     const pause = Math.max(asked, Math.min(delay, MAX_DELAY_WITH_NEWS_MILLISECONDS));
     if (!isConflict(error) || trouble.conflicts >= CONFLICTS_TO_TELL) this.#tell(item, trouble, error);

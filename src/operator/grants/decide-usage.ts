@@ -10,19 +10,18 @@ export interface Reported {
 }
 
 /**
- * Returns the ids of grants whose uses are to be reported: those that have changed, the ones whose last report is
- * oldest first, at most `most`.
+ * Returns the uses that are to be reported: those that have changed, the grants whose last report is oldest first,
+ * at most `most`.
  */
 export function dueReports(
   used: GrantUses,
   reported: ReadonlyMap<string, Reported>,
   most: number,
-): readonly string[] {
+): readonly (readonly [grantId: string, use: GrantUse])[] {
   const at = (grantId: string) => reported.get(grantId)?.at ?? 0;
   return [...used]
     .filter(([grantId, { uses }]) => reported.get(grantId)?.uses !== uses)
-    .map(([grantId]) => grantId)
-    .sort((a, b) => at(a) - at(b))
+    .sort(([a], [b]) => at(a) - at(b))
     .slice(0, most);
 }
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { ClavigerError } from "../../errors.ts";
 import { grantUsagePath, grantUsageText } from "../../keyring/usage/grant-usage.ts";
 import { KeyringWriter } from "../../keyring/writer.ts";
+import { KubeError } from "../../kube/kube-error.ts";
 import type { KeyGrant } from "../../resources/resources.ts";
 import type { KeyGrantStatus } from "../../resources/schemas/key-grant.ts";
 import type { StatusWrites } from "../../store/roles.ts";
@@ -16,12 +17,15 @@ let folder: ReturnType<typeof temporaryFolder>;
 let keyring: KeyringWriter;
 let grants: Map<string, KeyGrant>;
 let conflicts: number;
+/** The errors with which the API server refuses the status of KeyGrants, by name. */
+let refused: Map<string, Error>;
 let written: string[];
 beforeEach(() => {
   folder = temporaryFolder();
   keyring = KeyringWriter.open(folder.path);
   grants = new Map();
   conflicts = 0;
+  refused = new Map();
   written = [];
 });
 afterEach(() => {
@@ -44,6 +48,8 @@ const used = (uses: Readonly<Record<string, number>>, slot = 0) =>
     ),
   );
 const applyStatus = async (object: KeyGrant, status: KeyGrantStatus | undefined) => {
+  const refusal = refused.get(object.metadata.name);
+  if (refusal !== undefined) throw refusal;
   conflicts -= 1;
   if (conflicts >= 0) throw new ClavigerError("Conflict", "another operator wrote");
   written.push(object.metadata.name);
@@ -96,4 +102,54 @@ test("thousands of grants that are used all the time => a node writes 60 KeyGran
   expect(written).toHaveLength(60);
   await pass(reporter);
   expect(new Set(written).size).toBe(100);
+});
+
+test("a KeyGrant refuses its status => the others are written all the same, and that failure is told", async () => {
+  const ids = ["first", "bad", "last"].map(accept);
+  used(Object.fromEntries(ids.map((id) => [id, 1])));
+  refused.set("bad", new KubeError(422, "the status of bad is invalid"));
+  const reporter = makeReporter();
+  await expect(pass(reporter)).rejects.toThrow("the status of bad is invalid");
+  expect(written).toEqual(["first", "last"]);
+  refused.clear();
+  await pass(reporter);
+  expect(written).toEqual(["first", "last", "bad"]);
+});
+
+test("a hundred KeyGrants refuse their status, more than a node writes in a pass => the others are written soon", async () => {
+  const ids = [...Array.from({ length: 100 }, (_, n) => `bad${n}`), "good"].map(accept);
+  used(Object.fromEntries(ids.map((id) => [id, 1])));
+  for (const name of grants.keys())
+    if (name !== "good") refused.set(name, new KubeError(422, "the status is invalid"));
+  const reporter = makeReporter();
+  for (const _ of [1, 2]) await expect(pass(reporter)).rejects.toThrow("the status is invalid");
+  expect(written).toEqual(["good"]);
+});
+
+test("a KeyGrant is deleted while its report is written => that is no failure", async () => {
+  used({ [accept("gone")]: 1 });
+  refused.set("gone", new KubeError(404, "not found"));
+  await pass();
+});
+
+test.each([
+  ["nobody answers", new ClavigerError("ApiServer", "connect ECONNREFUSED")],
+  ["it is overloaded", new KubeError(429, "too many requests")],
+])(
+  "the API server takes no writes, because %s => one write is tried in a pass, not all",
+  async (_, error) => {
+    const ids = ["one", "two", "three"].map(accept);
+    used(Object.fromEntries(ids.map((id) => [id, 1])));
+    refused.set("one", error);
+    await expect(pass()).rejects.toThrow(error);
+    expect(written).toEqual([]);
+  },
+);
+
+test("thousands of grants were used and are gone => the others' reports do not wait for them", async () => {
+  const gone = Array.from({ length: 6_000 }, (_, n) => String(n).padStart(64, "0"));
+  const id = accept("used");
+  used(Object.fromEntries([...gone, id].map((one) => [one, 1])));
+  await pass();
+  expect(written).toEqual(["used"]);
 });

@@ -34,7 +34,10 @@ export class GrantsLoop {
     this.#follower = new GrantFollower(options);
     this.#reconciler = new GrantReconciler(options);
     this.#reporter = new GrantUsageReporter(options);
-    this.#reports = new WorkQueue(() => this.#report(), options.log, { keyOf: () => USES });
+    this.#reports = new WorkQueue(() => this.#report(), options.log, {
+      keyOf: () => USES,
+      leastRetryMilliseconds: REPORT_MILLISECONDS,
+    });
     this.#queue = new WorkQueue((work) => this.#work(work), options.log, {
       keyOf: (work) => (work.kind === "follow" ? "grants" : `KeyGrant ${nameText(work.name)}`),
       namespaceOf: (work) => (work.kind === "follow" ? "" : work.name.namespace),
