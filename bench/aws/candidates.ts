@@ -6,7 +6,7 @@ import { eventually } from "../../test/controlplane/wait.ts";
 import type { Bench } from "../part.ts";
 import type { Build } from "../plugins.ts";
 import { ACCOUNT, type ApiCredential, type ApiNode, makeApiNode, REGION } from "./api-node.ts";
-import { call } from "./call.ts";
+import { call, mustBeReady } from "./call.ts";
 import { type KeyIds, SPECS } from "./keys.ts";
 import { motoPython } from "./moto.ts";
 import { inputOf } from "./operations.ts";
@@ -39,7 +39,7 @@ export const PLAIN = "claviger, HTTP";
 export const LOCAL_KMS = "local-kms";
 export const MOTO = "moto";
 
-/** Starts all servers and waits until each has encrypted. */
+/** Starts all servers and waits until each has encrypted, and claviger's API says that it is ready. */
 export async function startCandidates(bench: Bench, dir: string): Promise<Candidates> {
   await mkdir(dir);
   const node = await makeApiNode(join(dir, "secure"), true);
@@ -94,6 +94,11 @@ async function answering(
 ): Promise<Candidate> {
   const candidate = { name, process: process_, address, ca, keys, region: REGION, ...credential };
   await untilAnswering(candidate);
+  const ready = async () => {
+    await mustBeReady(candidate);
+    return true;
+  };
+  await eventually(`${name} is ready`, ready, PATIENCE);
   return candidate;
 }
 
