@@ -268,7 +268,7 @@ const cases: readonly Case[] = [
     fires: 3,
     labels: { ...api, worker: "1" },
     description:
-      "Worker 1 of the AWS KMS API on node-1:9442 does not run, is stuck, or cannot read the keyring. The other workers and nodes answer.",
+      "Worker 1 of the AWS KMS API on node-1:9442 does not run, is stuck, cannot read the keyring, or waits for the node's operator to record all keys and grants. Workers that are ready answer, and other nodes.",
   },
   {
     alert: "ClavigerAWSAPIFails",

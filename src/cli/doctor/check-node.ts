@@ -42,7 +42,8 @@ export const nodeChecks: readonly Check[] = [
   check("ApiNotReady", [], (_, { apiFault }) => {
     if (apiFault === undefined) return [];
     const object = `AWS KMS API at ${apiFault.listen}`;
-    const remedy = "see the log of claviger api, or of the claviger serve that runs it";
+    const remedy =
+      "see the log of claviger api, or of the claviger serve that runs it; if the API is not ready, see whether the operator of this node runs, and its log";
     return [{ severity: "error", object, message: `it answers no requests: ${apiFault.fault}`, remedy }];
   }),
   check("CertificateExpires", [], (_, { certificates }, now) =>

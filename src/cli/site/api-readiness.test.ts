@@ -37,7 +37,7 @@ test("an API is at fault if its files cannot be used, nobody listens, or it is n
   const server = createServer((_, response) => response.writeHead(status).end());
   const [host = "", port = ""] = listen.split(":");
   await new Promise<void>((resolve) => server.listen(Number(port), host, resolve));
-  expect(await apiFault(configured)).toContain("it is not ready");
+  expect(await apiFault(configured)).toContain("has not recorded all keys and grants yet");
   status = 200;
   expect(await apiFault(configured)).toBeUndefined();
   await new Promise((resolve) => server.close(resolve));

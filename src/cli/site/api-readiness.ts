@@ -36,11 +36,14 @@ const mayBeInPod = ({ listen, kubeconfig }: ApiConfig): boolean =>
 
 const WILDCARD = /^(?:0\.0\.0\.0|\[::\]):/;
 
+const NOT_READY =
+  "it is not ready: its keyring cannot be read, the operator of this node has not recorded all keys and grants yet, or it stops";
+
 /** Returns why nobody at an address says that the API is ready; undefined if somebody does. */
 export async function silence({ listen, tls }: ListenConfig): Promise<string | undefined> {
   try {
     const status = await readiness(listen, tls !== undefined);
-    return status === 200 ? undefined : "it is not ready: its keyring cannot be read, or it stops";
+    return status === 200 ? undefined : NOT_READY;
   } catch (error) {
     return messageOf(error);
   }
