@@ -188,7 +188,9 @@ export const CALLS: Readonly<Record<string, Call>> = {
     expect(await answer).toMatchObject({ KeyLastUsage: { Operation: "VerifyMac" } });
   },
   async GetParametersForImport(kms, made) {
-    const { KeyMetadata } = await kms.send(new sdk.CreateKeyCommand({ Origin: "EXTERNAL" }));
+    // No API server can use an HMAC key, so that its material is deleted at once, whatever API servers do.
+    const spec = { KeySpec: "HMAC_256", KeyUsage: "GENERATE_VERIFY_MAC" } as const;
+    const { KeyMetadata } = await kms.send(new sdk.CreateKeyCommand({ Origin: "EXTERNAL", ...spec }));
     made.imported = KeyMetadata?.KeyId ?? "";
     const input = { KeyId: made.imported, ...WRAPPING };
     const offer = await kms.send(new sdk.GetParametersForImportCommand(input));
@@ -206,7 +208,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     const deleted = await kms.send(new sdk.DeleteImportedKeyMaterialCommand({ KeyId: imported }));
     const { KeyMetadata } = await kms.send(new sdk.DescribeKeyCommand({ KeyId: imported }));
     expect(KeyMetadata).toMatchObject({ KeyState: "PendingImport" });
-    expect(deleted.KeyMaterialId).toBe(KeyMetadata?.CurrentKeyMaterialId);
+    expect(deleted.KeyMaterialId).toMatch(/^[0-9a-f]{64}$/);
   },
   async CreateGrant(kms, made) {
     const terms = { GranteePrincipal: READER, RetiringPrincipal: READER };

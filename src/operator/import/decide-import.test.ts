@@ -2,9 +2,20 @@ import { describe, expect, test } from "vitest";
 import type { KeyVersion } from "../../resources/resources.ts";
 import type { ImportSpec, ImportStatus } from "../../resources/schemas/import.ts";
 import type { MasterKeySpec, MasterKeyStatus } from "../../resources/schemas/master-key.ts";
-import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";
+import {
+  currentVersion,
+  keyId,
+  keyServer,
+  keyVersion,
+  masterKey,
+  NOW,
+  node,
+  unserved,
+  waiting,
+} from "../../testing/objects.ts";
 import { rfc3339 } from "../../times.ts";
 import { decideMasterKey } from "../master-key/decide-master-key.ts";
+import { usersOf } from "../retirement/key-uses.ts";
 import { decideImport, isPendingImport } from "./decide-import.ts";
 import { type KeyUsers, newDeletion } from "./decide-material-deletion.ts";
 import { offerOf } from "./import-offer.ts";
@@ -38,12 +49,17 @@ const published = (hours: number, rest: ImportStatus = {}): ImportStatus => ({
   ...rest,
 });
 
-const UNUSED: KeyUsers = { uses: [], count: { kind: "counted", stored: () => 0 } };
+const UNUSED: KeyUsers = {
+  uses: [],
+  unsettled: [],
+  nodes: [node("node-1", [])],
+  count: { kind: "counted", stored: () => 0 },
+};
 const used = (reason: "ProviderUsesKey" | "AliasPointsToKey"): KeyUsers => ({
   ...UNUSED,
   uses: [{ reason, text: "somebody" }],
 });
-const uncountable: KeyUsers = { uses: [], count: { kind: "impossible" } };
+const uncountable: KeyUsers = { ...UNUSED, count: { kind: "impossible" } };
 const DELETED = "d".repeat(64);
 const DELETE: ImportSpec = {
   wrappingKeySpec: "RSA_3072",
@@ -90,7 +106,8 @@ function observe({
     { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
     NOW,
   );
-  return { masterKey: key, plan, versions, nodes, room: {}, users: () => users };
+  const freshUsers = async () => users;
+  return { masterKey: key, plan, versions, nodes, room: {}, users: () => users, freshUsers };
 }
 
 const current = (version: KeyVersion, rest: MasterKeyStatus = {}): MasterKeyStatus => ({
@@ -229,8 +246,39 @@ const rows: readonly Row[] = [
     step: "refuse InUse",
   },
   {
+    name: "deletion while an API server may still write under a key that its provider has left => waits",
+    ...deleting({ users: { ...UNUSED, unsettled: ["provider p of node one"] } }),
+    step: "wait NotSettled",
+  },
+  {
+    name: "the same, and somebody vouches that nothing is stored => waits: nobody knows what is yet to be written",
+    ...deleting({
+      users: { ...uncountable, unsettled: ["provider p of node one"] },
+      spec: { import: { ...DELETE, withoutCensus: true } },
+    }),
+    step: "wait NotSettled",
+  },
+  {
+    name: "deletion while a node is not heard of => waits: its API server may use the key",
+    ...deleting({ users: { ...UNUSED, nodes: [node("one", [], { stale: true })] } }),
+    step: "wait NodeNotHeardOf",
+  },
+  {
+    name: "deletion while a node has not reported what it serves => waits",
+    ...deleting({ users: { ...UNUSED, nodes: [node("one", [], { unreported: true })] } }),
+    step: "wait NodeNotReady",
+  },
+  {
+    name: "deletion of the material of a key that no API server can use => its use ends now, whatever API servers do",
+    ...deleting({
+      versions: [imported(1, { materialId: DELETED, keySpec: "HMAC_256", keyUsage: "GENERATE_VERIFY_MAC" })],
+      users: { ...UNUSED, unsettled: ["provider p of node one"], nodes: [node("one", [], { stale: true })] },
+    }),
+    step: "delete now",
+  },
+  {
     name: "deletion while the stored objects are being counted => waits",
-    ...deleting({ users: { uses: [], count: { kind: "pending" } } }),
+    ...deleting({ users: { ...UNUSED, count: { kind: "pending" } } }),
     step: "wait Counting",
   },
   {
@@ -281,6 +329,24 @@ describe("decideImport", () => {
       refuse: () => (step.kind === "refuse" ? `refuse ${step.finding.reason}: ${step.finding.message}` : ""),
     }[step.kind]();
     expect(row.step.includes(":") ? brief : brief.split(":")[0]).toBe(row.step);
+  });
+});
+
+test("material of a key that a provider has just left is not deleted, although nothing is stored under it yet", () => {
+  const version = imported(1, { materialId: DELETED });
+  const providers = [
+    { name: "p", socket: "/p", serves: "apps/other", kmsKeyId: "other", episode: "e", settled: false },
+  ];
+  const users = usersOf(masterKey({ status: current(version) }), [version], {
+    ...{ keyServers: [keyServer("one", { providers })], keyAliases: [], nodes: [node("one", [])] },
+    ...{ count: UNUSED.count, waiting: waiting([]) },
+  });
+  expect(decideImport(observe({ name: "", step: "", ...deleting({ users }) }), NOW)).toMatchObject({
+    kind: "wait",
+    finding: {
+      reason: "NotSettled",
+      message: expect.stringMatching(/^the material is not deleted yet: .* through provider p of node one: /),
+    },
   });
 });
 

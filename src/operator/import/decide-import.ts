@@ -36,6 +36,8 @@ export interface ObservedImport {
   readonly room: Room;
   /** Returns the users of the key: a deletion of its material depends on them. */
   readonly users: () => KeyUsers;
+  /** Returns the same, read past the cache. Throws Conflict if the MasterKey's spec has changed meanwhile. */
+  readonly freshUsers: () => Promise<KeyUsers>;
   /**
    * True if a version's validTo or proof in the API server differs from the leader's keyring. That must be
    * resolved first.

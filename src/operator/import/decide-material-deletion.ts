@@ -3,8 +3,10 @@ import type { Finding } from "../../resources/conditions.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { versionsOf } from "../../resources/versions.ts";
 import { rfc3339 } from "../../times.ts";
+import type { NodeView } from "../nodes/node-view.ts";
+import { nodeObstacle, unsettledObstacle } from "../retirement/node-obstacles.ts";
 import { listUses, type Use } from "../retirement/usage.ts";
-import { type UsageCount, uncounted } from "../retirement/usage-census.ts";
+import { type Obstacle, type UsageCount, uncounted } from "../retirement/usage-census.ts";
 import { hasExpired } from "./material-expiry.ts";
 
 /** A request in spec.import to delete material. */
@@ -19,6 +21,9 @@ export interface MaterialDeletion {
 /** The users of a key, as far as they are known. */
 export interface KeyUsers {
   readonly uses: readonly Use[];
+  /** Providers whose API servers may still write under a key that the provider has left. */
+  readonly unsettled: readonly string[];
+  readonly nodes: readonly NodeView[];
   /** The state of the count of stored objects; `uses` has its findings. */
   readonly count: UsageCount;
 }
@@ -50,7 +55,7 @@ export function decideMaterialDeletion(
   masterKey: MasterKey,
   versions: readonly KeyVersion[],
   { materialId, withoutCensus }: MaterialDeletion,
-  { uses, count }: KeyUsers,
+  users: KeyUsers,
   now: Date,
 ): DeletionStep {
   const own = versionsOf(masterKey.status?.keyId, versions);
@@ -58,8 +63,25 @@ export function decideMaterialDeletion(
   if (version === undefined) return refuse("MaterialNotFound", notFound(masterKey));
   if (hasExpired(version, now)) return { kind: "keep", version };
   // An alias by itself is no user: it is one if a provider serves it, and that provider is among the uses.
-  const users = uses.filter(({ reason }) => reason !== "AliasPointsToKey");
-  if (users.length > 0) return refuse("InUse", inUse(users));
+  const uses = users.uses.filter(({ reason }) => reason !== "AliasPointsToKey");
+  if (uses.length > 0) return refuse("InUse", inUse(uses));
+  const doubt = mayBeUsedUnseen(version, users);
+  if (doubt !== undefined) return { kind: "wait", finding: finding(doubt.reason, doubt.message) };
+  return byCount(version, users, withoutCensus, now);
+}
+
+/**
+ * Returns why an API server may still write under the key although no provider names it. API servers use keys
+ * of SYMMETRIC_DEFAULT only.
+ */
+function mayBeUsedUnseen({ spec }: KeyVersion, { nodes, unsettled }: KeyUsers): Obstacle | undefined {
+  if (spec.keySpec !== "SYMMETRIC_DEFAULT") return undefined;
+  const undone = "the material is not deleted yet";
+  return nodeObstacle(nodes, undone) ?? unsettledObstacle(unsettled, undone);
+}
+
+/** The count comes last, because it must be younger than the other facts. */
+function byCount(version: KeyVersion, { count }: KeyUsers, withoutCensus: boolean, now: Date): DeletionStep {
   const obstacle = uncounted(count);
   if (obstacle === undefined) return deletion(version, now);
   if (count.kind !== "impossible")

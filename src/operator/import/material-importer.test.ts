@@ -83,7 +83,13 @@ const store = {
   },
 };
 
-const users = (): KeyUsers => ({ uses: [], count: { kind: "counted", stored: () => 0 } });
+const UNUSED: KeyUsers = {
+  uses: [],
+  unsettled: [],
+  nodes: [node("node-1", [])],
+  count: { kind: "counted", stored: () => 0 },
+};
+const users = () => UNUSED;
 
 /** Makes the importer's step, and makes it again when the key pair that it requested is ready. */
 async function complete(observed: ObservedImport) {
@@ -114,6 +120,8 @@ async function pass(
     readonly nodeHasVersions?: boolean;
     readonly room?: Room;
     readonly unsettled?: boolean;
+    /** The users of the key, read past the cache. */
+    readonly freshUsers?: () => Promise<KeyUsers>;
   } = {},
 ) {
   const has = options.nodeHasVersions === false ? [] : versions.map(({ spec }) => spec.versionId);
@@ -122,8 +130,9 @@ async function pass(
     { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
     now,
   );
-  const { room = {}, unsettled = false } = options;
-  const status = await complete({ masterKey: key, plan, versions, nodes, room, unsettled, users });
+  const { room = {}, unsettled = false, freshUsers = async () => UNUSED } = options;
+  const facts = { masterKey: key, plan, versions, nodes, room, unsettled, users, freshUsers };
+  const status = await complete(facts);
   if (!options.crash) key = { ...key, status };
 }
 
@@ -411,7 +420,8 @@ describe("an import that cannot be", () => {
       { masterKey: key, versions, nodes, ...unserved, freshKeyId: keyId(7), arnPrefix: "" },
       now,
     );
-    key = { ...key, status: await complete({ masterKey: key, plan, versions, nodes, room: {}, users }) };
+    const facts = { masterKey: key, plan, versions, nodes, room: {}, users, freshUsers: async () => UNUSED };
+    key = { ...key, status: await complete(facts) };
     expect(condition("Imported")).toBe("False RootKeysDiffer");
     await pass();
     expect(condition("Imported")).toBe("True Imported");
@@ -601,4 +611,23 @@ test("material that was deleted is refused from that moment on, stays deleted, a
   await pass();
   expect(key.status?.keyState).toBe("Enabled");
   expect(versions[0]?.spec.validTo).toBeUndefined();
+});
+
+test("material is not deleted if an API server has begun to use the key, which only a look past the cache shows", async () => {
+  await imported();
+  const before = versions;
+  write({ requestToken: "delete", deleteMaterialId: versions[0]?.spec.materialId ?? "" });
+  const user = { reason: "ProviderUsesKey", text: "provider p of node two" } as const;
+  await pass({ freshUsers: async () => ({ ...UNUSED, uses: [user] }) });
+  expect(condition("Imported")).toBe("False InUse");
+  expect(versions).toEqual(before);
+});
+
+test("a deletion of material that was withdrawn meanwhile => nothing is deleted", async () => {
+  await imported();
+  const before = versions;
+  write({ requestToken: "delete", deleteMaterialId: versions[0]?.spec.materialId ?? "" });
+  const freshUsers = () => Promise.reject(new ClavigerError("Conflict", "changed meanwhile"));
+  await expect(pass({ freshUsers })).rejects.toThrow("changed meanwhile");
+  expect(versions).toEqual(before);
 });

@@ -32,6 +32,7 @@ import {
   PARAMETERS_VALID_MILLISECONDS,
   refused,
 } from "./decide-import.ts";
+import { newDeletion } from "./decide-material-deletion.ts";
 import { INVALID_TOKEN } from "./import-objections.ts";
 import type { Offer } from "./import-offer.ts";
 import { type ImportOutcome, importPart } from "./import-status.ts";
@@ -83,6 +84,8 @@ export class MaterialImporter {
   lookAgain({ masterKey, versions, room }: ObservedImport, now: Date): number | undefined {
     const until = newOffer(masterKey) && room.askedVersion?.until;
     const wait = until && Math.max(0, until.getTime() - now.getTime());
+    // The nodes' reports on which a deletion waits come without an event for this key.
+    if (newDeletion(masterKey) !== undefined) return SHORTEST_PAUSE_MILLISECONDS;
     const moments = [nextRenewal(masterKey, now), nextExpiryChange(versions, now), wait];
     const known = moments.filter((moment) => moment !== undefined);
     if (known.length === 0) return undefined;
@@ -90,7 +93,7 @@ export class MaterialImporter {
   }
 
   async #step(observed: ObservedImport, now: Date): Promise<ImportOutcome> {
-    const step = decideImport(observed, now);
+    const step = await decideAgain(observed, decideImport(observed, now), now);
     switch (step.kind) {
       case "none":
         return step;
@@ -186,6 +189,16 @@ export class MaterialImporter {
     const binding = { ownership, ...(validTo !== undefined && { validTo }) };
     await atWritePoint("keyversion.seal", () => this.#store.setBinding(version, binding));
   }
+}
+
+/**
+ * Decides a deletion of material again on data read past the cache: an API server may have begun to use the
+ * key, or somebody may have withdrawn the request.
+ */
+async function decideAgain(observed: ObservedImport, step: ImportStep, now: Date): Promise<ImportStep> {
+  if (step.kind !== "delete" || step.validTo === undefined) return step;
+  const users = await observed.freshUsers();
+  return decideImport({ ...observed, users: () => users }, now);
 }
 
 const importedVersion = (

@@ -40,7 +40,7 @@ interface Options {
   readonly reencryptor: Pick<Reencryptor, "work" | "ensure">;
   readonly maker: VersionMaker;
   readonly importer: MaterialImporter;
-  readonly retirement: Pick<Retirement, "factsFor">;
+  readonly retirement: Pick<Retirement, "factsFor" | "freshFactsFor">;
   readonly finalizers: Finalizers;
   readonly writer: StatusWriter;
 }
@@ -65,7 +65,7 @@ export class MasterKeyReconciler {
     if (isLeaving(key)) return this.#retire(key);
     const planned = await this.#planner.plan(key, signal);
     await this.#makeVersion(key, planned.plan, signal);
-    const importing = this.#importing(key, planned);
+    const importing = this.#importing(key, planned, signal);
     const imported = await this.#import(key, importing);
     const status = this.#assemble(key, [planned.plan, imported]);
     const written = await this.#options.writer.writeMasterKey(masterKey, status);
@@ -104,14 +104,20 @@ export class MasterKeyReconciler {
     await this.#orSay(key, make, (why) => [plan, versionNotMade(masterKey, plan, why)]);
   }
 
-  #importing({ masterKey, checked, index }: KeyFacts, { plan, observed }: Planned): ObservedImport {
+  #importing(
+    { masterKey, checked, index }: KeyFacts,
+    { plan, observed }: Planned,
+    signal: AbortSignal,
+  ): ObservedImport {
     const { versions, nodes, room } = observed;
-    const users = () =>
-      usersOf(checked.masterKey, versions, this.#options.retirement.factsFor(masterKey, index));
+    const { retirement } = this.#options;
+    const users = () => usersOf(checked.masterKey, versions, retirement.factsFor(masterKey, index));
+    const freshUsers = async () =>
+      usersOf(checked.masterKey, versions, await retirement.freshFactsFor(masterKey, index, signal));
     const { doubt } = this.#options.time;
     const timeUnknown = doubt?.at === undefined ? doubt?.obstacle : undefined;
     const unsettled = index.isUnsettled(masterKey);
-    return { masterKey, plan, versions, nodes, room, users, timeUnknown, unsettled };
+    return { masterKey, plan, versions, nodes, room, users, freshUsers, timeUnknown, unsettled };
   }
 
   #import(key: KeyFacts, importing: ObservedImport): Promise<StatusPart> {

@@ -1,13 +1,12 @@
 import { chain, firstFinding } from "../../chain.ts";
 import { periodKey } from "../../keyring/tables/waiting-periods.ts";
 import { nameText, type ObjectName } from "../../names.ts";
-import { firstFew } from "../../resources/first-few.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { byPosition, hasMaterial } from "../../resources/versions.ts";
-import { DAY_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
+import { DAY_MILLISECONDS, timeOf } from "../../times.ts";
 import type { NodeView } from "../nodes/node-view.ts";
-import { differingRootKeys } from "../nodes/root-keys.ts";
 import { mayBeAskedAnew, notCounted, windowOf } from "./decide-deletion.ts";
+import { nodeObstacle, unsettledObstacle } from "./node-obstacles.ts";
 import { listUses, type Use } from "./usage.ts";
 import type { Obstacle, UsageCount } from "./usage-census.ts";
 import { SHORTEST_MILLISECONDS, type Waiting, waitingObstacle } from "./waiting-period.ts";
@@ -143,11 +142,8 @@ function used({ uses }: ObservedDestruction): Obstacle | undefined {
   return { reason: "InUse", message: `nothing was destroyed: the key is used by ${listUses(uses)}` };
 }
 
-/** A count proves nothing about later writes of an API server. */
 function settled({ unsettled }: ObservedDestruction): Obstacle | undefined {
-  if (unsettled.length === 0) return undefined;
-  const message = `nothing was destroyed: an API server may still write under a key that it used before, through ${firstFew(unsettled, 5)}: this passes four minutes after that API server was last started or took up its file, with claviger's plugin and operator running on the node`;
-  return { reason: "NotSettled", message };
+  return unsettledObstacle(unsettled);
 }
 
 function nodesDisagree({ nodes }: ObservedDestruction): Obstacle | undefined {
@@ -169,36 +165,4 @@ function counted(
   const withoutCensus = asking.every((deletion) => deletion?.withoutCensus === true);
   const obstacle = notCounted(count, { withoutCensus });
   return obstacle && { ...obstacle, message: `nothing was destroyed yet: ${obstacle.message}` };
-}
-
-/** Returns why no material may be destroyed in the present state of the nodes. */
-export function nodeObstacle(nodes: readonly NodeView[]): Obstacle | undefined {
-  if (nodes.length === 0) {
-    return { reason: "NoKeyServers", message: "nothing was destroyed: no node has reported what it serves" };
-  }
-  const silent = nodes.filter(({ stale }) => stale);
-  if (silent.length > 0) {
-    const names = silent.map(({ name, lastHeard }) => `${name} (since ${rfc3339(lastHeard)})`).join(", ");
-    return {
-      reason: "NodeNotHeardOf",
-      message: `nothing was destroyed: what these nodes serve is not known: ${names}; start their operators, or delete their KeyServers and Leases if the nodes are gone`,
-    };
-  }
-  const joining = nodes.filter(({ unreported }) => unreported === true);
-  if (joining.length > 0) {
-    const names = joining.map(({ name }) => name).join(", ");
-    return {
-      reason: "NodeNotReady",
-      message: `nothing was destroyed: these nodes have not reported yet what they serve: ${names}`,
-    };
-  }
-  const unwell = nodes.filter(({ problem }) => problem !== undefined);
-  if (unwell.length > 0) {
-    const names = unwell.map(({ name, problem }) => `${name} (${problem})`).join(", ");
-    return { reason: "NodeNotReady", message: `nothing was destroyed: these nodes have a problem: ${names}` };
-  }
-  const message = differingRootKeys(nodes);
-  return message === undefined
-    ? undefined
-    : { reason: "RootKeysDiffer", message: `nothing was destroyed: ${message}` };
 }

@@ -6,7 +6,7 @@ import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { hasMaterial, kmsKeyIdOf, listNumbers, versionsOf } from "../../resources/versions.ts";
 import { DAY_MILLISECONDS, rfc3339, timeOf } from "../../times.ts";
 import type { NodeView } from "../nodes/node-view.ts";
-import { nodeObstacle } from "./decide-destruction.ts";
+import { nodeObstacle } from "./node-obstacles.ts";
 import type { Use } from "./usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "./usage-census.ts";
 import { type PeriodQuestion, type Waiting, waitingObstacle } from "./waiting-period.ts";

@@ -3,10 +3,12 @@ import { conditionOf } from "../../resources/conditions.ts";
 import { objectName } from "../../resources/object-text.ts";
 import type { KeyAlias, KeyServer, KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { kmsKeyIdOf } from "../../resources/versions.ts";
+import type { KeyUsers } from "../import/decide-material-deletion.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import { describeNode } from "../nodes/waiting-nodes.ts";
 import { type Use, usesOf } from "./usage.ts";
 import type { UsageCount } from "./usage-census.ts";
+import { unsettledProviders } from "./usage-proof.ts";
 import type { Waiting } from "./waiting-period.ts";
 
 /** All facts about the cluster that decide if a key or its versions may be destroyed. */
@@ -45,16 +47,15 @@ export const masterKeyUses = (
   ...remembered(masterKey, facts),
 ];
 
-/**
- * Returns the users of a MasterKey's material, and the state of their count. A node that has not reported may
- * serve the key.
- */
+/** Returns everything on which a deletion of a MasterKey's imported material depends. */
 export const usersOf = (
   masterKey: MasterKey,
   versions: readonly KeyVersion[],
   facts: RetirementFacts,
-): { readonly uses: readonly Use[]; readonly count: UsageCount } => ({
-  uses: [...masterKeyUses(masterKey, versions, facts), ...unreportedUses(facts)],
+): KeyUsers => ({
+  uses: masterKeyUses(masterKey, versions, facts),
+  unsettled: unsettledProviders(facts.keyServers, facts.nodes),
+  nodes: facts.nodes,
   count: facts.count,
 });
 

@@ -32,6 +32,7 @@ import {
 import { sealsIn } from "../../testing/seals.ts";
 import { OwnRecord } from "../claims/own-record.ts";
 import { ViewIndex } from "../claims/view-index.ts";
+import type { RetirementFacts } from "./key-uses.ts";
 import { Retirement, type RetirementStore } from "./retirement.ts";
 import { UsageCensus } from "./usage-census.ts";
 import type { Waiting } from "./waiting-period.ts";
@@ -86,6 +87,14 @@ async function sealed(version: KeyVersion): Promise<KeyVersion> {
 
 /** Makes one pass. Returns the names of the destroyed KeyVersions, in order. */
 async function pass(given: Given): Promise<string[]> {
+  const { retirement, view, destroyed } = await begin(given);
+  await retirement.pass(index(view()), new AbortController().signal, NOW).catch(() => undefined);
+  return destroyed;
+}
+
+const index = (view: View) => new ViewIndex(view, new OwnRecord([], []));
+
+async function begin(given: Given) {
   const destroyed: string[] = [];
   const keyVersions = [...(given.copies ?? []), ...(await Promise.all(given.keyVersions.map(sealed)))];
   const keyServers = given.keyServers ?? [
@@ -126,10 +135,7 @@ async function pass(given: Given): Promise<string[]> {
     usageCensus,
     time: { ...timeKeeper(given.waiting ?? SEEN), ask: async () => given.clock?.() },
   });
-  await retirement
-    .pass(new ViewIndex(view(), new OwnRecord([], [])), new AbortController().signal, NOW)
-    .catch(() => undefined);
-  return destroyed;
+  return { retirement, view, destroyed };
 }
 
 const second = { keyId: keyId(2), versionId: versionId(50) };
@@ -215,4 +221,16 @@ test("the same where a provider names the key, by its own name or by an alias =>
   const provider = { name: "p", socket: "/p", serves: "apps/secrets" };
   const keyServers = [keyServer("one", { providers: [provider] }, { creationTimestamp: EARLIER })];
   expect(await pass({ keyVersions, keyServers })).toEqual([]);
+});
+
+test("facts are read past the cache, and are none about a MasterKey whose spec was changed meanwhile", async () => {
+  const asked = masterKey({ status: { keyId: keyId(1) } });
+  const { retirement, view } = await begin({ keyVersions: [], masterKeys: [asked] });
+  const { signal } = new AbortController();
+  const late = index({ ...view(), keyServers: [] });
+  const known = ({ keyServers }: RetirementFacts) => keyServers.map(({ metadata }) => metadata.name);
+  expect(known(retirement.factsFor(asked, late))).toEqual([]);
+  expect(known(await retirement.freshFactsFor(asked, late, signal))).toEqual(["one"]);
+  const former = { ...asked, metadata: { ...asked.metadata, generation: 0 } };
+  await expect(retirement.freshFactsFor(former, late, signal)).rejects.toMatchObject({ code: "Conflict" });
 });

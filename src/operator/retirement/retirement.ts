@@ -1,5 +1,5 @@
 import type { KeyId, VersionId } from "../../crypto/ids.ts";
-import { codeOf } from "../../errors.ts";
+import { ClavigerError, codeOf } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { nameText } from "../../names.ts";
 import { toVersionRow } from "../../resources/key-version-rows.ts";
@@ -80,6 +80,21 @@ export class Retirement {
    */
   factsFor(masterKey: MasterKey, index: ViewIndex): RetirementFacts {
     return this.#facts({ ...index.view, keyAliases: index.aliasesBeside(masterKey) });
+  }
+
+  /**
+   * Returns the same facts, read past the cache. Throws Conflict if the MasterKey's spec has changed meanwhile:
+   * the caller decided on the former spec.
+   */
+  async freshFactsFor(
+    masterKey: MasterKey,
+    { view: { heardOf } }: ViewIndex,
+    signal: AbortSignal,
+  ): Promise<RetirementFacts> {
+    const keyServers = await this.#store.fresh("KeyServer", signal);
+    const keyAliases = await this.#store.fresh("KeyAlias", signal);
+    mustBeUnchanged(masterKey, await this.#store.fresh("MasterKey", signal));
+    return this.#facts({ keyServers, keyAliases, heardOf });
   }
 
   /**
@@ -210,6 +225,16 @@ export class Retirement {
     if (message === undefined) this.#said.delete(keyId);
     else this.#said.set(keyId, message);
   }
+}
+
+function mustBeUnchanged(
+  { metadata: { uid, generation, ...name } }: MasterKey,
+  now: readonly MasterKey[],
+): void {
+  const same = now.some(({ metadata }) => metadata.uid === uid && metadata.generation === generation);
+  if (same) return;
+  const message = `MasterKey ${name.namespace}/${name.name} was changed meanwhile: its next step is decided again`;
+  throw new ClavigerError("Conflict", message);
 }
 
 /** Nodes are silent by the real clock, whatever clock the decisions use. */
