@@ -204,7 +204,9 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
     /** Returns the pod of a ServiceAccount as the API server would store it. */
     const admitted = async (serviceAccountName: string, ...containers: readonly object[]) => {
       const object = { apiVersion: "v1", kind: "Pod", metadata: { namespace: SHOP, name: "app" } };
-      const spec = { serviceAccountName, automountServiceAccountToken: false, containers };
+      const hasMounts = containers.some((one) => "volumeMounts" in one);
+      const volumes = hasMounts && { volumes: [{ name: "mine", emptyDir: {} }] };
+      const spec = { serviceAccountName, automountServiceAccountToken: false, containers, ...volumes };
       const args = ["create", "--dry-run=server", "-o", "json", "-f", "-"];
       return JSON.parse(await cluster.kubectl(args, manifests({ ...object, spec }))).spec;
     };
@@ -253,6 +255,23 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
       });
       expect(environmentOf(other)).toEqual({ AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE" });
       expect(other.volumeMounts).toBeUndefined();
+    });
+
+    it("a container that mounts something of its own at the token's folder, or in it, is left as it is", async () => {
+      const folder = "/var/run/secrets/kms.claviger.dev";
+      const mounting = (name: string, mountPath: string) => ({
+        ...{ name, image: "app", volumeMounts: [{ name: "mine", mountPath }] },
+      });
+      const own = [
+        mounting("at", folder),
+        mounting("slash", `${folder}/`),
+        mounting("in", `${folder}/token`),
+      ];
+      const { containers } = await admitted("web", mounting("beside", `${folder}.mine`), ...own);
+      const [beside, ...others] = containers;
+      expect(environmentOf(beside)).toMatchObject({ AWS_ROLE_ARN: roleOf(SHOP, "web") });
+      expect(others).toMatchObject(own);
+      expect(others.map(environmentOf)).toEqual([{}, {}, {}]);
     });
 
     it("a pod of another ServiceAccount of the namespace is left as it is", async () => {
