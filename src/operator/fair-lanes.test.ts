@@ -1,16 +1,8 @@
 import { expect, test } from "vitest";
+import { numbers } from "../testing/numbers.ts";
 import { FairLanes } from "./fair-lanes.ts";
 
 const laneOf = (item: string): string => item.slice(0, 1);
-
-/** Returns a generator of numbers from 0 to `below` that is the same in every run. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return (state >>> 8) % below;
-  };
-}
 
 test("any additions, removals and turns => each item once, a lane in its order, no lane twice before one that waits", () => {
   for (let seed = 1; seed <= 200; seed++) {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { toVersionRow } from "../../resources/key-version-rows.ts";
 import type { View } from "../../store/view.ts";
+import { numbers } from "../../testing/numbers.ts";
 import { keyAlias, keyVersion, masterKey, versionId } from "../../testing/objects.ts";
 import { OwnRecord } from "./own-record.ts";
 import { ViewIndex } from "./view-index.ts";
@@ -41,15 +42,6 @@ test.each([
   const version = keyVersion(1, { spec: { ...recorded.spec, ...change } });
   expect(indexOf(version).isUnsettled(key)).toBe(expected);
 });
-
-/** Returns a generator of numbers from 0 to `below` that is the same in every run. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return (state >>> 8) % below;
-  };
-}
 
 /** Returns everything that an index says. */
 const told = (index: ViewIndex, names: readonly string[]) =>
