@@ -4,6 +4,7 @@ import type { ImportSpec, ImportStatus } from "../../resources/schemas/import.ts
 import type { MasterKeySpec, MasterKeyStatus } from "../../resources/schemas/master-key.ts";
 import {
   currentVersion,
+  EARLIER,
   keyId,
   keyServer,
   keyVersion,
@@ -13,7 +14,6 @@ import {
   unserved,
   waiting,
 } from "../../testing/objects.ts";
-import { rfc3339 } from "../../times.ts";
 import { decideMasterKey } from "../master-key/decide-master-key.ts";
 import { usersOf } from "../retirement/key-uses.ts";
 import { decideImport, isPendingImport } from "./decide-import.ts";
@@ -61,6 +61,7 @@ const used = (reason: "ProviderUsesKey" | "AliasPointsToKey"): KeyUsers => ({
 });
 const uncountable: KeyUsers = { ...UNUSED, count: { kind: "impossible" } };
 const DELETED = "d".repeat(64);
+const LATER = "2026-02-01T00:00:00Z";
 const DELETE: ImportSpec = {
   wrappingKeySpec: "RSA_3072",
   expirationModel: "KEY_MATERIAL_DOES_NOT_EXPIRE",
@@ -224,15 +225,31 @@ const rows: readonly Row[] = [
     versions: [v1],
     step: "wait VersionsMissing",
   },
-  { name: "deletion of material that nobody uses => its use ends now", ...deleting({}), step: "delete now" },
+  {
+    name: "deletion of material that nobody uses => its use ends now",
+    ...deleting({}),
+    step: "delete by a date that is past by every clock",
+  },
   {
     name: "deletion of the material of an alias's key => its use ends now: an alias by itself uses nothing",
     ...deleting({ users: used("AliasPointsToKey") }),
-    step: "delete now",
+    step: "delete by a date that is past by every clock",
   },
   {
     name: "deletion of material that expired => processed, and nothing changes",
     ...deleting({ versions: [imported(1, { materialId: DELETED, validTo: "2026-01-01T00:00:00Z" })] }),
+    step: "delete before",
+  },
+  {
+    name: "deletion that a leader made and did not report, and this one's clock is behind => processed, and nothing changes",
+    ...deleting({
+      versions: [
+        keyVersion(1, {
+          metadata: { creationTimestamp: LATER },
+          spec: { origin: "EXTERNAL", materialId: DELETED, validTo: LATER },
+        }),
+      ],
+    }),
     step: "delete before",
   },
   {
@@ -274,7 +291,7 @@ const rows: readonly Row[] = [
       versions: [imported(1, { materialId: DELETED, keySpec: "HMAC_256", keyUsage: "GENERATE_VERIFY_MAC" })],
       users: { ...UNUSED, unsettled: ["provider p of node one"], nodes: [node("one", [], { stale: true })] },
     }),
-    step: "delete now",
+    step: "delete by a date that is past by every clock",
   },
   {
     name: "deletion while the stored objects are being counted => waits",
@@ -289,7 +306,7 @@ const rows: readonly Row[] = [
   {
     name: "deletion without an etcd, and somebody vouches => its use ends now",
     ...deleting({ users: uncountable, spec: { import: { ...DELETE, withoutCensus: true } } }),
-    step: "delete now",
+    step: "delete by a date that is past by every clock",
   },
   {
     name: "deletion, and the key is pending deletion => its use ends now, as in AWS KMS",
@@ -299,7 +316,7 @@ const rows: readonly Row[] = [
         deletion: { scheduledAt: "2026-01-01T00:00:00Z", deletionDate: "2026-01-31T00:00:00Z" },
       },
     }),
-    step: "delete now",
+    step: "delete by a date that is past by every clock",
   },
   {
     name: "deletion that was processed => nothing, and no parameters, which nobody asked for",
@@ -350,8 +367,10 @@ test("material of a key that a provider has just left is not deleted, although n
   });
 });
 
-const deletedWhen = (validTo: string | undefined): string =>
-  validTo === undefined ? "delete before" : `delete ${validTo === rfc3339(NOW) ? "now" : validTo}`;
+const deletedWhen = (validTo: string | undefined): string => {
+  if (validTo === undefined) return "delete before";
+  return `delete ${validTo === EARLIER ? "by a date that is past by every clock" : validTo}`;
+};
 
 describe("while nobody knows what time it is", () => {
   const timeUnknown = { reason: "ClocksDisagree", message: "by 40 days" };

@@ -52,7 +52,7 @@ export type ImportStep =
   | { readonly kind: "publish"; readonly keySpec: WrappingKeySpec }
   /** Opens the offered material, and asks `decideOpened`. */
   | { readonly kind: "open"; readonly offer: Offer }
-  /** Ends the use of material at `validTo`; absent if its use has ended before. */
+  /** Ends the use of material by a `validTo` in the past; absent if its use has ended before. */
   | {
       readonly kind: "delete";
       readonly deletion: MaterialDeletion;

@@ -2,12 +2,11 @@ import { createHash } from "node:crypto";
 import type { Finding } from "../../resources/conditions.ts";
 import type { KeyVersion, MasterKey } from "../../resources/resources.ts";
 import { versionsOf } from "../../resources/versions.ts";
-import { rfc3339 } from "../../times.ts";
 import type { NodeView } from "../nodes/node-view.ts";
 import { nodeObstacle, unsettledObstacle } from "../retirement/node-obstacles.ts";
 import { listUses, type Use } from "../retirement/usage.ts";
 import { type Obstacle, type UsageCount, uncounted } from "../retirement/usage-census.ts";
-import { hasExpired } from "./material-expiry.ts";
+import { hasExpired, isDeleted } from "./material-expiry.ts";
 
 /** A request in spec.import to delete material. */
 export interface MaterialDeletion {
@@ -30,7 +29,7 @@ export interface KeyUsers {
 
 /** The next step of a deletion. */
 export type DeletionStep =
-  /** The material may be used no longer than until `validTo`. */
+  /** The material may be used no longer than until `validTo`, which is past by every clock. */
   | { readonly kind: "delete"; readonly version: KeyVersion; readonly validTo: string }
   /** The material has expired, or was deleted before. */
   | { readonly kind: "keep"; readonly version: KeyVersion }
@@ -48,8 +47,8 @@ export function newDeletion({ spec, status }: MasterKey): MaterialDeletion | und
 }
 
 /**
- * Decides about a deletion of material, which is its expiry at this moment: the sealed material stays, and the
- * same material can be imported again. An API server would stop with its key, so a key that it uses is refused.
+ * Decides about a deletion of material, which is an expiry in the past: the sealed material stays, and the same
+ * material can be imported again. An API server would stop with its key, so a key that it uses is refused.
  */
 export function decideMaterialDeletion(
   masterKey: MasterKey,
@@ -61,13 +60,13 @@ export function decideMaterialDeletion(
   const own = versionsOf(masterKey.status?.keyId, versions);
   const version = own.find(({ spec }) => spec.origin === "EXTERNAL" && spec.materialId === materialId);
   if (version === undefined) return refuse("MaterialNotFound", notFound(masterKey));
-  if (hasExpired(version, now)) return { kind: "keep", version };
+  if (isDeleted(version) || hasExpired(version, now)) return { kind: "keep", version };
   // An alias by itself is no user: it is one if a provider serves it, and that provider is among the uses.
   const uses = users.uses.filter(({ reason }) => reason !== "AliasPointsToKey");
   if (uses.length > 0) return refuse("InUse", inUse(uses));
   const doubt = mayBeUsedUnseen(version, users);
   if (doubt !== undefined) return { kind: "wait", finding: finding(doubt.reason, doubt.message) };
-  return byCount(version, users, withoutCensus, now);
+  return byCount(version, users, withoutCensus);
 }
 
 /**
@@ -81,21 +80,21 @@ function mayBeUsedUnseen({ spec }: KeyVersion, { nodes, unsettled }: KeyUsers): 
 }
 
 /** The count comes last, because it must be younger than the other facts. */
-function byCount(version: KeyVersion, { count }: KeyUsers, withoutCensus: boolean, now: Date): DeletionStep {
+function byCount(version: KeyVersion, { count }: KeyUsers, withoutCensus: boolean): DeletionStep {
   const obstacle = uncounted(count);
-  if (obstacle === undefined) return deletion(version, now);
+  if (obstacle === undefined) return deletion(version);
   if (count.kind !== "impossible")
     return { kind: "wait", finding: finding(obstacle.reason, obstacle.message) };
   if (!withoutCensus) return refuse(obstacle.reason, `${obstacle.message}: ${VOUCH}`);
   return count.askedAnew === true
     ? { kind: "wait", finding: finding("Counting", "what is stored under the key is being counted in etcd") }
-    : deletion(version, now);
+    : deletion(version);
 }
 
-const deletion = (version: KeyVersion, now: Date): DeletionStep => ({
+const deletion = (version: KeyVersion): DeletionStep => ({
   kind: "delete",
   version,
-  validTo: rfc3339(now),
+  validTo: version.metadata.creationTimestamp,
 });
 
 const VOUCH =

@@ -2,6 +2,7 @@ import { WRAPPING_ALGORITHMS } from "../../crypto/import-wrapping.ts";
 import { conditionOf, type Finding } from "../../resources/conditions.ts";
 import type { ImportStatus } from "../../resources/schemas/import.ts";
 import { versionsOf } from "../../resources/versions.ts";
+import { rfc3339 } from "../../times.ts";
 import type { StatusPart } from "../master-key/assemble-status.ts";
 import {
   type Asked,
@@ -12,7 +13,7 @@ import {
 } from "./decide-import.ts";
 import { type MaterialDeletion, newDeletion } from "./decide-material-deletion.ts";
 import type { Offer } from "./import-offer.ts";
-import { expiryFinding, hasExpired } from "./material-expiry.ts";
+import { expiryFinding, hasExpired, isDeleted } from "./material-expiry.ts";
 
 /** The reason while an error prevents a step. */
 const FAILED = "ImportFailed";
@@ -32,7 +33,7 @@ export type ImportOutcome =
       readonly offer: MaterialDeletion;
       readonly number: number;
       readonly materialId: string;
-      /** The moment at which the use of the material ends. */
+      /** The time from which on the material is refused: it is past. */
       readonly validTo: string;
     }
   | { readonly kind: "refused"; readonly offer: Asked; readonly finding: Finding }
@@ -155,7 +156,7 @@ function importFinding(observed: ObservedImport, outcome: ImportOutcome, now: Da
     return { type: "Imported", status: "True", reason: "Imported", message };
   }
   if (outcome.kind === "deleted") {
-    const message = `the material ${outcome.materialId} of version ${outcome.number} was deleted, as of ${outcome.validTo}: import the same material again to use it again`;
+    const message = `the material ${outcome.materialId} of version ${outcome.number} was deleted, as of ${rfc3339(now)}: import the same material again to use it again`;
     return { type: "Imported", status: "False", reason: "MaterialDeleted", message };
   }
   // Another step came first, so nothing is known about this generation yet.
@@ -181,6 +182,7 @@ function expiredFinding(observed: ObservedImport, now: Date): Finding | undefine
     ({ spec }) => spec.versionId === current?.versionId,
   );
   if (!masterKey.spec.enabled || version === undefined || !hasExpired(version, now)) return undefined;
-  const message = `the material of version ${version.spec.number} expired at ${version.spec.validTo}: nothing encrypts or decrypts under it until the same material is imported again`;
+  const end = isDeleted(version) ? "was deleted" : `expired at ${version.spec.validTo}`;
+  const message = `the material of version ${version.spec.number} ${end}: nothing encrypts or decrypts under it until the same material is imported again`;
   return { type: "Ready", status: "False", reason: "MaterialExpired", message };
 }

@@ -32,6 +32,13 @@ export function expiriesOf(versions: readonly KeyVersion[]): Expiry[] {
 /** Returns true if a version's material has expired. */
 export const hasExpired = ({ spec }: KeyVersion, now: Date): boolean => timeOf(spec.validTo) <= now.getTime();
 
+/**
+ * Returns true if a version's material was deleted. Its use ended when the version was created: that is past by
+ * every clock, also by one that is behind or is set back later.
+ */
+export const isDeleted = ({ metadata, spec }: KeyVersion): boolean =>
+  timeOf(spec.validTo) === timeOf(metadata.creationTimestamp);
+
 /** Returns the condition MaterialExpiring, or undefined if none of the key's material expires. */
 export function expiryFinding(versions: readonly KeyVersion[], now: Date): Finding | undefined {
   const expiries = expiriesOf(versions);
@@ -54,7 +61,8 @@ export function expiryFinding(versions: readonly KeyVersion[], now: Date): Findi
 
 const list = (expiries: readonly Expiry[]): string => firstFew(expiries.map(describe), 20);
 
-const describe = ({ version }: Expiry): string => `version ${version.spec.number} (${version.spec.validTo})`;
+const describe = ({ version }: Expiry): string =>
+  `version ${version.spec.number} (${isDeleted(version) ? "deleted" : version.spec.validTo})`;
 
 /** Returns in how many milliseconds the condition changes by itself, or undefined if it does not. */
 export function nextExpiryChange(versions: readonly KeyVersion[], now: Date): number | undefined {

@@ -18,9 +18,17 @@ import type { MasterKeySpec } from "../../resources/schemas/master-key.ts";
 import { createRootKey } from "../../seal/root-key-file.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import { materialFor } from "../../testing/materials.ts";
-import { currentVersion, keyId, keyVersion, masterKey, NOW, node, unserved } from "../../testing/objects.ts";
+import {
+  currentVersion,
+  EARLIER,
+  keyId,
+  keyVersion,
+  masterKey,
+  NOW,
+  node,
+  unserved,
+} from "../../testing/objects.ts";
 import { sealsIn } from "../../testing/seals.ts";
-import { rfc3339 } from "../../times.ts";
 import { KeyPairs } from "../key-pairs.ts";
 import { assembleStatus } from "../master-key/assemble-status.ts";
 import { decideMasterKey } from "../master-key/decide-master-key.ts";
@@ -589,20 +597,27 @@ describe("material that expires", () => {
   });
 });
 
-test("material that was deleted is refused from that moment on, stays deleted, and only the same brings the key back", async () => {
+test("material that was deleted is refused by every clock, stays deleted, and only the same brings the key back", async () => {
   await imported();
   const { seal, materialId, ownership } = versions[0]?.spec ?? {};
   write({ requestToken: "delete", deleteMaterialId: materialId ?? "" });
   await pass({ crash: true });
+  const deleted = versions;
+  now = new Date(Date.parse(EARLIER) + HOUR);
   await pass();
+  expect(versions).toEqual(deleted);
+  now = NOW;
   expect(condition("Imported")).toBe("False MaterialDeleted");
   expect(key.status?.import?.processed).toMatchObject({ requestToken: "delete", number: 1, materialId });
-  expect(versions[0]?.spec).toMatchObject({ seal, validTo: rfc3339(NOW) });
+  expect(versions[0]?.spec).toMatchObject({ seal, validTo: EARLIER });
   expect(versions[0]?.spec.ownership).not.toEqual(ownership);
   write(undefined);
   await pass();
   expect(key.status?.keyState).toBe("PendingImport");
   expect(condition("Ready")).toBe("False MaterialExpired");
+  expect(conditionOf(key.status?.conditions, "MaterialExpiring")?.message).toMatch(
+    /^expired: version 1 \(deleted\);/,
+  );
   write(offer(Buffer.alloc(32, 9)));
   await pass();
   expect(condition("Imported")).toBe("False IncorrectKeyMaterial");
