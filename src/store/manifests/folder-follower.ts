@@ -3,9 +3,10 @@ import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { type AnyResource, API_VERSION } from "../../resources/resources.ts";
+import { Absences } from "./absences.ts";
 import { type KeptObjects, keyOf, newMetadata } from "./kept-objects.ts";
 import { judgeManifest, manifestKey, refusalsOf } from "./manifest-verdicts.ts";
-import { fingerprint, MANIFEST_KINDS, type Manifest, readManifests } from "./manifests.ts";
+import { appearances, fingerprint, MANIFEST_KINDS, type Manifest, readManifests } from "./manifests.ts";
 
 const POLL_MILLISECONDS = 500;
 
@@ -25,6 +26,9 @@ export class FolderFollower {
   readonly #options: FolderFollowerOptions;
   /** Maps each object to its file. */
   readonly #sources = new Map<string, string>();
+  readonly #absences = new Absences();
+  /** The objects that no manifest had when the folder was read last. */
+  #absent: ReadonlySet<string> = new Set();
   #synced = false;
 
   constructor(options: FolderFollowerOptions) {
@@ -43,8 +47,10 @@ export class FolderFollower {
     let complaint: string | undefined;
     while (!signal.aborted) {
       try {
-        const now = fingerprint(folder);
+        const files = appearances(folder);
+        const now = fingerprint(files);
         if (now !== seen) this.#readFolder();
+        this.#removeAbsent(files, now);
         if (seen === undefined) onFirst();
         seen = now;
         complaint = undefined;
@@ -61,13 +67,24 @@ export class FolderFollower {
     for (const problem of problems) this.#options.log("error", problem);
     for (const manifest of manifests) this.#accept(manifest);
     const wanted = new Set(manifests.map(manifestKey));
-    for (const object of MANIFEST_KINDS.flatMap((kind): AnyResource[] =>
-      this.#options.objects.ofKind(kind),
-    )) {
-      if (!wanted.has(keyOf(object)) && !this.#mayBeIn(unreadable, object))
-        this.#options.objects.remove(object);
-    }
+    const absent = MANIFEST_KINDS.flatMap((kind): AnyResource[] => this.#options.objects.ofKind(kind)).filter(
+      (object) => !wanted.has(keyOf(object)) && !this.#mayBeIn(unreadable, object),
+    );
+    this.#absent = new Set(absent.map(keyOf));
     this.#synced = true;
+  }
+
+  /** After a restart an object may have been in any file. */
+  #removeAbsent(files: ReadonlyMap<string, string>, all: string): void {
+    const appearance = (source: string | undefined) =>
+      source === undefined ? all : (files.get(source) ?? "none");
+    const absent = [...this.#absent].map((key) => [key, appearance(this.#sources.get(key))] as const);
+    for (const key of this.#absences.look(new Map(absent))) {
+      const object = this.#options.objects.get(key);
+      if (object !== undefined) this.#options.objects.remove(object);
+      this.#sources.delete(key);
+    }
+    this.#absent = new Set([...this.#absent].filter((key) => this.#options.objects.get(key) !== undefined));
   }
 
   /**

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -198,6 +198,23 @@ describe("files that come and go", () => {
     await vi.waitFor(() => expect(used.store.view()?.masterKeys).toEqual([]), deadline);
   });
 
+  test("an editor writes a file in place, in two parts => the objects of the second part stay what they were", async () => {
+    write("a.yaml", `${key("a")}---\n${key("b")}`);
+    const used = await start();
+    const found = (name: string) =>
+      used.store.view()?.masterKeys.find(({ metadata }) => metadata.name === name);
+    const before = found("b");
+    expect(before).toBeDefined();
+    const first = `${key("a", "{ description: edited }")}---\n`;
+    writeFileSync(join(root, "keys", "a.yaml"), first);
+    await vi.waitFor(() => expect(found("a")?.spec.description).toBe("edited"), deadline);
+    appendFileSync(join(root, "keys", "a.yaml"), `${key("b")}---\n${key("c")}`);
+    await vi.waitFor(() => expect(found("c")).toBeDefined(), deadline);
+    expect(found("b")).toEqual(before);
+    write("a.yaml", key("c"));
+    await vi.waitFor(() => expect(onlyKey(used).metadata.name).toBe("c"), deadline);
+  });
+
   test("a file is broken while the operator starts again => its objects stay", async () => {
     write("a.yaml", key("a"));
     const used = await start();
@@ -354,7 +371,8 @@ describe("opened again", () => {
     write("a.yaml", key("a"));
     await (await start()).stop();
     rmSync(join(root, "keys", "a.yaml"));
-    expect((await start()).store.view()?.masterKeys).toEqual([]);
+    const { store } = await start();
+    await vi.waitFor(() => expect(store.view()?.masterKeys).toEqual([]), deadline);
   });
 
   test("the node was renamed => its former KeyServer does not block promotions", async () => {

@@ -8,7 +8,7 @@ import { stringify } from "yaml";
 import { MAX_YAML_BYTES } from "../../config/bounded-yaml.ts";
 import { ClavigerError } from "../../errors.ts";
 import { manifestProblems } from "./manifest-verdicts.ts";
-import { fingerprint, parseManifests, readManifests } from "./manifests.ts";
+import { appearances, fingerprint as fingerprintOf, parseManifests, readManifests } from "./manifests.ts";
 
 const key = (name: string, more = "") =>
   `apiVersion: kms.claviger.dev/v1alpha1\nkind: MasterKey\nmetadata: { name: ${name}, namespace: apps }\n${more}`;
@@ -21,6 +21,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 const names = () => readManifests(folder).manifests.map(({ name }) => name);
+const fingerprint = (path: string) => fingerprintOf(appearances(path));
 
 describe("a folder", () => {
   test("several documents in a file => each is an object", () => {

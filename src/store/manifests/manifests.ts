@@ -45,12 +45,13 @@ const MAX_LISTS = 10;
 /** The limit of all files together, because reading them blocks this process. */
 export const MAX_FOLDER_BYTES = 4 * MAX_YAML_BYTES;
 
+/** Returns how each manifest of the folder appears: it changes when the file does. */
+export const appearances = (folder: string): ReadonlyMap<string, string> =>
+  new Map(manifestFiles(folder).map((file) => [file, appearanceOf(file)]));
+
 /** Returns a text that changes when any manifest of the folder does. */
-export function fingerprint(folder: string): string {
-  return manifestFiles(folder)
-    .map((file) => `${file} ${appearanceOf(file)}`)
-    .join("\n");
-}
+export const fingerprint = (files: ReadonlyMap<string, string>): string =>
+  [...files].map(([file, appearance]) => `${file} ${appearance}`).join("\n");
 
 /**
  * Reads every .yaml, .yml and .json file of a folder, as kubectl does. Throws ConfigInvalid if there is no
