@@ -1,7 +1,7 @@
-import { chownSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClavigerError, codeOf } from "../../errors.ts";
+import { asOwner } from "../../files/as-owner.ts";
 import { FileLock } from "../../keyring/file-lock.ts";
 
 /** In the state folder: the folder of manifests may be read by others, who could hold the lock for ever. */
@@ -31,9 +31,8 @@ export class FolderLock {
 
   #acquire(): FileLock | undefined {
     try {
-      const lock = FileLock.acquire(this.#path, BUSY);
-      giveToOwner(this.#path);
-      return lock;
+      // Root runs a command now and then, and must not leave a lock that claviger's own user cannot take.
+      return asOwner(dirname(this.#path), () => FileLock.acquire(this.#path, BUSY));
     } catch (error) {
       if (codeOf(error) === "InUse") return undefined;
       throw error;
@@ -49,11 +48,4 @@ function releasing<T>(lock: FileLock, work: () => T): T {
   } finally {
     lock.release();
   }
-}
-
-/** Root runs a command now and then, and must not leave a lock that claviger's own user cannot take. */
-function giveToOwner(path: string): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(dirname(path));
-  if (statSync(path).uid !== uid) chownSync(path, uid, gid);
 }
