@@ -9,6 +9,13 @@ const STOP_MILLISECONDS = 8_000;
 // The same extension as this file: a source in a checkout, compiled in a package.
 const PROGRAM = join(import.meta.dirname, `api-worker${extname(import.meta.filename)}`);
 
+/**
+ * Returns the options of Node.js for a worker: those of this process, but for the young generation's limit. The image
+ * sets it for the plugin, which makes little garbage; a worker makes much with each call.
+ */
+export const workerOptions = (options: readonly string[]): string[] =>
+  options.filter((option) => !option.startsWith("--max-semi-space-size="));
+
 export interface WorkersOptions {
   readonly count: number;
   readonly configPath: string;
@@ -34,7 +41,8 @@ const keepWorker = (
 ): Promise<void> =>
   keepRunning({
     start: () => {
-      cluster.setupPrimary({ exec: PROGRAM, args: [configPath, String(slot), format] });
+      const execArgv = workerOptions(process.execArgv);
+      cluster.setupPrimary({ exec: PROGRAM, args: [configPath, String(slot), format], execArgv });
       const worker = cluster.fork();
       // The error of a process that cannot be started is repeated here, and would end this process. keepRunning
       // hears of it from the process itself.
