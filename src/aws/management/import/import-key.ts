@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { KeyRow } from "../../../keyring/rows.ts";
+import { nameText } from "../../../names.ts";
 import { printable } from "../../../printable.ts";
 import { conditionOf } from "../../../resources/conditions.ts";
 import type { MasterKey } from "../../../resources/resources.ts";
@@ -52,7 +53,9 @@ export const writeImport = (
 
 /**
  * Writes spec.import, waits until the operator has accepted or refused it, and takes it out again. Returns the
- * MasterKey with the verdict. Throws DependencyTimeoutException, and then nothing is left that could be done later.
+ * MasterKey with the verdict. Throws DependencyTimeoutException if there is none in time. If spec.import cannot
+ * be taken out, the operator may still carry it out later: the error says so. If this process is killed before
+ * it takes spec.import out, nobody says so.
  */
 export async function processImport(
   target: ImportTarget,
@@ -61,11 +64,34 @@ export async function processImport(
 ): Promise<ObservedKey> {
   const requestToken = randomUUID();
   await writeImport(target, { ...spec, requestToken }, refuse);
-  try {
-    return await waitForImport(target, isProcessed(requestToken));
-  } finally {
-    await takeOutImport(target, requestToken);
+  const [verdict] = await Promise.allSettled([waitForImport(target, isProcessed(requestToken))]);
+  const [removal] = await Promise.allSettled([takeOutImport(target, requestToken)]);
+  if (removal.status === "rejected") throw leftBehind(target, verdict, removal.reason);
+  if (verdict.status === "rejected") throw verdict.reason;
+  return verdict.value;
+}
+
+/** Returns the error for a spec.import that could not be taken out. The log has the cause of errors of claviger's. */
+function leftBehind(
+  { key, keys }: ImportTarget,
+  verdict: PromiseSettledResult<unknown>,
+  cause: unknown,
+): AwsError {
+  const why = cause instanceof AwsError ? cause.message : "its MasterKey could not be read or written";
+  const left = `spec.import of MasterKey ${nameText(key)} could not be removed (${why})`;
+  if (verdict.status === "fulfilled") {
+    const message = `The change of the material of ${keys.arn(key)} was processed, and ${left}: remove it.`;
+    return new AwsError("DependencyTimeoutException", message, { cause });
   }
+  const { reason } = verdict;
+  const [type, first]: [AwsErrorType, string] =
+    reason instanceof AwsError
+      ? [reason.type, reason.message]
+      : [
+          "DependencyTimeoutException",
+          `Nobody knows whether the change of the material of ${keys.arn(key)} is made.`,
+        ];
+  return new AwsError(type, `${first} And ${left}: remove it, or the change may be made later.`, { cause });
 }
 
 const isProcessed =
