@@ -1,0 +1,82 @@
+import { rootArn } from "../principal.ts";
+import { contextName } from "./condition-keys.ts";
+import { operators } from "./condition-operators.ts";
+import type { Condition, Patterns, Policy, Principals, Statement } from "./policy.ts";
+import { matchesWildcard } from "./wildcard.ts";
+
+/** A request as a key policy sees it. */
+export interface PolicyRequest {
+  /** The caller's ARN, and the ARNs of the caller's groups. */
+  readonly principal: string;
+  readonly groups: readonly string[];
+  /** The account of the caller: twelve digits. */
+  readonly account: string;
+  /** The action without its prefix, such as "Encrypt". */
+  readonly action: string;
+  /** The key's ARN. */
+  readonly resource: string;
+  /** The values of condition keys, by `contextName`. A key that the request does not have is left out. */
+  readonly values: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * The word of a policy about one request. "account" means that the policy leaves it to the account: in this
+ * cluster, to RBAC. "none" is the implicit deny.
+ */
+export type Verdict =
+  | { readonly effect: "deny" | "allow" | "account"; readonly statement: string }
+  | { readonly effect: "none" };
+
+/**
+ * Judges a request by a key policy: an explicit deny, then an allow of the caller, then an allow of the caller's
+ * account (IAM User Guide, "Policy evaluation logic"; AWS KMS Developer Guide, "Default key policy").
+ */
+export function judgePolicy({ statements }: Policy, request: PolicyRequest): Verdict {
+  const about = statements.filter((statement) => isAbout(statement, request));
+  const denying = about.find(({ effect, principals }) => effect === "Deny" && isDenied(principals, request));
+  if (denying !== undefined) return { effect: "deny", statement: denying.name };
+  const allowing = about.filter(({ effect }) => effect === "Allow");
+  const direct = allowing.find(({ principals }) => names(principals, request));
+  if (direct !== undefined) return { effect: "allow", statement: direct.name };
+  const delegating = allowing.find(({ principals }) => principals.names.includes(rootArn(request.account)));
+  return delegating === undefined ? { effect: "none" } : { effect: "account", statement: delegating.name };
+}
+
+const isAbout = ({ actions, resources, conditions }: Statement, request: PolicyRequest): boolean =>
+  matchesAction(actions, request.action) &&
+  matchesAny(resources, (pattern) => matchesWildcard(pattern, request.resource)) &&
+  conditions.every((condition) => holds(condition, request.values));
+
+/** IAM does not distinguish cases in actions. */
+const matchesAction = (actions: Patterns, action: string): boolean =>
+  matchesAny(actions, (pattern) => matchesWildcard(pattern.toLowerCase(), `kms:${action}`.toLowerCase()));
+
+const matchesAny = ({ except, patterns }: Patterns, matches: (pattern: string) => boolean): boolean =>
+  patterns.some(matches) !== except;
+
+/** Returns true if the caller is named, or a group of it, or everybody is. */
+const names = (principals: Principals, { principal, groups }: PolicyRequest): boolean =>
+  principals.names.some((name) => name === "*" || name === principal || groups.includes(name));
+
+/**
+ * A Deny of an account denies everybody in it. A NotPrincipal spares only a caller that it names together with the
+ * caller's account: IAM denies the account otherwise, and with it the caller.
+ */
+function isDenied(principals: Principals, request: PolicyRequest): boolean {
+  const namesAccount = principals.names.includes(rootArn(request.account));
+  if (!principals.except) return namesAccount || names(principals, request);
+  if (principals.names.includes("*")) return false;
+  return !(namesAccount && names(principals, request));
+}
+
+/** Returns true if the request fulfils the condition. */
+function holds(condition: Condition, values: PolicyRequest["values"]): boolean {
+  const { operator, over, ifExists, key, values: wanted } = condition;
+  const { negated, matches } = operators[operator];
+  const found = values.get(contextName(key)) ?? [];
+  if (operator === "Null")
+    return wanted.some((one) => (one.toLowerCase() === "true") === (found.length === 0));
+  if (found.length === 0) return ifExists || over === "all" || (negated && over === undefined);
+  const fits = (value: string): boolean => wanted.some((one) => matches(one, value)) !== negated;
+  return over === "any" ? found.some(fits) : found.every(fits);
+}
