@@ -3,7 +3,7 @@
  * GrantsMeasured as JSON. Arguments: the keyring's path, and the number of decisions.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Asked, decideAccess } from "../src/access/decide-access.ts";
+import { type Asked, decideAccess, LEFT_TO_ACCOUNT } from "../src/access/decide-access.ts";
 import { GrantIndex } from "../src/access/grant-index.ts";
 import { LiveGrants } from "../src/keyring/live/live-grants.ts";
 import { benchGrantee, benchKeyId, benchMasterKey } from "./grants.ts";
@@ -29,7 +29,7 @@ function microseconds(principalOf: (n: number) => string): number {
     const principal = principalOf(n);
     const key = { keyId: benchKeyId(n), masterKey: benchMasterKey(n) };
     const asked: Asked = { principal, action: "Decrypt", ...key, context: { tenant: "a" } };
-    decideAccess(asked, { grants: index, tokens: [], rbac: "denied" }, Date.now());
+    decideAccess(asked, { policy: LEFT_TO_ACCOUNT, grants: index, tokens: [], rbac: "denied" }, Date.now());
   }
   return ((performance.now() - since) * 1000) / count;
 }

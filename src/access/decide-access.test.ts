@@ -2,7 +2,14 @@ import { describe, expect, test } from "vitest";
 import type { EncryptionContext } from "../crypto/context.ts";
 import { GRANT_OPERATIONS, type GrantConstraint, type GrantRow } from "../keyring/grant-row.ts";
 import { keyId } from "../testing/objects.ts";
-import { type AccessFacts, type Asked, decideAccess, TOKEN_MILLISECONDS } from "./decide-access.ts";
+import {
+  type AccessFacts,
+  type Asked,
+  decideAccess,
+  LEFT_TO_ACCOUNT,
+  type PolicyWord,
+  TOKEN_MILLISECONDS,
+} from "./decide-access.ts";
 import { GrantIndex } from "./grant-index.ts";
 import { type GrantSource, NO_GRANTS } from "./grant-source.ts";
 
@@ -22,7 +29,7 @@ const indexOf = (...grants: readonly GrantRow[]): GrantIndex => {
   return index;
 };
 const facts = (changes: Partial<AccessFacts> = {}): AccessFacts => ({
-  ...{ grants: NO_GRANTS, tokens: [], rbac: "denied" },
+  ...{ policy: LEFT_TO_ACCOUNT, grants: NO_GRANTS, tokens: [], rbac: "denied" },
   ...changes,
 });
 const ask = (changes: Partial<Asked> = {}): Asked => ({
@@ -306,4 +313,47 @@ test("100,000 grants on 10,000 keys: a decision looks at the ten grants of its k
   for (let n = 1; n < 10; n++) index.delete(`g${n * 10_000 + 9_999}`);
   expect([...index.ofKey(keyId(9_999))]).toEqual([]);
   expect(index.size).toBe(99_990);
+});
+
+describe("with a key policy", () => {
+  const granted = { grants: indexOf(grant()) };
+  const word = (effect: "deny" | "allow" | "account"): PolicyWord => ({ effect, statement: "s" });
+  const decided = (policy: PolicyWord, more: Partial<AccessFacts>) => {
+    const decision = decideAccess(ask(), facts({ policy, ...more }), NOW);
+    return decision.effect === "ask-rbac" ? "ask" : `${decision.effect} by ${decision.rule.kind}`;
+  };
+  test.each<[string, PolicyWord, Partial<AccessFacts>, string]>([
+    [
+      "an explicit deny comes before a grant and RBAC",
+      word("deny"),
+      { ...granted, rbac: "allowed" },
+      "deny by policy-deny",
+    ],
+    ["a grant comes before the policy's allow", word("allow"), granted, "allow by grant"],
+    ["a grant allows what the policy does not name", { effect: "none" }, granted, "allow by grant"],
+    ["an allow decides without RBAC", word("allow"), { rbac: "not-asked" }, "allow by policy-allow"],
+    [
+      "an allow decides while RBAC cannot be asked",
+      word("allow"),
+      { rbac: "unknown" },
+      "allow by policy-allow",
+    ],
+    [
+      "a policy that does not leave it to the account => RBAC does not count",
+      { effect: "none" },
+      { rbac: "allowed" },
+      "deny by policy-none",
+    ],
+    ["such a policy => RBAC is not asked", { effect: "none" }, { rbac: "not-asked" }, "deny by policy-none"],
+    ["the account is left to decide => RBAC is asked", word("account"), { rbac: "not-asked" }, "ask"],
+    ["the account is left to decide => RBAC allows", word("account"), { rbac: "allowed" }, "allow by rbac"],
+    [
+      "a malformed policy => nothing is allowed",
+      { effect: "closed" },
+      { ...granted, rbac: "allowed" },
+      "deny by policy-closed",
+    ],
+  ])("%s", (_, policy, more, expected) => {
+    expect(decided(policy, more)).toBe(expected);
+  });
 });

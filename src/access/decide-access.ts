@@ -4,6 +4,7 @@ import type { GrantRow, GrantTerms } from "../keyring/grant-row.ts";
 import { type Action, actions, isGrantable } from "./actions.ts";
 import type { GrantSource } from "./grant-source.ts";
 import { isInTime, isWithin, permits } from "./grant-terms.ts";
+import type { Verdict } from "./policy/judge-policy.ts";
 
 /** A request for one permission. */
 export interface Asked {
@@ -32,7 +33,14 @@ export interface TokenGrant extends GrantTerms {
 /** RBAC's answer to the verb of the action. */
 export type RbacAnswer = "allowed" | "denied" | "unknown" | "not-asked";
 
+/** The word of the key's policy. "closed" is said of a policy that is malformed: nobody can know what it allows. */
+export type PolicyWord = Verdict | { readonly effect: "closed" };
+
+/** The word of the default policy, and about actions that concern no key. */
+export const LEFT_TO_ACCOUNT: PolicyWord = { effect: "account", statement: "the default policy" };
+
 export interface AccessFacts {
+  readonly policy: PolicyWord;
   readonly grants: GrantSource;
   /** The verified tokens of the request. */
   readonly tokens: readonly TokenGrant[];
@@ -42,6 +50,12 @@ export interface AccessFacts {
 /** The rule that decided. */
 export type DecidingRule =
   | { readonly kind: "grant" | "grant-token"; readonly grantId: string }
+  /** A statement of the key policy. */
+  | { readonly kind: "policy-allow" | "policy-deny"; readonly statement: string }
+  /** No grant and no statement of the key policy allows the action, and the policy does not leave it to the account. */
+  | { readonly kind: "policy-none" }
+  /** The key policy is malformed. */
+  | { readonly kind: "policy-closed" }
   | { readonly kind: "rbac"; readonly verb: string }
   /** No rule allows the action. */
   | { readonly kind: "none"; readonly verb: string }
@@ -64,11 +78,8 @@ const CLOCK_MILLISECONDS = 60_000;
 
 type Rule = (asked: Asked, facts: AccessFacts, now: number) => Decision | undefined;
 
-/**
- * The rules in their order; the first that decides counts. A key policy's explicit deny belongs before the
- * first, its allow after the grants, and RBAC decides only if the policy leaves the key to the account.
- */
-const rules: readonly Rule[] = [byGrant, byToken, byRbac];
+/** The rules in their order; the first that decides counts. RBAC decides only if the policy leaves it to the account. */
+const rules: readonly Rule[] = [byExplicitDeny, byGrant, byToken, byPolicy, byRbac];
 
 /**
  * Decides if a principal may do something with a key. Grants only ever allow. Nothing is allowed because
@@ -80,6 +91,12 @@ export function decideAccess(asked: Asked, facts: AccessFacts, now: number): Dec
     if (decision !== undefined) return decision;
   }
   return { effect: "deny", rule: { kind: "none", verb: actions[asked.action].verb } };
+}
+
+function byExplicitDeny(_: Asked, { policy }: AccessFacts): Decision | undefined {
+  if (policy.effect === "closed") return { effect: "deny", rule: { kind: "policy-closed" } };
+  if (policy.effect !== "deny") return undefined;
+  return { effect: "deny", rule: { kind: "policy-deny", statement: policy.statement } };
 }
 
 function byGrant(asked: Asked, { grants }: AccessFacts, now: number): Decision | undefined {
@@ -130,6 +147,12 @@ function allows(grant: GrantTerms, asked: Asked, now: number): boolean {
   if (action === "CreateGrant")
     return grant.operations.includes(action) && proposed !== undefined && isWithin(proposed, grant);
   return permits(grant, action, context);
+}
+
+function byPolicy(_: Asked, { policy }: AccessFacts): Decision | undefined {
+  if (policy.effect === "account") return undefined;
+  if (policy.effect !== "allow") return { effect: "deny", rule: { kind: "policy-none" } };
+  return { effect: "allow", rule: { kind: "policy-allow", statement: policy.statement } };
 }
 
 function byRbac({ action }: Asked, { rbac }: AccessFacts): Decision | undefined {

@@ -14,6 +14,10 @@ export function principalArn(user: string, account: string): string | undefined 
   return `arn:aws:iam::${account}:${resource}`;
 }
 
+/** Returns the ARN by which key policies name a Kubernetes group; undefined for a name that has no UTF-8 form. */
+export const groupArn = (group: string, account: string): string | undefined =>
+  group === "" || !group.isWellFormed() ? undefined : `arn:aws:iam::${account}:group/${escaped(group)}`;
+
 /** Returns the ARN of the account itself. */
 export const rootArn = (account: string): string => `arn:aws:iam::${account}:root`;
 

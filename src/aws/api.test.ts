@@ -117,7 +117,7 @@ test("an API of a new node is not ready before its operator has recorded all key
   const endpoint = await launch();
   await vi.waitFor(async () => expect((await fetch(`${endpoint}/livez`)).status).toBe(200), deadline);
   expect((await fetch(`${endpoint}/readyz`)).status).toBe(503);
-  keyring.follow("MasterKey", "KeyGrant");
+  keyring.follow("MasterKey", "KeyGrant", "KeyPolicy");
   await ready(endpoint);
 });
 

@@ -84,9 +84,13 @@ interface Parts {
 
 async function serve(parts: Parts): Promise<void> {
   const { api, keyring, grants, services, telemetry, log, signal } = parts;
-  // A new node does not have all keys and grants yet: their users would be refused.
+  // A new node does not have all keys, policies and grants yet: their users would be refused.
   const isReady = () =>
-    !signal.aborted && keyring.problem === undefined && keyring.hasHadAllKeys && grants.complete;
+    !signal.aborted &&
+    keyring.problem === undefined &&
+    keyring.hasHadAllKeys &&
+    keyring.hasHadAllPolicies &&
+    grants.complete;
   const tls = api.tls && new TlsFiles(api.tls);
   const handler = new Handler({
     answer: (id, target, wire) => services.answer(id, target, wire),

@@ -1,6 +1,7 @@
 import type { KeyringChange } from "./changes.ts";
 import type { Table } from "./kept-rows.ts";
 import { putAlias } from "./tables/aliases.ts";
+import { putKeyPolicy, removeKeyPolicy } from "./tables/key-policies.ts";
 import { forgetKey, putFormerKeyIds, putKey, reclaimKey, setCurrent } from "./tables/keys.ts";
 import type { Sql } from "./tables/sql.ts";
 import { destroyVersion } from "./tables/tombstones.ts";
@@ -19,6 +20,9 @@ export function tablesOf({ kind }: KeyringChange): readonly Table[] {
       return ["keys"];
     case "putAlias":
       return ["aliases"];
+    case "putPolicy":
+    case "removePolicy":
+      return ["key_policies"];
     case "destroyVersion":
       return ["keys", "tombstones"];
   }
@@ -50,6 +54,12 @@ export function applyChange(sql: Sql, change: KeyringChange): void {
       break;
     case "putAlias":
       putAlias(sql, change.alias);
+      break;
+    case "putPolicy":
+      putKeyPolicy(sql, change.policy);
+      break;
+    case "removePolicy":
+      removeKeyPolicy(sql, change.key);
       break;
     case "putFormerKeyIds":
       putFormerKeyIds(sql, change.key, change.keyIds);

@@ -1,6 +1,7 @@
 import type { KeyId } from "../crypto/ids.ts";
 import type { ObjectName } from "../names.ts";
 import type { AliasRow, KeyRow, TombstoneRow, VersionRow } from "./rows.ts";
+import type { KeyPolicy } from "./tables/key-policies.ts";
 
 export type PutKey = Pick<KeyRow, "namespace" | "name" | "keyId" | "enabled" | "deletionDate">;
 
@@ -16,6 +17,9 @@ export type KeyringChange =
   | { readonly kind: "putVersion"; readonly version: VersionRow }
   /** Names a key and says if it may be used. The current version is not changed. */
   | { readonly kind: "putKey"; readonly key: PutKey }
+  /** Stores the key policy of a name, or removes it. */
+  | { readonly kind: "putPolicy"; readonly policy: KeyPolicy }
+  | { readonly kind: "removePolicy"; readonly key: ObjectName }
   /** Makes a stored version the version that encrypts; never one with a lower number. */
   | { readonly kind: "setCurrent"; readonly key: ObjectName; readonly version: VersionRow }
   /** Removes a name that never encrypted, and whose keyId is another MasterKey's. */

@@ -8,7 +8,7 @@ type Query = (sql: string, ...values: (string | number | null)[]) => RawRow[];
 type StoredVersion = { readonly version: VersionRow } | UnreadableVersion;
 
 /** Small tables. All their rows are kept. */
-export type Table = "keys" | "aliases" | "tombstones";
+export type Table = "keys" | "aliases" | "tombstones" | "key_policies";
 
 export interface ReadVersions {
   readonly versions: readonly VersionRow[];

@@ -20,6 +20,7 @@ import { readAliasRows } from "./tables/aliases.ts";
 import { type FollowedKind, isFollowed } from "./tables/followed-kinds.ts";
 import { readGrantRows } from "./tables/grants.ts";
 import { type KeyDetails, keyDetailsOf } from "./tables/key-details.ts";
+import { type FoundStamp, type KeyPolicy, keyPolicyOf, policyStampOf } from "./tables/key-policies.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { readObjectRows } from "./tables/objects.ts";
 import { readOwnership } from "./tables/ownership.ts";
@@ -48,6 +49,7 @@ export class KeyringReader {
   readonly #frozen: string | undefined;
   readonly #dataVersion: ReturnType<DatabaseSync["prepare"]>;
   #seen = -1;
+  #hasPolicies = false;
 
   private constructor(path: string, { db, frozen }: Opened, inode: number) {
     this.#path = path;
@@ -156,6 +158,20 @@ export class KeyringReader {
     return withKeyringErrors(this.#path, () =>
       hasTable(this.#db, "key_details") ? keyDetailsOf(this.#sql, name) : undefined,
     );
+  }
+
+  /** Returns the stamp of a MasterKey's policy: costs some microseconds, at each request. */
+  policyStamp(name: ObjectName): FoundStamp {
+    return withKeyringErrors(this.#path, () => {
+      // The operator of an older release records no policies.
+      this.#hasPolicies ||= hasTable(this.#db, "key_policies");
+      return this.#hasPolicies ? policyStampOf(this.#sql, name) : { areRecorded: false, stamp: undefined };
+    });
+  }
+
+  /** Returns the policy of a MasterKey; undefined if it has none of its own. */
+  keyPolicy(name: ObjectName): KeyPolicy | undefined {
+    return withKeyringErrors(this.#path, () => keyPolicyOf(this.#sql, name));
   }
 
   /** Returns when and why a version became current; undefined if it is not recorded. */

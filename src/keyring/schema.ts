@@ -202,6 +202,18 @@ const additions: readonly string[] = [
   // The kinds of resources of which the keyring has had all objects once (followed-kinds.ts). A backup does not have
   // it: an API waits for the operator's next pass.
   "CREATE TABLE IF NOT EXISTS followed_kinds (kind TEXT PRIMARY KEY) STRICT;",
+  // The key policies of MasterKeys that have one of their own (key-policies.ts). A key's row and its policy are written
+  // in one transaction. A backup has none: an API waits until the operator has recorded all of them again.
+  `
+  CREATE TABLE IF NOT EXISTS key_policies (
+    namespace TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    key_id    TEXT NOT NULL,
+    digest    TEXT NOT NULL,
+    document  TEXT,
+    PRIMARY KEY (namespace, name)
+  ) STRICT;
+  `,
   // How often the tables that plugins keep in memory were written (table-changes.ts). Without the counts a plugin
   // reads these tables again after each commit.
   COUNT_CHANGES,

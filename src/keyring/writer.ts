@@ -14,6 +14,7 @@ import { allRows, type RawRow, withKeyringErrors } from "./sqlite.ts";
 import { KEYRING_FILE, lockStateFolder } from "./state-folder.ts";
 import { readAliasRows } from "./tables/aliases.ts";
 import { GrantTable } from "./tables/grants.ts";
+import { type PolicyStamp, readPolicyStamps, stampsByName } from "./tables/key-policies.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { ObjectTable } from "./tables/objects.ts";
 import type { ReadRows } from "./tables/read-rows.ts";
@@ -104,6 +105,11 @@ export class KeyringWriter implements Sql {
 
   aliases(): readonly AliasRow[] {
     return this.#aliasRows().rows;
+  }
+
+  /** Returns the key policies that are recorded, by NAMESPACE/NAME of their MasterKeys. */
+  policies(): ReadonlyMap<string, PolicyStamp> {
+    return stampsByName(this.#kept.rows("key_policies", "namespace, name", readPolicyStamps).rows);
   }
 
   /** Returns the rows that cannot be read, except versions (see `readVersions`). */

@@ -57,7 +57,8 @@ function rootSchema(kind: Kind): Json {
 
 /** Converts a schema to the CRD's dialect, in which lists and rules are `x-kubernetes-` extensions. */
 function toJson(schema: JsonSchema): Json {
-  const { items, properties, additionalProperties, listType, listMapKeys, rules, ...plain } = schema;
+  const { items, properties, additionalProperties, preserved, listType, listMapKeys, rules, ...plain } =
+    schema;
   return {
     ...(plain as { readonly [name: string]: Json }),
     ...(items && { items: toJson(items) }),
@@ -67,6 +68,7 @@ function toJson(schema: JsonSchema): Json {
         Object.entries(properties).map(([name, field]) => [name, toJson(field)]),
       ),
     }),
+    ...(preserved && { "x-kubernetes-preserve-unknown-fields": true }),
     ...(listType && { "x-kubernetes-list-type": listType }),
     ...(listMapKeys && { "x-kubernetes-list-map-keys": listMapKeys }),
     ...(rules && validations(rules)),

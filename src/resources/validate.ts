@@ -102,6 +102,7 @@ function fields(schema: JsonSchema, value: Fields, path: string): string[] {
   if (maxProperties !== undefined && entries.length > maxProperties) {
     problems.push(`${path} must have at most ${maxProperties} entries`);
   }
+  if (schema.preserved) return problems;
   for (const [name, item] of entries) {
     const field = Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
     if (field === undefined) problems.push(`${path}.${name} is not a field that claviger knows`);

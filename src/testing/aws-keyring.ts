@@ -54,7 +54,7 @@ export class AwsKeyring {
     this.#seals = sealsIn(rootKey);
     const state = this.stateDir;
     this.#writer = KeyringWriter.open(state);
-    if (!isNew) this.follow("MasterKey", "KeyGrant");
+    if (!isNew) this.follow("MasterKey", "KeyGrant", "KeyPolicy");
     this.#keyring = new LiveKeyring(join(state, KEYRING_FILE), sealsIn(rootKey));
     this.grants = new AwsGrants(join(state, KEYRING_FILE), this.#seals);
     this.usage = new UsageKeeper({ stateDir: state, log: () => {}, now: NOW });

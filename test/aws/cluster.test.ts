@@ -5,7 +5,9 @@ import {
   DecryptCommand,
   EncryptCommand,
   GenerateDataKeyCommand,
+  GetKeyPolicyCommand,
   type KMSClient,
+  PutKeyPolicyCommand,
   RevokeGrantCommand,
 } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -63,6 +65,19 @@ const objects: readonly object[] = [
   {
     ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: SHOP, name: "granters" } },
     roleRef: { apiGroup: RBAC, kind: "Role", name: "granters" },
+    subjects: [{ kind: "ServiceAccount", namespace: SHOP, name: "web" }],
+  },
+];
+
+/** `web` may use these verbs on the key. */
+const editors = (...verbs: readonly string[]): readonly object[] => [
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: SHOP, name: "editors" } },
+    rules: [{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], resourceNames: ["orders"], verbs }],
+  },
+  {
+    ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: SHOP, name: "editors" } },
+    roleRef: { apiGroup: RBAC, kind: "Role", name: "editors" },
     subjects: [{ kind: "ServiceAccount", namespace: SHOP, name: "web" }],
   },
 ];
@@ -403,6 +418,69 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
     const kubeconfig = (await cluster.plane.apiServers[0]?.kubeconfig()) ?? "";
     const person = await pods.startPerson("web", kubeconfig);
     expect((await encrypt(person)).CiphertextBlob).toBeDefined();
+  });
+
+  it("a key policy allows without RBAC and denies what a grant allows; setting it takes the verb put-key-policy, by kubectl too", async () => {
+    const { KeyId: key } = await encrypt(web);
+    const root = "arn:aws:iam::000000000000:root";
+    const delegating = {
+      Sid: "account",
+      Effect: "Allow",
+      Principal: { AWS: root },
+      Action: "kms:*",
+      Resource: "*",
+    };
+    const forWorker = (Effect: string) => {
+      const Principal = { AWS: roleOf(SHOP, "worker") };
+      return {
+        Version: "2012-10-17",
+        Statement: [delegating, { ...delegating, Sid: "worker", Effect, Principal }],
+      };
+    };
+    const put = (policy: object) =>
+      web.send(new PutKeyPolicyCommand({ KeyId: key, Policy: JSON.stringify(policy) }));
+    const patch = (policy: object | null, ...as: readonly string[]) =>
+      cluster.kubectl([
+        ...["patch", "mk", "-n", SHOP, "orders", "--type=merge", "-p", JSON.stringify({ spec: { policy } })],
+        ...as,
+      ]);
+    const AS_WEB = `--as=system:serviceaccount:${SHOP}:web`;
+    expect(await isDenied(encrypt(worker))).toBe(true);
+    await cluster.kubectl(["apply", "-f", "-"], manifests(...editors("get", "patch")));
+    await cluster.kubectl(["annotate", "mk", "-n", SHOP, "orders", "note=x", AS_WEB]);
+    await expect(patch(forWorker("Allow"), AS_WEB)).rejects.toThrow(
+      /may not change spec\.policy of masterkeys\/orders/,
+    );
+    await expect(put(forWorker("Allow"))).rejects.toMatchObject({ name: "AccessDeniedException" });
+    await cluster.kubectl(
+      ["apply", "-f", "-"],
+      manifests(...editors("get", "patch", "put-key-policy", "get-key-policy")),
+    );
+    await eventually("the verb counts", async () => !(await isDenied(put(forWorker("Allow")))));
+    // Nothing else allows it: neither RBAC nor a grant.
+    expect(await isAllowed(worker)).toBe(true);
+    const answer = await web.send(new GetKeyPolicyCommand({ KeyId: key }));
+    expect(JSON.parse(answer.Policy ?? "")).toEqual(forWorker("Allow"));
+    await eventually("the other node follows", () => isAllowed(pods.elsewhere(worker, there)));
+    await grant("denied");
+    await patch(forWorker("Deny"), AS_WEB);
+    await eventually("the policy denies in spite of the grant", () => isDenied(encrypt(worker)), AT_ONCE);
+    await expect(encrypt(worker)).rejects.toThrow(/explicit deny in a resource-based policy/);
+    expect(await isAllowed(web)).toBe(true);
+    await patch({ Statement: [{ ...delegating, Effect: "Perhaps" }] });
+    await eventually("a malformed policy allows nothing", () => isDenied(encrypt(web)), AT_ONCE);
+    await cluster.kubectl([
+      "wait",
+      "--for=condition=PolicyValid=False",
+      "--timeout=60s",
+      "-n",
+      SHOP,
+      "mk/orders",
+    ]);
+    await patch(null);
+    await eventually("without a policy of its own, RBAC decides", () => isAllowed(web), AT_ONCE);
+    await cluster.kubectl(["delete", "keygrant", "-n", SHOP, "denied"]);
+    await eventually("the grant is over", () => isDenied(encrypt(worker)), AT_ONCE);
   });
 
   it("the API server stops: grants go on, RBAC's last answers expire, and nothing is allowed unasked", async () => {

@@ -4,7 +4,7 @@ import { OPERATIONS } from "./every-operation.ts";
 const DIFFERENCES: Readonly<Record<string, string>> = {
   CreateAlias: "`alias/NAME` is an alias of the caller's namespace, `alias/NAMESPACE/NAME` of another",
   CreateKey:
-    "`Policy`, `MultiRegion`, `CustomKeyStoreId` and `XksKeyId` are refused with UnsupportedOperationException",
+    "`MultiRegion`, `CustomKeyStoreId` and `XksKeyId` are refused with UnsupportedOperationException",
   Decrypt: "`Recipient` is refused with UnsupportedOperationException",
   DeleteImportedKeyMaterial:
     "the material is refused from then on, and stays sealed in the cluster until its key is deleted; KMSInvalidStateException for a key that an API server uses or that nobody can count; an older material's deletion does not make the key PendingImport",
@@ -23,6 +23,8 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
   GetKeyLastUsage: "knows the usage of the node that answers",
   ListAliases: "lists the caller's namespace; there are no aliases of AWS services",
   ListKeys: "lists the caller's namespace",
+  PutKeyPolicy:
+    "principals are not looked up; what no condition key or operator of the documentation covers is refused with MalformedPolicyDocumentException",
   RotateKeyOnDemand:
     "a key of origin EXTERNAL is refused with UnsupportedOperationException: it rotates when new material is imported",
   ScheduleKeyDeletion:

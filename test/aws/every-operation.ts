@@ -147,6 +147,25 @@ export const CALLS: Readonly<Record<string, Call>> = {
     const answer = kms.send(new sdk.ListResourceTagsCommand({ KeyId: keyId }));
     expect(await answer).toMatchObject({ Tags: [{ TagKey: "b", TagValue: "1" }] });
   },
+  async ListKeyPolicies(kms, { keyId }) {
+    const answer = kms.send(new sdk.ListKeyPoliciesCommand({ KeyId: keyId }));
+    expect(await answer).toMatchObject({ PolicyNames: ["default"], Truncated: false });
+  },
+  async PutKeyPolicy(kms, { keyId }) {
+    const { Policy = "" } = await kms.send(new sdk.GetKeyPolicyCommand({ KeyId: keyId }));
+    const { Statement, ...others } = JSON.parse(Policy);
+    const reader = { ...Statement[0], Sid: "reader", Principal: { AWS: READER }, Action: "kms:Describe*" };
+    const changed = JSON.stringify({ ...others, Statement: [...Statement, reader] });
+    await kms.send(new sdk.PutKeyPolicyCommand({ KeyId: keyId, Policy: changed }));
+  },
+  async GetKeyPolicy(kms, { keyId }) {
+    const { Policy = "", PolicyName } = await kms.send(new sdk.GetKeyPolicyCommand({ KeyId: keyId }));
+    expect(PolicyName).toBe("default");
+    expect(JSON.parse(Policy)).toMatchObject({
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow" }, { Sid: "reader", Principal: { AWS: READER } }],
+    });
+  },
   async CreateAlias(kms, { keyId }) {
     await kms.send(new sdk.CreateAliasCommand({ AliasName, TargetKeyId: keyId }));
   },

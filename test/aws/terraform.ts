@@ -12,7 +12,7 @@ export class TerraformCalls {
     this.#kms = kms;
   }
 
-  /** Creates an aws_kms_key with tags and rotation, up to the point at which its policy is read. */
+  /** Creates an aws_kms_key with tags and rotation. */
   async createKey(): Promise<string> {
     const Tags = [{ TagKey: "team", TagValue: "shop" }];
     const input = { KeySpec: "SYMMETRIC_DEFAULT", KeyUsage: "ENCRYPT_DECRYPT", Tags } as const;
@@ -24,6 +24,10 @@ export class TerraformCalls {
 
   readPolicy(KeyId: string) {
     return this.#kms.send(new sdk.GetKeyPolicyCommand({ KeyId, PolicyName: "default" }));
+  }
+
+  async putPolicy(KeyId: string, Policy: string): Promise<void> {
+    await this.#kms.send(new sdk.PutKeyPolicyCommand({ KeyId, Policy, PolicyName: "default" }));
   }
 
   /** Reads an aws_kms_key, but for its policy. */

@@ -24,6 +24,7 @@ const notReasons = new Set(
       "KeyVersion",
       "KeyAlias",
       "KeyGrant",
+      "KeyPolicy",
       "KeyServer",
       "KeyServers",
       "Retirement",

@@ -23,6 +23,7 @@ const KEYS: Readonly<Record<string, ConditionKey>> = Object.freeze(
     "aws:securetransport": one("boolean"),
     "aws:sourceip": one("ip"),
     "aws:tagkeys": several("string"),
+    "kms:bypasspolicylockoutsafetycheck": one("boolean"),
     "kms:calleraccount": one("string"),
     "kms:encryptioncontextkeys": several("string"),
     "kms:grantconstrainttype": one("string"),
@@ -42,7 +43,7 @@ const KEYS: Readonly<Record<string, ConditionKey>> = Object.freeze(
   }),
 );
 
-/** Keys that end in a name which the request chooses; that name's case counts in an encryption context. */
+/** Keys that end in a name which the request chooses. */
 const FAMILIES = ["kms:encryptioncontext:", "aws:requesttag/", "aws:resourcetag/", "aws:principaltag/"];
 
 /** Returns the condition key of a name in any case, or undefined if policies cannot have it. */
@@ -53,12 +54,8 @@ export function conditionKey(name: string): ConditionKey | undefined {
 }
 
 /**
- * Returns the name under which a request's values are kept: all of it in lower case, but the name of an entry of
- * the encryption context as it is, because AWS KMS distinguishes cases there.
+ * Returns the name under which a request's values are kept. IAM does not distinguish cases in the names of condition
+ * keys, so neither in those of tags and of the encryption context: names that differ in case only are one key with
+ * several values. kms:EncryptionContextKeys distinguishes them.
  */
-export function contextName(name: string): string {
-  const lower = name.toLowerCase();
-  const [prefix] = FAMILIES;
-  if (prefix === undefined || !lower.startsWith(prefix)) return lower;
-  return `${prefix}${name.slice(prefix.length)}`;
-}
+export const contextName = (name: string): string => name.toLowerCase();

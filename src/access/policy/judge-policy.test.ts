@@ -95,7 +95,8 @@ describe("a condition", () => {
     ["StringEquals", context, "it", { [context]: ["IT"] }, false],
     ["StringEqualsIgnoreCase", context, "it", { [context]: ["IT"] }, true],
     ["StringEquals", "KMS:encryptioncontext:dept", "it", { [context]: ["it"] }, true],
-    ["StringEquals", "kms:EncryptionContext:Dept", "it", { [context]: ["it"] }, false],
+    ["StringEquals", "kms:EncryptionContext:Dept", "it", { [context]: ["it"] }, true],
+    ["StringEquals", context, "it", { [context]: ["it", "hr"] }, false],
     ["StringEquals", context, "it", {}, false],
     ["StringEqualsIfExists", context, "it", {}, true],
     ["StringNotEquals", context, "it", {}, true],
@@ -146,5 +147,10 @@ describe("a condition", () => {
   test("all conditions must hold", () => {
     const Condition = { StringEquals: { [context]: "it", "kms:KeySpec": "SYMMETRIC_DEFAULT" } };
     expect(judged([{ ...allow, Condition }], asked({ values: { [context]: ["it"] } }))).toBe("none");
+  });
+
+  test("a second name that differs in case does not get around a Deny", () => {
+    const statements = [allow, { ...deny, Condition: { StringEquals: { [context]: "hr" } } }];
+    expect(judged(statements, asked({ values: { [context]: ["it", "hr"] } }))).toBe('deny by "d"');
   });
 });

@@ -15,8 +15,8 @@ export interface PolicyRequest {
   readonly action: string;
   /** The key's ARN. */
   readonly resource: string;
-  /** The values of condition keys, by `contextName`. A key that the request does not have is left out. */
-  readonly values: ReadonlyMap<string, readonly string[]>;
+  /** The values of condition keys, by `contextName`. A key that the request does not have has none. */
+  readonly values: Pick<ReadonlyMap<string, readonly string[]>, "get">;
 }
 
 /**
@@ -42,10 +42,10 @@ export function judgePolicy({ statements }: Policy, request: PolicyRequest): Ver
   return delegating === undefined ? { effect: "none" } : { effect: "account", statement: delegating.name };
 }
 
-const isAbout = ({ actions, resources, conditions }: Statement, request: PolicyRequest): boolean =>
+const isAbout = ({ effect, actions, resources, conditions }: Statement, request: PolicyRequest): boolean =>
   matchesAction(actions, request.action) &&
   matchesAny(resources, (pattern) => matchesWildcard(pattern, request.resource)) &&
-  conditions.every((condition) => holds(condition, request.values));
+  conditions.every((condition) => holds(condition, request.values, effect));
 
 /** IAM does not distinguish cases in actions. */
 const matchesAction = (actions: Patterns, action: string): boolean =>
@@ -69,8 +69,11 @@ function isDenied(principals: Principals, request: PolicyRequest): boolean {
   return !(namesAccount && names(principals, request));
 }
 
-/** Returns true if the request fulfils the condition. */
-function holds(condition: Condition, values: PolicyRequest["values"]): boolean {
+/**
+ * Returns true if the request fulfils the condition. A key with one value has several if the request has names that
+ * differ in case only: then an Allow needs all of them, and one is enough for a Deny.
+ */
+function holds(condition: Condition, values: PolicyRequest["values"], effect: Statement["effect"]): boolean {
   const { operator, over, ifExists, key, values: wanted } = condition;
   const { negated, matches } = operators[operator];
   const found = values.get(contextName(key)) ?? [];
@@ -78,5 +81,6 @@ function holds(condition: Condition, values: PolicyRequest["values"]): boolean {
     return wanted.some((one) => (one.toLowerCase() === "true") === (found.length === 0));
   if (found.length === 0) return ifExists || over === "all" || (negated && over === undefined);
   const fits = (value: string): boolean => wanted.some((one) => matches(one, value)) !== negated;
-  return over === "any" ? found.some(fits) : found.every(fits);
+  const isAny = over === "any" || (over === undefined && effect === "Deny");
+  return isAny ? found.some(fits) : found.every(fits);
 }

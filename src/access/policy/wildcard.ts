@@ -1,7 +1,7 @@
 /**
- * Returns true if `text` matches `pattern`, in which `*` is any number of characters and `?` is one. It goes
- * back to the last `*` only, so the time is at most the product of both lengths: a policy cannot make a decision
- * hang, as it could through a regular expression.
+ * Returns true if a text matches a pattern, in which an asterisk is any number of characters and a question mark is one.
+ * It goes back to the last asterisk only, so the time is at most the product of both lengths: a policy cannot make a
+ * decision hang, as it could through a regular expression.
  */
 export function matchesWildcard(pattern: string, text: string): boolean {
   let [at, read] = [0, 0];

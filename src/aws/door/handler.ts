@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { TLSSocket } from "node:tls";
 import { AwsError } from "../aws-error.ts";
 import type { ShedReason, Telemetry } from "../telemetry/telemetry.ts";
 import { BodyMemory } from "./body-memory.ts";
@@ -18,6 +19,8 @@ export interface WireRequest {
   readonly body: Buffer;
   /** The IP address of the client, or of the proxy before it; absent if it has gone. */
   readonly address?: string | undefined;
+  /** True if it came by TLS. */
+  readonly isSecure?: boolean;
 }
 
 export interface HandlerOptions {
@@ -72,8 +75,9 @@ export class Handler {
     if (body === "too-large") return tooLarge();
     if (body === "no-memory") return this.#shed("memory");
     const target = request.headers["x-amz-target"];
-    const address = request.socket.remoteAddress;
-    const wire = { method, query, headers: request.rawHeaders, body, address };
+    const { socket, rawHeaders: headers } = request;
+    const isSecure = socket instanceof TLSSocket;
+    const wire = { method, query, headers, body, address: socket.remoteAddress, isSecure };
     return await this.#work(id, typeof target === "string" ? target : "", wire);
   }
 

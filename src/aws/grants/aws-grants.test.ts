@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { decideAccess } from "../../access/decide-access.ts";
+import { decideAccess, LEFT_TO_ACCOUNT } from "../../access/decide-access.ts";
 import { Secret } from "../../crypto/secret.ts";
 import type { GrantRow } from "../../keyring/grant-row.ts";
 import { KEYRING_FILE } from "../../keyring/state-folder.ts";
@@ -51,7 +51,12 @@ function effect(n: number, tokens: readonly string[], now = NOW): string | undef
     masterKey,
     context: {},
   } as const;
-  const facts = { grants: grants.index, tokens: grants.tokens(tokens), rbac: "denied" } as const;
+  const facts = {
+    policy: LEFT_TO_ACCOUNT,
+    grants: grants.index,
+    tokens: grants.tokens(tokens),
+    rbac: "denied",
+  } as const;
   return decideAccess(asked, facts, now).effect;
 }
 

@@ -15,6 +15,7 @@ import { useRefusal } from "../../keys/usable-version.ts";
 import { nameText, type ObjectName } from "../../names.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
+import { AwsPolicies } from "../policies/aws-policies.ts";
 import type { UsageTracker } from "../usage/usage-tracker.ts";
 import { aliasArn, keyArn, type NamedKey, notFound, parseKeyName } from "./key-name.ts";
 import { decideKeyState, type KeyState, stateError } from "./key-state.ts";
@@ -41,6 +42,7 @@ export interface TargetedAlias extends AliasRow {
 export class AwsKeys {
   readonly site: AwsSite;
   readonly usage: UsageTracker;
+  readonly policies: AwsPolicies;
   readonly #keyring: LiveKeyring;
   /** The ids of materials that were used, by versionId. */
   readonly #materialIds = new WeakMap<VersionRow, string>();
@@ -49,6 +51,7 @@ export class AwsKeys {
     this.#keyring = keyring;
     this.site = site;
     this.usage = usage;
+    this.policies = new AwsPolicies(keyring, site.account);
   }
 
   /** Sees what another process has just written: a caller's own change, above all. */

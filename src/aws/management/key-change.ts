@@ -8,6 +8,7 @@ import { AwsError } from "../aws-error.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import type { KeyState } from "../keys/key-state.ts";
 import type { Operation, Request } from "../operations/operation.ts";
+import type { HeldPolicy } from "../policies/aws-policies.ts";
 import { findById, type ObservedKey, observeKey } from "./managed-key.ts";
 import type { ManagedObjects } from "./managed-objects.ts";
 import { untilFollowed } from "./until.ts";
@@ -28,7 +29,7 @@ export interface KeyChange<I extends KeyInput, O> {
    */
   decide(observed: ObservedKey, input: I, facts: ChangeFacts): SpecPatch | undefined;
   /** Returns true once the keyring shows the change. */
-  isShown(shown: ShownKey, input: I): boolean;
+  isShown(shown: ShownKey, input: I, facts: ChangeFacts): boolean;
   /** Returns the error of a change that the operator refuses; left out if it refuses none. */
   refusal?(observed: ObservedKey): AwsError | undefined;
   /** The patch that takes back a change that was refused. */
@@ -41,6 +42,8 @@ export interface ShownKey {
   readonly state: KeyState;
   /** Undefined if the operator has not recorded them yet. */
   readonly details: KeyDetails | undefined;
+  /** Returns its policy. Throws DependencyTimeoutException if it is not known. */
+  readonly policy: () => HeldPolicy;
 }
 
 export interface ChangeFacts {
@@ -48,6 +51,9 @@ export interface ChangeFacts {
   readonly now: number;
   /** True if claviger has no API server whose objects it could count. */
   readonly standalone: boolean;
+  readonly request: Request<object>;
+  readonly key: KeyRow;
+  readonly keys: AwsKeys;
 }
 
 /** Makes the operation of a change. It has the caller's own rights, and answers once this process uses the change. */
@@ -73,9 +79,9 @@ async function carryOut<I extends KeyInput, O>(
   asked: Asked<I>,
 ): Promise<O> {
   const { request, key, keys } = asked;
-  const facts = { now: request.now, standalone: objects.standalone };
+  const facts = { now: request.now, standalone: objects.standalone, ...asked };
   const patch = await apply(objects, asked, (seen) => change.decide(seen, request.input, facts));
-  await waitUntilShown(change, objects, asked, patch);
+  await waitUntilShown(change, objects, facts, patch);
   return change.answer(await observeKey(objects, key, keys), request.input, facts);
 }
 
@@ -96,14 +102,14 @@ export function apply<I>(
 async function waitUntilShown<I extends KeyInput, O>(
   change: KeyChange<I, O>,
   objects: ManagedObjects,
-  asked: Asked<I>,
+  asked: Asked<I> & ChangeFacts,
   patch: SpecPatch | undefined,
 ): Promise<void> {
   const { request, key, keys } = asked;
   let isOverridden = false;
   const isFollowed = () => {
     const shown = shownKey(keys, key);
-    return isOverridden || (shown !== undefined && change.isShown(shown, request.input));
+    return isOverridden || (shown !== undefined && change.isShown(shown, request.input, asked));
   };
   const look = async () => {
     const observed = await observeKey(objects, key, keys);
@@ -121,7 +127,12 @@ const isInForce = ({ masterKey: { spec } }: ObservedKey, patch: SpecPatch): bool
 function shownKey(keys: AwsKeys, { keyId }: KeyRow): ShownKey | undefined {
   keys.freshen();
   const row = keys.withId(keyId);
-  return row && { state: keys.state(row, Date.now()), details: keys.recorded(row) };
+  if (row === undefined) return undefined;
+  return {
+    state: keys.state(row, Date.now()),
+    details: keys.recorded(row),
+    policy: () => keys.policies.of(row),
+  };
 }
 
 /** Takes back a change that the operator refuses, and throws its refusal. */

@@ -1,4 +1,5 @@
 import type { Operation } from "../operations/operation.ts";
+import { putKeyPolicy } from "../policies/operations/put-key-policy.ts";
 import { deleteImportedKeyMaterial } from "./import/delete-imported-key-material.ts";
 import { getParametersForImport } from "./import/get-parameters-for-import.ts";
 import { importKeyMaterial } from "./import/import-key-material.ts";
@@ -32,6 +33,7 @@ const OPERATIONS = new Map<string, (objects: ManagedObjects) => unknown>(
     EnableKeyRotation: enableKeyRotation,
     GetParametersForImport: getParametersForImport,
     ImportKeyMaterial: importKeyMaterial,
+    PutKeyPolicy: putKeyPolicy,
     RotateKeyOnDemand: rotateKeyOnDemand,
     ScheduleKeyDeletion: scheduleKeyDeletion,
     TagResource: tagResource,

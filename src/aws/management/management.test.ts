@@ -8,6 +8,8 @@ import { getKeyRotationStatus } from "../operations/details/get-key-rotation-sta
 import { listResourceTags } from "../operations/details/list-resource-tags.ts";
 import { encrypt } from "../operations/encrypt.ts";
 import type { Operation } from "../operations/operation.ts";
+import { getKeyPolicy } from "../policies/operations/get-key-policy.ts";
+import { putKeyPolicy } from "../policies/operations/put-key-policy.ts";
 import type { KeyInput } from "./key-change.ts";
 import type { ManagedObjects } from "./managed-objects.ts";
 import { cancelKeyDeletion } from "./operations/cancel-key-deletion.ts";
@@ -108,13 +110,23 @@ describe("CreateKey", () => {
     });
     expect(KeyMetadata).not.toHaveProperty("CurrentKeyMaterialId");
   });
+  it("with a policy => has it when the answer comes", async () => {
+    const root = "arn:aws:iam::000000000000:root";
+    const Statement = [{ Effect: "Allow", Principal: { AWS: root }, Action: "kms:*", Resource: "*" }];
+    const { KeyMetadata } = await site.run(createKey(site.objects), {
+      Policy: JSON.stringify({ Statement }),
+    });
+    const { Policy } = await site.run(getKeyPolicy, { KeyId: KeyMetadata.KeyId });
+    expect(JSON.parse(Policy)).toEqual({ Statement });
+  });
   it("of origin EXTERNAL => is pending import", async () => {
     const { KeyMetadata } = await site.run(createKey(site.objects), { Origin: "EXTERNAL" });
     expect(KeyMetadata).toMatchObject({ KeyState: "PendingImport", Enabled: false, Origin: "EXTERNAL" });
   });
   it.each([
     [{ MultiRegion: true }, "UnsupportedOperationException"],
-    [{ Policy: "{}" }, "UnsupportedOperationException"],
+    [{ Policy: "{}" }, "MalformedPolicyDocumentException"],
+    [{ Policy: '{"Statement":{"Effect":"Deny","Principal":"*"}}' }, "MalformedPolicyDocumentException"],
     [{ Origin: "AWS_CLOUDHSM" }, "UnsupportedOperationException"],
     [{ KeySpec: "SM2", KeyUsage: "SIGN_VERIFY" }, "UnsupportedOperationException"],
     [{ KeySpec: "HMAC_256" }, "ValidationException"],
@@ -212,6 +224,66 @@ describe("what a key says of itself", () => {
     await expect(site.run(tagResource(site.objects), { KeyId, Tags })).rejects.toMatchObject({
       type: "LimitExceededException",
     });
+  });
+});
+
+describe("PutKeyPolicy", () => {
+  const root = "arn:aws:iam::000000000000:root";
+  const statement = { Sid: "all", Effect: "Allow", Principal: { AWS: root }, Action: "kms:*", Resource: "*" };
+  const put = (document: object, more: object = {}) =>
+    site.run(putKeyPolicy(site.objects), { KeyId: mac.keyId, Policy: JSON.stringify(document), ...more });
+  const policy = async () => JSON.parse((await site.run(getKeyPolicy, { KeyId: mac.keyId })).Policy);
+
+  it("replaces all of spec.policy, and the caller's next request goes by it", async () => {
+    const Condition = { StringLike: { "kms:EncryptionContext:tenant": ["a*", "b"] } };
+    const document = {
+      Version: "2012-10-17",
+      Id: "first",
+      Statement: [statement, { ...statement, Sid: "c", Condition }],
+    };
+    await put(document);
+    expect(await policy()).toEqual(document);
+    expect(specOf("mac")).toMatchObject({ policy: document });
+    // Nothing of the former document stays, and a lone statement becomes a list.
+    await put({ Statement: statement });
+    expect(await policy()).toEqual({ Statement: [statement] });
+    expect(specOf("mac")).toMatchObject({ policy: { Statement: [statement] } });
+    await put({ Statement: [statement] });
+  });
+  it.each<[string, object, object, string, RegExp]>([
+    [
+      "an unknown condition key",
+      { Statement: { ...statement, Condition: { Bool: { "aws:x": true } } } },
+      {},
+      "MalformedPolicyDocumentException",
+      /"aws:x": this condition key is not served/,
+    ],
+    [
+      "a policy that would lock the caller out",
+      { Statement: { ...statement, Action: "kms:Encrypt" } },
+      {},
+      "MalformedPolicyDocumentException",
+      /will not allow you to update the key policy/,
+    ],
+    [
+      "more than 32 KiB",
+      { Id: "x".repeat(33_000), Statement: statement },
+      {},
+      "LimitExceededException",
+      /32 KiB/,
+    ],
+    ["another name", { Statement: statement }, { PolicyName: "other" }, "ValidationException", /default/],
+  ])("of %s => refused, and nothing is changed", async (_, document, more, type, message) => {
+    const before = await policy();
+    await expect(put(document, more)).rejects.toMatchObject(refused(type, message));
+    expect(await policy()).toEqual(before);
+  });
+  it("with BypassPolicyLockoutSafetyCheck may lock the caller out; an editor of the manifest is not", async () => {
+    const locked = { Statement: [{ ...statement, Action: "kms:Encrypt" }] };
+    await put(locked, { BypassPolicyLockoutSafetyCheck: true });
+    expect(await policy()).toEqual(locked);
+    site.write("mac.yaml", manifest("mac", "{ keySpec: HMAC_256, keyUsage: GENERATE_VERIFY_MAC }"));
+    await expect.poll(policy, { timeout: 10_000 }).toMatchObject({ Id: "key-default-1" });
   });
 });
 

@@ -13,6 +13,15 @@ export interface Request<I> {
   readonly input: I;
   /** The time of the request, in epoch milliseconds. */
   readonly now: number;
+  readonly origin?: Origin;
+}
+
+/** The connection by which a request came. */
+export interface Origin {
+  /** The IP address of the client, or of the proxy before it; absent if it has gone. */
+  readonly address?: string | undefined;
+  /** True if it came by TLS. */
+  readonly isSecure: boolean;
 }
 
 /** A permission that a request needs. */

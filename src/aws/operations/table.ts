@@ -1,3 +1,5 @@
+import { getKeyPolicy } from "../policies/operations/get-key-policy.ts";
+import { listKeyPolicies } from "../policies/operations/list-key-policies.ts";
 import { decapsulate } from "./asymmetric/decapsulate.ts";
 import { deriveSharedSecret } from "./asymmetric/derive-shared-secret.ts";
 import { encapsulate } from "./asymmetric/encapsulate.ts";
@@ -39,9 +41,11 @@ const SERVED: Readonly<Record<string, Operation<object, object>>> = Object.freez
       GenerateMac: generateMac,
       GenerateRandom: generateRandom,
       GetKeyLastUsage: getKeyLastUsage,
+      GetKeyPolicy: getKeyPolicy,
       GetKeyRotationStatus: getKeyRotationStatus,
       GetPublicKey: getPublicKey,
       ListAliases: listAliases,
+      ListKeyPolicies: listKeyPolicies,
       ListKeyRotations: listKeyRotations,
       ListKeys: listKeys,
       ListResourceTags: listResourceTags,

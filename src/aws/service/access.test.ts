@@ -5,7 +5,7 @@ import { ALICE, AwsKeyring, NOW } from "../../testing/aws-keyring.ts";
 import { APP, grantRow } from "../../testing/grants.ts";
 import { deadline } from "../../testing/keyring.ts";
 import type { Caller } from "../caller.ts";
-import { Access } from "./access.ts";
+import { Access, type Rbac } from "./access.ts";
 import { standaloneRbac } from "./standalone-rbac.ts";
 
 /** More than are read at once. */
@@ -23,14 +23,12 @@ beforeEach(async () => {
 afterEach(() => keyring.close());
 
 /** Asks if the caller may encrypt. */
-function check(...GrantTokens: readonly string[]): Promise<readonly string[]> {
+const check = (...GrantTokens: readonly string[]) => checkBy(standaloneRbac, ...GrantTokens);
+
+function checkBy(rbac: Rbac, ...GrantTokens: readonly string[]): Promise<readonly string[]> {
   const key = keyring.keys.named({ namespace: "apps", name: "orders" }) as KeyRow;
   const request = { id: "r", caller: CALLER, input: { GrantTokens }, now: NOW };
-  return new Access(keyring.grants, standaloneRbac).check(
-    request,
-    [{ action: "Encrypt", key }],
-    keyring.keys,
-  );
+  return new Access(keyring.grants, rbac).check(request, [{ action: "Encrypt", key }], keyring.keys);
 }
 const retried = expect.objectContaining({ type: "DependencyTimeoutException", status: 500 });
 const denied = expect.objectContaining({ type: "AccessDeniedException" });
@@ -58,10 +56,19 @@ describe("on a new node, whose operator has not recorded all keys and grants yet
     keyring.start();
   });
 
+  test("nobody is allowed by RBAC what a key policy that is not there yet may deny", async () => {
+    keyring.follow("MasterKey", "KeyGrant");
+    await vi.waitFor(() => expect(keyring.grants.complete).toBe(true), deadline);
+    const allowed: Rbac = { ask: () => "allowed" };
+    await expect(checkBy(allowed)).rejects.toEqual(retried);
+    keyring.follow("KeyPolicy");
+    await expect(checkBy(allowed)).resolves.toEqual([]);
+  });
+
   test("a grantee is told to retry until the grants are there", async () => {
     await expect(check()).rejects.toEqual(retried);
     expect(() => keyring.grants.wholeIndex).toThrow(retried);
-    keyring.follow("KeyGrant");
+    keyring.follow("KeyGrant", "KeyPolicy");
     await vi.waitFor(() => expect(check()).rejects.toEqual(denied), deadline);
   });
 

@@ -14,6 +14,7 @@ import type { Caller } from "../caller.ts";
 import { type AwsGrants, grantsMissing } from "../grants/aws-grants.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import type { Need, Request } from "../operations/operation.ts";
+import { policyWord } from "../policies/policy-word.ts";
 import { Telemetry } from "../telemetry/telemetry.ts";
 import { resourceText } from "./resource-text.ts";
 
@@ -26,7 +27,7 @@ export interface Rbac {
   ask(caller: Caller, verb: string, key: KeyRow | undefined): RbacReply | Promise<RbacReply>;
 }
 
-/** Decides by grants and RBAC if a caller may do what its request asks for. */
+/** Decides by key policies, grants and RBAC if a caller may do what its request asks for. */
 export class Access {
   readonly #grants: AwsGrants;
   readonly #rbac: Rbac;
@@ -45,12 +46,12 @@ export class Access {
    * InvalidGrantTokenException if a token of the request is none of this site's.
    */
   async check(request: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<readonly string[]> {
-    const { caller, input, now } = request;
+    const { input } = request;
     this.#grants.freshen();
     const tokens = this.#grants.tokens(tokensOf(input));
     const used: string[] = [];
     for (const need of needs) {
-      const { effect, rule } = await this.#decide(caller, need, tokens, now);
+      const { effect, rule } = await this.#decide(request, need, tokens, keys);
       this.#telemetry.decided(effect, rule.kind);
       if (effect === "deny") throw refusal(rule, request, need, keys);
       if ("grantId" in rule) used.push(rule.grantId);
@@ -59,15 +60,18 @@ export class Access {
   }
 
   async #decide(
-    caller: Caller,
+    request: Request<object>,
     need: Need,
     tokens: readonly TokenGrant[],
-    now: number,
+    keys: AwsKeys,
   ): Promise<Exclude<Decision, { readonly effect: "ask-rbac" }>> {
+    const { caller, now } = request;
     const { key, context = {}, ...rest } = need;
     const { complete } = this.#grants;
     const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, masterKey: key, context };
+    // The policy may change while RBAC is asked, so it is read for each decision.
     const facts = (rbac: RbacAnswer): AccessFacts => ({
+      policy: policyWord(request, need, keys),
       grants: this.#grants.index,
       // The end of a token's grant may be among the rows that are still to be read.
       tokens: complete ? tokens : [],
@@ -79,11 +83,14 @@ export class Access {
       if (answer === "throttled") throw new AwsError("ThrottlingException", "Rate exceeded");
       decision = decideAccess(asked, facts(answer), now);
     }
-    if (decision.effect === "deny" && !complete) throw grantsMissing();
+    if (decision.effect === "deny" && !complete && !isFinal(decision.rule)) throw grantsMissing();
     if (decision.effect !== "ask-rbac") return decision;
     return { effect: "deny", rule: { kind: "rbac-unknown", verb: decision.verb } };
   }
 }
+
+/** No grant allows what a policy denies. */
+const isFinal = ({ kind }: DecidingRule): boolean => kind === "policy-deny" || kind === "policy-closed";
 
 interface TokenInput {
   readonly GrantTokens?: readonly string[];

@@ -132,7 +132,7 @@ describe("the API", () => {
     ["Nothing", "UnknownOperationException"],
     ["constructor", "UnknownOperationException"],
     ["ReplicateKey", "UnsupportedOperationException"],
-    ["PutKeyPolicy", "UnsupportedOperationException"],
+    ["ConnectCustomKeyStore", "UnsupportedOperationException"],
   ])("the operation %s => %s", async (name, type) => {
     expect(await send(name, {})).toMatchObject({ status: 400, __type: type });
   });

@@ -62,7 +62,8 @@ export class KmsService {
     const operation = this.#operation(name);
     const input = validate(name, wire.body);
     refuseUnsupportedMembers(input);
-    return encode(name, await this.#run(name, operation, { id, caller, input, now }));
+    const origin = { address: wire.address, isSecure: wire.isSecure === true };
+    return encode(name, await this.#run(name, operation, { id, caller, input, now, origin }));
   }
 
   #operation(name: string): AnyOperation {

@@ -12,12 +12,16 @@ const MEMBERS: readonly string[] = ["KeyId", "SourceKeyId", "DestinationKeyId", 
  */
 export function resourceText(key: KeyRow | undefined, request: Request<object>, keys: AwsKeys): string {
   if (key === undefined) return "*";
-  const names = namesIn(request, keys);
-  if (names.some((name) => "keyId" in name && name.keyId === key.keyId)) return keys.arn(key);
-  const aliases = names.flatMap((name) => ("alias" in name ? (keys.alias(name.alias) ?? []) : []));
-  const alias = aliases.find((row) => pointsTo(row, key));
+  const isById = namesIn(request, keys).some((name) => "keyId" in name && name.keyId === key.keyId);
+  const [alias] = isById ? [] : aliasesInRequest(key, request, keys);
   return alias === undefined ? keys.arn(key) : keys.aliasArn(alias);
 }
+
+/** Returns the aliases of a key by which a request names it. */
+export const aliasesInRequest = (key: KeyRow, request: Request<object>, keys: AwsKeys): readonly AliasRow[] =>
+  namesIn(request, keys)
+    .flatMap((name) => ("alias" in name ? (keys.alias(name.alias) ?? []) : []))
+    .filter((row) => pointsTo(row, key));
 
 const pointsTo = ({ namespace, masterKey }: AliasRow, key: KeyRow): boolean =>
   namespace === key.namespace && masterKey === key.name;

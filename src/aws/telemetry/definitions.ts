@@ -46,7 +46,10 @@ export const definitions = {
     name: "claviger_aws_decisions_total",
     help: "Permissions that requests to the AWS KMS API needed, by the decision and the rule that decided.",
     labels: ["effect", "rule"],
-    begin: ["allow grant", "allow grant-token", "allow rbac", "deny none", "deny rbac-unknown"],
+    begin: [
+      ...["allow grant", "allow grant-token", "allow policy-allow", "allow rbac"],
+      ...["deny policy-closed", "deny policy-deny", "deny policy-none", "deny none", "deny rbac-unknown"],
+    ],
   },
   questions: {
     name: "claviger_aws_api_server_question_duration_seconds",

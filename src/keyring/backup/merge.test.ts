@@ -27,6 +27,10 @@ function brief(change: KeyringChange): string {
       return `reclaim ${change.version.number}`;
     case "putAlias":
       return `alias ${change.alias.name} ${change.alias.masterKey}${change.alias.formerTargets ? " with what it left" : ""}`;
+    case "putPolicy":
+      return `policy ${change.policy.name}`;
+    case "removePolicy":
+      return `no policy ${change.key.name}`;
     case "destroyVersion":
       return `destroy ${change.tombstone.number}`;
   }

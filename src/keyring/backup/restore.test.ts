@@ -116,12 +116,13 @@ describe("restored into a state folder without a keyring", () => {
     );
     // Waiting periods start again with the restored keyring, which is later and therefore safe. The resources
     // say which versions were destroyed, and a backup contains nothing that could come back.
-    // Details, grants and what was followed are recorded again from the resources; `sqlite_sequence` is SQLite's own, and
+    // Details, policies, grants and what was followed are recorded again from the resources; `sqlite_sequence` is SQLite's own, and
     // `table_changes` counts what was written to a file.
     expect(empty).toEqual([
       "followed_kinds",
       "grants",
       "key_details",
+      "key_policies",
       "operator_time",
       "removed_aliases",
       "served_imports",

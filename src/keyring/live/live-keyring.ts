@@ -153,6 +153,11 @@ export class LiveKeyring {
     return this.#latest.rows.followedKinds?.has("MasterKey") ?? true;
   }
 
+  /** True if the keyring has had the policies of all keys once. */
+  get hasHadAllPolicies(): boolean {
+    return this.#latest.rows.followedKinds?.has("KeyPolicy") ?? false;
+  }
+
   /** Returns the time by which material expires, in epoch milliseconds: see LatestSnapshot. */
   expiryTime(now: number): number {
     return this.#latest.expiryTime(now);

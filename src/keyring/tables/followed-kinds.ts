@@ -1,7 +1,7 @@
 import type { Sql } from "./sql.ts";
 
-/** A kind of resource that the operator records in the keyring. */
-export type FollowedKind = "MasterKey" | "KeyGrant";
+/** A kind of resource, or a part of one, that the operator records in the keyring. */
+export type FollowedKind = "MasterKey" | "KeyGrant" | "KeyPolicy";
 
 /**
  * Records that the keyring has had all objects of a kind once. Before, the absence of a row says nothing: the node

@@ -12,6 +12,7 @@ import type { ViewIndex } from "../claims/view-index.ts";
 import type { ObservedImport } from "../import/decide-import.ts";
 import { failedImportPart } from "../import/import-status.ts";
 import type { MaterialImporter } from "../import/material-importer.ts";
+import { policyPart } from "../policy/policy-part.ts";
 import type { Reencryptor } from "../reencryption/reencryptor.ts";
 import { roundOf } from "../reencryption/round-of.ts";
 import { NO_TASK, type ReencryptionTask } from "../reencryption/work.ts";
@@ -159,7 +160,8 @@ export class MasterKeyReconciler {
   ): MasterKeyStatus {
     const now = this.#options.clock.now();
     const facts = this.#options.retirement.factsFor(masterKey, index);
-    const all = [...parts, ...retirementParts(checked.masterKey, versions, facts, now)];
+    const policy = policyPart(masterKey, this.#options.config.account);
+    const all = [...parts, policy, ...retirementParts(checked.masterKey, versions, facts, now)];
     return assembleStatus(masterKey, all, now);
   }
 

@@ -46,6 +46,12 @@ export const masterKeySpec = s.object(
     ),
     deletion: s.optional(deletionSpec),
     retention: s.optional(retentionSpec),
+    policy: s.optional(
+      s.document(
+        "The key policy, in IAM's own shape (Version, Id, Statement). Without it the key has AWS KMS's default policy, which leaves every decision to RBAC. Only the AWS KMS API goes by it.",
+        { maxProperties: 3 },
+      ),
+    ),
     tags: s.map("Tags, as AWS KMS has them.", s.string("The tag's value.", { maxLength: 256 }), {
       maxProperties: 50,
       default: {},

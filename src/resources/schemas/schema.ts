@@ -19,6 +19,8 @@ export interface JsonSchema {
   readonly items?: JsonSchema;
   readonly maxProperties?: number;
   readonly additionalProperties?: JsonSchema;
+  /** True if the API server keeps fields that the schema does not name, as they are. */
+  readonly preserved?: true;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
   readonly listType?: "atomic" | "map" | "set";
@@ -122,6 +124,14 @@ export function map<T>(
   options: Bounds<"maxProperties"> & Options<"default" | "rules">,
 ): Schema<Readonly<Record<string, T>>> {
   return required({ type: "object", description, additionalProperties: values.json, ...options });
+}
+
+/** A document of another format: its fields are neither checked nor pruned. */
+export function document(
+  description: string,
+  options: Bounds<"maxProperties">,
+): Schema<Readonly<Record<string, unknown>>> {
+  return required({ type: "object", description, preserved: true, ...options });
 }
 
 export function object<const P extends Properties>(

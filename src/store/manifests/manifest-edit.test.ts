@@ -31,6 +31,15 @@ spec: {masterKey: orders}
 `;
 
 describe("a field of one object in a file of several", () => {
+  test("is a list of objects => is written as such, with names and texts that YAML would misread", () => {
+    const Statement = [
+      { Sid: "no", Principal: { AWS: ["*"] }, Condition: { Bool: { "aws:x": true, on: [1, "1"] } } },
+    ];
+    const policy = { Version: "2012-10-17", Statement };
+    const text = edit(FILE, { policy });
+    expect(specOf(text)).toMatchObject({ policy });
+    expect(text).toContain("# Tags for the bill.");
+  });
   test("is set => comments stay, and the other documents keep every byte", () => {
     const text = edit(FILE, { enabled: false, description: 'no: "x"', rotation: { periodInDays: 90 } }) ?? "";
     for (const comment of ["# Keys of the shop.", "# The orders.", "# never rename", "# Tags for the bill."])

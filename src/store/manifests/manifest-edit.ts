@@ -147,6 +147,11 @@ function nodeOf(value: unknown): Node {
     for (const item of value) list.items.push(nodeOf(item));
     return list;
   }
+  if (isFields(value)) {
+    const map = new YAMLMap();
+    for (const [name, field] of Object.entries(value)) put(map, name, nodeOf(field));
+    return map;
+  }
   return typeof value === "string" ? quoted(value) : plain(String(value));
 }
 

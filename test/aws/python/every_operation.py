@@ -216,6 +216,39 @@ def metadata():
     return key
 
 
+def policies(key):
+    names = call("ListKeyPolicies", "one name", KeyId=key)["PolicyNames"]
+    check("ListKeyPolicies", "default", names == ["default"])
+    policy = json.loads(call("GetKeyPolicy", "the default policy", KeyId=key, PolicyName="default")["Policy"])
+    account = policy["Statement"][0]
+    check("GetKeyPolicy", "leaves it to the account", account["Principal"]["AWS"].endswith(":root"))
+    denying = {**account, "Sid": "no tags", "Effect": "Deny", "Principal": "*", "Action": "kms:TagResource"}
+    policy["Statement"] = [account, denying]
+    call("PutKeyPolicy", "with a Deny", KeyId=key, Policy=json.dumps(policy))
+    call("TagResource", "that a key policy denies", "AccessDeniedException", KeyId=key,
+         Tags=[{"TagKey": "x", "TagValue": "1"}])
+    got = json.loads(call("GetKeyPolicy", "the new policy", KeyId=key)["Policy"])
+    check("GetKeyPolicy", "nothing is lost", got == policy)
+    malformed = "MalformedPolicyDocumentException"
+    call("PutKeyPolicy", "no JSON", malformed, KeyId=key, Policy="x")
+    call("PutKeyPolicy", "an unknown condition key", malformed, KeyId=key, Policy=json.dumps(
+        {"Statement": {**account, "Condition": {"StringEquals": {"aws:MultiFactorAuthPresent": "true"}}}}))
+    locked = json.dumps({"Statement": {**account, "Action": "kms:Encrypt"}})
+    call("PutKeyPolicy", "that locks the caller out", malformed, KeyId=key, Policy=locked)
+    call("PutKeyPolicy", "longer than 32 KiB", "LimitExceededException", KeyId=key,
+         Policy=json.dumps(policy) + " " * 40000)
+    call("PutKeyPolicy", "another name", VALIDATION, KeyId=key, PolicyName="other", Policy=json.dumps(policy))
+    call("GetKeyPolicy", "another name", NOT_FOUND, KeyId=key, PolicyName="other")
+    call("PutKeyPolicy", "the default again", KeyId=key, Policy=json.dumps({**policy, "Statement": [account]}))
+    own = call("CreateKey", "with a policy", Policy=json.dumps(policy))["KeyMetadata"]["KeyId"]
+    got = json.loads(call("GetKeyPolicy", "of a key that was created with it", KeyId=own)["Policy"])
+    check("CreateKey", "has that policy", got == policy)
+    call("CreateKey", "with a policy that locks the caller out", malformed, Policy=locked)
+    call("CreateKey", "the same, on purpose", Policy=locked, BypassPolicyLockoutSafetyCheck=True)
+    for operation, more in {"GetKeyPolicy": {}, "ListKeyPolicies": {}, "PutKeyPolicy": {"Policy": locked}}.items():
+        refusals(operation, None, state=None, **more)
+
+
 def aliases(key):
     call("CreateAlias", "of a new key", AliasName="alias/boto3", TargetKeyId=key)
     call("CreateAlias", "a name that is taken", "AlreadyExistsException", AliasName="alias/boto3", TargetKeyId=key)
@@ -333,6 +366,7 @@ def main():
     signatures()
     shared_secrets()
     key = metadata()
+    policies(key)
     aliases(key)
     rotation(key)
     states(key)

@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { DEFAULT_KEY_SPEC, KEY_SPECS, type KeySpec, mayHaveUsage } from "../../../crypto/key-specs.ts";
+import type { AwsSite } from "../../../keys/arn.ts";
 import type { ObjectName } from "../../../names.ts";
 import { AwsError } from "../../aws-error.ts";
 import type { Caller } from "../../caller.ts";
 import type { AwsKeys } from "../../keys/aws-keys.ts";
 import type { KeyMetadata } from "../../keys/key-metadata.ts";
-import type { Operation } from "../../operations/operation.ts";
+import type { Operation, Request } from "../../operations/operation.ts";
+import { readGivenPolicy, refuseLockout } from "../../policies/given-policy.ts";
+import { judgeNewKey } from "../../policies/policy-word.ts";
 import type { ManagedObjects } from "../managed-objects.ts";
 import { until } from "../until.ts";
 import { createdMetadata } from "./created-metadata.ts";
@@ -19,6 +22,7 @@ interface Input {
   readonly Origin?: string;
   readonly MultiRegion?: boolean;
   readonly Policy?: string;
+  readonly BypassPolicyLockoutSafetyCheck?: boolean;
   readonly Tags?: readonly Tag[];
 }
 
@@ -32,8 +36,9 @@ export const createKey = (objects: ManagedObjects): Operation<Input, Output> => 
     { action: "CreateKey" },
     ...((input.Tags?.length ?? 0) > 0 ? [{ action: "TagResource" } as const] : []),
   ],
-  prepare({ input, caller }, keys) {
-    const spec = specOf(input);
+  prepare(request, keys) {
+    const { input, caller } = request;
+    const spec = { ...specOf(input), ...policyOf(request, keys.site) };
     return async () => {
       const name = await create(objects, caller, spec);
       await waitForKey(objects, name, keys);
@@ -61,10 +66,18 @@ function specOf(input: Input) {
   };
 }
 
-function refuseUnsupported({ MultiRegion, Origin = "AWS_KMS", Policy }: Input): void {
+/** Returns spec.policy, if the request brings one. Throws MalformedPolicyDocumentException or LimitExceededException. */
+function policyOf({ input, caller }: Request<Input>, site: AwsSite) {
+  const { Policy: text, BypassPolicyLockoutSafetyCheck: isBypassed = false } = input;
+  if (text === undefined) return {};
+  const { document, policy } = readGivenPolicy(text, site.account);
+  if (!isBypassed) refuseLockout(judgeNewKey(policy, caller, site));
+  return { policy: document };
+}
+
+function refuseUnsupported({ MultiRegion, Origin = "AWS_KMS" }: Input): void {
   const member =
     (MultiRegion === true && "MultiRegion") ||
-    (Policy !== undefined && "Policy") ||
     (Origin !== "AWS_KMS" && Origin !== "EXTERNAL" && `Origin ${Origin}`);
   if (member !== false)
     throw new AwsError("UnsupportedOperationException", `claviger does not support ${member}: leave it out.`);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { KeyringChange } from "../../../keyring/changes.ts";
+import { policyDigest } from "../../../keyring/tables/key-policies.ts";
 import type { Seal } from "../../../resources/key-version-rows.ts";
 import { keyVersionName, toKeyVersionSpec, toVersionRow } from "../../../resources/key-version-rows.ts";
 import type { MasterKey } from "../../../resources/resources.ts";
@@ -58,6 +59,10 @@ function brief(change: KeyringChange): string {
       return `reclaimKey ${change.version.versionId}`;
     case "putFormerKeyIds":
       return `putFormerKeyIds ${change.keyIds.join(" ")}`;
+    case "putPolicy":
+      return `putPolicy ${change.policy.name} ${change.policy.document?.length}`;
+    case "removePolicy":
+      return `removePolicy ${change.key.name}`;
     case "destroyVersion":
       return `destroyVersion ${change.tombstone.versionId}`;
   }
@@ -314,6 +319,13 @@ describe("a deletion that a status claims", () => {
 });
 
 describe("keys and versions", () => {
+  const withPolicy = (policy: Readonly<Record<string, unknown>>) => ({
+    ...atV1,
+    spec: { ...atV1.spec, policy },
+  });
+  const inStep = () => ({ keys: [keyRow(1)], versions: [rows.v1] });
+  const recorded = (document: string, id = keyId(1)) =>
+    new Map([["apps/secrets", { keyId: id, digest: policyDigest(document) }]]);
   const table: readonly Row[] = [
     { name: "nothing anywhere => no changes", expected: [] },
     { name: "a key without a keyId => no changes", resources: { masterKeys: [masterKey()] }, expected: [] },
@@ -332,6 +344,50 @@ describe("keys and versions", () => {
       name: "a new node => version before key before current version, in one transaction",
       resources: { masterKeys: [atV1], keyVersions: [v1] },
       expected: [putVersion(1), putKey(1), setCurrent(1)],
+    },
+    {
+      name: "a new node and a key policy => the policy before the key, in one transaction",
+      resources: { masterKeys: [withPolicy({ Statement: [] })], keyVersions: [v1] },
+      expected: [putVersion(1), "putPolicy secrets 16", putKey(1), setCurrent(1)],
+    },
+    {
+      name: "the same policy => no changes",
+      resources: { masterKeys: [withPolicy({ Statement: [] })], keyVersions: [v1] },
+      keyring: { ...inStep(), policies: recorded('{"Statement":[]}') },
+      expected: [],
+    },
+    {
+      name: "another policy => stored",
+      resources: { masterKeys: [withPolicy({ Statement: [1] })], keyVersions: [v1] },
+      keyring: { ...inStep(), policies: recorded('{"Statement":[]}') },
+      expected: ["putPolicy secrets 17"],
+    },
+    {
+      name: "the same policy that another key of the name had => stored for this key",
+      resources: { masterKeys: [withPolicy({ Statement: [] })], keyVersions: [v1] },
+      keyring: { ...inStep(), policies: recorded('{"Statement":[]}', keyId(2)) },
+      expected: ["putPolicy secrets 16"],
+    },
+    {
+      name: "a policy of more than 32 KiB => stored without its document, which allows nothing",
+      resources: { masterKeys: [withPolicy({ Id: "x".repeat(33_000) })], keyVersions: [v1] },
+      keyring: { ...inStep(), policies: recorded('{"Statement":[]}') },
+      expected: ["putPolicy secrets undefined"],
+    },
+    {
+      name: "no policy any more => removed",
+      resources: { masterKeys: [atV1], keyVersions: [v1] },
+      keyring: { ...inStep(), policies: recorded('{"Statement":[]}') },
+      expected: ["removePolicy secrets"],
+    },
+    {
+      name: "a MasterKey of another key, which cannot encrypt yet => the policy of the key that is served stays",
+      resources: {
+        masterKeys: [masterKey({ spec: { policy: { Statement: [] } }, status: { keyId: keyId(2) } })],
+        keyVersions: [v1],
+      },
+      keyring: inStep(),
+      expected: [],
     },
     {
       name: "in step => no changes",

@@ -67,7 +67,8 @@ export function decideKeyring(
   const guard = new ImportedGuard(guarded, keyring.aliases, everKnown);
   const rows = new Map(keyring.keys.map((row) => [nameText(row), row]));
   const claims = resources.masterKeys.flatMap(claimOf);
-  const facts = { have, rows, owners: keyIdOwners(everKnown, keyring.keys, claims), served, guard };
+  const { policies = new Map<string, never>() } = keyring;
+  const facts = { have, rows, owners: keyIdOwners(everKnown, keyring.keys, claims), served, guard, policies };
   const keys = resources.masterKeys.flatMap((masterKey) => keyChanges(masterKey, facts));
   const currents = currentsAfter(keyring.keys, keys, have);
   const aliasRows = new Map(keyring.aliases.map((row) => [nameText(row), row]));

@@ -1,12 +1,14 @@
 import { parseKeyId } from "../../../crypto/ids.ts";
 import type { KeyringChange } from "../../../keyring/changes.ts";
 import { isLater, type KeyRow, type VersionRow } from "../../../keyring/rows.ts";
+import type { PolicyStamp } from "../../../keyring/tables/key-policies.ts";
 import { nameText, type ObjectName } from "../../../names.ts";
 import { objectName } from "../../../resources/object-text.ts";
 import type { MasterKey } from "../../../resources/resources.ts";
 import { isAlike } from "../../../resources/versions.ts";
 import type { ImportedGuard } from "../../alias/imported-guard.ts";
 import { isForeignKeyId, type Owners } from "../../claims/owners.ts";
+import { policyChanges } from "./policy-changes.ts";
 
 /** The facts of this node that a MasterKey's changes depend on. */
 export interface Held {
@@ -19,6 +21,8 @@ export interface Held {
   /** versionIds that its own providers serve. */
   readonly served: ReadonlySet<string>;
   readonly guard: ImportedGuard;
+  /** The key policies that this node has, by NAMESPACE/NAME. */
+  readonly policies: ReadonlyMap<string, PolicyStamp>;
 }
 
 /** Returns the changes of the keyring for one MasterKey. */
@@ -51,7 +55,8 @@ export function keyChanges(masterKey: MasterKey, held: Held): KeyringChange[] {
     enabled,
     ...(deletionDate !== undefined && { deletionDate }),
   };
-  const changes: KeyringChange[] = [];
+  // In the same transaction as the key's row, and before it: nobody finds the key without its policy.
+  const changes = policyChanges(masterKey, key, held.policies.get(nameText(name)));
   const same = row?.keyId === key.keyId && row.enabled === enabled && row.deletionDate === deletionDate;
   if (!same) changes.push({ kind: "putKey", key });
   const current = row?.keyId === key.keyId ? row.current : undefined;

@@ -128,7 +128,10 @@ export class KeyringFollower {
   /** From now on the absence of a row says that there is no such key. */
   #recordFollowed(problems: Problem[]): void {
     if (this.#recorded) return;
-    this.#recorded = this.#orReport(problems, () => recordFollowed(this.#keyring, "MasterKey"));
+    this.#recorded = this.#orReport(problems, () => {
+      recordFollowed(this.#keyring, "MasterKey");
+      recordFollowed(this.#keyring, "KeyPolicy");
+    });
   }
 
   /** Returns false if it failed: if the disk is full or broken, the present versions are reported all the same, with the reason. */
@@ -148,6 +151,7 @@ export class KeyringFollower {
       keys: this.#keyring.keys(),
       aliases: this.#keyring.aliases(),
       tombstones: this.#keyring.tombstones(),
+      policies: this.#keyring.policies(),
       ...this.#keyring.readVersions(),
     };
   }

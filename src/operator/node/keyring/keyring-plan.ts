@@ -1,5 +1,6 @@
 import type { KeyringChange } from "../../../keyring/changes.ts";
 import type { AliasRow, KeyRow, TombstoneRow, VersionRow } from "../../../keyring/rows.ts";
+import type { PolicyStamp } from "../../../keyring/tables/key-policies.ts";
 import type { KeyAlias, KeyVersion, MasterKey } from "../../../resources/resources.ts";
 
 export interface ObservedResources {
@@ -13,6 +14,8 @@ export interface KeyringContents {
   readonly aliases: readonly AliasRow[];
   readonly versions: readonly VersionRow[];
   readonly tombstones?: readonly TombstoneRow[];
+  /** Key policies by NAMESPACE/NAME. */
+  readonly policies?: ReadonlyMap<string, PolicyStamp>;
 }
 
 export interface KeyringPlan {
