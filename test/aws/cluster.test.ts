@@ -69,11 +69,11 @@ const objects: readonly object[] = [
   },
 ];
 
-/** `web` may use these verbs on the key. */
-const editors = (...verbs: readonly string[]): readonly object[] => [
+/** `web` may use these verbs on the key of this name. */
+const editors = (key: string, ...verbs: readonly string[]): readonly object[] => [
   {
     ...{ apiVersion: `${RBAC}/v1`, kind: "Role", metadata: { namespace: SHOP, name: "editors" } },
-    rules: [{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], resourceNames: ["orders"], verbs }],
+    rules: [{ apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], resourceNames: [key], verbs }],
   },
   {
     ...{ apiVersion: `${RBAC}/v1`, kind: "RoleBinding", metadata: { namespace: SHOP, name: "editors" } },
@@ -446,7 +446,7 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
       ]);
     const AS_WEB = `--as=system:serviceaccount:${SHOP}:web`;
     expect(await isDenied(encrypt(worker))).toBe(true);
-    await cluster.kubectl(["apply", "-f", "-"], manifests(...editors("get", "patch")));
+    await cluster.kubectl(["apply", "-f", "-"], manifests(...editors("orders", "get", "patch")));
     await cluster.kubectl(["annotate", "mk", "-n", SHOP, "orders", "note=x", AS_WEB]);
     await expect(patch(forWorker("Allow"), AS_WEB)).rejects.toThrow(
       /may not change spec\.policy of masterkeys\/orders/,
@@ -454,7 +454,7 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
     await expect(put(forWorker("Allow"))).rejects.toMatchObject({ name: "AccessDeniedException" });
     await cluster.kubectl(
       ["apply", "-f", "-"],
-      manifests(...editors("get", "patch", "put-key-policy", "get-key-policy")),
+      manifests(...editors("orders", "get", "patch", "put-key-policy", "get-key-policy")),
     );
     await eventually("the verb counts", async () => !(await isDenied(put(forWorker("Allow")))));
     // Nothing else allows it: neither RBAC nor a grant.
@@ -478,6 +478,12 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
       "mk/orders",
     ]);
     await patch(null);
+    const guarded = kms("MasterKey", "guarded", { policy: forWorker("Deny") });
+    await cluster.kubectl(["create", "-f", "-"], manifests(guarded));
+    await cluster.kubectl(["apply", "-f", "-"], manifests(...editors("guarded", "delete")));
+    const removal = ["delete", "mk", "-n", SHOP, "guarded", AS_WEB];
+    await expect(cluster.kubectl(removal)).rejects.toThrow(/nor delete it with its policy/);
+    await cluster.kubectl(["delete", "mk", "-n", SHOP, "guarded", "--wait=false"]);
     await eventually("without a policy of its own, RBAC decides", () => isAllowed(web), AT_ONCE);
     await cluster.kubectl(["delete", "keygrant", "-n", SHOP, "denied"]);
     await eventually("the grant is over", () => isDenied(encrypt(worker)), AT_ONCE);

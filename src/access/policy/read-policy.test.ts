@@ -111,6 +111,11 @@ test.each([
     'statement 1: the condition "ArnLike" on "aws:PrincipalArn" cannot have the value "arn:*:role/bob"',
   ],
   [
+    "patterns that would keep the process busy",
+    withCondition({ StringLike: { "kms:EncryptionContext:a": ["*a".repeat(1_024), "*b".repeat(1_025)] } }),
+    "the values of StringLike and StringNotLike have more than 4096 characters together",
+  ],
+  [
     "a hostile name",
     { Statement: statement, "\u001b[31m\n": 1 },
     String.raw`the policy has an unknown element "\u001b[31m\u000a"`,

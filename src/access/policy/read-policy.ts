@@ -7,6 +7,8 @@ import { elementsOf, textsOf } from "./read-values.ts";
 /** The limits of a policy; AWS KMS's own is the 32 KiB of its text. */
 const MAX_STATEMENTS = 256;
 const MAX_PATTERN_LENGTH = 2_048;
+/** A pattern and an encryption context of 8 KiB take the product of their lengths, in which the process answers nobody. */
+const MAX_LIKE_LENGTH = 4_096;
 
 const ELEMENTS = ["Version", "Id", "Statement"];
 const STATEMENT_ELEMENTS = [
@@ -30,8 +32,22 @@ export function readPolicy(document: unknown, account: string): Policy {
     throw new MalformedPolicy(
       `a policy has 1 to ${MAX_STATEMENTS} statements, and this has ${statements.length}`,
     );
-  return { statements: statements.map((statement, index) => readStatement(statement, index, account)) };
+  const policy = {
+    statements: statements.map((statement, index) => readStatement(statement, index, account)),
+  };
+  if (likeLength(policy) > MAX_LIKE_LENGTH)
+    throw new MalformedPolicy(
+      `the values of StringLike and StringNotLike have more than ${MAX_LIKE_LENGTH} characters together`,
+    );
+  return policy;
 }
+
+const likeLength = ({ statements }: Policy): number =>
+  statements
+    .flatMap(({ conditions }) => conditions)
+    .filter(({ operator }) => operator === "StringLike" || operator === "StringNotLike")
+    .flatMap(({ values }) => values)
+    .reduce((length, value) => length + value.length, 0);
 
 function readStatement(value: unknown, index: number, account: string): Statement {
   const place = `statement ${index + 1}`;

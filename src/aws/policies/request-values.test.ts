@@ -88,6 +88,11 @@ test.each<[string, () => readonly string[] | undefined, readonly string[] | unde
     ["alias/app"],
   ],
   ["no kms:RequestAlias of a request by id", () => asked("kms:RequestAlias", {}, { KeyId: key.keyId }), []],
+  [
+    "no kms:RequestAlias of what is done with the alias",
+    () => asked("kms:RequestAlias", { action: "DeleteAlias" }, { AliasName: "alias/app" }),
+    undefined,
+  ],
   ["kms:ResourceAliases", () => asked("kms:ResourceAliases"), ["alias/app", "alias/late"]],
   [
     "kms:ScheduleKeyDeletionPendingWindowInDays by default",

@@ -72,7 +72,9 @@ const READERS: Readonly<Record<string, Read>> = Object.freeze(
       "kms:policyname": during(["GetKeyPolicy", "PutKeyPolicy"], (question) =>
         one(inputOf(question).PolicyName ?? "default"),
       ),
-      "kms:requestalias": ({ key, request, keys }) => aliasesInRequest(key, request, keys).map(aliasName),
+      "kms:requestalias": ({ need, key, request, keys }) =>
+        // These are about the alias, and name the key by its id.
+        need.action.endsWith("Alias") ? undefined : aliasesInRequest(key, request, keys).map(aliasName),
       "kms:resourcealiases": ({ key, keys }) =>
         keys
           .aliasesOf(key.namespace)
