@@ -20,7 +20,13 @@ import { readAliasRows } from "./tables/aliases.ts";
 import { type FollowedKind, isFollowed } from "./tables/followed-kinds.ts";
 import { readGrantRows } from "./tables/grants.ts";
 import { type KeyDetails, keyDetailsOf } from "./tables/key-details.ts";
-import { type FoundStamp, type KeyPolicy, keyPolicyOf, policyStampOf } from "./tables/key-policies.ts";
+import {
+  type FoundStamp,
+  type KeyPolicy,
+  keyPolicyOf,
+  SELECT_STAMP,
+  toFoundStamp,
+} from "./tables/key-policies.ts";
 import { readKeyRows } from "./tables/keys.ts";
 import { readObjectRows } from "./tables/objects.ts";
 import { readOwnership } from "./tables/ownership.ts";
@@ -49,7 +55,7 @@ export class KeyringReader {
   readonly #frozen: string | undefined;
   readonly #dataVersion: ReturnType<DatabaseSync["prepare"]>;
   #seen = -1;
-  #hasPolicies = false;
+  #stamps: ReturnType<DatabaseSync["prepare"]> | undefined;
 
   private constructor(path: string, { db, frozen }: Opened, inode: number) {
     this.#path = path;
@@ -160,12 +166,14 @@ export class KeyringReader {
     );
   }
 
-  /** Returns the stamp of a MasterKey's policy: costs some microseconds, at each request. */
-  policyStamp(name: ObjectName): FoundStamp {
+  /** Returns the stamp of a MasterKey's policy. Costs a few microseconds. */
+  policyStamp({ namespace, name }: ObjectName): FoundStamp {
     return withKeyringErrors(this.#path, () => {
       // The operator of an older release records no policies.
-      this.#hasPolicies ||= hasTable(this.#db, "key_policies");
-      return this.#hasPolicies ? policyStampOf(this.#sql, name) : { areRecorded: false, stamp: undefined };
+      if (this.#stamps === undefined && hasTable(this.#db, "key_policies"))
+        this.#stamps = this.#db.prepare(SELECT_STAMP);
+      const row = this.#stamps?.get(namespace, name);
+      return row === undefined ? { areRecorded: false, stamp: undefined } : toFoundStamp(row);
     });
   }
 

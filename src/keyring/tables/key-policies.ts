@@ -48,16 +48,16 @@ export interface FoundStamp {
   readonly stamp: PolicyStamp | undefined;
 }
 
-/** One statement, so that both are as of one moment. */
-const SELECT_STAMP = `
+/** A query for the stamp of a name, by namespace and name. It is one statement, so that both facts are as of one moment. */
+export const SELECT_STAMP = `
   SELECT key_id, digest, EXISTS (SELECT 1 FROM followed_kinds WHERE kind = 'KeyPolicy') AS recorded
   FROM (SELECT 1) LEFT JOIN key_policies ON namespace = ? AND name = ?`;
 
-/** Returns the stamp of a name's policy. Throws KeyringCorrupt if it cannot be read. */
-export function policyStampOf(sql: Pick<Sql, "all">, { namespace, name }: ObjectName): FoundStamp {
-  const [row = {}] = sql.all(SELECT_STAMP, namespace, name);
-  return { areRecorded: row.recorded === 1, stamp: row.key_id === null ? undefined : toStamp(row) };
-}
+/** Returns the stamp that SELECT_STAMP has found. Throws KeyringCorrupt if it cannot be read. */
+export const toFoundStamp = (row: RawRow): FoundStamp => ({
+  areRecorded: row.recorded === 1,
+  stamp: row.key_id === null ? undefined : toStamp(row),
+});
 
 /** Returns the policy of a name; undefined if it has none of its own. Throws KeyringCorrupt if it cannot be read. */
 export function keyPolicyOf(sql: Pick<Sql, "all">, { namespace, name }: ObjectName): KeyPolicy | undefined {
