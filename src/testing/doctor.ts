@@ -11,6 +11,9 @@ import { condition, currentVersion, EARLIER, keyServer, keyVersion, masterKey, N
 
 export const SOCKET = "/run/claviger/secrets.sock";
 const ENCRYPTION_PATH = "/etc/kubernetes/enc/enc.yaml";
+const IN_FORCE = { kind: "in-force", since: 0 } as const;
+/** An API server that serves KeyGrants and has claviger's admission policies. */
+export const guarded = { served: true, guard: IN_FORCE, policyGuard: IN_FORCE };
 export const CURRENT = currentVersion(keyVersion(1));
 
 export const config = (changes: object = {}): NodeConfig =>
@@ -110,7 +113,7 @@ const HEALTHY: Sights = {
   },
   clock: { ahead: 300 },
   kubernetes: { version: "v1.37.2", servesPolicies: true },
-  grants: { served: true, guard: { kind: "in-force", since: 0 } },
+  grants: guarded,
   rights: [],
   secretRights: [],
   ...stored({

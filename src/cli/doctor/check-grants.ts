@@ -1,7 +1,7 @@
 import { type Check, check, type Severity, when } from "./check.ts";
 import type { Observed } from "./observed.ts";
 
-/** Checks of what KeyGrants need in the API server. */
+/** Checks of what KeyGrants and key policies need in the API server. */
 export const grantChecks: readonly Check[] = [
   check("GrantsNotServed", ["grants"], ({ grants: { served } }, observed) =>
     when(!served, () => ({
@@ -20,6 +20,18 @@ export const grantChecks: readonly Check[] = [
             object: "KeyGrants",
             message: `no new KeyGrant is accepted, because nobody vouches for spec.grantedBy: ${guard.message}`,
             remedy: "grants that were accepted before stay; create those again that came meanwhile",
+          },
+        ],
+  ),
+  check("PoliciesNotGuarded", ["grants"], ({ grants: { policyGuard } }, observed) =>
+    policyGuard.kind === "in-force"
+      ? []
+      : [
+          {
+            severity: severityIn(observed),
+            object: "MasterKeys",
+            message: `whoever may change a MasterKey may set its key policy, and so use the key in the AWS KMS API: ${policyGuard.message}`,
+            remedy: "until then read docs/threat-model.md, Who is kept out of a key by its policy",
           },
         ],
   ),

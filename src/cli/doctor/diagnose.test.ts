@@ -5,6 +5,7 @@ import {
   cluster,
   config,
   encryption,
+  guarded,
   identity,
   key,
   kms,
@@ -427,13 +428,18 @@ const theVersion: readonly Row[] = [
   ],
   [
     "an API server that serves no KeyGrants",
-    observed({ grants: { served: false, guard: { kind: "in-force", since: 0 } } }),
+    observed({ grants: { ...guarded, served: false } }),
     "warning GrantsNotServed",
   ],
   [
     "the policy of KeyGrants is missing, and this node does not serve the AWS KMS API",
-    observed({ grants: { served: true, guard: { kind: "missing", message: "there is no policy" } } }),
+    observed({ grants: { ...guarded, guard: { kind: "missing", message: "there is no policy" } } }),
     "warning GrantsNotGuarded",
+  ],
+  [
+    "the policy of key policies is missing, and this node does not serve the AWS KMS API",
+    observed({ grants: { ...guarded, policyGuard: { kind: "missing", message: "there is no policy" } } }),
+    "warning PoliciesNotGuarded",
   ],
 ];
 

@@ -59,7 +59,7 @@ const sights: { readonly [S in Sight]: SightText } = {
   clock: { what: "the API server's clock", remedy: "see whether the API server runs" },
   kubernetes: { what: "the API server's version", remedy: "see whether the API server runs" },
   grants: {
-    what: "KeyGrants, and the admission policy that guards them",
+    what: "KeyGrants, and the admission policies that guard them and key policies",
     remedy: "see whether the API server runs and what deploy/rbac.yaml lets this node's kubeconfig do",
   },
   rights: {

@@ -63,6 +63,8 @@ export interface GrantSupport {
   readonly served: boolean;
   /** The admission policy that keeps spec.grantedBy true. */
   readonly guard: GrantGuard;
+  /** The admission policy of key policies. */
+  readonly policyGuard: GrantGuard;
 }
 
 /** A verb that the rewriter needs and its user may not use. */

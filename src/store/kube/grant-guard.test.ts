@@ -10,9 +10,11 @@ const binding = {
 
 test("the policy guards since the younger of policy and binding was created", () => {
   const guard = { kind: "in-force", since: Date.parse("2026-01-01T00:00:05Z") };
-  expect(guardOf(policy, binding)).toEqual(guard);
+  expect(guardOf(GRANT_POLICY, policy, binding)).toEqual(guard);
   const matchResources = { matchPolicy: "Equivalent", namespaceSelector: {}, objectSelector: {} };
-  expect(guardOf(policy, { ...binding, spec: { ...binding.spec, matchResources } })).toEqual(guard);
+  expect(guardOf(GRANT_POLICY, policy, { ...binding, spec: { ...binding.spec, matchResources } })).toEqual(
+    guard,
+  );
 });
 
 describe("nobody vouches for grantedBy", () => {
@@ -32,13 +34,13 @@ describe("nobody vouches for grantedBy", () => {
     ],
     ["the binding excludes resources", policy, changed({ matchResources: { excludeResourceRules: [{}] } })],
   ] as const)("if %s, and the remedy is said", (_, one, other) => {
-    expect(guardOf(one, other)).toEqual({
+    expect(guardOf(GRANT_POLICY, one, other)).toEqual({
       kind: "missing",
       message: expect.stringMatching(/apply deploy\/rbac.yaml and deploy\/admission.yaml/),
     });
   });
   test("since no time, if an object has no creation time", () => {
-    const guard = guardOf({ ...policy, metadata: {} }, binding);
+    const guard = guardOf(GRANT_POLICY, { ...policy, metadata: {} }, binding);
     expect(guard).toEqual({ kind: "in-force", since: Number.POSITIVE_INFINITY });
   });
 });

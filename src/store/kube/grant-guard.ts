@@ -6,6 +6,8 @@ import type { GrantGuard } from "../roles.ts";
 
 /** The policy in deploy/admission.yaml that keeps `spec.grantedBy` true, and its binding. */
 export const GRANT_POLICY = `keygrant-granted.${GROUP}`;
+/** The policy and binding that let nobody set `spec.policy` of a MasterKey without the verb put-key-policy. */
+export const KEY_POLICY_POLICY = `masterkey-policy.${GROUP}`;
 
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
 const REMEDY = "apply deploy/rbac.yaml and deploy/admission.yaml of this release";
@@ -27,26 +29,34 @@ interface Binding extends Pick<Policy, "metadata"> {
   };
 }
 
+/** Reads the admission policy of KeyGrants and its binding. */
+export const readGrantGuard = (client: KubeClient, signal: AbortSignal): Promise<GrantGuard> =>
+  readGuard(client, GRANT_POLICY, signal);
+
+/** Reads the admission policy of key policies and its binding. */
+export const readKeyPolicyGuard = (client: KubeClient, signal: AbortSignal): Promise<GrantGuard> =>
+  readGuard(client, KEY_POLICY_POLICY, signal);
+
 /**
- * Reads the admission policy of KeyGrants and its binding. Whoever may write them is trusted with everything;
- * a policy that was removed, or that only warns, is noticed.
+ * Reads an admission policy and its binding. Whoever may write them is trusted with everything; a policy that was
+ * removed, or that only warns, is noticed.
  */
-export async function readGrantGuard(client: KubeClient, signal: AbortSignal): Promise<GrantGuard> {
+async function readGuard(client: KubeClient, name: string, signal: AbortSignal): Promise<GrantGuard> {
   const [policy, binding] = await Promise.all([
-    found<Policy>(client, `${ADMISSION}/validatingadmissionpolicies/${GRANT_POLICY}`, signal),
-    found<Binding>(client, `${ADMISSION}/validatingadmissionpolicybindings/${GRANT_POLICY}`, signal),
+    found<Policy>(client, `${ADMISSION}/validatingadmissionpolicies/${name}`, signal),
+    found<Binding>(client, `${ADMISSION}/validatingadmissionpolicybindings/${name}`, signal),
   ]);
-  return guardOf(policy, binding);
+  return guardOf(name, policy, binding);
 }
 
-/** Judges the policy and its binding; undefined stands for an object that is not there. */
-export function guardOf(policy: Policy | undefined, binding: Binding | undefined): GrantGuard {
-  if (policy === undefined) return missing(`there is no ValidatingAdmissionPolicy ${GRANT_POLICY}`);
-  if (binding === undefined) return missing(`there is no ValidatingAdmissionPolicyBinding ${GRANT_POLICY}`);
+/** Judges a policy of this name and its binding; undefined stands for an object that is not there. */
+export function guardOf(name: string, policy: Policy | undefined, binding: Binding | undefined): GrantGuard {
+  if (policy === undefined) return missing(`there is no ValidatingAdmissionPolicy ${name}`);
+  if (binding === undefined) return missing(`there is no ValidatingAdmissionPolicyBinding ${name}`);
   const { policyName, validationActions = [], matchResources } = binding.spec ?? {};
   const { failurePolicy, matchConditions = [], paramKind } = policy.spec ?? {};
   const guards =
-    policyName === GRANT_POLICY &&
+    policyName === name &&
     validationActions.includes("Deny") &&
     isEverything(matchResources) &&
     failurePolicy !== "Ignore" &&
@@ -54,7 +64,7 @@ export function guardOf(policy: Policy | undefined, binding: Binding | undefined
     paramKind === undefined;
   if (!guards)
     return missing(
-      `ValidatingAdmissionPolicy ${GRANT_POLICY} or its binding was changed and does not guard every KeyGrant`,
+      `ValidatingAdmissionPolicy ${name} or its binding was changed and does not guard every object of its kind`,
     );
   const times = [policy, binding].map(
     ({ metadata }) => parseTime(metadata.creationTimestamp) ?? Number.POSITIVE_INFINITY,
