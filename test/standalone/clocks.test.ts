@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import { conditionOf } from "../../src/resources/conditions.ts";
 import type { KeyVersion, MasterKey } from "../../src/resources/resources.ts";
+import { periodIsRecorded } from "../cluster/waiting-periods.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { Installation, masterKey, type Run } from "./installation.ts";
 
@@ -24,6 +25,7 @@ describe("the waiting period of a standalone installation", () => {
     operator = await installation.start("operator", environment());
     await eventually("the deletion is accepted", async () => stored()?.status?.deletion !== undefined);
     keyId = stored()?.status?.keyId;
+    await periodIsRecorded([installation], keyId ?? "");
   });
   afterAll(() => installation?.[Symbol.asyncDispose]());
 

@@ -47,7 +47,7 @@ export class LiveGrants {
     ];
   }
 
-  /** Looks at the file now, unless the last look was a moment ago: a caller must see its own change. */
+  /** Looks at the file now, unless looks have cost too much lately: a caller must see its own change. */
   freshen(): void {
     this.#pace.lookIfDue();
   }

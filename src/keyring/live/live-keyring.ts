@@ -181,7 +181,7 @@ export class LiveKeyring {
     return this.#problem ?? unreadable ?? absent;
   }
 
-  /** Looks at the file now, unless the last look was a moment ago: a caller must see its own change. */
+  /** Looks at the file now, unless looks have cost too much lately: a caller must see its own change. */
   freshen(): void {
     this.#pace.lookIfDue();
   }
