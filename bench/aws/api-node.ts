@@ -11,8 +11,8 @@ import { recordFollowed } from "../../src/keyring/tables/followed-kinds.ts";
 import { KeyringWriter } from "../../src/keyring/writer.ts";
 import { fileSeal } from "../../src/seal/file.ts";
 import { type Seal, sealAad } from "../../src/seal/seal.ts";
+import { selfSigned } from "../../src/testing/certificate.ts";
 import { freePort } from "../../test/controlplane/ports.ts";
-import { run } from "../../test/controlplane/run.ts";
 import { socketOf } from "../keyrings.ts";
 import { type KeyIds, SPECS } from "./keys.ts";
 
@@ -56,7 +56,7 @@ export async function makeApiNode(dir: string, isSecure: boolean): Promise<ApiNo
   const [admin, application] = [credential("admin"), credential("application")];
   const keys = await writeKeys(join(dir, "state"), fileSeal(Secret.take(rootKey)), application.user);
   const address = `127.0.0.1:${await freePort()}`;
-  const ca = isSecure ? await makeCertificate(dir) : undefined;
+  const ca = isSecure ? makeCertificate(dir) : undefined;
   const node = { dir, address, ca, keys, admin, application, socket: socketOf(dir, "bench") };
   // JSON is YAML too.
   await writeFile(join(dir, "credentials.yaml"), JSON.stringify(credentialsOf(node)), { mode: 0o600 });
@@ -85,21 +85,9 @@ const configOf = ({ address, ca, socket }: Pick<ApiNode, "address" | "ca" | "soc
 });
 
 /** An EC certificate, as cert-manager and kubeadm's users have: a handshake with RSA would cost more. */
-async function makeCertificate(dir: string): Promise<string> {
+function makeCertificate(dir: string): string {
   const ca = join(dir, "tls.crt");
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  const files = ["-keyout", join(dir, "tls.key"), "-out", ca];
-  const { code, stderr } = await run("openssl", [
-    "req",
-    "-x509",
-    "-days",
-    "30",
-    ...curve,
-    ...names,
-    ...files,
-  ]);
-  if (code !== 0) throw new Error(`openssl failed: ${stderr}`);
+  selfSigned({ cert: ca, key: join(dir, "tls.key") });
   return ca;
 }
 

@@ -1,8 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { selfSigned } from "../testing/certificate.ts";
 import { certificateExpiry, kubeconfigExpiry } from "./certificate-expiry.ts";
 
 let folder: string;
@@ -10,9 +10,7 @@ let pem: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "clv-"));
   pem = join(folder, "cert.pem");
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-  const names = ["-keyout", join(folder, "key.pem"), "-out", pem, "-subj", "/CN=node"];
-  execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-days", "2", ...names], { stdio: "ignore" });
+  selfSigned({ cert: pem, key: join(folder, "key.pem") });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

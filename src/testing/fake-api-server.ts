@@ -1,5 +1,4 @@
 /** A small HTTPS server for tests that answers as an API server does, and misbehaves on request. */
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
@@ -7,6 +6,7 @@ import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { selfSigned } from "./certificate.ts";
 
 export interface Call {
   readonly method: string;
@@ -60,13 +60,7 @@ export class FakeApiServer {
   static async start(): Promise<FakeApiServer> {
     const folder = mkdtempSync(join(tmpdir(), "claviger-fake-"));
     const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-    execFileSync(
-      "openssl",
-      ["req", "-x509", ...curve, "-nodes", "-days", "2", "-keyout", key, "-out", cert, ...subject],
-      { stdio: "ignore" },
-    );
+    selfSigned({ cert, key });
     const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) });
     const fake = new FakeApiServer(folder, server);
     await once(server.listen(0, "127.0.0.1"), "listening");

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { appendFile, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -9,6 +8,7 @@ import {
   RotateKeyOnDemandCommand,
 } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { selfSigned } from "../../src/testing/certificate.ts";
 import { freeAddress } from "../../src/testing/free-address.ts";
 import { run } from "../controlplane/run.ts";
 import { eventually } from "../controlplane/wait.ts";
@@ -266,15 +266,7 @@ describe("the AWS Encryption SDKs for JavaScript and Python", () => {
     await serve.process.stop();
     const { dir } = api.installation;
     const [cert, key] = [join(dir, "tls.crt"), join(dir, "tls.key")];
-    const subject = ["-subj", "/CN=claviger", "-addext", "subjectAltName=IP:127.0.0.1"];
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
-    execFileSync(
-      "openssl",
-      ["req", "-x509", ...curve, "-nodes", "-days", "2", "-keyout", key, "-out", cert, ...subject],
-      {
-        stdio: "ignore",
-      },
-    );
+    selfSigned({ cert, key });
     const listen = await freeAddress();
     const credentials = "./state/credentials.yaml";
     await api.installation.configure((config) => ({

@@ -57,7 +57,7 @@ export class DoomedApi {
     const credentials = join(dir, "credentials.yaml");
     const user = { ...CREDENTIAL, user: "alice", groups: ["system:masters"] };
     await writeFile(credentials, stringify([user]), { mode: 0o600 });
-    const tls = await shortCertificate(dir, 5);
+    const tls = shortCertificate(dir, 5);
     await Promise.all([tls.key, tls.cert].map((path) => chmod(path, 0o600)));
     const configPath = join(node.dir, "api.yaml");
     const config = {

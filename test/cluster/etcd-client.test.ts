@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EtcdConfig } from "../../src/config/config.ts";
 import { EtcdClient } from "../../src/storage/etcd/etcd-client.ts";
 import { scan } from "../../src/storage/etcd/etcd-scan.ts";
+import { type CertificateFiles, selfSigned } from "../../src/testing/certificate.ts";
 import { controlPlaneBinaries } from "../controlplane/binaries.ts";
 import { Etcd } from "../controlplane/etcd.ts";
 import { freePort } from "../controlplane/ports.ts";
@@ -195,14 +195,8 @@ describe.skipIf(binaries === undefined)("the client of etcd", () => {
 });
 
 /** Creates one self-signed certificate for all, which is its own certificate authority. */
-function certificate(folder: string, name: string): { readonly cert: string; readonly key: string } {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
-  const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-  execFileSync(
-    "openssl",
-    ["req", "-x509", ...curve, "-nodes", "-days", "2", "-keyout", key, "-out", cert, ...subject],
-    { stdio: "ignore" },
-  );
-  return { cert, key };
+function certificate(folder: string, name: string): CertificateFiles {
+  const files = { cert: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) };
+  selfSigned(files, { name });
+  return files;
 }

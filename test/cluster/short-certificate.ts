@@ -1,15 +1,13 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { must } from "../kubeadm/must.ts";
+import { type CertificateFiles, selfSigned } from "../../src/testing/certificate.ts";
 
 /** Makes a certificate that expires in some days, signed by itself: cert.pem and key.pem in a folder. */
-export async function shortCertificate(folder: string, days: number) {
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const request = ["-x509", "-days", String(days), "-subj", "/CN=node", "-keyout", key, "-out", cert];
-  await must("openssl", ["req", ...curve, ...request]);
-  return { cert, key };
+export function shortCertificate(folder: string, days: number): CertificateFiles {
+  const files = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
+  selfSigned(files, { name: "node", days });
+  return files;
 }
 
 /**
@@ -18,7 +16,7 @@ export async function shortCertificate(folder: string, days: number) {
  */
 export async function withShortCertificate(kubeconfig: string, days: number): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "clv-certificate-"));
-  const { cert, key } = await shortCertificate(folder, days);
+  const { cert, key } = shortCertificate(folder, days);
   const config = JSON.parse(await readFile(kubeconfig, "utf8"));
   Object.assign(config.users[0].user, {
     "client-certificate-data": await readFile(cert, "base64"),

@@ -59,7 +59,7 @@ export class ApiServer {
   /** Picks a port; `start` starts the server. */
   static async create(options: ApiServerOptions): Promise<ApiServer> {
     await mkdir(options.dir, { recursive: true });
-    await putServingCertificate(options.dir, "apiserver");
+    putServingCertificate(options.dir, "apiserver");
     return new ApiServer(options, await freePort());
   }
 

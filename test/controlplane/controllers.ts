@@ -44,7 +44,7 @@ export class Controllers {
 
   static async create(options: ControllersOptions): Promise<Controllers> {
     await mkdir(options.dir, { recursive: true });
-    await putServingCertificate(options.dir, "kube-controller-manager");
+    putServingCertificate(options.dir, "kube-controller-manager");
     return new Controllers(options, await freePort());
   }
 

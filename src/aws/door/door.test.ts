@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { Agent, type AgentOptions, request as httpRequest, type IncomingMessage } from "node:http";
@@ -7,6 +6,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
+import { selfSigned } from "../../testing/certificate.ts";
 import { freeAddress } from "../../testing/free-address.ts";
 import { temporaryFolder } from "../../testing/keyring.ts";
 import { Door } from "./door.ts";
@@ -161,9 +161,7 @@ describe("the door", () => {
 /** Makes a certificate and its key in a folder, as an administrator does. */
 function makePair(folder: string, name: string) {
   const paths = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-  const names = ["-subj", `/CN=${name}`, "-keyout", paths.key, "-out", paths.cert];
-  execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-days", "2", ...names], { stdio: "ignore" });
+  selfSigned(paths, { name });
   return paths;
 }
 

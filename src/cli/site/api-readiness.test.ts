@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createFirstCredentials } from "../../aws/credentials/first-credentials.ts";
 import { parseConfig } from "../../config/config.ts";
+import { selfSigned } from "../../testing/certificate.ts";
 import { freeAddress } from "../../testing/free-address.ts";
 import { temporaryFolder } from "../../testing/keyring.ts";
 import { apiFault } from "./api-readiness.ts";
@@ -54,13 +54,7 @@ test("an API in a pod, with the certificate of a Secret or a network of its own,
     );
   expect(await apiFault(inCluster("/etc/claviger-tls/tls"))).toBeUndefined();
   expect(await apiFault(inCluster("tls"))).toContain("tls.crt");
-  makeCertificate(join(folder.path, "tls"));
+  const tls = join(folder.path, "tls");
+  selfSigned({ cert: `${tls}.crt`, key: `${tls}.key` });
   expect(await apiFault(inCluster("tls"))).toBeUndefined();
 });
-
-/** Makes a certificate and its key, NAME.crt and NAME.key. */
-function makeCertificate(name: string): void {
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const files = ["-keyout", `${name}.key`, "-out", `${name}.crt`, "-subj", "/CN=kms"];
-  execFileSync("openssl", ["req", "-x509", ...curve, ...files], { stdio: "ignore" });
-}
