@@ -8,7 +8,7 @@ import { temporaryFolder } from "../../src/testing/keyring.ts";
 import { makeApiNode } from "./api-node.ts";
 import { SPECS } from "./keys.ts";
 
-it("the node that is measured has recorded all its keys and grants, so that its API is ready", async () => {
+it("the node that is measured has recorded all its keys, policies and grants, so that its API is ready", async () => {
   using folder = temporaryFolder();
   const { dir } = await makeApiNode(join(folder.path, "node"), false);
   const keyring = join(dir, "state", KEYRING_FILE);
@@ -20,5 +20,6 @@ it("the node that is measured has recorded all its keys and grants, so that its 
   live.close();
   const reader = KeyringReader.open(keyring);
   expect(reader.hasFollowed("MasterKey")).toBe(true);
+  expect(reader.policyStamp({ namespace: "bench", name: "symmetric" }).areRecorded).toBe(true);
   reader.close();
 });

@@ -7,7 +7,7 @@ import { Secret } from "../../src/crypto/secret.ts";
 import type { KeyringChange } from "../../src/keyring/changes.ts";
 import { GRANT_OPERATIONS, type GrantRow } from "../../src/keyring/grant-row.ts";
 import type { VersionRow } from "../../src/keyring/rows.ts";
-import { recordFollowed } from "../../src/keyring/tables/followed-kinds.ts";
+import { FOLLOWED_KINDS, recordFollowed } from "../../src/keyring/tables/followed-kinds.ts";
 import { KeyringWriter } from "../../src/keyring/writer.ts";
 import { fileSeal } from "../../src/seal/file.ts";
 import { type Seal, sealAad } from "../../src/seal/seal.ts";
@@ -102,7 +102,7 @@ async function writeKeys(stateDir: string, seal: Seal, grantee: string): Promise
       ids[name] = version.keyId;
     }
     // As the operator does: without these records the API is never ready, and doubts each refusal.
-    for (const kind of ["MasterKey", "KeyGrant"] as const) recordFollowed(writer, kind);
+    for (const kind of FOLLOWED_KINDS) recordFollowed(writer, kind);
     return ids as KeyIds;
   } finally {
     writer.close();

@@ -15,7 +15,7 @@ import type { GrantRow } from "../keyring/grant-row.ts";
 import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import type { VersionRow } from "../keyring/rows.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
-import { type FollowedKind, recordFollowed } from "../keyring/tables/followed-kinds.ts";
+import { FOLLOWED_KINDS, type FollowedKind, recordFollowed } from "../keyring/tables/followed-kinds.ts";
 import { type KeyDetails, putKeyDetails } from "../keyring/tables/key-details.ts";
 import { putVersionDetails, type VersionDetails } from "../keyring/tables/version-details.ts";
 import { KeyringWriter } from "../keyring/writer.ts";
@@ -54,7 +54,7 @@ export class AwsKeyring {
     this.#seals = sealsIn(rootKey);
     const state = this.stateDir;
     this.#writer = KeyringWriter.open(state);
-    if (!isNew) this.follow("MasterKey", "KeyGrant", "KeyPolicy");
+    if (!isNew) this.follow(...FOLLOWED_KINDS);
     this.#keyring = new LiveKeyring(join(state, KEYRING_FILE), sealsIn(rootKey));
     this.grants = new AwsGrants(join(state, KEYRING_FILE), this.#seals);
     this.usage = new UsageKeeper({ stateDir: state, log: () => {}, now: NOW });

@@ -1,7 +1,9 @@
 import type { Sql } from "./sql.ts";
 
-/** A kind of resource, or a part of one, that the operator records in the keyring. */
-export type FollowedKind = "MasterKey" | "KeyGrant" | "KeyPolicy";
+/** The kinds of resources, and of parts of them, that the operator records in the keyring. */
+export const FOLLOWED_KINDS = ["MasterKey", "KeyPolicy", "KeyGrant"] as const;
+
+export type FollowedKind = (typeof FOLLOWED_KINDS)[number];
 
 /**
  * Records that the keyring has had all objects of a kind once. Before, the absence of a row says nothing: the node
