@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { incomplete } from "./refusals.ts";
 import { Remembered } from "./remembered.ts";
 
-const ALGORITHM = "AWS4-HMAC-SHA256";
+export const ALGORITHM = "AWS4-HMAC-SHA256";
 const MOST_CHARACTERS = 8_192;
 const PARAMETERS = ["Credential", "Signature", "SignedHeaders"] as const;
 type Parameter = (typeof PARAMETERS)[number];
@@ -20,6 +20,10 @@ export interface Scope {
   readonly service: string;
   readonly terminator: string;
 }
+
+/** Returns a scope as it is signed, and sent after the access key id. */
+export const scopeText = ({ date, region, service, terminator }: Scope): string =>
+  `${date}/${region}/${service}/${terminator}`;
 
 /** The list of the headers that are signed. */
 export interface SignedHeaders {

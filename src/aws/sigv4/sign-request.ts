@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import type { Secret } from "../../crypto/secret.ts";
+import { ALGORITHM, scopeText } from "./authorization.ts";
 import { basic } from "./request-time.ts";
 import type { Site } from "./signature-verifier.ts";
-import { hmac, SigningKeys } from "./signing-keys.ts";
+import { SigningKeys, sha256, signatureOf } from "./signing-keys.ts";
 
 /** A request of claviger itself to an AWS KMS API. */
 export interface OwnRequest {
@@ -16,8 +16,6 @@ export interface Signer {
   readonly accessKeyId: string;
   readonly secret: Secret;
 }
-
-const ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** Returns the headers of a request, signed by AWS Signature Version 4. */
 export function signRequest(
@@ -37,12 +35,9 @@ export function signRequest(
   const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
   const canonical = ["POST", "/", "", lines.join(""), names, sha256(body)].join("\n");
   const scope = { date: time.slice(0, 8), region, service, terminator: "aws4_request" };
-  const scopeText = Object.values(scope).join("/");
   const key = new SigningKeys().keyOf(accessKeyId, secret, scope);
-  const signature = hmac(key, [ALGORITHM, time, scopeText, sha256(canonical)].join("\n")).toString("hex");
-  const credential = `Credential=${accessKeyId}/${scopeText}`;
+  const signature = signatureOf(key, time, scope, canonical).toString("hex");
+  const credential = `Credential=${accessKeyId}/${scopeText(scope)}`;
   const authorization = `${ALGORITHM} ${credential}, SignedHeaders=${names}, Signature=${signature}`;
   return { ...headers, authorization };
 }
-
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -1,4 +1,4 @@
-import { hash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { Secret } from "../../crypto/secret.ts";
 import { type Authorization, parseAuthorization, type Scope } from "./authorization.ts";
 import { canonicalQuery } from "./canonical-query.ts";
@@ -6,7 +6,7 @@ import { HeaderList } from "./header-list.ts";
 import { expiredToken, incomplete, invalid, mismatch, missingToken, unknownClient } from "./refusals.ts";
 import { checkSkew, type RequestTime, requestTime } from "./request-time.ts";
 import { checkSignedHeaders } from "./signed-headers.ts";
-import { hmac, SigningKeys } from "./signing-keys.ts";
+import { SigningKeys, sha256, signatureOf } from "./signing-keys.ts";
 
 /** A request to the one path "/", as node:http received it. */
 export interface SignedRequest {
@@ -110,12 +110,9 @@ export class SignatureVerifier {
 
   #signatureOf(claim: Claim, found: Credential | undefined): Buffer {
     const { accessKeyId, scope } = claim.authorization;
-    const scopeText = `${scope.date}/${scope.region}/${scope.service}/${scope.terminator}`;
-    const request = sha256(Buffer.from(claim.canonical, "latin1"));
-    const toSign = `AWS4-HMAC-SHA256\n${claim.time.text}\n${scopeText}\n${request}`;
     const { secret } = found ?? this.#stranger;
     const key = this.#keys.keyOf(found === undefined ? STRANGER : accessKeyId, secret, scope);
-    return hmac(key, toSign);
+    return signatureOf(key, claim.time.text, scope, Buffer.from(claim.canonical, "latin1"));
   }
 }
 
@@ -162,5 +159,3 @@ const trimmed = (value: string): string =>
         .filter((word) => word !== "")
         .join(" ")
     : value;
-
-const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");

@@ -1,7 +1,7 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import type { Secret } from "../../crypto/secret.ts";
 import { putNewest } from "../../put-newest.ts";
-import type { Scope } from "./authorization.ts";
+import { ALGORITHM, type Scope, scopeText } from "./authorization.ts";
 
 /** One credential needs one key a day and service. */
 const MOST_KEYS = 1_000;
@@ -46,4 +46,15 @@ function derive(secret: Uint8Array, { date, region, service, terminator }: Scope
 }
 
 /** Returns HMAC-SHA-256 of a text. */
-export const hmac = (key: Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
+const hmac = (key: Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
+
+/** Returns SHA-256 in hexadecimal digits. */
+export const sha256 = (data: Uint8Array | string): string => hash("sha256", data, "hex");
+
+/** Returns the signature of a canonical request. `time` is as the request has it. */
+export const signatureOf = (
+  key: Buffer,
+  time: string,
+  scope: Scope,
+  canonical: Uint8Array | string,
+): Buffer => hmac(key, `${ALGORITHM}\n${time}\n${scopeText(scope)}\n${sha256(canonical)}`);
