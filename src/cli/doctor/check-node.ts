@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { isWritableByOthers, octal } from "../../files/private-path.ts";
+import type { CertificateFile } from "../../kube/certificate-expiry.ts";
 import { DAY_MILLISECONDS } from "../../times.ts";
 import { type Check, check, type Problem, when } from "./check.ts";
 import type { RootKeyFile } from "./observed.ts";
@@ -47,27 +48,23 @@ export const nodeChecks: readonly Check[] = [
     return [{ severity: "error", object, message: `it answers no requests: ${apiFault.fault}`, remedy }];
   }),
   check("CertificateExpires", [], (_, { certificates }, now) =>
-    certificates.flatMap(({ path, expiresAt }) => {
-      const days = (expiresAt - now.getTime()) / DAY_MILLISECONDS;
-      return when(days < SOON_DAYS, () => ({
-        severity: days < URGENT_DAYS ? "error" : "warning",
-        object: path,
-        message: `its client certificate ${days < 0 ? "has expired" : "expires"} at ${new Date(expiresAt).toISOString()}: then its user is refused, and what claviger does with it stops`,
+    certificates.flatMap((file) =>
+      expiring(file, now, SOON_DAYS, {
+        what: "its client certificate",
+        effect: "then its user is refused, and what claviger does with it stops",
         remedy:
           "run claviger init again, which renews claviger's own certificates, or make the file again as docs/install/by-hand.md, step 3, says; kubeadm certs renew renews etcd's. No restart is needed for a kubeconfig",
-      }));
-    }),
+      }),
+    ),
   ),
   check("ApiCertificateExpires", [], (_, { apiCertificate }, now) =>
-    apiCertificate.flatMap(({ path, expiresAt }) => {
-      const days = (expiresAt - now.getTime()) / DAY_MILLISECONDS;
-      return when(days < API_SOON_DAYS, () => ({
-        severity: days < URGENT_DAYS ? "error" : "warning",
-        object: path,
-        message: `the certificate of the AWS KMS API ${days < 0 ? "has expired" : "expires"} at ${new Date(expiresAt).toISOString()}: then every application refuses it`,
+    apiCertificate.flatMap((file) =>
+      expiring(file, now, API_SOON_DAYS, {
+        what: "the certificate of the AWS KMS API",
+        effect: "then every application refuses it",
         remedy: "renew the files of aws.tls; no restart is needed",
-      }));
-    }),
+      }),
+    ),
   ),
   check("SocketSilent", [], (_, { sockets }) =>
     sockets.flatMap(({ name, socket, fault }) =>
@@ -108,4 +105,25 @@ function rootKeyProblems(rootKey: RootKeyFile): readonly Problem[] {
       remedy: "docs/operations/messages.md, Root key, has every message",
     },
   ];
+}
+
+interface Expiring extends Pick<Problem, "remedy"> {
+  readonly what: string;
+  readonly effect: string;
+}
+
+/** Returns the problem of a certificate that expires within some days. */
+function expiring(
+  { path, expiresAt }: CertificateFile,
+  now: Date,
+  soonDays: number,
+  { what, effect, remedy }: Expiring,
+): readonly Problem[] {
+  const days = (expiresAt - now.getTime()) / DAY_MILLISECONDS;
+  return when(days < soonDays, () => ({
+    severity: days < URGENT_DAYS ? "error" : "warning",
+    object: path,
+    message: `${what} ${days < 0 ? "has expired" : "expires"} at ${new Date(expiresAt).toISOString()}: ${effect}`,
+    remedy,
+  }));
 }
