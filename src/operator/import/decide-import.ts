@@ -115,8 +115,6 @@ function decideDeletion(observed: ObservedImport, deletion: MaterialDeletion, no
   switch (step.kind) {
     case "delete":
       return { ...step, deletion };
-    case "keep":
-      return { kind: "delete", deletion, version: step.version };
     case "refuse":
       return { ...step, offer: deletion };
     case "wait":

@@ -29,10 +29,11 @@ export interface KeyUsers {
 
 /** The next step of a deletion. */
 export type DeletionStep =
-  /** The material may be used no longer than until `validTo`, which is past by every clock. */
-  | { readonly kind: "delete"; readonly version: KeyVersion; readonly validTo: string }
-  /** The material has expired, or was deleted before. */
-  | { readonly kind: "keep"; readonly version: KeyVersion }
+  /**
+   * The material may be used no longer than until `validTo`, which is past by every clock; absent if it has expired,
+   * or was deleted before.
+   */
+  | { readonly kind: "delete"; readonly version: KeyVersion; readonly validTo?: string }
   | { readonly kind: "refuse"; readonly finding: Finding }
   | { readonly kind: "wait"; readonly finding: Finding };
 
@@ -60,7 +61,7 @@ export function decideMaterialDeletion(
   const own = versionsOf(masterKey.status?.keyId, versions);
   const version = own.find(({ spec }) => spec.origin === "EXTERNAL" && spec.materialId === materialId);
   if (version === undefined) return refuse("MaterialNotFound", notFound(masterKey));
-  if (isDeleted(version) || hasExpired(version, now)) return { kind: "keep", version };
+  if (isDeleted(version) || hasExpired(version, now)) return { kind: "delete", version };
   // An alias by itself is no user: it is one if a provider serves it, and that provider is among the uses.
   const uses = users.uses.filter(({ reason }) => reason !== "AliasPointsToKey");
   if (uses.length > 0) return refuse("InUse", inUse(uses));
