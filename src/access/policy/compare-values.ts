@@ -1,6 +1,9 @@
 import { BlockList, isIP } from "node:net";
 import { matchesWildcard } from "./wildcard.ts";
 
+/** Returns true if a text is a boolean as policies have it. */
+export const isBoolean = (value: string): boolean => /^(true|false)$/i.test(value);
+
 /** Returns true if a text is a number as policies have it. */
 export const isNumber = (value: string): boolean => /^-?\d{1,15}(\.\d{1,15})?$/.test(value);
 

@@ -1,4 +1,4 @@
-import { instant, isArn, isInRange, isNumber, isRange, matchesArn } from "./compare-values.ts";
+import { instant, isArn, isBoolean, isInRange, isNumber, isRange, matchesArn } from "./compare-values.ts";
 import type { ValueType } from "./condition-keys.ts";
 import { matchesWildcard } from "./wildcard.ts";
 
@@ -64,8 +64,7 @@ const rows = {
   DateGreaterThan: dates((wanted, found) => found > wanted),
   DateGreaterThanEquals: dates((wanted, found) => found >= wanted),
   Bool: {
-    ...{ types: ["boolean"], negated: false, matches: equalInAnyCase },
-    accepts: (wanted) => /^(true|false)$/i.test(wanted),
+    ...{ types: ["boolean"], negated: false, matches: equalInAnyCase, accepts: isBoolean },
   },
   IpAddress: addresses(false),
   NotIpAddress: addresses(true),
@@ -75,7 +74,7 @@ const rows = {
   ArnNotLike: arns(true),
   Null: {
     ...{ types: ["string", "number", "date", "boolean", "ip", "arn"], negated: false, matches: equal },
-    accepts: (wanted) => /^(true|false)$/i.test(wanted),
+    accepts: isBoolean,
   },
 } satisfies Record<string, OperatorRow>;
 

@@ -29,7 +29,7 @@ export interface KeyChange<I extends KeyInput, O> {
    */
   decide(observed: ObservedKey, input: I, facts: ChangeFacts): SpecPatch | undefined;
   /** Returns true once the keyring shows the change. */
-  isShown(shown: ShownKey, input: I, facts: ChangeFacts): boolean;
+  isShown(shown: ShownKey, input: I): boolean;
   /** Returns the error of a change that the operator refuses; left out if it refuses none. */
   refusal?(observed: ObservedKey): AwsError | undefined;
   /** The patch that takes back a change that was refused. */
@@ -81,7 +81,7 @@ async function carryOut<I extends KeyInput, O>(
   const { request, key, keys } = asked;
   const facts = { now: request.now, standalone: objects.standalone, ...asked };
   const patch = await apply(objects, asked, (seen) => change.decide(seen, request.input, facts));
-  await waitUntilShown(change, objects, facts, patch);
+  await waitUntilShown(change, objects, asked, patch);
   return change.answer(await observeKey(objects, key, keys), request.input, facts);
 }
 
@@ -102,14 +102,14 @@ export function apply<I>(
 async function waitUntilShown<I extends KeyInput, O>(
   change: KeyChange<I, O>,
   objects: ManagedObjects,
-  asked: Asked<I> & ChangeFacts,
+  asked: Asked<I>,
   patch: SpecPatch | undefined,
 ): Promise<void> {
   const { request, key, keys } = asked;
   let isOverridden = false;
   const isFollowed = () => {
     const shown = shownKey(keys, key);
-    return isOverridden || (shown !== undefined && change.isShown(shown, request.input, asked));
+    return isOverridden || (shown !== undefined && change.isShown(shown, request.input));
   };
   const look = async () => {
     const observed = await observeKey(objects, key, keys);

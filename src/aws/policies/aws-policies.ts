@@ -11,6 +11,9 @@ import { nameText } from "../../names.ts";
 import { putNewest } from "../../put-newest.ts";
 import { AwsError } from "../aws-error.ts";
 
+/** The only name that a key policy has. */
+export const POLICY_NAME = "default";
+
 /** The policy of a key. `document` is its JSON, which a document that is too long does not have. */
 export type HeldPolicy =
   | { readonly kind: "default"; readonly document: string }

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Verdict } from "../../access/policy/judge-policy.ts";
 import { MalformedPolicy } from "../../access/policy/malformed-policy.ts";
 import type { Policy } from "../../access/policy/policy.ts";
 import { readPolicy } from "../../access/policy/read-policy.ts";
-import { parsedJson } from "../../json.ts";
+import { fieldsOf, parsedJson } from "../../json.ts";
 import { isTooLong } from "../../resources/key-policy.ts";
 import { isFields } from "../../store/manifests/merge-patch.ts";
 import { AwsError } from "../aws-error.ts";
@@ -17,19 +18,24 @@ export interface GivenPolicy {
 /** Reads the text of a policy. Throws LimitExceededException or MalformedPolicyDocumentException. */
 export function readGivenPolicy(text: string, account: string): GivenPolicy {
   if (isTooLong(text)) throw new AwsError("LimitExceededException", "A key policy has at most 32 KiB.");
-  const document = parsedJson(text);
-  if (!isFields(document)) throw malformed("the policy must be an object in JSON");
+  const given = parsedJson(text);
+  if (!isFields(given)) throw malformed("the policy must be an object in JSON");
   try {
-    const policy = readPolicy(document, account);
-    const { Statement } = document;
-    return {
-      document: { ...document, Statement: Array.isArray(Statement) ? Statement : [Statement] },
-      policy,
-    };
+    const policy = readPolicy(given, account);
+    return { document: asKept(given), policy };
   } catch (error) {
     throw error instanceof MalformedPolicy ? malformed(error.message) : error;
   }
 }
+
+const asKept = (given: GivenPolicy["document"]): GivenPolicy["document"] => {
+  const { Statement } = given;
+  return { ...given, Statement: Array.isArray(Statement) ? Statement : [Statement] };
+};
+
+/** Returns true if a policy that is kept is the one that a text gave. */
+export const isGiven = (kept: string, text: string): boolean =>
+  isDeepStrictEqual(parsedJson(kept), asKept(fieldsOf(parsedJson(text))));
 
 const malformed = (why: string): AwsError =>
   new AwsError("MalformedPolicyDocumentException", `The policy is refused: ${why}.`);

@@ -7,6 +7,7 @@ import { type AwsSite, arnPrefix } from "../../keys/arn.ts";
 import type { Caller } from "../caller.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import type { Need, Request } from "../operations/operation.ts";
+import { POLICY_NAME } from "./aws-policies.ts";
 import { type PolicyQuestion, requestValues } from "./request-values.ts";
 
 /** Returns what a key's policy says of a permission. Throws DependencyTimeoutException if nobody can know it now. */
@@ -46,7 +47,7 @@ export const judgeNewKey = (policy: Policy, caller: Caller, site: AwsSite): Verd
     values: new Map([
       [contextName("aws:PrincipalArn"), [caller.arn]],
       [contextName("kms:CallerAccount"), [site.account]],
-      [contextName("kms:PolicyName"), ["default"]],
+      [contextName("kms:PolicyName"), [POLICY_NAME]],
     ]),
   });
 

@@ -6,6 +6,7 @@ import { AwsError } from "../aws-error.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 import type { Need, Request } from "../operations/operation.ts";
 import { aliasesInRequest } from "../service/resource-text.ts";
+import { POLICY_NAME } from "./aws-policies.ts";
 
 /** A permission that a request needs on a key. */
 export interface PolicyQuestion {
@@ -70,7 +71,7 @@ const READERS: Readonly<Record<string, Read>> = Object.freeze(
       "kms:keyspec": (question) => one(detailsOf(question).keySpec),
       "kms:keyusage": (question) => one(detailsOf(question).keyUsage),
       "kms:policyname": during(["GetKeyPolicy", "PutKeyPolicy"], (question) =>
-        one(inputOf(question).PolicyName ?? "default"),
+        one(inputOf(question).PolicyName ?? POLICY_NAME),
       ),
       "kms:requestalias": ({ need, key, request, keys }) =>
         // These are about the alias, and name the key by its id.

@@ -1,9 +1,7 @@
 import { AwsError } from "../../aws-error.ts";
 import { findById } from "../../management/managed-key.ts";
 import type { Operation } from "../../operations/operation.ts";
-
-/** The only name that a key policy has. */
-export const POLICY_NAME = "default";
+import { POLICY_NAME } from "../aws-policies.ts";
 
 interface Input {
   readonly KeyId: string;

@@ -1,7 +1,7 @@
 import { findById } from "../../management/managed-key.ts";
 import type { Operation } from "../../operations/operation.ts";
 import { type PageInput, pageOf } from "../../operations/paging.ts";
-import { POLICY_NAME } from "./get-key-policy.ts";
+import { POLICY_NAME } from "../aws-policies.ts";
 
 interface Input extends PageInput {
   readonly KeyId: string;

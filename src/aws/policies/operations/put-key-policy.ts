@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { parsedJson } from "../../../json.ts";
 import { AwsError } from "../../aws-error.ts";
 import { type ChangeFacts, type KeyInput, keyChange, type Nothing } from "../../management/key-change.ts";
-import { readGivenPolicy, refuseLockout } from "../given-policy.ts";
+import { POLICY_NAME } from "../aws-policies.ts";
+import { isGiven, readGivenPolicy, refuseLockout } from "../given-policy.ts";
 import { judgeQuestion } from "../policy-word.ts";
-import { POLICY_NAME } from "./get-key-policy.ts";
 
 interface Input extends KeyInput {
   readonly PolicyName?: string;
@@ -23,10 +22,9 @@ export const putKeyPolicy = keyChange<Input, Nothing>({
     const gone = Object.keys(former).filter((name) => !Object.hasOwn(document, name));
     return { policy: { ...Object.fromEntries(gone.map((name) => [name, null])), ...document } };
   },
-  isShown(shown, input, { keys }) {
-    const { document: wanted } = readGivenPolicy(input.Policy, keys.site.account);
+  isShown(shown, input) {
     const { kind, document } = shown.policy();
-    return kind === "own" && isDeepStrictEqual(parsedJson(document), wanted);
+    return kind === "own" && isGiven(document, input.Policy);
   },
   answer: () => ({}),
 });
