@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProviderConfig } from "../../src/config/config.ts";
 import type { Limits } from "../../src/config/limits.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
 import type { Condition } from "../../src/resources/schemas/fields.ts";
 import { encryptionConfiguration } from "../../src/storage/encryption-config/print.ts";
 import type { ApiServer } from "../controlplane/apiserver.ts";
@@ -154,11 +155,11 @@ async function allEstablished(plane: ControlPlane): Promise<void> {
 }
 
 interface WithConditions {
-  readonly status?: { readonly conditions?: readonly Pick<Condition, "type" | "status">[] };
+  readonly status?: { readonly conditions?: readonly Condition[] };
 }
 
 const holds = (type: string, { status }: WithConditions): boolean =>
-  status?.conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;
+  conditionOf(status?.conditions, type)?.status === "True";
 
 /** Applies the MasterKey that the provider serves, and waits until Secrets work on every API server. */
 export async function applyKey(cluster: Cluster, text = exampleKey()): Promise<void> {

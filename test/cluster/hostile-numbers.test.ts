@@ -4,6 +4,7 @@ import { MAX_VERSION_NUMBER } from "../../src/keyring/version-number.ts";
 import { KubeClient } from "../../src/kube/client.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { objectPath } from "../../src/kube/paths.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
 import { resources } from "../../src/resources/definitions.ts";
 import type { KeyServer, KeyVersion, Kind, MasterKey } from "../../src/resources/resources.ts";
 import type { JsonSchema } from "../../src/resources/schemas/schema.ts";
@@ -62,7 +63,7 @@ describe.skipIf(binaries === undefined)(
       JSON.parse(await cluster.kubectl(["get", ...args, "-o", "json"]));
     const versions = async () => (await getJson<{ readonly items: readonly KeyVersion[] }>("kv")).items;
     const readiness = (object: MasterKey | KeyServer) =>
-      object.status?.conditions?.find(({ type }) => type === "Ready")?.status;
+      conditionOf(object.status?.conditions, "Ready")?.status;
 
     /** Returns true if the API server accepted it. */
     async function taken(kind: Kind, status: unknown): Promise<boolean> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
 import { collectionPath, leasesPath, objectPath } from "../../src/kube/paths.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
 import { FINALIZER } from "../../src/resources/finalizer.ts";
 import type { KeyVersion, Kind, MasterKey } from "../../src/resources/resources.ts";
 import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
@@ -71,9 +72,7 @@ describe.skipIf(binaries === undefined)("an operator killed at every one of its 
     (await cluster.read<{ readonly items: readonly KeyVersion[] }>(collectionPath("KeyVersion"))).items;
   const isReady = async (kind: "MasterKey" | "KeyAlias", name: string): Promise<boolean> => {
     const { status } = await getMasterKey(name, kind);
-    return (
-      status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false
-    );
+    return conditionOf(status?.conditions, "Ready")?.status === "True";
   };
 
   /** Returns what is said and stored of a key, unless it has one current version, the same one everywhere. */

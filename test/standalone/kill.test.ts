@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { KeyringReader } from "../../src/keyring/reader.ts";
+import { conditionOf } from "../../src/resources/conditions.ts";
 import type { KeyAlias, KeyGrant, KeyServer, KeyVersion, MasterKey } from "../../src/resources/resources.ts";
 import { WRITE_POINTS, type WritePoint, type WriteSide } from "../../src/write-points.ts";
 import { periodIsRecorded } from "../cluster/waiting-periods.ts";
@@ -58,7 +59,7 @@ function stored(installation: Installation): Stored | undefined {
 }
 
 const isReady = (object: MasterKey | KeyAlias | undefined): boolean =>
-  object?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+  conditionOf(object?.status?.conditions, "Ready")?.status === "True";
 
 /**
  * Returns the key_id if there is one version, current in resources and keyring alike, served by key and
