@@ -21,14 +21,14 @@ afterEach(() => {
   keyring.close();
 });
 
-function introduction() {
+function introduction(aliasPatience?: number) {
   const config = { ...SITE, stateDir: dirname(keyring.live.path) } as NodeConfig;
   const site = {
     listen: `127.0.0.1:${(api.address() as AddressInfo).port}`,
     namespace: "apps",
     credentials: "/etc/claviger/credentials.yaml",
   } as ApiConfig;
-  return apiIntroduction(config, site, AbortSignal.timeout(60_000));
+  return apiIntroduction(config, site, AbortSignal.timeout(60_000), aliasPatience);
 }
 
 it("the command to paste names a key that encrypts, whatever other keys there are", async () => {
@@ -46,8 +46,16 @@ it("the command to paste names a key that encrypts, whatever other keys there ar
   expect(await introduction()).toContain("aws kms encrypt --key-id alias/orders ");
 });
 
-it("a key without an alias is named by its id", async () => {
+it("a key whose alias is recorded after it is named by the alias", async () => {
+  await keyring.add("orders");
+  // The first look at the keyring is made before this returns.
+  const text = introduction(60_000);
+  keyring.alias("orders", "orders");
+  expect(await text).toContain("aws kms encrypt --key-id alias/orders ");
+});
+
+it("a key that has got no alias for a while is named by its id", async () => {
   await keyring.add("mac", {}, { keySpec: "HMAC_256" });
   const { keyId } = await keyring.add("orders");
-  expect(await introduction()).toContain(`aws kms encrypt --key-id ${keyId} `);
+  expect(await introduction(1)).toContain(`aws kms encrypt --key-id ${keyId} `);
 });

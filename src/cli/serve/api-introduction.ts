@@ -10,23 +10,31 @@ import { type ApiSite, apiRoundTrip } from "./api-round-trip.ts";
 const CHECK_MILLISECONDS = 500;
 /** A cluster may have no key for applications for months. */
 const PATIENCE_MILLISECONDS = 60_000;
+/** A new key's alias is recorded after the key. */
+const ALIAS_PATIENCE_MILLISECONDS = 5_000;
 
 /**
  * Returns a text for newcomers: where the AWS KMS API is and what to paste, once the API answers and there is a
  * key; after a minute without either undefined, and so if `signal` comes before, or if there is no file of
- * credentials to paste from.
+ * credentials to paste from. The key is named by its alias, or by its id if `aliasPatience` milliseconds after the
+ * key no alias has come.
  */
 export async function apiIntroduction(
   config: NodeConfig,
   api: ApiConfig,
   signal: AbortSignal,
+  aliasPatience = ALIAS_PATIENCE_MILLISECONDS,
 ): Promise<string | undefined> {
   const { credentials } = api;
   if (credentials === undefined) return undefined;
   const endpoint = `${api.tls === undefined ? "http" : "https"}://${api.listen}`;
   const until = performance.now() + PATIENCE_MILLISECONDS;
+  let keySince: number | undefined;
   while (!signal.aborted && performance.now() < until) {
-    const keyName = firstKey(config, api);
+    const { alias, keyId } = firstKey(config, api);
+    if (keyId !== undefined) keySince ??= performance.now();
+    const waited = keySince === undefined ? 0 : performance.now() - keySince;
+    const keyName = alias ?? (waited >= aliasPatience ? keyId : undefined);
     if (keyName !== undefined && (await silence(api)) === undefined)
       return textOf({ endpoint, region: config.region, credentials, keyName });
     await sleep(CHECK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
@@ -34,8 +42,14 @@ export async function apiIntroduction(
   return undefined;
 }
 
-/** Returns an alias of a key that encrypts, or else such a key, of the namespace that a user's bare names mean. */
-function firstKey(config: NodeConfig, { namespace }: ApiConfig): string | undefined {
+/** Names of a key that encrypts, of the namespace that a user's bare names mean. */
+interface FirstKey {
+  readonly alias?: string;
+  readonly keyId?: string;
+}
+
+/** Returns an alias of such a key if there is one, and the id of such a key if there is one. */
+function firstKey(config: NodeConfig, { namespace }: ApiConfig): FirstKey {
   try {
     return readKeyring(config, (keyring) => {
       const { keys, aliases } = keyring.snapshot();
@@ -45,11 +59,12 @@ function firstKey(config: NodeConfig, { namespace }: ApiConfig): string | undefi
       const alias = [...aliases.values()].find(
         (row) => row.namespace === namespace && usable.some(({ name }) => name === row.masterKey),
       );
-      return alias === undefined ? usable[0]?.keyId : `alias/${alias.name}`;
+      const keyId = usable[0]?.keyId;
+      return { ...(alias && { alias: `alias/${alias.name}` }), ...(keyId !== undefined && { keyId }) };
     });
   } catch {
     // The operator makes the keyring at its first start.
-    return undefined;
+    return {};
   }
 }
 
