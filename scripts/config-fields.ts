@@ -26,6 +26,7 @@ const SECTIONS = {
   ...MINIMAL,
   rewriter: { kubeconfig: "/rewriter.kubeconfig" },
   etcd: { endpoints: ["https://127.0.0.1:2379"], ca: "/ca.crt" },
+  audit: { path: "/audit.jsonl" },
 };
 
 const limit = (name: keyof typeof DEFAULT_LIMITS, text: string): ConfigField => ({
@@ -106,6 +107,26 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
     name: "log.format",
     text: "the format of the log's lines: `text`, or `json` for a JSON object each; a restart applies it",
     fallback: ({ logFormat }) => logFormat,
+  },
+  {
+    name: "audit.path",
+    text: "the file, `*.jsonl`, of the newest lines of the [audit log](audit.md); its other files stand beside it",
+    without: "nothing is recorded",
+  },
+  {
+    name: "audit.cluster",
+    text: "the name of the cluster, as the log's checkpoints have it",
+    fallback: ({ audit }) => audit?.cluster,
+  },
+  {
+    name: "audit.unavailable",
+    text: "the AWS KMS API's answers if a record cannot be written: `refuse`, or `continue` without records",
+    fallback: ({ audit }) => audit?.unavailable,
+  },
+  {
+    name: "audit.segmentMebibytes",
+    text: "the size of a file of the log; a full file is compressed, and another is begun",
+    without: "64",
   },
   { name: "metrics.listen", text: "HOST:PORT of the plugin's metrics" },
   { name: "metrics.operatorListen", text: "HOST:PORT of the operator's metrics" },

@@ -24,7 +24,7 @@ test("what a node's configuration must have, and its defaults, are asked of the 
 });
 
 test("every field that the configuration's code reads is described, and no other", () => {
-  const source = ["config.ts", "aws-config.ts", "listen.ts"]
+  const source = ["config.ts", "audit-config.ts", "aws-config.ts", "listen.ts"]
     .map((file) => readFileSync(join(ROOT, "src", "config", file), "utf8"))
     .join("\n");
   const read = [

@@ -37,6 +37,8 @@ export type ErrorCode =
   | "ApiServer"
   /** etcd refused, or could not be reached. */
   | "Etcd"
+  /** A record could not be written to the audit log in time. A later retry may help. */
+  | "AuditUnavailable"
   /** A defect of claviger. */
   | "Internal";
 

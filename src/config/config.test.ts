@@ -61,7 +61,6 @@ describe("a good configuration", () => {
       account: "000000000000",
       region: "us-local-1",
       isRegionDefault: true,
-      warnings: [],
     });
   });
   test("everything there is => is taken", () => {
@@ -107,7 +106,6 @@ describe("a good configuration", () => {
         client: { cert: "/etc/claviger/pki/client.crt", key: "/pki/client.key" },
         prefix: "/other/registry",
       },
-      warnings: [],
     });
   });
   test("etcd on loopback => needs no certificates, and its prefix is the API server's default", () => {
@@ -131,15 +129,6 @@ describe("a good configuration", () => {
       expect(parse({ aws: { region } }).region).toBe(region);
     },
   );
-});
-
-describe("what this release does not do yet", () => {
-  test("is a warning for each, and no error", () => {
-    const changes = {
-      audit: { path: "/a.jsonl" },
-    };
-    expect(parse(changes).warnings).toEqual(["audit is configured and this release does not use it"]);
-  });
 });
 
 describe("a wrong field => ConfigInvalid that names file and field", () => {

@@ -4,6 +4,7 @@ import { ClavigerError, messageOf } from "../errors.ts";
 import { readOwnFile } from "../files/own-file.ts";
 import { LOG_FORMATS, type LogFormat } from "../log.ts";
 import type { KeyRef } from "../names.ts";
+import { type AuditConfig, auditOf } from "./audit-config.ts";
 import { type ApiConfig, awsOf } from "./aws-config.ts";
 import { MAX_YAML_BYTES } from "./bounded-yaml.ts";
 import { type ConsoleConfig, consoleOf } from "./console-config.ts";
@@ -44,8 +45,8 @@ export interface NodeConfig {
   readonly isRegionDefault: boolean;
   /** The AWS-compatible API; none is served if it is left out. */
   readonly api?: ApiConfig;
-  /** Settings in the file that this release does not support; reported at start. */
-  readonly warnings: readonly string[];
+  /** The audit log; nothing is recorded if it is left out. */
+  readonly audit?: AuditConfig;
 }
 
 /** The root key that seals this node's versions, by the provider that reaches it. The path is absolute. */
@@ -88,7 +89,6 @@ export type ResourcesConfig =
 const API_VERSION = "config.claviger.dev/v1alpha1";
 const MAX_LIMIT = 1_000_000;
 const MAX_CENSUS_MINUTES = 10_080;
-const LATER = ["audit"];
 /** TLS may only be missing if nobody can listen on the connection. */
 const ETCD_ENDPOINT = /^(https:\/\/[^/?#@]+|http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d{1,5}$/;
 
@@ -147,7 +147,7 @@ export function parseConfig(text: string, path: string): NodeConfig {
     limits: limitsOf(root.optionalSection("limits")),
     logFormat: logFormatOf(root.optionalSection("log")),
     ...awsOf(root.optionalSection("aws"), folder, kubeconfigs),
-    warnings: warningsOf(root),
+    ...optional("audit", auditOf(root.optionalSection("audit"), folder)),
   };
   root.refuseUnknown();
   refuseDuplicates(config.providers, path);
@@ -264,11 +264,6 @@ function censusIntervalOf(section: Section): number | undefined {
 function absolute(folder: string, path: string | undefined): string | undefined {
   return path === undefined ? undefined : resolve(folder, path);
 }
-
-const warningsOf = (root: Section): string[] =>
-  LATER.filter((field) => root.take(field) !== undefined).map(
-    (field) => `${field} is configured and this release does not use it`,
-  );
 
 function refuseDuplicates(providers: readonly ProviderConfig[], path: string): void {
   for (const field of ["name", "socket"] as const) {

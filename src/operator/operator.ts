@@ -53,7 +53,6 @@ export async function runOperator(
   // Only this user may read what the operator writes.
   process.umask(0o077);
   const stopped = logStop(log, "operator", signal);
-  for (const warning of config.warnings) log("warn", warning);
   makeFirstRootKey(config, log);
   const keyring = KeyringWriter.open(config.stateDir);
   try {

@@ -42,6 +42,7 @@ function grpcCode(code: ErrorCode): status {
       return status.ABORTED;
     case "ApiServer":
     case "Etcd":
+    case "AuditUnavailable":
     case "Internal":
       return status.INTERNAL;
   }

@@ -40,6 +40,7 @@ function typeOf({ code }: ClavigerError): AwsErrorType {
     case "KeyringUnavailable":
     case "ApiServer":
     case "Etcd":
+    case "AuditUnavailable":
       return "DependencyTimeoutException";
     case "KeyringCorrupt":
     case "ConfigInvalid":
