@@ -52,7 +52,7 @@ function open({ configPath }: Given) {
   const path = join(config.stateDir, KEYRING_FILE);
   const seals = openSeals(config);
   const keyring = new LiveKeyring(path, seals);
-  const grants = new AwsGrants(path, seals);
+  const grants = new AwsGrants(keyring, seals);
   const usage = new UsageKeeper({ stateDir: config.stateDir, slot: 1, log: () => {}, now: Date.now() });
   const site = { account: config.account, namespace: api.namespace };
   const credentials = new StaticCredentials({ path: api.credentials, ...site });

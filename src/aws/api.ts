@@ -48,7 +48,7 @@ export async function runApi({ config, log, signal, slot = 0, report }: ApiOptio
   const path = join(config.stateDir, KEYRING_FILE);
   const seals = openSeals(config);
   const keyring = new LiveKeyring(path, seals);
-  const grants = new AwsGrants(path, seals);
+  const grants = new AwsGrants(keyring, seals);
   const isGood = (grantId: string) => {
     const row = grants.index.get(grantId);
     return !grants.complete || (row !== undefined && row.ended === undefined);

@@ -85,7 +85,17 @@ export class KeyringReader {
 
   /** Returns true if anything was committed since the last `snapshot`. Costs a few microseconds. */
   changed(): boolean {
-    return withKeyringErrors(this.#path, () => this.#readDataVersion() !== this.#seen);
+    return !this.hasRead(this.dataVersion());
+  }
+
+  /** Returns true if the last `snapshot` was of this `dataVersion`. */
+  hasRead(dataVersion: number): boolean {
+    return dataVersion === this.#seen;
+  }
+
+  /** Returns a number that changes with each commit by another process. Costs a few microseconds. */
+  dataVersion(): number {
+    return withKeyringErrors(this.#path, () => this.#readDataVersion());
   }
 
   /** Returns true if another file is at our path (a restore), or its disk is writable again. */

@@ -56,7 +56,7 @@ export class AwsKeyring {
     this.#writer = KeyringWriter.open(state);
     if (!isNew) this.follow(...FOLLOWED_KINDS);
     this.#keyring = new LiveKeyring(join(state, KEYRING_FILE), sealsIn(rootKey));
-    this.grants = new AwsGrants(join(state, KEYRING_FILE), this.#seals);
+    this.grants = new AwsGrants(this.live, this.#seals);
     this.usage = new UsageKeeper({ stateDir: state, log: () => {}, now: NOW });
     this.keys = new AwsKeys(this.#keyring, SITE, this.usage);
   }

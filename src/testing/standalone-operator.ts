@@ -48,7 +48,7 @@ export class StandaloneOperator {
     this.objects = new FolderObjects({ folder: this.folder, keyring });
     this.#keyring = new LiveKeyring(keyring, openSeals(config));
     this.#keyring.start();
-    this.grants = new AwsGrants(keyring, openSeals(config));
+    this.grants = new AwsGrants(this.#keyring, openSeals(config));
     this.grants.start();
     const usage = new UsageKeeper({ stateDir: config.stateDir, log: () => {}, now: Date.now() });
     this.keys = new AwsKeys(this.#keyring, SITE, usage);

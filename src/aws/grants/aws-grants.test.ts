@@ -22,7 +22,7 @@ beforeEach(() => {
     const state = join(folder.path, name);
     return {
       keyring: KeyringWriter.open(state),
-      grants: new AwsGrants(join(state, KEYRING_FILE), sealsOf(1)),
+      grants: new AwsGrants({ path: join(state, KEYRING_FILE), commits: 0 }, sealsOf(1)),
     };
   });
   for (const { grants } of nodes) grants.start();
@@ -79,7 +79,7 @@ describe("a grant token", () => {
   });
 
   test.each([
-    ["another site", () => new AwsGrants("", sealsOf(2)).tokenOf(grantRow(1), NOW)],
+    ["another site", () => new AwsGrants({ path: "", commits: 0 }, sealsOf(2)).tokenOf(grantRow(1), NOW)],
     ["nobody", () => "AAAA"],
     ["AWS KMS", () => "AQpAM2RhZTk1MGMyNTk2ZmZmMzEyYWVhOWViN2I1MWM4Mzc0MWFiYmU2"],
   ])("of %s is refused by name", (_, make) => {

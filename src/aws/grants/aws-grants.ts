@@ -4,6 +4,7 @@ import { makeGrantToken, readGrantToken, type TokenKey } from "../../access/gran
 import { codeOf } from "../../errors.ts";
 import type { GrantRow, GrantTerms } from "../../keyring/grant-row.ts";
 import { LiveGrants } from "../../keyring/live/live-grants.ts";
+import type { LiveKeyring } from "../../keyring/live/live-keyring.ts";
 import type { SealSource } from "../../seal/seal-source.ts";
 import { AwsError } from "../aws-error.ts";
 
@@ -12,13 +13,16 @@ export class AwsGrants {
   readonly #seals: Pick<SealSource, "get">;
   #key: TokenKey | undefined;
   readonly #live: LiveGrants;
+  readonly #keyring: Pick<LiveKeyring, "commits">;
+  /** The `commits` of the keyring up to which the grants were read. */
+  #commits: number | undefined;
   /** The grants in memory, for decisions and for lists. */
   readonly index = new GrantIndex();
 
-  /** `path` is the keyring's. */
-  constructor(path: string, seals: Pick<SealSource, "get">) {
+  constructor(keyring: Pick<LiveKeyring, "path" | "commits">, seals: Pick<SealSource, "get">) {
     this.#seals = seals;
-    this.#live = new LiveGrants(path, this.index);
+    this.#keyring = keyring;
+    this.#live = new LiveGrants(keyring.path, this.index);
   }
 
   start(): void {
@@ -29,14 +33,15 @@ export class AwsGrants {
     this.#live.close();
   }
 
-  /** Sees what another process has just written: a caller's own change, above all. */
-  freshen(): void {
-    this.#live.freshen();
+  /** Reads what was committed up to the last commit that the keyring has sighted. */
+  follow(): void {
+    const { commits } = this.#keyring;
+    if (commits !== this.#commits && this.#live.freshen()) this.#commits = commits;
   }
 
   /** Returns a grant as the keyring has it now; undefined if it has none of this id. */
   fresh(grantId: string): GrantRow | undefined {
-    this.freshen();
+    this.#live.freshen();
     return this.index.get(grantId);
   }
 

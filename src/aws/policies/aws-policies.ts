@@ -24,14 +24,17 @@ interface Kept {
   readonly keyId: KeyId;
   /** Undefined for the default policy. */
   readonly digest: string | undefined;
+  /** The `commits` of the keyring at which the policy was last asked for. */
+  readonly commits: number;
   readonly held: HeldPolicy;
 }
 
 const MOST_KEPT = 10_000;
 
 /**
- * The key policies of this node's keyring. Each question asks the file, which is never behind the key's row in memory:
- * a key is not found before its policy, nor a new key with a former one's.
+ * The key policies of this node's keyring. After each commit that the keyring has sighted, a question asks the file,
+ * which is never behind the key's row in memory: a key is not found before its policy, nor a new key with a former
+ * key's.
  */
 export class AwsPolicies {
   readonly #keyring: LiveKeyring;
@@ -52,6 +55,7 @@ export class AwsPolicies {
   of(key: KeyRow): HeldPolicy {
     const kept = this.#kept.get(nameText(key));
     const former = kept?.keyId === key.keyId ? kept : undefined;
+    if (former?.commits === this.#keyring.commits) return former.held;
     try {
       return this.#keyring.ask((reader) => this.#read(reader, key, former));
     } catch (error) {
@@ -64,15 +68,20 @@ export class AwsPolicies {
   #read(reader: KeyringReader, key: KeyRow, former: Kept | undefined): HeldPolicy {
     const { areRecorded, stamp } = reader.policyStamp(key);
     if (!areRecorded) throw notKnown("The operator of this node has not recorded all key policies yet");
+    const { commits } = this.#keyring;
     if (former !== undefined && former.digest === stamp?.digest) {
-      if (stamp === undefined || stamp.keyId === key.keyId) return former.held;
+      if (stamp === undefined || stamp.keyId === key.keyId) return this.#keep(key, { ...former, commits });
     }
     const found = stamp && reader.keyPolicy(key);
     if (found !== undefined && found.keyId !== key.keyId)
       throw notKnown("The operator of this node is just recording another key under this name");
     const held = found === undefined ? this.#default : this.#held(found.document);
-    putNewest(this.#kept, nameText(key), { keyId: key.keyId, digest: found?.digest, held }, MOST_KEPT);
-    return held;
+    return this.#keep(key, { keyId: key.keyId, digest: found?.digest, commits, held });
+  }
+
+  #keep(key: KeyRow, kept: Kept): HeldPolicy {
+    putNewest(this.#kept, nameText(key), kept, MOST_KEPT);
+    return kept.held;
   }
 
   #held(document: string | undefined): HeldPolicy {

@@ -53,6 +53,7 @@ interface Asked {
 
 /** Asks if the caller may encrypt with the key. Returns "allow", or the name of the refusal. */
 async function ask({ rbac = denied, need = {}, key = orders, caller = CALLER, input = {} }: Asked = {}) {
+  keyring.keys.freshen();
   const row = keyring.keys.named(key) as KeyRow;
   const origin = { address: "10.2.3.4", isSecure: true };
   const request = { id: "r", caller, input, now: NOW, origin };
@@ -79,6 +80,16 @@ describe("a key policy", () => {
     expect(await ask({ rbac: allowed, need: { action: "Decrypt" } })).toBe(DENIED);
     putStatements(allow, account);
     expect(await ask({ rbac: allowed, need: { action: "Decrypt" } })).toBe("allow");
+  });
+
+  test("that comes while RBAC is asked counts", async () => {
+    const rbac: Rbac = {
+      ask: async () => {
+        putStatements(account, deny);
+        return "allowed" as const;
+      },
+    };
+    expect(await ask({ rbac })).toBe(DENIED);
   });
 
   test("denies what a grant and RBAC allow", async () => {

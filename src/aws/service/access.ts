@@ -40,14 +40,14 @@ export class Access {
   }
 
   /**
-   * Returns the ids of the grants that allow what RBAC was not asked about.
+   * Returns the ids of the grants that allow what RBAC was not asked about. The caller has freshened `keys`.
    * Throws AccessDeniedException unless the caller has all permissions, DependencyTimeoutException or
    * ThrottlingException if RBAC could not be asked, DependencyTimeoutException if the grants are not read yet, and
    * InvalidGrantTokenException if a token of the request is none of this site's.
    */
   async check(request: Request<object>, needs: readonly Need[], keys: AwsKeys): Promise<readonly string[]> {
     const { input } = request;
-    this.#grants.freshen();
+    this.#grants.follow();
     const tokens = this.#grants.tokens(tokensOf(input));
     const used: string[] = [];
     for (const need of needs) {
@@ -57,6 +57,12 @@ export class Access {
       if ("grantId" in rule) used.push(rule.grantId);
     }
     return used;
+  }
+
+  /** Policies and grants may have changed while RBAC was asked. */
+  #freshen(keys: AwsKeys): void {
+    keys.freshen();
+    this.#grants.follow();
   }
 
   async #decide(
@@ -69,7 +75,6 @@ export class Access {
     const { key, context = {}, ...rest } = need;
     const { complete } = this.#grants;
     const asked = { ...rest, principal: caller.arn, keyId: key?.keyId, masterKey: key, context };
-    // The policy may change while RBAC is asked, so it is read for each decision.
     const facts = (rbac: RbacAnswer): AccessFacts => ({
       policy: policyWord(request, need, keys),
       grants: this.#grants.index,
@@ -81,6 +86,7 @@ export class Access {
     if (decision.effect === "ask-rbac") {
       const answer = await this.#rbac.ask(caller, decision.verb, key);
       if (answer === "throttled") throw new AwsError("ThrottlingException", "Rate exceeded");
+      this.#freshen(keys);
       decision = decideAccess(asked, facts(answer), now);
     }
     if (decision.effect === "deny" && !complete && !isFinal(decision.rule)) throw grantsMissing();

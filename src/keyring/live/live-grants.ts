@@ -47,9 +47,12 @@ export class LiveGrants {
     ];
   }
 
-  /** Looks at the file now, unless looks have cost too much lately: a caller must see its own change. */
-  freshen(): void {
-    this.#pace.lookIfDue();
+  /**
+   * Looks at the file now, unless looks have cost too much lately: a caller must see its own change. Returns true if it
+   * has looked.
+   */
+  freshen(): boolean {
+    return this.#pace.lookIfDue();
   }
 
   close(): void {

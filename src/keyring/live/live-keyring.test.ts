@@ -477,6 +477,23 @@ test("a caller that asks for a fresh keyring sees what was just written, without
   expect(live.keys.get("apps/secrets")?.enabled).toBe(false);
 });
 
+test("the number of commits changes with each commit that is sighted and each file that is opened, and else never", async () => {
+  write({ kind: "putKey", key: key() });
+  live.start();
+  live.freshen();
+  const before = live.commits;
+  live.freshen();
+  expect(live.commits).toBe(before);
+  write({ kind: "putKey", key: key({ enabled: false }) });
+  // What is told apart by the number is asked for only after this.
+  live.freshen();
+  const after = live.commits;
+  expect(after).toBeGreaterThan(before);
+  copyFileSync(file(), `${file()}.new`);
+  renameSync(`${file()}.new`, file());
+  await eventually(() => expect(live.commits).toBeGreaterThan(after));
+});
+
 describe("a commit", () => {
   /** Changes the file as its operator does, and waits until it was looked at. */
   async function commit(change: (keyring: KeyringWriter) => void): Promise<void> {

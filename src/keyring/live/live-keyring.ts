@@ -11,6 +11,7 @@ import { LatestSnapshot } from "./latest-snapshot.ts";
 import { LookPace } from "./look-pace.ts";
 import { Misses } from "./misses.ts";
 import { OpenedMaterials } from "./opened-materials.ts";
+import { SightedCommits } from "./sighted-commits.ts";
 import { openTrusted } from "./trusted-reader.ts";
 
 /** The time between two looks at the file. A commit by the operator must be seen within a second. */
@@ -33,6 +34,7 @@ export class LiveKeyring {
   #reader: KeyringReader | undefined;
   readonly #latest = new LatestSnapshot();
   readonly #pace = new LookPace(() => this.#readChanges());
+  readonly #sighted = new SightedCommits();
   #problem: ClavigerError | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loading = false;
@@ -181,9 +183,24 @@ export class LiveKeyring {
     return this.#problem ?? unreadable ?? absent;
   }
 
-  /** Looks at the file now, unless looks have cost too much lately: a caller must see its own change. */
+  /**
+   * A number that is another after each commit that was sighted, and for each file that was opened: rows that were
+   * asked for while it was the same are the same.
+   */
+  get commits(): number {
+    return this.#sighted.count;
+  }
+
+  /**
+   * Sees what another process has committed: a caller must see its own change. It is read at once, unless looks have
+   * cost too much lately. A file that was put in place of this file is seen with the next poll.
+   */
   freshen(): void {
-    this.#pace.lookIfDue();
+    try {
+      if (this.#reader === undefined || this.#sighted.sight(this.#reader)) this.#pace.lookIfDue();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #poll(): void {
@@ -196,7 +213,7 @@ export class LiveKeyring {
     try {
       if (this.#reader?.replaced()) this.#reopen();
       this.#reader ??= openTrusted(this.path);
-      if (this.#reader.changed()) this.#takeChanges(this.#reader);
+      if (this.#sighted.sight(this.#reader)) this.#takeChanges(this.#reader);
       if (!this.#complete && !this.#isFirstLook) void this.#loadVersions();
       if (this.#problem !== undefined) {
         this.#problem = undefined;
@@ -225,6 +242,7 @@ export class LiveKeyring {
     if (this.#reader !== undefined && !this.#complete) this.#takeRest(this.#reader);
     this.#reader?.close();
     this.#reader = undefined;
+    this.#sighted.forgetFile();
     this.#latest.forgetFile();
     this.#complete = false;
     this.#versions.startAgain();

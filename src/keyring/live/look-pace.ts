@@ -23,9 +23,11 @@ export class LookPace {
     this.#cost = cost;
   }
 
-  /** Looks, unless looks have cost too much lately. */
-  lookIfDue(): void {
-    if (this.#now() >= this.#next) this.look();
+  /** Looks, unless looks have cost too much lately. Returns true if it has looked. */
+  lookIfDue(): boolean {
+    if (this.#now() < this.#next) return false;
+    this.look();
+    return true;
   }
 
   /** Makes a look, and measures it. */
