@@ -76,21 +76,29 @@ export const TOKEN_MILLISECONDS = 5 * 60_000;
 /** The clocks of two replicas may differ by this much. */
 const CLOCK_MILLISECONDS = 60_000;
 
-type Rule = (asked: Asked, facts: AccessFacts, now: number) => Decision | undefined;
+type Rule<Answer> = (asked: Asked, facts: AccessFacts, now: number) => Answer;
 
-/** The rules in their order; the first that decides counts. RBAC decides only if the policy leaves it to the account. */
-const rules: readonly Rule[] = [byExplicitDeny, byGrant, byToken, byPolicy, byRbac];
+/** The rules before RBAC, in their order. The first that decides counts. */
+export const earlierRules: readonly {
+  readonly name: "explicit-deny" | "grants" | "tokens" | "policy";
+  readonly decide: Rule<Decision | undefined>;
+}[] = [
+  { name: "explicit-deny", decide: byExplicitDeny },
+  { name: "grants", decide: byGrant },
+  { name: "tokens", decide: byToken },
+  { name: "policy", decide: byPolicy },
+];
 
 /**
- * Decides if a principal may do something with a key. Grants only ever allow. Nothing is allowed because
- * something could not be asked. `now` is in epoch milliseconds.
+ * Decides if a principal may do something with a key. Grants only ever allow, and RBAC decides only if the policy
+ * leaves it to the account. Nothing is allowed because something could not be asked. `now` is in epoch milliseconds.
  */
 export function decideAccess(asked: Asked, facts: AccessFacts, now: number): Decision {
-  for (const rule of rules) {
-    const decision = rule(asked, facts, now);
+  for (const { decide } of earlierRules) {
+    const decision = decide(asked, facts, now);
     if (decision !== undefined) return decision;
   }
-  return { effect: "deny", rule: { kind: "none", verb: actions[asked.action].verb } };
+  return byRbac(asked, facts);
 }
 
 function byExplicitDeny(_: Asked, { policy }: AccessFacts): Decision | undefined {
@@ -100,26 +108,51 @@ function byExplicitDeny(_: Asked, { policy }: AccessFacts): Decision | undefined
 }
 
 function byGrant(asked: Asked, { grants }: AccessFacts, now: number): Decision | undefined {
-  const { action, keyId, principal, target } = asked;
-  if (keyId === undefined || !isGrantable(action)) return undefined;
-  if (action === "RetireGrant") return byRetirement(asked, grants.get(target?.grantId ?? ""), now);
-  for (const grant of grants.granted(keyId, principal)) {
-    if (grant.ended === undefined && isOfMasterKey(grant, asked) && allows(grant, asked, now))
+  for (const grant of grantsToLookAt(asked, grants)) {
+    if (objectionToGrant(grant, asked, now) === undefined)
       return { effect: "allow", rule: { kind: "grant", grantId: grant.grantId } };
   }
   return undefined;
 }
 
-/** A grant is retired by its retiring principal, or by its grantee if it grants RetireGrant. */
-function byRetirement(asked: Asked, grant: GrantRow | undefined, now: number): Decision | undefined {
-  if (grant === undefined || grant.keyId !== asked.keyId || !isOfMasterKey(grant, asked)) return undefined;
-  if (grant.retiringPrincipal !== asked.principal && !allows(grant, asked, now)) return undefined;
-  return { effect: "allow", rule: { kind: "grant", grantId: grant.grantId } };
+/** Returns the grants that could allow the action: those of the key to the principal, or the grant to retire. */
+export function grantsToLookAt(
+  { action, keyId, principal, target }: Asked,
+  grants: GrantSource,
+): Iterable<GrantRow> {
+  if (keyId === undefined || !isGrantable(action)) return [];
+  return action === "RetireGrant"
+    ? present(grants.get(target?.grantId ?? ""))
+    : grants.granted(keyId, principal);
 }
 
-/** A grant of a MasterKey that claims another one's keyId is no grant of that key. */
-const isOfMasterKey = (grant: GrantRow, { masterKey }: Asked): boolean =>
-  grant.namespace === masterKey?.namespace && grant.masterKey === masterKey.name;
+const present = (grant: GrantRow | undefined): readonly GrantRow[] => (grant === undefined ? [] : [grant]);
+
+/** The reason why a grant does not allow an action. */
+export type GrantObjection =
+  | "ended"
+  | "other-master-key"
+  | "other-key"
+  | "other-principal"
+  | "expired"
+  | "operation-not-granted"
+  | "other-context"
+  | "wider-grant";
+
+/** Returns the first reason why a grant does not allow the action; undefined if it allows it. */
+export function objectionToGrant(grant: GrantRow, asked: Asked, now: number): GrantObjection | undefined {
+  // A grant of a MasterKey that claims another one's keyId is no grant of that key.
+  if (grant.namespace !== asked.masterKey?.namespace || grant.masterKey !== asked.masterKey.name)
+    return "other-master-key";
+  if (asked.action === "RetireGrant") return objectionToRetirement(grant, asked, now);
+  return grant.ended === undefined ? objectionToTerms(grant, asked, now) : "ended";
+}
+
+/** A grant is retired by its retiring principal, or by its grantee if it grants RetireGrant. */
+function objectionToRetirement(grant: GrantTerms, asked: Asked, now: number): GrantObjection | undefined {
+  const mayRetire = grant.keyId === asked.keyId && grant.retiringPrincipal === asked.principal;
+  return mayRetire ? undefined : objectionToTerms(grant, asked, now);
+}
 
 /** A token allows only until this node has heard of its grant: from then on the grant's own row decides. */
 function byToken(asked: Asked, { grants, tokens }: AccessFacts, now: number): Decision | undefined {
@@ -135,18 +168,19 @@ function byToken(asked: Asked, { grants, tokens }: AccessFacts, now: number): De
 }
 
 const mayUse = (token: TokenGrant, asked: Asked, now: number): boolean =>
-  asked.action === "RetireGrant" && token.keyId === asked.keyId && token.retiringPrincipal === asked.principal
-    ? true
-    : allows(token, asked, now);
+  (asked.action === "RetireGrant" ? objectionToRetirement : objectionToTerms)(token, asked, now) ===
+  undefined;
 
-function allows(grant: GrantTerms, asked: Asked, now: number): boolean {
+function objectionToTerms(grant: GrantTerms, asked: Asked, now: number): GrantObjection | undefined {
   const { action, keyId, principal, context, proposed } = asked;
-  if (!isGrantable(action) || grant.keyId !== keyId || grant.granteePrincipal !== principal) return false;
-  if (!isInTime(grant, now)) return false;
+  if (grant.keyId !== keyId) return "other-key";
+  if (grant.granteePrincipal !== principal) return "other-principal";
+  if (!isInTime(grant, now)) return "expired";
+  if (!isGrantable(action) || !grant.operations.includes(action)) return "operation-not-granted";
   // A CreateGrant has no encryption context of its own: the constraints bind the new grant instead.
   if (action === "CreateGrant")
-    return grant.operations.includes(action) && proposed !== undefined && isWithin(proposed, grant);
-  return permits(grant, action, context);
+    return proposed !== undefined && isWithin(proposed, grant) ? undefined : "wider-grant";
+  return permits(grant, action, context) ? undefined : "other-context";
 }
 
 function byPolicy(_: Asked, { policy }: AccessFacts): Decision | undefined {
@@ -155,7 +189,8 @@ function byPolicy(_: Asked, { policy }: AccessFacts): Decision | undefined {
   return { effect: "allow", rule: { kind: "policy-allow", statement: policy.statement } };
 }
 
-function byRbac({ action }: Asked, { rbac }: AccessFacts): Decision | undefined {
+/** The last rule. */
+export function byRbac({ action }: Pick<Asked, "action">, { rbac }: Pick<AccessFacts, "rbac">): Decision {
   const { verb } = actions[action];
   switch (rbac) {
     case "allowed":
@@ -165,6 +200,6 @@ function byRbac({ action }: Asked, { rbac }: AccessFacts): Decision | undefined 
     case "unknown":
       return { effect: "deny", rule: { kind: "rbac-unknown", verb } };
     case "denied":
-      return undefined;
+      return { effect: "deny", rule: { kind: "none", verb } };
   }
 }

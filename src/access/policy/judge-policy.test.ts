@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { contextName } from "./condition-keys.ts";
 import { defaultPolicy } from "./default-policy.ts";
-import { judgePolicy, type PolicyRequest } from "./judge-policy.ts";
+import { judgePolicy, type PolicyRequest, statementWord } from "./judge-policy.ts";
 import { readPolicy } from "./read-policy.ts";
 
 const ACCOUNT = "000000000000";
@@ -152,5 +152,22 @@ describe("a condition", () => {
   test("a second name that differs in case does not get around a Deny", () => {
     const statements = [allow, { ...deny, Condition: { StringEquals: { [context]: "hr" } } }];
     expect(judged(statements, asked({ values: { [context]: ["it", "hr"] } }))).toBe('deny by "d"');
+  });
+});
+
+describe("the word of one statement", () => {
+  const conditional = { ...allow, Condition: { StringEquals: { "kms:KeySpec": "RSA_2048" } } };
+  test.each<[object, unknown]>([
+    [allow, "allows"],
+    [deny, "denies"],
+    [{ ...allow, Principal: { AWS: ROOT } }, "leaves-to-account"],
+    [{ ...allow, Action: "kms:Decrypt" }, "other-action"],
+    [{ ...allow, Resource: "arn:aws:s3:::b" }, "other-resource"],
+    [{ ...allow, Principal: { AWS: BOB } }, "other-principal"],
+    [{ ...deny, Principal: { AWS: BOB } }, "other-principal"],
+    [conditional, expect.objectContaining({ key: "kms:KeySpec", values: ["RSA_2048"] })],
+  ])("%j", (statement, word) => {
+    const { statements } = readPolicy({ Statement: [statement] }, ACCOUNT);
+    expect(statements.map((one) => statementWord(one, asked()))).toEqual([word]);
   });
 });

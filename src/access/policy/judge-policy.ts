@@ -31,21 +31,41 @@ export type Verdict =
  * Judges a request by a key policy: an explicit deny, then an allow of the caller, then an allow of the caller's
  * account (IAM User Guide, "Policy evaluation logic"; AWS KMS Developer Guide, "Default key policy").
  */
-export function judgePolicy({ statements }: Policy, request: PolicyRequest): Verdict {
-  const about = statements.filter((statement) => isAbout(statement, request));
-  const denying = about.find(({ effect, principals }) => effect === "Deny" && isDenied(principals, request));
-  if (denying !== undefined) return { effect: "deny", statement: denying.name };
-  const allowing = about.filter(({ effect }) => effect === "Allow");
-  const direct = allowing.find(({ principals }) => names(principals, request));
-  if (direct !== undefined) return { effect: "allow", statement: direct.name };
-  const delegating = allowing.find(({ principals }) => principals.names.includes(rootArn(request.account)));
-  return delegating === undefined ? { effect: "none" } : { effect: "account", statement: delegating.name };
+export function judgePolicy(policy: Policy, request: PolicyRequest): Verdict {
+  const words = policy.statements.map((statement) => statementWord(statement, request));
+  for (const [word, effect] of PRECEDENCE) {
+    const statement = policy.statements[words.indexOf(word)];
+    if (statement !== undefined) return { effect, statement: statement.name };
+  }
+  return { effect: "none" };
 }
 
-const isAbout = ({ effect, actions, resources, conditions }: Statement, request: PolicyRequest): boolean =>
-  matchesAction(actions, request.action) &&
-  matchesAny(resources, (pattern) => matchesWildcard(pattern, request.resource)) &&
-  conditions.every((condition) => holds(condition, request.values, effect));
+const PRECEDENCE = [
+  ["denies", "deny"],
+  ["allows", "allow"],
+  ["leaves-to-account", "account"],
+] as const;
+
+/** The word of one statement about a request; the last four are why it says nothing about it. */
+export type StatementWord =
+  | (typeof PRECEDENCE)[number][0]
+  | "other-action"
+  | "other-resource"
+  | "other-principal"
+  | Condition;
+
+/** Returns the word of a statement; the condition that the request does not fulfil, if that is why it says nothing. */
+export function statementWord(statement: Statement, request: PolicyRequest): StatementWord {
+  const { effect, actions, resources, principals, conditions } = statement;
+  if (!matchesAction(actions, request.action)) return "other-action";
+  if (!matchesAny(resources, (pattern) => matchesWildcard(pattern, request.resource)))
+    return "other-resource";
+  const unmet = conditions.find((condition) => !holds(condition, request.values, effect));
+  if (unmet !== undefined) return unmet;
+  if (effect === "Deny") return isDenied(principals, request) ? "denies" : "other-principal";
+  if (names(principals, request)) return "allows";
+  return principals.names.includes(rootArn(request.account)) ? "leaves-to-account" : "other-principal";
+}
 
 /** IAM does not distinguish cases in actions. */
 const matchesAction = (actions: Patterns, action: string): boolean =>
