@@ -69,6 +69,7 @@ const rooms: Readonly<Record<string, Room>> = {
   aws: {
     rooms: [
       "access",
+      "audit",
       "config",
       "crypto",
       "files",

@@ -10,6 +10,8 @@ export interface Caller {
   readonly groups: readonly string[];
   /** The namespace that the caller's bare aliases, ListKeys and ListAliases mean: the caller's account. */
   readonly namespace: string;
+  /** The name of the session, if the caller has one. */
+  readonly session?: string;
 }
 
 /** A user whom Kubernetes knows. */

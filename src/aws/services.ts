@@ -4,6 +4,7 @@ import type { NodeConfig } from "../config/config.ts";
 import type { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import type { Log } from "../log.ts";
+import type { AwsAudit } from "./audit/aws-audit.ts";
 import type { Cluster } from "./cluster.ts";
 import { Credentials } from "./credentials/credentials.ts";
 import { StaticCredentials } from "./credentials/static-credentials.ts";
@@ -36,6 +37,8 @@ export interface ServicesOptions {
   readonly usage: UsageKeeper;
   readonly telemetry: Telemetry;
   readonly log: Log;
+  /** Absent without an audit log. */
+  readonly audit?: AwsAudit | undefined;
 }
 
 /** The services behind one address: KMS, and STS for requests that are forms. */
@@ -46,7 +49,7 @@ export class Services {
   readonly #sts: StsDoor;
 
   private constructor(options: ServicesOptions, cluster: Cluster | undefined) {
-    const { config, api, keyring, grants, usage, telemetry, log } = options;
+    const { config, api, keyring, grants, usage, telemetry, log, audit } = options;
     const { account, region } = config;
     const site = { account, namespace: api.namespace };
     this.#cluster = cluster;
@@ -60,11 +63,12 @@ export class Services {
       authenticator: new Authenticator(region, find),
       access: new Access(grants, cluster?.rbac ?? standaloneRbac, telemetry),
       management: managementOf(config, cluster, grants),
+      audit,
       now: Date.now,
     });
-    this.#kms = new Answerer(service, log, telemetry);
+    this.#kms = new Answerer(service, log, telemetry, audit);
     const webIdentity = webIdentityOf(api, cluster, sessions);
-    this.#sts = new StsDoor({ region, account, find, webIdentity, now: Date.now }, log, telemetry);
+    this.#sts = new StsDoor({ region, account, find, webIdentity, now: Date.now }, log, telemetry, audit);
   }
 
   /** Throws ConfigInvalid. The Kubernetes client is loaded only if it is used. */

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { TLSSocket } from "node:tls";
 import { AwsError } from "../aws-error.ts";
 import type { ShedReason, Telemetry } from "../telemetry/telemetry.ts";
 import { BodyMemory } from "./body-memory.ts";
+import { type ConnectionTls, connectionTls } from "./connection-tls.ts";
 import { MAX_BODY_BYTES } from "./growing-body.ts";
 import { Load } from "./load.ts";
 import { readBody } from "./read-body.ts";
@@ -21,6 +21,8 @@ export interface WireRequest {
   readonly address?: string | undefined;
   /** True if it came by TLS. */
   readonly isSecure?: boolean;
+  /** The connection's TLS. */
+  readonly tls?: ConnectionTls | undefined;
 }
 
 export interface HandlerOptions {
@@ -76,8 +78,9 @@ export class Handler {
     if (body === "no-memory") return this.#shed("memory");
     const target = request.headers["x-amz-target"];
     const { socket, rawHeaders: headers } = request;
-    const isSecure = socket instanceof TLSSocket;
-    const wire = { method, query, headers, body, address: socket.remoteAddress, isSecure };
+    const tls = connectionTls(socket);
+    const isSecure = tls !== undefined;
+    const wire = { method, query, headers, body, address: socket.remoteAddress, isSecure, tls };
     return await this.#work(id, typeof target === "string" ? target : "", wire);
   }
 

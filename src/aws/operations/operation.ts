@@ -2,6 +2,7 @@ import type { Action } from "../../access/actions.ts";
 import type { Asked } from "../../access/decide-access.ts";
 import type { EncryptionContext } from "../../crypto/context.ts";
 import type { KeyRow } from "../../keyring/rows.ts";
+import type { Draft } from "../audit/draft.ts";
 import type { Caller } from "../caller.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
 
@@ -14,6 +15,8 @@ export interface Request<I> {
   /** The time of the request, in epoch milliseconds. */
   readonly now: number;
   readonly origin?: Origin;
+  /** The facts for the record of the request, if there is an audit log. */
+  readonly draft?: Draft | undefined;
 }
 
 /** The connection by which a request came. */

@@ -50,9 +50,11 @@ export class Access {
     this.#grants.follow();
     const tokens = this.#grants.tokens(tokensOf(input));
     const used: string[] = [];
+    request.draft?.begin();
     for (const need of needs) {
       const { effect, rule } = await this.#decide(request, need, tokens, keys);
       this.#telemetry.decided(effect, rule.kind);
+      request.draft?.decided(rule);
       if (effect === "deny") throw refusal(rule, request, need, keys);
       if ("grantId" in rule) used.push(rule.grantId);
     }

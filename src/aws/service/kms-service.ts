@@ -1,5 +1,7 @@
 import type { KeyRow } from "../../keyring/rows.ts";
 import { nameText } from "../../names.ts";
+import type { AwsAudit } from "../audit/aws-audit.ts";
+import type { Draft } from "../audit/draft.ts";
 import { AwsError } from "../aws-error.ts";
 import type { WireRequest } from "../door/handler.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
@@ -22,6 +24,8 @@ export interface KmsServiceOptions {
   readonly access: Access;
   /** The operations that change custom resources, by name. */
   readonly management: ReadonlyMap<string, AnyOperation>;
+  /** Refuses changes while their records could not be written. */
+  readonly audit?: Pick<AwsAudit, "refuseChange"> | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -33,6 +37,8 @@ export interface Called {
   /** The name of the operation. */
   readonly name: string;
   readonly wire: WireRequest;
+  /** Takes the facts for the record of the request. */
+  readonly draft?: Draft | undefined;
 }
 
 /** A request that was allowed and is prepared. */
@@ -55,15 +61,19 @@ export class KmsService {
   }
 
   /** Returns the body of the answer. Throws AwsError, or another error if claviger itself has failed. */
-  async answer({ id, name, wire }: Called): Promise<string> {
+  async answer({ id, name, wire, draft }: Called): Promise<string> {
     const { authenticator } = this.#options;
     const now = this.#options.now();
     const caller = await authenticator.authenticate(wire, now);
+    if (draft !== undefined) draft.caller = caller;
     const operation = this.#operation(name);
     const input = validate(name, wire.body);
+    if (draft !== undefined) draft.input = input;
     refuseUnsupportedMembers(input);
     const origin = { address: wire.address, isSecure: wire.isSecure === true };
-    return encode(name, await this.#run(name, operation, { id, caller, input, now, origin }));
+    const output = await this.#run(name, operation, { id, caller, input, now, origin, draft });
+    if (draft !== undefined) draft.output = output;
+    return encode(name, output);
   }
 
   #operation(name: string): AnyOperation {
@@ -76,6 +86,7 @@ export class KmsService {
     keys.freshen();
     const { needs, grantIds, work } = await this.#prepare(operation, request);
     if (isDryRun(input)) throw dryRun();
+    this.#options.audit?.refuseChange(name);
     const output = await work();
     keys.usage.noteGrants(grantIds, now);
     if (isTracked(name))
@@ -95,6 +106,7 @@ export class KmsService {
     const { keys, access } = this.#options;
     let needs = operation.needs(request, keys);
     for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+      if (request.draft !== undefined) request.draft.keys = arnsOf(needs, keys);
       const grantIds = await access.check(request, needs, keys);
       const allowed = needs;
       needs = operation.needs(request, keys);
@@ -108,6 +120,9 @@ export class KmsService {
     );
   }
 }
+
+const arnsOf = (needs: readonly Need[], keys: AwsKeys): readonly string[] =>
+  needs.flatMap(({ key }) => (key === undefined ? [] : keys.arn(key)));
 
 const areOfSameKeys = (needs: readonly Need[], others: readonly Need[]): boolean =>
   needs.length === others.length && needs.every(({ key }, at) => isSameKey(key, others[at]?.key));

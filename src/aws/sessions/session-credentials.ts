@@ -85,7 +85,9 @@ export class SessionCredentials {
     if (session === undefined) return undefined;
     const caller = callerOf(session, this.#site);
     const { accessKeyId, secret, expiresAt } = session;
-    return caller && { versionId, accessKeyId, credential: { secret, expiresAt, caller } };
+    if (caller === undefined) return undefined;
+    const credential = { secret, expiresAt, caller: { ...caller, session: session.name } };
+    return { versionId, accessKeyId, credential };
   }
 }
 

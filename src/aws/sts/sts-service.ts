@@ -1,3 +1,4 @@
+import { StsDraft } from "../audit/sts-draft.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Caller } from "../caller.ts";
 import type { SessionCredentials } from "../sessions/session-credentials.ts";
@@ -54,6 +55,8 @@ export interface StsAnswer {
   /** Absent if the request names no action that is served, or could not be read. */
   readonly action?: StsRequest["action"] | undefined;
   readonly error?: StsErrorCode;
+  /** The text of the error. */
+  readonly message?: string;
 }
 
 /** Reviews at once. Whoever asks is not authenticated yet, and each question costs the API server time. */
@@ -77,38 +80,51 @@ export class StsService {
     this.#verifier = new SignatureVerifier({ region: options.region, service: "sts" });
   }
 
-  /** Answers a request. Never rejects. */
-  async answer(id: string, wire: StsWireRequest): Promise<StsAnswer> {
+  /** Answers a request. Never rejects. `draft` takes the facts for its record. */
+  async answer(id: string, wire: StsWireRequest, draft = new StsDraft()): Promise<StsAnswer> {
     let action: StsRequest["action"] | undefined;
     try {
       const request = readStsRequest(parseForm(wire.body));
       action = request.action;
-      return { status: 200, action, body: await this.#answer(request, id, wire) };
+      return { status: 200, action, body: await this.#answer(request, id, wire, draft) };
     } catch (error) {
-      const told = this.#toldOf(id, error);
-      return { status: told.status, action, error: told.code, body: errorAnswer(told, id) };
+      return this.failure(id, action, error);
     }
   }
 
-  async #answer(request: StsRequest, id: string, wire: StsWireRequest): Promise<string> {
-    if (request.action === "AssumeRoleWithWebIdentity") return this.#assumeRole(request, id, wire.address);
+  /** Returns the answer for anything thrown. */
+  failure(id: string, action: StsRequest["action"] | undefined, error: unknown): StsAnswer {
+    const told = this.#toldOf(id, error);
+    const { status, code, message } = told;
+    return { status, action, error: code, message, body: errorAnswer(told, id) };
+  }
+
+  async #answer(request: StsRequest, id: string, wire: StsWireRequest, draft: StsDraft): Promise<string> {
+    if (request.action === "AssumeRoleWithWebIdentity") {
+      draft.asked(request);
+      return this.#assumeRole(request, id, draft, wire.address);
+    }
     const claim = this.#verifier.claimOf(wire);
     const now = this.#options.now();
     const { caller } = this.#verifier.check(claim, await this.#options.find(claim.name, now), now);
+    draft.caller = caller;
     return identityAnswer(caller, this.#options.account, id);
   }
 
-  async #assumeRole(request: AssumeRoleRequest, id: string, address = ""): Promise<string> {
+  async #assumeRole(request: AssumeRoleRequest, id: string, draft: StsDraft, address = ""): Promise<string> {
     const { account, webIdentity } = this.#options;
     if (webIdentity === undefined) throw new StsError("AccessDenied", "This API gives no sessions.");
     const now = this.#options.now();
     const expiry = tokenExpiry(request.token);
     refuseExpired(expiry, now);
     const reviewed = await this.#review(webIdentity.reviewer, request.token, { id, address });
+    if (reviewed.authenticated) draft.user = reviewed.user;
     const allowed = decideSession(request, reviewed, expiry, account, now);
     const { sessionName } = request;
     const issued = await webIdentity.sessions.issue({ ...allowed, name: sessionName }, now);
-    return assumeRoleAnswer({ ...allowed, ...issued, account, sessionName }, id);
+    const session = { ...allowed, ...issued, account, sessionName };
+    draft.issued(session);
+    return assumeRoleAnswer(session, id);
   }
 
   async #review(

@@ -61,6 +61,19 @@ export const definitions = {
       seriesOf(question, "failed"),
     ]),
   },
+  auditWrites: {
+    name: "claviger_aws_audit_write_duration_seconds",
+    help: "Records of the AWS KMS API that were written to the audit log or could not be, by outcome.",
+    labels: ["outcome"],
+    buckets: REQUEST_BUCKETS,
+    begin: ["written", "failed"],
+  },
+  auditDropped: {
+    name: "claviger_aws_audit_dropped_total",
+    help: "Requests to the AWS KMS API that have no record in the audit log, by reason.",
+    labels: ["reason"],
+    begin: ["unverified", "backlog"],
+  },
 } as const satisfies Readonly<Record<string, Definition>>;
 
 export type MetricName = keyof typeof definitions;

@@ -16,6 +16,8 @@ export interface Answered {
 
 /** The reason why a request was shed: too many in work, a process that is behind, or no memory for its body. */
 export type ShedReason = "in-work" | "load" | "memory";
+/** The reason why a request has no record: nobody known has signed it, or too many records wait for the disk. */
+export type UnrecordedReason = "backlog" | "unverified";
 export type Question = "SubjectAccessReview" | "TokenReview";
 
 const THROTTLED = new Set(["ThrottlingException", "Throttling"]);
@@ -28,6 +30,8 @@ export const newTallies = (): { readonly [M in MetricName]: Tally } => ({
   shed: new Tally(),
   decisions: new Tally(),
   questions: new Tally(definitions.questions.buckets),
+  auditWrites: new Tally(definitions.auditWrites.buckets),
+  auditDropped: new Tally(),
 });
 
 /** Counts the events of one process of the API. */
@@ -48,6 +52,15 @@ export class Telemetry {
 
   decided(effect: "allow" | "deny", rule: DecidingRule["kind"]): void {
     this.#tallies.decisions.add(seriesOf(effect, rule));
+  }
+
+  /** Counts a record. `began` is of performance.now(). */
+  audited(outcome: "written" | "failed", began: number): void {
+    this.#tallies.auditWrites.add(outcome, secondsSince(began));
+  }
+
+  auditDropped(reason: UnrecordedReason): void {
+    this.#tallies.auditDropped.add(reason);
   }
 
   /** Asks the API server, and counts the question. */
