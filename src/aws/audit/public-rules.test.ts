@@ -102,6 +102,16 @@ describe.each(PUBLIC_RULES)("$source", ({ name, fires }) => {
   });
 });
 
+it("GetKeyLastUsage answers with the ids of the last use's record", async () => {
+  const [record] = trail.records.filter(({ eventName }) => eventName === "Decrypt");
+  const { KeyLastUsage } = await ok("GetKeyLastUsage", { KeyId: arn });
+  expect(KeyLastUsage).toMatchObject({
+    Operation: "Decrypt",
+    CloudTrailEventId: record.eventID,
+    KmsRequestId: record.requestID,
+  });
+});
+
 it("a rotation or a deletion by the service itself, and the calls of a part of the cluster, raise no alert for people", () => {
   const [record] = trail.records.filter(({ eventName }) => eventName === "PutKeyPolicy");
   const byService = { ...record, userIdentity: { type: "AWSService", invokedBy: "kube-apiserver" } };

@@ -92,7 +92,7 @@ export class KmsService {
     if (isTracked(name))
       keys.usage.note(
         needs.flatMap(({ key }) => key?.keyId ?? []),
-        { operation: name, at: now, requestId: id },
+        { operation: name, at: now, requestId: id, eventId: request.draft?.eventId },
       );
     return output;
   }

@@ -87,9 +87,11 @@ describe("the usage of keys", () => {
 
   it("a damaged entry => the other keys' entries are used", () => {
     const keys = { a: ["Sign", 1, "r"], b: ["Destroy", 1, "r"], c: ["Sign", "1", "r"], d: 7 };
+    Object.assign(keys, { e: ["Sign", 1, "r", "event-1"] });
     writeFileSync(file(), JSON.stringify({ since: 1, keys }));
     const tracker = keeper();
     expect(tracker.of("a").last).toEqual({ operation: "Sign", at: 1, requestId: "r" });
+    expect(tracker.of("e").last).toMatchObject({ requestId: "r", eventId: "event-1" });
     for (const damaged of ["b", "c", "d"]) expect(tracker.of(damaged)).toEqual({ since: 1 });
   });
 

@@ -1,4 +1,4 @@
-import { fieldsOf, parsedJson } from "../../json.ts";
+import { fieldsOf, parsedJson, textAs } from "../../json.ts";
 
 /** The last successful cryptographic operation with a key. */
 export interface LastUsage {
@@ -7,6 +7,8 @@ export interface LastUsage {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly requestId: string;
+  /** The id of its record in the audit log, if there is one. */
+  readonly eventId?: string | undefined;
 }
 
 /** What a process knows of the usage of keys. */
@@ -42,10 +44,11 @@ export const isTracked = (operation: string): boolean => TRACKED.has(operation);
 export const usageText = ({ since, last }: UsageRecord): string =>
   JSON.stringify({
     since,
-    keys: Object.fromEntries(
-      [...last].map(([keyId, { operation, at, requestId }]) => [keyId, [operation, at, requestId]]),
-    ),
+    keys: Object.fromEntries([...last].map(([keyId, usage]) => [keyId, entryOf(usage)])),
   });
+
+const entryOf = ({ operation, at, requestId, eventId }: LastUsage): readonly unknown[] =>
+  eventId === undefined ? [operation, at, requestId] : [operation, at, requestId, eventId];
 
 /** Reads the text of a record; undefined if it is incomplete or damaged. */
 export function parseUsage(text: string): UsageRecord | undefined {
@@ -56,9 +59,10 @@ export function parseUsage(text: string): UsageRecord | undefined {
 
 function usageOf([keyId, value]: readonly [string, unknown]): [string, LastUsage][] {
   if (!Array.isArray(value)) return [];
-  const [operation, at, requestId]: readonly unknown[] = value;
+  const [operation, at, requestId, eventId]: readonly unknown[] = value;
   if (typeof operation !== "string" || !isTracked(operation)) return [];
-  return isTime(at) && typeof requestId === "string" ? [[keyId, { operation, at, requestId }]] : [];
+  if (!isTime(at) || typeof requestId !== "string") return [];
+  return [[keyId, { operation, at, requestId, ...textAs("eventId", eventId) }]];
 }
 
 const isTime = (value: unknown): value is number => Number.isSafeInteger(value);

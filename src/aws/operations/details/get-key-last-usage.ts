@@ -11,6 +11,8 @@ interface Output {
   readonly KeyLastUsage: {
     readonly Operation?: string;
     readonly Timestamp?: Date;
+    /** The id of the record in the audit log, if there is one. */
+    readonly CloudTrailEventId?: string | undefined;
     readonly KmsRequestId?: string;
   };
   readonly TrackingStartDate: Date;
@@ -34,8 +36,9 @@ export const getKeyLastUsage: Operation<Input, Output> = {
   },
 };
 
-const answerOf = ({ operation, at, requestId }: LastUsage): Output["KeyLastUsage"] => ({
+const answerOf = ({ operation, at, requestId, eventId }: LastUsage): Output["KeyLastUsage"] => ({
   Operation: operation,
   Timestamp: new Date(at),
+  CloudTrailEventId: eventId,
   KmsRequestId: requestId,
 });
