@@ -30,7 +30,11 @@ const rooms: Readonly<Record<string, Room>> = {
     files: ["errors.ts", "names.ts", "times.ts"],
     packages: [],
   },
-  audit: { rooms: [], files: ["errors.ts", "json.ts", "printable.ts"], packages: [] },
+  audit: {
+    rooms: ["files", "keyring"],
+    files: ["errors.ts", "json.ts", "log.ts", "printable.ts", "repeated-log.ts", "write-points.ts"],
+    packages: [],
+  },
   access: { rooms: ["crypto", "keyring"], files: ["errors.ts", "printable.ts"], packages: [] },
   resources: { rooms: ["crypto", "keyring", "seal"], packages: [] },
   kube: {

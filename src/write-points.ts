@@ -18,6 +18,12 @@ export const WRITE_POINTS = [
   "keyserver.status",
   "backup.publish",
   "restore.publish",
+  "audit.lines",
+  "audit.leaves",
+  "audit.state",
+  "audit.checkpoint",
+  "audit.file",
+  "audit.key",
 ] as const;
 
 export type WritePoint = (typeof WRITE_POINTS)[number];

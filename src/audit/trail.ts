@@ -1,10 +1,14 @@
 import type { ClavigerError } from "../errors.ts";
 
-/** An append-only list of lines, as the doors write to it. */
+/** The log, as those use it who have something to record. */
 export interface AuditTrail {
-  /** Resolves once the line is on the disk. Rejects AuditUnavailable: the disk is full, broken, or has not answered within the deadline. */
+  /**
+   * Resolves once the line, which has no newline, is on the disk. Rejects AuditUnavailable: the disk is full, broken or
+   * has not answered in time, or too many lines wait.
+   */
   append(line: string): Promise<void>;
-  /** The last failure while appends fail; undefined if the last append succeeded. */
+  /** The last failure, until a line was written again. */
   readonly problem: ClavigerError | undefined;
+  /** Writes what waits, signs a checkpoint, and stops. */
   close(): Promise<void>;
 }

@@ -32,9 +32,7 @@ export class FileLock {
     } catch (cause) {
       db?.close();
       if (isLocked(cause)) throw new ClavigerError("InUse", message, { cause });
-      throw new ClavigerError("KeyringUnavailable", `${path} cannot be locked: ${messageOf(cause)}`, {
-        cause,
-      });
+      throw cannotLock(path, cause);
     }
   }
 
@@ -42,6 +40,53 @@ export class FileLock {
     this.#db.close();
   }
 }
+
+/** A lock that processes take in turn, each for some milliseconds. Another process's death releases it. */
+export class TurnLock {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+
+  private constructor(db: DatabaseSync, path: string) {
+    this.#db = db;
+    this.#path = path;
+  }
+
+  /** Opens the lock at `path`, and makes its file if there is none. Throws KeyringUnavailable. */
+  static open(path: string, waitMilliseconds: number): TurnLock {
+    try {
+      makePrivateFile(path);
+      accessSync(path, constants.W_OK);
+      const db = new DatabaseSync(path, { timeout: waitMilliseconds });
+      db.exec("PRAGMA journal_mode = MEMORY");
+      return new TurnLock(db, path);
+    } catch (cause) {
+      throw cannotLock(path, cause);
+    }
+  }
+
+  /** Does the work while no other process does. Throws InUse if others do not end in time, KeyringUnavailable. */
+  during<T>(work: () => T): T {
+    try {
+      this.#db.exec("BEGIN EXCLUSIVE");
+    } catch (cause) {
+      if (isLocked(cause))
+        throw new ClavigerError("InUse", `${this.#path} is held by another process`, { cause });
+      throw cannotLock(this.#path, cause);
+    }
+    try {
+      return work();
+    } finally {
+      this.#db.exec("COMMIT");
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+const cannotLock = (path: string, cause: unknown): ClavigerError =>
+  new ClavigerError("KeyringUnavailable", `${path} cannot be locked: ${messageOf(cause)}`, { cause });
 
 /**
  * Creates a file that others cannot open, if there is none: SQLite would use the umask. An existing file is

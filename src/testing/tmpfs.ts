@@ -14,7 +14,7 @@ export class Tmpfs {
     mount("-t", "tmpfs", "-o", `size=${size},mode=0700`, "tmpfs", this.path);
   }
 
-  remount(mode: "ro" | "rw"): void {
+  remount(mode: "ro" | "rw" | `rw,size=${string}`): void {
     mount("-o", `remount,${mode}`, this.path);
   }
 

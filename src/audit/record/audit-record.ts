@@ -85,7 +85,8 @@ export interface AdditionalEventData {
 }
 
 /** The AWS KMS API, the sockets of API servers (KMS v2), or the operator. */
-export type AuditDoor = "aws" | "kms-v2" | "operator";
+/** "log" is said of events of the log itself. */
+export type AuditDoor = "aws" | "kms-v2" | "operator" | "log";
 
 export interface AuditResource {
   readonly accountId: string;
