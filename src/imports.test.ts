@@ -95,6 +95,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   cli: {
     rooms: [
+      "access",
       "aws",
       "config",
       "console",

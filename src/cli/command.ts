@@ -43,13 +43,19 @@ export function parseOptions<T extends OptionsConfig>(args: readonly string[], o
  * not exactly one.
  */
 export function parseArgument<T extends OptionsConfig>(args: readonly string[], what: string, options: T) {
-  const parsed = strictly(
+  const parsed = parseArguments(args, options);
+  const [argument, ...more] = parsed.words;
+  if (argument === undefined || more.length > 0) throw new UsageError(`${what} is needed`);
+  return { argument, options: parsed.options };
+}
+
+/** Parses options and any number of other arguments. Throws UsageError. */
+export function parseArguments<T extends OptionsConfig>(args: readonly string[], options: T) {
+  const { positionals, values } = strictly(
     () => parseArgs({ args: [...args], options, allowPositionals: true, strict: true }),
     options,
   );
-  const [argument, ...more] = parsed.positionals;
-  if (argument === undefined || more.length > 0) throw new UsageError(`${what} is needed`);
-  return { argument, options: parsed.values };
+  return { words: positionals, options: values };
 }
 
 function strictly<T>(parse: () => T, options: OptionsConfig): T {

@@ -48,7 +48,7 @@ describe.each(entries)("claviger help $name", ({ name, file, command }) => {
     const options = [...usage.matchAll(/--[a-z-]+|-o(?= [a-z|]+)/g)].map(([option]) => option);
     expect(options.length > 0).toBe(usage.includes("["));
     for (const option of new Set(options)) {
-      const lines = rest.filter((line) => line.startsWith(`  ${option}`));
+      const lines = rest.filter((line) => line.startsWith(`  ${option} `));
       expect(lines, option).toEqual([expect.stringMatching(/^ {2}\S+(?: (?:[A-Z]+|[a-z|]+))? {2,}\S+/)]);
     }
   });

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   operator: async () => (await import("./operator.ts")).operator,
   api: async () => (await import("./api.ts")).api,
   credentials: async () => (await import("./credentials/credentials.ts")).credentials,
+  access: async () => (await import("./access/access.ts")).access,
   rotate: async () => (await import("./rotate.ts")).rotate,
   status: async () => (await import("./status.ts")).status,
   import: async () => (await import("./import.ts")).importMaterial,

@@ -45,7 +45,7 @@ export class AwsPolicies {
   constructor(keyring: LiveKeyring, account: string) {
     this.#keyring = keyring;
     this.#account = account;
-    this.#default = { kind: "default", document: JSON.stringify(defaultPolicy(account)) };
+    this.#default = heldDefault(account);
   }
 
   /**
@@ -75,7 +75,7 @@ export class AwsPolicies {
     const found = stamp && reader.keyPolicy(key);
     if (found !== undefined && found.keyId !== key.keyId)
       throw notKnown("The operator of this node is just recording another key under this name");
-    const held = found === undefined ? this.#default : this.#held(found.document);
+    const held = found === undefined ? this.#default : heldPolicy(found.document, this.#account);
     return this.#keep(key, { keyId: key.keyId, digest: found?.digest, commits, held });
   }
 
@@ -83,15 +83,22 @@ export class AwsPolicies {
     putNewest(this.#kept, nameText(key), kept, MOST_KEPT);
     return kept.held;
   }
+}
 
-  #held(document: string | undefined): HeldPolicy {
-    if (document === undefined) return { kind: "malformed", document };
-    try {
-      return { kind: "own", document, policy: readPolicy(parsedJson(document), this.#account) };
-    } catch (error) {
-      if (error instanceof MalformedPolicy) return { kind: "malformed", document };
-      throw error;
-    }
+/** Returns the policy of a key that has none of its own. */
+export const heldDefault = (account: string): HeldPolicy => ({
+  kind: "default",
+  document: JSON.stringify(defaultPolicy(account)),
+});
+
+/** Reads a key's own policy; `document` is undefined if it is too long to be kept. */
+export function heldPolicy(document: string | undefined, account: string): HeldPolicy {
+  if (document === undefined) return { kind: "malformed", document };
+  try {
+    return { kind: "own", document, policy: readPolicy(parsedJson(document), account) };
+  } catch (error) {
+    if (error instanceof MalformedPolicy) return { kind: "malformed", document };
+    throw error;
   }
 }
 

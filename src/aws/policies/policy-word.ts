@@ -28,12 +28,15 @@ export function policyWord(request: Request<object>, need: Need, keys: AwsKeys):
 
 /** Judges a permission by a policy. */
 export const judgeQuestion = (policy: Policy, question: PolicyQuestion): Verdict =>
-  judgePolicy(policy, {
-    ...askedBy(question.request.caller, question.keys.site.account),
-    action: question.need.action,
-    resource: question.keys.arn(question.key),
-    values: requestValues(question),
-  });
+  judgePolicy(policy, policyRequest(question));
+
+/** Returns a permission that a request needs as a policy sees it. */
+export const policyRequest = (question: PolicyQuestion): PolicyRequest => ({
+  ...askedBy(question.request.caller, question.keys.site.account),
+  action: question.need.action,
+  resource: question.keys.arn(question.key),
+  values: requestValues(question),
+});
 
 /**
  * Judges if the creator of a key could put another policy in place of its first. The key does not exist yet, so that

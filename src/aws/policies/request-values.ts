@@ -1,6 +1,6 @@
 import { contextName } from "../../access/policy/condition-keys.ts";
 import type { PolicyRequest } from "../../access/policy/judge-policy.ts";
-import type { KeyRow } from "../../keyring/rows.ts";
+import type { AliasRow, KeyRow } from "../../keyring/rows.ts";
 import { rfc3339 } from "../../times.ts";
 import { AwsError } from "../aws-error.ts";
 import type { AwsKeys } from "../keys/aws-keys.ts";
@@ -8,12 +8,18 @@ import type { Need, Request } from "../operations/operation.ts";
 import { aliasesInRequest } from "../service/resource-text.ts";
 import { POLICY_NAME } from "./aws-policies.ts";
 
+/** The facts about keys that conditions ask for. */
+export interface PolicyKeys extends Pick<AwsKeys, "site" | "details" | "alias" | "arn"> {
+  /** Returns the aliases of a namespace. */
+  aliasesOf(namespace: string): readonly AliasRow[];
+}
+
 /** A permission that a request needs on a key. */
 export interface PolicyQuestion {
   readonly request: Request<object>;
   readonly need: Need;
   readonly key: KeyRow;
-  readonly keys: AwsKeys;
+  readonly keys: PolicyKeys;
 }
 
 /** The members of requests that conditions are about. The service model has checked them, if an operation has them. */

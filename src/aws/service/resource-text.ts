@@ -18,7 +18,11 @@ export function resourceText(key: KeyRow | undefined, request: Request<object>, 
 }
 
 /** Returns the aliases of a key by which a request names it. */
-export const aliasesInRequest = (key: KeyRow, request: Request<object>, keys: AwsKeys): readonly AliasRow[] =>
+export const aliasesInRequest = (
+  key: KeyRow,
+  request: Request<object>,
+  keys: Pick<AwsKeys, "site" | "alias">,
+): readonly AliasRow[] =>
   namesIn(request, keys)
     .flatMap((name) => ("alias" in name ? (keys.alias(name.alias) ?? []) : []))
     .filter((row) => pointsTo(row, key));
@@ -26,7 +30,7 @@ export const aliasesInRequest = (key: KeyRow, request: Request<object>, keys: Aw
 const pointsTo = ({ namespace, masterKey }: AliasRow, key: KeyRow): boolean =>
   namespace === key.namespace && masterKey === key.name;
 
-function namesIn({ input, caller }: Request<object>, { site }: AwsKeys): readonly NamedKey[] {
+function namesIn({ input, caller }: Request<object>, { site }: Pick<AwsKeys, "site">): readonly NamedKey[] {
   return Object.entries(input).flatMap(([member, text]: [string, unknown]) => {
     if (typeof text !== "string" || !MEMBERS.includes(member)) return [];
     try {

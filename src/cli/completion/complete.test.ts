@@ -12,6 +12,7 @@ const commands: Commands = {
   rotate: { summary: "Rotate.", usage: "rotate NAMESPACE/NAME [--context NAME] [--wait]" },
   encrypt: { summary: "Try.", usage: "encrypt [--provider NAME]" },
   restore: { summary: "Restore.", usage: "restore [--config FILE] [--merge] FILE" },
+  access: { summary: "Say.", usage: "access explain NAMESPACE/NAME OPERATION --as PRINCIPAL [-o json|yaml]" },
   completion: { summary: "Print.", usage: "completion bash|zsh|fish" },
 };
 
@@ -39,6 +40,7 @@ test.each([
     ["completion", ""],
     ["bash", "zsh", "fish"],
   ],
+  [["access", ""], ["explain"]],
   [["help", "ro"], ["rotate"]],
   [["nothing", ""], []],
   [["constructor", "-"], []],
@@ -64,6 +66,10 @@ test("every command is a candidate, and the list of them too, each with what it 
 
 test.each([
   [["rotate", ""], { names: "masterkeys" }],
+  [["access", "explain", ""], { names: "masterkeys" }],
+  [["access", "explain", "-o", "json", "a/b", ""], { names: "operations" }],
+  [["access", "explain", "a/b", "--as", "alice", "E"], { names: "operations" }],
+  [["access", "explain", "a/b", "Encrypt", ""], {}],
   [["rotate", "--context", ""], { names: "contexts" }],
   [["status", "-n", ""], { names: "namespaces" }],
   [["status", "--namespace", ""], { names: "namespaces" }],

@@ -2,7 +2,7 @@ import type { Command } from "../command.ts";
 import { optionsIn, optionText } from "../terminal/help.ts";
 
 /** The names that are looked up when a word is completed. */
-export type Names = "masterkeys" | "namespaces" | "contexts" | "providers";
+export type Names = "masterkeys" | "namespaces" | "contexts" | "providers" | "operations";
 
 export interface Candidate {
   readonly word: string;
@@ -35,7 +35,24 @@ export function decideCompletion(words: readonly string[], commands: Commands): 
   const value = before?.startsWith("-") === true ? valueName(before, command.usage) : undefined;
   if (value !== undefined) return valueCompletion(before ?? "", value, current);
   if (current.startsWith("-")) return beginningWith(current, optionCandidates(command));
+  if (name === "access") return accessCompletion(argumentsIn(rest, command.usage), command.usage, current);
   return argumentCompletion(command.usage, current);
+}
+
+/** Returns how many arguments stand before the unfinished word, beside options and their values. */
+function argumentsIn(rest: readonly string[], usage: string): number {
+  const takesValue = (word: string) => word.startsWith("-") && valueName(word, usage) !== undefined;
+  return rest.slice(0, -1).filter((word, at) => !word.startsWith("-") && !takesValue(rest[at - 1] ?? ""))
+    .length;
+}
+
+/** The arguments of `access` are a mode, a key and an operation. */
+function accessCompletion(before: number, usage: string, current: string): Completion {
+  const [, modes = ""] = /^access (\S+)/.exec(usage) ?? [];
+  const candidates = modes.split("|").map((word) => ({ word }));
+  if (before === 0) return beginningWith(current, candidates);
+  if (before === 1) return { candidates: [], names: "masterkeys" };
+  return before === 2 ? { candidates: [], names: "operations" } : NOTHING;
 }
 
 const commandNames = (commands: Commands): Candidate[] =>

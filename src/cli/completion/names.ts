@@ -33,6 +33,10 @@ const readers: Readonly<Record<Names, (typed: Typed) => Promise<readonly string[
     const { readConfig } = await import("../../config/config.ts");
     return readConfig(configPathOf(config)).providers.map(({ name }) => name);
   },
+  async operations() {
+    const { KEY_OPERATIONS } = await import("../access/asked-operation.ts");
+    return KEY_OPERATIONS;
+  },
   async contexts({ kubeconfig }) {
     const { accessOf } = await import("../site/target.ts");
     const { readKubeconfig } = await import("../../kube/kubeconfig/kubeconfig.ts");
