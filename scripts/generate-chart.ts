@@ -32,6 +32,7 @@ export function chartFiles(): ReadonlyMap<string, string> {
       header("deploy/storage-version-migration.yaml") +
         where(".Values.storageVersionMigration.enabled", deployed("storage-version-migration.yaml")),
     ],
+    ["roles.yaml", header("deploy/roles.yaml") + where(".Values.roles.enabled", deployed("roles.yaml"))],
     ["alerts.yaml", alertsTemplate()],
     ["operator.yaml", header("deploy/static-pod-operator.yaml") + operatorTemplate()],
     [

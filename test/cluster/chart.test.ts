@@ -22,9 +22,16 @@ const OTHERS_CRDS = ["prometheus-operator", "cert-manager"].map((name) =>
 );
 /** Every switch that is off by default. */
 const ALL_ON = [
-  ...["storageVersionMigration", "alerts", "operator", "api", "podMonitor", "dashboard", "networkPolicy"].map(
-    (switched) => `--set=${switched}.enabled=true`,
-  ),
+  ...[
+    "storageVersionMigration",
+    "roles",
+    "alerts",
+    "operator",
+    "api",
+    "podMonitor",
+    "dashboard",
+    "networkPolicy",
+  ].map((switched) => `--set=${switched}.enabled=true`),
   "--set=image.pullSecrets={registry},podMonitor.labels.release=prometheus,api.tls.certManager.issuerRef.name=ca,dashboard.annotations.folder=Security",
 ];
 const RELEASE = "claviger";
@@ -105,13 +112,19 @@ describe.skipIf(helmPath === undefined)("the chart", () => {
     expect(inOrder(await template())).toEqual(inOrder(expected.map(kept)));
   });
 
-  it("with all that is off by default => also deploy/storage-version-migration.yaml and the alerts", async () => {
+  it("with all that is off by default => also deploy/{storage-version-migration,roles}.yaml and the alerts", async () => {
     const all = await template(
-      "--set=storageVersionMigration.enabled=true,alerts.enabled=true,alerts.labels.release=prometheus",
+      "--set=storageVersionMigration.enabled=true,roles.enabled=true,alerts.enabled=true,alerts.labels.release=prometheus",
     );
     const expected = [
       ...(await crds()),
-      ...(await deployed("rbac.yaml", "admission.yaml", "rewriter.yaml", "storage-version-migration.yaml")),
+      ...(await deployed(
+        "rbac.yaml",
+        "admission.yaml",
+        "rewriter.yaml",
+        "storage-version-migration.yaml",
+        "roles.yaml",
+      )),
     ];
     const alerts = found(all, "PrometheusRule claviger");
     expect(inOrder(all.filter((one) => one !== alerts))).toEqual(inOrder(expected.map(kept)));
