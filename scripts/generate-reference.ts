@@ -47,7 +47,6 @@ unknown field is an error.`,
       ["field", "", "without it"],
       CONFIG_FIELDS.map((field) => [`\`${field.name}\``, field.text, withoutField(field)]),
     ),
-    `Fields that are accepted with a warning and not used yet: \`audit\`.`,
     `The plugin reloads a changed list of \`providers\` by itself, or at SIGHUP. All other changes, and the
 operator, need a restart. SIGHUP does not end any of the processes; SIGTERM does.`,
   ]

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   DescribeKeyCommand,
@@ -68,8 +68,8 @@ const tokenOf = (subject: string): string =>
 const TOKEN = tokenOf(USER.username);
 
 /** Starts an API, and waits until it is ready. Returns its address. */
-async function start(aws = ""): Promise<string> {
-  const endpoint = await launch(aws);
+async function start(aws = "", more = ""): Promise<string> {
+  const endpoint = await launch(aws, more);
   await ready(endpoint);
   return endpoint;
 }
@@ -78,7 +78,7 @@ const ready = (endpoint: string) =>
   vi.waitFor(async () => expect((await fetch(`${endpoint}/readyz`)).status).toBe(200), deadline);
 
 /** Starts an API. Returns its address. */
-async function launch(aws = ""): Promise<string> {
+async function launch(aws = "", more = ""): Promise<string> {
   const listen = await freeAddress();
   const text = `
 apiVersion: config.claviger.dev/v1alpha1
@@ -87,7 +87,7 @@ nodeName: cp-1
 stateDir: ./state
 seal: { file: { path: ./root.key } }
 kubeconfig: ./operator.kubeconfig
-aws: { listen: "${listen}", kubeconfig: ${server.kubeconfig}, sessions: { key: apps/aws-sessions }${aws} }
+aws: { listen: "${listen}", kubeconfig: ${server.kubeconfig}, sessions: { key: apps/aws-sessions }${aws} }${more}
 `;
   const config = parseConfig(text, join(keyring.folder, "claviger.yaml"));
   const report = (sent: WorkerReport) => totals.take(0, sent, 0);
@@ -119,6 +119,39 @@ test("an API of a new node is not ready before its operator has recorded all key
   expect((await fetch(`${endpoint}/readyz`)).status).toBe(503);
   keyring.follow("MasterKey", "KeyGrant", "KeyPolicy");
   await ready(endpoint);
+});
+
+describe("an API with an audit log", () => {
+  const folder = () => join(keyring.folder, "log");
+  const audit = () => `\naudit: { path: ${folder()}/audit.jsonl }\n`;
+  const lines = () => {
+    const texts = readFileSync(join(folder(), "audit.jsonl"), "utf8").trim().split("\n");
+    return texts.map((line) => JSON.parse(line));
+  };
+
+  test("has the record of a call on the disk when the caller has the answer, refused calls too", async () => {
+    mkdirSync(folder());
+    keyring.alias("main", "orders");
+    const endpoint = await start("", audit());
+    await client(endpoint, sessionFrom(endpoint)).send(encrypt);
+    expect(lines().map(({ eventName }) => eventName)).toEqual([
+      "AuditLogStarted",
+      "AssumeRoleWithWebIdentity",
+      "Encrypt",
+    ]);
+    const [, issued, used] = lines();
+    expect(used.userIdentity.accessKeyId).toBe(issued.responseElements.credentials.accessKeyId);
+  });
+
+  test("that cannot be written is not ready after the first call, and is ready once it can be", async () => {
+    const endpoint = await start("", audit());
+    const refused = client(endpoint, sessionFrom(endpoint)).send(encrypt);
+    await expect(refused).rejects.toThrow();
+    expect((await fetch(`${endpoint}/readyz`)).status).toBe(503);
+    mkdirSync(folder());
+    await ready(endpoint);
+    expect(lines()).toMatchObject([{ eventName: "AuditLogStarted" }, { eventName: "AuditRecordsMissing" }]);
+  });
 });
 
 describe("an API of a cluster", () => {

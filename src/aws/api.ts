@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { nodeLog } from "../audit/log/node-log.ts";
 import type { ApiConfig } from "../config/aws-config.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { ClavigerError } from "../errors.ts";
@@ -6,6 +7,7 @@ import { LiveKeyring } from "../keyring/live/live-keyring.ts";
 import { KEYRING_FILE } from "../keyring/state-folder.ts";
 import { type Log, logStop } from "../log.ts";
 import { openSeals } from "../seal/open-seals.ts";
+import { AwsAudit } from "./audit/aws-audit.ts";
 import { readCredentials } from "./credentials/credentials-file.ts";
 import { Door } from "./door/door.ts";
 import { Handler } from "./door/handler.ts";
@@ -55,15 +57,18 @@ export async function runApi({ config, log, signal, slot = 0, report }: ApiOptio
   };
   const usage = new UsageKeeper({ stateDir: config.stateDir, slot, log, now: Date.now(), isGood });
   const telemetry = new Telemetry();
-  const services = await Services.open({ config, api, keyring, grants, usage, telemetry, log });
+  const trail = nodeLog(config, log);
+  const audit = trail && new AwsAudit({ ...auditOf(config), trail, telemetry, now: Date.now });
+  const services = await Services.open({ config, api, keyring, grants, usage, telemetry, log, audit });
   const stopped = logStop(log, "API", signal);
   keyring.start();
   grants.start();
   usage.start();
   try {
-    await serve({ api, keyring, grants, services, telemetry, report, log, signal });
+    await serve({ api, keyring, grants, services, audit, telemetry, report, log, signal });
   } finally {
     services.close();
+    await trail?.close();
     await usage.close();
     grants.close();
     keyring.close();
@@ -71,11 +76,17 @@ export async function runApi({ config, log, signal, slot = 0, report }: ApiOptio
   }
 }
 
+const auditOf = ({ account, region, audit }: NodeConfig) => ({
+  site: { account, region },
+  unavailable: audit?.unavailable ?? "refuse",
+});
+
 interface Parts {
   readonly api: ApiConfig;
   readonly keyring: LiveKeyring;
   readonly grants: AwsGrants;
   readonly services: Services;
+  readonly audit: AwsAudit | undefined;
   readonly telemetry: Telemetry;
   readonly report: ApiOptions["report"];
   readonly log: Log;
@@ -83,11 +94,12 @@ interface Parts {
 }
 
 async function serve(parts: Parts): Promise<void> {
-  const { api, keyring, grants, services, telemetry, log, signal } = parts;
+  const { api, keyring, grants, services, audit, telemetry, log, signal } = parts;
   // A new node does not have all keys, policies and grants yet: their users would be refused.
   const isReady = () =>
     !signal.aborted &&
     keyring.problem === undefined &&
+    audit?.refuses !== true &&
     keyring.hasHadAllKeys &&
     keyring.hasHadAllPolicies &&
     grants.complete;
@@ -113,7 +125,7 @@ async function serve(parts: Parts): Promise<void> {
     grants: grants.index.size,
   });
   const endReports = parts.report && sendReports(telemetry, state, parts.report);
-  const end = keepRenewed(renewablesOf({ keyring, services, tls, door }), log);
+  const end = keepRenewed(renewablesOf({ keyring, services, audit, tls, door }), log);
   await aborted(signal);
   end();
   await door.drain();
@@ -123,11 +135,12 @@ async function serve(parts: Parts): Promise<void> {
 interface Renewed {
   readonly keyring: LiveKeyring;
   readonly services: Services;
+  readonly audit: AwsAudit | undefined;
   readonly tls: TlsFiles | undefined;
   readonly door: Door;
 }
 
-const renewablesOf = ({ keyring, services, tls, door }: Renewed): Renewable[] => [
+const renewablesOf = ({ keyring, services, audit, tls, door }: Renewed): Renewable[] => [
   { name: "credentials", renew: () => services.renewCredentials() },
   {
     name: "tls",
@@ -136,6 +149,8 @@ const renewablesOf = ({ keyring, services, tls, door }: Renewed): Renewable[] =>
       if (pair !== undefined) door.renew(pair);
     },
   },
+  // The log of the process has its failures already.
+  { name: "audit", renew: () => void audit?.noteGap() },
   {
     name: "keyring",
     renew: () => {
