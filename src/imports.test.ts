@@ -32,7 +32,15 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   audit: {
     rooms: ["files", "keyring"],
-    files: ["errors.ts", "json.ts", "log.ts", "printable.ts", "repeated-log.ts", "write-points.ts"],
+    files: [
+      "errors.ts",
+      "json.ts",
+      "log.ts",
+      "printable.ts",
+      "repeated-log.ts",
+      "times.ts",
+      "write-points.ts",
+    ],
     packages: [],
   },
   access: { rooms: ["crypto", "keyring"], files: ["errors.ts", "printable.ts"], packages: [] },
@@ -96,6 +104,7 @@ const rooms: Readonly<Record<string, Room>> = {
   cli: {
     rooms: [
       "access",
+      "audit",
       "aws",
       "config",
       "console",

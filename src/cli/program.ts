@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   decrypt: async () => (await import("./first-try.ts")).decrypt,
   census: async () => (await import("./census.ts")).census,
   doctor: async () => (await import("./doctor.ts")).doctor,
+  audit: async () => (await import("./audit/audit.ts")).audit,
   backup: async () => (await import("./backup.ts")).backup,
   restore: async () => (await import("./restore.ts")).restore,
   uninstall: async () => (await import("./uninstall.ts")).uninstall,

@@ -94,7 +94,7 @@ function valueCompletion(option: string, value: string, current: string): Comple
 /** The argument of a command is what its usage names outside of options. */
 function argumentCompletion(usage: string, current: string): Completion {
   if (/(^| )NAMESPACE\/NAME/.test(usage)) return { candidates: [], names: "masterkeys" };
-  const [, shells] = /^completion (\S+)/.exec(usage) ?? [];
+  const [, shells] = /^(?:completion|audit) (\S+)/.exec(usage) ?? [];
   if (shells !== undefined)
     return beginningWith(
       current,

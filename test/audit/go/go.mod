@@ -1,0 +1,7 @@
+module claviger.dev/test/audit
+
+go 1.26.0
+
+require (
+	golang.org/x/mod v0.43.0
+)
