@@ -125,6 +125,46 @@ describe("the calls of Terraform's AWS provider", () => {
     expect(JSON.parse((await calls.readPolicy(keyId)).Policy ?? "")).toEqual(JSON.parse(Policy));
   });
 
+  it("a policy with an Id, with texts for lists and without a Version is read as it was written, and leaves nothing to the next", async () => {
+    const statement = {
+      ...{ Sid: "account", Effect: "Allow", Principal: { AWS: "arn:aws:iam::000000000000:root" } },
+      ...{ Action: "kms:*", Resource: "*" },
+    };
+    const web = {
+      Sid: "web",
+      Effect: "Allow",
+      Principal: { AWS: "arn:aws:iam::000000000000:role/shop/web" },
+    };
+    const Condition = {
+      StringEquals: { "kms:EncryptionContext:tenant": ["a", "b"] },
+      Bool: { "aws:SecureTransport": "true" },
+    };
+    const policies: readonly { readonly Statement: readonly object[] }[] = [
+      Object.assign({ Version: "2012-10-17", Id: "first" }, { Statement: [statement] }),
+      {
+        Statement: [statement, { ...web, Action: ["kms:Encrypt", "kms:Decrypt"], Resource: "*", Condition }],
+      },
+      Object.assign(
+        { Version: "2012-10-17" },
+        { Statement: [statement, { ...web, NotAction: "kms:Put*", Resource: ["*"] }] },
+      ),
+    ];
+    for (const policy of policies) {
+      await calls.putPolicy(keyId, JSON.stringify(policy));
+      expect(JSON.parse((await calls.readPolicy(keyId)).Policy ?? "")).toEqual(policy);
+    }
+    // A second plan reads everything again, and finds nothing to change.
+    const plan = async () => [await calls.readKey(keyId), (await calls.readPolicy(keyId)).Policy];
+    expect(await plan()).toEqual(await plan());
+    expect(await calls.readKey(keyId)).toMatchObject({
+      days: 180,
+      tags: [{ TagKey: "team", TagValue: "shop" }],
+    });
+    await calls.putPolicy(keyId, JSON.stringify({ Version: "2012-10-17", Statement: statement }));
+    const { Policy = "" } = await calls.readPolicy(keyId);
+    expect(JSON.parse(Policy)).toEqual({ Version: "2012-10-17", Statement: [statement] });
+  });
+
   it("an aws_kms_alias and an aws_kms_grant are read as they were written, and are gone once deleted", async () => {
     const alias = await calls.createAlias("alias/terraform", keyId);
     expect(alias).toMatchObject({ TargetKeyId: keyId, AliasArn: expect.stringContaining("alias/") });

@@ -466,6 +466,8 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
     await patch(forWorker("Deny"), AS_WEB);
     await eventually("the policy denies in spite of the grant", () => isDenied(encrypt(worker)), AT_ONCE);
     await expect(encrypt(worker)).rejects.toThrow(/explicit deny in a resource-based policy/);
+    const edited = await web.send(new GetKeyPolicyCommand({ KeyId: key }));
+    expect(JSON.parse(edited.Policy ?? "")).toEqual(forWorker("Deny"));
     expect(await isAllowed(web)).toBe(true);
     await patch({ Statement: [{ ...delegating, Effect: "Perhaps" }] });
     await eventually("a malformed policy allows nothing", () => isDenied(encrypt(web)), AT_ONCE);

@@ -7,6 +7,8 @@ import { elementsOf, textsOf } from "./read-values.ts";
 /** The limits of a policy; AWS KMS's own is the 32 KiB of its text. */
 const MAX_STATEMENTS = 256;
 const MAX_PATTERN_LENGTH = 2_048;
+/** The printable characters of ASCII. A pattern with a letter that looks like one of them would silently match nothing. */
+const IN_ARNS = /^[\x20-\x7e]*$/;
 /** A pattern and an encryption context of 8 KiB take the product of their lengths, in which the process answers nobody. */
 const MAX_LIKE_LENGTH = 4_096;
 
@@ -90,5 +92,7 @@ function readPatterns(
 function checkPattern(pattern: string, place: string): void {
   if (pattern.length > MAX_PATTERN_LENGTH)
     throw new MalformedPolicy(`${place} is longer than ${MAX_PATTERN_LENGTH} characters`);
+  if (!IN_ARNS.test(pattern))
+    throw new MalformedPolicy(`${place}: ${quoted(pattern)} has a character that no action and no key has`);
   if (pattern.includes("${")) throw new MalformedPolicy(`${place}: policy variables are not served`);
 }
