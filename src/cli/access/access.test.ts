@@ -162,7 +162,82 @@ describe("in a cluster", () => {
     expect(await run({ key }, ...asked)).toMatch(/^ALLOW: .*user\/alice/);
   });
 
+  const role = (verbs: readonly string[], rule: object = {}) => [
+    { apiGroups: ["kms.claviger.dev"], resources: ["masterkeys"], verbs, ...rule },
+  ];
+  const named = (name: string, rest: object) => ({ metadata: { name }, ...rest });
+  const bind = (name: string, kind: string, of: string, ...subjects: readonly object[]) =>
+    named(name, { roleRef: { kind, name: of }, subjects });
+  const rbac = {
+    clusterroles: [
+      named("all", { rules: [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }] }),
+      named("pods", { rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["*"] }] }),
+      named("users", { rules: role(["encrypt", "decrypt"]) }),
+      named("empty", { rules: null }),
+    ],
+    clusterrolebindings: [
+      bind("root", "ClusterRole", "all", { kind: "Group", name: "ops" }),
+      bind("pods", "ClusterRole", "pods", { kind: "User", name: "pod" }),
+      bind("none", "ClusterRole", "empty", { kind: "User", name: "none" }),
+    ],
+    roles: [
+      named("here", { rules: role(["encrypt"], { resourceNames: ["secrets"] }) }),
+      named("other", { rules: role(["encrypt"], { resourceNames: ["others"] }) }),
+    ],
+    rolebindings: [
+      bind("here", "Role", "here", { kind: "ServiceAccount", namespace: "shop", name: "web" }),
+      bind("other", "Role", "other", { kind: "User", name: "other" }),
+      bind("users", "ClusterRole", "users", { kind: "User", name: "alice" }),
+      bind("lost", "Role", "lost", { kind: "User", name: "lost" }),
+    ],
+  };
+
+  test("who may encrypt, by grants and RBAC's rules for this very key, on whatever page they are", async () => {
+    const answer = await run(
+      { grants: [accepted(keyGrant())], other: rbac },
+      ...["who", "apps/secrets", "Encrypt", "-o", "json"],
+    );
+    const { allowed, complete } = JSON.parse(answer);
+    expect(complete).toBe(true);
+    expect(
+      allowed.map((row: { subject?: string; principal: string }) => row.subject ?? row.principal),
+    ).toEqual([...[APP, "Group system:masters", "Group ops", "ServiceAccount shop/web", "User alice"]]);
+    expect(allowed[3]).toMatchObject({ by: "RoleBinding here of Role here", operations: ["Encrypt"] });
+  });
+
+  test("who may do anything => all operations, in one row for each binding", async () => {
+    const text = await run({ other: rbac }, "who", "apps/secrets");
+    expect(text).toMatch(/^Group ops +all +rbac +ClusterRoleBinding root of ClusterRole all$/m);
+    expect(text).toMatch(/^User alice +Decrypt, Encrypt +rbac +RoleBinding users of ClusterRole users$/m);
+  });
+
+  test("a Deny is shown, and takes those away whom it names", async () => {
+    const deny = { Sid: "no", Effect: "Deny", Action: "kms:*", Resource: "*" };
+    const Principal = { AWS: "arn:aws:iam::000000000000:user/alice" };
+    const key = secrets({ Statement: [ACCOUNT, { ...deny, Principal }] });
+    const text = await run({ key, other: rbac }, "who", "apps/secrets", "Encrypt");
+    expect(text).toContain("ServiceAccount shop/web");
+    expect(text).not.toContain("User alice");
+    expect(text).toMatch(/^arn:aws:iam::000000000000:user\/alice +Encrypt +statement "no"$/m);
+  });
+
+  test("a part of RBAC may not be read => the rest, and an error that names it", async () => {
+    const { clusterroles: _, ...other } = rbac;
+    await expect(run({ other }, "who", "apps/secrets", "Encrypt")).rejects.toThrow(
+      /incomplete.*clusterroles is forbidden/,
+    );
+    expect(printed).toContain("ServiceAccount shop/web");
+    expect(printed).toContain("THIS LIST IS INCOMPLETE");
+  });
+
+  test("a policy that leaves nothing to RBAC => RBAC is not read", async () => {
+    const key = secrets({ Statement: { ...ACCOUNT, Principal: { AWS: APP } } });
+    expect(await run({ key }, "who", "apps/secrets")).toMatch(/^arn:.*role\/shop\/app +all +policy/m);
+  });
+
   test.each([
+    [["who", "apps/secrets", "Encrypt", "--as", "a"], /--as is an option of access explain/],
+    [["who"], /access who takes/],
     [["explain", "apps/secrets", "Encryt", "--as", "a"], /no operation "Encryt" \(did you mean Encrypt\?\)/],
     [["explain", "apps/secrets", "ReEncrypt", "--as", "a"], /ReEncryptFrom/],
     [["explain", "apps/secrets", "CreateKey", "--as", "a"], /can-i create-key/],
@@ -214,6 +289,12 @@ describe("standalone, by the keyring", () => {
         ({ type }) => (type === "AccessDeniedException" ? "deny" : type),
       );
     expect(JSON.parse(printed).effect).toBe(await decided);
+  });
+
+  test("who: grantees, and the group that may do everything", async () => {
+    await access.run(["who", "apps/orders", "Encrypt", "--config", config]);
+    expect(printed).toMatch(/^arn:aws:iam::000000000000:role\/shop\/app +Encrypt +grant +apps\/grant-1$/m);
+    expect(printed).toMatch(/^Group system:masters +Encrypt +rbac/m);
   });
 
   test("a key that is not there => what to do", async () => {

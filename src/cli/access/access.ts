@@ -5,7 +5,7 @@ import { CLUSTER_OPTIONS } from "../site/target.ts";
 import { didYouMean } from "../terminal/nearest.ts";
 import { render } from "../terminal/output.ts";
 import { print } from "../terminal/print.ts";
-import { operationNamed } from "./asked-operation.ts";
+import { KEY_OPERATIONS, operationNamed } from "./asked-operation.ts";
 import { callerNamed } from "./caller.ts";
 import { explainReport, explainText } from "./explain-text.ts";
 import { conditionsGiven, contextGiven } from "./given-pairs.ts";
@@ -20,14 +20,15 @@ const OPTIONS = {
   output: OUTPUT,
 } as const;
 
-const MODES = ["explain"] as const;
+const MODES = ["explain", "who"] as const;
 
 export const access: Command = {
-  summary: "Say if a principal may use a key by the AWS KMS API, and which grant, statement or RBAC decides.",
+  summary:
+    "Say if a principal may use a key by the AWS KMS API, and why (explain), or everybody who may (who).",
   usage:
-    "access explain NAMESPACE/NAME OPERATION --as PRINCIPAL [--as-group GROUP] [--encryption-context PAIR] [--condition PAIR] [--grant ID] [-n NAMESPACE] [--context NAME] [--kubeconfig FILE | --config FILE] [-o json|yaml]",
+    "access explain|who NAMESPACE/NAME [OPERATION] [--as PRINCIPAL] [--as-group GROUP] [--encryption-context PAIR] [--condition PAIR] [--grant ID] [-n NAMESPACE] [--context NAME] [--kubeconfig FILE | --config FILE] [-o json|yaml]",
   options: {
-    "--as PRINCIPAL": "an ARN, system:serviceaccount:NAMESPACE:NAME, or the name of a user",
+    "--as PRINCIPAL": "explain: an ARN, system:serviceaccount:NAMESPACE:NAME, or the name of a user",
     "--as-group GROUP": "a group of that user; may be given several times",
     "--encryption-context PAIR": "NAME=VALUE of the request's encryption context; may be given several times",
     "--condition PAIR":
@@ -40,6 +41,8 @@ export const access: Command = {
     const [mode = "", key, operation, ...more] = words;
     if (!MODES.some((known) => known === mode))
       throw new UsageError(`access takes ${MODES.join(" or ")}${didYouMean(mode, MODES)}`);
+    if (mode === "who" && key !== undefined && more.length === 0) return whoTo(key, operation, options);
+    if (mode === "who") throw new UsageError("access who takes NAMESPACE/NAME, and OPERATION if you like");
     if (key === undefined || operation === undefined || more.length > 0)
       throw new UsageError("access explain takes NAMESPACE/NAME and OPERATION");
     return explainTo(key, operation, options);
@@ -76,6 +79,33 @@ async function explainTo(keyName: string, operation: string, options: Options): 
     source.close();
   }
 }
+
+const OF_EXPLAIN = ["as", "as-group", "encryption-context", "condition", "grant"] as const;
+
+async function whoTo(keyName: string, operation: string | undefined, options: Options): Promise<void> {
+  const format = formatOf(options.output);
+  const foreign = OF_EXPLAIN.find((name) => options[name] !== undefined);
+  if (foreign !== undefined) throw new UsageError(`--${foreign} is an option of access explain`);
+  const operations = operation === undefined ? KEY_OPERATIONS : [operationNamed(operation)];
+  const { openSource } = await import("./source.ts");
+  const { whoReport, whoText } = await import("./who.ts");
+  const source = await openSource(keyName, options);
+  try {
+    const { who, missing } = await source.who(operations);
+    const report = whoReport(operations, source.facts, { who, missing, now: Date.now() });
+    const width = process.stdout.columns ?? Number.POSITIVE_INFINITY;
+    print(format === undefined ? whoText(report, operations.length, width) : render(report, format));
+    if (!report.complete) throw incomplete(missing);
+  } finally {
+    source.close();
+  }
+}
+
+const incomplete = (missing: readonly string[]): ClavigerError =>
+  new ClavigerError(
+    "ApiServer",
+    `the list is incomplete, because RBAC could not be read: use a kubeconfig whose user may list roles, rolebindings, clusterroles and clusterrolebindings: ${missing.join("; ")}`,
+  );
 
 const unknownAnswer = (why = ""): ClavigerError =>
   new ClavigerError(

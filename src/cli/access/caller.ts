@@ -57,8 +57,8 @@ function decoded(name: string): string | undefined {
   }
 }
 
-/** A TokenReview names these groups. */
-function groupsOf(user: string): readonly string[] {
+/** Returns the groups that a user always has by a TokenReview: those of a ServiceAccount. */
+export function groupsOf(user: string): readonly string[] {
   const [, namespace] = /^system:serviceaccount:([a-z0-9-]+):[a-z0-9.-]+$/.exec(user) ?? [];
   if (namespace === undefined) return [];
   return ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];

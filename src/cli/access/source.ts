@@ -1,3 +1,5 @@
+import type { Action } from "../../access/actions.ts";
+import { isLeftToRbac, type WhoFacts } from "../../access/who-may.ts";
 import type { Caller } from "../../aws/caller.ts";
 import { type NamedKey, parseKeyName } from "../../aws/keys/key-name.ts";
 import { type NodeConfig, readConfig } from "../../config/config.ts";
@@ -22,20 +24,22 @@ import { clusterFacts } from "./cluster-facts.ts";
 import type { AskedRbac } from "./explain.ts";
 import type { KeyFacts } from "./key-facts.ts";
 import { listAll } from "./list-all.ts";
+import { mastersOf, rbacSubjects } from "./rbac-rules.ts";
+import { readRbac } from "./read-rbac.ts";
 import { keyringFacts } from "./standalone-facts.ts";
+import { whoFactsOf } from "./who.ts";
 
 /** The place that is asked: an API server, or a standalone node. */
 export interface AccessSource {
   readonly isCluster: boolean;
   readonly facts: KeyFacts;
-  /** Undefined without an API server. */
-  readonly client: KubeClient | undefined;
+  /** Reads RBAC if the key's policy leaves any of the operations to it. */
+  who(
+    operations: readonly Action[],
+  ): Promise<{ readonly who: WhoFacts; readonly missing: readonly string[] }>;
   askRbac(caller: Caller, verb: string): Promise<AskedRbac>;
   close(): void;
 }
-
-/** The group that may do everything, as in Kubernetes. */
-export const MASTERS = "system:masters";
 
 /** Opens the place that the options name, for a key. Throws NotFound, NotReady, ConfigInvalid or ApiServer. */
 export async function openSource(argument: string, options: ClusterOptions): Promise<AccessSource> {
@@ -48,11 +52,11 @@ export async function openSource(argument: string, options: ClusterOptions): Pro
 function standalone(argument: string, config: NodeConfig, { namespace }: ClusterOptions): AccessSource {
   const own = namespace ?? config.api?.namespace ?? "default";
   const name = keyNamed(argument, own, config) ?? { key: nameOf(argument, namespace, () => own) };
+  const facts = readKeyring(config, (reader) => keyringFacts(reader, name, config));
   return {
-    isCluster: false,
-    facts: readKeyring(config, (reader) => keyringFacts(reader, name, config)),
-    client: undefined,
-    askRbac: async ({ groups }) => ({ answer: groups.includes(MASTERS) ? "allowed" : "denied" }),
+    ...{ isCluster: false, facts },
+    who: async () => ({ who: whoFactsOf(facts, () => mastersOf(facts.site.account)), missing: [] }),
+    askRbac: async ({ groups }) => ({ answer: groups.includes("system:masters") ? "allowed" : "denied" }),
     close: () => {},
   };
 }
@@ -63,7 +67,8 @@ async function cluster(argument: string, options: ClusterOptions): Promise<Acces
     const facts = await clusterFacts(client, await masterKeyOf(client, argument, options));
     const { namespace, name } = facts.key;
     return {
-      ...{ isCluster: true, facts, client, close: () => client.close() },
+      ...{ isCluster: true, facts, close: () => client.close() },
+      who: (operations) => whoInCluster(client, facts, operations),
       askRbac: async ({ user, groups }, verb) => {
         try {
           const isAllowed = await reviewAccess(client, { user, groups, verb, namespace, name });
@@ -77,6 +82,13 @@ async function cluster(argument: string, options: ClusterOptions): Promise<Acces
     client.close();
     throw error;
   }
+}
+
+async function whoInCluster(client: KubeClient, facts: KeyFacts, operations: readonly Action[]) {
+  const none = whoFactsOf(facts, () => []);
+  if (!isLeftToRbac(operations, none)) return { who: none, missing: [] };
+  const { objects, missing } = await readRbac(client, facts.key.namespace);
+  return { who: whoFactsOf(facts, rbacSubjects(objects, facts.key, facts.site.account)), missing };
 }
 
 async function masterKeyOf(

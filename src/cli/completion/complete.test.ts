@@ -12,7 +12,10 @@ const commands: Commands = {
   rotate: { summary: "Rotate.", usage: "rotate NAMESPACE/NAME [--context NAME] [--wait]" },
   encrypt: { summary: "Try.", usage: "encrypt [--provider NAME]" },
   restore: { summary: "Restore.", usage: "restore [--config FILE] [--merge] FILE" },
-  access: { summary: "Say.", usage: "access explain NAMESPACE/NAME OPERATION --as PRINCIPAL [-o json|yaml]" },
+  access: {
+    summary: "Say.",
+    usage: "access explain|who NAMESPACE/NAME [OPERATION] [--as PRINCIPAL] [-o json|yaml]",
+  },
   completion: { summary: "Print.", usage: "completion bash|zsh|fish" },
 };
 
@@ -40,7 +43,10 @@ test.each([
     ["completion", ""],
     ["bash", "zsh", "fish"],
   ],
-  [["access", ""], ["explain"]],
+  [
+    ["access", ""],
+    ["explain", "who"],
+  ],
   [["help", "ro"], ["rotate"]],
   [["nothing", ""], []],
   [["constructor", "-"], []],
