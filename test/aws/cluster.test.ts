@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import {
   CreateGrantCommand,
   DecryptCommand,
@@ -28,6 +30,7 @@ import { startSecondNode } from "./second-node.ts";
 
 const binaries = await controlPlaneBinaries();
 const DEPLOY = join(import.meta.dirname, "..", "..", "deploy");
+const CLAVIGER = join(import.meta.dirname, "..", "..", "bin", "claviger.js");
 const SHOP = "shop";
 const THIEVES = "thieves";
 const KMS = "/apis/kms.claviger.dev/v1alpha1";
@@ -193,6 +196,58 @@ describe.skipIf(binaries === undefined)("pods of a cluster, which have no secret
     await eventually("the deletion denies", () => isDenied(encrypt(worker)), AT_ONCE);
     const took = Math.round(performance.now() - deleted);
     console.log(`a pod was denied ${took} ms after its KeyGrant was deleted`);
+  });
+
+  it("claviger access explains what the API answers, and lists who is allowed, by RBAC, a grant and a policy", async () => {
+    const kubeconfig = (await cluster.plane.apiServers[0]?.kubeconfig()) ?? "";
+    const ask = async (...args: readonly string[]) => {
+      const command = [CLAVIGER, "access", ...args, "--kubeconfig", kubeconfig, "-o", "json"];
+      return JSON.parse((await promisify(execFile)(process.execPath, command)).stdout);
+    };
+    const explained = (name: string) =>
+      ask("explain", `${SHOP}/orders`, "Encrypt", "--as", roleOf(SHOP, name));
+    const listed = async (): Promise<readonly string[]> => {
+      const { complete, allowed } = await ask("who", `${SHOP}/orders`, "Encrypt");
+      expect(complete).toBe(true);
+      return allowed.map(
+        ({ principal, kind }: { principal: string; kind: string }) => `${kind} ${principal}`,
+      );
+    };
+    /** Compares both principals' answers of the API with those of the command, and returns the rules. */
+    const rules = async (may: { readonly web: boolean; readonly worker: boolean }) => {
+      await eventually("the API decides so", async () => {
+        const answers = [await isAllowed(web), await isAllowed(worker)];
+        return answers[0] === may.web && answers[1] === may.worker;
+      });
+      const answers = [await explained("web"), await explained("worker")];
+      expect(answers.map(({ effect }) => effect === "allow")).toEqual([may.web, may.worker]);
+      return answers.map(({ rule }) => rule.kind);
+    };
+    expect(await rules({ web: true, worker: false })).toEqual(["rbac", "none"]);
+    expect(await listed()).toContain(`rbac ${roleOf(SHOP, "web")}`);
+    await grant("explained");
+    expect(await rules({ web: true, worker: true })).toEqual(["rbac", "grant"]);
+    expect(await listed()).toContain(`grant ${roleOf(SHOP, "worker")}`);
+    const patch = (policy: object | null) =>
+      cluster.kubectl([
+        ...["patch", "-n", SHOP, "masterkey/orders", "--type=merge", "-p"],
+        JSON.stringify({ spec: { policy } }),
+      ]);
+    const all = { Action: "kms:*", Resource: "*" };
+    const account = {
+      ...all,
+      Effect: "Allow",
+      Principal: { AWS: roleOf(SHOP, "x").replace(/role.*/, "root") },
+    };
+    await patch({
+      Version: "2012-10-17",
+      Statement: [account, { ...all, Effect: "Deny", Principal: { AWS: roleOf(SHOP, "worker") } }],
+    });
+    expect(await rules({ web: true, worker: false })).toEqual(["rbac", "policy-deny"]);
+    expect(await listed()).not.toContain(`grant ${roleOf(SHOP, "worker")}`);
+    await patch(null);
+    await cluster.kubectl(["delete", "keygrant", "-n", SHOP, "explained"]);
+    expect(await rules({ web: true, worker: false })).toEqual(["rbac", "none"]);
   });
 
   it("two CreateGrants with one Name at once create one KeyGrant as their caller", async () => {
