@@ -58,7 +58,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ["yaml"],
   },
   plugin: {
-    rooms: ["config", "crypto", "files", "keyring", "keys", "metrics", "seal"],
+    rooms: ["audit", "config", "crypto", "files", "keyring", "keys", "metrics", "seal"],
     packages: ["@grpc/grpc-js", "prom-client"],
   },
   operator: {

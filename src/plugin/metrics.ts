@@ -19,6 +19,8 @@ export interface GaugeSource {
     /** When the API server last asked for Status, in epoch milliseconds. */
     readonly lastStatusAt: number | undefined;
     readonly isSilent: boolean;
+    /** Calls without a record in the audit log; undefined if none is configured. */
+    readonly unrecorded?: number | undefined;
   }>;
   readonly versions: () => number;
 }
@@ -93,6 +95,17 @@ export async function loadPluginMetrics(source: GaugeSource): Promise<PluginMetr
     collect() {
       this.reset();
       for (const { name, isSilent } of source.providers()) this.set({ provider: name }, Number(isSilent));
+    },
+  });
+  new Counter({
+    name: "claviger_kms_audit_lost_total",
+    help: "KMS v2 calls that were answered and have no record in the audit log, by provider.",
+    labelNames: ["provider"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { name, unrecorded } of source.providers())
+        if (unrecorded !== undefined) this.inc({ provider: name }, unrecorded);
     },
   });
   new Gauge({

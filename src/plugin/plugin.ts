@@ -11,6 +11,8 @@ import { type Log, logStop } from "../log.ts";
 import { keyRefText } from "../names.ts";
 import { openSeals } from "../seal/open-seals.ts";
 import { TIMING, type Timing } from "../timing.ts";
+import { socketCall } from "./audit/answered-call.ts";
+import { SocketAudit } from "./audit/socket-audit.ts";
 import { CallMetrics } from "./call-metrics.ts";
 import { watchConfiguration } from "./configuration-watch.ts";
 import type { Observation } from "./metrics.ts";
@@ -71,6 +73,8 @@ export class Plugin {
   readonly #servers = new Map<string, SocketServer>();
   readonly #former: FormerObservations;
   readonly #metrics = new CallMetrics();
+  /** Undefined if no audit log is configured. */
+  readonly #audit: SocketAudit | undefined;
   #isClosed = false;
   #config: NodeConfig;
   #timer: NodeJS.Timeout | undefined;
@@ -84,6 +88,7 @@ export class Plugin {
     this.#log = log;
     this.#complaints = new Complaints(log);
     this.#timing = timing;
+    this.#audit = config.audit && new SocketAudit(log, timing.clock.wall);
     this.#keyring = new LiveKeyring(join(config.stateDir, KEYRING_FILE), openSeals(config));
     this.#former = new FormerObservations(this.#keyring.path);
     this.#recorder = new ObservationRecorder({
@@ -105,6 +110,7 @@ export class Plugin {
     this.#keyring.start();
     await this.#former.takeOver(this.#recorder);
     for (const provider of this.#config.providers) await this.#add(provider);
+    this.#audit?.open(this.#config, this.#keyring, this.#log);
     this.#timer = setInterval(() => this.#mend(), RETRY_MILLISECONDS);
     await this.#startMetrics();
   }
@@ -145,6 +151,7 @@ export class Plugin {
     await this.#recorder.close();
     // Last: a plugin in standby begins at this moment, with the record and the metrics' port.
     for (const server of this.servers) server.release();
+    await this.#audit?.close();
     this.#keyring.close();
   }
 
@@ -206,7 +213,13 @@ export class Plugin {
       former: this.#former.take(config.name),
       ...{ settleMilliseconds, silenceMilliseconds },
     });
-    const observe = (observation: Observation) => this.#metrics.count(observation);
+    const observe = (observation: Observation, request: object, error?: unknown) => {
+      this.#metrics.count(observation);
+      if (this.#audit === undefined) return;
+      const { operation } = observation;
+      const call = socketCall({ provider, operation, request, error, at: clock.wall() });
+      if (call !== undefined) this.#audit.record(call);
+    };
     const server = new SocketServer({ provider, path: config.socket, log: this.#log, observe });
     await server.listen(this.#config.socketGroup);
     this.#servers.set(key, server);
@@ -227,6 +240,7 @@ export class Plugin {
     for (const [versionId, error] of this.#keyring.unreadable)
       this.#complaints.note("warn", versionId, error);
     for (const { name, error } of this.#keyring.unreadableRows) this.#complaints.note("warn", name, error);
+    void this.#audit?.noteGap();
     for (const server of this.#servers.values()) {
       const { problem, useHasChanged } = server.provider;
       if (problem !== undefined || useHasChanged) void server.follow();
@@ -254,6 +268,7 @@ export class Plugin {
         this.servers.map(({ provider }) => ({
           name: provider.name,
           keyId: provider.usable ? provider.observation?.kmsKeyId : undefined,
+          unrecorded: this.#audit?.lost(provider.name),
           ...provider.asking,
         })),
       versions: () => this.#keyring.versionCount,

@@ -119,6 +119,20 @@ export class Provider {
   }
 
   /**
+   * Returns the version that a call is about: that which a ciphertext names, or without a ciphertext that which
+   * encrypts. Nothing in a ciphertext is verified. Returns nothing if this node has no such version.
+   */
+  versionOf(ciphertext: Uint8Array | undefined): VersionRow | undefined {
+    if (ciphertext === undefined) return this.#serving?.current.version;
+    try {
+      const message = parseMessage(ciphertext);
+      return this.#opened.find(message.ids)?.version ?? this.#keyring.version(message.versionId);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
    * When the API server last asked for Status, in epoch milliseconds, and whether that was three minutes ago
    * or more.
    */

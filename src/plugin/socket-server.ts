@@ -54,6 +54,9 @@ const DRAIN_MILLISECONDS = 5_000;
 
 const decrypted = (plaintext: Buffer): DecryptResponse => ({ plaintext });
 
+/** Called for each call after its answer, with the request and the error that was thrown. */
+type Observe = (observation: Observation, request: object, error?: unknown) => void;
+
 type Unary<Request, Response> = (
   call: ServerUnaryCall<Request, Response>,
   reply: sendUnaryData<Response>,
@@ -64,7 +67,7 @@ export class SocketServer {
   readonly provider: Provider;
   readonly path: string;
   readonly #log: Log;
-  readonly #observe: (observation: Observation) => void;
+  readonly #observe: Observe;
   readonly #health: Health;
   readonly #server: Server;
   /** Our own listener, because grpc-js's cannot end a silent connection without channelz. */
@@ -85,7 +88,7 @@ export class SocketServer {
     readonly provider: Provider;
     readonly path: string;
     readonly log: Log;
-    readonly observe: (observation: Observation) => void;
+    readonly observe: Observe;
   }) {
     this.provider = options.provider;
     this.path = options.path;
@@ -250,18 +253,14 @@ export class SocketServer {
   ): Unary<Request, Response> {
     return (call, reply) => {
       const started = performance.now();
-      const done = (outcome: Observation["outcome"]) => {
+      const done = (outcome: Observation["outcome"], error?: unknown) => {
         this.#connections.answered(call);
-        this.#observe({
-          provider: this.provider.name,
-          operation,
-          outcome,
-          seconds: (performance.now() - started) / 1000,
-        });
+        const seconds = (performance.now() - started) / 1000;
+        this.#observe({ provider: this.provider.name, operation, outcome, seconds }, call.request, error);
       };
       const fail = (error: unknown) => {
         reply(grpcError(error));
-        done(codeOf(error));
+        done(codeOf(error), error);
         this.#logFailure(operation, call.request, error);
       };
       try {

@@ -14,7 +14,13 @@ import {
 } from "../../src/testing/objects.ts";
 
 /** A provider that has a value for every gauge. */
-export const servedProvider = { name: "secrets", keyId: "key-id", lastStatusAt: 1, isSilent: false };
+export const servedProvider = {
+  name: "secrets",
+  keyId: "key-id",
+  lastStatusAt: 1,
+  isSilent: false,
+  unrecorded: 0,
+};
 
 export const observedCall: Observation = {
   provider: "secrets",

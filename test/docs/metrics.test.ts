@@ -132,6 +132,7 @@ describe("the dashboard", () => {
     const unseen = all.filter((metric) => own(metric) && !queries.includes(metric.name));
     // They count for somebody who looks for a reason.
     expect(unseen.map(({ name }) => name)).toEqual([
+      "claviger_kms_audit_lost_total",
       "claviger_keyring_versions",
       "claviger_key_deletion_blocked",
       "claviger_key_aliases",

@@ -33,6 +33,7 @@ export interface ConfigFile {
     readonly operatorListen?: string;
     readonly apiListen?: string;
   };
+  readonly audit?: { readonly path: string };
   readonly aws?: { readonly listen: string; readonly credentials: string; readonly workers?: number };
 }
 

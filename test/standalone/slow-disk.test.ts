@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -75,6 +75,36 @@ describe.skipIf(!compiler)("a disk that stands still", () => {
     expect(await encryptsReported(installation)).toBeLessThan(21);
     await rm(stall);
     await eventually("all Encrypts are reported", async () => (await encryptsReported(installation)) === 21);
+  });
+
+  it("stops no call of a plugin that records its calls; the records are in the audit log when the disk moves again", async () => {
+    await using installation = await Installation.create((config) => ({
+      ...config,
+      audit: { path: "./audit.jsonl" },
+    }));
+    const [stall, stalled] = [join(installation.dir, "stall"), join(installation.dir, "stalled")];
+    await installation.start("operator");
+    const plugin = await installation.start("plugin", {
+      LD_PRELOAD: join(folder, "slow.so"),
+      STALL: stall,
+      STALLED: stalled,
+    });
+    const keyId = await installation.serving();
+    const client = installation.client();
+    await writeFile(stall, "");
+    const sealed = await encryptSeed(client, randomBytes(32));
+    await eventually("the plugin waits for its disk", async () => existsSync(stalled));
+    // As the disk never answers before `stall` is removed, a call that waited for its record would end the test.
+    for (let call = 0; call < 20; call++) {
+      expect((await client.status()).key_id).toBe(keyId);
+      await expectOpens(client, sealed);
+    }
+    expect(existsSync(stall)).toBe(true);
+    await rm(stall);
+    const recorded = () =>
+      readFileSync(join(installation.dir, "audit.jsonl"), "utf8").match(/"eventName":"Decrypt"/g)?.length;
+    await eventually("all calls are recorded", async () => recorded() === 20, { deadline: 60_000 });
+    expect(await plugin.process.stop()).toEqual({ code: 0, signal: null });
   });
 });
 

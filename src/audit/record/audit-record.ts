@@ -77,6 +77,8 @@ export interface SessionContext {
 export interface AdditionalEventData {
   /** The door of claviger at which the event happened. */
   readonly door: AuditDoor;
+  /** The provider of the configuration at whose socket the call came in. */
+  readonly provider?: string | undefined;
   /** The kinds of the rules that allowed or denied the call, in the order of its permissions. */
   readonly decidedBy?: readonly string[] | undefined;
   readonly keyMaterialId?: string | undefined;

@@ -115,6 +115,7 @@ const sessionOf = ({ sessionIssuer: issuer, attributes }: SessionContext): Sessi
 const additionalOf = (data: AuditRecord["additionalEventData"]): AuditRecord["additionalEventData"] =>
   data && {
     door: data.door,
+    provider: shortIfAny(data.provider),
     decidedBy: data.decidedBy?.slice(0, MOST_RESOURCES).map(short),
     keyMaterialId: shortIfAny(data.keyMaterialId),
     sourceKeyMaterialId: shortIfAny(data.sourceKeyMaterialId),
