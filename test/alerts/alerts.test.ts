@@ -309,6 +309,18 @@ const cases: readonly Case[] = [
       "The AWS KMS API on node-1:9442 could not ask the API server who may do what, or whose a token is. What no KeyGrant allows is refused, and no pod gets a new session.",
   },
   {
+    alert: "ClavigerAWSAPICannotWriteTheAuditLog",
+    series: {
+      [`claviger_aws_audit_write_duration_seconds_count{${ofApi},outcome="failed"}`]: "0 0 0+1x20",
+      [`claviger_aws_audit_write_duration_seconds_count{${ofApi},outcome="written"}`]: "0+1x20",
+    },
+    silent: 3,
+    fires: 4,
+    labels: api,
+    description:
+      "The AWS KMS API on node-1:9442 could not write records to the audit log. It refuses every call meanwhile, or answers without records if audit.unavailable is continue.",
+  },
+  {
     alert: "ClavigerAWSAPIDoesNotFollowTheKeyring",
     series: { [`claviger_aws_worker_follows_keyring{${ofApi},worker="0"}`]: "1 0x10" },
     silent: 2,

@@ -254,6 +254,10 @@ describe.skipIf(binaries === undefined || programs === undefined)("the alerts on
     await fires("ClavigerAPIServerDoesNotUseClaviger", { provider: "spare" });
   });
 
+  it("an AWS KMS API that cannot write the audit log says so, and answers if it shall continue", async () => {
+    await fires("ClavigerAWSAPICannotWriteTheAuditLog", { instance: ofApi });
+  });
+
   it("an AWS KMS API whose API server does not answer fails, says so, and sheds what is too much", async () => {
     expect((await prometheus.firing()).map(({ alertname }) => alertname)).not.toContain(
       "ClavigerAWSAPIFails",

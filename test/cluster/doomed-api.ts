@@ -63,6 +63,8 @@ export class DoomedApi {
     const config = {
       ...parse(await readFile(node.configPath, "utf8")),
       ...{ stateDir, metrics: { apiListen: metrics } },
+      // The folder of the log is not there, so that no record can be written.
+      audit: { path: join(dir, "missing", "audit.jsonl"), unavailable: "continue" },
       aws: { listen, tls, credentials, kubeconfig: proxy.kubeconfig, workers: 1 },
     };
     await writeFile(configPath, stringify(config));

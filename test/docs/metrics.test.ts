@@ -136,7 +136,6 @@ describe("the dashboard", () => {
       "claviger_keyring_versions",
       "claviger_key_deletion_blocked",
       "claviger_key_aliases",
-      "claviger_aws_audit_write_duration_seconds",
       "claviger_aws_audit_dropped_total",
       "claviger_aws_connections",
       "claviger_aws_grants",
