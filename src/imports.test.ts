@@ -64,6 +64,7 @@ const rooms: Readonly<Record<string, Room>> = {
   operator: {
     rooms: [
       "access",
+      "audit",
       "config",
       "crypto",
       "files",

@@ -13,6 +13,7 @@ import type { BindingWrites, FinalizerWrites, KeyVersionCreation, KeyVersionLook
 import type { Change } from "../store/view.ts";
 import { AffectedWork } from "./affected-work.ts";
 import { KeyAliasReconciler } from "./alias/key-alias-reconciler.ts";
+import type { LeaderAudit } from "./audit/leader-audit.ts";
 import { OwnIndex } from "./claims/own-index.ts";
 import type { ViewIndex } from "./claims/view-index.ts";
 import { FormerRegion } from "./former-region.ts";
@@ -49,6 +50,8 @@ export interface LeaderOptions {
   readonly reencryptor: Reencryptor;
   readonly usageCensus: UsageCensus;
   readonly time: LeaderTime;
+  /** Undefined if no audit log is configured. */
+  readonly audit?: LeaderAudit | undefined;
   /** Asks for another look at a MasterKey. */
   readonly lookAgain: (masterKey: ObjectName) => void;
 }
@@ -83,7 +86,7 @@ export class LeaderLoop {
     });
     this.#materials = new KeyPairs({ ...asked, what: "key material", generate: slowMaterial });
     this.#retirement = new Retirement(options);
-    const writer = new StatusWriter(store);
+    const writer = new StatusWriter(store, options.audit);
     this.#masterKeys = new MasterKeyReconciler({
       ...options,
       writer,

@@ -1,3 +1,5 @@
+import { nodeLog } from "../audit/log/node-log.ts";
+import type { AuditTrail } from "../audit/trail.ts";
 import type { Clock } from "../clock.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
@@ -9,6 +11,7 @@ import { openSeals } from "../seal/open-seals.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import type { Change } from "../store/view.ts";
 import { TIMING, type Timing } from "../timing.ts";
+import { LeaderAudit } from "./audit/leader-audit.ts";
 import { clientCertificates } from "./client-certificates.ts";
 import { GrantsLoop } from "./grants/grants-loop.ts";
 import { LeaderLoop } from "./leader-loop.ts";
@@ -57,12 +60,14 @@ export async function runOperator(
   const keyring = KeyringWriter.open(config.stateDir);
   try {
     const store = await openStore(config, keyring, timing.clock, log);
-    const operator = new Operator({ config, keyring, store, log, timing });
+    const trail = nodeLog(config, log);
+    const operator = new Operator({ config, keyring, store, log, timing, trail });
     const metrics = await startMetrics(config, operator, log);
     try {
       await operator.run(signal);
     } finally {
       await metrics?.close();
+      await trail?.close();
     }
   } finally {
     keyring.close();
@@ -95,6 +100,7 @@ interface OperatorOptions {
   readonly store: ResourceStore;
   readonly log: Log;
   readonly timing: Timing;
+  readonly trail: AuditTrail | undefined;
 }
 
 class Operator {
@@ -113,7 +119,14 @@ class Operator {
   /** Passes in a row in which the node reported a problem. */
   #unwell = 0;
 
-  constructor({ config, keyring, store, log, timing: { clock, settleMilliseconds } }: OperatorOptions) {
+  constructor({
+    config,
+    keyring,
+    store,
+    log,
+    trail,
+    timing: { clock, settleMilliseconds },
+  }: OperatorOptions) {
     this.#config = config;
     this.#keyring = keyring;
     this.#store = store;
@@ -139,7 +152,9 @@ class Operator {
       onChange: () => this.#leadAll(),
       now: () => performance.now(),
     });
+    const audit = trail && new LeaderAudit(trail, config, () => clock.wall());
     this.#leader = new LeaderLoop({
+      audit,
       ...{ config, store, keyring, seals, log, clock, time, reencryptor, usageCensus, lookAgain },
     });
     this.#grants = new GrantsLoop({ config, store, keyring, seals, clock, log });

@@ -7,6 +7,8 @@ import type { MasterKeyStatus } from "../resources/schemas/master-key.ts";
 import type { Events, ObjectRef, ResourceEvent } from "../store/events.ts";
 import type { Leadership, StatusWrites } from "../store/roles.ts";
 import { atWritePoint } from "../write-points.ts";
+import type { LeaderAudit } from "./audit/leader-audit.ts";
+import { keyAliasRecords, masterKeyRecords } from "./audit/status-records.ts";
 import { keyAliasEvents, keyGrantEvents, masterKeyEvents } from "./events.ts";
 import { mustLead } from "./must-lead.ts";
 
@@ -15,9 +17,12 @@ export type StatusStore = Leadership & StatusWrites & Events;
 /** Writes the leader's statuses, each only if it has changed, and reports the changes. */
 export class StatusWriter {
   readonly #store: StatusStore;
+  readonly #audit: Pick<LeaderAudit, "record"> | undefined;
 
-  constructor(store: StatusStore) {
+  /** `audit` is undefined if no audit log is configured. */
+  constructor(store: StatusStore, audit?: Pick<LeaderAudit, "record">) {
     this.#store = store;
+    this.#audit = audit;
   }
 
   /**
@@ -26,6 +31,7 @@ export class StatusWriter {
   async writeMasterKey(masterKey: MasterKey, status: MasterKeyStatus): Promise<boolean> {
     if (isDeepStrictEqual(masterKey.status, status)) return false;
     mustLead(this.#store, `the status of MasterKey ${objectText(masterKey)}`);
+    await this.#audit?.record(status.keyId, masterKeyRecords(masterKey.status, status));
     await atWritePoint("masterkey.status", () => this.#store.applyStatus<"MasterKey">(masterKey, status));
     await this.#record(masterKey, masterKeyEvents(masterKey.status, status));
     return true;
@@ -37,6 +43,7 @@ export class StatusWriter {
   async writeKeyAlias(alias: KeyAlias, status: KeyAliasStatus): Promise<boolean> {
     if (isDeepStrictEqual(alias.status, status)) return false;
     mustLead(this.#store, `the status of KeyAlias ${objectText(alias)}`);
+    await this.#audit?.record(status.keyId, keyAliasRecords(alias.status, status));
     await atWritePoint("keyalias.status", () => this.#store.applyStatus<"KeyAlias">(alias, status));
     await this.#record(alias, keyAliasEvents(alias.status, status));
     return true;

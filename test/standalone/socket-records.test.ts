@@ -8,7 +8,7 @@ import { canMount, Tmpfs } from "../../src/testing/tmpfs.ts";
 import { freePort } from "../controlplane/ports.ts";
 import { eventually } from "../controlplane/wait.ts";
 import { expectServes, prepare } from "./faults.ts";
-import { Installation } from "./installation.ts";
+import { Installation, masterKey } from "./installation.ts";
 import { encryptSeed, expectOpens, expectRefused } from "./kms.ts";
 
 const UID = "6f9f0a4e-5f4c-4b6e-8d3e-0f3c8d7a1b2c";
@@ -80,6 +80,36 @@ describe("the calls at a socket", () => {
     for (const payload of [canary, ciphertext])
       for (const form of ["latin1", "hex", "base64"] as const)
         expect(text).not.toContain(payload.subarray(0, 24).toString(form));
+  });
+
+  it("are in one log with what the operator did by itself, and what changed in manifests", async () => {
+    await using installation = await recordingIn("./");
+    const serve = await installation.start("serve");
+    await installation.serving();
+    await installation.manifest("later.yaml", masterKey("later"));
+    await serve.line(/MasterKey claviger-system\/later: version 1 is current/);
+    await installation.manifest("later.yaml", masterKey("later", { enabled: false }));
+    const ofOperator = () =>
+      recordsIn(installation.dir).filter(
+        ({ additionalEventData, serviceEventDetails }) =>
+          additionalEventData.door === "operator" && serviceEventDetails.keyId !== undefined,
+      );
+    const disabled = await eventually("the key is disabled", async () =>
+      ofOperator().find(({ eventName }) => eventName === "DisableKey"),
+    );
+    expect(disabled).toMatchObject({
+      eventType: "AwsServiceEvent",
+      userIdentity: { invokedBy: "kms.claviger.dev" },
+      serviceEventDetails: { previousState: "Enabled" },
+      resources: [{ ARN: disabled.serviceEventDetails.keyId }],
+    });
+    expect(await serve.process.stop()).toEqual({ code: 0, signal: null });
+    const names = ofOperator().flatMap(({ eventName, resources }) =>
+      resources[0].ARN === disabled.resources[0].ARN ? [eventName] : [],
+    );
+    expect(names).toEqual(["CreateKey", "DisableKey"]);
+    const verified = await installation.run("audit", "verify", "--config", installation.configPath);
+    expect(verified).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("are answered while the folder of the log is missing, and the log says its gap once the folder is there", async () => {
