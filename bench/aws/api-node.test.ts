@@ -10,7 +10,7 @@ import { SPECS } from "./keys.ts";
 
 it("the node that is measured has recorded all its keys, policies and grants, so that its API is ready", async () => {
   using folder = temporaryFolder();
-  const { dir } = await makeApiNode(join(folder.path, "node"), false);
+  const { dir } = await makeApiNode(join(folder.path, "node"), { isSecure: false });
   const keyring = join(dir, "state", KEYRING_FILE);
   const grants = new Set<string>();
   const put = ({ grantId }: GrantRow) => grants.add(grantId);

@@ -48,8 +48,17 @@ export interface ApiNode {
   readonly application: ApiCredential;
 }
 
+/** Differences between the nodes that are measured. */
+export interface ApiNodeOptions {
+  /** True if the API speaks HTTPS. */
+  readonly isSecure: boolean;
+  /** True if the API writes the audit log. */
+  readonly isAudited?: boolean;
+}
+
 /** Creates a node with one key of each spec, and grants of them to the application. */
-export async function makeApiNode(dir: string, isSecure: boolean): Promise<ApiNode> {
+export async function makeApiNode(dir: string, options: ApiNodeOptions): Promise<ApiNode> {
+  const { isSecure, isAudited = false } = options;
   await mkdir(dir, { mode: 0o700 });
   const rootKey = randomBytes(32);
   await writeFile(join(dir, "root.key"), rootKey, { mode: 0o600 });
@@ -61,7 +70,8 @@ export async function makeApiNode(dir: string, isSecure: boolean): Promise<ApiNo
   // JSON is YAML too.
   await writeFile(join(dir, "credentials.yaml"), JSON.stringify(credentialsOf(node)), { mode: 0o600 });
   const configPath = join(dir, "claviger.yaml");
-  await writeFile(configPath, JSON.stringify(configOf(node)));
+  const audit = isAudited && { audit: { path: "./audit.jsonl" } };
+  await writeFile(configPath, JSON.stringify({ ...configOf(node), ...audit }));
   return { ...node, configPath };
 }
 

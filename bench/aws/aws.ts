@@ -58,7 +58,7 @@ export async function aws(bench: Bench): Promise<PartResult> {
       `${REQUESTS} signed requests, sent in turn over TLS 1.3 connections that stay open, each with one request in flight, by a ` +
       `client in Go that signs before it measures; after a warm-up, ${rounds} rounds of ${seconds} s per candidate and load, alternating. ` +
       "claviger has one worker and verifies signatures; `claviger` is an administrator, `by a grant` a caller who has a grant " +
-      "with a constraint and nothing else. local-kms and moto speak plain HTTP, verify no signature and allow everything; moto closes " +
+      "with a constraint and nothing else; with `audit log` each call waits until its record is on the disk. local-kms and moto speak plain HTTP, verify no signature and allow everything; moto closes " +
       "each connection. Latencies in µs; figures are medians over the rounds; in brackets the median of the rounds' ratios to local-kms.",
     tables: [...tables, layersTable(layers, measured), ...overloadTables(overload)],
     goals: [...goalsOf(measured), ...overload.goals],

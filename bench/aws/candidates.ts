@@ -35,6 +35,7 @@ export interface Candidates extends AsyncDisposable {
 
 export const OURS = "claviger";
 export const BY_GRANT = "claviger, by a grant";
+export const AUDITED = "claviger, audit log";
 export const PLAIN = "claviger, HTTP";
 export const LOCAL_KMS = "local-kms";
 export const MOTO = "moto";
@@ -42,8 +43,9 @@ export const MOTO = "moto";
 /** Starts all servers and waits until each has encrypted, and claviger's API says that it is ready. */
 export async function startCandidates(bench: Bench, dir: string): Promise<Candidates> {
   await mkdir(dir);
-  const node = await makeApiNode(join(dir, "secure"), true);
-  const plain = await makeApiNode(join(dir, "plain"), false);
+  const node = await makeApiNode(join(dir, "secure"), { isSecure: true });
+  const plain = await makeApiNode(join(dir, "plain"), { isSecure: false });
+  const audited = await makeApiNode(join(dir, "audited"), { isSecure: true, isAudited: true });
   const processes: RunningProcess[] = [];
   const stop = async () => {
     await Promise.all(processes.map((process_) => process_.stop()));
@@ -59,6 +61,7 @@ export async function startCandidates(bench: Bench, dir: string): Promise<Candid
       await moto(dir, started),
       await answering(OURS, secure, node, node.admin),
       await answering(BY_GRANT, secure, node, node.application),
+      await answering(AUDITED, await started(startApi(bench.claviger, audited)), audited, audited.admin),
       await answering(PLAIN, await started(startApi(bench.claviger, plain)), plain, plain.admin),
       ...(await beside(bench, dir, started)),
     ];
@@ -73,7 +76,7 @@ type Started = (process_: Promise<RunningProcess>) => Promise<RunningProcess>;
 
 async function beside({ beside: build }: Bench, dir: string, started: Started): Promise<Candidate[]> {
   if (build === undefined) return [];
-  const node = await makeApiNode(join(dir, "beside"), true);
+  const node = await makeApiNode(join(dir, "beside"), { isSecure: true });
   return [await answering(build.name, await started(startApi(build, node)), node, node.admin)];
 }
 

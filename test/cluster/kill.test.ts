@@ -22,7 +22,11 @@ const MOST_ATTEMPTS = 14;
 const commandPoints = WRITE_POINTS.filter((point) => /^(backup|restore)\./.test(point));
 /** test/standalone/kill.test.ts kills the same code at these. */
 const grantPoints: readonly WritePoint[] = ["keygrant.status", "keyring.grants"];
-const operatorPoints = WRITE_POINTS.filter((point) => ![...commandPoints, ...grantPoints].includes(point));
+/** Points of the audit log, whose own test is src/audit/log/crash.test.ts. */
+const auditPoints = WRITE_POINTS.filter((point) => point.startsWith("audit."));
+const operatorPoints = WRITE_POINTS.filter(
+  (point) => ![...commandPoints, ...grantPoints, ...auditPoints].includes(point),
+);
 /** Write points that the flow of a new key and alias does not pass: they have tests of their own. */
 const destructionPoints: readonly WritePoint[] = ["keyversion.destroy", "keyring.scrub"];
 const ownTests: readonly WritePoint[] = ["keyversion.seal", ...destructionPoints];

@@ -1,9 +1,8 @@
-import { once } from "node:events";
 import { type ShownRecord, selectRecords } from "../../audit/show/select-records.ts";
 import { printableJson } from "../../printable.ts";
 import { parseTime } from "../../times.ts";
 import { formatOf, OUTPUT, parseOptions, UsageError } from "../command.ts";
-import { print } from "../terminal/print.ts";
+import { print, printAll } from "../terminal/print.ts";
 import { table } from "../terminal/table.ts";
 import { LOG_OPTIONS, logPathOf } from "./log-option.ts";
 
@@ -44,8 +43,7 @@ export async function show(args: readonly string[]): Promise<void> {
 }
 
 async function printLines(records: AsyncIterable<ShownRecord>): Promise<void> {
-  for await (const { record } of records)
-    if (!process.stdout.write(`${printableJson(record)}\n`)) await once(process.stdout, "drain");
+  for await (const { record } of records) await printAll(`${printableJson(record)}\n`);
 }
 
 function asTable(rows: readonly ShownRecord[]): string {

@@ -1,9 +1,15 @@
+import { once } from "node:events";
 import { oneLine, printable, printableLines } from "../../printable.ts";
 import { renderStyles } from "./style.ts";
 
 /** Writes to stdout. Names come from etcd, the API server and files, so unsafe characters are escaped. */
 export function print(text: string): void {
   process.stdout.write(printableLines(text));
+}
+
+/** Does the same, and waits until a reader that is slow, such as a pager, has taken it: for output without end. */
+export async function printAll(text: string): Promise<void> {
+  if (!process.stdout.write(printableLines(text))) await once(process.stdout, "drain");
 }
 
 /** Writes a text with styles to stdout: with colours or without. Unsafe characters are escaped. */
