@@ -5,7 +5,6 @@ import {
   fstatSync,
   ftruncateSync,
   openSync,
-  readSync,
   renameSync,
   statSync,
   writeFileSync,
@@ -13,6 +12,7 @@ import {
 } from "node:fs";
 import { syncFile } from "../../files/sync-file.ts";
 import { HASH_BYTES } from "../tree/hashes.ts";
+import { blocksOf } from "./line-splitter.ts";
 import type { LogPaths } from "./log-paths.ts";
 
 /** Only claviger's own user reads and writes the log. */
@@ -45,14 +45,9 @@ export class LogFiles {
     return fstatSync(this.#leavesFd()).size;
   }
 
-  /** Reads bytes of the file of the newest lines into a buffer. Returns their number. */
-  readLines(into: Buffer, at: number): number {
-    return readSync(this.#linesFd(), into, 0, into.length, at);
-  }
-
-  /** Reads leaf hashes from `first` on into a buffer. Returns the number of bytes. */
-  readLeaves(into: Buffer, first: number): number {
-    return readSync(this.#leavesFd(), into, 0, into.length, first * HASH_BYTES);
+  /** Reads the file of the newest lines, a block at a time. */
+  readLines(): Iterable<Buffer> {
+    return blocksOf(this.#linesFd());
   }
 
   /** Appends lines and waits until they are on the disk. After a failure none of them is left if that can be helped. */
@@ -108,15 +103,13 @@ export class LogFiles {
     writeFileSync(this.paths.checkpoints, note, { mode: MODE, flag: "a", flush: true });
   }
 
-  /** Gives the file of the newest lines the name of a closed file. Returns that name. */
-  closeLines(first: number): string {
+  /** Gives the file of the newest lines the name of a closed file. */
+  closeLines(first: number): void {
     let copy = 0;
     while (existsSync(this.paths.closed(first, copy))) copy += 1;
-    const closed = this.paths.closed(first, copy);
-    renameSync(this.paths.lines, closed);
+    renameSync(this.paths.lines, this.paths.closed(first, copy));
     this.forgetLines();
     syncFile(this.paths.folder);
-    return closed;
   }
 
   /** Another file is at the path of the newest lines, or none. */

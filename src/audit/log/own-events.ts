@@ -1,3 +1,4 @@
+import { fieldsOf } from "../../json.ts";
 import type { AuditSite } from "../record/api-call.ts";
 import { recordLine } from "../record/record-line.ts";
 import { serviceEvent } from "../record/service-event.ts";
@@ -13,8 +14,15 @@ export type FileReason =
 
 /** The names of the log's records about itself. */
 export const LOG_STARTED = "AuditLogStarted";
-export const FILE_STARTED = "AuditFileStarted";
+const FILE_STARTED = "AuditFileStarted";
 export const KEY_CHANGED = "AuditSigningKeyChanged";
+
+/** Returns the number that the first line of a file, parsed, says of itself; undefined if it says none. */
+export function numberOfFirstLine(line: unknown): number | undefined {
+  const { firstLine } = fieldsOf(fieldsOf(line).serviceEventDetails);
+  const isNumber = typeof firstLine === "number" && Number.isSafeInteger(firstLine) && firstLine >= 0;
+  return isNumber ? firstLine : undefined;
+}
 
 interface OwnEvent {
   readonly site: AuditSite;

@@ -1,15 +1,18 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ClavigerError } from "../../errors.ts";
-import { fieldsOf, parsedJson } from "../../json.ts";
+import { parsedJson } from "../../json.ts";
 import { checkpointOf } from "../notes/checkpoint.ts";
+import { HASH_BYTES } from "../tree/hashes.ts";
+import { LeafFile } from "../tree/leaf-file.ts";
+import { treeOf } from "../tree/proofs.ts";
 import type { RightEdge } from "../tree/right-edge.ts";
+import { blocksOf } from "./line-splitter.ts";
 import type { LogFiles } from "./log-files.ts";
 import { closedFiles } from "./log-paths.ts";
 import type { LogState } from "./log-state.ts";
-import type { FileReason } from "./own-events.ts";
+import { type FileReason, numberOfFirstLine } from "./own-events.ts";
 import { MOST_FIRST_LINE_BYTES, scanLines } from "./scan-lines.ts";
-import { StoredLeaves } from "./stored-leaves.ts";
 
 /** A log as its files have it after a crash, a power cut, or somebody's hands. */
 export interface RecoveredLog {
@@ -25,9 +28,19 @@ export interface RecoveredLog {
  * that the checkpoint covers are lost.
  */
 export function recoverLog(files: LogFiles): RecoveredLog {
-  const leaves = new StoredLeaves(files);
   const signed = signedLines(files);
-  if (leaves.count < signed) throw leavesLost(files, leaves.count, signed);
+  // This makes the file if there is none.
+  const stored = Math.floor(files.leavesBytes / HASH_BYTES);
+  if (stored < signed) throw leavesLost(files, stored, signed);
+  const leaves = new LeafFile(files.paths.leaves);
+  try {
+    return recoverWith(files, leaves, signed);
+  } finally {
+    leaves.close();
+  }
+}
+
+function recoverWith(files: LogFiles, leaves: LeafFile, signed: number): RecoveredLog {
   const file = files.linesFile;
   if (file === undefined) return withoutLines(files, leaves, signed);
   const first = firstLineOf(files);
@@ -35,21 +48,22 @@ export function recoverLog(files: LogFiles): RecoveredLog {
   const found = first === "unknown" ? undefined : compareLines(files, leaves, { first, signed });
   if (found === undefined) {
     const number = first === "unknown" ? signed : first;
-    const state = stateOf(leaves.edge(leaves.count), signed, { ...file, first: number });
+    const state = stateOf(treeOf(leaves, 0, leaves.size), signed, { ...file, first: number });
     return { state, newFile: "PreviousFileAltered" };
   }
   const { kept, fresh, bytes } = found;
   files.truncateLeaves(kept);
   files.appendLeaves(Buffer.concat(fresh));
   if (bytes < file.bytes) files.truncateLines(bytes);
-  const edge = leaves.edge(kept + fresh.length);
+  const edge = treeOf(leaves, 0, kept);
+  for (const leaf of fresh) edge.append(leaf);
   return { state: stateOf(edge, signed, { inode: file.inode, bytes, first: found.first }) };
 }
 
 /** There is no file of newest lines, or no whole line in it. */
-function withoutLines(files: LogFiles, leaves: StoredLeaves, signed: number): RecoveredLog {
+function withoutLines(files: LogFiles, leaves: LeafFile, signed: number): RecoveredLog {
   if (files.linesFile !== undefined) files.truncateLines(0);
-  const edge = leaves.edge(leaves.count);
+  const edge = treeOf(leaves, 0, leaves.size);
   return { state: stateOf(edge, signed), newFile: reasonFor(files, edge.size) };
 }
 
@@ -65,10 +79,7 @@ function reasonFor({ paths }: LogFiles, size: number): FileReason {
 function linesOf(path: string): number {
   const fd = openSync(path, "r");
   try {
-    return scanLines(
-      (into, at) => readSync(fd, into, 0, into.length, at),
-      () => {},
-    ).count;
+    return scanLines(blocksOf(fd), () => {}).count;
   } finally {
     closeSync(fd);
   }
@@ -87,18 +98,16 @@ interface Compared {
 /** Returns undefined if lines before the checkpoint are not what their leaf hashes say, or are not there. */
 function compareLines(
   files: LogFiles,
-  leaves: StoredLeaves,
+  leaves: LeafFile,
   { first, signed }: { readonly first: number; readonly signed: number },
 ): Compared | undefined {
   const fresh: Buffer[] = [];
-  let isAltered = leaves.count < first;
-  const { count, bytes, isTooLong } = scanLines(
-    (into, at) => files.readLines(into, at),
-    (leaf, index) => {
-      if (first + index >= signed) fresh.push(leaf);
-      else if (leaves.at(first + index)?.equals(leaf) !== true) isAltered = true;
-    },
-  );
+  let isAltered = leaves.size < first;
+  const former = leaves.range(first, signed);
+  const { count, bytes, isTooLong } = scanLines(files.readLines(), (leaf, index) => {
+    if (first + index >= signed) fresh.push(leaf);
+    else if (former.next().value?.equals(leaf) !== true) isAltered = true;
+  });
   if (isAltered || isTooLong || first + count < signed) return undefined;
   return { first, kept: Math.max(first, signed), fresh, bytes };
 }
@@ -128,11 +137,9 @@ const leavesLost = ({ paths }: LogFiles, there: number, needed: number): Clavige
 
 /** Returns the number of the first line of the newest file, which this line says. */
 function firstLineOf(files: LogFiles): number | "none" | "unknown" {
-  const start = Buffer.alloc(MOST_FIRST_LINE_BYTES);
-  const text = start.subarray(0, files.readLines(start, 0)).toString("utf8");
+  const [block = Buffer.alloc(0)] = files.readLines();
+  const text = block.subarray(0, MOST_FIRST_LINE_BYTES).toString("utf8");
   const end = text.indexOf("\n");
   if (end < 0) return text.length < MOST_FIRST_LINE_BYTES ? "none" : "unknown";
-  const { firstLine } = fieldsOf(fieldsOf(parsedJson(text.slice(0, end))).serviceEventDetails);
-  const isNumber = typeof firstLine === "number" && Number.isSafeInteger(firstLine) && firstLine >= 0;
-  return isNumber ? firstLine : "unknown";
+  return numberOfFirstLine(parsedJson(text.slice(0, end))) ?? "unknown";
 }

@@ -1,5 +1,5 @@
-import { MAX_LINE_BYTES } from "../record/record-line.ts";
 import { leafHash } from "../tree/hashes.ts";
+import { LineSplitter } from "./line-splitter.ts";
 
 /** What a file of lines holds. */
 export interface ScannedLines {
@@ -13,33 +13,20 @@ export interface ScannedLines {
 /** The first line of each file is claviger's own, and short. */
 export const MOST_FIRST_LINE_BYTES = 16_384;
 
-const BLOCK_BYTES = 1024 * 1024;
-const NEWLINE = 0x0a;
-
-/**
- * Reads a file of lines in blocks. `read` fills a buffer from a place on and returns the number of bytes; `take` gets
- * the leaf hash of each line.
- */
+/** Reads the blocks of a file of lines. `take` gets the leaf hash of each line. */
 export function scanLines(
-  read: (into: Buffer, at: number) => number,
+  blocks: Iterable<Buffer>,
   take: (leaf: Buffer, index: number) => void,
 ): ScannedLines {
-  const block = Buffer.allocUnsafe(BLOCK_BYTES);
-  let rest: Buffer = Buffer.alloc(0);
+  const splitter = new LineSplitter();
   let count = 0;
   let bytes = 0;
-  for (let at = 0; ; ) {
-    const length = read(block, at);
-    if (length === 0 || rest.length > MAX_LINE_BYTES)
-      return { count, bytes, isTooLong: rest.length > MAX_LINE_BYTES };
-    at += length;
-    let text = Buffer.concat([rest, block.subarray(0, length)]);
-    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE)) {
-      take(leafHash(text.subarray(0, end)), count);
+  for (const block of blocks)
+    for (const piece of splitter.take(block)) {
+      if (piece.kind !== "line") return { count, bytes, isTooLong: true };
+      take(leafHash(piece.bytes), count);
       count += 1;
-      bytes += end + 1;
-      text = text.subarray(end + 1);
+      bytes += piece.bytes.length + 1;
     }
-    rest = text;
-  }
+  return { count, bytes, isTooLong: splitter.end().some(({ kind }) => kind === "tooLong") };
 }

@@ -9,13 +9,16 @@ export interface Leaves {
   range(from: number, to: number): Iterable<Buffer>;
 }
 
-/** Returns the root of the tree over the leaves from `from` on and before `to`. */
-export function rootOf(leaves: Leaves, from: number, to: number): Buffer {
+/** Returns the tree over the leaves from `from` on and before `to`. Throws RangeError unless they are all there. */
+export function treeOf(leaves: Leaves, from: number, to: number): RightEdge {
   const edge = new RightEdge();
   for (const leaf of leaves.range(from, to)) edge.append(leaf);
   if (edge.size !== to - from) throw new RangeError(`there are no ${to} leaves`);
-  return edge.root();
+  return edge;
 }
+
+/** Returns the root of this tree. */
+export const rootOf = (leaves: Leaves, from: number, to: number): Buffer => treeOf(leaves, from, to).root();
 
 /** Returns the largest power of two below `size`, which is above 1. */
 function halfOf(size: number): number {

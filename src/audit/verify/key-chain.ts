@@ -1,4 +1,5 @@
 import { fieldsOf, parsedJson } from "../../json.ts";
+import { KEY_CHANGED, LOG_STARTED } from "../log/own-events.ts";
 import { type NoteVerifier, parseVerifier } from "../notes/signed-note.ts";
 
 /** A line of the log that names a signing key (docs/formats.md, "Audit log"). */
@@ -9,7 +10,7 @@ export interface KeyEvent {
   readonly signingKey: string;
 }
 
-const NAMES = ["AuditLogStarted", "AuditSigningKeyChanged"];
+const NAMES: readonly string[] = [LOG_STARTED, KEY_CHANGED];
 
 /** Returns the key event of a line, or undefined if it is another line. */
 export function keyEventOf(line: Buffer, number: number): KeyEvent | undefined {

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readdirSync } from "node:fs
 import { basename, join } from "node:path";
 import { fieldsOf, parsedJson } from "../../json.ts";
 import { closedFiles, logPaths } from "../log/log-paths.ts";
+import { LOG_STARTED, numberOfFirstLine } from "../log/own-events.ts";
 import { fileLines, type LineSource } from "./file-lines.ts";
 
 /** A file of lines of a log. */
@@ -67,9 +68,7 @@ async function newestSegment(path: string, fd: number): Promise<NewestSegment> {
 /** Returns the number of the first line of a file, which this line says; undefined if it does not. */
 async function firstNumber(source: LineSource): Promise<number | undefined> {
   const line = await firstLine(source);
-  const { firstLine: number } = fieldsOf(fieldsOf(line).serviceEventDetails);
-  if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
-  return fieldsOf(line).eventName === "AuditLogStarted" ? 0 : undefined;
+  return numberOfFirstLine(line) ?? (fieldsOf(line).eventName === LOG_STARTED ? 0 : undefined);
 }
 
 /** Returns the first line of a file, parsed; undefined if there is none or it is no JSON. */
