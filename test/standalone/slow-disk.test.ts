@@ -49,14 +49,11 @@ describe.skipIf(!compiler)("a disk that stands still", () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it("stops no call of a plugin that records what it saw; what it saw is reported when the disk moves again", async () => {
-    await using installation = await Installation.create();
-    const [stall, stalled] = ["stall", "stalled"].map((name) => join(installation.dir, name)) as [
-      string,
-      string,
-    ];
+  /** Starts operator and plugin, and waits until the plugin waits for its disk. Removing `stall` ends that. */
+  async function stalledPlugin(installation: Installation) {
+    const [stall, stalled] = [join(installation.dir, "stall"), join(installation.dir, "stalled")];
     await installation.start("operator");
-    await installation.start("plugin", {
+    const plugin = await installation.start("plugin", {
       LD_PRELOAD: join(folder, "slow.so"),
       STALL: stall,
       STALLED: stalled,
@@ -66,6 +63,12 @@ describe.skipIf(!compiler)("a disk that stands still", () => {
     await writeFile(stall, "");
     const sealed = await encryptSeed(client, randomBytes(32));
     await eventually("the plugin waits for its disk", async () => existsSync(stalled));
+    return { plugin, stall, keyId, client, sealed };
+  }
+
+  it("stops no call of a plugin that records what it saw; what it saw is reported when the disk moves again", async () => {
+    await using installation = await Installation.create();
+    const { stall, keyId, client, sealed } = await stalledPlugin(installation);
     for (let call = 0; call < 20; call++) {
       expect((await client.status()).key_id).toBe(keyId);
       await expectOpens(client, sealed);
@@ -82,18 +85,7 @@ describe.skipIf(!compiler)("a disk that stands still", () => {
       ...config,
       audit: { path: "./audit.jsonl" },
     }));
-    const [stall, stalled] = [join(installation.dir, "stall"), join(installation.dir, "stalled")];
-    await installation.start("operator");
-    const plugin = await installation.start("plugin", {
-      LD_PRELOAD: join(folder, "slow.so"),
-      STALL: stall,
-      STALLED: stalled,
-    });
-    const keyId = await installation.serving();
-    const client = installation.client();
-    await writeFile(stall, "");
-    const sealed = await encryptSeed(client, randomBytes(32));
-    await eventually("the plugin waits for its disk", async () => existsSync(stalled));
+    const { plugin, stall, keyId, client, sealed } = await stalledPlugin(installation);
     // As the disk never answers before `stall` is removed, a call that waited for its record would end the test.
     for (let call = 0; call < 20; call++) {
       expect((await client.status()).key_id).toBe(keyId);

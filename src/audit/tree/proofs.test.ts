@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { TRANSPARENCY_LEAVES } from "../../testing/transparency-leaves.ts";
 import { HASH_BYTES, leafHash, nodeHash } from "./hashes.ts";
 import { LeafFile } from "./leaf-file.ts";
 import { consistencyProof, inclusionProof, isConsistent, isIncluded, type Leaves, rootOf } from "./proofs.ts";
@@ -37,18 +38,7 @@ function definedSubproof(m: number, d: readonly Buffer[], b: boolean): Buffer[] 
     : [...definedSubproof(m - k, d.slice(k), false), mth(d.slice(0, k))];
 }
 
-/** The leaves of the test vectors of Certificate Transparency's reference implementation. */
-const CT = [
-  "",
-  "00",
-  "10",
-  "2021",
-  "3031",
-  "40414243",
-  "5051525354555657",
-  "606162636465666768696a6b6c6d6e6f",
-];
-const ct = listed(CT.map((hex) => leafHash(Buffer.from(hex, "hex"))));
+const ct = listed(TRANSPARENCY_LEAVES.map((hex) => leafHash(Buffer.from(hex, "hex"))));
 const hex = (hashes: readonly Buffer[]): string[] => hashes.map((hash) => hash.toString("hex"));
 
 it("has the inclusion proofs of Certificate Transparency's test vectors", () => {

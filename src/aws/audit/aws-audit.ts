@@ -1,7 +1,8 @@
+import { MissingRecords } from "../../audit/missing-records.ts";
 import { type ApiCall, type AuditSite, apiCall } from "../../audit/record/api-call.ts";
 import { unknownIdentity, webIdentity } from "../../audit/record/identities.ts";
 import { recordLine } from "../../audit/record/record-line.ts";
-import { serviceEvent } from "../../audit/record/service-event.ts";
+import { recordsMissing } from "../../audit/record/records-missing.ts";
 import type { AuditTrail } from "../../audit/trail.ts";
 import { ClavigerError } from "../../errors.ts";
 import { RateLimiter } from "../../rate-limiter.ts";
@@ -48,8 +49,7 @@ export class AwsAudit {
   readonly #telemetry: Telemetry;
   readonly #unverified = new RateLimiter(UNVERIFIED);
   #behind = 0;
-  #missing = noneMissing();
-  #notes = false;
+  readonly #missing = new MissingRecords({ unverified: 0, backlog: 0, failed: 0 });
 
   constructor(options: AwsAuditOptions) {
     this.#options = options;
@@ -88,17 +88,9 @@ export class AwsAudit {
    */
   async noteGap(): Promise<void> {
     const { trail, site, now } = this.#options;
-    const missing = this.#missing;
-    const isComplete = Object.values(missing).every((count) => count === 0);
-    if (this.#notes || (isComplete && trail.problem === undefined)) return;
-    this.#notes = true;
-    this.#missing = noneMissing();
-    const event = { site, at: now(), door: "aws", keys: [] } as const;
-    const record = serviceEvent({ ...event, name: "AuditRecordsMissing", details: missing });
-    await this.#append(recordLine(record)).catch(() => {
-      for (const reason of REASONS) this.#missing[reason] += missing[reason];
-    });
-    this.#notes = false;
+    await this.#missing.note(trail.problem !== undefined, (counts) =>
+      this.#append(recordsMissing(site, "aws", now(), counts)),
+    );
   }
 
   #isDue(isVerified: boolean): boolean {
@@ -108,7 +100,7 @@ export class AwsAudit {
   }
 
   #drop(reason: "backlog" | "unverified"): void {
-    this.#missing[reason] += 1;
+    this.#missing.add(reason);
     this.#telemetry.auditDropped(reason);
   }
 
@@ -127,7 +119,7 @@ export class AwsAudit {
     try {
       await this.#append(recordLine(apiCall(call)));
     } catch (error) {
-      this.#missing.failed += 1;
+      this.#missing.add("failed");
       throw error;
     } finally {
       this.#behind -= 1;
@@ -147,11 +139,6 @@ export class AwsAudit {
     }
   }
 }
-
-/** The reasons why requests have no record, with their numbers since the last note. */
-type Missing = Record<(typeof REASONS)[number], number>;
-const REASONS = ["unverified", "backlog", "failed"] as const;
-const noneMissing = (): Missing => ({ unverified: 0, backlog: 0, failed: 0 });
 
 const NOT_WRITTEN = "the audit log could not be written";
 

@@ -1,7 +1,7 @@
 import { nodeLog } from "../../audit/log/node-log.ts";
 import type { AuditSite } from "../../audit/record/api-call.ts";
 import { recordLine } from "../../audit/record/record-line.ts";
-import { serviceEvent } from "../../audit/record/service-event.ts";
+import { recordsMissing } from "../../audit/record/records-missing.ts";
 import type { AuditTrail } from "../../audit/trail.ts";
 import type { NodeConfig } from "../../config/config.ts";
 import { materialId } from "../../crypto/import-wrapping.ts";
@@ -43,10 +43,8 @@ export class CallRecorder {
   }
 
   /** Writes how many calls have no record. Rejects if that could not be written. */
-  async writeGap(missing: { readonly backlog: number; readonly failed: number }, at: number): Promise<void> {
-    const details = { backlog: missing.backlog, failed: missing.failed };
-    const event = { site: this.#site, at, door: "kms-v2", keys: [], details } as const;
-    await this.#trail.append(recordLine(serviceEvent({ ...event, name: "AuditRecordsMissing" })));
+  async writeGap(missing: Readonly<Record<string, number>>, at: number): Promise<void> {
+    await this.#trail.append(recordsMissing(this.#site, "kms-v2", at, missing));
   }
 
   /** True while the log fails, as far as was noticed. */

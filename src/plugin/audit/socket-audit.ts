@@ -1,3 +1,4 @@
+import { MissingRecords } from "../../audit/missing-records.ts";
 import type { NodeConfig } from "../../config/config.ts";
 import { messageOf } from "../../errors.ts";
 import type { LiveKeyring } from "../../keyring/live/live-keyring.ts";
@@ -10,11 +11,6 @@ import type { SocketCall } from "./socket-call.ts";
 const MOST_WAITING = 2_000;
 /** A disk that hangs must not keep a plugin from ending. */
 const CLOSE_MILLISECONDS = 3_000;
-
-interface Missing {
-  backlog: number;
-  failed: number;
-}
 
 /**
  * Records the calls at the sockets of a plugin. No call waits for its record: a record that cannot be written, or for
@@ -30,8 +26,7 @@ export class SocketAudit {
   #waiting = 0;
   readonly #lost = new Map<string, number>();
   /** The calls without a record that the log itself does not tell of yet. */
-  #missing: Missing = { backlog: 0, failed: 0 };
-  #notes = false;
+  readonly #missing = new MissingRecords({ backlog: 0, failed: 0 });
 
   constructor(log: Log, now: () => number) {
     this.#log = new RepeatedLog(log);
@@ -79,18 +74,9 @@ export class SocketAudit {
    * gap. Never rejects. Call this once a second.
    */
   async noteGap(): Promise<void> {
-    const missing = this.#missing;
-    const isComplete = missing.backlog + missing.failed === 0;
-    if (this.#opened === undefined || this.#notes || (isComplete && !this.#opened.fails)) return;
-    this.#notes = true;
-    this.#missing = { backlog: 0, failed: 0 };
-    try {
-      await this.#opened.writeGap(missing, this.#now());
-    } catch {
-      this.#missing.backlog += missing.backlog;
-      this.#missing.failed += missing.failed;
-    }
-    this.#notes = false;
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    await this.#missing.note(opened.fails, (counts) => opened.writeGap(counts, this.#now()));
   }
 
   /** Writes what waits, for three seconds at most. Never rejects. */
@@ -118,9 +104,9 @@ export class SocketAudit {
     }
   }
 
-  #lose({ provider }: SocketCall, why: keyof Missing, text: string): void {
+  #lose({ provider }: SocketCall, why: "backlog" | "failed", text: string): void {
     this.#lost.set(provider, this.lost(provider) + 1);
-    this.#missing[why] += 1;
+    this.#missing.add(why);
     this.#log.note({
       kind: why,
       level: "error",
